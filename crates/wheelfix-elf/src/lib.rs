@@ -1,0 +1,1 @@
+//! Read an ELF file's dynamic linking data and edit it in place; verify the result. Knows no Python.

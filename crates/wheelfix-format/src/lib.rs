@@ -1,0 +1,1 @@
+//! Parse, edit and print the text formats of Python packaging. No I/O.

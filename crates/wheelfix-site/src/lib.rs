@@ -1,0 +1,1 @@
+//! Install wheels into a prefix and assemble site-packages: one pipeline.

@@ -1,0 +1,1 @@
+//! A wheel or sdist as a validated value: open, inspect, unpack.

@@ -1,0 +1,91 @@
+//! How a run ends: what is printed on standard error, and the exit code.
+//!
+//! A command turns the error of a library into [`Error`] in its own file, with an exhaustive match,
+//! so that a new library error does not compile until its exit code is decided.
+
+use std::error::Error as StdError;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// Everything that ends a run early. Documented in `docs/exit-codes.md`.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The input is not acceptable, or the proof fails: exit code 1.
+    Refused {
+        /// What is wrong; its sources are printed as causes.
+        error: Box<dyn StdError + Send + Sync>,
+        /// What to do about it, printed last.
+        hint: Option<String>,
+    },
+    /// Faults were found and are printed already: exit code 1.
+    Reported,
+    /// The command line makes no sense in a way that clap cannot see: exit code 2.
+    Usage(String),
+    /// The environment failed: exit code 3.
+    Environment(Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// An unacceptable input, without a hint.
+    pub(crate) fn refused(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Refused {
+            error: Box::new(error),
+            hint: None,
+        }
+    }
+
+    /// The code to exit with; 2 is also clap's code for a wrong command line.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Environment(error) if is_broken_pipe(error.as_ref()) => 0,
+            Self::Refused { .. } | Self::Reported => 1,
+            Self::Usage(_) => 2,
+            Self::Environment(_) => 3,
+        })
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Environment(Box::new(error))
+    }
+}
+
+/// Prints the error, its causes outermost first, and the hint.
+pub(crate) fn report(error: &Error) {
+    let text = match error {
+        Error::Reported => return,
+        Error::Environment(error) if is_broken_pipe(error.as_ref()) => return,
+        Error::Usage(text) => format!("error: {text}\n"),
+        Error::Environment(error) => chain(error.as_ref()),
+        Error::Refused { error, hint } => {
+            let mut text = chain(error.as_ref());
+            if let Some(hint) = hint {
+                text.push_str("hint: ");
+                text.push_str(hint);
+                text.push('\n');
+            }
+            text
+        }
+    };
+    // If standard error is gone there is nobody left to tell.
+    io::stderr().lock().write_all(text.as_bytes()).ok();
+}
+
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str("  cause: ");
+        text.push_str(&cause.to_string());
+        text.push('\n');
+        source = cause.source();
+    }
+    text
+}
+
+/// The reader of standard output went away, which is its right.
+fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

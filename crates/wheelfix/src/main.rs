@@ -1,0 +1,38 @@
+//! The `wheelfix` command-line tool.
+//!
+//! One file per command: its arguments, whose documentation comments are the help texts, and its
+//! `run`. `error` decides what is printed and how the process exits.
+
+mod error;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::error::Error;
+
+/// Make binary Python wheels work on Nix: fast, provably, without overrides
+#[derive(Debug, clap::Parser)]
+#[command(version, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+// One variant and one arm of `run` per command, in the order of the help.
+#[derive(Debug, clap::Subcommand)]
+enum Command {}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error::report(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Error> {
+    match args.command {}
+}
