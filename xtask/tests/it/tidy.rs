@@ -50,7 +50,12 @@ fn dependencies_point_downwards() {
 #[test]
 fn the_layers_are_the_workspace() {
     let on_disk = fs_dirs(&root().join("crates"));
-    let mut listed: Vec<String> = LAYERS.iter().copied().flatten().map(ToString::to_string).collect();
+    let mut listed: Vec<String> = LAYERS
+        .iter()
+        .copied()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
     listed.retain(|name| name != "xtask");
     listed.sort();
     assert_eq!(on_disk, listed);

@@ -1,0 +1,73 @@
+# Compiles Python sources for wheelfix: one batch of requests in, one answer out.
+#
+# Arguments: the optimisation levels with commas between them, and how a reader tells that a
+# cached file is stale: checked-hash or unchecked-hash (PEP 552).
+# A request is two texts, each ended by a NUL: the source file, and its final path, which becomes
+# co_filename. An answer is one text ended by a NUL: empty, or why the file does not compile.
+import sys
+
+# Nothing is imported from the current directory.
+sys.path[:] = [entry for entry in sys.path if entry]
+
+import importlib._bootstrap_external as bootstrap
+import importlib.util
+import os
+import warnings
+
+
+def compile_file(path, final_path, levels, checked):
+    with open(path, "rb") as file:
+        source = file.read()
+    source_hash = importlib.util.source_hash(source)
+    # Level 1 drops asserts and what __debug__ guards, level 2 also docstrings.
+    uses_debug = b"assert" in source or b"__debug__" in source
+    previous = None
+    for level in levels:
+        if previous is None or level == 2 or uses_debug:
+            code = compile(source, final_path, "exec", dont_inherit=True, optimize=level)
+            previous = bootstrap._code_to_hash_pyc(code, source_hash, checked)
+        target = importlib.util.cache_from_source(path, optimization=level or "")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(previous)
+
+
+def requests(stream):
+    while True:
+        path = read_text(stream)
+        if path is None:
+            return
+        yield path, read_text(stream)
+
+
+def read_text(stream):
+    text = bytearray()
+    while True:
+        byte = stream.read(1)
+        if not byte:
+            return None
+        if byte == b"\0":
+            return os.fsdecode(bytes(text))
+        text += byte
+
+
+def main():
+    warnings.simplefilter("ignore")
+    levels = [int(level) for level in sys.argv[1].split(",")]
+    checked = sys.argv[2] == "checked-hash"
+    answers = sys.stdout.buffer
+    for path, final_path in requests(sys.stdin.buffer):
+        try:
+            compile_file(path, final_path, levels, checked)
+            answer = ""
+        except OSError:
+            raise
+        except Exception as error:
+            answer = "%s: %s" % (type(error).__name__, error)
+        answers.write(os.fsencode(answer.replace("\0", "?")) + b"\0")
+        answers.flush()
+
+
+main()

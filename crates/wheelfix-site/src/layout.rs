@@ -1,0 +1,108 @@
+//! Where the files of a wheel belong below a prefix.
+//!
+//! The directories are those of CPython's `posix_prefix` scheme:
+//! <https://docs.python.org/3/library/sysconfig.html#installation-paths>. `headers` has no entry
+//! there and follows pip and pypa/installer: a directory of the distribution's own.
+
+use wheelfix_format::PythonVersion;
+
+/// The directories of one Python version below a prefix.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Layout {
+    python: PythonVersion,
+}
+
+/// What a part of a wheel is for.
+///
+/// <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl>
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Scheme {
+    /// Modules: `purelib` and `platlib`, which are one directory here.
+    Lib,
+    /// C headers.
+    Headers,
+    /// Programs.
+    Scripts,
+    /// Anything, relative to the prefix itself.
+    Data,
+}
+
+impl Layout {
+    /// The layout of the given Python.
+    pub fn new(python: PythonVersion) -> Self {
+        Self { python }
+    }
+
+    /// `site-packages`, relative to the prefix, with `/` as separator.
+    pub fn site_packages(&self) -> String {
+        format!("lib/python{}/site-packages", self.python)
+    }
+
+    /// The directory of a scheme, relative to the prefix; empty for the prefix itself.
+    ///
+    /// `distribution` is the name as the wheel's file name spells it.
+    pub fn directory(&self, scheme: Scheme, distribution: &str) -> String {
+        match scheme {
+            Scheme::Lib => self.site_packages(),
+            Scheme::Headers => format!("include/python{}/{distribution}", self.python),
+            Scheme::Scripts => "bin".to_owned(),
+            Scheme::Data => String::new(),
+        }
+    }
+
+    /// A path relative to the prefix, as a path relative to `site-packages`: what RECORD holds.
+    pub fn from_site_packages(&self, path: &str) -> String {
+        let site_packages = self.site_packages();
+        match path
+            .strip_prefix(&site_packages)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
+            Some(rest) => rest.to_owned(),
+            None => format!("../../../{path}"),
+        }
+    }
+}
+
+/// Joins two relative paths, either of which may be empty.
+pub(crate) fn join(directory: &str, path: &str) -> String {
+    if directory.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{directory}/{path}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout::new("3.11".parse().unwrap())
+    }
+
+    #[test]
+    fn each_scheme_has_its_directory() {
+        for (scheme, want) in [
+            (Scheme::Lib, "lib/python3.11/site-packages"),
+            (Scheme::Headers, "include/python3.11/demo"),
+            (Scheme::Scripts, "bin"),
+            (Scheme::Data, ""),
+        ] {
+            assert_eq!(layout().directory(scheme, "demo"), want);
+        }
+    }
+
+    #[test]
+    fn record_paths_are_relative_to_site_packages() {
+        for (path, want) in [
+            ("lib/python3.11/site-packages/a/b.py", "a/b.py"),
+            ("bin/tool", "../../../bin/tool"),
+            (
+                "lib/python3.11/site-packages-x",
+                "../../../lib/python3.11/site-packages-x",
+            ),
+        ] {
+            assert_eq!(layout().from_site_packages(path), want);
+        }
+    }
+}
