@@ -3,7 +3,9 @@
 //! One file per command: its arguments, whose documentation comments are the help texts, and its
 //! `run`. `error` decides what is printed and how the process exits.
 
+mod common;
 mod error;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,49 @@
+//! Progress on long work: a bar on a terminal, nothing elsewhere.
+
+use std::io::{self, IsTerminal as _};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar on standard error that counts bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar for the given number of bytes; hidden when `quiet` or when nobody watches.
+    pub(crate) fn bytes(quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), target(quiet));
+        let template = "{msg:10} {wide_bar} {bytes:>10} / {total_bytes:10} {bytes_per_sec:>12}";
+        // The template is a constant; without a style the bar still counts.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Names what is being done, and how many bytes it is about.
+    pub(crate) fn phase(&self, name: &'static str, bytes: u64) {
+        self.bar.set_message(name);
+        self.bar.set_length(bytes);
+        self.bar.set_position(0);
+    }
+
+    /// Counts bytes that are done.
+    pub(crate) fn advance(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if quiet || !io::stderr().is_terminal() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    }
+}
