@@ -1,5 +1,50 @@
 //! Parse, edit and print the text formats of Python packaging. No I/O.
+//!
+//! Each format is a type in a file of its own, with its parser, its printer, its errors and its
+//! tests. What can be edited keeps its text, so that printing an untouched value gives the bytes that
+//! were parsed:
+//!
+//! ```
+//! use wheelfix_format::WheelFilename;
+//!
+//! let text = "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl";
+//! let filename: WheelFilename = text.parse()?;
+//! assert_eq!(filename.name().as_str(), "numpy");
+//! assert_eq!(filename.tags().iter().count(), 2);
+//! assert_eq!(filename.to_string(), text);
+//! # Ok::<(), wheelfix_format::WheelFilenameError>(())
+//! ```
 
+mod build_tag;
+mod entry_points;
+mod headers;
+mod metadata;
+mod metadata_edit;
+mod package_name;
 mod python_version;
+mod record;
+mod requirement;
+mod sdist_filename;
+mod tag;
+mod target;
+mod wheel_file;
+mod wheel_filename;
 
+pub use pep440_rs::{Version, VersionSpecifiers};
+
+pub use build_tag::{BuildTag, BuildTagError};
+pub use entry_points::{
+    EntryPoint, EntryPoints, EntryPointsError, ObjectReference, Script, ScriptKind,
+};
+pub use headers::{Field, Headers};
+pub use metadata::{Metadata, MetadataError};
+pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
+pub use package_name::{PackageName, PackageNameError};
 pub use python_version::{PythonVersion, PythonVersionError};
+pub use record::{HashAlgorithm, Record, RecordError, RecordHash, RecordRow};
+pub use requirement::{Constraint, Requirement, RequirementError};
+pub use sdist_filename::{SdistFilename, SdistFilenameError, SdistFormat};
+pub use tag::{Tag, TagError, TagSet};
+pub use target::{Implementation, Libc, Target};
+pub use wheel_file::{WheelFile, WheelFileError};
+pub use wheel_filename::{WheelFilename, WheelFilenameError};

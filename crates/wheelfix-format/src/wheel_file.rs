@@ -1,0 +1,151 @@
+//! `WHEEL`, the file that says how a wheel was made.
+//!
+//! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-contents>
+
+use std::str::FromStr;
+
+use crate::{Headers, TagError, TagSet};
+
+/// The contents of `WHEEL`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WheelFile {
+    /// Major and minor version of the wheel format.
+    pub version: (u64, u64),
+    /// What made the wheel.
+    pub generator: Option<String>,
+    /// Whether the root of the archive goes to `purelib` (true) or `platlib` (false).
+    pub root_is_purelib: bool,
+    /// The tags, one set per line; expanded by most tools, compressed by old ones.
+    pub tags: Vec<TagSet>,
+    /// The build tag, as written.
+    pub build: Option<String>,
+}
+
+/// Why a text is not a `WHEEL` file.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WheelFileError {
+    /// A field that must be there.
+    #[error("field `{0}` is missing")]
+    Missing(&'static str),
+    /// A version that is not two numbers.
+    #[error("`Wheel-Version` must be two numbers with a dot between: `{0}`")]
+    Version(String),
+    /// A version we do not know, with another layout.
+    #[error("unsupported `Wheel-Version`, expected 1.x: `{0}`")]
+    Unsupported(String),
+    /// Neither true nor false.
+    #[error("`Root-Is-Purelib` must be true or false: `{0}`")]
+    Boolean(String),
+    /// A `Tag` line.
+    #[error("line {line}: invalid tag")]
+    Tag {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: TagError,
+    },
+}
+
+impl WheelFile {
+    /// Highest minor version of the format whose meaning we know.
+    pub const KNOWN_MINOR: u64 = 0;
+}
+
+impl FromStr for WheelFile {
+    type Err = WheelFileError;
+
+    fn from_str(text: &str) -> Result<Self, WheelFileError> {
+        let headers = Headers::parse(text);
+        let field = |name: &'static str| headers.get(name).ok_or(WheelFileError::Missing(name));
+        let version_text = field("Wheel-Version")?;
+        let version = parse_version(version_text)
+            .ok_or_else(|| WheelFileError::Version(version_text.to_owned()))?;
+        if version.0 != 1 {
+            return Err(WheelFileError::Unsupported(version_text.to_owned()));
+        }
+        let root_is_purelib = match field("Root-Is-Purelib")? {
+            text if text.eq_ignore_ascii_case("true") => true,
+            text if text.eq_ignore_ascii_case("false") => false,
+            text => return Err(WheelFileError::Boolean(text.to_owned())),
+        };
+        let tags = headers.get_all("Tag").map(|field| {
+            let parsed = field.value.parse();
+            parsed.map_err(|source| WheelFileError::Tag {
+                line: field.line,
+                source,
+            })
+        });
+        Ok(Self {
+            version,
+            generator: headers.get("Generator").map(str::to_owned),
+            root_is_purelib,
+            tags: tags.collect::<Result<_, _>>()?,
+            build: headers.get("Build").map(str::to_owned),
+        })
+    }
+}
+
+fn parse_version(text: &str) -> Option<(u64, u64)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        let got = match text.parse::<WheelFile>() {
+            Ok(file) => {
+                let tags: Vec<String> = file.tags.iter().map(ToString::to_string).collect();
+                format!(
+                    "{:?} {} {}",
+                    file.version,
+                    file.root_is_purelib,
+                    tags.join(" ")
+                )
+            }
+            Err(error) => format!("error: {error}"),
+        };
+        assert_eq!(got, want, "for {text:?}");
+    }
+
+    #[test]
+    fn the_fields_are_read() {
+        check(
+            "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: false\nTag: cp311-cp311-linux_x86_64\nTag: py3-none-any\n\n",
+            "(1, 0) false cp311-cp311-linux_x86_64 py3-none-any",
+        );
+        check(
+            "Wheel-Version: 1.9\nRoot-Is-Purelib: True\n",
+            "(1, 9) true ",
+        );
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        check("", "error: field `Wheel-Version` is missing");
+        check(
+            "Wheel-Version: 1.0\n",
+            "error: field `Root-Is-Purelib` is missing",
+        );
+        check(
+            "Wheel-Version: 1\n",
+            "error: `Wheel-Version` must be two numbers with a dot between: `1`",
+        );
+        check(
+            "Wheel-Version: 2.0\n",
+            "error: unsupported `Wheel-Version`, expected 1.x: `2.0`",
+        );
+        check(
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: yes\n",
+            "error: `Root-Is-Purelib` must be true or false: `yes`",
+        );
+        check(
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-any\n",
+            "error: line 3: invalid tag",
+        );
+    }
+}
