@@ -1,1 +1,10 @@
 //! Build wheels, sdists, hostile archives and small ELF files for tests, with other tools than ours.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "used by tests only, where a panic is a failure"
+)]
+
+pub mod elf;

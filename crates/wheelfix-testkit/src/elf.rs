@@ -1,0 +1,26 @@
+//! Small ELF files from real compilers and linkers, and opinions on them that are not ours.
+//!
+//! A [`Workshop`] compiles a probe that examines itself when it runs; an [`Edit`] is what some
+//! editor does to it; [`violations`] and [`compare`] look at the result without running it.
+
+mod check;
+mod compare;
+mod edit;
+mod image;
+mod layout;
+mod linking;
+mod matrix;
+mod strip;
+mod tool;
+mod workshop;
+
+pub use self::check::{Violation, describe, violations};
+pub use self::compare::{layout_violations, violations as differences};
+pub use self::edit::{Edit, Request};
+pub use self::image::{Image, SHF_ALLOC, SHT_NOBITS, Section, Segment, segment_type};
+pub use self::layout::{Kind, Layout, Libc};
+pub use self::linking::{GnuHash, Linking, VersionNeed, tag};
+pub use self::matrix::{Editor, Patchelf, run as run_matrix};
+pub use self::strip::Stripper;
+pub use self::tool::{Outcome, Tool};
+pub use self::workshop::{DEPENDENCY, Workshop};

