@@ -1,1 +1,50 @@
 //! Read an ELF file's dynamic linking data and edit it in place; verify the result. Knows no Python.
+//!
+//! [`Elf::read`] takes any [`Source`] (an open file, bytes in memory) and reads what the loader reads: a few kilobytes of
+//! a library of any length, 32 or 64 bits, either byte order. [`Elf::symbols`] loads the symbol table when it is wanted.
+//!
+//! ```
+//! use wheelfix_elf::{Elf, ReadError};
+//!
+//! let bytes = b"PK\x03\x04 is a zip file".to_vec();
+//! let error = Elf::read(&bytes).unwrap_err();
+//! assert_eq!(error.to_string(), "not an ELF file: expected the bytes 7f 45 4c 46 at 0x0, got: `50 4b 03 04`");
+//! ```
+
+mod address;
+mod dynamic;
+pub mod dynamic_tag;
+mod elf;
+#[cfg(test)]
+mod elf_tests;
+mod encoding;
+mod error;
+mod hash;
+mod header;
+mod machine;
+mod notes;
+pub mod program_header;
+pub mod section_header;
+mod source;
+pub mod symbol;
+mod symbol_table;
+mod text_scan;
+mod versions;
+mod window;
+
+pub use dynamic::{DynamicArray, DynamicEntry, StringTable};
+pub use dynamic_tag::Tag;
+pub use elf::{Dynamic, Elf, RunPath};
+pub use encoding::{ByteOrder, Class, Encoding};
+pub use error::ReadError;
+pub use hash::{HashedName, gnu_hash, sysv_hash};
+pub use header::{Header, ObjectType};
+pub use machine::Machine;
+pub use notes::Notes;
+pub use program_header::{ProgramHeader, SegmentKind};
+pub use section_header::SectionHeader;
+pub use source::{FileSource, Prefix, Source};
+pub use symbol::{Binding, Symbol, SymbolKind, VersionIndex, Visibility};
+pub use symbol_table::{SymbolTable, VersionName, WantedVersion};
+pub use text_scan::ScanLimits;
+pub use versions::{VersionDefinition, VersionNeed, VersionNeeds};
