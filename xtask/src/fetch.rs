@@ -1,0 +1,268 @@
+//! Bringing wheels into the cache directory: verified by digest, never twice, a few at a time.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use fs_err::File;
+use rayon::prelude::*;
+
+use crate::failure::{Failure, Result};
+use crate::manifest::{Manifest, Set, Wheel};
+use crate::{digest, place, program, python};
+
+/// Downloads that run at the same time.
+const WORKERS: usize = 3;
+
+/// Wheels of at least this many bytes are downloaded by a process of their own, so that what an
+/// interrupted run has brought stays.
+const ALONE: u64 = 8 << 20;
+
+/// Where fetched wheels lie, under the names of the manifest.
+pub(crate) fn dir() -> Result<PathBuf> {
+    Ok(place::cache()?.join("wheels"))
+}
+
+/// Brings the wheels of a set that are not there yet, and checks the digests of all.
+///
+/// Returns the directory that holds them.
+pub(crate) fn fetch(set: Set) -> Result<PathBuf> {
+    let manifest = Manifest::read()?;
+    let dir = dir()?;
+    fs_err::create_dir_all(&dir)?;
+    let lock = File::create(place::cache()?.join("wheels.lock"))?;
+    lock.file().lock()?;
+
+    let wanted: Vec<&Wheel> = manifest.of_set(set).collect();
+    let verdicts: Vec<bool> = wanted
+        .par_iter()
+        .map(|wheel| is_there(&dir, wheel))
+        .collect::<Result<_>>()?;
+    let missing: Vec<&Wheel> = wanted
+        .iter()
+        .zip(verdicts)
+        .filter_map(|(wheel, there)| (!there).then_some(*wheel))
+        .collect();
+    if !missing.is_empty() {
+        let megabytes = missing.iter().map(|wheel| wheel.size).sum::<u64>() / 1_000_000;
+        eprintln!("fetching {} wheels, {megabytes} MB", missing.len());
+        download(&manifest.python, &missing, &dir)?;
+    }
+    eprintln!(
+        "{} wheels of the {set} set are in {}",
+        wanted.len(),
+        dir.display()
+    );
+    Ok(dir)
+}
+
+/// Whether the wheel lies in the directory; one with other contents is removed.
+fn is_there(dir: &Path, wheel: &Wheel) -> Result<bool> {
+    let path = dir.join(&wheel.file);
+    if !path.try_exists()? {
+        return Ok(false);
+    }
+    match verify(&path, wheel) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            eprintln!("{error}: fetching it again");
+            fs_err::remove_file(&path)?;
+            Ok(false)
+        }
+    }
+}
+
+fn verify(path: &Path, wheel: &Wheel) -> Result {
+    let size = fs_err::metadata(path)?.len();
+    if size != wheel.size {
+        let wanted = wheel.size;
+        return Err(format!("{}: expected {wanted} bytes, got {size}", path.display()).into());
+    }
+    let got = digest::of_file(path)?;
+    if got != wheel.sha256 {
+        let wanted = &wheel.sha256;
+        return Err(format!("{}: expected SHA-256 {wanted}, got {got}", path.display()).into());
+    }
+    Ok(())
+}
+
+/// Downloads the wheels in several processes; all failures are reported together.
+fn download(python_version: &str, wheels: &[&Wheel], dir: &Path) -> Result {
+    let bin = python::tools()?;
+    let partial = place::cache()?.join("partial");
+    if partial.try_exists()? {
+        fs_err::remove_dir_all(&partial)?;
+    }
+    let job = Job {
+        python: bin.join("python3"),
+        python_version,
+        dir,
+        partial: &partial,
+    };
+    let queue = Mutex::new(batches(wheels));
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(batch) = lock(&queue).pop_front() {
+                    if let Err(failure) = job.bring(&batch) {
+                        lock(&failures).push(failure);
+                    }
+                }
+            });
+        }
+    });
+    fs_err::remove_dir_all(&partial)?;
+    let failures: Vec<String> = lock(&failures).iter().map(Failure::to_string).collect();
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(failures.join("\n").into())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The largest wheels first and alone, then all small ones together.
+///
+/// No two wheels of a batch have the same name, because pip would take them for a conflict.
+fn batches<'wheels>(wheels: &[&'wheels Wheel]) -> VecDeque<Vec<&'wheels Wheel>> {
+    let mut sorted = wheels.to_vec();
+    sorted.sort_by_key(|wheel| std::cmp::Reverse(wheel.size));
+    let mut batches: VecDeque<Vec<&Wheel>> = VecDeque::new();
+    for wheel in sorted {
+        let fits = |batch: &&mut Vec<&Wheel>| {
+            batch
+                .iter()
+                .all(|other| other.size < ALONE && other.name() != wheel.name())
+        };
+        match batches.iter_mut().find(fits) {
+            Some(batch) if wheel.size < ALONE => batch.push(wheel),
+            _ => batches.push_back(vec![wheel]),
+        }
+    }
+    batches
+}
+
+/// What all batches have in common.
+struct Job<'job> {
+    python: PathBuf,
+    python_version: &'job str,
+    dir: &'job Path,
+    partial: &'job Path,
+}
+
+impl Job<'_> {
+    /// Downloads a batch to a directory of its own, verifies it and moves it to its place.
+    fn bring(&self, batch: &[&Wheel]) -> Result {
+        let Some(first) = batch.first() else {
+            return Ok(());
+        };
+        let partial = self.partial.join(first.name()).join(first.version());
+        fs_err::create_dir_all(&partial)?;
+        let requirements = partial.join("requirements.txt");
+        fs_err::write(&requirements, pinned(batch))?;
+        program::output(&mut self.pip_download(batch, &partial, &requirements))?;
+        for wheel in batch {
+            let path = partial.join(&wheel.file);
+            verify(&path, wheel)?;
+            fs_err::rename(&path, self.dir.join(&wheel.file))?;
+            eprintln!("fetched {}", wheel.file);
+        }
+        Ok(())
+    }
+
+    fn pip_download(&self, batch: &[&Wheel], partial: &Path, requirements: &Path) -> Command {
+        let platforms: BTreeSet<&str> = batch.iter().flat_map(|wheel| wheel.platforms()).collect();
+        let mut command = Command::new(&self.python);
+        command
+            .args([
+                "-I",
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+            ])
+            .args([
+                "--no-cache-dir",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+            ])
+            .args([
+                "--implementation=cp",
+                "--python-version",
+                self.python_version,
+            ])
+            .args(platforms.iter().map(|tag| format!("--platform={tag}")))
+            .arg("--dest")
+            .arg(partial)
+            .arg("--requirement")
+            .arg(requirements);
+        command
+    }
+}
+
+/// A requirements file that only these very files satisfy.
+fn pinned(batch: &[&Wheel]) -> String {
+    let line = |wheel: &&Wheel| {
+        format!(
+            "{}=={} --hash=sha256:{}\n",
+            wheel.name(),
+            wheel.version(),
+            wheel.sha256
+        )
+    };
+    batch.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(wheels: &[(&str, u64)], want: &[&[&str]]) {
+        let wheels: Vec<Wheel> = wheels
+            .iter()
+            .map(|(file, size)| Wheel {
+                file: (*file).to_owned(),
+                sha256: "0".repeat(64),
+                size: *size,
+                set: Set::Small,
+                exercises: String::new(),
+            })
+            .collect();
+        let batches = batches(&wheels.iter().collect::<Vec<_>>());
+        let got: Vec<Vec<&str>> = batches
+            .iter()
+            .map(|batch| batch.iter().map(|wheel| wheel.file.as_str()).collect())
+            .collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn large_wheels_come_first_and_alone() {
+        check(
+            &[
+                ("a-1.whl", 1),
+                ("b-1.whl", ALONE),
+                ("c-1.whl", 2),
+                ("d-1.whl", ALONE + 1),
+            ],
+            &[&["d-1.whl"], &["b-1.whl"], &["c-1.whl", "a-1.whl"]],
+        );
+    }
+
+    #[test]
+    fn versions_of_a_distribution_do_not_meet() {
+        check(
+            &[("a-1.whl", 3), ("a-2.whl", 2), ("b-1.whl", 1)],
+            &[&["a-1.whl", "b-1.whl"], &["a-2.whl"]],
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! `test-wheels/wheels.toml`, the list of the real wheels.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::failure::Result;
+use crate::place;
+
+/// The list of the real wheels.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    /// The CPython that the wheels are chosen for, like `3.11`.
+    pub(crate) python: String,
+    /// Dependencies before those that need them.
+    #[serde(rename = "wheel")]
+    pub(crate) wheels: Vec<Wheel>,
+}
+
+/// One real wheel.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wheel {
+    /// The file name, `name-version-python-abi-platform.whl`.
+    pub(crate) file: String,
+    /// The digest of the file, in hexadecimal.
+    pub(crate) sha256: String,
+    /// The size of the file in bytes.
+    pub(crate) size: u64,
+    /// The smallest set that it belongs to.
+    pub(crate) set: Set,
+    /// What is special about it, for the reader of the list.
+    #[expect(dead_code, reason = "for people; reading it makes it compulsory")]
+    pub(crate) exercises: String,
+}
+
+/// A group of wheels; each contains the ones before it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Set {
+    /// About 100 MB: the everyday tests.
+    Small,
+    /// About 3 GB: torch with its CUDA libraries.
+    Cuda,
+    /// What only `cargo xtask test --full` uses.
+    Full,
+}
+
+impl Manifest {
+    /// Reads the list.
+    pub(crate) fn read() -> Result<Self> {
+        let path = place::root().join("test-wheels/wheels.toml");
+        let text = fs_err::read_to_string(&path)?;
+        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+    }
+
+    /// The wheels of a set and of the smaller sets within it.
+    pub(crate) fn of_set(&self, set: Set) -> impl Iterator<Item = &Wheel> {
+        self.wheels.iter().filter(move |wheel| wheel.set <= set)
+    }
+}
+
+impl Wheel {
+    /// The name of the distribution as the file name spells it, like `nvidia_cublas`.
+    pub(crate) fn name(&self) -> &str {
+        self.part(0)
+    }
+
+    /// The version of the distribution.
+    pub(crate) fn version(&self) -> &str {
+        self.part(1)
+    }
+
+    /// The platform tags, like `manylinux_2_28_x86_64` or `any`.
+    pub(crate) fn platforms(&self) -> impl Iterator<Item = &str> {
+        let stem = self.file.strip_suffix(".whl").unwrap_or(&self.file);
+        stem.rsplit('-').take(1).flat_map(|tags| tags.split('.'))
+    }
+
+    fn part(&self, index: usize) -> &str {
+        self.file.split('-').nth(index).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Small => "small",
+            Self::Cuda => "cuda",
+            Self::Full => "full",
+        })
+    }
+}
+
+impl FromStr for Set {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        [Self::Small, Self::Cuda, Self::Full]
+            .into_iter()
+            .find(|set| set.to_string() == text)
+            .ok_or_else(|| format!("expected small, cuda or full, got `{text}`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wheel_is_described_by_its_file_name() {
+        let manifest = Manifest::read().unwrap();
+        let numpy = manifest.wheels.iter().find(|wheel| wheel.name() == "numpy");
+        let numpy = numpy.unwrap();
+        assert_eq!(numpy.version(), "2.4.6");
+        let platforms: Vec<&str> = numpy.platforms().collect();
+        assert_eq!(
+            platforms,
+            ["manylinux_2_27_x86_64", "manylinux_2_28_x86_64"]
+        );
+    }
+
+    #[test]
+    fn sets_contain_each_other() {
+        let manifest = Manifest::read().unwrap();
+        let count = |set| manifest.of_set(set).count();
+        assert!(count(Set::Small) < count(Set::Cuda));
+        assert!(count(Set::Cuda) <= count(Set::Full));
+    }
+
+    #[test]
+    fn a_set_prints_as_it_is_parsed() {
+        for set in [Set::Small, Set::Cuda, Set::Full] {
+            assert_eq!(set.to_string().parse(), Ok(set));
+        }
+        let error = "medium".parse::<Set>().unwrap_err();
+        assert_eq!(error, "expected small, cuda or full, got `medium`");
+    }
+}

@@ -1,0 +1,26 @@
+//! Where things are: the tree and the cache directory.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Result;
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}
+
+/// Where downloads are kept between runs, outside the tree.
+///
+/// The tests look for wheels in the same place: `wheelfix_testkit::cache`.
+pub(crate) fn cache() -> Result<PathBuf> {
+    let absolute = |name| {
+        let path = env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    absolute("WHEELFIX_CACHE")
+        .or_else(|| Some(absolute("XDG_CACHE_HOME")?.join("wheelfix")))
+        .or_else(|| Some(absolute("HOME")?.join(".cache/wheelfix")))
+        .ok_or_else(|| "no cache directory: set `WHEELFIX_CACHE` to an absolute path".into())
+}

@@ -1,0 +1,201 @@
+//! `cargo xtask setup`: bring what a fresh machine lacks.
+//!
+//! Debian packages are installed when this runs as root on Debian; elsewhere the missing things are
+//! named, all in one list, with the command that brings them.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use pico_args::Arguments;
+
+use crate::failure::Result;
+use crate::{arguments, libraries, program, python};
+
+/// Something from outside that a chore needs.
+struct Need {
+    /// The Debian packages that bring it, separated by spaces.
+    packages: &'static str,
+    /// How to see that it is there.
+    proof: Proof,
+    /// Whether the demo needs it too; otherwise only the tests do.
+    demo: bool,
+}
+
+enum Proof {
+    /// A program on `PATH`.
+    Program(&'static str),
+    /// A shared library that the loader finds by this soname.
+    Library(&'static str),
+    /// An interpreter for the wheels, able to make virtual environments.
+    Python,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program(name) => write!(f, "the program {name}"),
+            Self::Library(soname) => write!(f, "the library {soname}"),
+            Self::Python => write!(f, "CPython {} with the module venv", python::VERSION),
+        }
+    }
+}
+
+const NEEDS: &[Need] = &[
+    demo("python3 python3-venv", Proof::Python),
+    demo("libstdc++6", Proof::Library("libstdc++.so.6")),
+    demo("libgcc-s1", Proof::Library("libgcc_s.so.1")),
+    demo("libgfortran5", Proof::Library("libgfortran.so.5")),
+    demo("libquadmath0", Proof::Library("libquadmath.so.0")),
+    demo("libgomp1", Proof::Library("libgomp.so.1")),
+    demo("zlib1g", Proof::Library("libz.so.1")),
+    tests("binutils", Proof::Program("readelf")),
+    tests("binutils", Proof::Program("strip")),
+    tests("binutils", Proof::Program("ld.gold")),
+    tests("gcc libc6-dev", Proof::Program("gcc")),
+    tests("g++", Proof::Program("g++")),
+    tests("clang", Proof::Program("clang")),
+    tests("lld", Proof::Program("ld.lld")),
+    tests("llvm", Proof::Program("llvm-strip")),
+    tests("elfutils", Proof::Program("eu-strip")),
+    tests("elfutils", Proof::Program("eu-elflint")),
+    tests("musl-tools", Proof::Program("musl-gcc")),
+    tests("qemu-user-static", Proof::Program("qemu-aarch64-static")),
+];
+
+const fn demo(packages: &'static str, proof: Proof) -> Need {
+    Need {
+        packages,
+        proof,
+        demo: true,
+    }
+}
+
+const fn tests(packages: &'static str, proof: Proof) -> Need {
+    Need {
+        packages,
+        proof,
+        demo: false,
+    }
+}
+
+/// What the needs are for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// The demo.
+    Demo,
+    /// The tests, and the demo that is one of them.
+    Tests,
+}
+
+pub(crate) fn task(mut args: Arguments) -> Result {
+    let purpose = if args.contains("--demo") {
+        Purpose::Demo
+    } else {
+        Purpose::Tests
+    };
+    arguments::finish(args)?;
+    ensure(purpose)?;
+    let bin = python::tools()?;
+    eprintln!(
+        "everything is there; the Python tools are in {}",
+        bin.display()
+    );
+    Ok(())
+}
+
+/// Installs what is missing, or fails naming all of it.
+pub(crate) fn ensure(purpose: Purpose) -> Result {
+    let missing = missing(purpose)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !can_install() {
+        return Err(name_all(&missing).into());
+    }
+    let packages = packages(&missing);
+    program::run(Command::new("apt-get").args(["update", "-qq"]))?;
+    program::run(
+        Command::new("apt-get")
+            .args(["install", "-qq", "--yes", "--no-install-recommends"])
+            .args(&packages)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )?;
+    check(purpose)
+}
+
+/// Fails naming all that is missing, and installs nothing.
+pub(crate) fn check(purpose: Purpose) -> Result {
+    let missing = missing(purpose)?;
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(name_all(&missing).into())
+    }
+}
+
+fn missing(purpose: Purpose) -> Result<Vec<&'static Need>> {
+    let libraries = libraries::cached()?;
+    let is_there = |need: &Need| match need.proof {
+        Proof::Program(name) => program::find(name).is_some(),
+        Proof::Library(soname) => libraries.contains_key(soname),
+        Proof::Python => python::interpreter().is_some(),
+    };
+    let wanted = |need: &&Need| need.demo || purpose == Purpose::Tests;
+    Ok(NEEDS
+        .iter()
+        .filter(wanted)
+        .filter(|need| !is_there(need))
+        .collect())
+}
+
+fn name_all(missing: &[&Need]) -> String {
+    let lines: Vec<String> = missing
+        .iter()
+        .map(|need| format!("  {} (Debian: {})", need.proof, need.packages))
+        .collect();
+    format!(
+        "this machine lacks:\n{}\n\
+         install it, on Debian 12 with: apt-get update && apt-get install --yes {}",
+        lines.join("\n"),
+        packages(missing).join(" "),
+    )
+}
+
+/// The packages of these needs, each once.
+fn packages(missing: &[&Need]) -> Vec<&'static str> {
+    let mut names: Vec<&str> = missing
+        .iter()
+        .flat_map(|need| need.packages.split(' '))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn can_install() -> bool {
+    let is_root = fs_err::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0);
+    let is_debian = Path::new("/etc/debian_version").is_file();
+    is_root && is_debian && program::find("apt-get").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_missing_things_are_named_with_the_command() {
+        let missing: Vec<&Need> = NEEDS
+            .iter()
+            .filter(|need| ["binutils", "zlib1g"].contains(&need.packages))
+            .collect();
+        let want = "this machine lacks:
+  the library libz.so.1 (Debian: zlib1g)
+  the program readelf (Debian: binutils)
+  the program strip (Debian: binutils)
+  the program ld.gold (Debian: binutils)
+install it, on Debian 12 with: apt-get update && apt-get install --yes binutils zlib1g";
+        assert_eq!(name_all(&missing), want);
+    }
+}

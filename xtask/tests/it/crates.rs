@@ -1,0 +1,101 @@
+//! Rules for the crates and what they depend on.
+
+use std::collections::BTreeSet;
+
+use crate::tree;
+
+/// Lower layers first. A crate may depend only on crates of a lower layer.
+const LAYERS: &[&[&str]] = &[
+    &["wheelfix-testkit"],
+    &["wheelfix-format", "wheelfix-elf", "wheelfix-archive"],
+    &["wheelfix-wheel", "wheelfix-relocate"],
+    &["wheelfix-site"],
+    &["wheelfix"],
+    &["xtask"],
+];
+
+/// The names of all dependencies of the package in this directory, of any kind.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let manifest = tree::table(&format!("{package}/Cargo.toml"));
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    kinds
+        .iter()
+        .filter_map(|kind| manifest.get(*kind)?.as_table())
+        .flat_map(|table| table.keys().cloned())
+        .collect()
+}
+
+#[test]
+fn dependencies_point_downwards() {
+    for (layer, names) in LAYERS.iter().enumerate() {
+        for name in names.iter().filter(|name| **name != "xtask") {
+            let dependencies = dependencies(&format!("crates/{name}"));
+            for other in LAYERS[layer..].iter().copied().flatten() {
+                assert!(
+                    !dependencies.contains(*other),
+                    "`{name}` must not depend on `{other}`"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn xtask_does_not_need_our_crates() {
+    let ours: Vec<String> = dependencies("xtask")
+        .into_iter()
+        .filter(|name| name.starts_with("wheelfix"))
+        .collect();
+    assert!(
+        ours.is_empty(),
+        "xtask has to run when these do not compile: {ours:?}"
+    );
+}
+
+#[test]
+fn the_layers_are_the_workspace() {
+    let mut listed: Vec<&str> = LAYERS.iter().copied().flatten().copied().collect();
+    listed.retain(|name| *name != "xtask");
+    listed.sort_unstable();
+    assert_eq!(tree::names("crates"), listed);
+}
+
+#[test]
+fn every_workspace_dependency_has_a_user() {
+    let used: BTreeSet<String> = tree::packages()
+        .iter()
+        .flat_map(|package| dependencies(package))
+        .collect();
+    let manifest = tree::table("Cargo.toml");
+    let declared = manifest["workspace"]["dependencies"].as_table().unwrap();
+    let idle: Vec<&String> = declared
+        .keys()
+        .filter(|name| !used.contains(*name))
+        .collect();
+    assert!(
+        idle.is_empty(),
+        "in the root Cargo.toml, but no package uses them: {idle:?}"
+    );
+}
+
+#[test]
+fn versions_are_stated_once() {
+    for package in tree::packages() {
+        let manifest = tree::table(&format!("{package}/Cargo.toml"));
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            for (name, entry) in manifest
+                .get(kind)
+                .and_then(toml::Value::as_table)
+                .into_iter()
+                .flatten()
+            {
+                let inherited = entry.get("workspace").and_then(toml::Value::as_bool);
+                assert_eq!(
+                    inherited,
+                    Some(true),
+                    "{package}: `{name}` must be `{name}.workspace = true`"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Documents and lists that have to follow the code.
+
+use crate::tree;
+
+#[test]
+fn the_changelog_knows_the_version() {
+    let manifest = tree::table("Cargo.toml");
+    let version = manifest["workspace"]["package"]["version"]
+        .as_str()
+        .unwrap();
+    let changelog = tree::read("CHANGELOG.md");
+    let heading = format!("\n## {version}");
+    assert!(
+        changelog.contains("\n## Unreleased\n"),
+        "CHANGELOG.md needs a heading `## Unreleased`"
+    );
+    assert!(
+        changelog.contains(&heading),
+        "CHANGELOG.md needs a heading `## {version}`"
+    );
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    let source = tree::read("crates/wheelfix/src/error.rs");
+    let document = tree::read("docs/exit-codes.md");
+    let (_, body) = source
+        .split_once("fn exit_code")
+        .expect("error.rs has `fn exit_code`");
+    let (body, _) = body.split_once("\n    }\n").expect("`fn exit_code` ends");
+    let codes: Vec<u8> = body
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .trim_end_matches(',')
+                .split_once("=> ")?
+                .1
+                .parse()
+                .ok()
+        })
+        .collect();
+    assert!(
+        codes.contains(&1),
+        "no codes found in `fn exit_code`: {codes:?}"
+    );
+    for code in codes {
+        let row = format!("\n| {code} |");
+        assert!(
+            document.contains(&row),
+            "docs/exit-codes.md has no row for {code}"
+        );
+    }
+}
+
+#[test]
+fn wheels_are_listed_once_and_in_full() {
+    let manifest = tree::table("test-wheels/wheels.toml");
+    let mut files = Vec::new();
+    for wheel in manifest["wheel"].as_array().unwrap() {
+        let file = wheel["file"].as_str().unwrap();
+        let digest = wheel["sha256"].as_str().unwrap();
+        assert!(
+            file.strip_suffix(".whl")
+                .is_some_and(|stem| 4 <= stem.matches('-').count()),
+            "{file}: not a wheel's name"
+        );
+        assert!(
+            digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{file}: {digest} is not a SHA-256 digest"
+        );
+        let exercises = wheel["exercises"].as_str().unwrap();
+        assert!(
+            exercises.ends_with('.'),
+            "{file}: say what it exercises, in a sentence"
+        );
+        assert!(!files.contains(&file), "{file} is listed twice");
+        files.push(file);
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let docs = tree::names("docs")
+        .into_iter()
+        .map(|name| format!("docs/{name}"));
+    let tops = ["README.md", "CHANGELOG.md"].map(str::to_owned);
+    for document in docs
+        .chain(tops)
+        .filter(|name| name.strip_suffix(".md").is_some())
+    {
+        let text = tree::read(&document);
+        let dir = document.rsplit_once('/').map_or("", |(dir, _)| dir);
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let path = target.split('#').next().unwrap();
+            if path.is_empty() || target.contains("://") {
+                continue;
+            }
+            let there = tree::root().join(dir).join(path).try_exists().unwrap();
+            assert!(there, "{document}: the link to {target} leads nowhere");
+        }
+    }
+}

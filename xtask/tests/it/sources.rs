@@ -1,0 +1,75 @@
+//! Rules for source files.
+
+use crate::tree;
+
+/// Longest file we accept, tests included, in lines.
+const MAX_LINES: usize = 600;
+
+/// The names of integration tests, which say when they run: see `xtask/src/test.rs`.
+const TEST_GROUPS: &[&str] = &["it", "slow", "wheels", "full"];
+
+#[track_caller]
+fn check(rule: &str, is_good: impl Fn(&str, &str) -> bool) {
+    let files = tree::rust_files();
+    let bad: Vec<&String> = files
+        .iter()
+        .filter(|(path, text)| !is_good(path, text))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(bad.is_empty(), "{rule}: {bad:#?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    check("files without a leading `//!`", |_, text| {
+        text.starts_with("//!")
+    });
+}
+
+#[test]
+fn no_file_is_too_long() {
+    check(
+        &format!("files of more than {MAX_LINES} lines"),
+        |_, text| text.lines().count() <= MAX_LINES,
+    );
+}
+
+#[test]
+fn no_test_is_left_out() {
+    // In pieces, so that this file does not contain it.
+    let attribute = concat!("#[", "ignore");
+    check("files with an ignored test", |_, text| {
+        !text.contains(attribute)
+    });
+}
+
+#[test]
+fn lints_are_suppressed_with_expect() {
+    let attribute = concat!("[", "allow(");
+    check("files with an `allow` instead of an `expect`", |_, text| {
+        !text.contains(attribute)
+    });
+}
+
+#[test]
+fn integration_tests_belong_to_a_group() {
+    for package in tree::packages() {
+        let tests = format!("{package}/tests");
+        if !tree::root().join(&tests).is_dir() {
+            continue;
+        }
+        for name in tree::names(&tests) {
+            let is_test = tree::root()
+                .join(&tests)
+                .join(&name)
+                .join("main.rs")
+                .is_file();
+            let stem = name.strip_suffix(".rs");
+            let group = stem.or_else(|| is_test.then_some(&*name));
+            assert!(
+                group.is_none_or(|group| TEST_GROUPS.contains(&group)),
+                "{tests}/{name}: name it after one of {TEST_GROUPS:?}"
+            );
+        }
+    }
+}
