@@ -21,16 +21,20 @@ mod headers;
 mod metadata;
 mod metadata_edit;
 mod package_name;
+mod pyproject;
 mod python_version;
 mod record;
 mod requirement;
+mod runtime_deps;
 mod sdist_filename;
 mod tag;
+mod tag_fit;
 mod target;
 mod wheel_file;
 mod wheel_filename;
 
 pub use pep440_rs::{Version, VersionSpecifiers};
+pub use pep508_rs::MarkerEnvironment;
 
 pub use build_tag::{BuildTag, BuildTagError};
 pub use entry_points::{
@@ -40,11 +44,14 @@ pub use headers::{Field, Headers};
 pub use metadata::{Metadata, MetadataError};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
 pub use package_name::{PackageName, PackageNameError};
+pub use pyproject::{BuildSystem, BuildSystemError};
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{HashAlgorithm, Record, RecordError, RecordHash, RecordRow};
 pub use requirement::{Constraint, Requirement, RequirementError};
+pub use runtime_deps::UnmetDependency;
 pub use sdist_filename::{SdistFilename, SdistFilenameError, SdistFormat};
 pub use tag::{Tag, TagError, TagSet};
+pub use tag_fit::{PlatformTag, TagMismatch};
 pub use target::{Implementation, Libc, Target};
 pub use wheel_file::{WheelFile, WheelFileError};
 pub use wheel_filename::{WheelFilename, WheelFilenameError};

@@ -150,7 +150,7 @@ impl Target {
     }
 
     /// `py311`, `py3`, then the older ones.
-    fn generic_pythons(&self) -> Vec<String> {
+    pub(crate) fn generic_pythons(&self) -> Vec<String> {
         let PythonVersion { major, minor } = self.python;
         let older = (0..minor).rev().map(|minor| format!("py{major}{minor}"));
         [format!("py{major}{minor}"), format!("py{major}")]
