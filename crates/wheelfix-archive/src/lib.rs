@@ -1,1 +1,27 @@
 //! Read zip and tar safely and in parallel; the only place where a member name becomes a path.
+//!
+//! This crate knows nothing of wheels. It reads hostile bytes, so its promise is about refusal: an
+//! archive that two readers could understand differently is not opened, and every reason is listed.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use wheelfix_archive::{Limits, ZipArchive};
+//!
+//! let archive = ZipArchive::open(Path::new("demo-1.0-py3-none-any.whl"), &Limits::default())?;
+//! for member in archive.members() {
+//!     println!("{} {}", member.path, member.len);
+//! }
+//! # Ok::<(), wheelfix_archive::OpenError>(())
+//! ```
+
+mod content;
+
+mod map;
+mod member_path;
+mod zip;
+
+pub use crate::content::{ContentError, MemberReader};
+pub use crate::member_path::{MemberPath, MemberPathError};
+pub use crate::zip::fault::{Faults, ZipFault, ZipProblem};
+pub use crate::zip::limits::Limits;
+pub use crate::zip::{Member, Method, OpenError, ZipArchive};

@@ -1,0 +1,336 @@
+//! The content of a member: inflated, and compared with the length and the checksum that the archive
+//! states.
+//!
+//! Whole members go through libdeflate, which needs all of the output at once and is the fastest;
+//! pieces go through zlib-rs, which needs 40 KiB. A stream that ends before its data does is a fault
+//! where a reader that goes forward would stop there, that is with a data descriptor. Elsewhere every
+//! reader skips by the stated length, and libdeflate does not tell.
+
+use std::io::{self, Read};
+
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::{DecompressionError, Decompressor};
+
+use crate::zip::{Member, Method, ZipArchive};
+
+/// Why the content of a member is not what the archive says.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContentError {
+    /// The caller wanted it in memory, but it is too large for that.
+    #[error("content has {got} bytes, limit is {expected}")]
+    TooLarge {
+        /// The caller's limit, in bytes.
+        expected: u64,
+        /// Length as stated, in bytes.
+        got: u64,
+    },
+    /// The compressed data is broken.
+    #[error("compressed data is corrupt")]
+    Corrupt,
+    /// The content is shorter than the archive says.
+    #[error("content ends early: expected {expected} bytes, got {got}")]
+    TooShort {
+        /// Length as stated, in bytes.
+        expected: u64,
+        /// Number of bytes there are.
+        got: u64,
+    },
+    /// The content is longer than the archive says.
+    #[error("content is longer than the {expected} bytes stated")]
+    TooLong {
+        /// Length as stated, in bytes.
+        expected: u64,
+    },
+    /// The compressed data ends before the place where it should.
+    #[error("compressed data ends early: expected {expected} bytes, got {got}")]
+    Surplus {
+        /// Length as stated, in bytes.
+        expected: u64,
+        /// Number of bytes used.
+        got: u64,
+    },
+    /// The checksum differs.
+    #[error("crc32 mismatch: expected {expected:08x}, got {got:08x}")]
+    Crc32 {
+        /// Checksum as stated.
+        expected: u32,
+        /// Checksum of the content.
+        got: u32,
+    },
+    /// The digest differs from the one that the caller expects.
+    #[error("sha256 mismatch: expected {}, got {}", hex(.expected), hex(.got))]
+    Sha256 {
+        /// Digest that the caller expects.
+        expected: [u8; 32],
+        /// Digest of the content.
+        got: [u8; 32],
+    },
+}
+
+impl ZipArchive {
+    /// Reads a member whole, if it has at most `limit` bytes.
+    pub fn read(&self, member: &Member, limit: u64) -> Result<Vec<u8>, ContentError> {
+        let too_large = ContentError::TooLarge {
+            expected: limit,
+            got: member.len,
+        };
+        if limit < member.len {
+            return Err(too_large);
+        }
+        let Ok(len) = usize::try_from(member.len) else {
+            return Err(too_large);
+        };
+        let mut content = vec![0; len];
+        self.read_into(member, &mut Inflater::new(), &mut content)?;
+        Ok(content)
+    }
+
+    /// Reads the first `len` bytes of a member, or all if it has fewer.
+    ///
+    /// The checksum is of the whole member, so it is compared only if that is what was read.
+    pub fn read_prefix(&self, member: &Member, len: u64) -> Result<Vec<u8>, ContentError> {
+        if member.len <= len {
+            return self.read(member, len);
+        }
+        let mut content = Vec::new();
+        let mut reader = self.reader(member).take(len);
+        match reader.read_to_end(&mut content) {
+            Ok(_) => Ok(content),
+            Err(error) => Err(error.downcast().unwrap_or(ContentError::Corrupt)),
+        }
+    }
+
+    /// A reader of the content of a member, in constant memory.
+    ///
+    /// Its errors hold a [`ContentError`]. The last read, which gives 0, has compared the length and
+    /// the checksum.
+    pub fn reader(&self, member: &Member) -> MemberReader<'_> {
+        MemberReader {
+            stream: Stream::new(self, member),
+            crc32: crc32fast::Hasher::new(),
+            expected: member.crc32,
+        }
+    }
+
+    /// Reads a member into `content`, whose length must be the member's.
+    pub(crate) fn read_into(
+        &self,
+        member: &Member,
+        inflater: &mut Inflater,
+        content: &mut [u8],
+    ) -> Result<(), ContentError> {
+        let expected = member.len;
+        let data = self.compressed(member);
+        let got = match member.method {
+            Method::Stored if data.len() == content.len() => {
+                content.copy_from_slice(data);
+                expected
+            }
+            Method::Stored => data.len() as u64,
+            Method::Deflated if member.has_descriptor => {
+                Stream::new(self, member).read_to(content)?
+            }
+            Method::Deflated => inflater.inflate(data, content)?,
+        };
+        if got != expected {
+            return Err(ContentError::TooShort { expected, got });
+        }
+        compare_crc32(member.crc32, crc32fast::hash(content))
+    }
+}
+
+/// The memory of libdeflate's decoder, to be used for many members.
+pub(crate) struct Inflater(Decompressor);
+
+impl Inflater {
+    pub(crate) fn new() -> Self {
+        Self(Decompressor::new())
+    }
+
+    /// Inflates all of `data`; gives the number of bytes written to `content`.
+    fn inflate(&mut self, data: &[u8], content: &mut [u8]) -> Result<u64, ContentError> {
+        match self.0.deflate_decompress(data, content) {
+            Ok(len) => Ok(len as u64),
+            Err(DecompressionError::BadData) => Err(ContentError::Corrupt),
+            Err(DecompressionError::InsufficientSpace) => Err(ContentError::TooLong {
+                expected: content.len() as u64,
+            }),
+        }
+    }
+}
+
+/// Compares the stated checksum with that of the content.
+pub(crate) fn compare_crc32(expected: u32, got: u32) -> Result<(), ContentError> {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(ContentError::Crc32 { expected, got })
+    }
+}
+
+/// Reads the content of a member piece by piece; see [`ZipArchive::reader`].
+#[derive(Debug)]
+pub struct MemberReader<'a> {
+    stream: Stream<'a>,
+    crc32: crc32fast::Hasher,
+    expected: u32,
+}
+
+impl Read for MemberReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.stream.read(buffer).map_err(invalid_data)?;
+        if len == 0 && !buffer.is_empty() {
+            let got = self.crc32.clone().finalize();
+            compare_crc32(self.expected, got).map_err(invalid_data)?;
+        }
+        self.crc32.update(buffer.get(..len).unwrap_or_default());
+        Ok(len)
+    }
+}
+
+fn invalid_data(error: ContentError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// The content of a member in pieces, without its checksum.
+#[derive(Debug)]
+pub(crate) struct Stream<'a> {
+    /// Data that is not read yet.
+    data: &'a [u8],
+    data_len: u64,
+    /// `None` for a stored member.
+    inflate: Option<Box<Decompress>>,
+    /// Length of the content as stated.
+    expected: u64,
+    /// Number of bytes given out.
+    got: u64,
+    must_use_all: bool,
+    is_done: bool,
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn new(archive: &'a ZipArchive, member: &Member) -> Self {
+        let data = archive.compressed(member);
+        let inflate = match member.method {
+            Method::Stored => None,
+            Method::Deflated => Some(Box::new(Decompress::new(false))),
+        };
+        Self {
+            data,
+            data_len: data.len() as u64,
+            inflate,
+            expected: member.len,
+            got: 0,
+            must_use_all: member.has_descriptor,
+            is_done: false,
+        }
+    }
+
+    /// Reads the next bytes into `buffer`; 0 only at the end, whose place has been compared then.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ContentError> {
+        if buffer.is_empty() || self.is_done {
+            return Ok(0);
+        }
+        let Some(mut inflate) = self.inflate.take() else {
+            return self.read_stored(buffer);
+        };
+        let read = self.read_deflated(&mut inflate, buffer);
+        self.inflate = Some(inflate);
+        read
+    }
+
+    fn read_stored(&mut self, buffer: &mut [u8]) -> Result<usize, ContentError> {
+        let len = buffer.len().min(self.data.len());
+        let (taken, rest) = self.data.split_at(len);
+        for (to, from) in buffer.iter_mut().zip(taken) {
+            *to = *from;
+        }
+        self.data = rest;
+        self.count(len)?;
+        if len == 0 {
+            self.finish()?;
+        }
+        Ok(len)
+    }
+
+    fn read_deflated(
+        &mut self,
+        inflate: &mut Decompress,
+        buffer: &mut [u8],
+    ) -> Result<usize, ContentError> {
+        loop {
+            let (used, made) = (inflate.total_in(), inflate.total_out());
+            let status = inflate
+                .decompress(self.data, buffer, FlushDecompress::None)
+                .map_err(|_| ContentError::Corrupt)?;
+            let used = usize::try_from(inflate.total_in() - used).unwrap_or(usize::MAX);
+            let made = usize::try_from(inflate.total_out() - made).unwrap_or(usize::MAX);
+            self.data = self.data.get(used..).unwrap_or_default();
+            self.count(made)?;
+            if status == Status::StreamEnd && made == 0 {
+                self.finish()?;
+                return Ok(0);
+            }
+            if 0 < made {
+                return Ok(made);
+            }
+            if used == 0 {
+                // No progress: the data ends within the stream.
+                return Err(ContentError::Corrupt);
+            }
+        }
+    }
+
+    /// Reads everything into `buffer`, which must have the stated length; gives the length read.
+    fn read_to(&mut self, mut buffer: &mut [u8]) -> Result<u64, ContentError> {
+        while !buffer.is_empty() {
+            let len = self.read(buffer)?;
+            if len == 0 {
+                return Ok(self.got);
+            }
+            buffer = buffer.get_mut(len..).unwrap_or_default();
+        }
+        // Where a stream ends shows only on the next read, which has to have room.
+        self.read(&mut [0])?;
+        Ok(self.got)
+    }
+
+    fn count(&mut self, len: usize) -> Result<(), ContentError> {
+        self.got += len as u64;
+        if self.expected < self.got {
+            return Err(ContentError::TooLong {
+                expected: self.expected,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), ContentError> {
+        self.is_done = true;
+        if self.got != self.expected {
+            return Err(ContentError::TooShort {
+                expected: self.expected,
+                got: self.got,
+            });
+        }
+        let left = self.data.len() as u64;
+        if self.must_use_all && left != 0 {
+            return Err(ContentError::Surplus {
+                expected: self.data_len,
+                got: self.data_len - left,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn hex(digest: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        write!(text, "{byte:02x}").ok();
+    }
+    text
+}

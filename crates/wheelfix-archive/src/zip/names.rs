@@ -1,0 +1,72 @@
+//! The names of the members: each becomes a path, and no two contradict each other.
+
+use crate::member_path::MemberPath;
+use crate::zip::Member;
+use crate::zip::central::Entry;
+use crate::zip::fault::{Faults, ZipProblem, printable};
+
+/// Makes the name of every entry a path; those that cannot be one are left out and are faults.
+pub(crate) fn check(entries: &[Entry<'_>], faults: &mut Faults) -> Vec<MemberPath> {
+    let mut paths = Vec::with_capacity(entries.len());
+    let mut named = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match path(entry) {
+            Ok(path) => {
+                named.push(entry);
+                paths.push(path);
+            }
+            Err(problem) => faults.push(entry.fault(problem)),
+        }
+    }
+    let mut ordered: Vec<_> = paths.iter().zip(named).collect();
+    // A stable sort, so that of two equal names the later one is the fault.
+    ordered.sort_by_key(|(path, _)| *path);
+    for pair in ordered.windows(2) {
+        if let [before, after] = pair {
+            check_pair(*before, *after, faults);
+        }
+    }
+    paths
+}
+
+fn path(entry: &Entry<'_>) -> Result<MemberPath, ZipProblem> {
+    let name = str::from_utf8(entry.name).map_err(|_| ZipProblem::NameEncoding)?;
+    let name = name.strip_suffix('/').unwrap_or(name);
+    Ok(MemberPath::new(name)?)
+}
+
+/// Checks two paths of which nothing is between in the order of paths.
+fn check_pair(
+    (before_path, before): (&MemberPath, &Entry<'_>),
+    (path, entry): (&MemberPath, &Entry<'_>),
+    faults: &mut Faults,
+) {
+    let is_same = before_path == path;
+    if is_same && before.is_dir() == entry.is_dir() {
+        faults.push(entry.fault(ZipProblem::Duplicate));
+        return;
+    }
+    let is_below = path.is_below(before_path);
+    let (file, other) = if before.is_dir() {
+        (entry, before)
+    } else {
+        (before, entry)
+    };
+    if is_same || (is_below && !before.is_dir()) {
+        let below = printable(other.name);
+        faults.push(file.fault(ZipProblem::FileIsDirectory { below }));
+    }
+}
+
+/// Groups of files that some file systems hold to be the same.
+pub(crate) fn collisions<'a>(members: impl Iterator<Item = &'a Member>) -> Vec<Vec<&'a Member>> {
+    let mut keyed: Vec<_> = members
+        .map(|member| (member.path.collision_key(), member))
+        .collect();
+    keyed.sort_by(|(left, _), (right, _)| left.cmp(right));
+    keyed
+        .chunk_by(|(left, _), (right, _)| left == right)
+        .filter(|group| 1 < group.len())
+        .map(|group| group.iter().map(|(_, member)| *member).collect())
+        .collect()
+}
