@@ -1,0 +1,177 @@
+//! Keeps the RECORD files of a tree true after files of it were edited or removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use fs_err as fs;
+use walkdir::WalkDir;
+use wheelfix_format::{Record, RecordError, RecordHash};
+
+use crate::digest::FileDigest;
+
+/// What happened to the files of a tree. Paths are absolute.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Files with new content.
+    pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
+    /// Files that are gone.
+    pub(crate) removed: BTreeSet<PathBuf>,
+}
+
+/// Why a RECORD cannot be updated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordUpdateError {
+    /// The text is no RECORD.
+    #[error("invalid RECORD: `{}`", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The first fault.
+        source: RecordError,
+    },
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Updates every `*.dist-info/RECORD` below `root` that lists a changed file; returns how many.
+///
+/// A file that no RECORD lists is nobody's: nothing is added for it.
+pub(crate) fn update_records(root: &Path, changes: &Changes) -> Result<usize, RecordUpdateError> {
+    let mut updated = 0;
+    for path in records_below(root)? {
+        let text = fs::read_to_string(&path)?;
+        let record = match Record::parse(&text) {
+            Ok(record) => record,
+            Err(faults) => match faults.into_iter().next() {
+                Some(source) => return Err(RecordUpdateError::Invalid { path, source }),
+                None => continue,
+            },
+        };
+        if let Some(record) = apply(record, &path, changes) {
+            replace(&path, &record.to_string())?;
+            updated += 1;
+        }
+    }
+    Ok(updated)
+}
+
+/// The RECORD files below a directory, sorted.
+fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in WalkDir::new(root).sort_by_file_name() {
+        let entry = entry?;
+        let in_dist_info = entry.path().parent().is_some_and(|parent| {
+            parent
+                .extension()
+                .is_some_and(|extension| extension == "dist-info")
+        });
+        if in_dist_info && entry.file_name() == "RECORD" && entry.file_type().is_file() {
+            paths.push(entry.into_path());
+        }
+    }
+    Ok(paths)
+}
+
+/// The record with its rows changed; `None` if no row changes.
+fn apply(mut record: Record, path: &Path, changes: &Changes) -> Option<Record> {
+    let site_packages = path.parent()?.parent()?;
+    let mut changed = false;
+    record.rows.retain_mut(|row| {
+        let file = normalise(&site_packages.join(&row.path));
+        if changes.removed.contains(&file) {
+            changed = true;
+            return false;
+        }
+        if let Some(digest) = changes.edited.get(&file) {
+            let hash = Some(RecordHash::sha256(digest.sha256));
+            let size = Some(digest.len);
+            if row.hash.is_some() && (row.hash != hash || row.size != size) {
+                changed = true;
+                (row.hash, row.size) = (hash, size);
+            }
+        }
+        true
+    });
+    changed.then_some(record)
+}
+
+/// Resolves `..` by name: RECORD's `../../../bin/x` is `bin/x` of the prefix.
+fn normalise(path: &Path) -> PathBuf {
+    let mut result = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                result.pop();
+            }
+            other => result.push(other),
+        }
+    }
+    result
+}
+
+/// Replaces a file by one rename, its mode kept.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    let parent = path.parent().unwrap_or(path);
+    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file()
+        .set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_changed_files_are_updated() {
+        let dir = tempfile::tempdir().unwrap();
+        let dist_info = dir
+            .path()
+            .join("lib/python3.11/site-packages/a-1.dist-info");
+        fs::create_dir_all(&dist_info).unwrap();
+        let old = RecordHash::sha256([1; 32]);
+        let text = format!(
+            "../../../bin/tool,{old},1\na-1.dist-info/RECORD,,\na.so,{old},1\nb.so,{old},1\nc.py,{old},1\n"
+        );
+        let record = dist_info.join("RECORD");
+        fs::write(&record, text).unwrap();
+
+        let digest = FileDigest::of_bytes(b"new");
+        let mut changes = Changes::default();
+        for path in ["bin/tool", "lib/python3.11/site-packages/a.so"] {
+            changes.edited.insert(dir.path().join(path), digest);
+        }
+        let gone = dir.path().join("lib/python3.11/site-packages/b.so");
+        changes.removed.insert(gone);
+        assert_eq!(update_records(dir.path(), &changes).unwrap(), 1);
+
+        let new = RecordHash::sha256(digest.sha256);
+        assert_eq!(
+            fs::read_to_string(&record).unwrap(),
+            format!(
+                "../../../bin/tool,{new},3\na-1.dist-info/RECORD,,\na.so,{new},3\nc.py,{old},1\n"
+            )
+        );
+        assert_eq!(update_records(dir.path(), &changes).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_broken_record_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a-1.dist-info")).unwrap();
+        let record = dir.path().join("a-1.dist-info/RECORD");
+        fs::write(&record, "a.py\n").unwrap();
+        let error = update_records(dir.path(), &Changes::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("invalid RECORD: `{}`", record.display())
+        );
+    }
+}

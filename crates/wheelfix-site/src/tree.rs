@@ -1,0 +1,195 @@
+//! The files of a prefix before they exist: which belongs where, and which collide.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The files that are to be made, by path.
+///
+/// Paths are relative to the prefix, with `/` as separator.
+#[derive(Debug)]
+pub(crate) struct Tree<T> {
+    files: BTreeMap<String, Vec<Entry<T>>>,
+}
+
+/// One claim to a path.
+#[derive(Debug)]
+struct Entry<T> {
+    owner: String,
+    content: Option<Content>,
+    value: T,
+}
+
+/// What tells whether two files are equal without reading them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Content {
+    /// In bytes.
+    pub(crate) len: u64,
+    /// Of the whole file, as in a zip archive.
+    pub(crate) crc32: u32,
+}
+
+/// Two claims to one place.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Collision {
+    /// The path, relative to the prefix, with `/` as separator.
+    pub path: String,
+    /// Who claims it: names of wheels. The first is the one whose claim is a file.
+    pub owners: Vec<String>,
+    /// What kind of collision it is.
+    pub kind: CollisionKind,
+}
+
+/// How two claims to one place differ.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum CollisionKind {
+    /// Two files with different content.
+    Content,
+    /// A file where another claim needs a directory.
+    FileAndDirectory,
+}
+
+impl fmt::Display for Collision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            CollisionKind::Content => "with different content",
+            CollisionKind::FileAndDirectory => "as a file and as a directory",
+        };
+        write!(
+            f,
+            "`{}` comes {kind} from {}",
+            self.path,
+            self.owners.join(" and ")
+        )
+    }
+}
+
+impl<T> Tree<T> {
+    /// A tree without files.
+    pub(crate) fn new() -> Self {
+        Self {
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// Claims a path; `content` is `None` for a file that is equal to no other.
+    pub(crate) fn insert(&mut self, path: String, owner: &str, content: Option<Content>, value: T) {
+        self.files.entry(path).or_default().push(Entry {
+            owner: owner.to_owned(),
+            content,
+            value,
+        });
+    }
+
+    /// One file per path, by path; of equal claims the first. Or all collisions, by path.
+    pub(crate) fn resolve(self) -> Result<Vec<(String, T)>, Vec<Collision>> {
+        let collisions = self.collisions();
+        if !collisions.is_empty() {
+            return Err(collisions);
+        }
+        let first = |(path, claims): (String, Vec<Entry<T>>)| {
+            let claim = claims.into_iter().next()?;
+            Some((path, claim.value))
+        };
+        Ok(self.files.into_iter().filter_map(first).collect())
+    }
+
+    fn collisions(&self) -> Vec<Collision> {
+        let mut collisions = Vec::new();
+        for (path, claims) in &self.files {
+            if !all_equal(claims) {
+                collisions.push(Collision {
+                    path: path.clone(),
+                    owners: owners(claims),
+                    kind: CollisionKind::Content,
+                });
+            }
+            if let Some((_, below)) = self.first_below(path) {
+                let mut owners = owners(claims);
+                for claim in below {
+                    if !owners.contains(&claim.owner) {
+                        owners.push(claim.owner.clone());
+                    }
+                }
+                collisions.push(Collision {
+                    path: path.clone(),
+                    owners,
+                    kind: CollisionKind::FileAndDirectory,
+                });
+            }
+        }
+        collisions
+    }
+
+    /// The first claim that needs `path` to be a directory.
+    fn first_below(&self, path: &str) -> Option<(&String, &Vec<Entry<T>>)> {
+        let directory = format!("{path}/");
+        self.files
+            .range(directory.clone()..)
+            .next()
+            .filter(|(path, _)| path.starts_with(&directory))
+    }
+}
+
+fn all_equal<T>(claims: &[Entry<T>]) -> bool {
+    claims.windows(2).all(|pair| match pair {
+        [first, second] => first.content.is_some() && first.content == second.content,
+        _ => true,
+    })
+}
+
+fn owners<T>(claims: &[Entry<T>]) -> Vec<String> {
+    claims.iter().map(|claim| claim.owner.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(claims: &[(&str, &str, Option<u32>)], want: &str) {
+        let mut tree = Tree::new();
+        for (path, owner, crc32) in claims {
+            let content = crc32.map(|crc32| Content { len: 1, crc32 });
+            tree.insert((*path).to_owned(), owner, content, *owner);
+        }
+        let got = match tree.resolve() {
+            Ok(files) => files
+                .iter()
+                .map(|(path, owner)| format!("{path} of {owner}\n"))
+                .collect::<String>(),
+            Err(collisions) => collisions.iter().map(|it| format!("{it}\n")).collect(),
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn equal_files_are_one() {
+        check(
+            &[
+                ("b", "W", Some(2)),
+                ("a", "V", Some(1)),
+                ("a", "W", Some(1)),
+            ],
+            "a of V\nb of W\n",
+        );
+    }
+
+    #[test]
+    fn every_collision_is_named() {
+        check(
+            &[
+                ("a", "V", Some(1)),
+                ("a", "W", Some(2)),
+                ("b", "V", None),
+                ("b", "W", None),
+                ("c", "V", None),
+                ("c-d", "V", None),
+                ("c/e", "W", None),
+            ],
+            "`a` comes with different content from V and W\n\
+             `b` comes with different content from V and W\n\
+             `c` comes as a file and as a directory from V and W\n",
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! `wheelfix install`
+
+use std::path::{Path, PathBuf};
+
+use wheelfix_format::PythonVersion;
+use wheelfix_site::{Bytecode, Invalidation, Python};
+
+use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
+use crate::error::Error;
+
+/// Install wheels into a prefix: unpack, relocate, compile, prove, publish
+#[derive(Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    /// The wheels
+    #[arg(required = true, value_name = "WHEEL")]
+    wheels: Vec<PathBuf>,
+    /// Directory to make; it must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    prefix: PathBuf,
+    /// Install into a prefix that holds files already; a file that exists is an error
+    #[arg(long)]
+    merge: bool,
+    #[command(flatten)]
+    python: PythonArgs,
+    #[command(flatten)]
+    bytecode: BytecodeArgs,
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Print what would be done
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The Python to install for
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Python")]
+struct PythonArgs {
+    /// Interpreter to install for
+    #[arg(long, value_name = "EXE", default_value = "python3", conflicts_with = "python_version")]
+    python: PathBuf,
+    /// Version to install for; no program of the target is run
+    #[arg(long, value_name = "X.Y")]
+    python_version: Option<PythonVersion>,
+}
+
+/// What bytecode to make
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Bytecode")]
+struct BytecodeArgs {
+    /// Optimisation levels to compile for [default: 0,1 if an interpreter is there]
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=2))]
+    bytecode: Vec<u8>,
+    /// Compile nothing
+    #[arg(long, conflicts_with = "bytecode")]
+    no_bytecode: bool,
+}
+
+impl PythonArgs {
+    fn resolve(&self) -> Result<Python, Error> {
+        match self.python_version {
+            Some(version) => Ok(Python::of_version(version)),
+            None => Python::probe(&self.python).map_err(|error| Error::Refused {
+                error: Box::new(error),
+                hint: Some("name an interpreter with `--python EXE`, or the version to install for with `--python-version X.Y`".to_owned()),
+            }),
+        }
+    }
+}
+
+impl BytecodeArgs {
+    /// What to compile; `None` for nothing.
+    fn resolve(&self, python: &Python, prefix: &Path) -> Result<Option<Bytecode>, Error> {
+        if self.no_bytecode {
+            return Ok(None);
+        }
+        if python.executable().is_none() {
+            return if self.bytecode.is_empty() {
+                Ok(None)
+            } else {
+                let text = "`--bytecode` needs an interpreter: use `--python EXE`";
+                Err(Error::Usage(text.to_owned()))
+            };
+        }
+        let mut levels = self.bytecode.clone();
+        if levels.is_empty() {
+            levels = vec![0, 1];
+        }
+        levels.sort_unstable();
+        levels.dedup();
+        Ok(Some(Bytecode {
+            levels,
+            invalidation: invalidation(prefix),
+        }))
+    }
+}
+
+/// What lies in the Nix store never changes, so nothing is gained by looking at the source.
+fn invalidation(prefix: &Path) -> Invalidation {
+    if prefix.starts_with("/nix/store") {
+        Invalidation::UncheckedHash
+    } else {
+        Invalidation::CheckedHash
+    }
+}
