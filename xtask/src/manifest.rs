@@ -56,6 +56,12 @@ impl Manifest {
         toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
     }
 
+    /// The first wheel of the distribution with this name, spelt as in file names.
+    pub(crate) fn named(&self, name: &str) -> Result<&Wheel> {
+        let found = self.wheels.iter().find(|wheel| wheel.name() == name);
+        found.ok_or_else(|| format!("`{name}` is not in test-wheels/wheels.toml").into())
+    }
+
     /// The wheels of a set and of the smaller sets within it.
     pub(crate) fn of_set(&self, set: Set) -> impl Iterator<Item = &Wheel> {
         self.wheels.iter().filter(move |wheel| wheel.set <= set)
@@ -112,8 +118,7 @@ mod tests {
     #[test]
     fn a_wheel_is_described_by_its_file_name() {
         let manifest = Manifest::read().unwrap();
-        let numpy = manifest.wheels.iter().find(|wheel| wheel.name() == "numpy");
-        let numpy = numpy.unwrap();
+        let numpy = manifest.named("numpy").unwrap();
         assert_eq!(numpy.version(), "2.4.6");
         let platforms: Vec<&str> = numpy.platforms().collect();
         assert_eq!(

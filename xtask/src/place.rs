@@ -11,6 +11,12 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().unwrap_or(xtask).to_owned()
 }
 
+/// Where builds go: `$CARGO_TARGET_DIR`, else `target` in the root.
+pub(crate) fn target() -> PathBuf {
+    let set = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    root().join(set.unwrap_or_else(|| "target".into()))
+}
+
 /// Where downloads are kept between runs, outside the tree.
 ///
 /// The tests look for wheels in the same place: `wheelfix_testkit::cache`.

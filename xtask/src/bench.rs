@@ -1,0 +1,54 @@
+//! `cargo xtask bench NAME`: how fast we are beside others.
+//!
+//! Each benchmark is a file that runs [`pair`]s and prints their tables; [`BENCHES`] lists them.
+//! Seconds depend on the machine and on what else it does: quote the ratios.
+
+mod install;
+pub(crate) mod pair;
+
+use pico_args::Arguments;
+
+use crate::arguments;
+use crate::failure::Result;
+
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Options) -> Result,
+}
+
+const BENCHES: &[Bench] = &[Bench {
+    name: "install",
+    about: "install wheels, beside `uv pip install`",
+    run: install::run,
+}];
+
+/// What was typed.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// How often each side runs.
+    pub(crate) rounds: usize,
+    /// The wheel to use, for benchmarks of a single one, as file names spell the distribution.
+    pub(crate) wheel: Option<String>,
+}
+
+pub(crate) fn task(mut args: Arguments) -> Result {
+    let name = args.subcommand()?;
+    let options = Options {
+        rounds: args.opt_value_from_str("--rounds")?.unwrap_or(5),
+        wheel: args.opt_value_from_str("--wheel")?,
+    };
+    arguments::finish(args)?;
+    let wanted: Vec<&Bench> = BENCHES
+        .iter()
+        .filter(|bench| name.as_deref().is_none_or(|name| name == bench.name))
+        .collect();
+    if wanted.is_empty() {
+        let lines: Vec<String> = BENCHES
+            .iter()
+            .map(|bench| format!("  {:<10}{}", bench.name, bench.about))
+            .collect();
+        return Err(format!("expected one of these:\n{}", lines.join("\n")).into());
+    }
+    wanted.iter().try_for_each(|bench| (bench.run)(&options))
+}

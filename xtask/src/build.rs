@@ -1,0 +1,20 @@
+//! Building the program as users get it.
+
+use std::path::PathBuf;
+
+use crate::failure::Result;
+use crate::{place, program};
+
+/// Builds `wheelfix` with optimisations and returns the program.
+pub(crate) fn release() -> Result<PathBuf> {
+    let args = [
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "wheelfix",
+    ];
+    program::run(&mut program::cargo(&args))?;
+    Ok(place::target().join("release/wheelfix"))
+}
