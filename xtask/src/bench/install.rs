@@ -31,15 +31,12 @@ pub(crate) fn run(options: &Options) -> Result {
         // The page cache holds the wheel in every round.
         fs_err::read(&file)?;
         let ours = |dir: &Path| {
+            runtimes::copy_to(&dir.join("runtimes"))?;
             let mut command = Command::new(&wheelfix);
             command
-                .args([
-                    "install",
-                    "--no-bytecode",
-                    "--ignore-missing",
-                    "*",
-                    "--python",
-                ])
+                .args(["install", "--quiet", "--no-bytecode", "--lib-path"])
+                .arg(dir.join("runtimes"))
+                .arg("--python")
                 .arg(&python)
                 .arg("--prefix")
                 .arg(dir.join("prefix"))
