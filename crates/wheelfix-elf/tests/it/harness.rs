@@ -1,10 +1,10 @@
 //! The harness finds real faults: it is let loose on an editor whose faults are known.
 
-use wheelfix_testkit::elf::{Layout, Libc, Patchelf, run_matrix};
+use wheelfix_testkit::elf::{Layout, Patchelf, Platform, run_matrix};
 
 #[test]
 fn matrix_finds_the_faults_of_patchelf() {
-    let (cases, failures) = run_matrix(Libc::Glibc, [Layout::Default], &Patchelf);
+    let (cases, failures) = run_matrix(Platform::Glibc, [Layout::Default], &Patchelf);
     assert_eq!(cases, 14);
     let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
     for known in [

@@ -2,25 +2,6 @@
 
 use std::fmt;
 
-/// A C library to build against.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Libc {
-    /// The GNU C library.
-    Glibc,
-    /// musl.
-    Musl,
-}
-
-impl Libc {
-    /// The path of its program interpreter on x86-64.
-    pub fn interpreter(self) -> &'static str {
-        match self {
-            Self::Glibc => "/lib64/ld-linux-x86-64.so.2",
-            Self::Musl => "/lib/ld-musl-x86_64.so.1",
-        }
-    }
-}
-
 /// A linker with the options that move sections and segments about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Layout {
@@ -60,13 +41,6 @@ impl Layout {
         Self::Lld,
         Self::Gold,
     ];
-
-    /// The layouts that a C library can load; musl before 1.2.4 does not know packed relocations.
-    pub fn all_for(libc: Libc) -> impl Iterator<Item = Self> {
-        Self::ALL
-            .into_iter()
-            .filter(move |layout| *layout != Self::Relr || libc == Libc::Glibc)
-    }
 
     /// The compiler driver's options.
     pub fn flags(self) -> &'static [&'static str] {
@@ -118,7 +92,7 @@ impl Kind {
     /// The options for linking.
     pub fn link_flags(self) -> &'static [&'static str] {
         match self {
-            Self::Library => &["-shared", "-Wl,-soname,libprobe.so"],
+            Self::Library => &["-shared"],
             Self::Pie => &["-pie", "-rdynamic"],
             Self::FixedProgram => &["-no-pie", "-rdynamic"],
         }

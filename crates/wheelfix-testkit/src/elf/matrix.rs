@@ -9,7 +9,8 @@ use std::thread;
 use super::check::{Violation, describe, violations};
 use super::compare;
 use super::edit::{Edit, Request};
-use super::layout::{Kind, Layout, Libc};
+use super::layout::{Kind, Layout};
+use super::platform::Platform;
 use super::strip::Stripper;
 use super::tool::Tool;
 use super::workshop::Workshop;
@@ -71,11 +72,11 @@ impl fmt::Display for Failure {
 
 /// Runs all cases of some layouts and returns how many there were, and what went wrong.
 pub fn run(
-    libc: Libc,
+    platform: Platform,
     layouts: impl IntoIterator<Item = Layout>,
     editor: &dyn Editor,
 ) -> (usize, Vec<Failure>) {
-    let workshop = Workshop::new(libc);
+    let workshop = Workshop::new(platform);
     let links: Vec<(Layout, Kind)> = layouts
         .into_iter()
         .flat_map(|layout| Kind::ALL.map(|kind| (layout, kind)))
@@ -179,7 +180,7 @@ impl<'a> Bench<'a> {
 
     /// Strips the edited file in each way, runs it, edits it again and runs it again.
     fn strip(&self, edit: Edit, edited: &Path, fail: &mut dyn FnMut(String, String)) {
-        for stripper in Stripper::ALL {
+        for stripper in Stripper::all(self.workshop.platform()) {
             let stripped = edited.with_extension(format!("{edit:?}-{stripper:?}"));
             let result = stripper.strip(edited, &stripped).and_then(|()| {
                 let mut request = self.workshop.request(edit, self.kind);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::platform::Platform;
 use super::tool::Tool;
 
 /// A way to strip a file.
@@ -18,13 +19,19 @@ pub enum Stripper {
 }
 
 impl Stripper {
-    /// Every way.
-    pub const ALL: [Self; 4] = [
-        Self::Strip,
-        Self::StripDebug,
-        Self::LlvmStrip,
-        Self::EuStrip,
-    ];
+    /// Every way; the stripper of binutils knows this machine only.
+    pub fn all(platform: Platform) -> impl Iterator<Item = Self> {
+        [
+            Self::Strip,
+            Self::StripDebug,
+            Self::LlvmStrip,
+            Self::EuStrip,
+        ]
+        .into_iter()
+        .filter(move |stripper| {
+            platform.is_native() || matches!(stripper, Self::LlvmStrip | Self::EuStrip)
+        })
+    }
 
     /// Writes a stripped copy; `Err` has what the program said, warnings included.
     pub fn strip(self, input: &Path, output: &Path) -> Result<(), String> {

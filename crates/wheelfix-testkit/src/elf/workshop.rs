@@ -1,15 +1,14 @@
 //! A directory with everything that the probe needs to be linked and run.
-#![expect(clippy::disallowed_methods, reason = "runs what it compiled")]
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::edit::{Edit, Request};
-use super::layout::{Kind, Layout, Libc};
-use super::tool::{Outcome, Tool};
+use super::layout::{Kind, Layout};
+use super::platform::{Link, Platform};
+use super::tool::Outcome;
 
 const SOURCES: &[(&str, &str)] = &[
     ("probe.cc", include_str!("probe/probe.cc")),
@@ -26,76 +25,74 @@ pub const DEPENDENCY: &str = "libdep.so.1";
 /// How many libraries [`Edit::SevenNeeded`] adds.
 const EXTRA_LIBRARIES: usize = 7;
 
-/// Compiled objects and libraries for one C library.
+/// Compiled objects and libraries for one platform.
 ///
 /// Compile once, link often: [`Workshop::link`] makes a probe in any layout.
 #[derive(Debug)]
 pub struct Workshop {
     dir: TempDir,
-    libc: Libc,
+    platform: Platform,
 }
 
 impl Workshop {
     /// Compiles everything but the probes' links.
-    pub fn new(libc: Libc) -> Self {
+    pub fn new(platform: Platform) -> Self {
         let dir = tempfile::Builder::new().prefix("probe-").tempdir().unwrap();
-        let workshop = Self { dir, libc };
+        let workshop = Self { dir, platform };
         for (name, text) in SOURCES {
             fs_err::write(workshop.path(name), text).unwrap();
         }
-        fs_err::create_dir_all(workshop.path("libraries")).unwrap();
+        fs_err::create_dir_all(workshop.libraries()).unwrap();
         fs_err::create_dir_all(workshop.long_directory()).unwrap();
         for kind in Kind::ALL {
             let object = format!("{kind:?}.o");
-            let mut args = vec!["-O1", "-g", "-c", "probe.cc", "-o", &object];
-            args.extend(kind.compile_flags());
-            if libc == Libc::Musl {
-                args.extend([
-                    "-DPROBE_UNWIND",
-                    "-fno-exceptions",
-                    "-fno-rtti",
-                    "-funwind-tables",
-                ]);
-            }
-            workshop.compile(true, &args);
+            platform.compile(workshop.dir(), "probe.cc", kind.compile_flags(), &object);
         }
-        workshop.compile(false, &["-O1", "host.c", "-o", "host", "-ldl"]);
         workshop.build_libraries();
-        symlink(libc.interpreter(), workshop.long_interpreter()).unwrap();
+        workshop.build_host();
+        symlink(platform.interpreter(), workshop.long_interpreter()).unwrap();
         workshop
     }
 
     fn build_libraries(&self) {
-        let dependency = format!("libraries/{DEPENDENCY}");
-        let soname = format!("-Wl,-soname,{DEPENDENCY}");
-        let library = ["-O1", "-shared", "-fPIC"];
-        let versions = "-Wl,--version-script=dep.map";
-        self.compile(
-            false,
-            &[
-                &library[..],
-                &["dep.c", versions, &soname, "-o", &dependency],
-            ]
-            .concat(),
-        );
-        self.compile(
-            false,
-            &[&library[..], &["extra.c", "-o", "extra.so"]].concat(),
-        );
-        for name in extra_names() {
-            fs_err::copy(self.path("extra.so"), self.libraries().join(name)).unwrap();
+        for (name, versions) in [("dep", Some("dep.map")), ("extra", None)] {
+            let [source, object] = [format!("{name}.c"), format!("{name}.o")];
+            self.platform
+                .compile(self.dir(), &source, &["-xc", "-fPIC"], &object);
+            let output = format!("libraries/lib{name}.so.1");
+            let link = Link {
+                inputs: &[&object],
+                kind: Kind::Library,
+                layout: Layout::Default,
+                soname: versions.and(Some(DEPENDENCY)),
+                versions,
+                output: &output,
+            };
+            self.platform.link(self.dir(), &link);
         }
-        let renamed = self.libraries().join(long_dependency());
-        fs_err::copy(self.libraries().join(DEPENDENCY), renamed).unwrap();
+        let copies = extra_names().map(|name| ("libextra.so.1", name));
+        for (from, to) in copies.chain([(DEPENDENCY, long_dependency())]) {
+            fs_err::copy(self.libraries().join(from), self.libraries().join(to)).unwrap();
+        }
     }
 
-    fn compile(&self, cxx: bool, args: &[&str]) {
-        let tool = match (self.libc, cxx) {
-            (Libc::Glibc, false) => Tool::CC,
-            (Libc::Glibc, true) => Tool::CXX,
-            (Libc::Musl, _) => Tool::MUSL_CC,
+    fn build_host(&self) {
+        self.platform
+            .compile(self.dir(), "host.c", &["-xc", "-fPIE"], "host.o");
+        let link = Link {
+            inputs: &["host.o"],
+            kind: Kind::Pie,
+            layout: Layout::Default,
+            soname: None,
+            versions: None,
+            output: "host",
         };
-        tool.run_in(self.dir.path(), args).expect();
+        self.platform.link(self.dir(), &link);
+    }
+
+    /// The platform that is built for.
+    pub fn platform(&self) -> Platform {
+        self.platform
     }
 
     /// The directory, removed with the value.
@@ -124,30 +121,24 @@ impl Workshop {
     /// A search path of this many characters whose last element holds the libraries.
     pub fn rpath(&self, length: usize) -> String {
         let end = self.libraries().to_str().unwrap().to_owned();
-        let filler = "/nonexistent/directory:".repeat(length / 20);
-        let filler_length = length.checked_sub(end.len()).expect("a longer search path");
-        let start = filler.get(..filler_length).unwrap_or_default();
-        let start = start
-            .get(..start.len().saturating_sub(1))
-            .unwrap_or_default();
-        format!("{start}:{end}")
+        let filler = "/nonexistent/directory/".repeat(length / 20);
+        let filler = filler.get(..length - end.len() - 1).unwrap();
+        format!("{filler}:{end}")
     }
 
     /// Links a probe.
     pub fn link(&self, kind: Kind, layout: Layout, output: &Path) {
         let object = format!("{kind:?}.o");
         let dependency = format!("libraries/{DEPENDENCY}");
-        let mut args = vec![object.as_str(), &dependency, "-o", output.to_str().unwrap()];
-        args.extend(kind.link_flags());
-        args.extend(layout.flags());
-        args.extend(["-Wl,--build-id=sha1", "-Wl,-z,relro"]);
-        if kind == Kind::Library {
-            args.push("-Wl,--version-script=probe.map");
-        }
-        if self.libc == Libc::Musl {
-            args.push("-static-libgcc");
-        }
-        self.compile(true, &args);
+        let link = Link {
+            inputs: &[&object, &dependency],
+            kind,
+            layout,
+            soname: (kind == Kind::Library).then_some("libprobe.so"),
+            versions: (kind == Kind::Library).then_some("probe.map"),
+            output: output.to_str().unwrap(),
+        };
+        self.platform.link(self.dir(), &link);
     }
 
     /// The request behind an edit.
@@ -176,21 +167,18 @@ impl Workshop {
     /// The libraries are found by the probe's own search path if an edit gave it one. What an edit
     /// added or renamed must be loaded.
     pub fn run(&self, kind: Kind, probe: &Path, edited: &Request) -> Result<(), String> {
+        let libraries = self.libraries();
+        let libraries = edited.rpath.is_none().then_some(libraries.as_path());
         let mut command = match kind {
             Kind::Library => {
-                let mut host = Command::new(self.path("host"));
+                let mut host = self.platform.command(&self.path("host"), libraries);
                 host.arg(probe);
                 host
             }
-            Kind::Pie | Kind::FixedProgram => Command::new(probe),
+            Kind::Pie | Kind::FixedProgram => self.platform.command(probe, libraries),
         };
-        command
-            .args(&edited.add_needed)
-            .env_remove("LD_LIBRARY_PATH");
+        command.args(&edited.add_needed);
         command.args(edited.replace_needed.iter().map(|(_, new)| new));
-        if edited.rpath.is_none() {
-            command.env("LD_LIBRARY_PATH", self.libraries());
-        }
         Outcome::of(command).success().map(drop)
     }
 }
