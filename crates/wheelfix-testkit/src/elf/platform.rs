@@ -160,8 +160,8 @@ impl Platform {
 
     pub(super) fn compile(self, dir: &Path, source: &str, flags: &[&str], object: &str) {
         let includes;
-        let mut args = vec!["-O1", "-g", "-c", source, "-o", object];
-        args.extend(flags);
+        let mut args = flags.to_vec();
+        args.extend(["-O1", "-g", "-c", source, "-o", object]);
         let tool = match self {
             Self::Glibc => Tool::CXX,
             Self::Musl => {
