@@ -28,6 +28,8 @@ enum Proof {
     Program(&'static str),
     /// A shared library that the loader finds by this soname.
     Library(&'static str),
+    /// A file.
+    File(&'static str),
     /// An interpreter for the wheels, able to make virtual environments.
     Python,
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Proof {
         match self {
             Self::Program(name) => write!(f, "the program {name}"),
             Self::Library(soname) => write!(f, "the library {soname}"),
+            Self::File(path) => write!(f, "the file {path}"),
             Self::Python => write!(f, "CPython {} with the module venv", python::VERSION),
         }
     }
@@ -55,13 +58,39 @@ const NEEDS: &[Need] = &[
     tests("binutils", Proof::Program("ld.gold")),
     tests("gcc libc6-dev", Proof::Program("gcc")),
     tests("g++", Proof::Program("g++")),
-    tests("clang", Proof::Program("clang")),
     tests("lld", Proof::Program("ld.lld")),
     tests("llvm", Proof::Program("llvm-strip")),
     tests("elfutils", Proof::Program("eu-strip")),
     tests("elfutils", Proof::Program("eu-elflint")),
     tests("musl-tools", Proof::Program("musl-gcc")),
+    // Programs of other machines; earlier versions link for fewer of them.
+    tests("clang-19", Proof::Program("clang-19")),
+    tests("lld-19", Proof::Program("ld.lld-19")),
     tests("qemu-user-static", Proof::Program("qemu-aarch64-static")),
+    tests(
+        "libc6-dev-i386-cross",
+        Proof::File("/usr/i686-linux-gnu/lib/crt1.o"),
+    ),
+    tests(
+        "libc6-dev-arm64-cross",
+        Proof::File("/usr/aarch64-linux-gnu/lib/crt1.o"),
+    ),
+    tests(
+        "libc6-dev-armhf-cross",
+        Proof::File("/usr/arm-linux-gnueabihf/lib/crt1.o"),
+    ),
+    tests(
+        "libc6-dev-ppc64el-cross",
+        Proof::File("/usr/powerpc64le-linux-gnu/lib/crt1.o"),
+    ),
+    tests(
+        "libc6-dev-s390x-cross",
+        Proof::File("/usr/s390x-linux-gnu/lib/crt1.o"),
+    ),
+    tests(
+        "libc6-dev-riscv64-cross",
+        Proof::File("/usr/riscv64-linux-gnu/lib/crt1.o"),
+    ),
 ];
 
 const fn demo(packages: &'static str, proof: Proof) -> Need {
@@ -140,6 +169,7 @@ fn missing(purpose: Purpose) -> Result<Vec<&'static Need>> {
     let is_there = |need: &Need| match need.proof {
         Proof::Program(name) => program::find(name).is_some(),
         Proof::Library(soname) => libraries.contains_key(soname),
+        Proof::File(path) => Path::new(path).is_file(),
         Proof::Python => python::interpreter().is_some(),
     };
     let wanted = |need: &&Need| need.demo || purpose == Purpose::Tests;
