@@ -1,1 +1,22 @@
 //! A wheel or sdist as a validated value: open, inspect, unpack.
+//!
+//! What [`Wheel::open`] returns has been compared with itself: file name with metadata, `RECORD` with
+//! the archive's directory, and each member has a place to go. Contents are compared with their hashes
+//! when they are inflated, not here.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use wheelfix_wheel::Wheel;
+//!
+//! let wheel = Wheel::open(Path::new("demo-1.0-py3-none-any.whl"))?;
+//! for member in wheel.members() {
+//!     println!("{} {:?}", member.file.path, member.placement);
+//! }
+//! # Ok::<(), wheelfix_wheel::WheelError>(())
+//! ```
+
+mod wheel;
+
+pub use wheel::fault::{WheelError, WheelFault, WheelFaults, WheelWarning};
+pub use wheel::placement::{Placement, Scheme};
+pub use wheel::{OpenOptions, Wheel, WheelMember};

@@ -1,0 +1,157 @@
+//! A wheel that agrees with itself.
+//!
+//! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/>
+
+mod dist_info;
+pub(crate) mod fault;
+pub(crate) mod placement;
+mod record;
+mod scripts;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use wheelfix_archive::{Limits, Member, ZipArchive};
+use wheelfix_format::{EntryPoints, Metadata, Record, RecordHash, WheelFile, WheelFilename};
+
+use dist_info::DistInfo;
+use fault::{WheelError, WheelFaults, WheelWarning};
+use placement::Placement;
+
+/// An open wheel, all of whose parts agree.
+#[derive(Debug)]
+pub struct Wheel {
+    path: PathBuf,
+    filename: WheelFilename,
+    archive: ZipArchive,
+    dist_info: DistInfo,
+    /// For each member of the archive, in its order.
+    placements: Vec<Placement>,
+    /// For each member of the archive, the index of its row in `RECORD`, if it has one.
+    rows: Vec<Option<usize>>,
+    warnings: Vec<WheelWarning>,
+}
+
+/// A file in a wheel.
+#[derive(Clone, Copy, Debug)]
+pub struct WheelMember<'a> {
+    /// The file in the archive.
+    pub file: &'a Member,
+    /// Where it goes.
+    pub placement: &'a Placement,
+    /// Its hash by `RECORD`. `None` for `RECORD` itself, its signatures, and members that are
+    /// accepted by name.
+    pub hash: Option<&'a RecordHash>,
+}
+
+/// How to open a wheel.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// How large it may be unpacked.
+    pub limits: Limits,
+    /// Members that are accepted although they differ from their row in `RECORD`, as in the wheels of
+    /// torch 1.9. A path that is not in the wheel is a fault.
+    pub accept_mismatch: BTreeSet<String>,
+}
+
+impl Wheel {
+    /// Opens a wheel with the default options.
+    pub fn open(path: &Path) -> Result<Self, WheelError> {
+        Self::open_with(path, &OpenOptions::default())
+    }
+
+    /// Opens a wheel: reads its directory and the text files of its `.dist-info`, and compares all
+    /// with each other. All faults are reported at once.
+    pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Self, WheelError> {
+        let filename = parse_filename(path)?;
+        let archive = ZipArchive::open(path, &options.limits)?;
+        let mut faults = WheelFaults::default();
+        let dist_info = DistInfo::read(&archive, &filename, &mut faults);
+        let Some(dist_info) = dist_info else {
+            return Err(faults.into());
+        };
+        let mut warnings = Vec::new();
+        dist_info.warn(&filename, &mut warnings);
+        for members in archive.collisions() {
+            let paths = members.iter().map(|member| member.path.to_string());
+            warnings.push(WheelWarning::Collision(paths.collect()));
+        }
+        let rows = record::check(&archive, &dist_info, &options.accept_mismatch, &mut faults);
+        let placements = placement::classify(&archive, &dist_info, &mut faults);
+        scripts::check(&archive, &placements, &dist_info.entry_points, &mut faults);
+        faults.into_result()?;
+        Ok(Self {
+            path: path.to_owned(),
+            filename,
+            archive,
+            dist_info,
+            placements,
+            rows,
+            warnings,
+        })
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its file name.
+    pub fn filename(&self) -> &WheelFilename {
+        &self.filename
+    }
+
+    /// The archive.
+    pub fn archive(&self) -> &ZipArchive {
+        &self.archive
+    }
+
+    /// The `.dist-info` directory as written, for example `Foo_Bar-1.0.dist-info`.
+    pub fn dist_info(&self) -> &str {
+        &self.dist_info.dir
+    }
+
+    /// `WHEEL`.
+    pub fn wheel_file(&self) -> &WheelFile {
+        &self.dist_info.wheel_file
+    }
+
+    /// `METADATA`.
+    pub fn metadata(&self) -> &Metadata {
+        &self.dist_info.metadata
+    }
+
+    /// `RECORD`, as it is in the wheel.
+    pub fn record(&self) -> &Record {
+        &self.dist_info.record
+    }
+
+    /// `entry_points.txt`; empty if there is none.
+    pub fn entry_points(&self) -> &EntryPoints {
+        &self.dist_info.entry_points
+    }
+
+    /// All files, in the order of the archive, each with its place and its hash.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = WheelMember<'_>> {
+        let with_places = self.archive.members().iter().zip(&self.placements);
+        with_places.zip(&self.rows).map(|((file, placement), row)| {
+            let row = row.and_then(|row| self.record().rows.get(row));
+            WheelMember {
+                file,
+                placement,
+                hash: row.and_then(|row| row.hash.as_ref()),
+            }
+        })
+    }
+
+    /// What is odd about the wheel but no reason to refuse it.
+    pub fn warnings(&self) -> &[WheelWarning] {
+        &self.warnings
+    }
+}
+
+fn parse_filename(path: &Path) -> Result<WheelFilename, WheelError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or(WheelError::NoFilename)?;
+    name.parse().map_err(WheelError::Filename)
+}

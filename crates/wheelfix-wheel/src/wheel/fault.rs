@@ -1,0 +1,288 @@
+//! Why a wheel is refused, and what is odd about one that is not.
+
+use std::fmt;
+use std::io;
+
+use wheelfix_archive::{ContentError, Faults, OpenError};
+use wheelfix_format::{
+    EntryPointsError, MetadataError, PackageName, RecordError, TagSet, Version, WheelFileError,
+    WheelFilenameError,
+};
+
+/// Why a wheel could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WheelError {
+    /// The path has no file name in UTF-8.
+    #[error("path has no file name in UTF-8")]
+    NoFilename,
+    /// The file name is not that of a wheel.
+    #[error("invalid file name of a wheel")]
+    Filename(#[source] WheelFilenameError),
+    /// The file could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The archive is refused.
+    #[error(transparent)]
+    Archive(Faults),
+    /// The archive is sound, but it is no wheel.
+    #[error(transparent)]
+    Wheel(#[from] WheelFaults),
+    /// A reason that the archive reader has and this crate does not know.
+    #[error(transparent)]
+    Open(OpenError),
+}
+
+impl From<OpenError> for WheelError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Io(error) => Self::Io(error),
+            OpenError::Refused(faults) => Self::Archive(faults),
+            other => Self::Open(other),
+        }
+    }
+}
+
+/// Faults that are listed; a wheel may have one for each of its members and more.
+const MAX_LISTED: usize = 50;
+
+/// All reasons why a wheel is refused, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct WheelFaults {
+    list: Vec<WheelFault>,
+    unlisted: usize,
+}
+
+/// One reason why a wheel is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WheelFault {
+    /// No directory `*.dist-info` at the top of the archive.
+    #[error("no `.dist-info` directory at the top level")]
+    NoDistInfo,
+    /// More than one directory `*.dist-info` at the top of the archive.
+    #[error("expected one `.dist-info` directory at the top level, got {}: {}", .0.len(), .0.join(", "))]
+    SeveralDistInfos(Vec<String>),
+    /// A `.dist-info` directory whose name is not that of the file.
+    #[error(
+        "expected a `.dist-info` directory for {name} {version} as the file name says, got `{got}`"
+    )]
+    DistInfoName {
+        /// The name of the project in the file name.
+        name: PackageName,
+        /// The version in the file name.
+        version: Version,
+        /// The directory.
+        got: String,
+    },
+    /// A file that every wheel has.
+    #[error("`{0}` is missing")]
+    Missing(String),
+    /// A text file that could not be inflated.
+    #[error("`{path}`: {source}")]
+    Content {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        source: ContentError,
+    },
+    /// A text file that is not UTF-8.
+    #[error("`{path}`: not UTF-8 from byte {offset:#x} on")]
+    NotUtf8 {
+        /// Which file.
+        path: String,
+        /// Offset of the first bad byte in the file.
+        offset: usize,
+    },
+    /// `WHEEL`.
+    #[error("`WHEEL`: {}", with_cause(.0))]
+    WheelFile(WheelFileError),
+    /// `METADATA`.
+    #[error("`METADATA`: {}", with_cause(.0))]
+    Metadata(MetadataError),
+    /// A row of `RECORD`.
+    #[error("`RECORD`: {0}")]
+    Record(RecordError),
+    /// A line of `entry_points.txt`.
+    #[error("`entry_points.txt`: {0}")]
+    EntryPoints(EntryPointsError),
+    /// `METADATA` has another name than the file.
+    #[error("the file name says {filename}, `METADATA` says {metadata}")]
+    Name {
+        /// By the file name.
+        filename: PackageName,
+        /// By `METADATA`.
+        metadata: PackageName,
+    },
+    /// `METADATA` has another version than the file.
+    #[error("the file name says version {filename}, `METADATA` says {metadata}")]
+    Version {
+        /// By the file name.
+        filename: Version,
+        /// By `METADATA`.
+        metadata: Version,
+    },
+    /// A file that `RECORD` does not list.
+    #[error("`RECORD` has no row for `{0}`")]
+    Unlisted(String),
+    /// A row of `RECORD` without a file.
+    #[error("`RECORD` lists `{0}`, which is not in the archive")]
+    Ghost(String),
+    /// Two rows of `RECORD` for one file.
+    #[error("`RECORD` lists `{0}` twice")]
+    ListedTwice(String),
+    /// A row of `RECORD` without a hash.
+    #[error("`RECORD` has no hash for `{0}`")]
+    Unhashed(String),
+    /// A row of `RECORD` with a size that is not the file's.
+    #[error("`RECORD` gives `{path}` {expected} bytes, the archive {got}")]
+    Size {
+        /// Which file.
+        path: String,
+        /// By `RECORD`.
+        expected: u64,
+        /// By the archive.
+        got: u64,
+    },
+    /// A file to be accepted although it differs from `RECORD`, which is not in the wheel.
+    #[error("`{0}` is to be accepted although it differs from `RECORD`, but is not in the wheel")]
+    UnusedException(String),
+    /// A directory `*.data` that is not this wheel's.
+    #[error("`{path}`: expected only `{expected}` as a `.data` directory")]
+    ForeignData {
+        /// A file in it.
+        path: String,
+        /// The name of this wheel's.
+        expected: String,
+    },
+    /// A file directly in the `.data` directory, or below a key that is no scheme.
+    #[error(
+        "`{0}`: expected purelib, platlib, headers, scripts or data below the `.data` directory"
+    )]
+    Scheme(String),
+    /// A directory among the scripts.
+    #[error("`{0}`: scripts cannot lie in directories")]
+    ScriptDirectory(String),
+    /// A script with the name of an interpreter.
+    #[error("{0} has the name of a Python interpreter, which it would replace")]
+    ReservedScript(String),
+    /// Two files of the wheel that go to one place.
+    #[error("{first} and {second} go to the same place")]
+    SamePlace {
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+/// What is odd about a wheel but no reason to refuse it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WheelWarning {
+    /// A newer minor version of the format, whose additions are not known.
+    NewerMinor(u64),
+    /// A line of `METADATA` that ends the fields without an empty line: all readers lose what follows.
+    MalformedMetadata {
+        /// Counted from 1.
+        line: usize,
+    },
+    /// Paths that are the same for some file systems.
+    Collision(Vec<String>),
+    /// `WHEEL` has other tags than the file name.
+    Tags {
+        /// By the file name.
+        filename: TagSet,
+        /// By `WHEEL`, one set per line.
+        wheel_file: Vec<TagSet>,
+    },
+}
+
+impl WheelFaults {
+    /// The reasons, at least one; of very many only the first.
+    pub fn list(&self) -> &[WheelFault] {
+        &self.list
+    }
+
+    /// Number of further reasons that are not in the list.
+    pub fn unlisted(&self) -> usize {
+        self.unlisted
+    }
+
+    pub(crate) fn push(&mut self, fault: WheelFault) {
+        if self.list.len() < MAX_LISTED {
+            self.list.push(fault);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    pub(crate) fn into_result(self) -> Result<(), Self> {
+        if self.list.is_empty() {
+            Ok(())
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl std::error::Error for WheelFaults {}
+
+impl fmt::Display for WheelFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ([fault], 0) = (self.list.as_slice(), self.unlisted) {
+            return fault.fmt(f);
+        }
+        write!(f, "{} faults in the wheel", self.list.len() + self.unlisted)?;
+        for fault in &self.list {
+            write!(f, "\n  {fault}")?;
+        }
+        if 0 < self.unlisted {
+            write!(f, "\n  and {} more", self.unlisted)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for WheelWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NewerMinor(minor) => write!(
+                f,
+                "`Wheel-Version` 1.{minor} is newer than 1.0, which is known"
+            ),
+            Self::MalformedMetadata { line } => {
+                write!(
+                    f,
+                    "line {line} of `METADATA` is no field: it and what follows is taken as description"
+                )
+            }
+            Self::Collision(paths) => {
+                write!(
+                    f,
+                    "some file systems take these as one: {}",
+                    paths.join(", ")
+                )
+            }
+            Self::Tags {
+                filename,
+                wheel_file,
+            } => {
+                let tags: Vec<String> = wheel_file.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "the file name has the tags {filename}, `WHEEL` has {}",
+                    tags.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// In a list of faults, the cause of each stands on its line.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

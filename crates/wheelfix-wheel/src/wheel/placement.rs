@@ -1,0 +1,150 @@
+//! Where each file of a wheel goes.
+//!
+//! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl>
+
+use std::fmt;
+
+use wheelfix_archive::{MemberPath, ZipArchive};
+
+use super::dist_info::DistInfo;
+use super::fault::{WheelFault, WheelFaults};
+
+/// Where a file of a wheel goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Placement {
+    /// It is installed.
+    File {
+        /// Below which directory.
+        scheme: Scheme,
+        /// Relative to that directory.
+        path: MemberPath,
+    },
+    /// It is `RECORD`, which an installer writes anew.
+    Record,
+    /// It is a signature of `RECORD`, which an installer leaves out because it changes `RECORD`.
+    Signature,
+    /// It lies in a `__pycache__` directory, which an installer leaves out: byte code is made for the
+    /// Python at hand.
+    Bytecode,
+}
+
+/// A directory of an installation, by the name that Python's `sysconfig` has for it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Scheme {
+    /// `site-packages` for pure Python.
+    Purelib,
+    /// `site-packages` for compiled modules; the same directory nearly everywhere.
+    Platlib,
+    /// C headers, below a directory with the name of the project.
+    Headers,
+    /// Programs.
+    Scripts,
+    /// The prefix itself.
+    Data,
+}
+
+impl Scheme {
+    const ALL: [Self; 5] = [
+        Self::Purelib,
+        Self::Platlib,
+        Self::Headers,
+        Self::Scripts,
+        Self::Data,
+    ];
+
+    /// The name in a `.data` directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Purelib => "purelib",
+            Self::Platlib => "platlib",
+            Self::Headers => "headers",
+            Self::Scripts => "scripts",
+            Self::Data => "data",
+        }
+    }
+
+    /// Whether it is one of the two that are `site-packages`.
+    pub fn is_site(self) -> bool {
+        matches!(self, Self::Purelib | Self::Platlib)
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Finds the place of each member of an archive, in its order.
+///
+/// A member without a place is in the faults, and has an arbitrary one.
+pub(crate) fn classify(
+    archive: &ZipArchive,
+    dist_info: &DistInfo,
+    faults: &mut WheelFaults,
+) -> Vec<Placement> {
+    let root = if dist_info.wheel_file.root_is_purelib {
+        Scheme::Purelib
+    } else {
+        Scheme::Platlib
+    };
+    let data_dir = dist_info.dir.replace(".dist-info", ".data");
+    let places = archive.members().iter().map(|member| {
+        let placed = place(&member.path, &dist_info.dir, &data_dir, root);
+        placed.unwrap_or_else(|fault| {
+            faults.push(fault);
+            Placement::File {
+                scheme: root,
+                path: member.path.clone(),
+            }
+        })
+    });
+    places.collect()
+}
+
+fn place(
+    path: &MemberPath,
+    dist_info: &str,
+    data_dir: &str,
+    root: Scheme,
+) -> Result<Placement, WheelFault> {
+    let parts: Vec<&str> = path.parts().collect();
+    if parts.contains(&"__pycache__") {
+        return Ok(Placement::Bytecode);
+    }
+    let (top, below_top) = parts
+        .split_first()
+        .map_or(("", [].as_slice()), |(top, below)| (*top, below));
+    if top == dist_info {
+        match path.as_str().strip_prefix(dist_info) {
+            Some("/RECORD") => return Ok(Placement::Record),
+            Some("/RECORD.jws" | "/RECORD.p7s") => return Ok(Placement::Signature),
+            _ => {}
+        }
+    }
+    if top.strip_suffix(".data").is_none() || below_top.is_empty() {
+        return Ok(Placement::File {
+            scheme: root,
+            path: path.clone(),
+        });
+    }
+    if top != data_dir {
+        let (path, expected) = (path.to_string(), data_dir.to_owned());
+        return Err(WheelFault::ForeignData { path, expected });
+    }
+    let (key, below) = below_top
+        .split_first()
+        .map_or(("", [].as_slice()), |(key, below)| (*key, below));
+    let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == key);
+    // A file directly below the key's place is no path of its own.
+    let (Some(scheme), Ok(below_path)) = (scheme, below.join("/").parse()) else {
+        return Err(WheelFault::Scheme(path.to_string()));
+    };
+    if scheme == Scheme::Scripts && 1 < below.len() {
+        return Err(WheelFault::ScriptDirectory(path.to_string()));
+    }
+    Ok(Placement::File {
+        scheme,
+        path: below_path,
+    })
+}
