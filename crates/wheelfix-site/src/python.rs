@@ -4,14 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use wheelfix_format::{PythonVersion, PythonVersionError};
+use wheelfix_format::{Libc, PythonVersion, PythonVersionError, Target};
 
 use crate::launcher::Interpreter;
 
 /// The Python that an installation is for.
 #[derive(Clone, Debug)]
 pub struct Python {
-    version: PythonVersion,
+    target: Target,
     /// `None` in a cross build: nothing of the target can be run.
     executable: Option<PathBuf>,
 }
@@ -56,15 +56,46 @@ pub enum PythonError {
     },
 }
 
-/// Prints implementation, version and the absolute path of the interpreter, a line each.
-const PROBE: &str = "import sys; print(sys.implementation.name); \
-    print('%d.%d' % sys.version_info[:2]); print(sys.executable)";
+/// Prints what [`Python::probe`] reads, a line each. A value that does not exist is an empty line.
+const PROBE: &str = "
+import os, platform, sys, sysconfig
+print(sys.implementation.name)
+print('%d.%d' % sys.version_info[:2])
+print(sys.executable)
+print(platform.machine())
+print(sysconfig.get_config_var('Py_GIL_DISABLED') or '')
+print(sysconfig.get_config_var('Py_DEBUG') or '')
+try:
+    print(os.confstr('CS_GNU_LIBC_VERSION') or '')
+except (AttributeError, OSError, ValueError):
+    print('')
+";
+
+/// The C library that is assumed where nothing of the target can be asked.
+///
+/// It accepts every `manylinux` tag: a Nix package set has a newer glibc than published wheels
+/// need, and the proof looks at the symbol versions themselves.
+const ASSUMED_LIBC: Libc = Libc::Glibc {
+    major: 2,
+    minor: 99,
+};
+
+/// The musl that is assumed of an interpreter that is not linked with glibc.
+const ASSUMED_MUSL: Libc = Libc::Musl { major: 1, minor: 2 };
 
 impl Python {
     /// A Python of which only the version is known: nothing of it is ever run.
+    ///
+    /// The machine is the one that wheelfix itself is built for.
     pub fn of_version(version: PythonVersion) -> Self {
+        let arch = match std::env::consts::ARCH {
+            "x86" => "i686",
+            "arm" => "armv7l",
+            "powerpc64" => "ppc64le",
+            arch => arch,
+        };
         Self {
-            version,
+            target: Target::linux(version, arch, ASSUMED_LIBC),
             executable: None,
         }
     }
@@ -94,24 +125,34 @@ impl Python {
         let mut lines = stdout.lines();
         let mut line = || lines.next().unwrap_or_default().to_owned();
         let (implementation, version, resolved) = (line(), line(), line());
+        let (arch, free_threaded, debug, libc) = (line(), line(), line(), line());
         if implementation != "cpython" {
             return Err(PythonError::Implementation {
                 path,
                 implementation,
             });
         }
-        match version.parse() {
-            Ok(version) => Ok(Self {
-                version,
-                executable: Some(choose_path(executable, &resolved)),
-            }),
-            Err(source) => Err(PythonError::Version { path, source }),
-        }
+        let version = match version.parse() {
+            Ok(version) => version,
+            Err(source) => return Err(PythonError::Version { path, source }),
+        };
+        let mut target = Target::linux(version, &arch, parse_libc(&libc));
+        target.free_threaded = free_threaded == "1";
+        target.debug = debug == "1";
+        Ok(Self {
+            target,
+            executable: Some(choose_path(executable, &resolved)),
+        })
     }
 
     /// Major and minor version.
     pub fn version(&self) -> PythonVersion {
-        self.version
+        self.target.python
+    }
+
+    /// What wheels must fit.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The interpreter, absolute; `None` if nothing of the target can be run.
@@ -126,8 +167,17 @@ impl Python {
     pub fn interpreter(&self) -> Interpreter {
         match &self.executable {
             Some(path) => Interpreter::Path(path.clone()),
-            None => Interpreter::Search(format!("python{}", self.version)),
+            None => Interpreter::Search(format!("python{}", self.version())),
         }
+    }
+}
+
+/// Parses `glibc 2.36`; anything else is taken for musl.
+fn parse_libc(text: &str) -> Libc {
+    let version = text.strip_prefix("glibc ").unwrap_or_default();
+    match version.parse() {
+        Ok(PythonVersion { major, minor }) => Libc::Glibc { major, minor },
+        Err(_) => ASSUMED_MUSL,
     }
 }
 
@@ -149,6 +199,16 @@ mod tests {
         let python = Python::probe(Path::new("python3")).unwrap();
         assert_eq!(python.version().major, 3);
         assert!(python.executable().unwrap().is_absolute());
+    }
+
+    #[test]
+    fn the_c_library_is_understood() {
+        let glibc = Libc::Glibc {
+            major: 2,
+            minor: 36,
+        };
+        assert_eq!(parse_libc("glibc 2.36"), glibc);
+        assert_eq!(parse_libc(""), ASSUMED_MUSL);
     }
 
     #[test]
