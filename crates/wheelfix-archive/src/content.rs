@@ -82,7 +82,8 @@ impl ZipArchive {
             return Err(too_large);
         };
         let mut content = vec![0; len];
-        self.read_into(member, &mut Inflater::new(), &mut content)?;
+        self.inflate_into(member, &mut Inflater::new(), &mut content)?;
+        compare_crc32(member.crc32, crc32fast::hash(&content))?;
         Ok(content)
     }
 
@@ -113,8 +114,9 @@ impl ZipArchive {
         }
     }
 
-    /// Reads a member into `content`, whose length must be the member's.
-    pub(crate) fn read_into(
+    /// Reads a member into `content`, whose length must be the member's. The checksum is left to the
+    /// caller, who may have to go through the content anyway.
+    pub(crate) fn inflate_into(
         &self,
         member: &Member,
         inflater: &mut Inflater,
@@ -129,14 +131,18 @@ impl ZipArchive {
             }
             Method::Stored => data.len() as u64,
             Method::Deflated if member.has_descriptor => {
-                Stream::new(self, member).read_to(content)?
+                let mut stream = Stream::new(self, member);
+                stream.fill(content)?;
+                stream.end()?;
+                expected
             }
             Method::Deflated => inflater.inflate(data, content)?,
         };
-        if got != expected {
-            return Err(ContentError::TooShort { expected, got });
+        if got == expected {
+            Ok(())
+        } else {
+            Err(ContentError::TooShort { expected, got })
         }
-        compare_crc32(member.crc32, crc32fast::hash(content))
     }
 }
 
@@ -282,18 +288,25 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Reads everything into `buffer`, which must have the stated length; gives the length read.
-    fn read_to(&mut self, mut buffer: &mut [u8]) -> Result<u64, ContentError> {
-        while !buffer.is_empty() {
-            let len = self.read(buffer)?;
+    /// Fills `piece` with the next bytes, of which so many must be left.
+    pub(crate) fn fill(&mut self, mut piece: &mut [u8]) -> Result<(), ContentError> {
+        while !piece.is_empty() {
+            let len = self.read(piece)?;
             if len == 0 {
-                return Ok(self.got);
+                return Err(ContentError::TooShort {
+                    expected: self.expected,
+                    got: self.got,
+                });
             }
-            buffer = buffer.get_mut(len..).unwrap_or_default();
+            piece = piece.get_mut(len..).unwrap_or_default();
         }
-        // Where a stream ends shows only on the next read, which has to have room.
-        self.read(&mut [0])?;
-        Ok(self.got)
+        Ok(())
+    }
+
+    /// Checks that nothing is left. Where a stream ends shows only on a read that has room.
+    pub(crate) fn end(&mut self) -> Result<(), ContentError> {
+        while self.read(&mut [0])? != 0 {}
+        Ok(())
     }
 
     fn count(&mut self, len: usize) -> Result<(), ContentError> {

@@ -16,11 +16,15 @@
 
 mod content;
 
+mod extract;
 mod map;
 mod member_path;
 mod zip;
 
 pub use crate::content::{ContentError, MemberReader};
+pub use crate::extract::{
+    Digest, ExtractError, ExtractItem, Extracted, ItemFault, Observer, Silent, Written, extract,
+};
 pub use crate::member_path::{MemberPath, MemberPathError};
 pub use crate::zip::fault::{Faults, ZipFault, ZipProblem};
 pub use crate::zip::limits::Limits;

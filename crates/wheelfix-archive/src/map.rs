@@ -20,9 +20,9 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut, MmapOptions};
 
 /// A whole file, mapped for reading.
 #[derive(Debug)]
@@ -41,5 +41,31 @@ impl Deref for ReadMap {
 
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// A whole file of our own, mapped for writing; the file changes as the bytes do.
+#[derive(Debug)]
+pub(crate) struct WriteMap(MmapMut);
+
+impl WriteMap {
+    /// Maps the first `len` bytes of `file`, which must be allocated and more than none.
+    pub(crate) fn new(file: &File, len: usize) -> io::Result<Self> {
+        // SAFETY: the file is our own and fully allocated; see the module's text.
+        unsafe { MmapOptions::new().len(len).map_mut(file) }.map(Self)
+    }
+}
+
+impl Deref for WriteMap {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for WriteMap {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
     }
 }

@@ -1,0 +1,288 @@
+//! One of the threads that write members.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
+
+use crate::content::{ContentError, Inflater, Stream};
+use crate::extract::schedule::{MAX_SMALL, Schedule, is_small};
+use crate::extract::sums::{self, Sums};
+use crate::extract::tree::{OpenDirs, Tree, file_name};
+use crate::extract::{ExtractError, ExtractItem, Extracted, ItemFault, Observer, Written};
+use crate::map::{ReadMap, WriteMap};
+
+/// Piece of a large member that is inflated, checked and hashed before the next, in bytes: fits the
+/// second-level cache.
+const PIECE: usize = 256 << 10;
+
+/// What all workers share.
+pub(crate) struct Shared<'a> {
+    items: &'a [ExtractItem<'a>],
+    tree: &'a Tree<'a>,
+    schedule: &'a Schedule,
+    observer: &'a dyn Observer,
+    /// Set after an I/O error.
+    is_stopped: AtomicBool,
+}
+
+/// What one worker did.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) done: Vec<(usize, Extracted)>,
+    pub(crate) faults: Vec<ItemFault>,
+    pub(crate) failed: Option<ExtractError>,
+}
+
+/// What one worker needs again and again.
+struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    dirs: OpenDirs<'a>,
+    inflater: Inflater,
+    buffer: Vec<u8>,
+}
+
+/// Why one item was not written.
+enum Failure {
+    Io(io::Error),
+    Content(ContentError),
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(
+        items: &'a [ExtractItem<'a>],
+        tree: &'a Tree<'a>,
+        schedule: &'a Schedule,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        Self {
+            items,
+            tree,
+            schedule,
+            observer,
+            is_stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes work until there is none; `workers` threads do this.
+    pub(crate) fn work(&self, workers: NonZeroUsize) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut worker = Worker {
+            shared: self,
+            dirs: self.tree.open_dirs(workers.get()),
+            inflater: Inflater::new(),
+            buffer: Vec::new(),
+        };
+        while let Some((work, indices)) = self.schedule.take() {
+            for index in indices {
+                if self.is_stopped.load(Ordering::Relaxed) {
+                    return outcome;
+                }
+                worker.run(*index, work.split, &mut outcome);
+            }
+        }
+        outcome
+    }
+}
+
+impl Worker<'_> {
+    /// Writes the item at this index and notes how it went.
+    fn run(&mut self, index: usize, split: bool, outcome: &mut Outcome) {
+        let Some(item) = self.shared.items.get(index) else {
+            return;
+        };
+        let path = self.shared.tree.path().join(item.dst.as_path());
+        let observer = self.shared.observer;
+        let notify = |content: &[u8]| {
+            observer.written(Written {
+                index,
+                item,
+                path: &path,
+                content,
+            });
+        };
+        let written = if is_small(item) {
+            self.write_small(index, item)
+                .inspect(|_| notify(&self.buffer))
+        } else {
+            self.write_large(index, item, split, &notify)
+        };
+        match written {
+            Ok(extracted) => outcome.done.push((index, extracted)),
+            Err(Failure::Content(error)) => outcome.faults.push(ItemFault {
+                index,
+                name: item.member.path.clone(),
+                error,
+            }),
+            Err(Failure::Io(source)) => {
+                self.shared.is_stopped.store(true, Ordering::Relaxed);
+                outcome.failed = Some(ExtractError::Write { path, source });
+            }
+        }
+    }
+
+    /// Writes a small item by way of the buffer, which holds its content afterwards.
+    fn write_small(&mut self, index: usize, item: &ExtractItem<'_>) -> Result<Extracted, Failure> {
+        let len = item.member.len.min(MAX_SMALL);
+        self.buffer
+            .resize(usize::try_from(len).unwrap_or_default(), 0);
+        item.archive
+            .inflate_into(item.member, &mut self.inflater, &mut self.buffer)?;
+        let mut sums = Sums::new(item.digest);
+        sums.update(&self.buffer);
+        let extracted = sums.finish(item.member, item.digest)?;
+        let mut file = self.create(index, item)?;
+        file.write_all(&self.buffer)?;
+        self.shared.observer.progress(item.member.len);
+        Ok(extracted)
+    }
+
+    /// Writes a large item into its mapped file, or piece by piece where files cannot be allocated.
+    fn write_large(
+        &mut self,
+        index: usize,
+        item: &ExtractItem<'_>,
+        split: bool,
+        notify: &dyn Fn(&[u8]),
+    ) -> Result<Extracted, Failure> {
+        let file = self.create(index, item)?;
+        let Some(mut map) = allocate(&file, item.member.len)? else {
+            let extracted = self.stream(item, file)?;
+            notify(&ReadMap::new(&self.reopen(index, item)?)?);
+            return Ok(extracted);
+        };
+        let extracted = if split {
+            self.fill_split(item, &mut map)?
+        } else {
+            self.fill(item, &mut map)?
+        };
+        notify(&map);
+        Ok(extracted)
+    }
+
+    /// Inflates all of a member at once, then goes through it.
+    fn fill(
+        &mut self,
+        item: &ExtractItem<'_>,
+        content: &mut [u8],
+    ) -> Result<Extracted, ContentError> {
+        item.archive
+            .inflate_into(item.member, &mut self.inflater, content)?;
+        let mut sums = Sums::new(item.digest);
+        for piece in content.chunks(PIECE) {
+            sums.update(piece);
+            self.shared.observer.progress(piece.len() as u64);
+        }
+        sums.finish(item.member, item.digest)
+    }
+
+    /// Inflates a member piece by piece while a second thread computes the digest of what is there.
+    fn fill_split(
+        &self,
+        item: &ExtractItem<'_>,
+        content: &mut [u8],
+    ) -> Result<Extracted, ContentError> {
+        let (sender, receiver) = mpsc::channel::<&[u8]>();
+        std::thread::scope(|scope| {
+            let hasher = scope.spawn(move || {
+                let mut sha256 = Sha256::new();
+                for piece in receiver {
+                    sha256.update(piece);
+                }
+                sha256.finalize().into()
+            });
+            let mut stream = Stream::new(item.archive, item.member);
+            let mut crc32 = crc32fast::Hasher::new();
+            for piece in content.chunks_mut(PIECE) {
+                stream.fill(piece)?;
+                crc32.update(piece);
+                self.shared.observer.progress(piece.len() as u64);
+                // The receiver is there until the sender is dropped.
+                sender.send(piece).ok();
+            }
+            stream.end()?;
+            drop(sender);
+            let sha256 = hasher.join().unwrap_or_else(|panic| resume_unwind(panic));
+            sums::check(item.member, crc32.finalize(), item.digest, Some(sha256))
+        })
+    }
+
+    /// Inflates and writes piece by piece.
+    fn stream(&mut self, item: &ExtractItem<'_>, mut file: File) -> Result<Extracted, Failure> {
+        let mut stream = Stream::new(item.archive, item.member);
+        let mut sums = Sums::new(item.digest);
+        self.buffer.resize(PIECE, 0);
+        let mut left = item.member.len;
+        while 0 < left {
+            let len = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let piece = self.buffer.get_mut(..len).unwrap_or_default();
+            stream.fill(piece)?;
+            sums.update(piece);
+            file.write_all(piece)?;
+            self.shared.observer.progress(len as u64);
+            left -= len as u64;
+        }
+        stream.end()?;
+        Ok(sums.finish(item.member, item.digest)?)
+    }
+
+    /// Creates the file of an item, which must not exist, with its final mode.
+    fn create(&mut self, index: usize, item: &ExtractItem<'_>) -> Result<File, Errno> {
+        let mode = if item.executable { 0o755 } else { 0o644 };
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = self.dirs.get(self.shared.tree.home(index))?;
+        let name = file_name(item.dst.as_str());
+        let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(mode))?;
+        // The umask, or an access control list of the directory, may have changed it.
+        if rustix::fs::fstat(&file)?.st_mode & 0o7777 != mode {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
+        Ok(file.into())
+    }
+
+    /// Opens a file that [`create`](Self::create) made for reading.
+    fn reopen(&mut self, index: usize, item: &ExtractItem<'_>) -> Result<File, Errno> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let dir = self.dirs.get(self.shared.tree.home(index))?;
+        let name = file_name(item.dst.as_str());
+        Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?.into())
+    }
+}
+
+/// Allocates all blocks of a new file and maps it; `None` if its file system allocates only on
+/// writing, where a full disk would be a signal instead of an error.
+fn allocate(file: &File, len: u64) -> io::Result<Option<WriteMap>> {
+    let Ok(map_len) = usize::try_from(len) else {
+        return Ok(None);
+    };
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
+        Ok(()) => WriteMap::new(file, map_len).map(Some),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<Errno> for Failure {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ContentError> for Failure {
+    fn from(error: ContentError) -> Self {
+        Self::Content(error)
+    }
+}
