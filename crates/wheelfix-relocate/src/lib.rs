@@ -1,1 +1,46 @@
 //! Which file satisfies which need: library index, rules, the loader's search order, RPATH plans, the closure proof, and why.
+//!
+//! A [`Tree`] holds the ELF objects of one output, a [`LibraryIndex`] the libraries that it may use,
+//! [`Rules`] what neither of them says. [`plan`] decides from these three, without any I/O, what is
+//! to be changed in each object, or why the output cannot work.
+
+mod abi;
+mod backend;
+mod fault;
+mod index;
+mod lib_path;
+mod library_name;
+mod near_miss;
+mod object;
+mod opened;
+mod plan;
+mod planner;
+#[cfg(test)]
+mod planner_tests;
+mod read;
+mod resolve;
+mod rules;
+mod rules_file;
+mod run_path;
+mod run_path_plan;
+mod tree;
+mod unused;
+
+pub use abi::Abi;
+pub use fault::{Fault, Fix, Missing, NearMiss};
+pub use index::{Found, Library, LibraryIndex};
+pub use lib_path::{LibPathError, Tier};
+pub use library_name::{LibraryName, is_library_name};
+pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, VersionNeed};
+pub use plan::{
+    DroppedFile, Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle,
+    Satisfied,
+};
+pub use planner::plan;
+pub use read::{ReadOutcome, object_of, read_object};
+pub use rules::{
+    Backend, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Rule, Rules, Stale, any_matches,
+};
+pub use rules_file::RulesError;
+pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};
+pub use tree::{Place, Skipped, Tree, TreeError, Unreadable};

@@ -1,0 +1,224 @@
+//! What keeps an output from working, with what is needed to mend it.
+
+use std::collections::BTreeSet;
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// One reason why the output would not work.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "fault", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// A library is needed that is nowhere.
+    Missing(Missing),
+    /// Several different libraries answer to one name, and nothing says which is meant.
+    Ambiguous {
+        /// The name.
+        soname: String,
+        /// Final paths of the objects that need it.
+        needed_by: BTreeSet<PathBuf>,
+        /// The candidates.
+        candidates: Vec<PathBuf>,
+        /// The directories that a run path would have to order both ways, or the one entry that
+        /// holds all candidates.
+        reason: String,
+    },
+    /// A file begins as an ELF file does, and is none.
+    Unreadable {
+        /// Its final path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The user's `--ignore-missing` matches nothing that is missing.
+    UnusedIgnore {
+        /// The glob.
+        glob: String,
+    },
+    /// The user's `--backend` names nothing that is there.
+    UnusedBackend {
+        /// The glob.
+        glob: String,
+        /// What could have been named.
+        known: BTreeSet<String>,
+    },
+    /// A rule of the user applies to nothing.
+    UnusedRule {
+        /// The rule.
+        name: String,
+        /// Its file.
+        file: PathBuf,
+    },
+    /// A program asks for an interpreter that the target does not have.
+    NoInterpreter {
+        /// Final path of the program.
+        path: PathBuf,
+        /// What it asks for.
+        interpreter: String,
+    },
+}
+
+/// A library that is needed and nowhere.
+#[derive(Clone, Debug, Serialize)]
+pub struct Missing {
+    /// The name that is needed.
+    pub soname: String,
+    /// Final paths of the objects that need it.
+    pub needed_by: BTreeSet<PathBuf>,
+    /// The `--lib-path` entries that were searched, besides the output itself.
+    pub searched: Vec<PathBuf>,
+    /// What is there and almost fits.
+    pub near: Vec<NearMiss>,
+    /// What would mend it.
+    pub fixes: Vec<Fix>,
+    /// The rule that says so, if no `DT_NEEDED` does.
+    pub rule: Option<String>,
+}
+
+/// A library that almost fits.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct NearMiss {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it does not fit.
+    pub reason: String,
+}
+
+/// What would mend a fault.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "by", content = "name", rename_all = "lowercase")]
+pub enum Fix {
+    /// A package of nixpkgs has the library.
+    Nixpkgs(String),
+    /// A wheel has the library; its prefix is to be given as `--lib-path`.
+    Wheel(String),
+    /// Nothing known has it: it can be supplied, left out or ruled.
+    Unknown,
+}
+
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nixpkgs(attribute) => write!(
+                f,
+                "add `{attribute}` to buildInputs, or `--lib-path ${{lib.getLib pkgs.{attribute}}}`"
+            ),
+            Self::Wheel(name) => write!(f, "`--lib-path` of the prefix of the wheel `{name}`"),
+            Self::Unknown => f.write_str(
+                "`--lib-path` of what has it, `--exclude` of the files that need it, or a rule",
+            ),
+        }
+    }
+}
+
+/// How many names of objects are printed before `and N more`.
+const NAMED: usize = 3;
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(missing) => missing.fmt(f),
+            Self::Ambiguous {
+                soname,
+                needed_by,
+                candidates,
+                reason,
+            } => {
+                write!(f, "`{soname}` is ambiguous: {reason}")?;
+                write!(f, "\n  needed by: {}", some_of(needed_by))?;
+                for candidate in candidates {
+                    write!(f, "\n  candidate: {}", candidate.display())?;
+                }
+                f.write_str("\n  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule")
+            }
+            Self::Unreadable { path, reason } => {
+                write!(f, "`{}` is a damaged ELF file: {reason}", path.display())?;
+                f.write_str("\n  fix: `--exclude` it if nothing loads it")
+            }
+            Self::UnusedIgnore { glob } => {
+                write!(
+                    f,
+                    "`--ignore-missing {glob}` matches nothing that is missing"
+                )?;
+                f.write_str("\n  fix: remove it")
+            }
+            Self::UnusedBackend { glob, known } => {
+                write!(f, "`--backend {glob}` names no backend of these files")?;
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                write!(f, "\n  there are: {}", known.join(", "))
+            }
+            Self::UnusedRule { name, file } => {
+                write!(
+                    f,
+                    "rule `{name}` of `{}` applies to nothing",
+                    file.display()
+                )?;
+                f.write_str("\n  fix: remove it, or correct its globs")
+            }
+            Self::NoInterpreter { path, interpreter } => {
+                write!(
+                    f,
+                    "program `{}` asks for the interpreter `{interpreter}`",
+                    path.display()
+                )?;
+                f.write_str("\n  fix: `--interpreter` with the one of the target's C library")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.rule.is_some() {
+            "opened at run time"
+        } else {
+            "needed"
+        };
+        write!(f, "`{}` is missing", self.soname)?;
+        write!(f, "\n  {how} by: {}", some_of(&self.needed_by))?;
+        if let Some(rule) = &self.rule {
+            write!(f, " (rule `{rule}`)")?;
+        }
+        f.write_str("\n  searched: the output")?;
+        for entry in &self.searched {
+            write!(f, ", {}", entry.display())?;
+        }
+        for near in &self.near {
+            write!(f, "\n  near miss: {}: {}", near.path.display(), near.reason)?;
+        }
+        for fix in &self.fixes {
+            write!(f, "\n  fix: {fix}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The first few paths, and how many more there are.
+fn some_of(paths: &BTreeSet<PathBuf>) -> String {
+    let names: Vec<String> = paths
+        .iter()
+        .take(NAMED)
+        .map(|path| path.display().to_string())
+        .collect();
+    let mut text = names.join(", ");
+    if NAMED < paths.len() {
+        let more = paths.len() - NAMED;
+        text = format!("{text} and {more} more");
+    }
+    text
+}
+
+/// The message of an error with those of its causes.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

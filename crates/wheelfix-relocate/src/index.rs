@@ -1,0 +1,370 @@
+//! The libraries that the `--lib-path` offer, by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::abi::Abi;
+use crate::lib_path::{
+    LibPathError, LibraryDirectory, Tier, check_writable, expand, holds_libraries,
+};
+use crate::library_name::is_library_name;
+use crate::object::Object;
+use crate::read::{ReadOutcome, content_of, read_object};
+use crate::rules::{Rules, any_matches};
+
+/// One library under one name.
+#[derive(Clone, Debug, Serialize)]
+pub struct Library {
+    /// The directory to write into a run path: absolute.
+    pub directory: PathBuf,
+    /// The name in that directory.
+    pub name: String,
+    /// The file behind the name, links followed.
+    pub real: PathBuf,
+    /// For whom it is meant.
+    pub tier: Tier,
+    /// Index of the `--lib-path` that it comes from.
+    pub entry: usize,
+    /// What it says about itself.
+    #[serde(skip)]
+    pub object: Object,
+}
+
+/// All libraries behind the `--lib-path` entries.
+#[derive(Clone, Debug, Default)]
+pub struct LibraryIndex {
+    /// As given, in their order.
+    entries: Vec<PathBuf>,
+    /// In the order of preference.
+    libraries: Vec<Library>,
+    by_name: BTreeMap<String, Vec<usize>>,
+    by_soname: BTreeMap<String, Vec<usize>>,
+    by_directory: BTreeMap<PathBuf, BTreeMap<String, usize>>,
+}
+
+/// What the index has under a name.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// Nothing that fits.
+    Nothing,
+    /// The one that is meant.
+    Library(&'a Library),
+    /// Several that differ, none before the others.
+    Ambiguous(Vec<&'a Library>),
+}
+
+impl LibraryIndex {
+    /// Reads all libraries behind the entries, in their order.
+    ///
+    /// `driver_path` is never indexed: what it holds is known only at run time.
+    pub fn read(
+        entries: &[PathBuf],
+        rules: &Rules,
+        driver_path: &Path,
+    ) -> Result<Self, LibPathError> {
+        let expanded: Result<Vec<_>, LibPathError> = entries
+            .par_iter()
+            .enumerate()
+            .map(|(number, entry)| expand(number, entry))
+            .collect();
+        let mut seen = BTreeSet::from([driver_path.to_path_buf()]);
+        let mut pending: Vec<LibraryDirectory> = expanded?.into_iter().flatten().collect();
+        pending.retain(|directory| seen.insert(directory.path.clone()));
+        let mut index = Self {
+            entries: entries.to_vec(),
+            ..Self::default()
+        };
+        while !pending.is_empty() {
+            let read: Result<Vec<_>, io::Error> = pending.par_iter().map(read_directory).collect();
+            let libraries: Vec<Library> = read?.into_iter().flatten().collect();
+            pending = run_path_directories(&libraries, rules, &mut seen)?;
+            index.libraries.extend(libraries);
+        }
+        index.finish()?;
+        Ok(index)
+    }
+
+    /// Adds the directories that run paths of the objects name and that are there: what an earlier
+    /// run found stays findable.
+    pub fn add_run_paths_of<'a>(
+        &mut self,
+        objects: impl Iterator<Item = &'a Object>,
+        rules: &Rules,
+        driver_path: &Path,
+    ) -> Result<(), LibPathError> {
+        let mut seen: BTreeSet<PathBuf> = self.by_directory.keys().cloned().collect();
+        seen.insert(driver_path.to_path_buf());
+        let entry = self.entries.len();
+        let mut elements = BTreeSet::new();
+        for object in objects {
+            elements.extend(
+                object
+                    .run_path
+                    .iter()
+                    .flat_map(|path| path.elements.iter().cloned()),
+            );
+        }
+        let mut pending =
+            usable_directories(elements.iter().map(|text| (text, entry)), rules, &mut seen)?;
+        while !pending.is_empty() {
+            let read: Result<Vec<_>, io::Error> = pending.par_iter().map(read_directory).collect();
+            let libraries: Vec<Library> = read?.into_iter().flatten().collect();
+            pending = run_path_directories(&libraries, rules, &mut seen)?;
+            self.libraries.extend(libraries);
+        }
+        self.finish()?;
+        Ok(())
+    }
+
+    /// An index of libraries that were read already.
+    #[cfg(test)]
+    pub(crate) fn of(entries: Vec<PathBuf>, libraries: Vec<Library>) -> Self {
+        let mut index = Self {
+            entries,
+            libraries,
+            ..Self::default()
+        };
+        index.sort();
+        index
+    }
+
+    /// Sorts by preference, builds the maps, and reads the contents where names meet.
+    fn finish(&mut self) -> Result<(), io::Error> {
+        self.sort();
+        let meeting: BTreeSet<usize> = self
+            .by_name
+            .values()
+            .flat_map(|at| self.rivals(at))
+            .filter(|at| {
+                self.libraries
+                    .get(*at)
+                    .is_some_and(|library| library.object.content.is_none())
+            })
+            .collect();
+        for at in meeting {
+            if let Some(library) = self.libraries.get_mut(at) {
+                library.object.content = Some(content_of(&library.real)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        // Stable: within a tier of an entry, directories and names keep their order.
+        self.libraries
+            .sort_by_key(|library| (library.tier, library.entry));
+        self.by_name.clear();
+        self.by_soname.clear();
+        self.by_directory.clear();
+        for (at, library) in self.libraries.iter().enumerate() {
+            self.by_name
+                .entry(library.name.clone())
+                .or_default()
+                .push(at);
+            if let Some(soname) = &library.object.soname {
+                self.by_soname.entry(soname.clone()).or_default().push(at);
+            }
+            let names = self
+                .by_directory
+                .entry(library.directory.clone())
+                .or_default();
+            names.entry(library.name.clone()).or_insert(at);
+        }
+    }
+
+    /// Those of one name that lie in the same tier of the same entry, in different files.
+    fn rivals(&self, at: &[usize]) -> Vec<usize> {
+        let mut groups: BTreeMap<(Tier, usize, Abi), BTreeMap<&Path, usize>> = BTreeMap::new();
+        for at in at {
+            if let Some(library) = self.libraries.get(*at) {
+                let key = (library.tier, library.entry, library.object.abi);
+                groups.entry(key).or_default().insert(&library.real, *at);
+            }
+        }
+        let rivals = groups.into_values().filter(|group| 1 < group.len());
+        rivals.flat_map(BTreeMap::into_values).collect()
+    }
+
+    /// The library that a need for the file name `name` means.
+    pub fn by_file_name(&self, name: &str, wanted: &Object, rules: &Rules) -> Found<'_> {
+        self.best(self.by_name.get(name), name, wanted, rules)
+    }
+
+    /// The library with this soname, under whatever file name.
+    pub fn by_soname(&self, name: &str, wanted: &Object, rules: &Rules) -> Found<'_> {
+        self.best(self.by_soname.get(name), name, wanted, rules)
+    }
+
+    fn best(
+        &self,
+        at: Option<&Vec<usize>>,
+        name: &str,
+        wanted: &Object,
+        rules: &Rules,
+    ) -> Found<'_> {
+        let all = at
+            .into_iter()
+            .flatten()
+            .filter_map(|at| self.libraries.get(*at));
+        let fitting: Vec<&Library> = all
+            .filter(|library| library.object.fits(wanted.abi, wanted.os_abi))
+            .collect();
+        let preferred = fitting
+            .iter()
+            .copied()
+            .find(|library| is_preferred(library, name, rules));
+        let Some(first) = preferred.or(fitting.first().copied()) else {
+            return Found::Nothing;
+        };
+        let rivals: Vec<&Library> = fitting
+            .into_iter()
+            .filter(|other| {
+                (other.tier, other.entry) == (first.tier, first.entry) && differ(first, other)
+            })
+            .collect();
+        if rivals.is_empty() || preferred.is_some() || first.tier == Tier::RunPath {
+            return Found::Library(first);
+        }
+        Found::Ambiguous([vec![first], rivals].concat())
+    }
+
+    /// The library that a directory has under a name.
+    pub fn lookup(&self, directory: &Path, name: &str) -> Option<&Library> {
+        let at = self.by_directory.get(directory)?.get(name)?;
+        self.libraries.get(*at)
+    }
+
+    /// All libraries, in the order of preference.
+    pub fn libraries(&self) -> &[Library] {
+        &self.libraries
+    }
+
+    /// The `--lib-path` entries, as given.
+    pub fn entries(&self) -> &[PathBuf] {
+        &self.entries
+    }
+
+    /// Whether libraries of the index lie in this directory.
+    pub fn has_directory(&self, directory: &Path) -> bool {
+        self.by_directory.contains_key(directory)
+    }
+}
+
+fn is_preferred(library: &Library, name: &str, rules: &Rules) -> bool {
+    rules.prefer.iter().any(|rule| {
+        any_matches(&rule.body.soname, name)
+            && rule
+                .body
+                .path
+                .iter()
+                .any(|path| path.matches_end(&library.directory.join(&library.name)))
+    })
+}
+
+/// Whether two libraries are different files with different contents.
+fn differ(one: &Library, other: &Library) -> bool {
+    one.real != other.real
+        && (one.object.content.is_none() || one.object.content != other.object.content)
+}
+
+/// Reads the libraries of one directory, by name.
+fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Error> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(&directory.path)? {
+        if let Some(name) = entry?.file_name().to_str()
+            && is_library_name(name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    let mut libraries = Vec::new();
+    for name in names {
+        let path = directory.path.join(&name);
+        // A broken link is no library.
+        let Ok(real) = fs_err::canonicalize(&path) else {
+            continue;
+        };
+        if !real.is_file() {
+            continue;
+        }
+        if let ReadOutcome::Object(object) = read_object(path.clone(), &real)? {
+            let home = home_of(&path, &name)?;
+            libraries.push(Library {
+                directory: home,
+                name,
+                real,
+                tier: directory.tier,
+                entry: directory.entry,
+                object: *object,
+            });
+        }
+    }
+    Ok(libraries)
+}
+
+/// The directory to write into a run path: links are followed as long as the name stays, so that
+/// the output depends on the package that has the library and not on a forest of links to it.
+fn home_of(path: &Path, name: &str) -> Result<PathBuf, io::Error> {
+    let mut home = path.to_path_buf();
+    // The kernel follows at most 40 links.
+    for _ in 0..40 {
+        let Ok(target) = fs_err::read_link(&home) else {
+            break;
+        };
+        let next = home.parent().unwrap_or(Path::new("/")).join(target);
+        if next.file_name().and_then(|last| last.to_str()) != Some(name) {
+            break;
+        }
+        home = next;
+    }
+    fs_err::canonicalize(home.parent().unwrap_or(Path::new("/")))
+}
+
+/// The absolute directories in the run paths of libraries, that are there, hold libraries and were
+/// not seen.
+fn run_path_directories(
+    libraries: &[Library],
+    rules: &Rules,
+    seen: &mut BTreeSet<PathBuf>,
+) -> Result<Vec<LibraryDirectory>, LibPathError> {
+    let elements = libraries.iter().flat_map(|library| {
+        let path = library.object.run_path.iter();
+        path.flat_map(|path| path.elements.iter())
+            .map(|text| (text, library.entry))
+    });
+    usable_directories(elements, rules, seen)
+}
+
+fn usable_directories<'a>(
+    elements: impl Iterator<Item = (&'a String, usize)>,
+    rules: &Rules,
+    seen: &mut BTreeSet<PathBuf>,
+) -> Result<Vec<LibraryDirectory>, LibPathError> {
+    let mut found = Vec::new();
+    for (text, entry) in elements {
+        let path = Path::new(text);
+        let stale = rules
+            .stale
+            .iter()
+            .any(|rule| any_matches(&rule.body.element, text));
+        if !path.is_absolute() || stale || seen.contains(path) || !holds_libraries(path)? {
+            continue;
+        }
+        let real = fs_err::canonicalize(path)?;
+        if seen.insert(real.clone()) {
+            check_writable(&real)?;
+            found.push(LibraryDirectory {
+                path: real,
+                tier: Tier::RunPath,
+                entry,
+            });
+        }
+        seen.insert(path.to_path_buf());
+    }
+    Ok(found)
+}

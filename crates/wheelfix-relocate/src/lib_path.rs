@@ -1,0 +1,173 @@
+//! What one `--lib-path` stands for: the directories of libraries behind it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use walkdir::WalkDir;
+
+use crate::library_name::is_library_name;
+use crate::run_path::has_token;
+
+/// How far a directory is meant for others. Smaller comes first, whatever the order of the
+/// `--lib-path`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// The directory itself, its `lib`, and the `nvidia/*/lib` of its site-packages.
+    Public,
+    /// Directories inside of packages, and `*.libs`: bundled for one package.
+    Bundled,
+    /// Found through the run paths of libraries of the other tiers.
+    RunPath,
+}
+
+/// A directory that holds libraries.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct LibraryDirectory {
+    /// Absolute, no symbolic link on the way.
+    pub(crate) path: PathBuf,
+    pub(crate) tier: Tier,
+    /// Index of the `--lib-path`.
+    pub(crate) entry: usize,
+}
+
+/// Why a `--lib-path` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LibPathError {
+    /// It is relative: what it means depends on who asks.
+    #[error("library path `{}` is not absolute", .0.display())]
+    Relative(PathBuf),
+    /// It is not there, or no directory.
+    #[error("library path `{}` is no directory", .0.display())]
+    NoDirectory(PathBuf),
+    /// It cannot be written into a run path.
+    #[error("library directory `{}` cannot stand in a run path: {reason}", .path.display())]
+    Unwritable {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with its name.
+        reason: &'static str,
+    },
+    /// It cannot be listed.
+    #[error(transparent)]
+    Walk(#[from] walkdir::Error),
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+}
+
+/// Returns the directories behind one `--lib-path`, the public ones first, each in the order of its
+/// name.
+pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>, LibPathError> {
+    if !given.is_absolute() {
+        return Err(LibPathError::Relative(given.to_path_buf()));
+    }
+    if !given.is_dir() {
+        return Err(LibPathError::NoDirectory(given.to_path_buf()));
+    }
+    let given = fs_err::canonicalize(given)?;
+    let mut public = vec![given.clone(), given.join("lib"), given.join("lib64")];
+    let mut bundled = Vec::new();
+    for site in site_packages(&given)? {
+        let nvidia = site.join("nvidia");
+        for toolkit in subdirectories(&nvidia)? {
+            public.push(toolkit.join("lib"));
+        }
+        for directory in WalkDir::new(&site).sort_by_file_name() {
+            let directory = directory?;
+            if directory.file_type().is_dir() {
+                bundled.push(directory.into_path());
+            }
+        }
+    }
+    let public = public.into_iter().map(|path| (path, Tier::Public));
+    let bundled = bundled.into_iter().map(|path| (path, Tier::Bundled));
+    let mut seen = BTreeSet::new();
+    let mut directories = Vec::new();
+    for (path, tier) in public.chain(bundled) {
+        if holds_libraries(&path)? {
+            let path = fs_err::canonicalize(&path)?;
+            if seen.insert(path.clone()) {
+                check_writable(&path)?;
+                directories.push(LibraryDirectory { path, tier, entry });
+            }
+        }
+    }
+    Ok(directories)
+}
+
+/// The site-packages directories of a prefix; the directory itself if it is one.
+fn site_packages(prefix: &Path) -> Result<Vec<PathBuf>, LibPathError> {
+    if prefix.file_name() == Some(OsStr::new("site-packages")) {
+        return Ok(vec![prefix.to_path_buf()]);
+    }
+    let mut found = Vec::new();
+    for directory in subdirectories(&prefix.join("lib"))? {
+        let name = directory
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or_default();
+        let site = directory.join("site-packages");
+        if (name.starts_with("python") || name.starts_with("pypy")) && site.is_dir() {
+            found.push(site);
+        }
+    }
+    Ok(found)
+}
+
+/// The directories in a directory, links to such included, by name. None if it is not there.
+fn subdirectories(directory: &Path) -> Result<Vec<PathBuf>, io::Error> {
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a directory has files with names of libraries. Stubs, which only a linker may see, and
+/// separate debug information do not count.
+pub(crate) fn holds_libraries(directory: &Path) -> Result<bool, io::Error> {
+    if is_for_linkers(directory) || !directory.is_dir() {
+        return Ok(false);
+    }
+    for entry in fs_err::read_dir(directory)? {
+        if entry?.file_name().to_str().is_some_and(is_library_name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a directory is one of stubs or of debug information.
+pub(crate) fn is_for_linkers(directory: &Path) -> bool {
+    directory
+        .components()
+        .any(|part| part.as_os_str() == OsStr::new("stubs"))
+        || directory.ends_with("lib/debug")
+}
+
+/// Refuses what a run path cannot carry.
+pub(crate) fn check_writable(path: &Path) -> Result<(), LibPathError> {
+    let reason = match path.to_str() {
+        None => "it is not Unicode",
+        Some(text) if text.contains(':') => "`:` separates its elements",
+        Some(text) if has_token(text) => "the loader would expand a part of it",
+        Some(text) if text.contains('\n') => "it has a line break",
+        Some(_) => return Ok(()),
+    };
+    Err(LibPathError::Unwritable {
+        path: path.to_path_buf(),
+        reason,
+    })
+}

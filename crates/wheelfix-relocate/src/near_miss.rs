@@ -1,0 +1,109 @@
+//! What is said about a library that is nowhere: what almost fits, and what would mend it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::fault::{Fix, Missing, NearMiss};
+use crate::library_name::LibraryName;
+use crate::object::Object;
+use crate::resolve::Resolver;
+
+/// How many near misses are named.
+const NAMED: usize = 5;
+
+impl Resolver<'_> {
+    /// Describes a missing library for the first object that needs it.
+    pub(crate) fn missing(&self, object: &Object, soname: &str, rule: Option<&str>) -> Missing {
+        Missing {
+            soname: soname.to_owned(),
+            needed_by: BTreeSet::from([object.path.clone()]),
+            searched: self.index.entries().to_vec(),
+            near: self.near_misses(object, soname),
+            fixes: self.fixes(soname),
+            rule: rule.map(ToOwned::to_owned),
+        }
+    }
+
+    fn near_misses(&self, object: &Object, soname: &str) -> Vec<NearMiss> {
+        let Some(wanted) = LibraryName::parse(soname) else {
+            return Vec::new();
+        };
+        let ours = self.tree.objects().map(|found| (found.path.clone(), found));
+        let index = self.index.libraries().iter();
+        let theirs = index.map(|library| (library.directory.join(&library.name), &library.object));
+        let mut found = BTreeSet::new();
+        for (path, other) in ours.chain(theirs) {
+            if let Some(reason) = near_miss(object, soname, wanted, other, &path) {
+                found.insert(NearMiss { path, reason });
+            }
+        }
+        found.into_iter().take(NAMED).collect()
+    }
+
+    /// What has the library, by the rules.
+    pub(crate) fn fixes(&self, soname: &str) -> Vec<Fix> {
+        let rules = self.rules.provider.iter();
+        let mut fixes = Vec::new();
+        for rule in rules {
+            let nixpkgs = rule
+                .body
+                .nixpkgs
+                .iter()
+                .filter(|(glob, _)| glob.matches(soname));
+            fixes.extend(nixpkgs.map(|(_, attribute)| Fix::Nixpkgs(attribute.clone())));
+            let wheels = rule
+                .body
+                .wheel
+                .iter()
+                .filter(|(glob, _)| glob.matches(soname));
+            fixes.extend(wheels.map(|(_, wheel)| Fix::Wheel(wheel.clone())));
+        }
+        if fixes.is_empty() {
+            fixes.push(Fix::Unknown);
+        }
+        fixes.dedup();
+        fixes
+    }
+}
+
+/// Why another object almost fits. `None` if it is something else.
+fn near_miss(
+    object: &Object,
+    soname: &str,
+    wanted: LibraryName<'_>,
+    other: &Object,
+    path: &Path,
+) -> Option<String> {
+    let file_name = path.file_name()?.to_str()?;
+    let its_soname = other.soname.as_deref();
+    if file_name == soname || its_soname == Some(soname) {
+        if other.abi != object.abi {
+            return Some(format!("it is for {}, not for {}", other.abi, object.abi));
+        }
+        if other.os_abi != object.os_abi {
+            return Some(format!(
+                "its OS ABI is {}, not {}",
+                other.os_abi, object.os_abi
+            ));
+        }
+    }
+    let kin = [Some(file_name), its_soname]
+        .into_iter()
+        .flatten()
+        .find_map(|name| {
+            let name = LibraryName::parse(name)?;
+            name.is_kin_of(wanted).then_some(name)
+        })?;
+    if other.abi != object.abi {
+        return None;
+    }
+    Some(if !kin.mangling.is_empty() {
+        "a copy bundled under a name of its own".to_owned()
+    } else if kin.version.is_empty() {
+        "it has no version in its name".to_owned()
+    } else if kin.version == wanted.version {
+        "the file has another name".to_owned()
+    } else {
+        format!("version {}, not {}", kin.version, wanted.version)
+    })
+}

@@ -1,0 +1,110 @@
+//! One ELF object: the facts that decide what the loader does with it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::abi::Abi;
+use crate::run_path::RunPath;
+
+/// The dynamic linking facts of one ELF file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Object {
+    /// Where the object will lie when it is used: absolute, without `.` and `..`.
+    pub path: PathBuf,
+    /// Where its bytes lie now.
+    pub file: PathBuf,
+    /// Word size, byte order and machine.
+    pub abi: Abi,
+    /// `EI_OSABI`; 0 for System V, 3 for Linux.
+    pub os_abi: u8,
+    /// `DT_SONAME`.
+    pub soname: Option<String>,
+    /// `DT_NEEDED`, in the order of the file.
+    pub needed: Vec<String>,
+    /// `DT_RUNPATH`, or else `DT_RPATH`, which the loader ignores beside a `DT_RUNPATH`.
+    pub run_path: Option<RunPath>,
+    /// `PT_INTERP`.
+    pub interpreter: Option<String>,
+    /// `DT_FLAGS_1`.
+    pub flags_1: u64,
+    /// The versions that it needs, by the library that must define them.
+    pub version_needs: Vec<VersionNeed>,
+    /// Names of the versions that it defines, the name of the file itself left out.
+    pub version_definitions: Vec<String>,
+    /// What it declares to open while it runs, from `.note.dlopen`.
+    pub dlopen_notes: Vec<DlopenNote>,
+    /// What tells copies from different files of one name, where it was needed to know.
+    pub content: Option<ContentId>,
+}
+
+/// One entry of `.gnu.version_r`.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct VersionNeed {
+    /// The `DT_NEEDED` that must define the version.
+    pub file: String,
+    /// The version, as `GLIBC_2.34`.
+    pub version: String,
+    /// Whether the loader only warns where it is missing.
+    pub weak: bool,
+}
+
+/// One entry of `.note.dlopen`.
+///
+/// <https://uapi-group.org/specifications/specs/elf_dlopen_metadata/>
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DlopenNote {
+    /// Alternatives, of which the first that is there is opened.
+    pub soname: Vec<String>,
+    /// What it is for.
+    #[serde(default)]
+    pub feature: Option<String>,
+    /// `required`, `recommended` or `suggested`; `recommended` if it is not given.
+    #[serde(default)]
+    pub priority: Option<String>,
+}
+
+/// SHA-256 of a file, to tell copies from different files.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ContentId(pub [u8; 32]);
+
+impl Serialize for ContentId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut hex = String::new();
+        for byte in self.0 {
+            hex.extend(
+                [byte >> 4, byte & 15]
+                    .map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')),
+            );
+        }
+        serializer.serialize_str(&hex)
+    }
+}
+
+/// `DF_1_NODEFLIB`: the default directories are not searched for this object's needs.
+pub const DF_1_NODEFLIB: u64 = 0x800;
+
+impl Object {
+    /// The last part of the path. Empty only for a path that ends in `/`.
+    pub fn file_name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// The directory that `$ORIGIN` stands for.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Whether an object of this kind can be loaded into a process of `abi`.
+    ///
+    /// System V goes with every other OS ABI; Linux objects carry either.
+    pub fn fits(&self, abi: Abi, os_abi: u8) -> bool {
+        self.abi == abi && (self.os_abi == os_abi || self.os_abi == 0 || os_abi == 0)
+    }
+
+    /// Whether `name` is the file name or the soname.
+    pub fn answers_to(&self, name: &str) -> bool {
+        self.file_name() == OsStr::new(name) || self.soname.as_deref() == Some(name)
+    }
+}

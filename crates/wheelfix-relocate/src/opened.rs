@@ -1,0 +1,114 @@
+//! Libraries that an object opens while it runs: edges that no `DT_NEEDED` shows.
+
+use std::collections::BTreeSet;
+
+use crate::object::Object;
+use crate::resolve::{Answer, Resolver};
+use crate::rules::{Pattern, any_matches};
+
+/// One edge of this kind.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// Alternatives; the first that is there is opened. A glob stands for all that are there.
+    pub(crate) alternatives: Vec<Pattern>,
+    /// The rule that says so, or `.note.dlopen`.
+    pub(crate) rule: String,
+    /// Whether the object works without.
+    pub(crate) optional: bool,
+}
+
+impl Edge {
+    /// How a message calls it.
+    pub(crate) fn name(&self) -> String {
+        let names: Vec<&str> = self.alternatives.iter().map(Pattern::text).collect();
+        names.join(" or ")
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// The edges of an object, by the rules and by its own `.note.dlopen`.
+    pub(crate) fn edges(&self, object: &Object) -> Vec<Edge> {
+        let file_name = object.file_name().to_string_lossy();
+        let soname = object.soname.as_deref().unwrap_or_default();
+        let mut edges = Vec::new();
+        for rule in &self.rules.dlopen {
+            let from = &rule.body.from;
+            if any_matches(from, &file_name) || any_matches(from, soname) {
+                edges.extend(rule.body.opens.iter().map(|opens| Edge {
+                    alternatives: vec![opens.clone()],
+                    rule: rule.name.clone(),
+                    optional: rule.body.optional,
+                }));
+            }
+        }
+        for note in &object.dlopen_notes {
+            // Names of real libraries are no globs; one that cannot be compiled is none.
+            let alternatives = note
+                .soname
+                .iter()
+                .filter_map(|name| Pattern::new(name).ok());
+            edges.push(Edge {
+                alternatives: alternatives.collect(),
+                rule: ".note.dlopen".to_owned(),
+                optional: note.priority.as_deref() != Some("required"),
+            });
+        }
+        edges
+    }
+
+    /// What an edge leads to: nothing if no alternative is there.
+    pub(crate) fn open(&self, object: &Object, edge: &Edge) -> Vec<(String, Answer<'a>)> {
+        for alternative in &edge.alternatives {
+            let names = if alternative.is_literal() {
+                vec![alternative.text().to_owned()]
+            } else {
+                self.names_matching(object, alternative)
+            };
+            let answers = names.into_iter().map(|name| {
+                let answer = self.answer(object, &name);
+                (name, answer)
+            });
+            let found: Vec<_> = answers
+                .filter(|(_, answer)| !matches!(answer, Answer::Nothing))
+                .collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The names of libraries that a glob matches: those of the output, or else those of the first
+    /// `--lib-path` that has some.
+    fn names_matching(&self, object: &Object, glob: &Pattern) -> Vec<String> {
+        let fits =
+            |found: &Object| found.fits(object.abi, object.os_abi) && found.path != object.path;
+        let ours: BTreeSet<String> = self
+            .tree
+            .objects()
+            .filter(|found| fits(found) && !self.dropped.contains(&found.path))
+            .filter_map(|found| found.file_name().to_str())
+            .filter(|name| glob.matches(name))
+            .map(ToOwned::to_owned)
+            .collect();
+        if !ours.is_empty() {
+            return ours.into_iter().collect();
+        }
+        let theirs = self
+            .index
+            .libraries()
+            .iter()
+            .filter(|library| fits(&library.object));
+        let matching: Vec<_> = theirs
+            .filter(|library| glob.matches(&library.name))
+            .collect();
+        let Some(first) = matching.first() else {
+            return Vec::new();
+        };
+        let same = matching
+            .iter()
+            .filter(|other| (other.tier, other.entry) == (first.tier, first.entry));
+        let names: BTreeSet<String> = same.map(|library| library.name.clone()).collect();
+        names.into_iter().collect()
+    }
+}

@@ -1,0 +1,256 @@
+//! The plan of a relocation: plain data. Printing it is the dry run, serialising it is `--json`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::abi::Abi;
+use crate::fault::Fault;
+use crate::rules::Pattern;
+use crate::run_path::RunPath;
+use crate::tree::Skipped;
+
+/// How run paths are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum RunPathStyle {
+    /// `$ORIGIN`-relative inside of the output, absolute outside.
+    #[default]
+    Origin,
+    /// Absolute, in the order in which nixpkgs' auto-patchelf writes them.
+    Absolute,
+}
+
+/// What the user decides about a plan.
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    /// Where the libraries of the driver are at run time.
+    pub driver_path: PathBuf,
+    /// The interpreter of programs; `None` keeps what they ask for.
+    pub interpreter: Option<PathBuf>,
+    /// How run paths are written.
+    pub style: RunPathStyle,
+    /// Sonames that may be missing.
+    pub ignore_missing: Vec<Pattern>,
+    /// Backends to keep, by their name or accelerator; empty keeps those that can be loaded.
+    pub backends: Vec<Pattern>,
+    /// Elements to append to every run path that is written.
+    pub append: Vec<String>,
+    /// Directories that the run paths of programs begin with.
+    pub runtime_dependencies: Vec<PathBuf>,
+    /// What the target runs; `None` takes what most of the objects are made for.
+    pub target: Option<Abi>,
+}
+
+impl PlanOptions {
+    /// The options of a plain call.
+    pub fn new(driver_path: PathBuf) -> Self {
+        Self {
+            driver_path,
+            interpreter: None,
+            style: RunPathStyle::Origin,
+            ignore_missing: Vec::new(),
+            backends: Vec::new(),
+            append: Vec::new(),
+            runtime_dependencies: Vec::new(),
+            target: None,
+        }
+    }
+}
+
+/// All that is to be done to the objects of an output.
+#[derive(Clone, Debug, Serialize)]
+pub struct RelocationPlan {
+    /// What the objects are made for. `None` if there are no objects.
+    pub target: Option<Abi>,
+    /// One entry per object of the target, by path.
+    pub objects: Vec<ObjectPlan>,
+    /// Files to leave out.
+    pub drops: Vec<DroppedFile>,
+    /// ELF files that are left alone.
+    pub skipped: Vec<Skipped>,
+    /// What keeps the output from working. Nothing may be written unless this is empty.
+    pub faults: Vec<Fault>,
+}
+
+/// What becomes of one object.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObjectPlan {
+    /// Its final path.
+    pub path: PathBuf,
+    /// Where its bytes lie now.
+    pub file: PathBuf,
+    /// What to change.
+    pub edit: Edit,
+    /// What satisfies each need, in the order of the file.
+    pub needed: Vec<Need>,
+    /// What satisfies each library that rules and notes say it opens while it runs.
+    pub dlopen: Vec<Need>,
+}
+
+/// The changes to one object.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Edit {
+    /// `None` leaves the run path as it is.
+    pub run_path: Option<RunPathEdit>,
+    /// The new interpreter.
+    pub interpreter: Option<String>,
+    /// `DT_NEEDED` to rename, with their version needs: old and new name.
+    pub rename_needed: Vec<(String, String)>,
+}
+
+impl Edit {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A change of the run path.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunPathEdit {
+    /// Write this one; its kind is the one of the file, or `DT_RUNPATH` for a file that had none.
+    Set(RunPath),
+    /// Remove the tag: nothing that it names is of use.
+    Remove,
+}
+
+/// One need of an object and what satisfies it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Need {
+    /// The name that is needed.
+    pub soname: String,
+    /// What satisfies it.
+    pub by: Satisfied,
+}
+
+/// What satisfies a need.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "by", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Satisfied {
+    /// A file of the output.
+    Output {
+        /// Its final path.
+        path: PathBuf,
+    },
+    /// A library of a `--lib-path`.
+    Library {
+        /// Where the loader finds it.
+        path: PathBuf,
+        /// The `--lib-path` it comes from; `None` for a directory of the run path that was there.
+        lib_path: Option<PathBuf>,
+    },
+    /// The C library of the target has it.
+    Libc {
+        /// The rule that says so.
+        rule: String,
+    },
+    /// The driver of the machine has it.
+    Driver {
+        /// The rule that says so.
+        rule: String,
+    },
+    /// Nothing; the user allows it.
+    Ignored {
+        /// The glob of the user.
+        glob: String,
+    },
+    /// Nothing; the object works without it.
+    Optional {
+        /// The rule, or `.note.dlopen`.
+        rule: String,
+    },
+    /// Nothing: a fault.
+    Missing,
+}
+
+/// A file to leave out of the output.
+#[derive(Clone, Debug, Serialize)]
+pub struct DroppedFile {
+    /// Its final path.
+    pub path: PathBuf,
+    /// Where its bytes lie now.
+    pub file: PathBuf,
+    /// The rule that allows it.
+    pub rule: String,
+    /// The name of the backend.
+    pub backend: String,
+    /// What it would need and nobody has; empty if it was not asked for.
+    pub missing: Vec<String>,
+}
+
+impl RelocationPlan {
+    /// Whether it can be carried out.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// The objects that are to be changed.
+    pub fn edits(&self) -> impl Iterator<Item = &ObjectPlan> {
+        self.objects.iter().filter(|object| !object.edit.is_empty())
+    }
+
+    /// The plan for the object at a final path.
+    pub fn object(&self, path: &Path) -> Option<&ObjectPlan> {
+        let at = self
+            .objects
+            .binary_search_by(|object| object.path.as_path().cmp(path));
+        self.objects.get(at.ok()?)
+    }
+}
+
+impl fmt::Display for RelocationPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for object in self.edits() {
+            writeln!(f, "edit {}", object.path.display())?;
+            object.edit.fmt(f)?;
+        }
+        for drop in &self.drops {
+            write!(
+                f,
+                "drop {} ({}, rule `{}`",
+                drop.path.display(),
+                drop.backend,
+                drop.rule
+            )?;
+            if drop.missing.is_empty() {
+                writeln!(f, ": not asked for)")?;
+            } else {
+                writeln!(f, ": without {})", drop.missing.join(", "))?;
+            }
+        }
+        for skipped in &self.skipped {
+            writeln!(f, "skip {}: {}", skipped.path.display(), skipped.reason)?;
+        }
+        let kept = self
+            .objects
+            .iter()
+            .filter(|object| object.edit.is_empty())
+            .count();
+        let edited = self.objects.len() - kept;
+        writeln!(
+            f,
+            "{edited} to edit, {kept} to keep, {} to drop",
+            self.drops.len()
+        )
+    }
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.run_path {
+            Some(RunPathEdit::Set(path)) => writeln!(f, "  set {path}")?,
+            Some(RunPathEdit::Remove) => writeln!(f, "  remove the run path")?,
+            None => {}
+        }
+        if let Some(interpreter) = &self.interpreter {
+            writeln!(f, "  set interpreter {interpreter}")?;
+        }
+        for (old, new) in &self.rename_needed {
+            writeln!(f, "  need {new} instead of {old}")?;
+        }
+        Ok(())
+    }
+}

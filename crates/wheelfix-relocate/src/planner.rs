@@ -1,0 +1,237 @@
+//! Planning a relocation: pure, from the facts of all objects to the edits of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::abi::Abi;
+use crate::backend;
+use crate::fault::{Fault, Missing};
+use crate::index::LibraryIndex;
+use crate::object::Object;
+use crate::plan::{Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, Satisfied};
+use crate::resolve::{Answer, Resolver};
+use crate::rules::{Pattern, Rules};
+use crate::run_path_plan::RunPathPlanner;
+use crate::tree::{Skipped, Tree};
+use crate::unused;
+
+/// Plans the relocation of all objects of a tree.
+///
+/// Faults do not end the planning: the plan carries all of them.
+pub fn plan(
+    tree: &Tree,
+    index: &LibraryIndex,
+    rules: &Rules,
+    options: &PlanOptions,
+) -> RelocationPlan {
+    let nothing_dropped = BTreeSet::new();
+    let mut resolver = Resolver {
+        tree,
+        index,
+        rules,
+        options,
+        dropped: &nothing_dropped,
+    };
+    let decision = backend::decide(resolver);
+    let dropped: BTreeSet<PathBuf> = decision
+        .drops
+        .iter()
+        .map(|drop| drop.path.clone())
+        .collect();
+    resolver.dropped = &dropped;
+    let target = options.target.or_else(|| prevailing_abi(tree));
+    let mut planner = Planner {
+        resolver,
+        faults: Faults::default(),
+        ignored: BTreeSet::new(),
+    };
+    let mut objects = Vec::new();
+    let mut skipped = tree.skipped.clone();
+    for object in tree
+        .objects()
+        .filter(|object| !dropped.contains(&object.path))
+    {
+        if Some(object.abi) == target {
+            objects.push(planner.object(object));
+        } else {
+            let path = object.path.clone();
+            let reason = "is for another machine";
+            skipped.push(Skipped { path, reason });
+        }
+    }
+    skipped.sort_by(|one, other| one.path.cmp(&other.path));
+    let mut faults = planner.faults.into_list(tree);
+    faults.extend(decision.faults);
+    faults.extend(unused::ignores(&options.ignore_missing, &planner.ignored));
+    faults.extend(unused::rules(resolver));
+    RelocationPlan {
+        target,
+        objects,
+        drops: decision.drops,
+        skipped,
+        faults,
+    }
+}
+
+/// What most of the objects are made for; of several, the smallest.
+fn prevailing_abi(tree: &Tree) -> Option<Abi> {
+    let mut counts: BTreeMap<Abi, usize> = BTreeMap::new();
+    for object in tree.objects() {
+        *counts.entry(object.abi).or_default() += 1;
+    }
+    let most = counts.values().copied().max()?;
+    counts
+        .into_iter()
+        .find(|(_, count)| *count == most)
+        .map(|(abi, _)| abi)
+}
+
+/// The faults so far, those about one library together.
+#[derive(Default)]
+struct Faults {
+    missing: BTreeMap<String, Missing>,
+    ambiguous: BTreeMap<(String, Vec<PathBuf>), (BTreeSet<PathBuf>, String)>,
+}
+
+impl Faults {
+    fn into_list(self, tree: &Tree) -> Vec<Fault> {
+        let unreadable = tree.unreadable.iter().map(|file| Fault::Unreadable {
+            path: file.path.clone(),
+            reason: file.reason.clone(),
+        });
+        let missing = self.missing.into_values().map(Fault::Missing);
+        let ambiguous =
+            self.ambiguous
+                .into_iter()
+                .map(
+                    |((soname, candidates), (needed_by, reason))| Fault::Ambiguous {
+                        soname,
+                        needed_by,
+                        candidates,
+                        reason,
+                    },
+                );
+        unreadable.chain(missing).chain(ambiguous).collect()
+    }
+}
+
+struct Planner<'a> {
+    resolver: Resolver<'a>,
+    faults: Faults,
+    /// The globs of the user's `--ignore-missing` that were of use.
+    ignored: BTreeSet<String>,
+}
+
+impl<'a> Planner<'a> {
+    fn object(&mut self, object: &'a Object) -> ObjectPlan {
+        let answer = |name: &String| (name.clone(), self.resolver.answer(object, name));
+        let answers: Vec<(String, Answer<'a>)> = object.needed.iter().map(answer).collect();
+        let mut needed = Vec::with_capacity(answers.len());
+        for (name, answer) in &answers {
+            needed.push(self.need(object, name, answer));
+        }
+        let (opens, dlopen) = self.opened(object);
+        let options = self.resolver.options;
+        let interpreter = match (&object.interpreter, &options.interpreter) {
+            (Some(old), Some(new)) if Path::new(old) != new.as_path() => {
+                Some(new.to_string_lossy().into_owned())
+            }
+            _ => None,
+        };
+        let edit = Edit {
+            run_path: RunPathPlanner::edit(self.resolver, object, &answers, &opens),
+            interpreter,
+            rename_needed: renames(&answers),
+        };
+        ObjectPlan {
+            path: object.path.clone(),
+            file: object.file.clone(),
+            edit,
+            needed,
+            dlopen,
+        }
+    }
+
+    /// Notes what satisfies one need, or that nothing does.
+    fn need(&mut self, object: &Object, name: &str, answer: &Answer<'a>) -> Need {
+        let by = match answer.satisfied(name, self.resolver.index) {
+            Some(by) => by,
+            None => match self.ignoring(name) {
+                Some(glob) => Satisfied::Ignored { glob },
+                None => self.fault(object, name, answer, None),
+            },
+        };
+        Need {
+            soname: name.to_owned(),
+            by,
+        }
+    }
+
+    fn ignoring(&mut self, name: &str) -> Option<String> {
+        let matches = |glob: &&Pattern| glob.matches(name);
+        let glob = self.resolver.options.ignore_missing.iter().find(matches)?;
+        self.ignored.insert(glob.text().to_owned());
+        Some(glob.text().to_owned())
+    }
+
+    fn fault(
+        &mut self,
+        object: &Object,
+        name: &str,
+        answer: &Answer<'a>,
+        rule: Option<&str>,
+    ) -> Satisfied {
+        if let Answer::Ambiguous(candidates, reason) = answer {
+            let key = (name.to_owned(), candidates.clone());
+            let entry = self.faults.ambiguous.entry(key);
+            let (needed_by, _) = entry.or_insert_with(|| (BTreeSet::new(), reason.clone()));
+            needed_by.insert(object.path.clone());
+        } else if let Some(missing) = self.faults.missing.get_mut(name) {
+            missing.needed_by.insert(object.path.clone());
+            if rule.is_none() {
+                missing.rule = None;
+            }
+        } else {
+            let missing = self.resolver.missing(object, name, rule);
+            self.faults.missing.insert(name.to_owned(), missing);
+        }
+        Satisfied::Missing
+    }
+
+    /// The libraries that rules and notes say the object opens while it runs.
+    fn opened(&mut self, object: &'a Object) -> (Vec<(String, Answer<'a>)>, Vec<Need>) {
+        let mut answers = Vec::new();
+        let mut needs = Vec::new();
+        for edge in self.resolver.edges(object) {
+            let found = self.resolver.open(object, &edge);
+            if found.is_empty() {
+                let name = edge.name();
+                let rule = edge.rule.clone();
+                let by = match self.ignoring(&name) {
+                    Some(glob) => Satisfied::Ignored { glob },
+                    None if edge.optional => Satisfied::Optional { rule },
+                    None => self.fault(object, &name, &Answer::Nothing, Some(&rule)),
+                };
+                needs.push(Need { soname: name, by });
+            }
+            for (name, answer) in found {
+                needs.push(self.need(object, &name, &answer));
+                answers.push((name, answer));
+            }
+        }
+        (answers, needs)
+    }
+}
+
+fn renames(answers: &[(String, Answer<'_>)]) -> Vec<(String, String)> {
+    let renamed = answers.iter().filter_map(|(name, answer)| match answer {
+        Answer::Output {
+            rename: Some(new), ..
+        }
+        | Answer::Library {
+            rename: Some(new), ..
+        } => Some((name.clone(), new.clone())),
+        _ => None,
+    });
+    renamed.collect()
+}

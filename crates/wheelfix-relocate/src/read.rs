@@ -1,0 +1,130 @@
+//! From an ELF file to the facts of an [`Object`].
+
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use wheelfix_elf::{ByteOrder, Class, Elf, FileSource, ObjectType, Source, VersionNeeds};
+
+use crate::abi::Abi;
+use crate::object::{ContentId, DlopenNote, Object, VersionNeed};
+use crate::run_path::{PathKind, RunPath};
+
+/// What a file turned out to be.
+#[derive(Debug)]
+pub enum ReadOutcome {
+    /// An object that the loader loads.
+    Object(Box<Object>),
+    /// No ELF file.
+    NoElf,
+    /// An ELF file that the loader has nothing to do with, and why.
+    Skipped(&'static str),
+    /// It begins as an ELF file does, but its tables make no sense.
+    Malformed(String),
+}
+
+/// Reads the facts of the file at `file`, which will be used at `path`.
+pub fn read_object(path: PathBuf, file: &Path) -> io::Result<ReadOutcome> {
+    let mut start = [0; 4];
+    let mut open = fs_err::File::open(file)?;
+    match open.read_exact(&mut start) {
+        Ok(()) if start == *b"\x7fELF" => {}
+        Ok(()) => return Ok(ReadOutcome::NoElf),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(ReadOutcome::NoElf),
+        Err(error) => return Err(error),
+    }
+    let source = FileSource::new(open)?;
+    Ok(object_of(path, file, &source))
+}
+
+/// Turns the bytes of an ELF file into facts.
+pub fn object_of<S: Source + ?Sized>(path: PathBuf, file: &Path, source: &S) -> ReadOutcome {
+    match Elf::read_without_sections(source) {
+        Ok(elf) => from_elf(path, file, elf),
+        Err(error) => ReadOutcome::Malformed(crate::fault::with_causes(&error)),
+    }
+}
+
+fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
+    match elf.header.object_type {
+        ObjectType::Dynamic | ObjectType::Executable => {}
+        ObjectType::Relocatable => return ReadOutcome::Skipped("is an object file for the linker"),
+        ObjectType::Core => return ReadOutcome::Skipped("is a memory image"),
+        ObjectType::Other(_) => return ReadOutcome::Skipped("is of a type that is never loaded"),
+    }
+    if elf.is_debug_file() {
+        return ReadOutcome::Skipped("is separate debug information");
+    }
+    let abi = Abi::new(
+        elf.header.encoding.class == Class::Elf64,
+        elf.header.encoding.byte_order == ByteOrder::Little,
+        elf.header.machine.0,
+    );
+    let Some(dynamic) = elf.dynamic else {
+        return ReadOutcome::Skipped("is linked statically");
+    };
+    let run_path = match dynamic.run_path {
+        wheelfix_elf::RunPath::None => None,
+        wheelfix_elf::RunPath::Rpath { path } => Some(RunPath::parse(PathKind::Rpath, &path)),
+        wheelfix_elf::RunPath::Runpath { path } => Some(RunPath::parse(PathKind::Runpath, &path)),
+        // The loader ignores DT_RPATH then.
+        wheelfix_elf::RunPath::Both { runpath, .. } => {
+            Some(RunPath::parse(PathKind::Runpath, &runpath))
+        }
+    };
+    let definitions = dynamic
+        .version_definitions
+        .into_iter()
+        .filter(|version| !version.base);
+    ReadOutcome::Object(Box::new(Object {
+        path,
+        file: file.to_path_buf(),
+        abi,
+        os_abi: elf.header.os_abi,
+        soname: dynamic.soname,
+        needed: dynamic.needed,
+        run_path,
+        interpreter: elf.interpreter,
+        flags_1: dynamic.flags_1,
+        version_needs: version_needs(dynamic.version_needs),
+        version_definitions: definitions.map(|version| version.name).collect(),
+        dlopen_notes: elf
+            .notes
+            .dlopen
+            .iter()
+            .flat_map(|json| dlopen_note(json))
+            .collect(),
+        content: None,
+    }))
+}
+
+fn version_needs(needs: Vec<VersionNeeds>) -> Vec<VersionNeed> {
+    let mut flat = Vec::new();
+    for VersionNeeds { file, versions, .. } in needs {
+        flat.extend(versions.into_iter().map(|version| VersionNeed {
+            file: file.clone(),
+            version: version.name,
+            weak: version.weak,
+        }));
+    }
+    flat
+}
+
+/// The entries of one note. A note of another shape is no promise: it is passed over, as its
+/// specification asks.
+fn dlopen_note(json: &str) -> Vec<DlopenNote> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// Hashes a whole file.
+pub(crate) fn content_of(file: &Path) -> io::Result<ContentId> {
+    let mut open = fs_err::File::open(file)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match open.read(&mut buffer)? {
+            0 => return Ok(ContentId(hash.finalize().into())),
+            length => hash.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}

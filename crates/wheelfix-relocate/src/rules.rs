@@ -1,0 +1,200 @@
+//! Rules: what the files do not say about which library serves which need. Data, in TOML.
+//!
+//! Shipped rules lie in `rules/` beside the sources and are compiled in; a user adds own ones by
+//! `--rules FILE`, which come first. The format is described in `docs/rules.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
+
+/// All rules of one run, the user's before ours.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Libraries that only the machine's driver provides.
+    pub driver: Vec<Rule<Driver>>,
+    /// Libraries that belong to the C library of the target.
+    pub libc: Vec<Rule<Libc>>,
+    /// Libraries that an object opens while it runs.
+    pub dlopen: Vec<Rule<Dlopen>>,
+    /// Files of which only those are kept that can be loaded.
+    pub backend: Vec<Rule<Backend>>,
+    /// Run path elements that must go.
+    pub stale: Vec<Rule<Stale>>,
+    /// Which of several candidates is meant.
+    pub prefer: Vec<Rule<Prefer>>,
+    /// Where a library can be had.
+    pub provider: Vec<Rule<Provider>>,
+}
+
+/// One rule with its proof of origin.
+#[derive(Clone, Debug)]
+pub struct Rule<T> {
+    /// Names it in messages; unique per file.
+    pub name: String,
+    /// Why it must exist.
+    pub reason: String,
+    /// The wheel, the thread or the document that shows it.
+    pub source: String,
+    /// The file it was read from; `None` for a shipped rule.
+    pub file: Option<PathBuf>,
+    /// What it says.
+    pub body: T,
+}
+
+/// `[[driver]]`: these sonames are left to the driver path.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Driver {
+    /// Globs over sonames.
+    pub soname: Vec<Pattern>,
+}
+
+/// `[[libc]]`: these sonames are left to the C library that the interpreter belongs to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Libc {
+    /// Globs over sonames.
+    pub soname: Vec<Pattern>,
+}
+
+/// `[[dlopen]]`: an object opens libraries by name while it runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dlopen {
+    /// Globs over the soname or the file name of the object that opens.
+    pub from: Vec<Pattern>,
+    /// Sonames, each of which it opens; a glob stands for all that are there.
+    pub opens: Vec<Pattern>,
+    /// Whether the object works without it.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// `[[backend]]`: files of which only those are kept that can be loaded.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    /// Rules of one group decide together.
+    pub group: String,
+    /// Globs over the end of the path, whole components.
+    pub files: Vec<Pattern>,
+    /// The kind of hardware or software it serves: `cuda`, `rocm`, `xpu`, `cpu`, `mpi`.
+    pub accelerator: String,
+    /// Cut off the front of the file name, as `.so` and what follows is cut off its end, to get the
+    /// name of the backend.
+    #[serde(default)]
+    pub prefix: String,
+    /// Whether at least one file of the group must stay.
+    #[serde(default)]
+    pub one_must_stay: bool,
+}
+
+/// `[[stale]]`: run path elements that lead to another machine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stale {
+    /// Globs over elements, in which `*` crosses `/`.
+    pub element: Vec<Pattern>,
+}
+
+/// `[[prefer]]`: which of several candidates is meant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prefer {
+    /// Globs over sonames.
+    pub soname: Vec<Pattern>,
+    /// Globs over the end of the candidate's path.
+    pub path: Vec<Pattern>,
+}
+
+/// `[[provider]]`: where libraries can be had.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// A glob over sonames, and the nixpkgs attribute.
+    #[serde(default, deserialize_with = "pattern_map")]
+    pub nixpkgs: Vec<(Pattern, String)>,
+    /// A glob over sonames, and the distribution whose wheel carries it.
+    #[serde(default, deserialize_with = "pattern_map")]
+    pub wheel: Vec<(Pattern, String)>,
+}
+
+fn pattern_map<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(Pattern, String)>, D::Error> {
+    let map = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let compile = |(glob, value): (String, String)| match Pattern::new(&glob) {
+        Ok(pattern) => Ok((pattern, value)),
+        Err(error) => Err(serde::de::Error::custom(error)),
+    };
+    map.into_iter().map(compile).collect()
+}
+
+/// A glob, compiled. `*` does not cross `/`, `**` does.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+impl Pattern {
+    /// Compiles a glob.
+    pub fn new(text: &str) -> Result<Self, globset::Error> {
+        let glob = GlobBuilder::new(text).literal_separator(true).build()?;
+        Ok(Self {
+            text: text.to_owned(),
+            matcher: glob.compile_matcher(),
+        })
+    }
+
+    /// Whether the whole text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        self.text == text || self.matcher.is_match(text)
+    }
+
+    /// Whether the path ends in components that match, as `bitsandbytes/lib*.so` does anywhere.
+    pub fn matches_end(&self, path: &Path) -> bool {
+        let depth = self.text.split('/').count();
+        let components: Vec<_> = path.components().collect();
+        let start = components.len().saturating_sub(depth);
+        let end: PathBuf = components.get(start..).unwrap_or_default().iter().collect();
+        self.matcher.is_match(&end) || self.matcher.is_match(path)
+    }
+
+    /// The glob as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is a plain text that matches only itself.
+    pub fn is_literal(&self) -> bool {
+        !self.text.contains(['*', '?', '[', '{', '\\'])
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Whether one of the globs matches.
+pub fn any_matches(patterns: &[Pattern], text: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(text))
+}

@@ -1,0 +1,265 @@
+//! Reading rules from TOML: the shipped tables and the user's files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::rules::{Rule, Rules};
+
+/// The tables that are compiled in, by name.
+const SHIPPED: &[(&str, &str)] = &[
+    ("libc.toml", include_str!("../rules/libc.toml")),
+    ("driver.toml", include_str!("../rules/driver.toml")),
+    ("dlopen.toml", include_str!("../rules/dlopen.toml")),
+    ("backend.toml", include_str!("../rules/backend.toml")),
+    ("stale.toml", include_str!("../rules/stale.toml")),
+    ("provider.toml", include_str!("../rules/provider.toml")),
+];
+
+/// Why rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RulesError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
+    /// A file is not TOML.
+    #[error("`{file}` is no TOML file")]
+    Syntax {
+        /// The file, or the name of the shipped table.
+        file: String,
+        /// With line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// A top-level key is not the name of a class of rules.
+    #[error("`{file}`: unknown class of rules `{class}`, expected one of: {}", CLASSES.join(", "))]
+    UnknownClass {
+        /// The file.
+        file: String,
+        /// The key.
+        class: String,
+    },
+    /// A rule has not the shape of its class.
+    #[error("`{file}`: rule {number} of `[[{class}]]`: {reason}")]
+    Shape {
+        /// The file.
+        file: String,
+        /// The class.
+        class: String,
+        /// Counts from 1 in its class.
+        number: usize,
+        /// What is wrong, with the name of the field.
+        reason: String,
+    },
+    /// Two rules of one file have one name.
+    #[error("`{file}`: two rules are named `{name}`")]
+    DuplicateName {
+        /// The file.
+        file: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// The names of the tables of a rules file.
+const CLASSES: &[&str] = &[
+    "backend", "dlopen", "driver", "libc", "prefer", "provider", "stale",
+];
+
+impl Rules {
+    /// The rules that come with the program.
+    pub fn shipped() -> Result<Self, RulesError> {
+        let mut rules = Self::default();
+        for (name, text) in SHIPPED {
+            rules.append(name, None, text)?;
+        }
+        Ok(rules)
+    }
+
+    /// The user's files in their order, then the shipped rules.
+    pub fn with_files(files: &[PathBuf]) -> Result<Self, RulesError> {
+        let mut rules = Self::default();
+        for file in files {
+            let text = fs_err::read_to_string(file)?;
+            rules.append(&file.to_string_lossy(), Some(file), &text)?;
+        }
+        for (name, text) in SHIPPED {
+            rules.append(name, None, text)?;
+        }
+        Ok(rules)
+    }
+
+    /// Appends the rules of one text.
+    fn append(&mut self, name: &str, file: Option<&Path>, text: &str) -> Result<(), RulesError> {
+        let tables: Table = toml::from_str(text).map_err(|error| RulesError::Syntax {
+            file: name.to_owned(),
+            source: Box::new(error),
+        })?;
+        let mut reader = Reader {
+            name,
+            file,
+            names: BTreeSet::new(),
+        };
+        for (class, value) in tables {
+            match class.as_str() {
+                "backend" => self.backend.extend(reader.class(&class, value)?),
+                "dlopen" => self.dlopen.extend(reader.class(&class, value)?),
+                "driver" => self.driver.extend(reader.class(&class, value)?),
+                "libc" => self.libc.extend(reader.class(&class, value)?),
+                "prefer" => self.prefer.extend(reader.class(&class, value)?),
+                "provider" => self.provider.extend(reader.class(&class, value)?),
+                "stale" => self.stale.extend(reader.class(&class, value)?),
+                _ => {
+                    let file = name.to_owned();
+                    return Err(RulesError::UnknownClass { file, class });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the classes of one file.
+struct Reader<'a> {
+    name: &'a str,
+    file: Option<&'a Path>,
+    names: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    fn class<T: DeserializeOwned>(
+        &mut self,
+        class: &str,
+        value: Value,
+    ) -> Result<Vec<Rule<T>>, RulesError> {
+        let Value::Array(entries) = value else {
+            return Err(self.shape(class, 1, "expected an array of tables"));
+        };
+        let mut rules = Vec::with_capacity(entries.len());
+        for (index, entry) in entries.into_iter().enumerate() {
+            let number = index + 1;
+            let Value::Table(table) = entry else {
+                return Err(self.shape(class, number, "expected a table"));
+            };
+            rules.push(self.rule(class, number, table)?);
+        }
+        Ok(rules)
+    }
+
+    fn rule<T: DeserializeOwned>(
+        &mut self,
+        class: &str,
+        number: usize,
+        mut table: Table,
+    ) -> Result<Rule<T>, RulesError> {
+        let mut text = |key: &str| match table.remove(key) {
+            Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
+            Some(_) => Err(self.shape(class, number, &format!("`{key}` is no text, or empty"))),
+            None => Err(self.shape(class, number, &format!("missing field `{key}`"))),
+        };
+        let (name, reason, source) = (text("name")?, text("reason")?, text("source")?);
+        let body = T::deserialize(table).map_err(|error| {
+            let message = error.message();
+            self.shape(class, number, &format!("`{name}`: {message}"))
+        })?;
+        if !self.names.insert(name.clone()) {
+            return Err(RulesError::DuplicateName {
+                file: self.name.to_owned(),
+                name,
+            });
+        }
+        Ok(Rule {
+            name,
+            reason,
+            source,
+            file: self.file.map(Path::to_path_buf),
+            body,
+        })
+    }
+
+    fn shape(&self, class: &str, number: usize, reason: &str) -> RulesError {
+        RulesError::Shape {
+            file: self.name.to_owned(),
+            class: class.to_owned(),
+            number,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        let mut rules = Rules::default();
+        let got = match rules.append("t.toml", None, text) {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, want, "for {text}");
+    }
+
+    #[test]
+    fn the_shipped_rules_are_of_the_documented_shape() {
+        let rules = Rules::shipped().unwrap();
+        let known: usize = rules
+            .provider
+            .iter()
+            .map(|rule| rule.body.nixpkgs.len())
+            .sum();
+        assert!(60 <= known, "only {known} sonames have a nixpkgs attribute");
+        assert!(!rules.driver.is_empty() && !rules.libc.is_empty() && !rules.stale.is_empty());
+    }
+
+    #[test]
+    fn a_rule_must_say_why_it_exists() {
+        check(
+            "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsoname=['x']",
+            "ok",
+        );
+        check(
+            "[[driver]]\nname='a'\nsource='c'\nsoname=['x']",
+            "`t.toml`: rule 1 of `[[driver]]`: missing field `reason`",
+        );
+        check(
+            "[[driver]]\nname='a'\nreason=' '\nsource='c'\nsoname=['x']",
+            "`t.toml`: rule 1 of `[[driver]]`: `reason` is no text, or empty",
+        );
+    }
+
+    #[test]
+    fn typing_errors_are_named() {
+        check(
+            "[[drivers]]\nname='a'",
+            "`t.toml`: unknown class of rules `drivers`, expected one of: backend, dlopen, driver, \
+             libc, prefer, provider, stale",
+        );
+        check(
+            "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",
+            "`t.toml`: rule 1 of `[[driver]]`: `a`: unknown field `sonames`, expected `soname`",
+        );
+        check(
+            "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsoname=['[x']",
+            "`t.toml`: rule 1 of `[[driver]]`: `a`: error parsing glob '[x': unclosed character \
+             class; missing ']'",
+        );
+        check(
+            "driver = 1",
+            "`t.toml`: rule 1 of `[[driver]]`: expected an array of tables",
+        );
+        check("x", "`t.toml` is no TOML file");
+    }
+
+    #[test]
+    fn names_are_unique_in_a_file() {
+        let rule = "name='a'\nreason='b'\nsource='c'\nsoname=['x']\n";
+        check(
+            &format!("[[driver]]\n{rule}[[libc]]\n{rule}"),
+            "`t.toml`: two rules are named `a`",
+        );
+    }
+}

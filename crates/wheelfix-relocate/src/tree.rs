@@ -1,0 +1,259 @@
+//! The ELF objects of one output, as they will lie when they are used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use walkdir::WalkDir;
+
+use crate::object::Object;
+use crate::read::{ReadOutcome, content_of, read_object};
+use crate::run_path::normalize;
+
+/// A directory tree that lies elsewhere now than where it will be used: the staging directory of an
+/// installation, and the prefix that it will become. The same path twice for a tree in its place.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where the files lie now.
+    pub on_disk: PathBuf,
+    /// Where they will be used: absolute.
+    pub used_at: PathBuf,
+}
+
+/// The objects of one output.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// By their final path.
+    objects: BTreeMap<PathBuf, Object>,
+    /// Symbolic links to objects: final path of the link, final path of the object. The object is
+    /// one of ours or, for a link that leads out, one of `outside`.
+    links: BTreeMap<PathBuf, PathBuf>,
+    /// Objects that lie elsewhere, to which links of ours lead. They are never edited.
+    outside: BTreeMap<PathBuf, Object>,
+    /// File names, per directory.
+    names: BTreeMap<PathBuf, BTreeMap<String, PathBuf>>,
+    /// Directories, per file name.
+    holders: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// Final paths, per soname.
+    sonames: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// ELF files that are no business of the loader, and why.
+    pub skipped: Vec<Skipped>,
+    /// Files that begin like ELF files and cannot be read as such.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// An ELF file that is left alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Skipped {
+    /// Its final path.
+    pub path: PathBuf,
+    /// Why, as the end of a sentence that begins with the path.
+    pub reason: &'static str,
+}
+
+/// An ELF file that cannot be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unreadable {
+    /// Its final path.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Why a tree cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreeError {
+    /// A directory cannot be listed.
+    #[error(transparent)]
+    Walk(#[from] walkdir::Error),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
+    /// The final place is no absolute path.
+    #[error("the place of a tree must be an absolute path, got `{}`", .0.display())]
+    NotAbsolute(PathBuf),
+}
+
+impl Tree {
+    /// Reads all ELF files below a directory.
+    pub fn scan(place: &Place) -> Result<Self, TreeError> {
+        if !place.used_at.is_absolute() {
+            return Err(TreeError::NotAbsolute(place.used_at.clone()));
+        }
+        let mut files = Vec::new();
+        let mut links = Vec::new();
+        for entry in WalkDir::new(&place.on_disk) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                files.push(entry.into_path());
+            } else if entry.file_type().is_symlink() {
+                links.push(entry.into_path());
+            }
+        }
+        let files = files.into_iter().map(|file| (place.used(&file), file));
+        let mut tree = Self::read(files.collect())?;
+        for link in links {
+            tree.add_link(place, &link)?;
+        }
+        tree.tell_copies_apart()?;
+        Ok(tree)
+    }
+
+    /// Reads the given files: final path, and where the bytes lie now. Other files than ELF files
+    /// are passed over.
+    pub fn read(files: Vec<(PathBuf, PathBuf)>) -> Result<Self, TreeError> {
+        let read = |(path, file): (PathBuf, PathBuf)| {
+            read_object(normalize(&path), &file).map(|outcome| (path, outcome))
+        };
+        let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
+        let mut tree = Self::default();
+        for (path, outcome) in outcomes? {
+            match outcome {
+                ReadOutcome::Object(object) => tree.add(*object),
+                ReadOutcome::NoElf => {}
+                ReadOutcome::Skipped(reason) => tree.skipped.push(Skipped { path, reason }),
+                ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable { path, reason }),
+            }
+        }
+        tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
+        tree.unreadable
+            .sort_by(|one, other| one.path.cmp(&other.path));
+        tree.tell_copies_apart()?;
+        Ok(tree)
+    }
+
+    /// Reads the contents of those files whose name is needed and that have a namesake.
+    fn tell_copies_apart(&mut self) -> Result<(), TreeError> {
+        let mut unclear = BTreeSet::new();
+        for name in self.objects.values().flat_map(|object| &object.needed) {
+            let by_name = self.holders.get(name).into_iter().flatten();
+            let by_name = by_name.filter_map(|directory| self.names.get(directory)?.get(name));
+            let by_soname = self.sonames.get(name).into_iter().flatten();
+            for paths in [by_name.collect::<BTreeSet<_>>(), by_soname.collect()] {
+                if 1 < paths.len() {
+                    unclear.extend(paths.into_iter().cloned());
+                }
+            }
+        }
+        for path in unclear {
+            let objects = [self.objects.get_mut(&path), self.outside.get_mut(&path)];
+            for object in objects.into_iter().flatten() {
+                if object.content.is_none() {
+                    object.content = Some(content_of(&object.file)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one object that has been read already.
+    pub fn add(&mut self, object: Object) {
+        self.name(&object.path, &object.path);
+        if let Some(soname) = &object.soname {
+            let paths = self.sonames.entry(soname.clone()).or_default();
+            paths.insert(object.path.clone());
+        }
+        self.objects.insert(object.path.clone(), object);
+    }
+
+    /// Adds a symbolic link, if it leads to an object.
+    fn add_link(&mut self, place: &Place, link: &Path) -> Result<(), TreeError> {
+        // A broken link, a loop and a link to a directory provide no library.
+        let Ok(target) = fs_err::canonicalize(link) else {
+            return Ok(());
+        };
+        let root = fs_err::canonicalize(&place.on_disk)?;
+        let used = place.used(link);
+        if let Ok(inside) = target.strip_prefix(&root) {
+            let object = place.used_at.join(inside);
+            if self.objects.contains_key(&object) {
+                self.name(&used, &object);
+                self.links.insert(used, object);
+            }
+        } else if target.is_file()
+            && let ReadOutcome::Object(object) = read_object(target.clone(), &target)?
+        {
+            self.name(&used, &target);
+            self.outside.insert(target.clone(), *object);
+            self.links.insert(used, target);
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, path: &Path, object: &Path) {
+        // A name that is no Unicode is needed by nobody: sonames are checked to be Unicode.
+        if let (Some(directory), Some(name)) = (
+            path.parent(),
+            path.file_name().and_then(|name| name.to_str()),
+        ) {
+            let names = self.names.entry(directory.to_path_buf()).or_default();
+            names.insert(name.to_owned(), object.to_path_buf());
+            let holders = self.holders.entry(name.to_owned()).or_default();
+            holders.insert(directory.to_path_buf());
+        }
+    }
+
+    /// The objects, by their final path.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values()
+    }
+
+    /// The object at a final path, links followed.
+    pub fn get(&self, path: &Path) -> Option<&Object> {
+        let path = self.links.get(path).map_or(path, PathBuf::as_path);
+        self.objects.get(path).or_else(|| self.outside.get(path))
+    }
+
+    /// The object that is named `name` in a directory of the tree.
+    pub fn lookup(&self, directory: &Path, name: &str) -> Option<&Object> {
+        let path = self.names.get(directory)?.get(name)?;
+        self.objects.get(path).or_else(|| self.outside.get(path))
+    }
+
+    /// The directories that hold objects, with the names in them.
+    pub fn directories(&self) -> &BTreeMap<PathBuf, BTreeMap<String, PathBuf>> {
+        &self.names
+    }
+
+    /// The directories that have an object of this name.
+    pub fn holders(&self, name: &str) -> impl Iterator<Item = &Path> {
+        self.holders
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
+
+    /// The objects with this soname.
+    pub fn with_soname(&self, soname: &str) -> impl Iterator<Item = &Object> {
+        let paths = self.sonames.get(soname).into_iter().flatten();
+        paths.filter_map(|path| self.objects.get(path))
+    }
+
+    /// Whether there is no object at all.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+}
+
+impl Place {
+    /// A tree that lies where it is used.
+    pub fn fixed(path: PathBuf) -> Self {
+        Self {
+            on_disk: path.clone(),
+            used_at: path,
+        }
+    }
+
+    /// The final path of a file of the tree.
+    pub fn used(&self, file: &Path) -> PathBuf {
+        match file.strip_prefix(&self.on_disk) {
+            // Joining an empty path would add a `/` at the end.
+            Ok(inside) if inside.as_os_str().is_empty() => self.used_at.clone(),
+            Ok(inside) => self.used_at.join(inside),
+            Err(_) => file.to_path_buf(),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Exceptions of the user that no longer apply: each is a fault, or it would hide the next one.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::fault::Fault;
+use crate::object::Object;
+use crate::resolve::Resolver;
+use crate::rules::{Pattern, Rule, any_matches};
+
+/// The `--ignore-missing` that were of no use.
+pub(crate) fn ignores(globs: &[Pattern], used: &BTreeSet<String>) -> Vec<Fault> {
+    let unused = globs.iter().filter(|glob| !used.contains(glob.text()));
+    let faults = unused.map(|glob| Fault::UnusedIgnore {
+        glob: glob.text().to_owned(),
+    });
+    faults.collect()
+}
+
+/// The user's rules that match nothing. Shipped rules may.
+pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
+    let rules = resolver.rules;
+    let objects = || resolver.tree.objects();
+    let needed = |globs: &[Pattern]| {
+        objects().any(|object| object.needed.iter().any(|name| any_matches(globs, name)))
+    };
+    let opened = |globs: &[Pattern]| {
+        objects().any(|object| {
+            let edges = resolver.edges(object);
+            edges.iter().any(|edge| {
+                edge.alternatives
+                    .iter()
+                    .any(|name| any_matches(globs, name.text()))
+            })
+        })
+    };
+    let mut unused = Unused::default();
+    unused.check(&rules.driver, |body| {
+        needed(&body.soname) || opened(&body.soname)
+    });
+    unused.check(&rules.libc, |body| needed(&body.soname));
+    unused.check(&rules.dlopen, |body| {
+        objects().any(|object| is_from(&body.from, object))
+    });
+    unused.check(&rules.backend, |body| {
+        objects().any(|object| body.files.iter().any(|glob| glob.matches_end(&object.path)))
+    });
+    unused.check(&rules.stale, |body| {
+        let mut elements = objects()
+            .flat_map(|object| &object.run_path)
+            .flat_map(|path| &path.elements);
+        elements.any(|element| any_matches(&body.element, element))
+    });
+    unused.check(&rules.prefer, |body| {
+        let ours = objects().map(|object| object.path.clone());
+        let index = resolver.index.libraries().iter();
+        let theirs = index.map(|library| library.directory.join(&library.name));
+        needed(&body.soname)
+            && ours
+                .chain(theirs)
+                .any(|path| body.path.iter().any(|glob| glob.matches_end(&path)))
+    });
+    unused.check(&rules.provider, |body| {
+        let globs = body.nixpkgs.iter().chain(&body.wheel);
+        let globs: Vec<Pattern> = globs.map(|(glob, _)| glob.clone()).collect();
+        needed(&globs) || opened(&globs)
+    });
+    unused.faults
+}
+
+fn is_from(from: &[Pattern], object: &Object) -> bool {
+    let file_name = object.file_name().to_string_lossy();
+    any_matches(from, &file_name)
+        || object
+            .soname
+            .as_deref()
+            .is_some_and(|soname| any_matches(from, soname))
+}
+
+#[derive(Default)]
+struct Unused {
+    faults: Vec<Fault>,
+}
+
+impl Unused {
+    fn check<T>(&mut self, rules: &[Rule<T>], applies: impl Fn(&T) -> bool) {
+        for rule in rules {
+            if let Some(file) = &rule.file
+                && !applies(&rule.body)
+            {
+                self.faults.push(Fault::UnusedRule {
+                    name: rule.name.clone(),
+                    file: PathBuf::clone(file),
+                });
+            }
+        }
+    }
+}
