@@ -1,6 +1,7 @@
 //! Where things are: the tree and the cache directory.
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Result;
@@ -29,4 +30,17 @@ pub(crate) fn cache() -> Result<PathBuf> {
         .or_else(|| Some(absolute("XDG_CACHE_HOME")?.join("wheelfix")))
         .or_else(|| Some(absolute("HOME")?.join(".cache/wheelfix")))
         .ok_or_else(|| "no cache directory: set `WHEELFIX_CACHE` to an absolute path".into())
+}
+
+/// Makes a new directory in the given one, named with the first free number.
+pub(crate) fn numbered(parent: &Path) -> Result<PathBuf> {
+    let mut number = 0;
+    loop {
+        let dir = parent.join(number.to_string());
+        match fs_err::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

@@ -21,14 +21,19 @@ pub(crate) fn interpreter() -> Option<PathBuf> {
         PathBuf::from("/usr/bin/python3.11"),
         PathBuf::from("/usr/bin/python3"),
     ];
-    by_name.chain(usual).find(|path| is_suitable(path))
+    by_name.chain(usual).find_map(|path| real(&path))
 }
 
-fn is_suitable(python: &Path) -> bool {
+/// The program that runs in the end, if it is a CPython of [`VERSION`]; the one that was named may
+/// be a script that chooses.
+fn real(python: &Path) -> Option<PathBuf> {
     let question = "import ensurepip, sys, venv\n\
-        print(sys.implementation.name, '%d.%d' % sys.version_info[:2])";
-    let answer = program::output(Command::new(python).args(["-I", "-c", question]));
-    answer.is_ok_and(|answer| answer.trim_end() == format!("cpython {VERSION}"))
+        print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.executable)";
+    let answer = program::output(Command::new(python).args(["-I", "-c", question])).ok()?;
+    let path = answer
+        .trim_end()
+        .strip_prefix(&format!("cpython {VERSION} "))?;
+    Some(path.into())
 }
 
 /// The `bin` directory of a virtual environment with the tools of `test-wheels/tools.txt`.
@@ -46,7 +51,7 @@ pub(crate) fn tools() -> Result<PathBuf> {
     let bin = venv.join("bin");
     // Written last: without it the environment is what an interrupted run left.
     let complete = venv.join("complete");
-    if complete.is_file() && is_suitable(&bin.join("python3")) {
+    if complete.is_file() && real(&bin.join("python3")).is_some() {
         return Ok(bin);
     }
     let python =

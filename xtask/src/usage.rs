@@ -56,6 +56,12 @@ pub(crate) fn measure(command: &mut Command, log: &Path) -> Result<Usage> {
     })
 }
 
+/// Bytes in millions, for tables.
+#[expect(clippy::cast_precision_loss, reason = "a few digits are printed")]
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// Waits, looking at the process's memory meanwhile.
 fn wait(child: Child) -> Result<(wait4::ResUse, u64)> {
     let status = format!("/proc/{}/status", child.id());

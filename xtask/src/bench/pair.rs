@@ -85,8 +85,8 @@ impl Comparison {
                 "  {name:<34}{:>22}{:>9.2}{:>10.0}{:>12.0}",
                 format!("{:.3} ({least:.3} to {most:.3})", middle(&wall)),
                 middle(&of_side(|usage| usage.cpu.as_secs_f64())),
-                middle(&of_side(|usage| megabytes(usage.peak_rss))),
-                middle(&of_side(|usage| megabytes(usage.peak_anonymous))),
+                middle(&of_side(|usage| usage::megabytes(usage.peak_rss))),
+                middle(&of_side(|usage| usage::megabytes(usage.peak_anonymous))),
             );
         }
         println!(
@@ -117,11 +117,6 @@ fn middle(sorted: &[f64]) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a few digits are printed")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
 /// A directory below `target`, removed in the end.
 struct Scratch(PathBuf);
 
@@ -129,15 +124,7 @@ impl Scratch {
     fn new() -> Result<Self> {
         let parent = place::target().join("bench");
         fs_err::create_dir_all(&parent)?;
-        let mut number = 0;
-        loop {
-            let dir = parent.join(number.to_string());
-            match fs_err::create_dir(&dir) {
-                Ok(()) => return Ok(Self(dir)),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(Self(place::numbered(&parent)?))
     }
 }
 

@@ -53,6 +53,36 @@ fn every_exit_code_is_documented() {
 }
 
 #[test]
+fn every_wheel_has_a_user() {
+    let demo = tree::read("xtask/src/demo.rs");
+    assert!(
+        demo.contains("manifest.of_set(set)"),
+        "the demo installs the sets `small` and `cuda`"
+    );
+    let manifest = tree::table("test-wheels/wheels.toml");
+    let tests: Vec<String> = tree::rust_files()
+        .into_iter()
+        .filter(|(path, _)| path.contains("/tests/"))
+        .map(|(_, text)| text)
+        .collect();
+    let mut idle = Vec::new();
+    for wheel in manifest["wheel"].as_array().unwrap() {
+        let file = wheel["file"].as_str().unwrap();
+        let (name, _) = file.split_once('-').unwrap();
+        let mention = format!("\"{name}");
+        let is_used = wheel["set"].as_str() != Some("full")
+            || tests.iter().any(|text| text.contains(&mention));
+        if !is_used {
+            idle.push(name);
+        }
+    }
+    assert!(
+        idle.is_empty(),
+        "no test names these wheels of the set `full`: {idle:?}"
+    );
+}
+
+#[test]
 fn wheels_are_listed_once_and_in_full() {
     let manifest = tree::table("test-wheels/wheels.toml");
     let mut files = Vec::new();
