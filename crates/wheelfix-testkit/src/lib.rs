@@ -9,3 +9,4 @@
 
 pub mod cache;
 pub mod elf;
+pub mod wheel;

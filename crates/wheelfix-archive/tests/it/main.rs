@@ -1,0 +1,5 @@
+//! What the crate promises to its users.
+#![cfg(test)]
+
+mod extract;
+mod open;

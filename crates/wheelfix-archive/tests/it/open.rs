@@ -1,0 +1,101 @@
+use std::io::Read as _;
+
+use wheelfix_archive::{ContentError, Limits, ZipArchive};
+use wheelfix_testkit::wheel::WheelBuilder;
+
+fn demo() -> WheelBuilder {
+    WheelBuilder::new("demo", "1.0")
+        .file("demo/__init__.py", "answer = 42\n".repeat(1000))
+        .executable("demo/tool", "#!/bin/sh\n")
+        .directory("demo/empty")
+        .file("demo/ü.txt", "")
+}
+
+fn open(wheel: &WheelBuilder) -> ZipArchive {
+    ZipArchive::from_bytes(wheel.build(), &Limits::default()).unwrap()
+}
+
+#[test]
+fn a_wheel_shows_its_members() {
+    for wheel in [demo(), demo().stored()] {
+        let archive = open(&wheel);
+        let list: Vec<_> = archive
+            .members()
+            .iter()
+            .map(|member| (member.path.as_str(), member.len, member.executable))
+            .collect();
+        assert_eq!(
+            list[..3],
+            [
+                ("demo/__init__.py", 12_000, false),
+                ("demo/tool", 10, true),
+                ("demo/ü.txt", 0, false),
+            ]
+        );
+        assert_eq!(
+            archive
+                .directories()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["demo/empty"]
+        );
+        let by_path: Vec<_> = archive
+            .members_by_path()
+            .map(|member| member.path.as_str())
+            .collect();
+        assert!(by_path.is_sorted_by_key(|path| path.split('/').collect::<Vec<_>>()));
+    }
+}
+
+#[test]
+fn a_member_is_found_by_its_path() {
+    let archive = open(&demo());
+    for member in archive.members() {
+        assert_eq!(archive.find(member.path.as_str()), Some(member));
+    }
+    assert_eq!(archive.find("demo"), None);
+    assert_eq!(archive.find("demo/tool/"), None);
+}
+
+#[test]
+fn a_member_is_read_whole_in_part_and_as_a_stream() {
+    for wheel in [demo(), demo().stored()] {
+        let archive = open(&wheel);
+        let member = archive.find("demo/__init__.py").unwrap();
+        let want = "answer = 42\n".repeat(1000).into_bytes();
+        assert_eq!(archive.read(member, 12_000).unwrap(), want);
+        assert_eq!(archive.read_prefix(member, 17).unwrap(), want[..17]);
+        assert_eq!(archive.read_prefix(member, u64::MAX).unwrap(), want);
+        let mut got = Vec::new();
+        archive.reader(member).read_to_end(&mut got).unwrap();
+        assert_eq!(got, want);
+    }
+}
+
+#[test]
+fn a_member_that_is_too_large_is_not_read() {
+    let archive = open(&demo());
+    let member = archive.find("demo/__init__.py").unwrap();
+    let error = archive.read(member, 11_999).unwrap_err();
+    assert_eq!(error.to_string(), "content has 12000 bytes, limit is 11999");
+    assert!(matches!(error, ContentError::TooLarge { .. }));
+}
+
+#[test]
+fn names_that_differ_in_case_are_told() {
+    let wheel = demo().file("Demo/TOOL", "").file("demo/u\u{308}.txt", "");
+    let archive = open(&wheel);
+    let groups: Vec<Vec<&str>> = archive
+        .collisions()
+        .iter()
+        .map(|group| group.iter().map(|member| member.path.as_str()).collect())
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            ["Demo/TOOL", "demo/tool"],
+            ["demo/u\u{308}.txt", "demo/ü.txt"]
+        ]
+    );
+}
