@@ -9,7 +9,7 @@ use crate::error::ReadError;
 use crate::header::{Header, ObjectType};
 use crate::notes::Notes;
 use crate::program_header::{PF_X, ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_NOBITS, SectionHeader};
+use crate::section_header::{SHF_TLS, SHT_NOBITS, SectionHeader};
 use crate::source::Source;
 use crate::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
 use crate::window::Window;
@@ -170,9 +170,11 @@ impl Elf {
     pub fn is_debug_file(&self) -> bool {
         self.program_header(SegmentKind::DYNAMIC)
             .is_some_and(|dynamic| {
+                // A `.tbss` has no addresses of its own and may be at the dynamic segment's.
                 let emptied = |section: &SectionHeader| {
                     section.kind == SHT_NOBITS
                         && section.is_alloc()
+                        && section.flags & SHF_TLS == 0
                         && section.vaddr == dynamic.vaddr
                         && section.len != 0
                 };

@@ -269,8 +269,12 @@ impl SysvHash {
         vaddr: u64,
     ) -> Result<Self, ReadError> {
         let what = "DT_HASH";
-        // The only machine of ours whose table has words of 8 bytes.
-        let wide = machine == Machine::S390 && encoding.class == Class::Elf64;
+        // The only machine of ours whose table has words of 8 bytes; but LLVM's linker writes words of 4 bytes for it
+        // too, and then two counts seem to be one that no table can have.
+        let wide = machine == Machine::S390 && encoding.class == Class::Elf64 && {
+            let first = read_range(source, what, addresses.offset(what, vaddr, 8)?, 8)?;
+            encoding.u32_at(&first, 0) == Some(0)
+        };
         let word_len = if wide { 8 } else { 4 };
         let offset = addresses.offset(what, vaddr, 2 * word_len)?;
         let mut table = Self {

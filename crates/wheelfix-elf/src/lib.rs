@@ -19,6 +19,8 @@ mod elf;
 mod elf_tests;
 mod encoding;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod header;
 mod machine;

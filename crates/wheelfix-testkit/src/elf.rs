@@ -10,6 +10,7 @@ mod image;
 mod layout;
 mod linking;
 mod matrix;
+mod mutate;
 mod platform;
 mod strip;
 mod tool;
@@ -22,6 +23,7 @@ pub use self::image::{Image, SHF_ALLOC, SHT_NOBITS, Section, Segment, segment_ty
 pub use self::layout::{Kind, Layout};
 pub use self::linking::{GnuHash, Linking, VersionNeed, tag};
 pub use self::matrix::{Editor, Patchelf, run as run_matrix};
+pub use self::mutate::{Mutant, damaged_fields, scribbled, truncated};
 pub use self::platform::{Cross, Platform};
 pub use self::strip::Stripper;
 pub use self::tool::{Outcome, Tool};

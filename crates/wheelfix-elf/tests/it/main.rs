@@ -1,4 +1,7 @@
 //! What the crate promises to its users.
 #![cfg(test)]
 
+mod damage;
 mod harness;
+mod opinion;
+mod read;

@@ -1,0 +1,7 @@
+//! What the crate promises to its users, in every layout and on every machine.
+#![cfg(test)]
+
+#[path = "../it/opinion.rs"]
+mod opinion;
+
+mod machines;
