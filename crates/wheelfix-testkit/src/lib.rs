@@ -9,4 +9,5 @@
 
 pub mod cache;
 pub mod elf;
+pub mod host;
 pub mod wheel;
