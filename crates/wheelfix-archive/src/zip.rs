@@ -22,7 +22,7 @@ mod central;
 mod end;
 mod extra;
 pub(crate) mod fault;
-mod fields;
+pub(crate) mod fields;
 mod layout;
 pub(crate) mod limits;
 mod local;
