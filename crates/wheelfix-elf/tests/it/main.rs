@@ -5,3 +5,4 @@ mod damage;
 mod harness;
 mod opinion;
 mod read;
+mod rules;
