@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -300,7 +301,7 @@ fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Erro
                 real,
                 tier: directory.tier,
                 entry: directory.entry,
-                object: *object,
+                object: Arc::unwrap_or_clone(object),
             });
         }
     }

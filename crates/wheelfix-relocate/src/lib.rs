@@ -7,9 +7,12 @@
 mod abi;
 mod backend;
 mod fault;
+mod glibc;
 mod index;
+mod ld_cache;
 mod lib_path;
 mod library_name;
+mod musl;
 mod near_miss;
 mod object;
 mod opened;
@@ -17,18 +20,24 @@ mod plan;
 mod planner;
 #[cfg(test)]
 mod planner_tests;
+mod process;
 mod read;
 mod resolve;
 mod rules;
 mod rules_file;
 mod run_path;
 mod run_path_plan;
+mod system_dirs;
+mod target;
+mod trace;
 mod tree;
 mod unused;
+mod world;
 
 pub use abi::Abi;
 pub use fault::{Fault, Fix, Missing, NearMiss};
 pub use index::{Found, Library, LibraryIndex};
+pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
 pub use library_name::{LibraryName, is_library_name};
 pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, VersionNeed};
@@ -37,10 +46,14 @@ pub use plan::{
     Satisfied,
 };
 pub use planner::plan;
+pub use process::{Loaded, Outcome, Process};
 pub use read::{ReadOutcome, object_of, read_object};
 pub use rules::{
     Backend, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Rule, Rules, Stale, any_matches,
 };
 pub use rules_file::RulesError;
 pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};
+pub use target::{LoaderKind, Target};
+pub use trace::{Event, Trace};
 pub use tree::{Place, Skipped, Tree, TreeError, Unreadable};
+pub use world::{FileKey, World, WorldFile};

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use wheelfix_elf::{ByteOrder, Class, Elf, FileSource, ObjectType, Source, VersionNeeds};
@@ -14,7 +15,7 @@ use crate::run_path::{PathKind, RunPath};
 #[derive(Debug)]
 pub enum ReadOutcome {
     /// An object that the loader loads.
-    Object(Box<Object>),
+    Object(Arc<Object>),
     /// No ELF file.
     NoElf,
     /// An ELF file that the loader has nothing to do with, and why.
@@ -76,7 +77,7 @@ fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
         .version_definitions
         .into_iter()
         .filter(|version| !version.base);
-    ReadOutcome::Object(Box::new(Object {
+    ReadOutcome::Object(Arc::new(Object {
         path,
         file: file.to_path_buf(),
         abi,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -111,7 +112,7 @@ impl Tree {
         let mut tree = Self::default();
         for (path, outcome) in outcomes? {
             match outcome {
-                ReadOutcome::Object(object) => tree.add(*object),
+                ReadOutcome::Object(object) => tree.add(Arc::unwrap_or_clone(object)),
                 ReadOutcome::NoElf => {}
                 ReadOutcome::Skipped(reason) => tree.skipped.push(Skipped { path, reason }),
                 ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable { path, reason }),
@@ -176,7 +177,8 @@ impl Tree {
             && let ReadOutcome::Object(object) = read_object(target.clone(), &target)?
         {
             self.name(&used, &target);
-            self.outside.insert(target.clone(), *object);
+            self.outside
+                .insert(target.clone(), Arc::unwrap_or_clone(object));
             self.links.insert(used, target);
         }
         Ok(())

@@ -1,0 +1,282 @@
+//! A process as the loader sees it: what is loaded, by whom, under which names.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::object::Object;
+use crate::read::ReadOutcome;
+use crate::rules::{Rules, any_matches};
+use crate::target::{LoaderKind, Target};
+use crate::trace::{Event, Trace};
+use crate::world::{FileKey, World};
+
+/// One loaded object.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The path by which it was opened; never resolved.
+    pub path: String,
+    /// Further names by which it was asked for.
+    pub(crate) names: BTreeSet<String>,
+    /// Its facts.
+    pub object: Arc<Object>,
+    /// The file.
+    pub key: FileKey,
+    /// Index of the object that asked for it first; `None` for the program.
+    pub loader: Option<usize>,
+    /// What each of its `DT_NEEDED` led to. Empty until its needs were loaded.
+    pub needed: Vec<Outcome>,
+}
+
+/// What a name led to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Index of the loaded object.
+    Loaded(usize),
+    /// The C library of the target, of which nothing is known here, has it by the rule.
+    Libc(String),
+    /// The driver, which is not on this machine, has it by the rule.
+    Driver(String),
+    /// It is nowhere.
+    Missing,
+    /// The loader gives up over a file in its way.
+    Fatal(String),
+}
+
+/// The state of a directory that was searched: for each subdirectory of the target, then for
+/// itself, whether it is there. `None` while nobody looked.
+type DirectoryState = Vec<Option<bool>>;
+
+/// A process that grows as objects are opened.
+#[derive(Clone, Debug)]
+pub struct Process<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) target: &'a Target,
+    rules: &'a Rules,
+    /// In the order of loading; the program first.
+    pub loaded: Vec<Loaded>,
+    /// Directories that were searched, by their text with a `/` at the end.
+    pub(crate) directories: BTreeMap<String, DirectoryState>,
+    /// Events, if somebody wants them.
+    pub trace: Trace,
+}
+
+impl<'a> Process<'a> {
+    /// An empty process.
+    pub fn new(world: &'a World, target: &'a Target, rules: &'a Rules, trace: Trace) -> Self {
+        Self {
+            world,
+            target,
+            rules,
+            loaded: Vec::new(),
+            directories: BTreeMap::new(),
+            trace,
+        }
+    }
+
+    /// Starts a program, or a library as `ld.so LIBRARY` does, with all its needs.
+    pub fn start(&mut self, path: &str) -> Outcome {
+        let started = self.open_path(None, path, path);
+        if let Outcome::Loaded(program) = started {
+            self.load_interpreter(program);
+            self.load_needs(program);
+        }
+        started
+    }
+
+    /// The loader is in every process from its start.
+    fn load_interpreter(&mut self, program: usize) {
+        let asked = self
+            .loaded
+            .get(program)
+            .and_then(|loaded| loaded.object.interpreter.clone());
+        let known = self
+            .target
+            .interpreter
+            .as_ref()
+            .and_then(|path| path.to_str())
+            .map(ToOwned::to_owned);
+        if let Some(path) = asked.or(known)
+            && let Some(file) = self.world.file(&path)
+            && let ReadOutcome::Object(object) = &*self.world.outcome(&file, &path)
+        {
+            self.loaded.push(Loaded {
+                names: BTreeSet::new(),
+                path,
+                object: Arc::clone(object),
+                key: file.key,
+                loader: None,
+                needed: Vec::new(),
+            });
+        }
+    }
+
+    /// Opens a library as `dlopen` does, called from the object `caller`, with all its needs.
+    pub fn open(&mut self, caller: Option<usize>, name: &str) -> Outcome {
+        let opened = self.find(caller, name);
+        if let Outcome::Loaded(index) = opened {
+            self.load_needs(index);
+        }
+        opened
+    }
+
+    /// Loads the needs of an object and theirs, breadth first.
+    fn load_needs(&mut self, root: usize) {
+        let mut pending = VecDeque::from([root]);
+        let mut seen = BTreeSet::from([root]);
+        while let Some(index) = pending.pop_front() {
+            for outcome in self.needs_of(index) {
+                if let Outcome::Loaded(need) = outcome
+                    && seen.insert(need)
+                {
+                    pending.push_back(need);
+                }
+            }
+        }
+    }
+
+    /// What the needs of one object lead to; loads those that were not.
+    fn needs_of(&mut self, index: usize) -> Vec<Outcome> {
+        let Some(loaded) = self.loaded.get(index) else {
+            return Vec::new();
+        };
+        let object = Arc::clone(&loaded.object);
+        if loaded.needed.len() == object.needed.len() {
+            return loaded.needed.clone();
+        }
+        let outcomes: Vec<Outcome> = object
+            .needed
+            .iter()
+            .map(|name| self.find(Some(index), name))
+            .collect();
+        if let Some(loaded) = self.loaded.get_mut(index) {
+            loaded.needed.clone_from(&outcomes);
+        }
+        outcomes
+    }
+
+    /// The object that a name leads to, loaded if it was not.
+    fn find(&mut self, loader: Option<usize>, name: &str) -> Outcome {
+        self.trace.note(|| Event::Find {
+            name: name.to_owned(),
+            loader,
+        });
+        let found = match self.target.loader {
+            LoaderKind::Glibc => self.find_by_glibc(loader, name),
+            LoaderKind::Musl => self.find_by_musl(loader, name),
+        };
+        let outcome = match found {
+            Outcome::Missing => self.assumed(loader, name),
+            found => found,
+        };
+        self.trace.note(|| Event::Outcome(outcome.clone()));
+        outcome
+    }
+
+    /// What is not on this machine but will be on the target.
+    fn assumed(&self, loader: Option<usize>, name: &str) -> Outcome {
+        let libc = self
+            .rules
+            .libc
+            .iter()
+            .find(|rule| any_matches(&rule.body.soname, name));
+        if let (Some(rule), None) = (libc, &self.target.interpreter) {
+            return Outcome::Libc(rule.name.clone());
+        }
+        let driver = self
+            .rules
+            .driver
+            .iter()
+            .find(|rule| any_matches(&rule.body.soname, name));
+        match driver {
+            Some(rule) if self.searches_driver(loader) => Outcome::Driver(rule.name.clone()),
+            _ => Outcome::Missing,
+        }
+    }
+
+    /// Whether the driver path is in a run path that counts for the needs of `loader`.
+    fn searches_driver(&self, loader: Option<usize>) -> bool {
+        let driver = self.target.driver_path.to_string_lossy();
+        let mut at = loader;
+        while let Some(loaded) = at.and_then(|index| self.loaded.get(index)) {
+            let elements = loaded
+                .object
+                .run_path
+                .iter()
+                .flat_map(|path| &path.elements);
+            if elements
+                .into_iter()
+                .any(|element| element.trim_end_matches('/') == driver)
+            {
+                return true;
+            }
+            at = loaded.loader;
+        }
+        false
+    }
+
+    /// Takes the file at a path, or the object that it is already. `None` lets the search go on.
+    pub(crate) fn take(
+        &mut self,
+        loader: Option<usize>,
+        path: &str,
+        name: &str,
+    ) -> Option<Outcome> {
+        let file = self.world.file(path)?;
+        if let Some(known) = self.loaded.iter().position(|loaded| loaded.key == file.key) {
+            if let Some(loaded) = self.loaded.get_mut(known) {
+                loaded.names.insert(name.to_owned());
+            }
+            return Some(Outcome::Loaded(known));
+        }
+        let outcome = self.world.outcome(&file, path);
+        let object = match &*outcome {
+            ReadOutcome::Object(object) => Arc::clone(object),
+            ReadOutcome::NoElf => return Some(Outcome::Fatal(format!("`{path}` is no ELF file"))),
+            ReadOutcome::Skipped(reason) => {
+                return Some(Outcome::Fatal(format!("`{path}` {reason}")));
+            }
+            ReadOutcome::Malformed(reason) => {
+                return Some(Outcome::Fatal(format!("`{path}` is damaged: {reason}")));
+            }
+        };
+        // The first object decides what process this is.
+        if let Some(program) = self.loaded.first()
+            && !object.fits(program.object.abi, program.object.os_abi)
+        {
+            return None;
+        }
+        self.loaded.push(Loaded {
+            path: path.to_owned(),
+            names: BTreeSet::from([name.to_owned()]),
+            object,
+            key: file.key,
+            loader,
+            needed: Vec::new(),
+        });
+        Some(Outcome::Loaded(self.loaded.len() - 1))
+    }
+
+    /// Opens a name that is a path.
+    pub(crate) fn open_path(&mut self, loader: Option<usize>, path: &str, name: &str) -> Outcome {
+        self.trace.note(|| Event::Try(path.to_owned()));
+        self.take(loader, path, name).unwrap_or(Outcome::Missing)
+    }
+
+    /// The objects that the symbols of an object opened as `root` are looked up in, besides those
+    /// of the program: itself and its needs, breadth first.
+    pub fn scope(&self, root: usize) -> Vec<usize> {
+        let mut scope = vec![root];
+        let mut at = 0;
+        while let Some(loaded) = scope.get(at).and_then(|index| self.loaded.get(*index)) {
+            for outcome in &loaded.needed {
+                if let Outcome::Loaded(need) = outcome
+                    && !scope.contains(need)
+                {
+                    scope.push(*need);
+                }
+            }
+            at += 1;
+        }
+        scope
+    }
+}

@@ -1,0 +1,108 @@
+//! The machine that will load the output, as far as its loader is concerned.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::ld_cache::LdCache;
+use crate::system_dirs::system_directories;
+
+/// Whose loader it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoaderKind {
+    /// glibc's `ld.so`.
+    Glibc,
+    /// musl's, which is its libc.
+    Musl,
+}
+
+/// How the loader of the target searches beyond the run paths.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whose loader it is.
+    pub loader: LoaderKind,
+    /// The loader itself. `None` if it is not known: then the libraries of the C library are taken
+    /// to be there.
+    pub interpreter: Option<PathBuf>,
+    /// Directories that are searched last, each with a `/` at its end.
+    pub system_directories: Vec<String>,
+    /// What `ldconfig` found; `None` on Nix.
+    pub cache: Option<LdCache>,
+    /// `LD_LIBRARY_PATH`, its elements.
+    pub library_path: Vec<String>,
+    /// Subdirectories that are tried first in each directory, each with a `/` at its end, as
+    /// `glibc-hwcaps/x86-64-v3/`. They depend on the processor; none for a proof that holds on all.
+    pub subdirectories: Vec<String>,
+    /// Whether the output lives in a store, so that only paths of a store are safe.
+    pub nix: bool,
+    /// Where the driver's libraries are.
+    pub driver_path: PathBuf,
+}
+
+/// Where Nix keeps its outputs, unless it was built otherwise.
+const STORE: &str = "/nix/store";
+
+impl Target {
+    /// A Nix target of which only the driver path is known.
+    pub fn unknown(driver_path: PathBuf) -> Self {
+        Self {
+            loader: LoaderKind::Glibc,
+            interpreter: None,
+            system_directories: Vec::new(),
+            cache: None,
+            library_path: Vec::new(),
+            subdirectories: Vec::new(),
+            nix: true,
+            driver_path,
+        }
+    }
+
+    /// The target that an interpreter belongs to.
+    ///
+    /// One in a store searches only its own directory. Another one is asked for its directories,
+    /// which are compiled in, and the cache of this machine is read.
+    pub fn of_interpreter(interpreter: &Path, driver_path: PathBuf) -> io::Result<Self> {
+        let real = fs_err::canonicalize(interpreter)?;
+        let name = interpreter
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let nix = real.starts_with(STORE);
+        let mut target = Self::unknown(driver_path);
+        target.interpreter = Some(interpreter.to_path_buf());
+        target.nix = nix;
+        if name.starts_with("ld-musl") {
+            target.loader = LoaderKind::Musl;
+            target.system_directories = musl_directories(&name)?;
+            return Ok(target);
+        }
+        target.system_directories = system_directories(&real)?;
+        if !nix {
+            target.cache = LdCache::read(Path::new("/etc/ld.so.cache"))?;
+        }
+        Ok(target)
+    }
+}
+
+/// What musl searches: `/etc/ld-musl-ARCH.path`, or else what is compiled in.
+///
+/// <https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c>, `load_library`.
+fn musl_directories(name: &str) -> io::Result<Vec<String>> {
+    let stem = name.strip_suffix(".so.1").unwrap_or(name);
+    let file = format!("/etc/{stem}.path");
+    let text = match fs_err::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            "/lib:/usr/local/lib:/usr/lib".to_owned()
+        }
+        Err(error) => return Err(error),
+    };
+    let directories = text
+        .split([':', '\n'])
+        .filter(|directory| !directory.is_empty());
+    Ok(directories
+        .map(|directory| format!("{directory}/"))
+        .collect())
+}

@@ -1,0 +1,123 @@
+//! The files as they will lie when the output is used, with what was read of them.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::read::{ReadOutcome, read_object};
+use crate::run_path::normalize;
+use crate::tree::Place;
+
+/// What makes two paths one file to the loader.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct FileKey {
+    device: u64,
+    inode: u64,
+}
+
+/// A file that a path leads to.
+#[derive(Clone, Debug)]
+pub struct WorldFile {
+    /// Its identity.
+    pub key: FileKey,
+    /// Where its bytes lie now.
+    pub disk: PathBuf,
+}
+
+/// The file system with the output in its final place. Look-ups and what was read are kept, for all
+/// threads.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Trees that lie elsewhere now; those in their place need no entry.
+    places: Vec<Place>,
+    files: Mutex<BTreeMap<String, Option<Arc<WorldFile>>>>,
+    directories: Mutex<BTreeMap<String, bool>>,
+    outcomes: Mutex<BTreeMap<FileKey, Arc<ReadOutcome>>>,
+}
+
+impl World {
+    /// The file system, with these trees in their final places.
+    pub fn new(places: Vec<Place>) -> Self {
+        let places = places
+            .into_iter()
+            .filter(|place| place.on_disk != place.used_at);
+        Self {
+            places: places.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The regular file at a final path. `None` if it is not there or cannot be looked at, which
+    /// the loader takes for the same.
+    pub fn file(&self, path: &str) -> Option<Arc<WorldFile>> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = files.get(path) {
+            return known.clone();
+        }
+        let found = self.on_disk(path).into_iter().find_map(|disk| {
+            let metadata = fs_err::metadata(&disk).ok()?;
+            metadata.is_file().then(|| {
+                let key = FileKey {
+                    device: metadata.dev(),
+                    inode: metadata.ino(),
+                };
+                Arc::new(WorldFile { key, disk })
+            })
+        });
+        files.insert(path.to_owned(), found.clone());
+        found
+    }
+
+    /// Whether there is a directory at a final path.
+    pub fn is_directory(&self, path: &str) -> bool {
+        let mut directories = self
+            .directories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = directories.get(path) {
+            return *known;
+        }
+        let found = self.on_disk(path).iter().any(|disk| disk.is_dir());
+        directories.insert(path.to_owned(), found);
+        found
+    }
+
+    /// What a file turned out to be. One that cannot be read counts as malformed.
+    pub fn outcome(&self, file: &WorldFile, path: &str) -> Arc<ReadOutcome> {
+        let known = self
+            .outcomes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&file.key)
+            .cloned();
+        known.unwrap_or_else(|| {
+            let read = read_object(PathBuf::from(path), &file.disk);
+            let outcome =
+                Arc::new(read.unwrap_or_else(|error| ReadOutcome::Malformed(error.to_string())));
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(outcomes.entry(file.key).or_insert(outcome))
+        })
+    }
+
+    /// Where the bytes of a final path can lie now, best first.
+    pub fn on_disk(&self, path: &str) -> Vec<PathBuf> {
+        let mut candidates = Vec::new();
+        for place in &self.places {
+            // The kernel resolves `..` only after links, so the text is kept where it can be.
+            let inside = Path::new(path)
+                .strip_prefix(&place.used_at)
+                .map(Path::to_path_buf);
+            let normal = normalize(Path::new(path));
+            if let Ok(inside_normal) = normal.strip_prefix(&place.used_at) {
+                candidates.push(
+                    place
+                        .on_disk
+                        .join(inside.as_deref().unwrap_or(inside_normal)),
+                );
+            }
+        }
+        candidates.push(PathBuf::from(path));
+        candidates
+    }
+}

@@ -1,0 +1,4 @@
+//! What the crate promises to its users.
+#![cfg(test)]
+
+mod loader;
