@@ -152,6 +152,28 @@ impl StringTable {
         }
     }
 
+    /// Reads the string at `offset` in the table, which need not be UTF-8.
+    pub(crate) fn bytes(
+        &self,
+        window: &mut Window<'_>,
+        what: &'static str,
+        offset: u64,
+    ) -> Result<Vec<u8>, ReadError> {
+        if offset >= self.len {
+            return Err(ReadError::StringOffset {
+                what,
+                got: offset,
+                offset: self.offset,
+                len: self.len,
+            });
+        }
+        window.string(
+            what,
+            self.offset + offset,
+            self.offset.saturating_add(self.len),
+        )
+    }
+
     /// Reads the string at `offset` in the table.
     pub(crate) fn text(
         &self,

@@ -115,6 +115,8 @@ tags! {
     DEPAUDIT = 0x6fff_fefb, "DEPAUDIT";
     /// Audit library; a string.
     AUDIT = 0x6fff_fefc, "AUDIT";
+    /// Address of the flags of symbols.
+    SYMINFO = 0x6fff_feff, "SYMINFO";
     /// Address of the symbol versions.
     VERSYM = 0x6fff_fff0, "VERSYM";
     /// How many relative relocations come first.
@@ -138,6 +140,31 @@ tags! {
 }
 
 impl Tag {
+    /// Tags whose value is an address in this file.
+    pub const ADDRESSES: [Self; 21] = [
+        Self::PLTGOT,
+        Self::HASH,
+        Self::STRTAB,
+        Self::SYMTAB,
+        Self::RELA,
+        Self::INIT,
+        Self::FINI,
+        Self::REL,
+        Self::JMPREL,
+        Self::INIT_ARRAY,
+        Self::FINI_ARRAY,
+        Self::PREINIT_ARRAY,
+        Self::SYMTAB_SHNDX,
+        Self::RELR,
+        Self::GNU_HASH,
+        Self::GNU_CONFLICT,
+        Self::GNU_LIBLIST,
+        Self::VERSYM,
+        Self::VERDEF,
+        Self::VERNEED,
+        Self::SYMINFO,
+    ];
+
     /// Whether the value is an offset into the string table.
     pub fn is_string(self) -> bool {
         matches!(

@@ -14,11 +14,13 @@
 mod address;
 mod dynamic;
 pub mod dynamic_tag;
+mod edit;
 mod elf;
 #[cfg(test)]
 mod elf_tests;
 mod encoding;
 mod error;
+mod file;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hash;
@@ -31,14 +33,20 @@ mod source;
 pub mod symbol;
 mod symbol_table;
 mod text_scan;
+mod verify;
 mod versions;
 mod window;
 
 pub use dynamic::{DynamicArray, DynamicEntry, StringTable};
 pub use dynamic_tag::Tag;
+pub use edit::{
+    Data, EditError, NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathKind, RunPathRequest,
+    Write,
+};
 pub use elf::{Dynamic, Elf, RunPath};
 pub use encoding::{ByteOrder, Class, Encoding};
 pub use error::ReadError;
+pub use file::{Applied, ApplyError, Method, Outcome, PatchError, patch_file, patch_file_to};
 pub use hash::{HashedName, gnu_hash, sysv_hash};
 pub use header::{Header, ObjectType};
 pub use machine::Machine;
@@ -49,4 +57,5 @@ pub use source::{FileSource, Prefix, Source};
 pub use symbol::{Binding, Symbol, SymbolKind, VersionIndex, Visibility};
 pub use symbol_table::{SymbolTable, VersionName, WantedVersion};
 pub use text_scan::ScanLimits;
+pub use verify::{Violation, new_violations, verify};
 pub use versions::{VersionDefinition, VersionNeed, VersionNeeds};

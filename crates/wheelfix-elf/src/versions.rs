@@ -76,6 +76,13 @@ pub struct VersionDefinition {
     pub name_offsets: Vec<u32>,
 }
 
+impl VersionDefinition {
+    /// Returns its own name and those of its parents, in the order of [`Self::name_offsets`].
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.name).chain(&self.parents)
+    }
+}
+
 /// Where a chain of version structures is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain {

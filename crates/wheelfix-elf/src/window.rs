@@ -8,6 +8,9 @@ use crate::source::Source;
 /// How much is read at once when little is asked for, in bytes.
 const BLOCK: u64 = 4096;
 
+/// How much is read at once when a whole table is passed through, in bytes.
+const SCAN_BLOCK: u64 = 1 << 16;
+
 /// The longest string that is read, in bytes: far above any path or name, far below what hurts.
 pub(crate) const MAX_STRING: u64 = 1 << 20;
 
@@ -96,6 +99,42 @@ impl<'a> Window<'a> {
     ) -> Result<String, ReadError> {
         String::from_utf8(self.string(what, offset, end)?)
             .map_err(|_| ReadError::NotUtf8 { what, offset })
+    }
+
+    /// Returns the file offset of the first NUL from `offset` on, which must come before `end`.
+    pub(crate) fn find_nul(
+        &mut self,
+        what: &'static str,
+        offset: u64,
+        end: u64,
+    ) -> Result<u64, ReadError> {
+        let mut at = offset;
+        while at < end {
+            let len = match self.rest(at) {
+                0 => (end - at).min(SCAN_BLOCK),
+                rest => (end - at).min(rest),
+            };
+            let bytes = self.bytes(what, at, len)?;
+            if let Ok(text) = CStr::from_bytes_until_nul(bytes) {
+                return Ok(at + text.count_bytes() as u64);
+            }
+            at += len;
+        }
+        Err(ReadError::Unterminated {
+            what,
+            offset,
+            len: end.saturating_sub(offset),
+        })
+    }
+
+    /// How many bytes from `offset` on are in the buffer.
+    fn rest(&self, offset: u64) -> u64 {
+        let end = self.start + self.bytes.len() as u64;
+        if offset < self.start {
+            0
+        } else {
+            end.saturating_sub(offset)
+        }
     }
 
     fn count_string(&mut self, what: &'static str, offset: u64, len: u64) -> Result<(), ReadError> {

@@ -1,0 +1,152 @@
+//! Editing: from a request to a plan of writes.
+
+mod change;
+mod displace;
+mod emit;
+mod error;
+mod model;
+mod place;
+mod plan;
+mod references;
+mod request;
+mod slot;
+mod strings;
+mod symbols;
+mod tail;
+
+pub use error::EditError;
+pub use plan::{Data, Plan, Planned, Write};
+pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
+
+use crate::elf::{Dynamic, Elf};
+use crate::encoding::FieldWriter;
+use crate::header::ObjectType;
+use crate::program_header::ProgramHeader;
+use crate::source::Source;
+use crate::window::Window;
+use model::Model;
+use strings::StringLayout;
+
+impl Plan {
+    /// Plans the edits that `request` asks for, to the file `source` that was read as `elf`.
+    pub fn new<S: Source + ?Sized>(
+        source: &S,
+        elf: &Elf,
+        request: &Request,
+    ) -> Result<Self, EditError> {
+        plan(&source, elf, request)
+    }
+}
+
+fn plan(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditError> {
+    change::check_texts(request)?;
+    match elf.header.object_type {
+        ObjectType::Executable | ObjectType::Dynamic => {}
+        got => return Err(EditError::ObjectType { got }),
+    }
+    if elf.is_debug_file() {
+        return Err(EditError::DebugFile);
+    }
+    check_loads(elf)?;
+    match &elf.dynamic {
+        Some(dynamic) => plan_dynamic(source, elf, dynamic, request),
+        None if request.needs_dynamic() => Err(EditError::NotDynamic),
+        None => plan_static(source, elf, request),
+    }
+}
+
+/// Checks that the segments are laid out as loaders want them.
+fn check_loads(elf: &Elf) -> Result<(), EditError> {
+    let mut end = 0;
+    for (index, load) in elf
+        .program_headers
+        .iter()
+        .enumerate()
+        .filter(|(_, header)| header.is_load())
+    {
+        let &ProgramHeader {
+            offset,
+            vaddr,
+            align,
+            ..
+        } = load;
+        let aligned = align <= 1 || align.is_power_of_two() && vaddr % align == offset % align;
+        if !aligned || load.file_len > load.memory_len {
+            return Err(EditError::LoadAlign {
+                index,
+                offset,
+                vaddr,
+                align,
+            });
+        }
+        if vaddr < end {
+            return Err(EditError::LoadOrder { index, vaddr, end });
+        }
+        end = load.memory_end();
+    }
+    Ok(())
+}
+
+fn plan_dynamic(
+    source: &dyn Source,
+    elf: &Elf,
+    dynamic: &Dynamic,
+    request: &Request,
+) -> Result<Plan, EditError> {
+    let strings = dynamic
+        .strings
+        .ok_or(EditError::NoTable { what: "DT_STRTAB" })?;
+    let mut model = Model::new(source, elf, dynamic, strings);
+    change::change(&mut model, request)?;
+    change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
+    model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
+    if model.summary.is_empty() && model.os_abi.is_none() {
+        return Ok(Plan::noop(elf.file_len));
+    }
+    let mut references = references::collect(&model)?;
+    let mut layout = StringLayout::new(&mut Window::new(source), strings, &mut references)?;
+    let texts = std::mem::take(&mut model.texts);
+    let offsets: Vec<u64> = texts
+        .iter()
+        .map(|text| layout.add(text, &references))
+        .collect();
+    let placement = place::place(&mut model, &layout)?;
+    emit::emit(&mut model, &layout, &offsets, &placement)?;
+    symbols::adjust(&mut model)?;
+    Ok(Plan {
+        writes: model.writes,
+        old_len: elf.file_len,
+        new_len: model.new_len,
+        summary: model.summary,
+        warnings: model.warnings,
+    })
+}
+
+/// Plans the edits that a file without a dynamic section can have.
+fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditError> {
+    let mut plan = Plan::noop(elf.file_len);
+    let mut headers = elf.program_headers.clone();
+    change::change_headers(&mut headers, &mut plan.summary, request)?;
+    let encoding = elf.header.encoding;
+    if headers != elf.program_headers {
+        let mut writer = FieldWriter::new(encoding);
+        headers
+            .iter()
+            .for_each(|header| header.write(&mut writer, encoding.class));
+        let offset = elf.header.program_headers_offset;
+        plan.writes.push(Write {
+            offset,
+            what: "program headers",
+            data: Data::Bytes(writer.finish()),
+        });
+    }
+    if let Some(os_abi) = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi) {
+        plan.writes.push(Write {
+            offset: 7,
+            what: "OS ABI",
+            data: Data::Bytes(vec![os_abi]),
+        });
+    }
+    let _ = source;
+    Ok(plan)
+}

@@ -1,0 +1,195 @@
+//! Making room behind the program headers: the notes there slide up, and the tables that are in their way move to where
+//! the old string table was, or to the end of the file.
+
+use std::ops::Range;
+
+use crate::dynamic_tag::Tag;
+use crate::edit::model::Model;
+use crate::encoding::Fields;
+use crate::error::ReadError;
+use crate::program_header::SegmentKind;
+use crate::section_header::{SHT_NOTE, SectionHeader};
+use crate::window::read_range;
+
+/// What has to move so that the program headers can grow by one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Displacement {
+    /// Numbers of the sections that slide up: notes, and the interpreter's name.
+    pub(crate) block: Vec<usize>,
+    /// Their range in the file; empty without any.
+    pub(crate) range: Range<u64>,
+    /// How far they slide, in bytes.
+    pub(crate) distance: u64,
+    /// Numbers of the sections that move away, and the tags with their addresses.
+    pub(crate) tables: Vec<(usize, Tag)>,
+    /// Whether the string table is in the way too.
+    pub(crate) strings: bool,
+    /// File offset up to which the program headers and the block will reach.
+    pub(crate) limit: u64,
+}
+
+/// Sections up to this length slide: notes are some hundred bytes.
+const MAX_BLOCK_LEN: u64 = 1 << 16;
+
+/// Tables that only the dynamic section refers to.
+const MOVABLE: [Tag; 9] = [
+    Tag::HASH,
+    Tag::GNU_HASH,
+    Tag::SYMTAB,
+    Tag::VERSYM,
+    Tag::VERNEED,
+    Tag::VERDEF,
+    Tag::RELA,
+    Tag::REL,
+    Tag::RELR,
+];
+
+impl Displacement {
+    /// Finds out what has to move; the inner error says why that is not possible.
+    pub(crate) fn find(
+        model: &Model<'_>,
+        table_end: u64,
+        interpreter_moves: bool,
+    ) -> Result<Result<Self, &'static str>, ReadError> {
+        let entry_len = model.encoding().program_header_len() as u64;
+        let interpreter = model.interpreter_section();
+        let leaving = |index: usize| interpreter_moves && Some(index) == interpreter;
+        let mut rest: Vec<usize> = (0..model.sections.len())
+            .filter(|index| !leaving(*index))
+            .collect();
+        rest.retain(|index| {
+            section(model, *index).is_some_and(|section| lies_behind(section, table_end))
+        });
+        rest.sort_by_key(|index| section(model, *index).map(|section| section.offset));
+        let slides = |index: &&usize| {
+            let kind = section(model, **index).map(|section| section.kind);
+            kind == Some(SHT_NOTE) || Some(**index) == interpreter
+        };
+        let block: Vec<usize> = rest.iter().take_while(slides).copied().collect();
+        let sections = || block.iter().filter_map(|index| section(model, *index));
+        let range = match (sections().next(), sections().next_back()) {
+            (Some(first), Some(last)) => first.offset..last.file_end(),
+            _ => table_end..table_end,
+        };
+        let align = sections().map(|section| section.align).fold(8, u64::max);
+        if range.start < table_end
+            || range.end - range.start > MAX_BLOCK_LEN
+            || !align.is_power_of_two()
+        {
+            return Ok(Err("the notes there are not laid out as linkers do"));
+        }
+        // The interpreter's name may have been before the block and leave some of the room already.
+        let distance = (table_end + entry_len)
+            .saturating_sub(range.start)
+            .next_multiple_of(align);
+        let limit = (range.end + distance).max(table_end + entry_len);
+        let in_way = rest.iter().skip(block.len()).copied();
+        let in_way: Vec<usize> = in_way
+            .take_while(|index| {
+                section(model, *index).is_some_and(|section| section.offset < limit)
+            })
+            .collect();
+        if !notes_may_slide(model, &block)?
+            || !segments_allow(model, &range, table_end..limit, interpreter_moves)
+        {
+            return Ok(Err("something that refers to its own place is there"));
+        }
+        let strings = model.strings_section();
+        let mut tables = Vec::new();
+        for index in in_way.iter().filter(|index| Some(**index) != strings) {
+            match movable_tag(model, *index) {
+                Some(tag) => tables.push((*index, tag)),
+                None => return Ok(Err("code or data that cannot move is there")),
+            }
+        }
+        let strings = strings.is_some_and(|strings| in_way.contains(&strings));
+        Ok(Ok(Self {
+            block,
+            range,
+            distance,
+            tables,
+            strings,
+            limit,
+        }))
+    }
+}
+
+fn section<'m>(model: &'m Model<'_>, index: usize) -> Option<&'m SectionHeader> {
+    model.elf.sections.get(index)
+}
+
+/// Whether a section is loaded from the file, somewhere behind `offset`. One that begins before it is in the way too.
+fn lies_behind(section: &SectionHeader, offset: u64) -> bool {
+    section.is_alloc() && section.has_bytes() && section.file_end() > offset
+}
+
+/// Returns the tag that alone refers to the section.
+fn movable_tag(model: &Model<'_>, index: usize) -> Option<Tag> {
+    let section = section(model, index)?;
+    let tag = MOVABLE
+        .into_iter()
+        .find(|tag| model.number(*tag) == Some(section.vaddr))?;
+    let len_tag = match tag {
+        Tag::RELA => Tag::RELASZ,
+        Tag::REL => Tag::RELSZ,
+        Tag::RELR => Tag::RELRSZ,
+        _ => return Some(tag),
+    };
+    // Some linkers count the relocations for the PLT, a section of their own, among the others.
+    (model.number(len_tag) == Some(section.len)).then_some(tag)
+}
+
+/// Whether all notes are of owners whose notes do not refer to their own place. Crashpad's, for one, do.
+fn notes_may_slide(model: &Model<'_>, block: &[usize]) -> Result<bool, ReadError> {
+    let notes = block
+        .iter()
+        .filter_map(|index| section(model, *index))
+        .filter(|section| section.kind == SHT_NOTE);
+    for section in notes {
+        let bytes = read_range(model.source, "notes", section.offset, section.len)?;
+        let align = if section.align == 8 { 8 } else { 4 };
+        let mut at = 0;
+        while at + 12 <= bytes.len() {
+            let mut fields = Fields::new(model.encoding(), bytes.get(at..).unwrap_or_default());
+            let (Some(owner_len), Some(len)) = (fields.u32(), fields.u32()) else {
+                break;
+            };
+            let owner = bytes
+                .get(at + 12..)
+                .and_then(|rest| rest.get(..owner_len as usize))
+                .unwrap_or_default();
+            if !matches!(
+                owner,
+                b"GNU\0" | b"FDO\0" | b"Go\0\0" | b"LLVM\0" | b"rustc\0"
+            ) {
+                return Ok(false);
+            }
+            let end = at + 12 + (owner_len as usize).next_multiple_of(4) + len as usize;
+            at = end.next_multiple_of(align);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether every program header is either wholly in the block, or does not touch what is overwritten.
+fn segments_allow(
+    model: &Model<'_>,
+    block: &Range<u64>,
+    room: Range<u64>,
+    interpreter_moves: bool,
+) -> bool {
+    let mut others = model
+        .program_headers
+        .iter()
+        .filter(|header| !header.is_load() && header.file_len != 0);
+    others.all(|header| {
+        let whole = block.start <= header.offset && header.file_end() <= block.end;
+        let slides = matches!(
+            header.kind,
+            SegmentKind::NOTE | SegmentKind::GNU_PROPERTY | SegmentKind::INTERP
+        );
+        let apart = header.file_end() <= room.start || room.end <= header.offset;
+        let leaves = header.kind == SegmentKind::INTERP && interpreter_moves;
+        header.kind == SegmentKind::PHDR || apart || leaves || whole && slides
+    })
+}

@@ -1,0 +1,392 @@
+//! From the placed model to writes, in an order in which no copy reads what was overwritten before.
+
+use std::ops::Range;
+
+use crate::dynamic::DynamicEntry;
+use crate::dynamic_tag::Tag;
+use crate::edit::error::EditError;
+use crate::edit::model::{Entry, Model, Value};
+use crate::edit::place::{Item, Placement, copy_of, entries_for_old_place};
+use crate::edit::plan::Data;
+use crate::edit::strings::{Piece, PieceData, StringLayout};
+use crate::encoding::FieldWriter;
+use crate::error::ReadError;
+use crate::program_header::SegmentKind;
+use crate::window::{Window, read_range};
+
+/// A retired string table with at most this much left of it is wiped; of a longer one only what may name a path.
+const MAX_WIPE: u64 = 1 << 15;
+
+/// Adds all writes to the model.
+pub(crate) fn emit(
+    model: &mut Model<'_>,
+    strings: &StringLayout,
+    offsets: &[u64],
+    placement: &Placement,
+) -> Result<(), EditError> {
+    emit_strings(model, strings, placement)?;
+    emit_items(model, placement);
+    wipe_old_strings(model, placement)?;
+    emit_interpreter(model, placement);
+    emit_block(model, placement)?;
+    for field in model.text_fields.clone() {
+        let offset = offsets.get(field.text).copied().unwrap_or_default();
+        let mut writer = FieldWriter::new(model.encoding());
+        writer.u32(string_offset(model, offset)?);
+        model.put(
+            model.moved_offset(field.offset),
+            field.what,
+            Data::Bytes(writer.finish()),
+        );
+    }
+    emit_dynamic(model, offsets, placement)?;
+    emit_section_headers(model)?;
+    emit_program_headers(model)?;
+    emit_header(model)
+}
+
+/// Checks that a string can be referred to from a version or a symbol, which have 4 bytes for it.
+pub(crate) fn string_offset(model: &Model<'_>, offset: u64) -> Result<u32, EditError> {
+    let limit = u32::MAX.into();
+    let _ = model;
+    u32::try_from(offset).map_err(|_| EditError::AddressSpace {
+        what: "string",
+        got: offset,
+        limit,
+    })
+}
+
+fn emit_strings(
+    model: &mut Model<'_>,
+    strings: &StringLayout,
+    placement: &Placement,
+) -> Result<(), ReadError> {
+    let (to, len) = placement.strings;
+    let from = strings.old().offset;
+    let mut pieces: Vec<Piece> = strings.pieces(len);
+    if to == from {
+        for piece in pieces {
+            match piece.data {
+                PieceData::Old(_) => {}
+                PieceData::New(bytes) => model.put_changed(to + piece.at, "strings", bytes)?,
+                PieceData::Zeros(len) => put_zeros(model, to + piece.at, len)?,
+            }
+        }
+        return Ok(());
+    }
+    // Where the two places overlap, the end comes first if the table moves up.
+    if to > from {
+        pieces.reverse();
+    }
+    for piece in pieces {
+        let data = match piece.data {
+            PieceData::Old(len) => Data::Copy {
+                from: from + piece.at,
+                len,
+            },
+            PieceData::New(bytes) => Data::Bytes(bytes),
+            PieceData::Zeros(len) => Data::Zeros(len),
+        };
+        model.put(to + piece.at, "strings", data);
+    }
+    Ok(())
+}
+
+/// Wipes a range, unless it is zero already.
+fn put_zeros(model: &mut Model<'_>, offset: u64, len: u64) -> Result<(), ReadError> {
+    let old = read_range(model.source, "strings", offset, len)?;
+    let Some(first) = old.iter().position(|byte| *byte != 0) else {
+        return Ok(());
+    };
+    let last = old.iter().rposition(|byte| *byte != 0).unwrap_or(first);
+    model.put(
+        offset + first as u64,
+        "retired strings",
+        Data::Zeros((last - first + 1) as u64),
+    );
+    Ok(())
+}
+
+fn emit_items(model: &mut Model<'_>, placement: &Placement) {
+    let mut end = placement.start;
+    for (item, offset) in &placement.items {
+        if *offset > end {
+            model.put(end, "padding", Data::Zeros(offset - end));
+        }
+        end = *offset;
+        match item {
+            Item::Table(index, _) => {
+                let Some(section) = model.elf.sections.get(*index) else {
+                    continue;
+                };
+                model.put(*offset, "table", copy_of(section));
+                end += section.len;
+            }
+            Item::Interpreter => {
+                let bytes = model.interpreter.clone().unwrap_or_default();
+                end += bytes.len() as u64;
+                model.put(*offset, "interpreter", Data::Bytes(bytes));
+            }
+            // Written with the entries of the dynamic section, and with the strings.
+            Item::Dynamic => end += (model.capacity * model.encoding().dynamic_entry_len()) as u64,
+            Item::Strings => end += placement.strings.1,
+        }
+    }
+    for (index, offset) in &placement.into_old_strings {
+        if let Some(section) = model.elf.sections.get(*index) {
+            model.put(*offset, "table", copy_of(section));
+        }
+    }
+}
+
+/// Wipes what is left of a string table that has moved: Nix takes a path in there for a reference.
+fn wipe_old_strings(model: &mut Model<'_>, placement: &Placement) -> Result<(), EditError> {
+    let old = model.strings;
+    let moved_away = placement.strings.0 != old.offset && old.offset < placement.start;
+    if !moved_away {
+        return Ok(());
+    }
+    let limit = placement
+        .displacement
+        .as_ref()
+        .map_or(0, |displacement| displacement.limit);
+    let tables = placement
+        .into_old_strings
+        .iter()
+        .filter_map(|(index, offset)| {
+            model
+                .elf
+                .sections
+                .get(*index)
+                .map(|section| offset + section.len)
+        });
+    let start = tables.fold(old.offset.max(limit), u64::max);
+    let dead = start..(old.offset + old.len).max(start);
+    if dead.end - dead.start <= MAX_WIPE {
+        model.put(
+            dead.start,
+            "retired strings",
+            Data::Zeros(dead.end - dead.start),
+        );
+        return Ok(());
+    }
+    for range in named_strings(model)? {
+        let (from, to) = (
+            (old.offset + range.start).max(dead.start),
+            (old.offset + range.end).min(dead.end),
+        );
+        if from < to {
+            model.put(from, "retired strings", Data::Zeros(to - from));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the ranges of the old table that hold strings of the dynamic section and of versions, ascending and apart.
+fn named_strings(model: &Model<'_>) -> Result<Vec<Range<u64>>, EditError> {
+    let mut window = Window::new(model.source);
+    let mut ranges = Vec::new();
+    for entry in model
+        .dynamic
+        .array
+        .entries
+        .iter()
+        .filter(|entry| entry.tag.is_string())
+    {
+        let text = model
+            .strings
+            .bytes(&mut window, "dynamic string", entry.value)?;
+        ranges.push(entry.value..entry.value + text.len() as u64);
+    }
+    for needs in &model.dynamic.version_needs {
+        ranges
+            .push(needs.file_offset.into()..u64::from(needs.file_offset) + needs.file.len() as u64);
+    }
+    ranges.sort_by_key(|range: &Range<u64>| (range.start, range.end));
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    Ok(merged)
+}
+
+/// Writes the interpreter's name over the old one, or wipes the old one.
+fn emit_interpreter(model: &mut Model<'_>, placement: &Placement) {
+    let (Some(bytes), Some(segment)) = (
+        model.interpreter.clone(),
+        model.elf.program_header(SegmentKind::INTERP),
+    ) else {
+        return;
+    };
+    let (offset, len) = (segment.offset, segment.file_len);
+    if placement
+        .items
+        .iter()
+        .any(|(item, _)| *item == Item::Interpreter)
+    {
+        if offset < placement.start {
+            model.put(offset, "retired interpreter", Data::Zeros(len));
+        }
+        return;
+    }
+    let rest = len.saturating_sub(bytes.len() as u64);
+    let end = offset + bytes.len() as u64;
+    model.put(offset, "interpreter", Data::Bytes(bytes));
+    model.put(end, "interpreter", Data::Zeros(rest));
+}
+
+fn emit_block(model: &mut Model<'_>, placement: &Placement) -> Result<(), ReadError> {
+    let Some(displacement) = &placement.displacement else {
+        return Ok(());
+    };
+    let Range { start, end } = displacement.range;
+    let bytes = read_range(model.source, "notes", start, end - start)?;
+    let headers = model.program_headers.len() as u64 * model.encoding().program_header_len() as u64;
+    let headers_end = model.program_headers_offset + headers;
+    let to = start + displacement.distance;
+    model.put(
+        headers_end,
+        "padding",
+        Data::Zeros(to.saturating_sub(headers_end)),
+    );
+    model.put(to, "notes", Data::Bytes(bytes));
+    Ok(())
+}
+
+fn emit_dynamic(
+    model: &mut Model<'_>,
+    offsets: &[u64],
+    placement: &Placement,
+) -> Result<(), EditError> {
+    let old = &model.dynamic.array;
+    let capacity = model.capacity;
+    let entries = encode(model, &model.entries, capacity, offsets)?;
+    let new_place = placement
+        .items
+        .iter()
+        .find(|(item, _)| *item == Item::Dynamic);
+    let Some((_, offset)) = new_place else {
+        model.put_changed(old.offset, "dynamic section", entries)?;
+        return Ok(());
+    };
+    model.put(*offset, "dynamic section", Data::Bytes(entries));
+    let kept: Vec<u64> = old.all(Tag::NEEDED).collect();
+    let left = entries_for_old_place(&model.entries, old.capacity, &kept);
+    let left = encode(model, &left, old.capacity, offsets)?;
+    model.put_changed(old.offset, "retired dynamic section", left)?;
+    Ok(())
+}
+
+fn encode(
+    model: &Model<'_>,
+    entries: &[Entry],
+    capacity: usize,
+    offsets: &[u64],
+) -> Result<Vec<u8>, EditError> {
+    let mut writer = FieldWriter::new(model.encoding());
+    for entry in entries {
+        let value = match entry.value {
+            Value::Number(number) => number,
+            Value::Text(text) => offsets.get(text).copied().unwrap_or_default(),
+        };
+        let value = model.check_word("entry of the dynamic section", Some(value))?;
+        DynamicEntry {
+            tag: entry.tag,
+            value,
+        }
+        .write(&mut writer);
+    }
+    let mut bytes = writer.finish();
+    bytes.resize(capacity * model.encoding().dynamic_entry_len(), 0);
+    Ok(bytes)
+}
+
+fn emit_section_headers(model: &mut Model<'_>) -> Result<(), ReadError> {
+    let entry_len = model.encoding().section_header_len() as u64;
+    let moved = model.section_headers_offset != model.elf.header.section_headers_offset;
+    let mut all = Vec::new();
+    for (index, section) in model.sections.clone().iter().enumerate() {
+        let mut writer = FieldWriter::new(model.encoding());
+        section.write(&mut writer);
+        let bytes = writer.finish();
+        if moved {
+            all.extend(bytes);
+        } else if model.elf.sections.get(index) != Some(section) {
+            let offset = model.section_headers_offset + index as u64 * entry_len;
+            model.put(offset, "section header", Data::Bytes(bytes));
+        }
+    }
+    model.put(
+        model.section_headers_offset,
+        "section headers",
+        Data::Bytes(all),
+    );
+    Ok(())
+}
+
+fn emit_program_headers(model: &mut Model<'_>) -> Result<(), ReadError> {
+    let mut writer = FieldWriter::new(model.encoding());
+    for header in &model.program_headers {
+        header.write(&mut writer, model.encoding().class);
+    }
+    let bytes = writer.finish();
+    let offset = model.program_headers_offset;
+    if model.program_headers.len() == model.elf.program_headers.len() {
+        return model.put_changed(offset, "program headers", bytes);
+    }
+    model.put(offset, "program headers", Data::Bytes(bytes));
+    Ok(())
+}
+
+/// Writes the fields of the ELF header that change: counts, the place of the section headers, the OS ABI.
+fn emit_header(model: &mut Model<'_>) -> Result<(), EditError> {
+    let encoding = model.encoding();
+    let word = encoding.word_len();
+    // Behind `e_ident` (16), `e_type`, `e_machine`, `e_version` (8), `e_entry`, `e_phoff`: `e_shoff`. Then `e_flags` (4),
+    // `e_ehsize`, `e_phentsize`: `e_phnum`; and `e_shentsize`: `e_shnum`.
+    let section_headers_at = 24 + 2 * word;
+    let program_header_count_at = section_headers_at + word + 8;
+    let section_count_at = program_header_count_at + 4;
+    let mut bytes = read_range(model.source, "ELF header", 0, encoding.header_len() as u64)?;
+    let mut set = |at: usize, value: Vec<u8>| {
+        if let Some(target) = bytes.get_mut(at..at + value.len()) {
+            target.copy_from_slice(&value);
+        }
+    };
+    let field = |number: u64| {
+        let mut writer = FieldWriter::new(encoding);
+        writer.word(number);
+        writer.finish()
+    };
+    let half = |what, count: usize| {
+        let limit = 0xfeff;
+        let small = u16::try_from(count).ok().filter(|small| *small <= 0xfeff);
+        let small = small.ok_or(EditError::AddressSpace {
+            what,
+            got: count as u64,
+            limit,
+        })?;
+        let mut writer = FieldWriter::new(encoding);
+        writer.u16(small);
+        Ok::<_, EditError>(writer.finish())
+    };
+    set(section_headers_at, field(model.section_headers_offset));
+    set(
+        program_header_count_at,
+        half("number of program headers", model.program_headers.len())?,
+    );
+    if model.sections.len() != model.elf.sections.len() {
+        set(
+            section_count_at,
+            half("number of section headers", model.sections.len())?,
+        );
+    }
+    if let Some(os_abi) = model.os_abi {
+        set(7, vec![os_abi]);
+    }
+    model.put_changed(0, "ELF header", bytes)?;
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Why a file is not edited.
+
+use crate::error::ReadError;
+use crate::header::ObjectType;
+use crate::machine::Machine;
+use crate::program_header::SegmentKind;
+use crate::verify::Violation;
+
+/// Why a request cannot be planned. The file was not touched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The file is no program and no library.
+    #[error("expected a program or a shared library, got an ELF file of type `{got}`")]
+    ObjectType {
+        /// What it is.
+        got: ObjectType,
+    },
+    /// The file holds separate debug information: its dynamic section has no bytes.
+    #[error("the file holds separate debug information, its dynamic section has no bytes")]
+    DebugFile,
+    /// The file is linked statically.
+    #[error("the file is not linked dynamically: it has no PT_DYNAMIC")]
+    NotDynamic,
+    /// The page sizes of the machine are not known.
+    #[error("files for {got} are read, but not edited")]
+    Machine {
+        /// The machine.
+        got: Machine,
+    },
+    /// A program header that the edit needs is not there.
+    #[error("the file has no {kind}")]
+    NoProgramHeader {
+        /// The kind.
+        kind: SegmentKind,
+    },
+    /// The dynamic section lacks a table that the edit needs.
+    #[error("the dynamic section has no {what}")]
+    NoTable {
+        /// The tag of the table.
+        what: &'static str,
+    },
+    /// A text contains a NUL, which ends a string in an ELF file.
+    #[error("{what} contains a NUL: `{}`", .text.escape_debug())]
+    Nul {
+        /// What it is for.
+        what: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// A text that names something is empty.
+    #[error("{what} is empty")]
+    Empty {
+        /// What it is for.
+        what: &'static str,
+    },
+    /// An alignment is not a power of two, or the segment does not lie on it.
+    #[error(
+        "PT_LOAD {index}: offset {offset:#x} and address {vaddr:#x} do not agree with the alignment {align:#x}"
+    )]
+    LoadAlign {
+        /// Which of the program headers, from 0.
+        index: usize,
+        /// `p_offset`.
+        offset: u64,
+        /// `p_vaddr`.
+        vaddr: u64,
+        /// `p_align`.
+        align: u64,
+    },
+    /// The segments are not in the order of their addresses, or overlap.
+    #[error(
+        "PT_LOAD {index} at address {vaddr:#x} begins before the one before it ends, at {end:#x}"
+    )]
+    LoadOrder {
+        /// Which of the program headers, from 0.
+        index: usize,
+        /// `p_vaddr`.
+        vaddr: u64,
+        /// The first address after the segment before.
+        end: u64,
+    },
+    /// What has to be added does not fit the addresses or offsets of the class.
+    #[error("{what} would lie at {got:#x}, the largest number of the file's class is {limit:#x}")]
+    AddressSpace {
+        /// What has to be placed.
+        what: &'static str,
+        /// Where.
+        got: u64,
+        /// The largest address or offset.
+        limit: u64,
+    },
+    /// There is no safe place for another program header.
+    #[error("no room for a program header after the table at {offset:#x}: {reason}")]
+    NoSlot {
+        /// Where the table is.
+        offset: u64,
+        /// What is in the way.
+        reason: &'static str,
+    },
+    /// The file has a table that the edit would have to rewrite, but that we do not know.
+    #[error("the file has {what}, which cannot be rewritten")]
+    Unsupported {
+        /// The table.
+        what: &'static str,
+    },
+    /// A new symbol name is the name of another symbol.
+    #[error("a symbol cannot be renamed to `{name}`: there is one of this name")]
+    SymbolExists {
+        /// The new name.
+        name: String,
+    },
+    /// The result would break a rule that the file keeps now. This is a bug in the planner; nothing was written.
+    #[error("the planned file breaks {}", list(.violations))]
+    Violations {
+        /// The rules, with the places.
+        violations: Vec<Violation>,
+    },
+}
+
+fn list(violations: &[Violation]) -> String {
+    let texts: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}

@@ -1,0 +1,194 @@
+//! What will be written: plain data, and its text for people.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::source::Source;
+
+/// The writes that turn a file into the one asked for, in the order in which they are made.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Plan {
+    /// The writes.
+    pub writes: Vec<Write>,
+    /// Length of the file before, in bytes.
+    pub old_len: u64,
+    /// Length of the file after, in bytes; it is cut or extended to this.
+    pub new_len: u64,
+    /// What changes, and how room is made for it; one line each.
+    pub summary: Vec<String>,
+    /// What the caller should know about the result, although it is correct.
+    pub warnings: Vec<String>,
+}
+
+/// Bytes to be written at one place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Write {
+    /// File offset.
+    pub offset: u64,
+    /// What the bytes are.
+    pub what: &'static str,
+    /// The bytes.
+    pub data: Data,
+}
+
+/// The bytes of a [`Write`].
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Data {
+    /// These bytes.
+    Bytes(#[serde(skip)] Vec<u8>),
+    /// This many zero bytes.
+    Zeros(u64),
+    /// Bytes from another place of the same file, as they were before all writes. The places may overlap.
+    Copy {
+        /// File offset of the bytes.
+        from: u64,
+        /// How many they are.
+        len: u64,
+    },
+}
+
+impl Write {
+    /// How many bytes are written.
+    pub fn len(&self) -> u64 {
+        match &self.data {
+            Data::Bytes(bytes) => bytes.len() as u64,
+            Data::Zeros(len) | Data::Copy { len, .. } => *len,
+        }
+    }
+
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// File offset of the first byte after the write.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.len())
+    }
+}
+
+impl Plan {
+    /// A plan that changes nothing.
+    pub(crate) fn noop(len: u64) -> Self {
+        Self {
+            writes: Vec::new(),
+            old_len: len,
+            new_len: len,
+            summary: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Whether the file is as it is asked for already.
+    pub fn is_noop(&self) -> bool {
+        self.writes.is_empty() && self.old_len == self.new_len
+    }
+
+    /// How many bytes are written in all.
+    pub fn written_len(&self) -> u64 {
+        self.writes.iter().map(Write::len).sum()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_noop() {
+            return f.write_str("nothing to change\n");
+        }
+        for line in &self.summary {
+            writeln!(f, "{line}")?;
+        }
+        for write in &self.writes {
+            writeln!(
+                f,
+                "write {:#x}..{:#x} {}",
+                write.offset,
+                write.end(),
+                write.what
+            )?;
+        }
+        writeln!(
+            f,
+            "length {} -> {}, {} bytes written",
+            self.old_len,
+            self.new_len,
+            self.written_len()
+        )?;
+        for line in &self.warnings {
+            writeln!(f, "warning: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The file as it will be after a plan, without writing it.
+#[derive(Clone, Copy)]
+pub struct Planned<'a> {
+    source: &'a dyn Source,
+    plan: &'a Plan,
+}
+
+impl fmt::Debug for Planned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Planned({} bytes)", self.plan.new_len)
+    }
+}
+
+impl<'a> Planned<'a> {
+    /// Lays `plan`, which was made for `source`, over it.
+    pub fn new(source: &'a dyn Source, plan: &'a Plan) -> Self {
+        Self { source, plan }
+    }
+
+    /// Puts what `write` has for the bytes from `start` on into `buffer`.
+    fn lay(&self, write: &Write, buffer: &mut [u8], start: u64) -> std::io::Result<()> {
+        let from = write.offset.max(start);
+        let to = write.end().min(start + buffer.len() as u64);
+        if from >= to {
+            return Ok(());
+        }
+        // Both differences are below the length of a buffer in memory.
+        let place = |offset: u64| usize::try_from(offset - start).unwrap_or(usize::MAX);
+        let Some(target) = buffer.get_mut(place(from)..place(to)) else {
+            return Ok(());
+        };
+        let inside = from - write.offset;
+        match &write.data {
+            Data::Zeros(_) => target.fill(0),
+            Data::Copy { from, .. } => self.source.read_exact_at(target, from + inside)?,
+            Data::Bytes(bytes) => {
+                let inside = usize::try_from(inside).unwrap_or(usize::MAX);
+                if let Some(bytes) = bytes.get(inside..inside.saturating_add(target.len())) {
+                    target.copy_from_slice(bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for Planned<'_> {
+    fn file_len(&self) -> u64 {
+        self.plan.new_len
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        let end = offset
+            .checked_add(buffer.len() as u64)
+            .filter(|end| *end <= self.plan.new_len);
+        let end = end.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        buffer.fill(0);
+        // Bytes past the old end are zero unless they are written.
+        let kept = usize::try_from(self.plan.old_len.min(end).saturating_sub(offset))
+            .unwrap_or(usize::MAX);
+        if let Some(kept) = buffer.get_mut(..kept) {
+            self.source.read_exact_at(kept, offset)?;
+        }
+        for write in &self.plan.writes {
+            self.lay(write, buffer, offset)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Editing files on disk: in place where that is safe, else by a copy and a rename.
+
+mod apply;
+mod patch;
+
+pub use apply::{Applied, ApplyError};
+pub use patch::{Method, Outcome, PatchError, patch_file, patch_file_to};

@@ -1,0 +1,243 @@
+//! One file, read, planned, checked, written and checked again.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::edit::{EditError, Plan, Planned, Request};
+use crate::elf::Elf;
+use crate::error::ReadError;
+use crate::file::apply::ApplyError;
+use crate::source::{FileSource, Source};
+use crate::verify::{Violation, new_violations, verify};
+
+/// Why a file was not edited. It is as it was, unless the error is [`ApplyError::Undo`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatchError {
+    /// The file cannot be read as an ELF file.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The edits cannot be made.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The path does not lead to a regular file.
+    #[error("expected a regular file, got {got}")]
+    NotRegular {
+        /// What it is.
+        got: &'static str,
+    },
+    /// The writes failed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The written file is not as planned. It was restored.
+    #[error("the written file differs from the planned one; it was restored")]
+    Differs {
+        /// The rules that it breaks.
+        violations: Vec<Violation>,
+    },
+    /// An operation on the file failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What was done to a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The plan; [`Plan::is_noop`] tells whether anything was done.
+    pub plan: Plan,
+    /// How the file was written.
+    pub method: Method,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Not at all: it was as asked for.
+    Untouched,
+    /// In place; every byte that was overwritten was kept until the result was checked.
+    InPlace,
+    /// A copy was edited and took the file's name, because the file has other names too or is running.
+    Replaced,
+}
+
+/// Edits the file at `path`.
+///
+/// A file with several names (hard links) keeps its bytes under the other names. Mode and owner stay; a file that may not be
+/// written is made writable for the time of the edit, if the user may do that. The time of change is left to the caller.
+pub fn patch_file(path: &Path, request: &Request) -> Result<Outcome, PatchError> {
+    let job = Job::plan(path, request)?;
+    if job.plan.is_noop() {
+        return Ok(Outcome {
+            plan: job.plan,
+            method: Method::Untouched,
+        });
+    }
+    let metadata = job.source.file().metadata()?;
+    if metadata.nlink() > 1 {
+        return job.replace(path);
+    }
+    match open_for_writing(path, &metadata) {
+        Ok(file) => {
+            let result = job.write_in_place(&file);
+            // Writing takes the set-user-ID bit away; and the mode may have been changed to open the file.
+            let restored = restore_mode(&file, &metadata);
+            result?;
+            restored?;
+            Ok(Outcome {
+                plan: job.plan,
+                method: Method::InPlace,
+            })
+        }
+        Err(error) if is_running(&error) => job.replace(path),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the edited file to `output`, which takes the mode of the file at `path`; that one stays as it is.
+///
+/// `output` appears whole or not at all; it is written also if there is nothing to change.
+pub fn patch_file_to(path: &Path, output: &Path, request: &Request) -> Result<Outcome, PatchError> {
+    Job::plan(path, request)?.replace(output)
+}
+
+/// A file with the plan for it.
+struct Job {
+    source: FileSource,
+    plan: Plan,
+    /// The rules that the file breaks already; an edit may leave them broken.
+    known: Vec<Violation>,
+}
+
+impl Job {
+    fn plan(path: &Path, request: &Request) -> Result<Self, PatchError> {
+        // Opening a pipe would wait for its other end.
+        check_regular(fs_err::metadata(path)?.file_type())?;
+        let source = FileSource::open(path)?;
+        check_regular(source.file().metadata()?.file_type())?;
+        let elf = Elf::read(&source)?;
+        let plan = Plan::new(&source, &elf, request)?;
+        let mut known = Vec::new();
+        if !plan.is_noop() {
+            known = verify(&source)?;
+            let violations = new_violations(&known, verify(&Planned::new(&source, &plan))?);
+            if !violations.is_empty() {
+                return Err(EditError::Violations { violations }.into());
+            }
+        }
+        Ok(Self {
+            source,
+            plan,
+            known,
+        })
+    }
+
+    fn write_in_place(&self, file: &fs_err::File) -> Result<(), PatchError> {
+        let applied = self.plan.apply(file)?;
+        let checked = self.check_written(file);
+        if checked.is_err() {
+            applied.undo(file)?;
+        }
+        checked
+    }
+
+    /// Reads the result back and checks it.
+    fn check_written(&self, file: &fs_err::File) -> Result<(), PatchError> {
+        let written = FileSource::new(file.try_clone()?)?;
+        let violations = new_violations(&self.known, verify(&written)?);
+        if violations.is_empty() && written.file_len() == self.plan.new_len {
+            return Ok(());
+        }
+        Err(PatchError::Differs { violations })
+    }
+
+    /// Writes the result beside `path` and renames it.
+    fn replace(self, path: &Path) -> Result<Outcome, PatchError> {
+        let dir = path
+            .parent()
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let metadata = self.source.file().metadata()?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".wheelfix-")
+            .tempfile_in(dir)?;
+        let (file, temporary_path) = temporary.into_parts();
+        let file = fs_err::File::from_parts(file, temporary_path.to_path_buf());
+        copy_all(&self.source, &file)?;
+        // The copy is thrown away if anything fails, so that nothing has to be taken back.
+        drop(self.plan.apply(&file)?);
+        self.check_written(&file)?;
+        let owner = file.metadata()?;
+        if (owner.uid(), owner.gid()) != (metadata.uid(), metadata.gid()) {
+            // Only root may give files away; others keep what they write.
+            std::os::unix::fs::fchown(file.file(), Some(metadata.uid()), Some(metadata.gid())).ok();
+        }
+        file.set_permissions(metadata.permissions())?;
+        temporary_path.persist(path).map_err(|error| error.error)?;
+        Ok(Outcome {
+            plan: self.plan,
+            method: Method::Replaced,
+        })
+    }
+}
+
+/// Whether a file cannot be written because a program runs from it.
+fn is_running(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ExecutableFileBusy
+}
+
+fn check_regular(kind: std::fs::FileType) -> Result<(), PatchError> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let got = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a pipe",
+        kind if kind.is_socket() => "a socket",
+        kind if kind.is_block_device() || kind.is_char_device() => "a device",
+        _ => "something else",
+    };
+    Err(PatchError::NotRegular { got })
+}
+
+fn open_for_writing(path: &Path, metadata: &std::fs::Metadata) -> io::Result<fs_err::File> {
+    let open = || fs_err::OpenOptions::new().read(true).write(true).open(path);
+    match open() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let mode = metadata.permissions().mode();
+            // Only the owner may do this; for anybody else the first error tells more.
+            if fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode | 0o200)).is_err()
+            {
+                return Err(error);
+            }
+            let opened = open();
+            if opened.is_err() {
+                fs_err::set_permissions(path, metadata.permissions())?;
+            }
+            opened
+        }
+        opened => opened,
+    }
+}
+
+fn restore_mode(file: &fs_err::File, metadata: &std::fs::Metadata) -> io::Result<()> {
+    let mode = metadata.permissions().mode();
+    if file.metadata()?.permissions().mode() != mode {
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// Copies a file: by sharing its blocks where the file system can do that.
+fn copy_all(source: &FileSource, file: &fs_err::File) -> io::Result<()> {
+    if rustix::fs::ioctl_ficlone(file.file(), source.file().file()).is_ok() {
+        return Ok(());
+    }
+    let mut from = source.file();
+    let mut to = file;
+    io::Seek::seek(&mut from, io::SeekFrom::Start(0))?;
+    io::copy(&mut from, &mut to)?;
+    Ok(())
+}
