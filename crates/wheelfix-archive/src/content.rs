@@ -8,6 +8,7 @@
 
 mod random;
 mod stream;
+mod whole;
 
 use std::io::{self, Read};
 
@@ -15,6 +16,7 @@ use libdeflater::{DecompressionError, Decompressor};
 
 pub use crate::content::random::RandomReader;
 pub(crate) use crate::content::stream::Stream;
+pub use crate::content::whole::Content;
 use crate::zip::{Member, Method, ZipArchive};
 
 /// Why the content of a member is not what the archive says.

@@ -21,7 +21,7 @@ mod map;
 mod member_path;
 mod zip;
 
-pub use crate::content::{ContentError, MemberReader, RandomReader};
+pub use crate::content::{Content, ContentError, MemberReader, RandomReader};
 pub use crate::extract::{
     Digest, ExtractError, ExtractItem, Extracted, ItemFault, Observer, Silent, Written, extract,
 };

@@ -18,6 +18,7 @@
 mod build_tag;
 mod entry_points;
 mod headers;
+mod library_name;
 mod metadata;
 mod metadata_edit;
 mod package_name;
@@ -41,6 +42,7 @@ pub use entry_points::{
     EntryPoint, EntryPoints, EntryPointsError, ObjectReference, Script, ScriptKind,
 };
 pub use headers::{Field, Headers};
+pub use library_name::LibraryName;
 pub use metadata::{Metadata, MetadataError};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
 pub use package_name::{PackageName, PackageNameError};

@@ -15,8 +15,17 @@
 //! # Ok::<(), wheelfix_wheel::WheelError>(())
 //! ```
 
+mod elf_members;
+mod elf_set;
+mod finding;
+mod hygiene;
+mod stable_abi;
+mod truth;
 mod wheel;
 
+pub use elf_members::{ElfMember, ElfMemberError};
+pub use elf_set::{BundledLibrary, ElfSet, VersionFloor};
+pub use finding::{Code, Finding};
 pub use wheel::fault::{WheelError, WheelFault, WheelFaults, WheelWarning};
 pub use wheel::placement::{Placement, Scheme};
 pub use wheel::{OpenOptions, Wheel, WheelMember};

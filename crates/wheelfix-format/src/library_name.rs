@@ -1,0 +1,172 @@
+//! File names of shared libraries, and the names that wheel repair tools make of them.
+//!
+//! auditwheel copies a library into the wheel under its name with eight digits of its hash inserted,
+//! `libgomp-a34b3233.so.1.0.0`, so that copies of two wheels cannot be taken for each other:
+//! <https://github.com/pypa/auditwheel/blob/6.1.0/src/auditwheel/repair.py#L155>. A library that was
+//! copied twice has two hashes; other tools put a dot where auditwheel has a hyphen.
+
+use std::fmt;
+
+/// The file name or soname of a shared library, taken apart.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct LibraryName {
+    stem: String,
+    hashes: Vec<String>,
+    version: String,
+    text: String,
+}
+
+/// Number of digits of each inserted hash.
+const HASH_LEN: usize = 8;
+
+impl LibraryName {
+    /// Takes a file name apart; `None` if it is not that of a shared library.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (mut stem, version) = match name.split_once(".so.") {
+            Some((stem, version)) => (stem, version),
+            None => (name.strip_suffix(".so")?, ""),
+        };
+        if stem.is_empty() || name.contains('/') {
+            return None;
+        }
+        let mut hashes = Vec::new();
+        while let Some((rest, hash)) = split_hash(stem) {
+            hashes.insert(0, hash.to_owned());
+            stem = rest;
+        }
+        let (stem, version, text) = (stem.to_owned(), version.to_owned(), name.to_owned());
+        Some(Self {
+            stem,
+            hashes,
+            version,
+            text,
+        })
+    }
+
+    /// The part before `.so`, without hashes: `libgomp`.
+    pub fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// The inserted hashes, the oldest first; empty for a name that no tool has changed.
+    pub fn hashes(&self) -> &[String] {
+        &self.hashes
+    }
+
+    /// The part behind `.so.`: `1.0.0`. Empty if there is none.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The name without hashes: `libgomp.so.1.0.0`.
+    pub fn canonical(&self) -> String {
+        self.with_version(&self.version)
+    }
+
+    /// The sonames that the library may have had before it was renamed, the most likely one first:
+    /// `libgomp.so.1`, then the longer ones, then the one without a version.
+    pub fn sonames(&self) -> Vec<String> {
+        if self.version.is_empty() {
+            return vec![self.canonical()];
+        }
+        let ends = self
+            .version
+            .match_indices('.')
+            .map(|(at, _)| at)
+            .chain([self.version.len()]);
+        let versions = ends.filter_map(|end| self.version.get(..end));
+        versions
+            .chain([""])
+            .map(|version| self.with_version(version))
+            .collect()
+    }
+
+    fn with_version(&self, version: &str) -> String {
+        let dot = if version.is_empty() { "" } else { "." };
+        format!("{}.so{dot}{version}", self.stem)
+    }
+}
+
+/// Splits a hash with its separator off the end.
+fn split_hash(stem: &str) -> Option<(&str, &str)> {
+    let (rest, hash) = stem.split_at_checked(stem.len().checked_sub(HASH_LEN)?)?;
+    let rest = rest.strip_suffix(['-', '.'])?;
+    let is_hash = hash
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (is_hash && !is_date(hash) && !rest.is_empty()).then_some((rest, hash))
+}
+
+/// Releases are named by date as well: `libre2-20240102.so`.
+fn is_date(digits: &str) -> bool {
+    let number: u32 = digits.parse().unwrap_or_default();
+    matches!(
+        (number / 10_000, number / 100 % 100, number % 100),
+        (1990..=2099, 1..=12, 1..=31)
+    )
+}
+
+impl fmt::Display for LibraryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, want: &str) {
+        let got = LibraryName::parse(name)
+            .map(|name| format!("{} {}", name.canonical(), name.hashes().join(" ")));
+        assert_eq!(
+            got.as_deref().unwrap_or("no library").trim_end(),
+            want,
+            "for {name:?}"
+        );
+    }
+
+    #[test]
+    fn hashes_are_taken_out() {
+        check("libgomp-a34b3233.so.1.0.0", "libgomp.so.1.0.0 a34b3233");
+        check(
+            "libgfortran-040039e1-0352e75f.so.5.0.0",
+            "libgfortran.so.5.0.0 040039e1 0352e75f",
+        );
+        check(
+            "libscipy_openblas64_-32a4b2a6.so",
+            "libscipy_openblas64_.so 32a4b2a6",
+        );
+        check("libcudart.3eda8113.so.13", "libcudart.so.13 3eda8113");
+    }
+
+    #[test]
+    fn other_names_are_left_alone() {
+        check("libgomp.so.1", "libgomp.so.1");
+        check("libfoo-20240102.so", "libfoo-20240102.so");
+        check("libstdc++.so.6.0.33", "libstdc++.so.6.0.33");
+        check("deadbeef.so", "deadbeef.so");
+        check(
+            "_C.cpython-311-x86_64-linux-gnu.so",
+            "_C.cpython-311-x86_64-linux-gnu.so",
+        );
+        check("libfoo.a", "no library");
+        check(".so", "no library");
+        check("a/b.so", "no library");
+    }
+
+    #[test]
+    fn the_soname_is_likely_the_one_with_the_major_version() {
+        let name = LibraryName::parse("libgomp-a34b3233.so.1.0.0").unwrap();
+        assert_eq!(
+            name.sonames(),
+            [
+                "libgomp.so.1",
+                "libgomp.so.1.0",
+                "libgomp.so.1.0.0",
+                "libgomp.so"
+            ]
+        );
+    }
+}

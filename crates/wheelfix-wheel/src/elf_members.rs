@@ -1,0 +1,113 @@
+//! The ELF files in a wheel, read without unpacking it.
+
+use rayon::prelude::*;
+use wheelfix_archive::{ContentError, Member};
+use wheelfix_elf::{Elf, ReadError};
+
+use crate::Wheel;
+
+/// An ELF file in a wheel.
+#[derive(Debug)]
+pub struct ElfMember<'a> {
+    /// The file in the archive.
+    pub file: &'a Member,
+    /// What it says about itself, or why it cannot be read.
+    pub elf: Result<Elf, ElfMemberError>,
+    /// The symbols of Python's C interface that it takes from the interpreter, sorted. Looked for only
+    /// where [`wants_symbols`](Wheel::elf_members) says so.
+    pub python_symbols: Vec<String>,
+}
+
+/// Why an ELF file in a wheel cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ElfMemberError {
+    /// It could not be inflated.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// It is no sound ELF file.
+    #[error(transparent)]
+    Elf(#[from] ReadError),
+}
+
+/// The first bytes of every ELF file.
+const MAGIC: &[u8] = b"\x7fELF";
+
+/// Larger members are not inflated into memory; the largest real library has some 1 GB.
+const MAX_LEN: u64 = 4 << 30;
+
+/// Files that are text by their names, which is most of a wheel: not even their first bytes are looked at.
+const TEXT_SUFFIXES: [&str; 22] = [
+    ".c", ".cc", ".cmake", ".cpp", ".css", ".cu", ".cuh", ".f90", ".h", ".hpp", ".html", ".inc",
+    ".js", ".json", ".md", ".pxd", ".py", ".pyi", ".pyx", ".rst", ".txt", ".yaml",
+];
+
+impl Wheel {
+    /// Reads all ELF files, in the order of their paths, in parallel on the current thread pool.
+    ///
+    /// A file is one by its first bytes. Its dynamic data usually lies behind everything else, so each
+    /// is inflated whole, into memory: the largest ones first, as many at once as there are threads.
+    /// `wants_symbols` says, by path, from which files the symbols of Python's C interface are wanted.
+    pub fn elf_members(&self, wants_symbols: impl Fn(&str) -> bool + Sync) -> Vec<ElfMember<'_>> {
+        let candidates = self
+            .archive()
+            .members_by_path()
+            .filter(|member| !is_text(member));
+        let mut candidates: Vec<&Member> = candidates.collect();
+        candidates.sort_by_key(|member| std::cmp::Reverse(member.len));
+        let read = candidates
+            .into_par_iter()
+            .with_max_len(1)
+            .filter_map(|member| self.read_elf(member, &wants_symbols));
+        let mut found: Vec<ElfMember<'_>> = read.collect();
+        found.sort_by(|a, b| a.file.path.cmp(&b.file.path));
+        found
+    }
+
+    fn read_elf<'a>(
+        &self,
+        file: &'a Member,
+        wants_symbols: &impl Fn(&str) -> bool,
+    ) -> Option<ElfMember<'a>> {
+        let magic = self.archive().read_prefix(file, MAGIC.len() as u64);
+        if !magic.is_ok_and(|magic| magic == MAGIC) {
+            return None;
+        }
+        let mut python_symbols = Vec::new();
+        let content = self
+            .archive()
+            .read_whole(file, MAX_LEN)
+            .map_err(ElfMemberError::from);
+        let elf = content.and_then(|content| {
+            let elf = Elf::read(&*content)?;
+            if wants_symbols(file.path.as_str()) {
+                python_symbols = imported_from_python(&elf, &content)?;
+            }
+            Ok(elf)
+        });
+        Some(ElfMember {
+            file,
+            elf,
+            python_symbols,
+        })
+    }
+}
+
+fn is_text(member: &Member) -> bool {
+    TEXT_SUFFIXES
+        .iter()
+        .any(|suffix| member.path.as_str().ends_with(suffix))
+}
+
+fn imported_from_python(elf: &Elf, bytes: &[u8]) -> Result<Vec<String>, ReadError> {
+    let table = elf.symbols(bytes)?;
+    let undefined = table.iter().filter(|symbol| !symbol.is_defined());
+    let names = undefined.filter_map(|symbol| str::from_utf8(symbol.name).ok());
+    let mut names: Vec<String> = names
+        .filter(|name| name.starts_with("Py") || name.starts_with("_Py"))
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}

@@ -1,0 +1,199 @@
+//! A set of ELF files that are installed together: who needs whom, and what none of them provides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wheelfix_elf::Elf;
+use wheelfix_format::LibraryName;
+
+/// ELF files that are installed together.
+#[derive(Clone, Debug, Default)]
+pub struct ElfSet<'a> {
+    /// By path, relative to whatever all of them are in.
+    files: BTreeMap<&'a str, &'a Elf>,
+}
+
+/// The newest version of one kind that some file needs from outside the set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VersionFloor {
+    /// The kind: `GLIBC`, `GLIBCXX`.
+    pub name: String,
+    /// The version: `2.28`.
+    pub version: String,
+    /// The library that has to define it.
+    pub library: String,
+    /// The first of the files that need it.
+    pub path: String,
+    /// How many files need this very version.
+    pub count: usize,
+}
+
+/// A library of others that a wheel carries.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BundledLibrary {
+    /// Its path.
+    pub path: String,
+    /// Its soname.
+    pub soname: Option<String>,
+    /// Its name as its makers had it.
+    pub canonical: String,
+    /// Whether a repair tool has put a hash into its name.
+    pub is_renamed: bool,
+    /// The files of the set that need it.
+    pub needed_by: Vec<String>,
+}
+
+/// What compilers bring: libraries that are somebody else's even under their own names.
+const RUNTIMES: [&str; 8] = [
+    "libatomic",
+    "libgcc_s",
+    "libgfortran",
+    "libgomp",
+    "libiomp5",
+    "libomp",
+    "libquadmath",
+    "libstdc++",
+];
+
+impl<'a> ElfSet<'a> {
+    /// A set of files with their paths.
+    pub fn new(files: impl IntoIterator<Item = (&'a str, &'a Elf)>) -> Self {
+        Self {
+            files: files.into_iter().collect(),
+        }
+    }
+
+    /// Sonames and file names by which files of the set can be found.
+    fn provided(&self) -> BTreeSet<&'a str> {
+        let names = self.files.iter().flat_map(|(path, elf)| names(path, elf));
+        names.collect()
+    }
+
+    /// What the files need and none of them provides, each with those that need it.
+    pub fn external(&self) -> BTreeMap<&'a str, Vec<&'a str>> {
+        let provided = self.provided();
+        let mut external: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (path, elf) in &self.files {
+            let needed = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needed);
+            for name in needed.filter(|name| !provided.contains(name.as_str())) {
+                external.entry(name).or_default().push(path);
+            }
+        }
+        external
+    }
+
+    /// The files that need one of these names.
+    fn users(&self, wanted: &[&str]) -> Vec<String> {
+        let needs = |elf: &Elf| {
+            let mut needed = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needed);
+            needed.any(|name| wanted.contains(&name.as_str()))
+        };
+        let users = self.files.iter().filter(|(_, elf)| needs(elf));
+        users.map(|(path, _)| (*path).to_owned()).collect()
+    }
+
+    /// The libraries of others among the files: those with a hash in their names, those in a directory
+    /// `*.libs`, and the runtimes of compilers.
+    pub fn bundled(&self) -> Vec<BundledLibrary> {
+        let found = self.files.iter().filter_map(|(path, elf)| {
+            let (dir, file) = path.rsplit_once('/').unwrap_or(("", path));
+            let name = LibraryName::parse(file)?;
+            let is_renamed = !name.hashes().is_empty();
+            let is_in_libs = dir.strip_suffix(".libs").is_some();
+            if !is_renamed && !is_in_libs && !RUNTIMES.contains(&name.stem()) {
+                return None;
+            }
+            Some(BundledLibrary {
+                path: (*path).to_owned(),
+                soname: elf
+                    .dynamic
+                    .as_ref()
+                    .and_then(|dynamic| dynamic.soname.clone()),
+                canonical: name.canonical(),
+                is_renamed,
+                needed_by: self.users(&names(path, elf).collect::<Vec<_>>()),
+            })
+        });
+        found.collect()
+    }
+
+    /// The newest version of each kind that is needed from outside the set, by kind.
+    pub fn version_floors(&self) -> Vec<VersionFloor> {
+        let provided = self.provided();
+        let mut floors: BTreeMap<&str, VersionFloor> = BTreeMap::new();
+        for (path, elf) in &self.files {
+            let needs = elf
+                .dynamic
+                .iter()
+                .flat_map(|dynamic| &dynamic.version_needs);
+            for need in needs.filter(|need| !provided.contains(need.file.as_str())) {
+                for version in need.versions.iter().filter(|version| !version.weak) {
+                    let Some((name, number)) = split_version(&version.name) else {
+                        continue;
+                    };
+                    let floor = floors.entry(name).or_insert_with(|| VersionFloor {
+                        name: name.to_owned(),
+                        version: String::new(),
+                        library: String::new(),
+                        path: String::new(),
+                        count: 0,
+                    });
+                    if floor.version == number {
+                        floor.count += 1;
+                    } else if floor.version.is_empty() || is_newer(number, &floor.version) {
+                        number.clone_into(&mut floor.version);
+                        need.file.clone_into(&mut floor.library);
+                        (*path).clone_into(&mut floor.path);
+                        floor.count = 1;
+                    }
+                }
+            }
+        }
+        floors.into_values().collect()
+    }
+}
+
+/// The names by which a file can be found: its soname and its file name.
+fn names<'a>(path: &'a str, elf: &'a Elf) -> impl Iterator<Item = &'a str> {
+    let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
+    let soname = elf
+        .dynamic
+        .as_ref()
+        .and_then(|dynamic| dynamic.soname.as_deref());
+    soname.into_iter().chain([file])
+}
+
+/// The kind and the number of a version: `GLIBC` and `2.17` of `GLIBC_2.17`. `None` for versions
+/// without a number, such as `GLIBC_PRIVATE`.
+pub(crate) fn split_version(name: &str) -> Option<(&str, &str)> {
+    let (kind, number) = name.rsplit_once('_')?;
+    let is_number = number
+        .split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    is_number.then_some((kind, number))
+}
+
+/// Whether the first of two dotted numbers is the newer one.
+pub(crate) fn is_newer(number: &str, other: &str) -> bool {
+    let parts = |text: &str| -> Vec<u64> {
+        text.split('.')
+            .map(|part| part.parse().unwrap_or(u64::MAX))
+            .collect()
+    };
+    parts(number) > parts(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_split_and_compared_by_number() {
+        assert_eq!(split_version("GLIBCXX_3.4.29"), Some(("GLIBCXX", "3.4.29")));
+        assert_eq!(split_version("GFORTRAN_8"), Some(("GFORTRAN", "8")));
+        assert_eq!(split_version("GLIBC_PRIVATE"), None);
+        assert_eq!(split_version("libcudart.so.12"), None);
+        assert!(is_newer("2.17", "2.5"));
+        assert!(is_newer("3.4.9", "3.4"));
+        assert!(!is_newer("2.5", "2.17"));
+    }
+}
