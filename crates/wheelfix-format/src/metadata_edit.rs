@@ -79,6 +79,12 @@ pub struct Change {
     pub by_prefix: bool,
 }
 
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl MetadataEdit {
     /// An edit of the dependencies on one project, or on all that match a pattern with `*`.
     pub fn named(action: EditAction, name: &str) -> Result<Self, PackageNameError> {

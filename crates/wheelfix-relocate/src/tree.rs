@@ -80,22 +80,28 @@ pub enum TreeError {
 impl Tree {
     /// Reads all ELF files below a directory.
     pub fn scan(place: &Place) -> Result<Self, TreeError> {
-        if !place.used_at.is_absolute() {
-            return Err(TreeError::NotAbsolute(place.used_at.clone()));
-        }
+        Self::scan_all(std::slice::from_ref(place))
+    }
+
+    /// Reads all ELF files of several places, each a directory or a file, as one tree.
+    pub fn scan_all(places: &[Place]) -> Result<Self, TreeError> {
         let mut files = Vec::new();
         let mut links = Vec::new();
-        for entry in WalkDir::new(&place.on_disk) {
-            let entry = entry?;
-            if entry.file_type().is_file() {
-                files.push(entry.into_path());
-            } else if entry.file_type().is_symlink() {
-                links.push(entry.into_path());
+        for place in places {
+            if !place.used_at.is_absolute() {
+                return Err(TreeError::NotAbsolute(place.used_at.clone()));
+            }
+            for entry in WalkDir::new(&place.on_disk) {
+                let entry = entry?;
+                if entry.file_type().is_file() {
+                    files.push((place.used(entry.path()), entry.into_path()));
+                } else if entry.file_type().is_symlink() {
+                    links.push((place, entry.into_path()));
+                }
             }
         }
-        let files = files.into_iter().map(|file| (place.used(&file), file));
-        let mut tree = Self::read(files.collect())?;
-        for link in links {
+        let mut tree = Self::read(files)?;
+        for (place, link) in links {
             tree.add_link(place, &link)?;
         }
         tree.tell_copies_apart()?;

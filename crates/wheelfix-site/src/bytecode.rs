@@ -56,7 +56,6 @@ pub struct CompileFailure {
 
 /// Why the pool broke.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CompileError {
     /// The interpreter cannot be started.
     #[error("failed to run `{}`", path.display())]

@@ -5,26 +5,12 @@
 //! there and follows pip and pypa/installer: a directory of the distribution's own.
 
 use wheelfix_format::PythonVersion;
+use wheelfix_wheel::Scheme;
 
 /// The directories of one Python version below a prefix.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
     python: PythonVersion,
-}
-
-/// What a part of a wheel is for.
-///
-/// <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl>
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Scheme {
-    /// Modules: `purelib` and `platlib`, which are one directory here.
-    Lib,
-    /// C headers.
-    Headers,
-    /// Programs.
-    Scripts,
-    /// Anything, relative to the prefix itself.
-    Data,
 }
 
 impl Layout {
@@ -43,7 +29,7 @@ impl Layout {
     /// `distribution` is the name as the wheel's file name spells it.
     pub fn directory(&self, scheme: Scheme, distribution: &str) -> String {
         match scheme {
-            Scheme::Lib => self.site_packages(),
+            Scheme::Purelib | Scheme::Platlib => self.site_packages(),
             Scheme::Headers => format!("include/python{}/{distribution}", self.python),
             Scheme::Scripts => "bin".to_owned(),
             Scheme::Data => String::new(),
@@ -83,7 +69,8 @@ mod tests {
     #[test]
     fn each_scheme_has_its_directory() {
         for (scheme, want) in [
-            (Scheme::Lib, "lib/python3.11/site-packages"),
+            (Scheme::Purelib, "lib/python3.11/site-packages"),
+            (Scheme::Platlib, "lib/python3.11/site-packages"),
             (Scheme::Headers, "include/python3.11/demo"),
             (Scheme::Scripts, "bin"),
             (Scheme::Data, ""),

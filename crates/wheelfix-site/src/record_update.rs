@@ -22,7 +22,6 @@ pub(crate) struct Changes {
 
 /// Why a RECORD cannot be updated.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum RecordUpdateError {
     /// The text is no RECORD.
     #[error("invalid RECORD: `{}`", path.display())]

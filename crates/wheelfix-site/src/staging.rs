@@ -18,14 +18,24 @@ use walkdir::WalkDir;
 pub struct Staging {
     dir: TempDir,
     prefix: PathBuf,
-    merge: bool,
+    publication: Publication,
     /// The highest directory that was made to hold the prefix; `None` if its parent was there.
     made_parent: Option<PathBuf>,
 }
 
+/// How files get from the staging directory to the prefix.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Publication {
+    /// The directory is renamed.
+    Whole,
+    /// Each file is renamed.
+    Merge,
+    /// Not at all.
+    Never,
+}
+
 /// Why output cannot be made at a prefix.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StagingError {
     /// The prefix holds files already.
     #[error("prefix exists and is not empty: `{}`", .0.display())]
@@ -45,26 +55,15 @@ impl Staging {
     /// Makes a staging directory for a prefix that does not exist or is an empty directory.
     pub fn whole(prefix: &Path) -> Result<Self, StagingError> {
         let prefix = std::path::absolute(prefix)?;
-        let mut made_parent = None;
-        match fs::read_dir(&prefix) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    return Err(StagingError::NotEmpty(prefix));
-                }
-            }
-            Err(error) => match error.kind() {
-                io::ErrorKind::NotADirectory => return Err(StagingError::NotADirectory(prefix)),
-                io::ErrorKind::NotFound => made_parent = make_parent(&prefix)?,
-                _ => return Err(error.into()),
-            },
-        }
+        refuse_taken(&prefix)?;
+        let made_parent = make_parent(&prefix)?;
         let parent = prefix.parent().unwrap_or(&prefix);
         let dir =
             staging_dir(parent).inspect_err(|_| remove_parents(made_parent.as_deref(), &prefix))?;
         Ok(Self {
             dir,
             prefix,
-            merge: false,
+            publication: Publication::Whole,
             made_parent,
         })
     }
@@ -82,11 +81,34 @@ impl Staging {
                 Ok(Self {
                     dir: staging_dir(&prefix)?,
                     prefix,
-                    merge: true,
+                    publication: Publication::Merge,
                     made_parent: None,
                 })
             }
         }
+    }
+
+    /// Makes a staging directory in `scratch` that is never published, for a prefix that could be
+    /// made: by [`Staging::merge`] if `merge` is set, else by [`Staging::whole`].
+    pub fn never(scratch: &Path, prefix: &Path, merge: bool) -> Result<Self, StagingError> {
+        let prefix = std::path::absolute(prefix)?;
+        if !merge {
+            refuse_taken(&prefix)?;
+        }
+        Ok(Self {
+            dir: staging_dir(scratch)?,
+            prefix,
+            publication: Publication::Never,
+            made_parent: None,
+        })
+    }
+
+    /// Refuses files that the prefix has already; paths are relative to it.
+    pub fn refuse_existing<'a>(
+        &self,
+        paths: impl Iterator<Item = &'a str>,
+    ) -> Result<(), StagingError> {
+        refuse_collisions(paths.map(|path| (Path::new(path), false)), &self.prefix)
     }
 
     /// The directory to write to.
@@ -102,8 +124,10 @@ impl Staging {
     /// Renames what was written into place; on an error nothing of it stays there.
     pub fn publish(mut self) -> Result<(), StagingError> {
         normalise_directories(self.root())?;
-        if self.merge {
-            return publish_each(self.root(), &self.prefix);
+        match self.publication {
+            Publication::Whole => {}
+            Publication::Merge => return publish_each(self.root(), &self.prefix),
+            Publication::Never => return Ok(()),
         }
         // Replaces an empty directory and nothing else: the kernel refuses a full one.
         fs::rename(self.root(), &self.prefix)?;
@@ -120,6 +144,21 @@ impl Drop for Staging {
             fs::remove_dir_all(self.dir.path()).ok();
             remove_parents(self.made_parent.as_deref(), &self.prefix);
         }
+    }
+}
+
+/// Refuses a prefix that is there and no empty directory.
+fn refuse_taken(prefix: &Path) -> Result<(), StagingError> {
+    match fs::read_dir(prefix) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) => Err(StagingError::NotEmpty(prefix.to_owned())),
+            None => Ok(()),
+        },
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotADirectory => Err(StagingError::NotADirectory(prefix.to_owned())),
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error.into()),
+        },
     }
 }
 
@@ -170,7 +209,10 @@ fn normalise_directories(root: &Path) -> io::Result<()> {
 /// Moves every file below `root` to the same place below `prefix`, or none.
 fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
     let entries = entries_below(root)?;
-    refuse_collisions(&entries, prefix)?;
+    let paths = entries
+        .iter()
+        .map(|(path, is_dir)| (path.as_path(), *is_dir));
+    refuse_collisions(paths, prefix)?;
     let mut done = Vec::new();
     for (path, is_dir) in &entries {
         let (from, to) = (root.join(path), prefix.join(path));
@@ -203,11 +245,15 @@ fn entries_below(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
     Ok(entries)
 }
 
-fn refuse_collisions(entries: &[(PathBuf, bool)], prefix: &Path) -> Result<(), StagingError> {
+/// Refuses paths that exist below a prefix; a directory may.
+fn refuse_collisions<'a>(
+    entries: impl Iterator<Item = (&'a Path, bool)>,
+    prefix: &Path,
+) -> Result<(), StagingError> {
     let mut taken = Vec::new();
     for (path, is_dir) in entries {
         match fs::symlink_metadata(prefix.join(path)) {
-            Ok(there) if *is_dir && there.is_dir() => {}
+            Ok(there) if is_dir && there.is_dir() => {}
             Ok(_) => taken.push(path.to_string_lossy().into_owned()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}

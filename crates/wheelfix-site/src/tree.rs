@@ -1,6 +1,6 @@
 //! The files of a prefix before they exist: which belongs where, and which collide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 
 /// The files that are to be made, by path.
@@ -8,7 +8,20 @@ use std::fmt;
 /// Paths are relative to the prefix, with `/` as separator.
 #[derive(Debug)]
 pub(crate) struct Tree<T> {
-    files: BTreeMap<String, Vec<Entry<T>>>,
+    files: BTreeMap<String, Claims<Entry<T>>>,
+}
+
+/// One or more claims to a path.
+#[derive(Debug)]
+pub(crate) struct Claims<T> {
+    pub(crate) first: T,
+    pub(crate) more: Vec<T>,
+}
+
+impl<T> Claims<T> {
+    fn iter(&self) -> impl Iterator<Item = &T> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
 }
 
 /// One claim to a path.
@@ -74,24 +87,33 @@ impl<T> Tree<T> {
 
     /// Claims a path; `content` is `None` for a file that is equal to no other.
     pub(crate) fn insert(&mut self, path: String, owner: &str, content: Option<Content>, value: T) {
-        self.files.entry(path).or_default().push(Entry {
+        let entry = Entry {
             owner: owner.to_owned(),
             content,
             value,
-        });
+        };
+        match self.files.entry(path) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(Claims {
+                    first: entry,
+                    more: Vec::new(),
+                });
+            }
+            btree_map::Entry::Occupied(mut occupied) => occupied.get_mut().more.push(entry),
+        }
     }
 
-    /// One file per path, by path; of equal claims the first. Or all collisions, by path.
-    pub(crate) fn resolve(self) -> Result<Vec<(String, T)>, Vec<Collision>> {
+    /// The claims to each path, by path; more than one are equal. Or all collisions, by path.
+    pub(crate) fn resolve(self) -> Result<Vec<Claims<T>>, Vec<Collision>> {
         let collisions = self.collisions();
         if !collisions.is_empty() {
             return Err(collisions);
         }
-        let first = |(path, claims): (String, Vec<Entry<T>>)| {
-            let claim = claims.into_iter().next()?;
-            Some((path, claim.value))
+        let values = |claims: Claims<Entry<T>>| Claims {
+            first: claims.first.value,
+            more: claims.more.into_iter().map(|claim| claim.value).collect(),
         };
-        Ok(self.files.into_iter().filter_map(first).collect())
+        Ok(self.files.into_values().map(values).collect())
     }
 
     fn collisions(&self) -> Vec<Collision> {
@@ -106,7 +128,7 @@ impl<T> Tree<T> {
             }
             if let Some((_, below)) = self.first_below(path) {
                 let mut owners = owners(claims);
-                for claim in below {
+                for claim in below.iter() {
                     if !owners.contains(&claim.owner) {
                         owners.push(claim.owner.clone());
                     }
@@ -122,7 +144,7 @@ impl<T> Tree<T> {
     }
 
     /// The first claim that needs `path` to be a directory.
-    fn first_below(&self, path: &str) -> Option<(&String, &Vec<Entry<T>>)> {
+    fn first_below(&self, path: &str) -> Option<(&String, &Claims<Entry<T>>)> {
         let directory = format!("{path}/");
         self.files
             .range(directory.clone()..)
@@ -131,14 +153,13 @@ impl<T> Tree<T> {
     }
 }
 
-fn all_equal<T>(claims: &[Entry<T>]) -> bool {
-    claims.windows(2).all(|pair| match pair {
-        [first, second] => first.content.is_some() && first.content == second.content,
-        _ => true,
-    })
+fn all_equal<T>(claims: &Claims<Entry<T>>) -> bool {
+    let first = claims.first.content;
+    claims.more.is_empty()
+        || first.is_some() && claims.more.iter().all(|claim| claim.content == first)
 }
 
-fn owners<T>(claims: &[Entry<T>]) -> Vec<String> {
+fn owners<T>(claims: &Claims<Entry<T>>) -> Vec<String> {
     claims.iter().map(|claim| claim.owner.clone()).collect()
 }
 
@@ -151,12 +172,13 @@ mod tests {
         let mut tree = Tree::new();
         for (path, owner, crc32) in claims {
             let content = crc32.map(|crc32| Content { len: 1, crc32 });
-            tree.insert((*path).to_owned(), owner, content, *owner);
+            let value = format!("{path} of {owner}");
+            tree.insert((*path).to_owned(), owner, content, value);
         }
         let got = match tree.resolve() {
             Ok(files) => files
                 .iter()
-                .map(|(path, owner)| format!("{path} of {owner}\n"))
+                .map(|claims| format!("{}, {} more\n", claims.first, claims.more.len()))
                 .collect::<String>(),
             Err(collisions) => collisions.iter().map(|it| format!("{it}\n")).collect(),
         };
@@ -171,7 +193,7 @@ mod tests {
                 ("a", "V", Some(1)),
                 ("a", "W", Some(1)),
             ],
-            "a of V\nb of W\n",
+            "a of V, 1 more\nb of W, 0 more\n",
         );
     }
 

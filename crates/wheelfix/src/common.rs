@@ -1,6 +1,13 @@
 //! Arguments that several commands share.
 
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+
+use wheelfix_relocate::{Pattern, PlanOptions, RelocationPlan, Rules, RunPathStyle};
+use wheelfix_site::Libraries;
+
+use crate::error::{Error, print};
 
 /// Where libraries come from, and what may be missing
 #[derive(Debug, Clone, clap::Args)]
@@ -16,8 +23,83 @@ pub(crate) struct LibraryArgs {
     #[arg(long, value_name = "DIR", default_value = "/run/opengl-driver/lib")]
     pub(crate) driver_path: PathBuf,
     /// Library that may be missing; one that matches nothing is an error
-    #[arg(long, value_name = "GLOB")]
-    pub(crate) ignore_missing: Vec<String>,
+    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
+    pub(crate) ignore_missing: Vec<Pattern>,
+}
+
+/// How libraries are relocated
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Relocation")]
+pub(crate) struct RelocationArgs {
+    /// Accelerator backend to keep, by its name or accelerator; others are left out
+    #[arg(long = "backend", value_name = "NAME", value_parser = Pattern::new)]
+    backends: Vec<Pattern>,
+    /// Interpreter (dynamic loader) of programs
+    #[arg(long, value_name = "PATH")]
+    interpreter: Option<PathBuf>,
+    /// How run paths name directories of the output itself
+    #[arg(long, value_name = "STYLE", default_value = "origin")]
+    rpath: RunPathArg,
+}
+
+/// The values of `--rpath`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum RunPathArg {
+    /// Relative to the file, with $ORIGIN
+    Origin,
+    /// Absolute, in the order of nixpkgs' auto-patchelf
+    Absolute,
+}
+
+impl LibraryArgs {
+    /// What the pipeline wants to know; reads the files with rules.
+    pub(crate) fn resolve(&self, relocation: &RelocationArgs) -> Result<Libraries, Error> {
+        let mut options = PlanOptions::new(self.driver_path.clone());
+        options.ignore_missing.clone_from(&self.ignore_missing);
+        options.backends.clone_from(&relocation.backends);
+        options.interpreter.clone_from(&relocation.interpreter);
+        options.style = match relocation.rpath {
+            RunPathArg::Origin => RunPathStyle::Origin,
+            RunPathArg::Absolute => RunPathStyle::Absolute,
+        };
+        Ok(Libraries {
+            lib_paths: self.lib_paths.clone(),
+            rules: Rules::with_files(&self.rules).map_err(Error::refused)?,
+            options,
+        })
+    }
+}
+
+/// Prints why a plan is not sound: one block per fault and a count, and the plan as JSON if asked.
+pub(crate) fn report_unsound(plan: &RelocationPlan, output: &OutputArgs) -> Error {
+    let faults = &plan.faults;
+    print(faults.iter().map(|fault| format!("error: {fault}\n")));
+    let noun = if faults.len() == 1 { "fault" } else { "faults" };
+    print([format!(
+        "error: {} {noun}, nothing was written\n",
+        faults.len()
+    )]);
+    if output.json
+        && let Err(error) = print_unsound(plan)
+    {
+        return error.into();
+    }
+    Error::Reported
+}
+
+fn print_unsound(plan: &RelocationPlan) -> io::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Document<'a> {
+        version: u32,
+        relocation: &'a RelocationPlan,
+    }
+    let document = Document {
+        version: 1,
+        relocation: plan,
+    };
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, &document)?;
+    writeln!(stdout)
 }
 
 /// How to run, and what to print
@@ -42,10 +124,9 @@ pub(crate) struct JobsArgs {
 
 impl JobsArgs {
     /// How many threads to use, at least one.
-    pub(crate) fn count(&self) -> usize {
-        match self.jobs {
-            Some(jobs) => usize::from(jobs),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        }
+    pub(crate) fn count(&self) -> NonZeroUsize {
+        let asked = self.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
+        let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        asked.unwrap_or_else(available)
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Error {
     },
     /// Faults were found and are printed already: exit code 1.
     Reported,
+    /// The environment failed, which is printed already: exit code 3.
+    ReportedEnvironment,
     /// The command line makes no sense in a way that clap cannot see: exit code 2.
     Usage(String),
     /// The environment failed: exit code 3.
@@ -34,13 +36,18 @@ impl Error {
         }
     }
 
+    /// A failure of the environment.
+    pub(crate) fn environment(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Environment(Box::new(error))
+    }
+
     /// The code to exit with; 2 is also clap's code for a wrong command line.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Environment(error) if is_broken_pipe(error.as_ref()) => 0,
             Self::Refused { .. } | Self::Reported => 1,
             Self::Usage(_) => 2,
-            Self::Environment(_) => 3,
+            Self::Environment(_) | Self::ReportedEnvironment => 3,
         })
     }
 }
@@ -54,7 +61,7 @@ impl From<io::Error> for Error {
 /// Prints the error, its causes outermost first, and the hint.
 pub(crate) fn report(error: &Error) {
     let text = match error {
-        Error::Reported => return,
+        Error::Reported | Error::ReportedEnvironment => return,
         Error::Environment(error) if is_broken_pipe(error.as_ref()) => return,
         Error::Usage(text) => format!("error: {text}\n"),
         Error::Environment(error) => chain(error.as_ref()),
@@ -68,11 +75,20 @@ pub(crate) fn report(error: &Error) {
             text
         }
     };
-    // If standard error is gone there is nobody left to tell.
-    io::stderr().lock().write_all(text.as_bytes()).ok();
+    print([text]);
 }
 
-fn chain(error: &(dyn StdError + 'static)) -> String {
+/// Prints texts on standard error, as they are.
+pub(crate) fn print(texts: impl IntoIterator<Item = String>) {
+    let mut stderr = io::stderr().lock();
+    for text in texts {
+        // If standard error is gone there is nobody left to tell.
+        stderr.write_all(text.as_bytes()).ok();
+    }
+}
+
+/// An error and its causes, outermost first, a line each.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = format!("error: {error}\n");
     let mut source = error.source();
     while let Some(cause) = source {

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_format::PythonVersion;
-use wheelfix_site::{Bytecode, Invalidation, Python};
+use globset::Glob;
+use wheelfix_format::{EditAction, MetadataEdit, PackageNameError, PythonVersion};
+use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, Wishes};
 
-use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
+use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::Error;
+use crate::progress::Progress;
+use crate::{install_error, install_report};
 
 /// Install wheels into a prefix: unpack, relocate, compile, prove, publish
 #[derive(Debug, clap::Args)]
@@ -25,7 +28,11 @@ pub(crate) struct InstallArgs {
     #[command(flatten)]
     bytecode: BytecodeArgs,
     #[command(flatten)]
+    wishes: WishArgs,
+    #[command(flatten)]
     libraries: LibraryArgs,
+    #[command(flatten)]
+    relocation: RelocationArgs,
     /// Print what would be done
     #[arg(long)]
     dry_run: bool,
@@ -40,7 +47,12 @@ pub(crate) struct InstallArgs {
 #[command(next_help_heading = "Python")]
 struct PythonArgs {
     /// Interpreter to install for
-    #[arg(long, value_name = "EXE", default_value = "python3", conflicts_with = "python_version")]
+    #[arg(
+        long,
+        value_name = "EXE",
+        default_value = "python3",
+        conflicts_with = "python_version"
+    )]
     python: PathBuf,
     /// Version to install for; no program of the target is run
     #[arg(long, value_name = "X.Y")]
@@ -57,6 +69,53 @@ struct BytecodeArgs {
     /// Compile nothing
     #[arg(long, conflicts_with = "bytecode")]
     no_bytecode: bool,
+}
+
+/// What is to be different from what the wheels say
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Wheels")]
+struct WishArgs {
+    /// Requirement to drop all version bounds of; `*` stands for any text
+    #[arg(long, value_name = "NAME", value_parser = relax)]
+    relax: Vec<MetadataEdit>,
+    /// Drop the version bounds of all requirements
+    #[arg(long)]
+    relax_all: bool,
+    /// Requirement to drop the upper version bounds of
+    #[arg(long, value_name = "NAME", value_parser = relax_upper)]
+    relax_upper: Vec<MetadataEdit>,
+    /// Requirement to remove
+    #[arg(long, value_name = "NAME", value_parser = remove)]
+    remove_dep: Vec<MetadataEdit>,
+    /// Files to leave out, relative to the prefix or to site-packages
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+}
+
+fn relax(name: &str) -> Result<MetadataEdit, PackageNameError> {
+    MetadataEdit::named(EditAction::Relax, name)
+}
+
+fn relax_upper(name: &str) -> Result<MetadataEdit, PackageNameError> {
+    MetadataEdit::named(EditAction::RelaxUpper, name)
+}
+
+fn remove(name: &str) -> Result<MetadataEdit, PackageNameError> {
+    MetadataEdit::named(EditAction::Remove, name)
+}
+
+impl WishArgs {
+    fn resolve(&self) -> Wishes {
+        let all = self.relax_all.then(|| MetadataEdit::all(EditAction::Relax));
+        let named = [&self.relax, &self.relax_upper, &self.remove_dep];
+        Wishes {
+            metadata: all
+                .into_iter()
+                .chain(named.into_iter().flatten().cloned())
+                .collect(),
+            exclude: self.exclude.clone(),
+        }
+    }
 }
 
 impl PythonArgs {
@@ -105,4 +164,28 @@ fn invalidation(prefix: &Path) -> Invalidation {
     } else {
         Invalidation::CheckedHash
     }
+}
+
+pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
+    let python = args.python.resolve()?;
+    let request = InstallRequest {
+        wheels: args.wheels.clone(),
+        prefix: args.prefix.clone(),
+        merge: args.merge,
+        bytecode: args.bytecode.resolve(&python, &args.prefix)?,
+        python,
+        wishes: args.wishes.resolve(),
+        libraries: args.libraries.resolve(&args.relocation)?,
+        jobs: args.jobs.count(),
+    };
+    let progress = Progress::bytes(args.output.quiet);
+    let listener = |event| progress.show(event);
+    let result = if args.dry_run {
+        wheelfix_site::dry_run(&request, &listener)
+    } else {
+        wheelfix_site::install(&request, &listener)
+    };
+    progress.finish();
+    let report = result.map_err(|error| install_error::explain(error, &args.output))?;
+    install_report::print(&report, args.dry_run, &args.output)
 }

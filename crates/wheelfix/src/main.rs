@@ -5,7 +5,12 @@
 
 mod common;
 mod error;
+mod install;
+mod install_error;
+mod install_report;
+mod patch;
 mod progress;
+mod table;
 
 use std::process::ExitCode;
 
@@ -23,7 +28,10 @@ struct Args {
 
 // One variant and one arm of `run` per command, in the order of the help.
 #[derive(Debug, clap::Subcommand)]
-enum Command {}
+enum Command {
+    Install(install::InstallArgs),
+    Patch(patch::PatchArgs),
+}
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
@@ -36,5 +44,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Error> {
-    match args.command {}
+    match args.command {
+        Command::Install(args) => install::run(&args),
+        Command::Patch(args) => patch::run(&args),
+    }
 }

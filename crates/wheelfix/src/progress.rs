@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
+use wheelfix_site::{Event, Phase};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar on standard error that counts bytes.
@@ -22,21 +24,35 @@ impl Progress {
         Self { bar }
     }
 
-    /// Names what is being done, and how many bytes it is about.
-    pub(crate) fn phase(&self, name: &'static str, bytes: u64) {
-        self.bar.set_message(name);
-        self.bar.set_length(bytes);
-        self.bar.set_position(0);
-    }
-
-    /// Counts bytes that are done.
-    pub(crate) fn advance(&self, bytes: u64) {
-        self.bar.inc(bytes);
+    /// Shows what the pipeline does.
+    pub(crate) fn show(&self, event: Event) {
+        match event {
+            Event::Phase { phase, bytes } => {
+                self.bar.set_message(name(phase));
+                self.bar.set_length(bytes);
+                self.bar.set_position(0);
+            }
+            Event::Bytes(bytes) => self.bar.inc(bytes),
+            _ => {}
+        }
     }
 
     /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Read => "reading",
+        Phase::Extract => "extracting",
+        Phase::Plan => "planning",
+        Phase::Apply => "editing",
+        Phase::Compile => "compiling",
+        Phase::Verify => "proving",
+        Phase::Publish => "publishing",
+        _ => "working",
     }
 }
 

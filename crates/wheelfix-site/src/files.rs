@@ -1,0 +1,292 @@
+//! Which files an installation consists of: decided from the wheels alone, before anything is
+//! written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{Glob, GlobMatcher};
+use wheelfix_archive::Member;
+use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
+use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
+
+use crate::launcher::{self, Interpreter};
+use crate::layout::{self, Layout};
+use crate::tree::{Claims, Collision, Content, Tree};
+
+/// The files of an installation.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    /// By path.
+    pub(crate) files: Vec<File<'a>>,
+    /// What was edited in METADATA: the wheel's position, and each change.
+    pub(crate) metadata: Vec<(usize, Change)>,
+    /// How many files the user excluded, for each wheel.
+    pub(crate) excluded: Vec<usize>,
+}
+
+/// A file that is to be made.
+#[derive(Debug)]
+pub(crate) struct File<'a> {
+    /// Relative to the prefix, with `/` as separator.
+    pub(crate) path: String,
+    /// Positions of the wheels that have it; nearly always one.
+    pub(crate) wheels: Vec<usize>,
+    /// Where its content comes from.
+    pub(crate) source: Source<'a>,
+    /// Whether its mode is 0755; else it is 0644.
+    pub(crate) executable: bool,
+    /// Whether it is a Python source that is to be compiled.
+    pub(crate) compile: bool,
+    /// Whether it is a script, whose first line may be a placeholder.
+    pub(crate) script: bool,
+}
+
+/// Where the content of a file comes from.
+#[derive(Debug)]
+pub(crate) enum Source<'a> {
+    /// A member of a wheel.
+    Member {
+        /// Position of the wheel.
+        wheel: usize,
+        /// The member.
+        member: &'a Member,
+        /// What RECORD promises; `None` if nothing.
+        hash: Option<&'a RecordHash>,
+    },
+    /// Made by the installation.
+    Text(String),
+}
+
+/// What the user wants different from what the wheels say.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Edits of METADATA, in order.
+    pub metadata: Vec<MetadataEdit>,
+    /// Files to leave out, as globs of paths relative to the prefix or to `site-packages`.
+    pub exclude: Vec<Glob>,
+}
+
+/// A wish that nothing fulfils, or a collision.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// Two claims to one place.
+    #[error("{0}")]
+    Collision(Collision),
+    /// An edit of METADATA that matches no requirement of any wheel.
+    #[error("no wheel has a requirement to edit: {}", describe(.0))]
+    MetadataEdit(MetadataEdit),
+    /// A glob that matches no file.
+    #[error("no file matches `--exclude {0}`")]
+    Exclude(String),
+    /// A distribution that comes in two wheels.
+    #[error("`{name}` comes in two wheels: `{first}` and `{second}`")]
+    TwoWheels {
+        /// Its normalised name.
+        name: String,
+        /// File name of the first wheel.
+        first: String,
+        /// File name of the second wheel.
+        second: String,
+    },
+}
+
+/// Decides the files of an installation; all faults at once.
+pub(crate) fn plan<'a>(
+    wheels: &'a [Wheel],
+    layout: &Layout,
+    interpreter: &Interpreter,
+    wishes: &Wishes,
+) -> Result<Files<'a>, Vec<FileFault>> {
+    let mut faults = duplicate_wheels(wheels);
+    let mut builder = Builder {
+        layout,
+        interpreter,
+        excludes: wishes.exclude.iter().map(Glob::compile_matcher).collect(),
+        used_excludes: BTreeSet::new(),
+        tree: Tree::new(),
+        excluded: vec![0; wheels.len()],
+    };
+    let mut metadata = Vec::new();
+    let mut unmatched = wishes.metadata.clone();
+    for (index, wheel) in wheels.iter().enumerate() {
+        let edited = wheel.metadata().edit(&wishes.metadata);
+        unmatched.retain(|edit| edited.unmatched.contains(edit));
+        let text = (!edited.changes.is_empty()).then_some(edited.text);
+        builder.add_scripts(index, wheel);
+        builder.add_members(index, wheel, text);
+        metadata.extend(edited.changes.into_iter().map(|change| (index, change)));
+    }
+    faults.extend(unmatched.into_iter().map(FileFault::MetadataEdit));
+    for (index, exclude) in wishes.exclude.iter().enumerate() {
+        if !builder.used_excludes.contains(&index) {
+            faults.push(FileFault::Exclude(exclude.glob().to_owned()));
+        }
+    }
+    match builder.tree.resolve() {
+        Ok(files) if faults.is_empty() => Ok(Files {
+            files: files.into_iter().map(join).collect(),
+            metadata,
+            excluded: builder.excluded,
+        }),
+        Ok(_) => Err(faults),
+        Err(collisions) => {
+            faults.extend(collisions.into_iter().map(FileFault::Collision));
+            Err(faults)
+        }
+    }
+}
+
+/// The option that asks for an edit.
+fn describe(edit: &MetadataEdit) -> String {
+    let option = match edit.action {
+        EditAction::RelaxUpper => "--relax-upper",
+        EditAction::Relax => "--relax",
+        EditAction::Remove => "--remove-dep",
+    };
+    match &edit.selector {
+        Selector::All => format!("`{option}-all`"),
+        Selector::Name(name) => format!("`{option} {name}`"),
+        Selector::Pattern(pattern) => format!("`{option} {pattern}`"),
+        Selector::NixpkgsPrefix { prefix, .. } => format!("`{option} {prefix}`"),
+    }
+}
+
+fn duplicate_wheels(wheels: &[Wheel]) -> Vec<FileFault> {
+    let mut faults = Vec::new();
+    let mut seen: BTreeMap<&str, &Wheel> = BTreeMap::new();
+    for wheel in wheels {
+        let name = wheel.filename().name().as_str();
+        if let Some(first) = seen.insert(name, wheel) {
+            faults.push(FileFault::TwoWheels {
+                name: name.to_owned(),
+                first: first.filename().to_string(),
+                second: wheel.filename().to_string(),
+            });
+        }
+    }
+    faults
+}
+
+/// Files of several wheels that are equal become one.
+fn join(claims: Claims<File<'_>>) -> File<'_> {
+    let mut file = claims.first;
+    for other in claims.more {
+        file.wheels.extend(other.wheels);
+    }
+    file
+}
+
+/// Collects files.
+struct Builder<'a, 'b> {
+    layout: &'b Layout,
+    interpreter: &'b Interpreter,
+    excludes: Vec<GlobMatcher>,
+    used_excludes: BTreeSet<usize>,
+    tree: Tree<File<'a>>,
+    excluded: Vec<usize>,
+}
+
+impl<'a> Builder<'a, '_> {
+    /// Adds the programs that the entry points of a wheel ask for.
+    fn add_scripts(&mut self, index: usize, wheel: &Wheel) {
+        for script in wheel.entry_points().scripts() {
+            let Some(attribute) = &script.object.attr else {
+                // `Wheel` refuses a script that names no function.
+                continue;
+            };
+            let text = launcher::entry_point(self.interpreter, &script.object.module, attribute);
+            self.add(
+                wheel,
+                None,
+                File {
+                    path: format!("bin/{}", script.name),
+                    wheels: vec![index],
+                    source: Source::Text(text),
+                    executable: true,
+                    compile: false,
+                    script: false,
+                },
+            );
+        }
+    }
+
+    /// Adds the files of a wheel; `metadata` is the edited METADATA, if it was edited.
+    fn add_members(&mut self, index: usize, wheel: &'a Wheel, mut metadata: Option<String>) {
+        let metadata_path = format!("{}/METADATA", wheel.dist_info());
+        for member in wheel.members() {
+            let Placement::File { scheme, path } = member.placement else {
+                continue;
+            };
+            let directory = self.layout.directory(*scheme, distribution(wheel));
+            let is_metadata = member.file.path.as_str() == metadata_path;
+            let source = match metadata.take_if(|_| is_metadata) {
+                Some(text) => Source::Text(text),
+                None => Source::Member {
+                    wheel: index,
+                    member: member.file,
+                    hash: member.hash,
+                },
+            };
+            let script = *scheme == Scheme::Scripts;
+            self.add(
+                wheel,
+                content(&source, member),
+                File {
+                    path: layout::join(&directory, path.as_str()),
+                    wheels: vec![index],
+                    source,
+                    executable: member.file.executable || script,
+                    compile: scheme.is_site() && is_source(path.as_str(), wheel.dist_info()),
+                    script,
+                },
+            );
+        }
+    }
+
+    fn add(&mut self, wheel: &Wheel, content: Option<Content>, file: File<'a>) {
+        if self.is_excluded(&file.path) {
+            for index in file.wheels {
+                if let Some(count) = self.excluded.get_mut(index) {
+                    *count += 1;
+                }
+            }
+            return;
+        }
+        let owner = wheel.filename().to_string();
+        self.tree.insert(file.path.clone(), &owner, content, file);
+    }
+
+    fn is_excluded(&mut self, path: &str) -> bool {
+        let in_site = self.layout.from_site_packages(path);
+        let mut excluded = false;
+        for (index, glob) in self.excludes.iter().enumerate() {
+            if glob.is_match(path) || glob.is_match(&in_site) {
+                self.used_excludes.insert(index);
+                excluded = true;
+            }
+        }
+        excluded
+    }
+}
+
+/// What tells whether the file of another wheel is equal.
+fn content(source: &Source<'_>, member: WheelMember<'_>) -> Option<Content> {
+    match source {
+        Source::Member { .. } => Some(Content {
+            len: member.file.len,
+            crc32: member.file.crc32,
+        }),
+        Source::Text(_) => None,
+    }
+}
+
+/// The name as the file name of the wheel spells it.
+fn distribution(wheel: &Wheel) -> &str {
+    let stem = wheel.filename().stem();
+    stem.split('-').next().unwrap_or(stem)
+}
+
+/// Whether a path of `site-packages` is a module; metadata is not.
+fn is_source(path: &str, dist_info: &str) -> bool {
+    path.ends_with(".py") && path.split('/').next() != Some(dist_info)
+}

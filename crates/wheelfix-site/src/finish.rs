@@ -1,0 +1,96 @@
+//! The last edits of an installation: first lines of scripts, dropped files, and RECORD.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_format::{Record, RecordHash, RecordRow};
+use wheelfix_relocate::RelocationPlan;
+use wheelfix_wheel::Wheel;
+
+use crate::digest::FileDigest;
+use crate::extraction::{Extraction, write_new};
+use crate::files::{File, Files};
+use crate::launcher::{self, Interpreter};
+use crate::layout::Layout;
+use crate::relocation::Applied;
+
+/// An installation whose files are written.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) wheels: &'a [Wheel],
+    pub(crate) planned: &'a Files<'a>,
+    pub(crate) layout: &'a Layout,
+    /// The staging directory.
+    pub(crate) root: &'a Path,
+}
+
+impl Site<'_> {
+    /// Finishes the files and writes the RECORD of each wheel.
+    pub(crate) fn finish(
+        &self,
+        extraction: &Extraction,
+        relocation: &RelocationPlan,
+        applied: &Applied,
+        interpreter: &Interpreter,
+    ) -> std::io::Result<()> {
+        let mut digests = extraction.digests.clone();
+        for position in &extraction.placeholders {
+            if let (Some(file), Some(digest)) = (
+                self.planned.files.get(*position),
+                digests.get_mut(*position),
+            ) {
+                *digest = self.replace_placeholder(file, interpreter)?;
+            }
+        }
+        let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
+        let dropped: BTreeSet<&PathBuf> = relocation.drops.iter().map(|drop| &drop.file).collect();
+        for (file, digest) in self.planned.files.iter().zip(digests) {
+            let path = self.root.join(&file.path);
+            if dropped.contains(&path) {
+                continue;
+            }
+            let digest = applied.edited.get(&path).copied().unwrap_or(digest);
+            for wheel in &file.wheels {
+                if let Some(rows) = rows.get_mut(*wheel) {
+                    rows.push(self.row(file, digest));
+                }
+            }
+        }
+        for (wheel, rows) in self.wheels.iter().zip(rows) {
+            self.write_record(wheel, rows)?;
+        }
+        Ok(())
+    }
+
+    fn replace_placeholder(
+        &self,
+        file: &File<'_>,
+        interpreter: &Interpreter,
+    ) -> std::io::Result<FileDigest> {
+        let path = self.root.join(&file.path);
+        let mut script = fs::read(&path)?;
+        if let Some(text) = launcher::with_interpreter(&script, interpreter) {
+            script = text;
+            // In place: the file is ours alone, and its mode is right already.
+            fs::write(&path, &script)?;
+        }
+        Ok(FileDigest::of_bytes(&script))
+    }
+
+    fn row(&self, file: &File<'_>, digest: FileDigest) -> RecordRow {
+        RecordRow {
+            path: self.layout.from_site_packages(&file.path),
+            hash: Some(RecordHash::sha256(digest.sha256)),
+            size: Some(digest.len),
+        }
+    }
+
+    fn write_record(&self, wheel: &Wheel, mut rows: Vec<RecordRow>) -> std::io::Result<()> {
+        let path = format!("{}/RECORD", wheel.dist_info());
+        rows.push(RecordRow::unhashed(path.clone()));
+        let text = Record { rows }.to_string();
+        let site_packages = self.root.join(self.layout.site_packages());
+        write_new(&site_packages.join(path), text.as_bytes(), false)
+    }
+}

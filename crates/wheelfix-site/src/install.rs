@@ -1,0 +1,268 @@
+//! From wheels to a prefix: the one pipeline.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use wheelfix_format::TagMismatch;
+use wheelfix_relocate::{RelocationPlan, Tree};
+use wheelfix_wheel::{Wheel, WheelError};
+
+use crate::bytecode::{Bytecode, CompileError, Compiler};
+use crate::event::{Event, Listener, Phase};
+use crate::extraction::{self, Destination, Extraction, ExtractionError};
+use crate::files::{self, FileFault, Files, Source, Wishes};
+use crate::finish::Site;
+use crate::layout::Layout;
+use crate::python::Python;
+use crate::relocation::{self, Libraries, RelocationError};
+use crate::report::{self, InstallReport};
+use crate::staging::{Staging, StagingError};
+
+/// What to install, and how.
+#[derive(Clone, Debug)]
+pub struct InstallRequest {
+    /// The wheels.
+    pub wheels: Vec<PathBuf>,
+    /// The directory to make.
+    pub prefix: PathBuf,
+    /// Whether the prefix may hold files already.
+    pub merge: bool,
+    /// The Python to install for.
+    pub python: Python,
+    /// What to compile; `None` for nothing. Needs an interpreter.
+    pub bytecode: Option<Bytecode>,
+    /// What the user wants different from what the wheels say.
+    pub wishes: Wishes,
+    /// Which libraries the output may use.
+    pub libraries: Libraries,
+    /// How many threads to use.
+    pub jobs: NonZeroUsize,
+}
+
+/// Why nothing was installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Wheels that are refused, in the order of the request.
+    #[error("{} refused", count(.0.len(), "wheel"))]
+    Wheels(Vec<RefusedWheel>),
+    /// The wheels do not fit together, or a wish is not fulfilled.
+    #[error("{} with the files of the wheels", count(.0.len(), "fault"))]
+    Files(Vec<FileFault>),
+    /// The output cannot be made there.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// Files cannot be written.
+    #[error(transparent)]
+    Extraction(#[from] ExtractionError),
+    /// Libraries cannot be read or edited.
+    #[error(transparent)]
+    Relocation(#[from] RelocationError),
+    /// The output would not work; the plan says why.
+    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
+    Unsound(Box<RelocationPlan>),
+    /// Byte-compilation broke down.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The threads cannot be started.
+    #[error("failed to start threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A wheel that is refused.
+#[derive(Debug)]
+pub struct RefusedWheel {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Why a wheel is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is no sound wheel.
+    #[error(transparent)]
+    Wheel(#[from] WheelError),
+    /// It is for another Python or platform.
+    #[error(transparent)]
+    Tag(#[from] TagMismatch),
+}
+
+/// Installs wheels into a prefix.
+pub fn install(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<InstallReport, InstallError> {
+    in_pool(request.jobs, || {
+        let wheels = open(&request.wheels, &request.python, listener)?;
+        let staging = if request.merge {
+            Staging::merge(&request.prefix)?
+        } else {
+            Staging::whole(&request.prefix)?
+        };
+        let report = fill(request, &wheels, &staging, listener)?;
+        listener(Event::Phase {
+            phase: Phase::Publish,
+            bytes: 0,
+        });
+        staging.publish()?;
+        Ok(report)
+    })
+}
+
+/// Says what [`install`] would do, and does it in a temporary directory that is thrown away.
+pub fn dry_run(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<InstallReport, InstallError> {
+    in_pool(request.jobs, || {
+        let wheels = open(&request.wheels, &request.python, listener)?;
+        let scratch = tempfile::tempdir()?;
+        let staging = Staging::never(scratch.path(), &request.prefix, request.merge)?;
+        fill(request, &wheels, &staging, listener)
+    })
+}
+
+/// Runs work on as many threads as asked for.
+pub(crate) fn in_pool<T: Send, E: Send + From<rayon::ThreadPoolBuildError>>(
+    jobs: NonZeroUsize,
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs.get())
+        .build()?;
+    pool.install(work)
+}
+
+/// Opens all wheels and compares their tags with the target; all faults at once.
+fn open(
+    paths: &[PathBuf],
+    python: &Python,
+    listener: &Listener<'_>,
+) -> Result<Vec<Wheel>, InstallError> {
+    listener(Event::Phase {
+        phase: Phase::Read,
+        bytes: 0,
+    });
+    let open = |path: &PathBuf| -> Result<Wheel, Refusal> {
+        let wheel = Wheel::open(path)?;
+        python.target().rank(wheel.filename().tags())?;
+        Ok(wheel)
+    };
+    let results: Vec<_> = paths.par_iter().map(open).collect();
+    let (mut wheels, mut refused) = (Vec::new(), Vec::new());
+    for (path, result) in paths.iter().zip(results) {
+        match result {
+            Ok(wheel) => wheels.push(wheel),
+            Err(reason) => refused.push(RefusedWheel {
+                path: path.clone(),
+                reason,
+            }),
+        }
+    }
+    if refused.is_empty() {
+        Ok(wheels)
+    } else {
+        Err(InstallError::Wheels(refused))
+    }
+}
+
+/// Makes the whole content of the prefix in the staging directory.
+fn fill(
+    request: &InstallRequest,
+    wheels: &[Wheel],
+    staging: &Staging,
+    listener: &Listener<'_>,
+) -> Result<InstallReport, InstallError> {
+    let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
+    let layout = Layout::new(request.python.version());
+    let interpreter = request.python.interpreter();
+    let planned =
+        files::plan(wheels, &layout, &interpreter, &request.wishes).map_err(InstallError::Files)?;
+
+    staging.refuse_existing(planned.files.iter().map(|file| file.path.as_str()))?;
+
+    let compiler = start_compiler(request)?;
+    phase(Phase::Extract, total_len(&planned));
+    let destination = Destination {
+        root: staging.root(),
+        prefix: staging.prefix(),
+        compiler: compiler.as_ref(),
+        jobs: request.jobs,
+    };
+    let extraction = extraction::run(wheels, &planned.files, &destination, listener)?;
+
+    phase(Phase::Plan, 0);
+    let tree = elf_tree(&planned, &extraction, staging)?;
+    let relocation = relocation::plan(&tree, &request.libraries)?;
+    if !relocation.is_sound() {
+        return Err(InstallError::Unsound(Box::new(relocation)));
+    }
+
+    phase(Phase::Apply, 0);
+    let applied = relocation::apply(&relocation)?;
+    let site = Site {
+        wheels,
+        planned: &planned,
+        layout: &layout,
+        root: staging.root(),
+    };
+    site.finish(&extraction, &relocation, &applied, &interpreter)?;
+
+    phase(Phase::Compile, 0);
+    let compile_failures = match compiler {
+        Some(compiler) => compiler.finish()?,
+        None => Vec::new(),
+    };
+    Ok(InstallReport {
+        prefix: staging.prefix().to_owned(),
+        wheels: report::installed_wheels(wheels, &planned),
+        relocation,
+        elf_edited: applied.edited.len(),
+        elf_bytes_written: applied.bytes_written,
+        compile_failures,
+    })
+}
+
+fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {
+    match (&request.bytecode, request.python.executable()) {
+        (Some(bytecode), Some(python)) => {
+            Compiler::start(python, bytecode, request.jobs.get()).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn total_len(files: &Files<'_>) -> u64 {
+    let lens = files.files.iter().map(|file| match &file.source {
+        Source::Member { member, .. } => member.len,
+        Source::Text(_) => 0,
+    });
+    lens.sum()
+}
+
+/// The ELF files that were written, by where they will be.
+fn elf_tree(
+    planned: &Files<'_>,
+    extraction: &Extraction,
+    staging: &Staging,
+) -> Result<Tree, RelocationError> {
+    let paths = extraction.elf.iter().filter_map(|position| {
+        let path = Path::new(&planned.files.get(*position)?.path);
+        Some((staging.prefix().join(path), staging.root().join(path)))
+    });
+    Ok(Tree::read(paths.collect())?)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}

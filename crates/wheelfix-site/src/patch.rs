@@ -1,0 +1,147 @@
+//! The relocation of what is on disk already.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_relocate::{Place, RelocationPlan, Tree};
+
+use crate::event::{Event, Listener, Phase};
+use crate::install::in_pool;
+use crate::record_update::{Changes, RecordUpdateError, update_records};
+use crate::relocation::{self, Libraries, RelocationError};
+
+/// What to relocate, and how.
+#[derive(Clone, Debug)]
+pub struct PatchRequest {
+    /// Files and directories; libraries of one may be used by another.
+    pub paths: Vec<PathBuf>,
+    /// Which libraries they may use.
+    pub libraries: Libraries,
+    /// Whether to decide only.
+    pub dry_run: bool,
+    /// How many threads to use.
+    pub jobs: NonZeroUsize,
+}
+
+/// What a relocation did, or would do.
+#[derive(Debug)]
+pub struct PatchReport {
+    /// What became of each library.
+    pub relocation: RelocationPlan,
+    /// How many ELF files were edited.
+    pub elf_edited: usize,
+    /// How many bytes were written to edit them.
+    pub elf_bytes_written: u64,
+    /// How many RECORD files were updated.
+    pub records_updated: usize,
+}
+
+/// Why nothing was relocated.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchTreeError {
+    /// Libraries cannot be read or edited.
+    #[error(transparent)]
+    Relocation(#[from] RelocationError),
+    /// The files would not work; the plan says why.
+    #[error("{} faults with libraries", .0.faults.len())]
+    Unsound(Box<RelocationPlan>),
+    /// The files were edited, and a RECORD that lists them cannot be updated.
+    #[error(transparent)]
+    Record(#[from] RecordUpdateError),
+    /// The threads cannot be started.
+    #[error("failed to start threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Relocates ELF files in place, and keeps RECORD true.
+pub fn patch(
+    request: &PatchRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchReport, PatchTreeError> {
+    in_pool(request.jobs, || relocate(request, listener))
+}
+
+fn relocate(
+    request: &PatchRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchReport, PatchTreeError> {
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    phase(Phase::Read);
+    let mut places = Vec::new();
+    for path in &request.paths {
+        places.push(Place::fixed(fs::canonicalize(path)?));
+    }
+    let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
+
+    phase(Phase::Plan);
+    let relocation = relocation::plan(&tree, &request.libraries)?;
+    if !relocation.is_sound() {
+        return Err(PatchTreeError::Unsound(Box::new(relocation)));
+    }
+    if request.dry_run {
+        return Ok(PatchReport {
+            elf_edited: relocation.edits().count(),
+            elf_bytes_written: 0,
+            records_updated: 0,
+            relocation,
+        });
+    }
+
+    phase(Phase::Apply);
+    let applied = relocation::apply(&relocation)?;
+    let elf_edited = applied.edited.len();
+    let changes = Changes {
+        edited: applied.edited,
+        removed: relocation
+            .drops
+            .iter()
+            .map(|drop| drop.file.clone())
+            .collect(),
+    };
+    let mut records_updated = 0;
+    for root in record_roots(&places) {
+        records_updated += update_records(&root, &changes)?;
+    }
+    Ok(PatchReport {
+        relocation,
+        elf_edited,
+        elf_bytes_written: applied.bytes_written,
+        records_updated,
+    })
+}
+
+/// Where RECORD files that list the files of the places may be: a place itself, or the
+/// `site-packages` around it. None is below another.
+fn record_roots(places: &[Place]) -> BTreeSet<PathBuf> {
+    let around = |path: &Path| {
+        let mut ancestors = path.ancestors();
+        let found = ancestors.find(|it| it.file_name().is_some_and(|name| name == "site-packages"));
+        found.unwrap_or(path).to_owned()
+    };
+    let roots: BTreeSet<PathBuf> = places.iter().map(|place| around(&place.on_disk)).collect();
+    let is_top = |root: &&PathBuf| {
+        let mut above = root.ancestors().skip(1);
+        !above.any(|ancestor| roots.contains(ancestor))
+    };
+    roots.iter().filter(is_top).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_looked_for_around_a_place() {
+        let places = ["/p", "/p/lib/x", "/q/site-packages/a/b.so", "/r/b.so"];
+        let places = places.map(|path| Place::fixed(PathBuf::from(path)));
+        let roots: Vec<_> = record_roots(&places).into_iter().collect();
+        let want = ["/p", "/q/site-packages", "/r/b.so"].map(PathBuf::from);
+        assert_eq!(roots, want);
+    }
+}

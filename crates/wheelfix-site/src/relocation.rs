@@ -1,0 +1,152 @@
+//! Decides and applies the relocation of files on disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use fs_err as fs;
+use rayon::prelude::*;
+use wheelfix_elf::{NeededEdit, PatchError, Request, RunPathKind, RunPathRequest, patch_file};
+use wheelfix_relocate::{
+    LibPathError, LibraryIndex, ObjectPlan, PathKind, PlanOptions, RelocationPlan, Rules,
+    RunPathEdit, Tree, TreeError,
+};
+
+use crate::digest::FileDigest;
+
+/// Which libraries an output may use, and how it names them.
+#[derive(Clone, Debug)]
+pub struct Libraries {
+    /// Directories of libraries, prefixes and store paths; the first one wins.
+    pub lib_paths: Vec<PathBuf>,
+    /// What is known of libraries in general.
+    pub rules: Rules,
+    /// What the user decides.
+    pub options: PlanOptions,
+}
+
+/// Why a relocation cannot be decided or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum RelocationError {
+    /// The libraries that may be used cannot be read.
+    #[error(transparent)]
+    LibPath(#[from] LibPathError),
+    /// The files of the output cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Files that cannot be edited, by path: their final place, and why.
+    #[error("{}", list(.0))]
+    Edit(Vec<(PathBuf, EditFailure)>),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why a file is not edited. It is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum EditFailure {
+    /// The edit is refused, or cannot be written.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The edited file cannot be read back.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What a plan changed. Paths are where the files lie now.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Files with new content, and what they are now.
+    pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
+    /// How many bytes were written to them.
+    pub(crate) bytes_written: u64,
+}
+
+/// Decides what becomes of the ELF files of a tree.
+pub(crate) fn plan(tree: &Tree, libraries: &Libraries) -> Result<RelocationPlan, RelocationError> {
+    let mut index = LibraryIndex::read(
+        &libraries.lib_paths,
+        &libraries.rules,
+        &libraries.options.driver_path,
+    )?;
+    index.add_run_paths_of(
+        tree.objects(),
+        &libraries.rules,
+        &libraries.options.driver_path,
+    )?;
+    Ok(wheelfix_relocate::plan(
+        tree,
+        &index,
+        &libraries.rules,
+        &libraries.options,
+    ))
+}
+
+/// Edits and drops the files that a plan names.
+pub(crate) fn apply(plan: &RelocationPlan) -> Result<Applied, RelocationError> {
+    let edits: Vec<&ObjectPlan> = plan.edits().collect();
+    let results: Vec<_> = edits.par_iter().map(|object| edit(object)).collect();
+    let mut applied = Applied::default();
+    let mut refused = Vec::new();
+    for (object, result) in edits.iter().zip(results) {
+        match result {
+            Ok(Some((digest, written))) => {
+                applied.edited.insert(object.file.clone(), digest);
+                applied.bytes_written += written;
+            }
+            Ok(None) => {}
+            Err(error) => refused.push((object.path.clone(), error)),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(RelocationError::Edit(refused));
+    }
+    for dropped in &plan.drops {
+        fs::remove_file(&dropped.file)?;
+    }
+    Ok(applied)
+}
+
+/// Edits one file; `None` if it is as it should be.
+fn edit(object: &ObjectPlan) -> Result<Option<(FileDigest, u64)>, EditFailure> {
+    let outcome = patch_file(&object.file, &request(object))?;
+    if outcome.plan.is_noop() {
+        return Ok(None);
+    }
+    let digest = FileDigest::of_file(&object.file)?;
+    Ok(Some((digest, outcome.plan.written_len())))
+}
+
+/// The words of `wheelfix-relocate` in the words of `wheelfix-elf`.
+fn request(object: &ObjectPlan) -> Request {
+    let run_path = object.edit.run_path.as_ref().map(|edit| match edit {
+        RunPathEdit::Set(path) => RunPathRequest {
+            edit: wheelfix_elf::RunPathEdit::Set(path.text()),
+            kind: Some(match path.kind {
+                PathKind::Rpath => RunPathKind::Rpath,
+                PathKind::Runpath => RunPathKind::Runpath,
+            }),
+        },
+        RunPathEdit::Remove => RunPathRequest {
+            edit: wheelfix_elf::RunPathEdit::Remove,
+            kind: None,
+        },
+    });
+    let rename = |(from, to): &(String, String)| NeededEdit::Replace {
+        from: from.clone(),
+        to: to.clone(),
+    };
+    Request {
+        run_path,
+        needed: object.edit.rename_needed.iter().map(rename).collect(),
+        interpreter: object.edit.interpreter.clone(),
+        ..Request::default()
+    }
+}
+
+fn list(refused: &[(PathBuf, EditFailure)]) -> String {
+    let lines = refused
+        .iter()
+        .map(|(path, error)| format!("`{}`: {error}", path.display()));
+    lines.collect::<Vec<_>>().join("\n")
+}

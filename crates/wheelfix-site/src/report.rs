@@ -1,0 +1,87 @@
+//! What an installation did.
+
+use std::path::PathBuf;
+
+use wheelfix_format::Change;
+use wheelfix_relocate::RelocationPlan;
+use wheelfix_wheel::{Wheel, WheelWarning};
+
+use crate::bytecode::CompileFailure;
+use crate::files::{Files, Source};
+
+/// What an installation did, or would do.
+#[derive(Debug)]
+pub struct InstallReport {
+    /// Where the files are, absolute.
+    pub prefix: PathBuf,
+    /// One entry per wheel, in the order of the request.
+    pub wheels: Vec<InstalledWheel>,
+    /// What became of the libraries.
+    pub relocation: RelocationPlan,
+    /// How many ELF files were edited.
+    pub elf_edited: usize,
+    /// How many bytes were written to edit them.
+    pub elf_bytes_written: u64,
+    /// Sources that do not compile, sorted.
+    pub compile_failures: Vec<CompileFailure>,
+}
+
+/// One installed wheel.
+#[derive(Debug)]
+pub struct InstalledWheel {
+    /// Its file name.
+    pub filename: String,
+    /// Its normalised name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How many files were installed, bytecode and RECORD not counted.
+    pub files: usize,
+    /// Their length in bytes, before edits.
+    pub bytes: u64,
+    /// How many files the user excluded.
+    pub excluded: usize,
+    /// Edits of METADATA.
+    pub metadata: Vec<Change>,
+    /// What is odd about the wheel.
+    pub warnings: Vec<WheelWarning>,
+}
+
+/// Counts what each wheel brought.
+pub(crate) fn installed_wheels(wheels: &[Wheel], planned: &Files<'_>) -> Vec<InstalledWheel> {
+    let mut installed: Vec<InstalledWheel> = wheels.iter().map(empty).collect();
+    for file in &planned.files {
+        let len = match &file.source {
+            Source::Member { member, .. } => member.len,
+            Source::Text(text) => text.len() as u64,
+        };
+        for wheel in &file.wheels {
+            if let Some(wheel) = installed.get_mut(*wheel) {
+                wheel.files += 1;
+                wheel.bytes += len;
+            }
+        }
+    }
+    for (wheel, change) in &planned.metadata {
+        if let Some(wheel) = installed.get_mut(*wheel) {
+            wheel.metadata.push(change.clone());
+        }
+    }
+    for (wheel, excluded) in installed.iter_mut().zip(&planned.excluded) {
+        wheel.excluded = *excluded;
+    }
+    installed
+}
+
+fn empty(wheel: &Wheel) -> InstalledWheel {
+    InstalledWheel {
+        filename: wheel.filename().to_string(),
+        name: wheel.filename().name().as_str().to_owned(),
+        version: wheel.filename().version().to_string(),
+        files: 0,
+        bytes: 0,
+        excluded: 0,
+        metadata: Vec::new(),
+        warnings: wheel.warnings().to_vec(),
+    }
+}

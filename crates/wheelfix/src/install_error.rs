@@ -1,0 +1,129 @@
+//! Which exit code the errors of the pipeline have, and what is printed of those that are lists.
+
+use std::error::Error as StdError;
+
+use wheelfix_archive::ExtractError;
+use wheelfix_elf::{PatchError, ReadError};
+use wheelfix_relocate::{LibPathError, TreeError};
+use wheelfix_site::{
+    CompileError, EditFailure, ExtractionError, InstallError, PatchTreeError, RecordUpdateError,
+    Refusal, RefusedWheel, RelocationError, StagingError,
+};
+use wheelfix_wheel::WheelError;
+
+use crate::common::{OutputArgs, report_unsound};
+use crate::error::{Error, chain, print};
+
+/// Prints what an error of an installation lists, and decides the exit code.
+pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
+    match error {
+        InstallError::Wheels(refused) => refused_wheels(&refused),
+        InstallError::Files(faults) => {
+            print(faults.iter().map(|fault| format!("error: {fault}\n")));
+            Error::Reported
+        }
+        InstallError::Unsound(plan) => report_unsound(&plan, output),
+        InstallError::Staging(error) => staging(error),
+        InstallError::Extraction(error) => extraction(error),
+        InstallError::Relocation(error) => relocation(error),
+        InstallError::Compile(error) => compile(error),
+        InstallError::Threads(error) => Error::environment(error),
+        InstallError::Io(error) => error.into(),
+    }
+}
+
+/// Prints what an error of a relocation lists, and decides the exit code.
+pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error {
+    match error {
+        PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
+        PatchTreeError::Relocation(error) => relocation(error),
+        PatchTreeError::Record(RecordUpdateError::Io(error)) => error.into(),
+        PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
+        PatchTreeError::Threads(error) => Error::environment(error),
+        PatchTreeError::Io(error) => error.into(),
+    }
+}
+
+/// One block per wheel. That a file cannot be read is worse than that it is refused.
+fn refused_wheels(refused: &[RefusedWheel]) -> Error {
+    print(refused.iter().map(|wheel| {
+        let reason = chain(&wheel.reason);
+        let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
+        format!("error: `{}`: {reason}", wheel.path.display())
+    }));
+    let is_io = |wheel: &RefusedWheel| matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)));
+    if refused.iter().any(is_io) {
+        Error::ReportedEnvironment
+    } else {
+        Error::Reported
+    }
+}
+
+fn staging(error: StagingError) -> Error {
+    let hint = match &error {
+        StagingError::Io(_) => return Error::environment(error),
+        StagingError::NotEmpty(_) => Some("name another `--prefix`, or add to it with `--merge`"),
+        StagingError::NotADirectory(_) | StagingError::Collisions(_) => None,
+    };
+    refused(error, hint)
+}
+
+fn extraction(error: ExtractionError) -> Error {
+    match error {
+        ExtractionError::Io(error) => error.into(),
+        ExtractionError::Extract(error @ ExtractError::Content(_)) => Error::refused(error),
+        ExtractionError::Extract(error) => Error::environment(error),
+        error @ (ExtractionError::Path { .. } | ExtractionError::Hash(_)) => Error::refused(error),
+    }
+}
+
+fn relocation(error: RelocationError) -> Error {
+    match error {
+        RelocationError::Io(error) => error.into(),
+        RelocationError::Tree(error @ (TreeError::Walk(_) | TreeError::Read(_))) => {
+            Error::environment(error)
+        }
+        RelocationError::LibPath(error) => lib_path(error),
+        RelocationError::Tree(error) => Error::refused(error),
+        RelocationError::Edit(refused) => {
+            let mut environment = false;
+            print(refused.iter().map(|(path, error)| {
+                environment |= match error {
+                    EditFailure::Io(_) => true,
+                    EditFailure::Patch(error) => is_io(error),
+                };
+                let reason = chain(error);
+                let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
+                format!("error: `{}`: {reason}", path.display())
+            }));
+            if environment {
+                Error::ReportedEnvironment
+            } else {
+                Error::Reported
+            }
+        }
+    }
+}
+
+fn is_io(error: &PatchError) -> bool {
+    match error {
+        PatchError::Io(_) | PatchError::Apply(_) => true,
+        PatchError::Read(error) => matches!(error, ReadError::Io { .. }),
+        _ => false,
+    }
+}
+
+fn lib_path(error: LibPathError) -> Error {
+    Error::refused(error)
+}
+
+fn compile(error: CompileError) -> Error {
+    Error::environment(error)
+}
+
+fn refused(error: impl StdError + Send + Sync + 'static, hint: Option<&str>) -> Error {
+    Error::Refused {
+        error: Box::new(error),
+        hint: hint.map(str::to_owned),
+    }
+}

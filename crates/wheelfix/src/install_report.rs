@@ -1,0 +1,156 @@
+//! What `wheelfix install` prints when it is done.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+use wheelfix_format::Change;
+use wheelfix_relocate::RelocationPlan;
+use wheelfix_site::{InstallReport, InstalledWheel};
+
+use crate::common::OutputArgs;
+use crate::error::Error;
+use crate::table;
+
+/// The JSON document, version 1.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    prefix: &'a Path,
+    /// Whether nothing was written.
+    dry_run: bool,
+    wheels: Vec<WheelDocument<'a>>,
+    elf_edited: usize,
+    elf_bytes_written: u64,
+    relocation: &'a RelocationPlan,
+    compile_failures: Vec<FailureDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct WheelDocument<'a> {
+    filename: &'a str,
+    name: &'a str,
+    wheel_version: &'a str,
+    files: usize,
+    bytes: u64,
+    excluded: usize,
+    metadata: Vec<ChangeDocument<'a>>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ChangeDocument<'a> {
+    before: &'a str,
+    /// `null` if the requirement was removed.
+    after: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    path: &'a Path,
+    reason: &'a str,
+}
+
+/// Prints a report.
+pub(crate) fn print(
+    report: &InstallReport,
+    dry_run: bool,
+    output: &OutputArgs,
+) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    if output.json {
+        serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
+            .map_err(io::Error::from)?;
+        writeln!(stdout)?;
+    } else if dry_run {
+        write!(stdout, "{}", report.relocation)?;
+        writeln!(stdout, "{}", wheel_table(report))?;
+    } else if !output.quiet {
+        writeln!(stdout, "{}", wheel_table(report))?;
+        writeln!(stdout, "{}", summary(report))?;
+    }
+    if !output.quiet {
+        warn(report);
+    }
+    Ok(())
+}
+
+/// Prints what is odd on standard error.
+fn warn(report: &InstallReport) {
+    let of_wheels = report.wheels.iter().flat_map(|wheel| {
+        let warning = |it| format!("warning: `{}`: {it}\n", wheel.filename);
+        wheel.warnings.iter().map(warning)
+    });
+    crate::error::print(of_wheels);
+    crate::error::print(report.compile_failures.iter().map(|failure| {
+        let (path, reason) = (failure.path.display(), &failure.reason);
+        format!("warning: `{path}` does not compile: {reason}\n")
+    }));
+}
+
+fn wheel_table(report: &InstallReport) -> String {
+    let row = |wheel: &InstalledWheel| {
+        [
+            wheel.name.clone(),
+            wheel.version.clone(),
+            wheel.files.to_string(),
+            table::bytes(wheel.bytes),
+        ]
+    };
+    let rows = report.wheels.iter().map(row);
+    table::render(["wheel", "version", "files", "size"], rows)
+}
+
+fn summary(report: &InstallReport) -> String {
+    let mut text = format!(
+        "installed into {}: {} ELF files edited ({} written)",
+        report.prefix.display(),
+        report.elf_edited,
+        table::bytes(report.elf_bytes_written)
+    );
+    let dropped = report.relocation.drops.len();
+    if dropped != 0 {
+        text.push_str(&format!(", {dropped} left out"));
+    }
+    text
+}
+
+fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
+    Document {
+        version: 1,
+        prefix: &report.prefix,
+        dry_run,
+        wheels: report.wheels.iter().map(wheel_document).collect(),
+        elf_edited: report.elf_edited,
+        elf_bytes_written: report.elf_bytes_written,
+        relocation: &report.relocation,
+        compile_failures: report
+            .compile_failures
+            .iter()
+            .map(|failure| FailureDocument {
+                path: &failure.path,
+                reason: &failure.reason,
+            })
+            .collect(),
+    }
+}
+
+fn wheel_document(wheel: &InstalledWheel) -> WheelDocument<'_> {
+    WheelDocument {
+        filename: &wheel.filename,
+        name: &wheel.name,
+        wheel_version: &wheel.version,
+        files: wheel.files,
+        bytes: wheel.bytes,
+        excluded: wheel.excluded,
+        metadata: wheel.metadata.iter().map(change_document).collect(),
+        warnings: wheel.warnings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn change_document(change: &Change) -> ChangeDocument<'_> {
+    ChangeDocument {
+        before: &change.before,
+        after: change.after.as_deref(),
+    }
+}

@@ -1,0 +1,85 @@
+//! `wheelfix patch`
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use serde::Serialize;
+use wheelfix_relocate::RelocationPlan;
+use wheelfix_site::{PatchReport, PatchRequest};
+
+use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::{install_error, table};
+
+/// Relocate libraries and programs that are on disk already, in place
+#[derive(Debug, clap::Args)]
+pub(crate) struct PatchArgs {
+    /// Files and directories
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    #[command(flatten)]
+    relocation: RelocationArgs,
+    /// Print what would be done
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The JSON document, version 1.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    /// Whether nothing was written.
+    dry_run: bool,
+    elf_edited: usize,
+    elf_bytes_written: u64,
+    records_updated: usize,
+    relocation: &'a RelocationPlan,
+}
+
+pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
+    let request = PatchRequest {
+        paths: args.paths.clone(),
+        libraries: args.libraries.resolve(&args.relocation)?,
+        dry_run: args.dry_run,
+        jobs: args.jobs.count(),
+    };
+    let progress = Progress::bytes(args.output.quiet);
+    let result = wheelfix_site::patch(&request, &|event| progress.show(event));
+    progress.finish();
+    let report = result.map_err(|error| install_error::explain_patch(error, &args.output))?;
+    print(&report, args)
+}
+
+fn print(report: &PatchReport, args: &PatchArgs) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    if args.output.json {
+        let document = Document {
+            version: 1,
+            dry_run: args.dry_run,
+            elf_edited: report.elf_edited,
+            elf_bytes_written: report.elf_bytes_written,
+            records_updated: report.records_updated,
+            relocation: &report.relocation,
+        };
+        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
+        writeln!(stdout)?;
+    } else if args.dry_run {
+        write!(stdout, "{}", report.relocation)?;
+    } else if !args.output.quiet {
+        let (edited, dropped) = (report.elf_edited, report.relocation.drops.len());
+        let written = table::bytes(report.elf_bytes_written);
+        let records = report.records_updated;
+        writeln!(
+            stdout,
+            "{edited} ELF files edited ({written} written), {dropped} removed, {records} RECORD files updated"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Runs the binary as a user does.
+#![cfg(test)]
+
+mod install;
+mod support;
