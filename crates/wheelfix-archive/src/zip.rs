@@ -192,7 +192,10 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<(Vec<Member>, Vec<MemberPath>)
         entry.check(&mut faults);
     }
     let extents = local::check(bytes, &entries, &mut faults);
-    layout::check(bytes, &extents, end.directory_offset, &mut faults);
+    // Where a member is not known, what lies between the others cannot be judged.
+    if extents.len() == entries.len() {
+        layout::check(bytes, &extents, end.directory_offset, &mut faults);
+    }
     limits.check(&entries, &mut faults);
     let paths = names::check(&entries, &mut faults);
     faults.into_result()?;

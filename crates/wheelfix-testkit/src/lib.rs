@@ -10,4 +10,7 @@
 pub mod cache;
 pub mod elf;
 pub mod host;
+pub mod hostile;
+pub mod python;
+pub mod raw_zip;
 pub mod wheel;

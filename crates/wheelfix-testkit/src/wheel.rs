@@ -31,8 +31,10 @@ pub struct WheelBuilder {
     wheel: String,
     metadata: String,
     members: Vec<Member>,
-    /// Edits of the text of `RECORD`: what is replaced, and by what.
+    /// Files whose row in `RECORD` is replaced, and what by.
     record_edits: Vec<(String, String)>,
+    /// Rows that are added to `RECORD`.
+    record_more: String,
     has_record: bool,
     method: CompressionMethod,
 }
@@ -60,6 +62,7 @@ impl WheelBuilder {
             metadata: String::new(),
             members: Vec::new(),
             record_edits: Vec::new(),
+            record_more: String::new(),
             has_record: true,
             method: CompressionMethod::Deflated,
         }
@@ -145,10 +148,17 @@ impl WheelBuilder {
         self.member(&format!("{path}/"), Vec::new(), 0o755, false)
     }
 
-    /// Replaces a part of the text of `RECORD` after it was computed: a lie.
+    /// Replaces the row of `RECORD` for a file by other lines, or by none: a lie.
     #[must_use]
-    pub fn record_text(mut self, from: &str, to: &str) -> Self {
-        self.record_edits.push((from.to_owned(), to.to_owned()));
+    pub fn record_row(mut self, path: &str, lines: &str) -> Self {
+        self.record_edits.push((path.to_owned(), lines.to_owned()));
+        self
+    }
+
+    /// Adds a row to `RECORD`.
+    #[must_use]
+    pub fn record_more(mut self, row: &str) -> Self {
+        writeln!(self.record_more, "{row}").unwrap();
         self
     }
 
@@ -177,6 +187,24 @@ impl WheelBuilder {
 
     /// The bytes of the wheel: always the same for the same calls.
     pub fn build(&self) -> Vec<u8> {
+        self.write(&self.all_members())
+    }
+
+    /// The paths and the contents of all members, in their order.
+    pub fn parts(&self) -> Vec<(String, Vec<u8>)> {
+        let parts = self.all_members().into_iter();
+        parts.map(|member| (member.path, member.content)).collect()
+    }
+
+    /// Writes the wheel into a directory, under its name; gives its path.
+    pub fn write_to(&self, dir: &Path) -> PathBuf {
+        let path = dir.join(self.file_name());
+        fs_err::write(&path, self.build()).unwrap();
+        path
+    }
+
+    /// The members with those that are computed.
+    fn all_members(&self) -> Vec<Member> {
         let mut members = self.members.clone();
         for (name, text) in [
             ("METADATA", self.metadata_text()),
@@ -194,14 +222,7 @@ impl WheelBuilder {
                 record,
             ));
         }
-        self.write(&members)
-    }
-
-    /// Writes the wheel into a directory, under its name; gives its path.
-    pub fn write_to(&self, dir: &Path) -> PathBuf {
-        let path = dir.join(self.file_name());
-        fs_err::write(&path, self.build()).unwrap();
-        path
+        members
     }
 
     fn member(mut self, path: &str, content: Vec<u8>, mode: u32, is_recorded: bool) -> Self {
@@ -252,11 +273,16 @@ impl WheelBuilder {
             writeln!(text, "{path},sha256={digest},{}", member.content.len()).unwrap();
         }
         writeln!(text, "{}/RECORD,,", self.dist_info_dir()).unwrap();
-        for (from, to) in &self.record_edits {
-            assert!(text.contains(from), "no `{from}` in {text}");
-            text = text.replace(from, to);
+        for (path, lines) in &self.record_edits {
+            let start = format!("{},", csv_field(path));
+            let row = text.lines().find(|line| line.starts_with(&start));
+            let row = format!(
+                "{}\n",
+                row.unwrap_or_else(|| panic!("no row for {path} in {text}"))
+            );
+            text = text.replace(&row, lines);
         }
-        text
+        text + &self.record_more
     }
 
     fn write(&self, members: &[Member]) -> Vec<u8> {

@@ -19,7 +19,7 @@ pub(crate) const ZIP64_VERSION: u16 = 45;
 pub(crate) const FLAG_ENCRYPTED: u16 = 1;
 pub(crate) const FLAG_DESCRIPTOR: u16 = 1 << 3;
 const FLAG_STRONG_ENCRYPTION: u16 = 1 << 6;
-const FLAG_UTF8: u16 = 1 << 11;
+pub(crate) const FLAG_UTF8: u16 = 1 << 11;
 const FLAG_MASKED: u16 = 1 << 13;
 /// Hints of the compressor about how hard it tried.
 pub(crate) const FLAGS_LEVEL: u16 = 0b110;
@@ -172,7 +172,7 @@ impl Entry<'_> {
             disk.into()
         };
         if disk != 0 {
-            return Err(ZipProblem::SeveralDisks(disk));
+            return Err(ZipProblem::OtherPart(disk));
         }
         Ok(self)
     }
@@ -185,7 +185,6 @@ impl Entry<'_> {
             self.check_method(),
             self.check_type(),
             self.extra.check_name(self.name),
-            self.check_encoding(),
         ] {
             if let Err(problem) = checked {
                 faults.push(self.fault(problem));
@@ -277,15 +276,6 @@ impl Entry<'_> {
             (0 | TYPE_DIRECTORY, true) if self.len == 0 => Ok(()),
             (0 | TYPE_DIRECTORY, true) => Err(ZipProblem::DirectoryContent(self.len)),
             (other, _) => Err(ZipProblem::FileType(other)),
-        }
-    }
-
-    /// ASCII is the same in the old encoding, so it needs no flag.
-    fn check_encoding(&self) -> Result<(), ZipProblem> {
-        if self.name.is_ascii() || self.flags & FLAG_UTF8 != 0 {
-            Ok(())
-        } else {
-            Err(ZipProblem::NameEncoding)
         }
     }
 }

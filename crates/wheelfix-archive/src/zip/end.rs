@@ -101,7 +101,7 @@ fn plain_record(fields: &mut Fields<'_>) -> Option<(Result<Stated, ZipProblem>, 
     let comment_len = fields.u16()?;
     let disks = disk.max(directory_disk);
     let stated = if disks != 0 && disks != u16::MAX || count_here != count {
-        Err(ZipProblem::SeveralDisks(disks.into()))
+        Err(ZipProblem::SeveralParts)
     } else {
         Ok(Stated {
             count: count.into(),
@@ -166,7 +166,7 @@ fn zip64_record(
     let got = locator.u64().ok_or_else(malformed)?;
     let disks = locator.u32().ok_or_else(malformed)?;
     if disk != 0 || 1 < disks {
-        return Err(ZipProblem::SeveralDisks(disk.max(disks)));
+        return Err(ZipProblem::SeveralParts);
     }
     let expected = locator_offset
         .checked_sub(ZIP64_LEN)

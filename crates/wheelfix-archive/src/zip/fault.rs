@@ -48,8 +48,11 @@ pub enum ZipProblem {
     #[error("archive comment holds another archive")]
     ZipInComment,
     /// The archive is one of several parts.
-    #[error("archive has several parts, this is part {0}")]
-    SeveralDisks(u32),
+    #[error("archive is one of several parts")]
+    SeveralParts,
+    /// The member is in another part of the archive.
+    #[error("member is in part {0} of the archive, counted from 0")]
+    OtherPart(u32),
     /// The end record has a value for zip64 but there is no zip64 end record.
     #[error("zip64 end record is missing")]
     Zip64Missing,
@@ -239,9 +242,12 @@ pub enum ZipProblem {
     /// A directory has content.
     #[error("directory has {0} bytes of content")]
     DirectoryContent(u64),
-    /// The name is not UTF-8, or not said to be: readers decode it differently.
+    /// The name is not ASCII and not marked as UTF-8: readers decode it differently.
     #[error("name is not marked as UTF-8")]
-    NameEncoding,
+    NameUnmarked,
+    /// The name is marked as UTF-8, but is not.
+    #[error("name is not UTF-8")]
+    NameNotUtf8,
     /// The name cannot become a path.
     #[error(transparent)]
     Name(#[from] crate::MemberPathError),

@@ -2,7 +2,7 @@
 
 use crate::member_path::MemberPath;
 use crate::zip::Member;
-use crate::zip::central::Entry;
+use crate::zip::central::{Entry, FLAG_UTF8};
 use crate::zip::fault::{Faults, ZipProblem, printable};
 
 /// Makes the name of every entry a path; those that cannot be one are left out and are faults.
@@ -30,7 +30,11 @@ pub(crate) fn check(entries: &[Entry<'_>], faults: &mut Faults) -> Vec<MemberPat
 }
 
 fn path(entry: &Entry<'_>) -> Result<MemberPath, ZipProblem> {
-    let name = str::from_utf8(entry.name).map_err(|_| ZipProblem::NameEncoding)?;
+    // ASCII is the same in the old encoding, so it needs no mark.
+    if !entry.name.is_ascii() && entry.flags & FLAG_UTF8 == 0 {
+        return Err(ZipProblem::NameUnmarked);
+    }
+    let name = str::from_utf8(entry.name).map_err(|_| ZipProblem::NameNotUtf8)?;
     let name = name.strip_suffix('/').unwrap_or(name);
     Ok(MemberPath::new(name)?)
 }

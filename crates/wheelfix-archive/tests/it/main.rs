@@ -2,4 +2,5 @@
 #![cfg(test)]
 
 mod extract;
+mod hostile;
 mod open;
