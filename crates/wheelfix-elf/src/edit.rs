@@ -15,7 +15,7 @@ mod symbols;
 mod tail;
 
 pub use error::EditError;
-pub use plan::{Data, Plan, Planned, Write};
+pub use plan::{Data, Plan, Planned, Warning, Write};
 pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
 
 use crate::elf::{Dynamic, Elf};
@@ -104,6 +104,9 @@ fn plan_dynamic(
         return Ok(Plan::noop(elf.file_len));
     }
     let mut references = references::collect(&model)?;
+    if !references.complete {
+        model.warnings.push(Warning::StringsKept);
+    }
     let mut layout = StringLayout::new(&mut Window::new(source), strings, &mut references)?;
     let texts = std::mem::take(&mut model.texts);
     let offsets: Vec<u64> = texts
@@ -119,6 +122,7 @@ fn plan_dynamic(
         new_len: model.new_len,
         summary: model.summary,
         warnings: model.warnings,
+        renames: !model.renamed_symbols.is_empty(),
     })
 }
 

@@ -41,7 +41,7 @@ pub use dynamic::{DynamicArray, DynamicEntry, StringTable};
 pub use dynamic_tag::Tag;
 pub use edit::{
     Data, EditError, NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathKind, RunPathRequest,
-    Write,
+    Warning, Write,
 };
 pub use elf::{Dynamic, Elf, RunPath};
 pub use encoding::{ByteOrder, Class, Encoding};
@@ -57,5 +57,5 @@ pub use source::{FileSource, Prefix, Source};
 pub use symbol::{Binding, Symbol, SymbolKind, VersionIndex, Visibility};
 pub use symbol_table::{SymbolTable, VersionName, WantedVersion};
 pub use text_scan::ScanLimits;
-pub use verify::{Violation, new_violations, verify};
+pub use verify::{Rule, Violation, new_violations, verify};
 pub use versions::{VersionDefinition, VersionNeed, VersionNeeds};

@@ -127,8 +127,7 @@ impl Notes {
     fn take(&mut self, owner: &[u8], kind: u32, data: &[u8]) {
         match (owner, kind) {
             (b"GNU\0", NT_GNU_BUILD_ID) if data.len() <= MAX_BUILD_ID_LEN => {
-                self.build_id
-                    .get_or_insert_with(|| data.iter().map(|byte| format!("{byte:02x}")).collect());
+                self.build_id.get_or_insert_with(|| hexadecimal(data));
             }
             (b"FDO\0", NT_FDO_DLOPEN) => {
                 let text = data.split(|byte| *byte == 0).next().unwrap_or_default();

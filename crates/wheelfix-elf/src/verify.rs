@@ -1,47 +1,83 @@
-//! Rules that every loadable file keeps, checked independently of how the editor lays things out.
+//! Rules that a file keeps that loads everywhere and survives `strip`, checked from the bytes alone.
+//!
+//! Nothing here knows how the editor lays things out: it runs over the planned file before a byte is written, and over the
+//! written one.
 
-use std::fmt;
+mod compare;
+mod dynamic;
+mod rule;
+mod sections;
+mod segments;
+mod subject;
+mod tables;
 
-use serde::Serialize;
+pub use rule::{Rule, Violation};
 
-/// A broken rule.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Violation {
-    /// The rule's short name.
-    pub code: &'static str,
-    /// What breaks it.
-    pub detail: String,
+use crate::error::ReadError;
+use crate::source::Source;
+use rule::Report;
+use subject::Subject;
+
+/// Returns the rules that a program or library breaks, in the order in which they are checked.
+///
+/// Shipped files break some: the question for an edit is which of them it breaks anew, see [`new_violations`]. An error is
+/// returned for what has no readable headers; object files and memory images have no rules to break.
+pub fn verify<S: Source + ?Sized>(source: &S) -> Result<Vec<Violation>, ReadError> {
+    verify_source(&source)
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.detail)
+fn verify_source(source: &dyn Source) -> Result<Vec<Violation>, ReadError> {
+    let mut report = Report::default();
+    let Some(subject) = Subject::read(source, &mut report)? else {
+        return Ok(Vec::new());
+    };
+    segments::check(&subject, &mut report)?;
+    if let Some(linking) = subject.linking(&mut report)? {
+        dynamic::check(&subject, &linking, &mut report)?;
+        tables::check(&subject, &linking, &mut report)?;
+        sections::check_tags(&subject, &linking, &mut report);
     }
-}
-
-/// Checks all rules.
-pub fn verify<S: crate::source::Source + ?Sized>(
-    source: &S,
-) -> Result<Vec<Violation>, crate::error::ReadError> {
-    crate::elf::Elf::read(source)?;
-    Ok(Vec::new())
+    sections::check(&subject, &mut report);
+    Ok(report.violations)
 }
 
 /// Returns the violations of rules that are broken more often than before.
 pub fn new_violations(before: &[Violation], after: Vec<Violation>) -> Vec<Violation> {
-    let count = |all: &[Violation], code| {
+    let count = |all: &[Violation], rule| {
         all.iter()
-            .filter(|violation| violation.code == code)
+            .filter(|violation| violation.rule == rule)
             .count()
     };
-    let known: Vec<bool> = after
-        .iter()
-        .map(|violation| count(&after, violation.code) <= count(before, violation.code))
-        .collect();
+    let is_new =
+        |violation: &Violation| count(&after, violation.rule) > count(before, violation.rule);
+    let new: Vec<bool> = after.iter().map(is_new).collect();
     after
         .into_iter()
-        .zip(known)
-        .filter(|(_, known)| !known)
-        .map(|(violation, _)| violation)
+        .zip(new)
+        .filter_map(|(violation, new)| new.then_some(violation))
         .collect()
+}
+
+/// What was found out about an edit.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// What the edit has broken that was right before, and what it has changed that no edit may change.
+    pub(crate) new: Vec<Violation>,
+    /// All rules that the result breaks.
+    pub(crate) all: Vec<Violation>,
+}
+
+/// Compares the file before and after an edit. `accepted` are rules that the edit breaks knowingly.
+pub(crate) fn verify_edit(
+    before: &dyn Source,
+    after: &dyn Source,
+    accepted: &[Rule],
+) -> Result<Checked, ReadError> {
+    let all = verify_source(after)?;
+    let mut new = compare::compare(before, after)?;
+    if !all.is_empty() {
+        new.extend(new_violations(&verify_source(before)?, all.clone()));
+    }
+    new.retain(|violation| !accepted.contains(&violation.rule));
+    Ok(Checked { new, all })
 }

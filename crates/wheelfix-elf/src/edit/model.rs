@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::dynamic::StringTable;
 use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
-use crate::edit::plan::{Data, Write};
+use crate::edit::plan::{Data, Warning, Write};
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
@@ -71,7 +71,7 @@ pub(crate) struct Model<'a> {
     pub(crate) writes: Vec<Write>,
     pub(crate) new_len: u64,
     pub(crate) summary: Vec<String>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl<'a> Model<'a> {

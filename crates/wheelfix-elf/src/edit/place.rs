@@ -5,7 +5,7 @@ use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
 use crate::edit::model::{Entry, Model, Value};
-use crate::edit::plan::Data;
+use crate::edit::plan::{Data, Warning};
 use crate::edit::slot::{self, Slot};
 use crate::edit::strings::StringLayout;
 use crate::edit::tail::Tail;
@@ -89,9 +89,7 @@ pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Pla
         model
             .summary
             .push("dynamic section: moves, no entry is free".to_owned());
-        model
-            .warnings
-            .push("the dynamic section is no longer read-only after relocation".to_owned());
+        model.warnings.push(Warning::DynamicNotRelro);
     }
     match tail.filter(|tail| !dynamic || tail.can_be_writable(model)) {
         Some(tail) => extend(model, strings, moves, &tail),

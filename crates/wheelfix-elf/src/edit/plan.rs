@@ -4,10 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::error::ReadError;
 use crate::source::Source;
+use crate::verify::{Checked, Rule, verify_edit};
 
 /// The writes that turn a file into the one asked for, in the order in which they are made.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Plan {
     /// The writes.
     pub writes: Vec<Write>,
@@ -18,7 +21,44 @@ pub struct Plan {
     /// What changes, and how room is made for it; one line each.
     pub summary: Vec<String>,
     /// What the caller should know about the result, although it is correct.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+    /// Whether symbols have other names, and with that another order.
+    #[serde(skip)]
+    pub(crate) renames: bool,
+}
+
+/// What is worse in the result than in the file before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// The dynamic section had no room for another entry and moved to where it stays writable.
+    DynamicNotRelro,
+    /// Not everything that may refer to the string table is known, so that retired strings stay in the file.
+    StringsKept,
+}
+
+impl Warning {
+    /// The rules that the result breaks with this warning.
+    pub(crate) fn accepts(self) -> &'static [Rule] {
+        match self {
+            Self::DynamicNotRelro => &[Rule::DynNotRelro],
+            Self::StringsKept => &[],
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DynamicNotRelro => {
+                "the dynamic section moved and is no longer read-only after relocation"
+            }
+            Self::StringsKept => {
+                "retired strings stay in the file, since it is not known whether all users are"
+            }
+        })
+    }
 }
 
 /// Bytes to be written at one place.
@@ -78,12 +118,29 @@ impl Plan {
             new_len: len,
             summary: Vec::new(),
             warnings: Vec::new(),
+            renames: false,
         }
     }
 
     /// Whether the file is as it is asked for already.
     pub fn is_noop(&self) -> bool {
         self.writes.is_empty() && self.old_len == self.new_len
+    }
+
+    /// Checks the file as it will be, against all rules and against the file before.
+    ///
+    /// Returns what is wrong with it, and then also what was wrong before.
+    pub(crate) fn check(&self, source: &dyn Source) -> Result<Checked, ReadError> {
+        let mut accepted: Vec<Rule> = self
+            .warnings
+            .iter()
+            .flat_map(|warning| warning.accepts())
+            .copied()
+            .collect();
+        if self.renames {
+            accepted.push(Rule::ChangedSymbol);
+        }
+        verify_edit(source, &Planned::new(source, self), &accepted)
     }
 
     /// How many bytes are written in all.

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::edit::{EditError, Plan, Planned, Request};
+use crate::edit::{EditError, Plan, Request};
 use crate::elf::Elf;
 use crate::error::ReadError;
 use crate::file::apply::ApplyError;
 use crate::source::{FileSource, Source};
-use crate::verify::{Violation, new_violations, verify};
+use crate::verify::{Violation, verify};
 
 /// Why a file was not edited. It is as it was, unless the error is [`ApplyError::Undo`].
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +108,7 @@ pub fn patch_file_to(path: &Path, output: &Path, request: &Request) -> Result<Ou
 struct Job {
     source: FileSource,
     plan: Plan,
-    /// The rules that the file breaks already; an edit may leave them broken.
+    /// The rules that the result breaks, because the file did so before.
     known: Vec<Violation>,
 }
 
@@ -122,11 +122,14 @@ impl Job {
         let plan = Plan::new(&source, &elf, request)?;
         let mut known = Vec::new();
         if !plan.is_noop() {
-            known = verify(&source)?;
-            let violations = new_violations(&known, verify(&Planned::new(&source, &plan))?);
-            if !violations.is_empty() {
-                return Err(EditError::Violations { violations }.into());
+            let checked = plan.check(&source)?;
+            if !checked.new.is_empty() {
+                return Err(EditError::Violations {
+                    violations: checked.new,
+                }
+                .into());
             }
+            known = checked.all;
         }
         Ok(Self {
             source,
@@ -147,8 +150,8 @@ impl Job {
     /// Reads the result back and checks it.
     fn check_written(&self, file: &fs_err::File) -> Result<(), PatchError> {
         let written = FileSource::new(file.try_clone()?)?;
-        let violations = new_violations(&self.known, verify(&written)?);
-        if violations.is_empty() && written.file_len() == self.plan.new_len {
+        let violations = verify(&written)?;
+        if violations == self.known && written.file_len() == self.plan.new_len {
             return Ok(());
         }
         Err(PatchError::Differs { violations })
@@ -169,7 +172,9 @@ impl Job {
         copy_all(&self.source, &file)?;
         // The copy is thrown away if anything fails, so that nothing has to be taken back.
         drop(self.plan.apply(&file)?);
-        self.check_written(&file)?;
+        if !self.plan.is_noop() {
+            self.check_written(&file)?;
+        }
         let owner = file.metadata()?;
         if (owner.uid(), owner.gid()) != (metadata.uid(), metadata.gid()) {
             // Only root may give files away; others keep what they write.

@@ -1,0 +1,295 @@
+//! What no edit changes, whatever was asked for: checked by reading both files.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::dynamic::StringTable;
+use crate::dynamic_tag::Tag;
+use crate::elf::Elf;
+use crate::encoding::Encoding;
+use crate::error::ReadError;
+use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::source::Source;
+use crate::symbol_table::{read_hashes, symbol_count};
+use crate::verify::rule::{Report, Rule, Violation};
+use crate::window::read_range;
+
+/// Entries that an edit may add, remove or change.
+const EDITED: [Tag; 9] = [
+    Tag::NEEDED,
+    Tag::SONAME,
+    Tag::RPATH,
+    Tag::RUNPATH,
+    Tag::FLAGS_1,
+    Tag::DEBUG,
+    // Hints, dropped where their room is needed.
+    Tag::RELACOUNT,
+    Tag::RELCOUNT,
+    Tag::STRSZ,
+];
+
+/// Entries that go or change with the last needed version of a removed library.
+const VERSIONS: [Tag; 3] = [Tag::VERNEED, Tag::VERNEEDNUM, Tag::VERSYM];
+
+pub(crate) fn compare(
+    before: &dyn Source,
+    after: &dyn Source,
+) -> Result<Vec<Violation>, ReadError> {
+    let (old, new) = (Elf::read(&before)?, Elf::read(&after)?);
+    let mut report = Report::default();
+    let identity = |elf: &Elf| {
+        let header = &elf.header;
+        (
+            header.encoding,
+            header.object_type,
+            header.machine,
+            header.machine_flags,
+            header.entry,
+            header.abi_version,
+        )
+    };
+    let detail = || "kind, machine, flags or entry changed".to_owned();
+    report.check(
+        identity(&old) == identity(&new),
+        Rule::ChangedHeader,
+        0,
+        detail,
+    );
+    compare_segments(&old, &new, &mut report);
+    let detail = || format!("{:?} became {:?}", old.notes.build_id, new.notes.build_id);
+    report.check(
+        old.notes.build_id == new.notes.build_id,
+        Rule::ChangedBuildId,
+        0,
+        detail,
+    );
+    compare_tags(&old, &new, &mut report);
+    let (old_count, new_count) = (count_symbols(&old, before)?, count_symbols(&new, after)?);
+    let detail = || format!("{old_count} became {new_count}");
+    report.check(old_count == new_count, Rule::ChangedSymbolCount, 0, detail);
+    if let (Some(one), Some(other)) = (
+        Symbols::find(&old, before, old_count)?,
+        Symbols::find(&new, after, new_count)?,
+    ) {
+        compare_symbols(&one, &other, &mut report)?;
+    }
+    let sections = |elf: &Elf| -> Vec<u32> {
+        elf.sections
+            .iter()
+            .map(|section| section.name_offset)
+            .collect()
+    };
+    let detail = || "sections are gone or have other names".to_owned();
+    report.check(
+        sections(&new).starts_with(&sections(&old)),
+        Rule::ChangedSections,
+        0,
+        detail,
+    );
+    Ok(report.violations)
+}
+
+fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
+    let at = new.header.program_headers_offset;
+    let loads = |elf: &Elf| -> Vec<ProgramHeader> {
+        elf.program_headers
+            .iter()
+            .filter(|header| header.is_load())
+            .copied()
+            .collect()
+    };
+    let new_loads = loads(new);
+    let old_loads = loads(old);
+    let last = old_loads.iter().map(|load| load.vaddr).max();
+    for load in old_loads {
+        let same = new_loads
+            .iter()
+            .find(|other| (other.vaddr, other.offset) == (load.vaddr, load.offset));
+        let kept = same.is_some_and(|other| {
+            let may_grow = last == Some(load.vaddr) && load.file_len == load.memory_len;
+            *other == load
+                || may_grow && other.file_len == other.memory_len && other.align == load.align
+        });
+        let dead = !old.sections.is_empty() && !holds_section(old, &load);
+        report.check(kept || dead, Rule::ChangedLoad, at, || {
+            format!("the segment at {:#x} changed or is gone", load.vaddr)
+        });
+    }
+    for kind in [
+        SegmentKind::GNU_RELRO,
+        SegmentKind::TLS,
+        SegmentKind::GNU_EH_FRAME,
+    ] {
+        let same = old.program_header(kind) == new.program_header(kind);
+        report.check(same, Rule::ChangedSegment, at, || format!("{kind} changed"));
+    }
+    // The flags of the stack are what an edit may ask for.
+    let stack = |elf: &Elf| {
+        elf.program_header(SegmentKind::GNU_STACK)
+            .map(|stack| (stack.memory_len, stack.align))
+    };
+    report.check(stack(old) == stack(new), Rule::ChangedSegment, at, || {
+        "PT_GNU_STACK changed".to_owned()
+    });
+}
+
+/// Whether a segment holds a section; one that holds none may be retired.
+fn holds_section(elf: &Elf, load: &ProgramHeader) -> bool {
+    let mut sections = elf
+        .sections
+        .iter()
+        .filter(|section| section.is_alloc() && section.len != 0);
+    sections.any(|section| load.vaddr <= section.vaddr && section.vaddr < load.memory_end())
+}
+
+fn compare_tags(old: &Elf, new: &Elf, report: &mut Report) {
+    let mut counts: BTreeMap<(Tag, u64), i64> = BTreeMap::new();
+    for (elf, step) in [(old, 1), (new, -1)] {
+        for entry in elf
+            .dynamic
+            .iter()
+            .flat_map(|dynamic| &dynamic.array.entries)
+        {
+            if EDITED.contains(&entry.tag) {
+                continue;
+            }
+            // Tables may move; that they are the same at the new place is checked by their own rules.
+            let movable = Tag::ADDRESSES.contains(&entry.tag);
+            let value = if movable || VERSIONS.contains(&entry.tag) {
+                0
+            } else {
+                entry.value
+            };
+            *counts.entry((entry.tag, value)).or_default() += step;
+        }
+    }
+    let needs = |elf: &Elf| {
+        elf.dynamic
+            .as_ref()
+            .map_or(0, |dynamic| dynamic.version_needs.len())
+    };
+    let fewer_needs = needs(new) < needs(old);
+    for ((tag, _), count) in counts {
+        let expected = count == 0 || fewer_needs && VERSIONS.contains(&tag);
+        let at = new
+            .dynamic
+            .as_ref()
+            .map_or(0, |dynamic| dynamic.array.offset);
+        report.check(expected, Rule::ChangedTags, at, || {
+            format!("{tag} was added, removed or changed")
+        });
+    }
+}
+
+fn count_symbols(elf: &Elf, source: &dyn Source) -> Result<u64, ReadError> {
+    let Some(dynamic) = &elf.dynamic else {
+        return Ok(0);
+    };
+    let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
+    Ok(symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref()))
+}
+
+/// Where the symbols and their names are.
+struct Symbols<'s> {
+    source: &'s dyn Source,
+    encoding: Encoding,
+    offset: u64,
+    len: u64,
+    strings: StringTable,
+}
+
+impl<'s> Symbols<'s> {
+    fn find(elf: &Elf, source: &'s dyn Source, count: u64) -> Result<Option<Self>, ReadError> {
+        let encoding = elf.header.encoding;
+        let Some(dynamic) = &elf.dynamic else {
+            return Ok(None);
+        };
+        let (Some(vaddr), Some(strings)) = (dynamic.array.get(Tag::SYMTAB), dynamic.strings) else {
+            return Ok(None);
+        };
+        let len = count.saturating_mul(encoding.symbol_len() as u64);
+        let offset = elf.address_map().offset("DT_SYMTAB", vaddr, len)?;
+        Ok(Some(Self {
+            source,
+            encoding,
+            offset,
+            len,
+            strings,
+        }))
+    }
+
+    fn block(&self, at: u64) -> Result<Vec<u8>, ReadError> {
+        let len = (self.len - at).min(24 * 2048);
+        read_range(self.source, "DT_SYMTAB", self.offset + at, len)
+    }
+}
+
+/// Checks that each symbol has the same name: the same offset, and the same bytes there.
+fn compare_symbols(
+    old: &Symbols<'_>,
+    new: &Symbols<'_>,
+    report: &mut Report,
+) -> Result<(), ReadError> {
+    let changed = changed_strings(old, new)?;
+    let symbol_len = old.encoding.symbol_len();
+    let mut at = 0;
+    while at < old.len.min(new.len) {
+        let (one, other) = (old.block(at)?, new.block(at)?);
+        let pairs = one
+            .chunks_exact(symbol_len)
+            .zip(other.chunks_exact(symbol_len));
+        for ((one, other), place) in pairs.zip((new.offset + at..).step_by(symbol_len)) {
+            let (name, new_name) = (old.encoding.u32_at(one, 0), new.encoding.u32_at(other, 0));
+            let name_offset = u64::from(name.unwrap_or_default());
+            let touched = changed.iter().any(|range| range.contains(&name_offset));
+            let detail =
+                || format!("the symbol with its name at {name_offset:#x} has another name");
+            report.check(
+                name == new_name && !touched,
+                Rule::ChangedSymbol,
+                place,
+                detail,
+            );
+        }
+        at += one.len() as u64;
+    }
+    Ok(())
+}
+
+/// Returns the ranges of string offsets at which a string starts that is no longer what it was.
+fn changed_strings(old: &Symbols<'_>, new: &Symbols<'_>) -> Result<Vec<Range<u64>>, ReadError> {
+    const BLOCK: u64 = 1 << 16;
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    // Where the last string began that was seen to be whole so far.
+    let mut string_start = 0;
+    let mut at = 0;
+    while at < old.strings.len {
+        let len = (old.strings.len - at).min(BLOCK);
+        let one = read_range(old.source, "DT_STRTAB", old.strings.offset + at, len)?;
+        let left = new.strings.len.saturating_sub(at).min(len);
+        let other = read_range(
+            new.source,
+            "DT_STRTAB",
+            new.strings.offset.saturating_add(at),
+            left,
+        )?;
+        if one != other {
+            for (index, byte) in one.iter().enumerate() {
+                let place = at + index as u64;
+                if other.get(index) != Some(byte) {
+                    match ranges.last_mut() {
+                        Some(last) if string_start <= last.end => last.end = place + 1,
+                        _ => ranges.push(string_start..place + 1),
+                    }
+                }
+                if *byte == 0 {
+                    string_start = place + 1;
+                }
+            }
+        } else if let Some(last) = one.iter().rposition(|byte| *byte == 0) {
+            string_start = at + last as u64 + 1;
+        }
+        at += len;
+    }
+    Ok(ranges)
+}

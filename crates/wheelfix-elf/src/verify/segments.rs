@@ -1,0 +1,334 @@
+//! Rules for the program headers.
+
+use std::collections::BTreeSet;
+
+use crate::encoding::Fields;
+use crate::error::ReadError;
+use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::verify::rule::{Report, Rule};
+use crate::verify::subject::Subject;
+use crate::window::Window;
+
+/// The smallest page of all machines.
+const PAGE: u64 = 4096;
+
+pub(crate) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<(), ReadError> {
+    let at = subject.header.program_headers_offset;
+    if subject.loads().next().is_none() {
+        report.add(Rule::NoLoad, at, "there is no PT_LOAD");
+        return Ok(());
+    }
+    check_order(subject, report);
+    check_counts(subject, report);
+    for load in subject.loads() {
+        check_load(subject, load, report);
+    }
+    check_neighbours(subject, report);
+    check_table(subject, report);
+    for header in &subject.program_headers {
+        check_part(subject, header, report)?;
+    }
+    Ok(())
+}
+
+fn check_order(subject: &Subject<'_>, report: &mut Report) {
+    let mut loads = false;
+    for header in &subject.program_headers {
+        loads |= header.is_load();
+        let rule = match header.kind {
+            SegmentKind::PHDR => Rule::PhdrOrder,
+            SegmentKind::INTERP => Rule::InterpOrder,
+            _ => continue,
+        };
+        let detail = || format!("{} comes after a PT_LOAD", header.kind);
+        report.check(!loads, rule, subject.header_offset(header), detail);
+    }
+}
+
+fn check_counts(subject: &Subject<'_>, report: &mut Report) {
+    for (kind, rule) in [
+        (SegmentKind::PHDR, Rule::DupPhdr),
+        (SegmentKind::INTERP, Rule::DupInterp),
+        (SegmentKind::DYNAMIC, Rule::DupDynamic),
+        (SegmentKind::GNU_STACK, Rule::DupGnuStack),
+        (SegmentKind::GNU_RELRO, Rule::DupRelro),
+        (SegmentKind::TLS, Rule::DupTls),
+    ] {
+        let mut same = subject
+            .program_headers
+            .iter()
+            .filter(|header| header.kind == kind);
+        if let Some(second) = same.nth(1) {
+            report.add(
+                rule,
+                subject.header_offset(second),
+                format!("a second {kind}"),
+            );
+        }
+    }
+}
+
+fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) {
+    let &ProgramHeader {
+        offset,
+        vaddr,
+        align,
+        file_len,
+        memory_len,
+        ..
+    } = load;
+    let at = subject.header_offset(load);
+    let distance = vaddr.wrapping_sub(offset);
+    if align > 1 {
+        report.check(align.is_power_of_two(), Rule::AlignPow2, at, || {
+            format!("alignment {align:#x}")
+        });
+        let place =
+            || format!("address {vaddr:#x} and offset {offset:#x} differ modulo {align:#x}");
+        report.check(
+            distance.is_multiple_of(align),
+            Rule::LoadCongruence,
+            at,
+            place,
+        );
+    }
+    let place = || format!("address {vaddr:#x} and offset {offset:#x} differ modulo {PAGE:#x}");
+    report.check(
+        distance.is_multiple_of(PAGE),
+        Rule::PageCongruence,
+        at,
+        place,
+    );
+    let small = || format!("alignment {align:#x} is no multiple of {PAGE:#x}");
+    report.check(align.is_multiple_of(PAGE), Rule::AlignLtPage, at, small);
+    let longer = || format!("{file_len:#x} bytes in the file, {memory_len:#x} in memory");
+    report.check(file_len <= memory_len, Rule::FileszGtMemsz, at, longer);
+    let end = offset.checked_add(file_len);
+    let past = || {
+        format!(
+            "{file_len:#x} bytes at {offset:#x}, the file has {:#x}",
+            subject.file_len
+        )
+    };
+    report.check(
+        end.is_some_and(|end| end <= subject.file_len),
+        Rule::LoadPastEof,
+        at,
+        past,
+    );
+    check_sections(subject, load, report);
+}
+
+/// Checks what else is in a segment.
+fn check_sections(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) {
+    let at = subject.header_offset(load);
+    if !subject.sections.is_empty() && load.memory_len != 0 {
+        let mut sections = subject
+            .sections
+            .iter()
+            .filter(|section| section.is_alloc() && section.len != 0);
+        let inside = sections.any(|section| {
+            load.vaddr <= section.vaddr && section.memory_end() <= load.memory_end()
+        });
+        let detail = || format!("the segment at {:#x} holds no section", load.vaddr);
+        report.check(inside, Rule::LoadNoSection, at, detail);
+    }
+    let kinds = [
+        SegmentKind::DYNAMIC,
+        SegmentKind::INTERP,
+        SegmentKind::NOTE,
+        SegmentKind::PHDR,
+    ];
+    let shared = subject.program_headers.iter().find(|header| {
+        kinds.contains(&header.kind)
+            && header.file_len != 0
+            && header.offset == load.offset
+            && load.file_len != 0
+    });
+    if let Some(other) = shared {
+        let detail = format!(
+            "{} and PT_LOAD begin at the same offset {:#x}",
+            other.kind, load.offset
+        );
+        report.add(Rule::LoadShared, at, detail);
+    }
+}
+
+fn check_neighbours(subject: &Subject<'_>, report: &mut Report) {
+    let mut loads: Vec<&ProgramHeader> = subject.loads().collect();
+    let aligns: BTreeSet<u64> = loads.iter().map(|load| load.align).collect();
+    if aligns.len() > 1 {
+        let list: Vec<String> = aligns.iter().map(|align| format!("{align:#x}")).collect();
+        let at = subject.header.program_headers_offset;
+        report.add(
+            Rule::AlignMixed,
+            at,
+            format!("alignments {}", list.join(", ")),
+        );
+    }
+    for pair in loads.windows(2) {
+        let [first, second] = pair else { continue };
+        let detail = || format!("{:#x} comes after {:#x}", second.vaddr, first.vaddr);
+        report.check(
+            first.vaddr <= second.vaddr,
+            Rule::LoadOrder,
+            subject.header_offset(second),
+            detail,
+        );
+    }
+    loads.sort_by_key(|load| load.vaddr);
+    for pair in loads.windows(2) {
+        let [first, second] = pair else { continue };
+        let (end, start) = (first.memory_end(), second.vaddr);
+        let at = subject.header_offset(second);
+        if end > start {
+            report.add(
+                Rule::LoadOverlap,
+                at,
+                format!("begins at {start:#x}, the one before ends at {end:#x}"),
+            );
+        } else if end.div_ceil(PAGE) > start / PAGE {
+            report.add(
+                Rule::PageOverlap,
+                at,
+                format!("{end:#x} and {start:#x} are on one page"),
+            );
+        }
+    }
+}
+
+/// Checks the place of the program headers.
+fn check_table(subject: &Subject<'_>, report: &mut Report) {
+    let at = subject.header.program_headers_offset;
+    let len = subject.program_headers.len() as u64 * subject.encoding().program_header_len() as u64;
+    let end = at.saturating_add(len);
+    let covers = |load: &&ProgramHeader| load.offset <= at && end <= load.file_end();
+    let Some(load) = subject.loads().find(covers) else {
+        report.add(
+            Rule::PhtUnmapped,
+            at,
+            "the program headers are in no segment",
+        );
+        return;
+    };
+    let vaddr = load.vaddr.wrapping_add(at - load.offset);
+    if let Some(first) = subject.loads().next() {
+        let old = first.vaddr.wrapping_sub(first.offset).wrapping_add(at);
+        let detail = || format!("loaded at {vaddr:#x}, old kernels say {old:#x}");
+        report.check(vaddr == old, Rule::PhtOldKernel, at, detail);
+    }
+    for section in subject
+        .sections
+        .iter()
+        .filter(|section| section.is_alloc() && section.has_bytes())
+    {
+        let apart = end <= section.offset || section.file_end() <= at;
+        report.check(apart, Rule::PhtOverSec, at, || {
+            format!("the program headers overlap {}", section.name)
+        });
+    }
+    let Some(header) = subject.first(SegmentKind::PHDR) else {
+        return;
+    };
+    let place = subject.header_offset(header);
+    let detail = || format!("offset {:#x}, the table is at {at:#x}", header.offset);
+    report.check(header.offset == at, Rule::PhdrOff, place, detail);
+    let detail = || format!("length {}, the table has {len}", header.file_len);
+    report.check(
+        header.file_len == len && header.memory_len == len,
+        Rule::PhdrSize,
+        place,
+        detail,
+    );
+    let detail = || format!("address {:#x}, the table is at {vaddr:#x}", header.vaddr);
+    report.check(header.vaddr == vaddr, Rule::PhdrVaddr, place, detail);
+}
+
+/// Checks a program header that names a part of a segment.
+fn check_part(
+    subject: &Subject<'_>,
+    header: &ProgramHeader,
+    report: &mut Report,
+) -> Result<(), ReadError> {
+    let at = subject.header_offset(header);
+    let located = matches!(
+        header.kind,
+        SegmentKind::DYNAMIC
+            | SegmentKind::INTERP
+            | SegmentKind::NOTE
+            | SegmentKind::TLS
+            | SegmentKind::GNU_EH_FRAME
+            | SegmentKind::GNU_PROPERTY
+    );
+    if located
+        && header.file_len != 0
+        && subject.locate(header.vaddr, header.file_len) != Some(header.offset)
+    {
+        let &ProgramHeader {
+            kind,
+            vaddr,
+            offset,
+            ..
+        } = header;
+        report.add(
+            Rule::SegOff,
+            at,
+            format!("{kind}: address {vaddr:#x} does not lead to offset {offset:#x}"),
+        );
+    }
+    match header.kind {
+        SegmentKind::GNU_RELRO => {
+            let end = header.vaddr.saturating_add(header.memory_len);
+            let covers = |load: &ProgramHeader| {
+                let load_end = load
+                    .memory_end()
+                    .checked_next_multiple_of(PAGE.max(load.align))
+                    .unwrap_or(u64::MAX);
+                load.vaddr <= header.vaddr && end <= load_end
+            };
+            let detail = || format!("{:#x}..{end:#x} is in no segment", header.vaddr);
+            report.check(subject.loads().any(covers), Rule::RelroRange, at, detail);
+        }
+        SegmentKind::NOTE => check_notes(subject, header, report)?,
+        SegmentKind::INTERP => {
+            let mut window = Window::new(subject.source);
+            let text = window.string("PT_INTERP", header.offset, header.file_end());
+            report.take(Rule::InterpTerm, at, text)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn check_notes(
+    subject: &Subject<'_>,
+    header: &ProgramHeader,
+    report: &mut Report,
+) -> Result<(), ReadError> {
+    let mut window = Window::new(subject.source);
+    let align = if header.align == 8 { 8 } else { 4 };
+    let end = header.file_end();
+    let mut at = header.offset;
+    // A note takes 12 bytes at least, so that this ends.
+    while at.checked_add(12).is_some_and(|head_end| head_end <= end) {
+        let Some(bytes) = report.take(Rule::NoteBad, at, window.bytes("note", at, 12))? else {
+            break;
+        };
+        let mut fields = Fields::new(subject.encoding(), bytes);
+        let (Some(owner_len), Some(len)) = (fields.u32(), fields.u32()) else {
+            break;
+        };
+        let data = at + 12 + u64::from(owner_len).next_multiple_of(4);
+        let data_end = data + u64::from(len);
+        if data_end > end || owner_len > 256 {
+            report.add(
+                Rule::NoteBad,
+                at,
+                format!("a note of {owner_len} and {len} bytes does not fit PT_NOTE"),
+            );
+            break;
+        }
+        at = header.offset + (data_end - header.offset).next_multiple_of(align);
+    }
+    Ok(())
+}
