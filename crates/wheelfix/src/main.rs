@@ -9,6 +9,7 @@ mod install;
 mod install_error;
 mod install_report;
 mod patch;
+mod patchelf;
 mod progress;
 mod table;
 
@@ -31,10 +32,15 @@ struct Args {
 enum Command {
     Install(install::InstallArgs),
     Patch(patch::PatchArgs),
+    Patchelf(patchelf::PatchelfArgs),
 }
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    let result = match patchelf::called_as_patchelf(std::env::args_os()) {
+        Some(args) => patchelf::run_as_patchelf(args),
+        None => run(Args::parse()),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error::report(&error);
@@ -47,5 +53,6 @@ fn run(args: Args) -> Result<(), Error> {
     match args.command {
         Command::Install(args) => install::run(&args),
         Command::Patch(args) => patch::run(&args),
+        Command::Patchelf(args) => patchelf::run(args),
     }
 }

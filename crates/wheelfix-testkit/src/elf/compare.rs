@@ -27,6 +27,7 @@ const EDITED_TAGS: &[u64] = &[
     tag::RUNPATH,
     tag::FLAGS_1,
     tag::RELACOUNT,
+    tag::RELCOUNT,
     tag::DEBUG,
 ];
 
@@ -138,21 +139,11 @@ fn compare_segments(before: &Image<'_>, after: &Image<'_>, report: &mut Report) 
         let kept = new.is_some_and(|new| new.filesz == old.filesz && new.memsz == old.memsz);
         report.check(kept, "BSS_CHANGED", || format!("{new:x?}, was {old:x?}"));
     }
-    let in_relro = |image: &Image<'_>| {
-        let dynamic = image.segments_of(segment_type::DYNAMIC).next();
-        let relro = image.segments_of(segment_type::GNU_RELRO).next();
-        dynamic.zip(relro).is_some_and(|(dynamic, relro)| {
-            relro.vaddr <= dynamic.vaddr
-                && dynamic.vaddr + dynamic.memsz <= relro.vaddr + relro.memsz
-        })
-    };
-    report.check(
-        in_relro(after) || !in_relro(before),
-        "DYN_LEFT_RELRO",
-        || ".dynamic was read-only after relocation".to_owned(),
-    );
+    compare_relro(before, after, report);
+    // A loader reads properties by a segment of their own.
     let notes = |image: &Image<'_>| {
-        let segments = image.segments_of(segment_type::NOTE);
+        let properties = image.segments_of(segment_type::GNU_PROPERTY);
+        let segments = image.segments_of(segment_type::NOTE).chain(properties);
         let mut notes: Vec<_> = segments
             .filter_map(|segment| segment_notes(image, segment))
             .flatten()
@@ -164,6 +155,27 @@ fn compare_segments(before: &Image<'_>, after: &Image<'_>, report: &mut Report) 
     report.check(notes(before) == notes(after), "NOTES_CHANGED", || {
         format!("{:x?}, were {:x?}", notes(after), notes(before))
     });
+}
+
+/// The dynamic section stays read-only after relocation, unless there is no room for its entries
+/// where it was.
+fn compare_relro(before: &Image<'_>, after: &Image<'_>, report: &mut Report) {
+    let dynamic = |image: &Image<'_>| image.segments_of(segment_type::DYNAMIC).next().copied();
+    let in_relro = |image: &Image<'_>| {
+        let relro = image.segments_of(segment_type::GNU_RELRO).next();
+        dynamic(image).zip(relro).is_some_and(|(dynamic, relro)| {
+            relro.vaddr <= dynamic.vaddr
+                && dynamic.vaddr + dynamic.memsz <= relro.vaddr + relro.memsz
+        })
+    };
+    let entries = Linking::read(after).map_or(0, |linking| linking.entries.len() as u64);
+    let slots = dynamic(before).map_or(0, |segment| segment.filesz / (2 * before.word_size()));
+    let may_leave = slots < entries + 1;
+    report.check(
+        in_relro(after) || !in_relro(before) || may_leave,
+        "DYN_LEFT_RELRO",
+        || format!("there were {slots} slots for {entries} entries"),
+    );
 }
 
 /// Every byte of memory that the edit has no business with is what it was.

@@ -193,7 +193,11 @@ impl Platform {
     pub(super) fn link(self, dir: &Path, link: &Link<'_>) {
         match self {
             Self::Glibc => link.with_compiler(Tool::CC, &["-lstdc++"], dir),
-            Self::Musl => link.with_compiler(Tool::MUSL_CC, &["-static-libgcc"], dir),
+            Self::Musl => link.with_compiler(
+                Tool::MUSL_CC,
+                &["-static-libgcc", "-Wl,--eh-frame-hdr"],
+                dir,
+            ),
             Self::Cross(cross) => link.with_lld(cross, dir),
         }
     }

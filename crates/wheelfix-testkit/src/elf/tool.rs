@@ -131,14 +131,15 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// How the program ended, and what it said last.
+    pub fn ending(&self) -> String {
+        format!("{}: {}", self.status, self.stderr.trim_end())
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}: {}",
-            self.command,
-            self.status,
-            self.stderr.trim_end()
-        )
+        write!(f, "{}: {}", self.command, self.ending())
     }
 }

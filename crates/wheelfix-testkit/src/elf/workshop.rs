@@ -179,7 +179,11 @@ impl Workshop {
         };
         command.args(&edited.add_needed);
         command.args(edited.replace_needed.iter().map(|(_, new)| new));
-        Outcome::of(command).success().map(drop)
+        let outcome = Outcome::of(command);
+        match outcome.code {
+            Some(0) => Ok(()),
+            _ => Err(outcome.ending()),
+        }
     }
 }
 

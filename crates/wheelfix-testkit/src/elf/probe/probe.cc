@@ -228,8 +228,39 @@ static int check_symbols(void *handle) {
 }
 
 #ifdef PROBE_UNWIND
-// The compiler's library was built for glibc; without this it looks through the program headers.
-extern "C" HIDDEN int _dl_find_object(void *, void *) { return -1; }
+// The compiler's library was built for glibc and asks it where the unwind tables are.
+struct FoundObject {
+    unsigned long long flags;
+    void *start, *end, *link_map, *eh_frame;
+    unsigned long long reserved[7];
+};
+
+struct Search {
+    uintptr_t address;
+    FoundObject *result;
+};
+
+static int find_object(dl_phdr_info *info, size_t, void *data) {
+    Search *search = (Search *)data;
+    bool covers = false;
+    uintptr_t unwind = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) &segment = info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment.p_vaddr;
+        if (segment.p_type == PT_GNU_EH_FRAME) unwind = start;
+        covers |= segment.p_type == PT_LOAD && start <= search->address &&
+                  search->address < start + segment.p_memsz;
+    }
+    if (!covers || !unwind) return 0;
+    *search->result = FoundObject();
+    search->result->eh_frame = (void *)unwind;
+    return 1;
+}
+
+extern "C" HIDDEN int _dl_find_object(void *address, FoundObject *result) {
+    Search search = {(uintptr_t)address, result};
+    return dl_iterate_phdr(find_object, &search) ? 0 : -1;
+}
 
 static _Unwind_Reason_Code count_frame(struct _Unwind_Context *, void *count) {
     ++*(int *)count;

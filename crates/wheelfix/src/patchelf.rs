@@ -1,0 +1,141 @@
+//! `wheelfix patchelf`: the command line of patchelf 0.19, also when the program is called by that
+//! name.
+//!
+//! What differs on purpose is in `docs/patchelf-differences.md`.
+
+mod arguments;
+mod edit;
+mod os_abi;
+mod print;
+mod rename_map;
+mod request;
+mod shrink;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use self::arguments::{Arguments, Invocation};
+use self::edit::FileError;
+use crate::error::Error;
+
+/// The version of patchelf whose command line this is.
+const PATCHELF_VERSION: &str = "0.19.3";
+
+const HELP: &str = "\
+options:
+  --set-interpreter FILE          set the program interpreter
+  --print-interpreter             print it
+  --set-rpath RPATH               set the search path, of the kind that the file has
+  --add-rpath RPATH               add to its end what is not there yet
+  --remove-rpath                  remove it
+  --shrink-rpath                  keep only directories that hold a needed library
+  --allowed-rpath-prefixes LIST   with --shrink-rpath: and that start with one of these
+  --force-rpath                   with a change of the search path: make it a DT_RPATH
+  --print-rpath                   print it
+  --add-needed LIBRARY            add a needed library, before the others
+  --remove-needed LIBRARY         remove one, with the versions that are needed of it
+  --replace-needed OLD NEW        rename one, also where versions are needed of it
+  --print-needed                  print them, one per line
+  --set-soname NAME               set the library's own name
+  --print-soname                  print it
+  --no-default-lib                search no default directories
+  --clear-execstack               ask for a stack that is not executable
+  --set-execstack                 ask for one that is
+  --print-execstack               print which
+  --set-os-abi ABI                set the operating system in the ELF header
+  --print-os-abi                  print it
+  --add-debug-tag                 add a DT_DEBUG entry
+  --clear-symbol-version SYMBOL   make a symbol have no version
+  --rename-dynamic-symbols FILE   rename symbols: an old and a new name per line
+  --output FILE                   write there and leave the file as it is
+  --debug                         say what is done
+  --version
+  --help
+accepted, as there is nothing to be done about it:
+  --page-size SIZE  --no-sort  --no-clobber-old-sections
+A value that starts with `@` is the name of a file that holds the value.
+";
+
+/// Edit one ELF file or several with patchelf's command line
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct PatchelfArgs {
+    /// As for patchelf; `--help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+pub(crate) fn run(args: PatchelfArgs) -> Result<(), Error> {
+    command("wheelfix patchelf", args.args)
+}
+
+/// Returns the command line if the program was called by the name `patchelf`.
+pub(crate) fn called_as_patchelf(
+    mut args: impl Iterator<Item = OsString>,
+) -> Option<Vec<OsString>> {
+    let program = args.next()?;
+    (Path::new(&program).file_name()? == "patchelf").then(|| args.collect())
+}
+
+/// Does what the program `patchelf` does.
+pub(crate) fn run_as_patchelf(args: Vec<OsString>) -> Result<(), Error> {
+    command("patchelf", args)
+}
+
+/// Every error is printed here, as patchelf prints it, and leads to exit code 1, as with patchelf.
+fn command(program: &str, args: Vec<OsString>) -> Result<(), Error> {
+    let arguments = match arguments::parse(args) {
+        Ok(Invocation::Run(arguments)) => arguments,
+        Ok(Invocation::Version) => {
+            let version = env!("CARGO_PKG_VERSION");
+            return Ok(print(&format!(
+                "patchelf {PATCHELF_VERSION} (wheelfix {version})\n"
+            ))?);
+        }
+        Ok(Invocation::Help) => {
+            print_error(&help(program));
+            return Ok(());
+        }
+        Ok(Invocation::Nothing) => {
+            print_error(&help(program));
+            return Err(Error::Reported);
+        }
+        Err(error) => return Err(report(&error.to_string())),
+    };
+    run_all(&arguments)
+}
+
+fn help(program: &str) -> String {
+    format!("syntax: {program} [OPTION [VALUE]...]... FILE...\n{HELP}")
+}
+
+/// Goes on after a file that fails: all faults are reported in one run.
+fn run_all(arguments: &Arguments) -> Result<(), Error> {
+    let mut result = Ok(());
+    for file in &arguments.files {
+        if let Err(error) = edit::run(file, arguments) {
+            if let FileError::Print(error) = error {
+                return Err(error.into());
+            }
+            result = Err(report(&error.describe(file)));
+        }
+    }
+    result
+}
+
+fn report(text: &str) -> Error {
+    print_error(&format!("patchelf: {text}\n"));
+    Error::Reported
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn print_error(text: &str) {
+    // If standard error is gone there is nobody left to tell.
+    io::stderr().lock().write_all(text.as_bytes()).ok();
+}

@@ -1,0 +1,93 @@
+//! One file: print what is wanted of it, then make all edits in one go.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::Path;
+
+use wheelfix_elf::{Elf, FileSource, Outcome, PatchError, ReadError, patch_file, patch_file_to};
+
+use super::arguments::Arguments;
+use super::print::{self, MissingSection};
+use super::request::request;
+use super::shrink::ShrinkError;
+
+/// Why a file was not printed or not edited. It is as it was.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    /// patchelf names the file here.
+    #[error("getting info about '{path}': {error}")]
+    Open { path: String, error: io::Error },
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Missing(#[from] MissingSection),
+    #[error(transparent)]
+    Shrink(#[from] ShrinkError),
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// Standard output cannot be written to.
+    #[error(transparent)]
+    Print(io::Error),
+}
+
+impl FileError {
+    /// The error with its causes, as one line that names the file.
+    pub(super) fn describe(&self, file: &Path) -> String {
+        let mut text = match self {
+            // These are patchelf's own texts: they name the file already, or never do.
+            Self::Open { .. } | Self::Missing(_) => self.to_string(),
+            _ => format!("{}: {self}", file.display()),
+        };
+        let mut source = self.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+}
+
+/// Prints and edits a file.
+pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<(), FileError> {
+    let elf = read(file)?;
+    for print in &arguments.prints {
+        let text = print::text(&elf, *print)?;
+        super::print(&text).map_err(FileError::Print)?;
+    }
+    let edits = &arguments.edits;
+    if edits.interpreter.is_some() {
+        print::interpreter(&elf)?;
+    }
+    let request = request(&elf, edits)?;
+    let outcome = match &arguments.output {
+        Some(output) => patch_file_to(file, output, &request)?,
+        None if request.is_empty() => return Ok(()),
+        None => patch_file(file, &request)?,
+    };
+    if arguments.debug {
+        debug(file, &outcome);
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Elf, FileError> {
+    let open = |error: io::Error| FileError::Open {
+        path: file.display().to_string(),
+        error,
+    };
+    // Opening a pipe would wait for its other end.
+    if !fs_err::metadata(file).map_err(open)?.is_file() {
+        return Err(PatchError::NotRegular {
+            got: "something else",
+        }
+        .into());
+    }
+    let source = FileSource::open(file).map_err(open)?;
+    Ok(Elf::read(&source)?)
+}
+
+fn debug(file: &Path, outcome: &Outcome) {
+    let file = file.display();
+    super::print_error(&format!("patching ELF file '{file}'\n{}", outcome.plan));
+}
