@@ -16,7 +16,7 @@ use crate::tree::{Claims, Collision, Content, Tree};
 #[derive(Debug)]
 pub(crate) struct Files<'a> {
     /// By path.
-    pub(crate) files: Vec<File<'a>>,
+    pub(crate) list: Vec<File<'a>>,
     /// What was edited in METADATA: the wheel's position, and each change.
     pub(crate) metadata: Vec<(usize, Change)>,
     /// How many files the user excluded, for each wheel.
@@ -124,7 +124,7 @@ pub(crate) fn plan<'a>(
     }
     match builder.tree.resolve() {
         Ok(files) if faults.is_empty() => Ok(Files {
-            files: files.into_iter().map(join).collect(),
+            list: files.into_iter().map(join).collect(),
             metadata,
             excluded: builder.excluded,
         }),
@@ -288,5 +288,6 @@ fn distribution(wheel: &Wheel) -> &str {
 
 /// Whether a path of `site-packages` is a module; metadata is not.
 fn is_source(path: &str, dist_info: &str) -> bool {
-    path.ends_with(".py") && path.split('/').next() != Some(dist_info)
+    // Python itself looks for this ending, in this case.
+    path.as_bytes().ends_with(b".py") && path.split('/').next() != Some(dist_info)
 }

@@ -36,16 +36,15 @@ impl Site<'_> {
     ) -> std::io::Result<()> {
         let mut digests = extraction.digests.clone();
         for position in &extraction.placeholders {
-            if let (Some(file), Some(digest)) = (
-                self.planned.files.get(*position),
-                digests.get_mut(*position),
-            ) {
+            if let (Some(file), Some(digest)) =
+                (self.planned.list.get(*position), digests.get_mut(*position))
+            {
                 *digest = self.replace_placeholder(file, interpreter)?;
             }
         }
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
         let dropped: BTreeSet<&PathBuf> = relocation.drops.iter().map(|drop| &drop.file).collect();
-        for (file, digest) in self.planned.files.iter().zip(digests) {
+        for (file, digest) in self.planned.list.iter().zip(digests) {
             let path = self.root.join(&file.path);
             if dropped.contains(&path) {
                 continue;

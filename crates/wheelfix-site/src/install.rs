@@ -185,7 +185,7 @@ fn fill(
     let planned =
         files::plan(wheels, &layout, &interpreter, &request.wishes).map_err(InstallError::Files)?;
 
-    staging.refuse_existing(planned.files.iter().map(|file| file.path.as_str()))?;
+    staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
 
     let compiler = start_compiler(request)?;
     phase(Phase::Extract, total_len(&planned));
@@ -195,7 +195,7 @@ fn fill(
         compiler: compiler.as_ref(),
         jobs: request.jobs,
     };
-    let extraction = extraction::run(wheels, &planned.files, &destination, listener)?;
+    let extraction = extraction::run(wheels, &planned.list, &destination, listener)?;
 
     phase(Phase::Plan, 0);
     let tree = elf_tree(&planned, &extraction, staging)?;
@@ -239,7 +239,7 @@ fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileE
 }
 
 fn total_len(files: &Files<'_>) -> u64 {
-    let lens = files.files.iter().map(|file| match &file.source {
+    let lens = files.list.iter().map(|file| match &file.source {
         Source::Member { member, .. } => member.len,
         Source::Text(_) => 0,
     });
@@ -253,7 +253,7 @@ fn elf_tree(
     staging: &Staging,
 ) -> Result<Tree, RelocationError> {
     let paths = extraction.elf.iter().filter_map(|position| {
-        let path = Path::new(&planned.files.get(*position)?.path);
+        let path = Path::new(&planned.list.get(*position)?.path);
         Some((staging.prefix().join(path), staging.root().join(path)))
     });
     Ok(Tree::read(paths.collect())?)

@@ -78,24 +78,24 @@ fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
 /// The record with its rows changed; `None` if no row changes.
 fn apply(mut record: Record, path: &Path, changes: &Changes) -> Option<Record> {
     let site_packages = path.parent()?.parent()?;
-    let mut changed = false;
+    let mut dirty = false;
     record.rows.retain_mut(|row| {
         let file = normalise(&site_packages.join(&row.path));
         if changes.removed.contains(&file) {
-            changed = true;
+            dirty = true;
             return false;
         }
         if let Some(digest) = changes.edited.get(&file) {
             let hash = Some(RecordHash::sha256(digest.sha256));
             let size = Some(digest.len);
             if row.hash.is_some() && (row.hash != hash || row.size != size) {
-                changed = true;
+                dirty = true;
                 (row.hash, row.size) = (hash, size);
             }
         }
         true
     });
-    changed.then_some(record)
+    dirty.then_some(record)
 }
 
 /// Resolves `..` by name: RECORD's `../../../bin/x` is `bin/x` of the prefix.

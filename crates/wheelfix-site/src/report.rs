@@ -50,7 +50,7 @@ pub struct InstalledWheel {
 /// Counts what each wheel brought.
 pub(crate) fn installed_wheels(wheels: &[Wheel], planned: &Files<'_>) -> Vec<InstalledWheel> {
     let mut installed: Vec<InstalledWheel> = wheels.iter().map(empty).collect();
-    for file in &planned.files {
+    for file in &planned.list {
         let len = match &file.source {
             Source::Member { member, .. } => member.len,
             Source::Text(text) => text.len() as u64,

@@ -179,10 +179,10 @@ mod tests {
             Ok(files) => files
                 .iter()
                 .map(|claims| format!("{}, {} more\n", claims.first, claims.more.len()))
-                .collect::<String>(),
+                .collect::<Vec<_>>(),
             Err(collisions) => collisions.iter().map(|it| format!("{it}\n")).collect(),
         };
-        assert_eq!(got, want);
+        assert_eq!(got.concat(), want);
     }
 
     #[test]

@@ -37,10 +37,11 @@ pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error
     match error {
         PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
         PatchTreeError::Relocation(error) => relocation(error),
-        PatchTreeError::Record(RecordUpdateError::Io(error)) => error.into(),
         PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
         PatchTreeError::Threads(error) => Error::environment(error),
-        PatchTreeError::Io(error) => error.into(),
+        PatchTreeError::Record(RecordUpdateError::Io(error)) | PatchTreeError::Io(error) => {
+            error.into()
+        }
     }
 }
 

@@ -102,17 +102,16 @@ fn wheel_table(report: &InstallReport) -> String {
 }
 
 fn summary(report: &InstallReport) -> String {
-    let mut text = format!(
-        "installed into {}: {} ELF files edited ({} written)",
+    let dropped = match report.relocation.drops.len() {
+        0 => String::new(),
+        count => format!(", {count} left out"),
+    };
+    format!(
+        "installed into {}: {} ELF files edited ({} written){dropped}",
         report.prefix.display(),
         report.elf_edited,
         table::bytes(report.elf_bytes_written)
-    );
-    let dropped = report.relocation.drops.len();
-    if dropped != 0 {
-        text.push_str(&format!(", {dropped} left out"));
-    }
-    text
+    )
 }
 
 fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
