@@ -248,9 +248,15 @@ fn a_record_that_lies_is_refused() {
     let sandbox = Sandbox::new();
     let builder = WheelBuilder::new("demo", "1.0")
         .file("a.py", "x = 1\n")
-        .record_text("a.py,sha256=", "a.py,sha256=A");
+        .record_row(
+            "a.py",
+            "a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,6\n",
+        );
     let text = install(&sandbox, &sandbox.wheel(&builder), &[]);
-    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("a.py"),
+        "{text}"
+    );
     let builder = WheelBuilder::new("demo", "1.0").unrecorded("b.py", "x = 1\n");
     let text = install(&sandbox, &sandbox.wheel(&builder), &[]);
     assert!(
