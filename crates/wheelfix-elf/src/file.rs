@@ -4,4 +4,4 @@ mod apply;
 mod patch;
 
 pub use apply::{Applied, ApplyError};
-pub use patch::{Method, Outcome, PatchError, patch_file, patch_file_to};
+pub use patch::{Method, Outcome, PatchError, patch_file, patch_file_to, plan_file};

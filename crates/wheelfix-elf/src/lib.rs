@@ -46,7 +46,9 @@ pub use edit::{
 pub use elf::{Dynamic, Elf, RunPath};
 pub use encoding::{ByteOrder, Class, Encoding};
 pub use error::ReadError;
-pub use file::{Applied, ApplyError, Method, Outcome, PatchError, patch_file, patch_file_to};
+pub use file::{
+    Applied, ApplyError, Method, Outcome, PatchError, patch_file, patch_file_to, plan_file,
+};
 pub use hash::{HashedName, gnu_hash, sysv_hash};
 pub use header::{Header, ObjectType};
 pub use machine::Machine;

@@ -1,11 +1,9 @@
 //! The last edits of an installation: first lines of scripts, dropped files, and RECORD.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fs_err as fs;
 use wheelfix_format::{Record, RecordHash, RecordRow};
-use wheelfix_relocate::RelocationPlan;
 use wheelfix_wheel::Wheel;
 
 use crate::digest::FileDigest;
@@ -30,7 +28,6 @@ impl Site<'_> {
     pub(crate) fn finish(
         &self,
         extraction: &Extraction,
-        relocation: &RelocationPlan,
         applied: &Applied,
         interpreter: &Interpreter,
     ) -> std::io::Result<()> {
@@ -43,10 +40,9 @@ impl Site<'_> {
             }
         }
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
-        let dropped: BTreeSet<&PathBuf> = relocation.drops.iter().map(|drop| &drop.file).collect();
         for (file, digest) in self.planned.list.iter().zip(digests) {
             let path = self.root.join(&file.path);
-            if dropped.contains(&path) {
+            if applied.removed.contains(&path) {
                 continue;
             }
             let digest = applied.edited.get(&path).copied().unwrap_or(digest);

@@ -16,7 +16,7 @@ use crate::files::{self, FileFault, Files, Source, Wishes};
 use crate::finish::Site;
 use crate::layout::Layout;
 use crate::python::Python;
-use crate::relocation::{self, Libraries, RelocationError};
+use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::{self, InstallReport};
 use crate::staging::{Staging, StagingError};
 
@@ -205,14 +205,15 @@ fn fill(
     }
 
     phase(Phase::Apply, 0);
-    let applied = relocation::apply(&relocation)?;
+    let mut applied = Applied::default();
+    relocation::apply(&relocation, &mut applied)?;
     let site = Site {
         wheels,
         planned: &planned,
         layout: &layout,
         root: staging.root(),
     };
-    site.finish(&extraction, &relocation, &applied, &interpreter)?;
+    site.finish(&extraction, &applied, &interpreter)?;
 
     phase(Phase::Compile, 0);
     let compile_failures = match compiler {

@@ -11,7 +11,7 @@ use wheelfix_relocate::{Place, RelocationPlan, Tree};
 use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
 use crate::record_update::{Changes, RecordUpdateError, update_records};
-use crate::relocation::{self, Libraries, RelocationError};
+use crate::relocation::{self, Applied, Libraries, RelocationError};
 
 /// What to relocate, and how.
 #[derive(Clone, Debug)]
@@ -84,6 +84,7 @@ fn relocate(
     if !relocation.is_sound() {
         return Err(PatchTreeError::Unsound(Box::new(relocation)));
     }
+    relocation::rehearse(&relocation)?;
     if request.dry_run {
         return Ok(PatchReport {
             elf_edited: relocation.edits().count(),
@@ -94,20 +95,19 @@ fn relocate(
     }
 
     phase(Phase::Apply);
-    let applied = relocation::apply(&relocation)?;
+    let mut applied = Applied::default();
+    let result = relocation::apply(&relocation, &mut applied);
     let elf_edited = applied.edited.len();
     let changes = Changes {
         edited: applied.edited,
-        removed: relocation
-            .drops
-            .iter()
-            .map(|drop| drop.file.clone())
-            .collect(),
+        removed: applied.removed,
     };
+    // Also after an error RECORD tells the truth about the files that were edited before it.
     let mut records_updated = 0;
     for root in record_roots(&places) {
         records_updated += update_records(&root, &changes)?;
     }
+    result?;
     Ok(PatchReport {
         relocation,
         elf_edited,

@@ -1,12 +1,14 @@
 //! Decides and applies the relocation of files on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
 use fs_err as fs;
 use rayon::prelude::*;
-use wheelfix_elf::{NeededEdit, PatchError, Request, RunPathKind, RunPathRequest, patch_file};
+use wheelfix_elf::{
+    NeededEdit, PatchError, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
+};
 use wheelfix_relocate::{
     LibPathError, LibraryIndex, ObjectPlan, PathKind, PlanOptions, RelocationPlan, Rules,
     RunPathEdit, Tree, TreeError,
@@ -60,6 +62,8 @@ pub(crate) struct Applied {
     pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
     /// How many bytes were written to them.
     pub(crate) bytes_written: u64,
+    /// Files that are gone.
+    pub(crate) removed: BTreeSet<PathBuf>,
 }
 
 /// Decides what becomes of the ELF files of a tree.
@@ -82,12 +86,23 @@ pub(crate) fn plan(tree: &Tree, libraries: &Libraries) -> Result<RelocationPlan,
     ))
 }
 
+/// Refuses a plan with an edit that cannot be made; all such edits at once.
+pub(crate) fn rehearse(plan: &RelocationPlan) -> Result<(), RelocationError> {
+    let edits: Vec<&ObjectPlan> = plan.edits().collect();
+    let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object)) {
+        Ok(_) => None,
+        Err(error) => Some((object.path.clone(), error.into())),
+    };
+    refuse(edits.par_iter().filter_map(rehearse).collect())
+}
+
 /// Edits and drops the files that a plan names.
-pub(crate) fn apply(plan: &RelocationPlan) -> Result<Applied, RelocationError> {
+///
+/// `applied` is true also after an error: each file is edited or as it was.
+pub(crate) fn apply(plan: &RelocationPlan, applied: &mut Applied) -> Result<(), RelocationError> {
     let edits: Vec<&ObjectPlan> = plan.edits().collect();
     let results: Vec<_> = edits.par_iter().map(|object| edit(object)).collect();
-    let mut applied = Applied::default();
-    let mut refused = Vec::new();
+    let mut failures = Vec::new();
     for (object, result) in edits.iter().zip(results) {
         match result {
             Ok(Some((digest, written))) => {
@@ -95,16 +110,23 @@ pub(crate) fn apply(plan: &RelocationPlan) -> Result<Applied, RelocationError> {
                 applied.bytes_written += written;
             }
             Ok(None) => {}
-            Err(error) => refused.push((object.path.clone(), error)),
+            Err(error) => failures.push((object.path.clone(), error)),
         }
     }
-    if !refused.is_empty() {
-        return Err(RelocationError::Edit(refused));
-    }
+    refuse(failures)?;
     for dropped in &plan.drops {
         fs::remove_file(&dropped.file)?;
+        applied.removed.insert(dropped.file.clone());
     }
-    Ok(applied)
+    Ok(())
+}
+
+fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), RelocationError> {
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(RelocationError::Edit(failures))
+    }
 }
 
 /// Edits one file; `None` if it is as it should be.

@@ -64,6 +64,11 @@ pub enum Method {
     Replaced,
 }
 
+/// Plans and checks an edit without making it: refuses what [`patch_file`] would refuse.
+pub fn plan_file(path: &Path, request: &Request) -> Result<Plan, PatchError> {
+    Job::plan(path, request).map(|job| job.plan)
+}
+
 /// Edits the file at `path`.
 ///
 /// A file with several names (hard links) keeps its bytes under the other names. Mode and owner stay; a file that may not be
