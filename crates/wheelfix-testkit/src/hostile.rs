@@ -10,6 +10,7 @@ mod layout;
 mod name;
 mod odd;
 mod record;
+mod tar;
 
 use crate::raw_zip::{RawMember, RawZip};
 use crate::wheel::WheelBuilder;
@@ -40,6 +41,11 @@ pub fn zip_contents() -> Vec<Case> {
 /// Wheels whose zip structure is right and whose `RECORD` or other metadata is wrong.
 pub fn wheels() -> Vec<Case> {
     record::cases()
+}
+
+/// Source distributions that are wrong.
+pub fn tars() -> Vec<Case> {
+    tar::cases()
 }
 
 /// Wheels that are odd, but right.

@@ -13,4 +13,5 @@ pub mod host;
 pub mod hostile;
 pub mod python;
 pub mod raw_zip;
+pub mod sdist;
 pub mod wheel;

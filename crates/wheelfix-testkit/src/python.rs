@@ -5,25 +5,42 @@ use std::process::Command;
 
 use crate::cache;
 
-/// Reads every file of a zip archive.
-const READ_ZIP: &str = r"
+/// Reads every file of zip archives.
+const READ_ZIPS: &str = r"
 import hashlib, sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as archive:
-    for info in archive.infolist():
-        if not info.is_dir():
-            digest = hashlib.sha256(archive.read(info)).hexdigest()
-            print(digest, info.filename.encode().hex())
+for path in sys.argv[1:]:
+    print('archive')
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                digest = hashlib.sha256(archive.read(info)).hexdigest()
+                print(digest, info.filename.encode().hex())
 ";
 
-/// Returns path and SHA-256 in hexadecimal of all files that `zipfile` sees, in its order; its error
-/// otherwise.
-pub fn read_zip(path: &Path) -> Result<Vec<(String, String)>, String> {
-    let text = run(READ_ZIP, &[path])?;
+/// Returns path and SHA-256 in hexadecimal of all files that `zipfile` sees in each archive, in its
+/// order.
+pub fn read_zips(paths: &[&Path]) -> Vec<Vec<(String, String)>> {
+    let text = run(READ_ZIPS, paths).unwrap();
     let parse = |line: &str| {
-        let fields: Vec<&str> = line.split(' ').collect();
-        (from_hex(fields[1]), fields[0].to_owned())
+        let (digest, name) = line.split_once(' ').unwrap();
+        (from_hex(name), digest.to_owned())
     };
-    Ok(text.lines().map(parse).collect())
+    let archives = text.split("archive\n").skip(1);
+    archives
+        .map(|lines| lines.lines().map(parse).collect())
+        .collect()
+}
+
+/// Unpacks a tar archive as PEP 721 asks.
+const UNPACK_TAR: &str = r"
+import sys, tarfile
+with tarfile.open(sys.argv[1]) as archive:
+    archive.extractall(sys.argv[2], filter='data')
+";
+
+/// Unpacks a tar archive into an existing directory as `tarfile` does with its `data` filter.
+pub fn unpack_tar(path: &Path, dir: &Path) -> Result<(), String> {
+    run(UNPACK_TAR, &[path, dir]).map(|_| ())
 }
 
 /// Runs a script with these arguments; gives what it printed, or the last line of its error.

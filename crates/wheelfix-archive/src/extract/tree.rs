@@ -7,18 +7,10 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::extract::{ExtractError, ExtractItem};
-
-const MODE: u32 = 0o755;
-
-/// Flags for a directory that is only a place to open others in.
-const DIR_FLAGS: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+use crate::output;
 
 /// The directories below the output directory, and which item goes where.
 #[derive(Debug)]
@@ -45,10 +37,7 @@ impl<'a> Tree<'a> {
         path: &'a Path,
         items: &'a [ExtractItem<'_>],
     ) -> Result<Self, ExtractError> {
-        // The output directory itself may be reached through links: it is the caller's choice.
-        let flags = DIR_FLAGS.difference(OFlags::NOFOLLOW);
-        let root = rustix::fs::openat(CWD, path, flags, Mode::empty())
-            .map_err(|error| failed(path.to_owned(), error))?;
+        let root = output::open_root(path).map_err(|error| failed(path.to_owned(), error))?;
         let mut tree = Self {
             path,
             root,
@@ -64,7 +53,7 @@ impl<'a> Tree<'a> {
         let mut open = tree.open_dirs(1);
         for dir in &tree.dirs {
             open.get(dir.parent)
-                .and_then(|parent| create_dir(parent, file_name(dir.path)))
+                .and_then(|parent| output::create_dir(parent, file_name(dir.path)))
                 .map_err(|error| failed(path.join(dir.path), error))?;
         }
         Ok(tree)
@@ -136,7 +125,7 @@ impl OpenDirs<'_> {
                 Some(fd) => fd.as_fd(),
                 None => self.known(at),
             };
-            opened = Some(rustix::fs::openat(parent, name, DIR_FLAGS, Mode::empty())?);
+            opened = Some(output::open_dir(parent, name)?);
         }
         if let (Some(fd), Some(index)) = (opened, dir) {
             if self.capacity <= self.fds.len() {
@@ -151,28 +140,6 @@ impl OpenDirs<'_> {
     fn known(&self, dir: Option<usize>) -> BorrowedFd<'_> {
         let fd = dir.and_then(|index| self.fds.get(&index));
         fd.unwrap_or(&self.tree.root).as_fd()
-    }
-}
-
-/// Makes a directory with our mode, whatever the umask, or finds it made already.
-fn create_dir(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(MODE)) {
-        Ok(()) => {
-            let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            if stat.st_mode & 0o7777 != MODE {
-                rustix::fs::chmodat(parent, name, Mode::from_raw_mode(MODE), AtFlags::empty())?;
-            }
-            Ok(())
-        }
-        Err(Errno::EXIST) => {
-            let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                Ok(())
-            } else {
-                Err(Errno::EXIST)
-            }
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -7,16 +7,17 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
-use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use crate::content::{ContentError, Inflater, Stream};
 use crate::extract::schedule::{MAX_SMALL, Schedule, is_small};
 use crate::extract::sums::{self, Sums};
-use crate::extract::tree::{OpenDirs, Tree, file_name};
+use crate::extract::tree::{OpenDirs, Tree};
 use crate::extract::{ExtractError, ExtractItem, Extracted, ItemFault, Observer, Written};
 use crate::map::{ReadMap, WriteMap};
+use crate::output;
 
 /// Piece of a large member that is inflated, checked and hashed before the next, in bytes: fits the
 /// second-level cache.
@@ -234,25 +235,14 @@ impl Worker<'_> {
 
     /// Creates the file of an item, which must not exist, with its final mode.
     fn create(&mut self, index: usize, item: &ExtractItem<'_>) -> Result<File, Errno> {
-        let mode = if item.executable { 0o755 } else { 0o644 };
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = self.dirs.get(self.shared.tree.home(index))?;
-        let name = file_name(item.dst.as_str());
-        let file = rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(mode))?;
-        // The umask, or an access control list of the directory, may have changed it.
-        if rustix::fs::fstat(&file)?.st_mode & 0o7777 != mode {
-            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-        }
-        Ok(file.into())
+        output::create_file(dir, item.dst.file_name(), item.executable)
     }
 
     /// Opens a file that [`create`](Self::create) made for reading.
     fn reopen(&mut self, index: usize, item: &ExtractItem<'_>) -> Result<File, Errno> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = self.dirs.get(self.shared.tree.home(index))?;
-        let name = file_name(item.dst.as_str());
-        Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?.into())
+        output::open_file(dir, item.dst.file_name())
     }
 }
 

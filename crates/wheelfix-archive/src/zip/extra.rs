@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::zip::fault::{ZipProblem, printable};
+use crate::fault::printable;
+use crate::zip::fault::ZipProblem;
 use crate::zip::fields::Fields;
 
 const ZIP64: u16 = 0x0001;

@@ -1,27 +1,12 @@
-//! Why an archive is refused: each reason on its own, and all of them together.
+//! Why a zip archive is refused: each reason on its own.
 
-use std::fmt::{self, Write as _};
+use crate::fault::{Fault, FaultList};
 
-/// Faults that are listed; an archive may have one for each of its members and more.
-const MAX_LISTED: usize = 50;
+/// All reasons why a zip archive is refused, in the order in which they were found.
+pub type Faults = FaultList<ZipProblem>;
 
-/// All reasons why an archive is refused, in the order in which they were found.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Faults {
-    list: Vec<ZipFault>,
-    unlisted: usize,
-}
-
-/// One reason why an archive is refused, and where it was found.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ZipFault {
-    /// Name of the member as the archive has it, made printable; `None` for the archive as a whole.
-    pub member: Option<String>,
-    /// File offset of the structure that is at fault.
-    pub offset: u64,
-    /// What is wrong.
-    pub problem: ZipProblem,
-}
+/// One reason why a zip archive is refused, and where it was found.
+pub type ZipFault = Fault<ZipProblem>;
 
 /// One reason why an archive is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -260,119 +245,4 @@ pub enum ZipProblem {
         /// Name of the other member.
         below: String,
     },
-}
-
-impl ZipFault {
-    /// A fault of the archive as a whole.
-    pub(crate) fn archive(offset: u64, problem: ZipProblem) -> Self {
-        Self {
-            member: None,
-            offset,
-            problem,
-        }
-    }
-
-    /// A fault of the member with this name.
-    pub(crate) fn member(name: &[u8], offset: u64, problem: ZipProblem) -> Self {
-        Self {
-            member: Some(printable(name)),
-            offset,
-            problem,
-        }
-    }
-}
-
-impl Faults {
-    /// The reasons, at least one; of very many only the first.
-    pub fn list(&self) -> &[ZipFault] {
-        &self.list
-    }
-
-    /// Number of further reasons that are not in the list.
-    pub fn unlisted(&self) -> usize {
-        self.unlisted
-    }
-
-    pub(crate) fn push(&mut self, fault: ZipFault) {
-        if self.list.len() < MAX_LISTED {
-            self.list.push(fault);
-        } else {
-            self.unlisted += 1;
-        }
-    }
-
-    /// Itself as an error unless there is no fault.
-    pub(crate) fn into_result(self) -> Result<(), Self> {
-        if self.list.is_empty() {
-            Ok(())
-        } else {
-            Err(self)
-        }
-    }
-}
-
-impl From<ZipFault> for Faults {
-    fn from(fault: ZipFault) -> Self {
-        Self {
-            list: vec![fault],
-            unlisted: 0,
-        }
-    }
-}
-
-impl std::error::Error for Faults {}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let ([fault], 0) = (self.list.as_slice(), self.unlisted) {
-            return fault.fmt(f);
-        }
-        write!(
-            f,
-            "{} faults in the archive",
-            self.list.len() + self.unlisted
-        )?;
-        for fault in &self.list {
-            write!(f, "\n  {fault}")?;
-        }
-        if 0 < self.unlisted {
-            write!(f, "\n  and {} more", self.unlisted)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ZipFault {}
-
-impl fmt::Display for ZipFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(member) = &self.member {
-            write!(f, "member `{member}` ")?;
-        }
-        write!(f, "at {:#x}: {}", self.offset, self.problem)
-    }
-}
-
-/// A name from an archive for people: what is not UTF-8, and what a terminal would obey, is escaped,
-/// and it is cut after 200 characters.
-pub(crate) fn printable(name: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in name.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\'' | '"' => text.push(c),
-                c => text.extend(c.escape_debug()),
-            }
-        }
-        for byte in chunk.invalid() {
-            write!(text, "\\x{byte:02x}").ok();
-        }
-    }
-    match text.char_indices().nth(200) {
-        Some((at, _)) => {
-            text.truncate(at);
-            text + "..."
-        }
-        None => text,
-    }
 }

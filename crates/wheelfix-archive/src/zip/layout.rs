@@ -1,8 +1,9 @@
 //! How the members lie in the file: one after the other, from its first byte to the central
 //! directory, so that a reader that goes forward sees the same members.
 
+use crate::fault::printable;
 use crate::zip::central::Entry;
-use crate::zip::fault::{Faults, ZipFault, ZipProblem, printable};
+use crate::zip::fault::{Faults, ZipFault, ZipProblem};
 use crate::zip::fields::{Fields, slice};
 
 const DESCRIPTOR_SIGNATURE: u32 = u32::from_le_bytes(*b"PK\x07\x08");

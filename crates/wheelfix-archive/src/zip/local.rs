@@ -2,9 +2,10 @@
 //!
 //! APPNOTE 4.3.7.
 
+use crate::fault::printable;
 use crate::zip::central::{Entry, FLAG_DESCRIPTOR, FLAGS_LEVEL, ZIP64_VERSION};
 use crate::zip::extra::Extra;
-use crate::zip::fault::{Faults, ZipProblem, printable};
+use crate::zip::fault::{Faults, ZipProblem};
 use crate::zip::fields::Fields;
 use crate::zip::layout::Extent;
 

@@ -1,9 +1,10 @@
 //! The names of the members: each becomes a path, and no two contradict each other.
 
+use crate::fault::printable;
 use crate::member_path::MemberPath;
 use crate::zip::Member;
 use crate::zip::central::{Entry, FLAG_UTF8};
-use crate::zip::fault::{Faults, ZipProblem, printable};
+use crate::zip::fault::{Faults, ZipProblem};
 
 /// Makes the name of every entry a path; those that cannot be one are left out and are faults.
 pub(crate) fn check(entries: &[Entry<'_>], faults: &mut Faults) -> Vec<MemberPath> {

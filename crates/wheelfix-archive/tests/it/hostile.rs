@@ -1,7 +1,11 @@
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use sha2::Digest as _;
-use wheelfix_archive::{Digest, ExtractItem, Faults, Limits, Silent, ZipArchive, extract};
+use wheelfix_archive::{
+    Compression, Digest, ExtractItem, Faults, Limits, Silent, TarArchive, TarError, ZipArchive,
+    extract,
+};
 use wheelfix_testkit::hostile::{self, Case};
 use wheelfix_testkit::python;
 
@@ -22,6 +26,31 @@ fn a_wrong_structure_is_refused_before_anything_is_unpacked() {
     let rows = cases.iter().map(|case| match open(case) {
         Ok(_) => panic!("{} was accepted", case.name),
         Err(faults) => (case.name, faults.to_string()),
+    });
+    insta::assert_snapshot!(table(rows));
+}
+
+#[test]
+fn a_wrong_source_distribution_is_refused_and_nothing_is_written_outside() {
+    let cases = hostile::tars();
+    let rows = cases.iter().map(|case| {
+        let parent = tempfile::tempdir().unwrap();
+        let (path, dir) = (parent.path().join("in.tar.gz"), parent.path().join("out"));
+        fs_err::write(&path, &case.archive).unwrap();
+        fs_err::create_dir(&dir).unwrap();
+        let archive = TarArchive::open(&path, Compression::Gzip, &Limits::default()).unwrap();
+        let unpacked = archive.unpack(&dir);
+        let outside = fs_err::read_dir(parent.path()).unwrap().count();
+        assert_eq!(
+            outside, 2,
+            "{}: something was written beside the directory",
+            case.name
+        );
+        match unpacked {
+            Ok(_) => panic!("{} was accepted", case.name),
+            Err(TarError::Refused(faults)) => (case.name, faults.to_string()),
+            Err(error) => panic!("{}: {error}", case.name),
+        }
     });
     insta::assert_snapshot!(table(rows));
 }
@@ -98,11 +127,16 @@ fn odd_wheels_unpack_to_what_other_readers_see() {
 #[test]
 fn odd_wheels_are_what_python_sees() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("odd.zip");
-    for case in hostile::odd() {
-        fs_err::write(&path, &case.archive).unwrap();
-        let want = python::read_zip(&path).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-        let archive = ZipArchive::open(&path, &Limits::default()).unwrap();
+    let cases = hostile::odd();
+    let path = |case: &Case| dir.path().join(case.name);
+    for case in &cases {
+        fs_err::write(path(case), &case.archive).unwrap();
+    }
+    let paths: Vec<PathBuf> = cases.iter().map(path).collect();
+    let seen = python::read_zips(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+    assert_eq!(seen.len(), cases.len());
+    for (case, want) in cases.iter().zip(seen) {
+        let archive = ZipArchive::open(&path(case), &Limits::default()).unwrap();
         let digest = |member| {
             let content = archive.read(member, u64::MAX).unwrap();
             let digest: [u8; 32] = sha2::Sha256::digest(content).into();

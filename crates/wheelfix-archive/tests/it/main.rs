@@ -4,3 +4,4 @@
 mod extract;
 mod hostile;
 mod open;
+mod tar;
