@@ -101,6 +101,8 @@ tags! {
     RELR = 36, "RELR";
     /// Length of one of them.
     RELRENT = 37, "RELRENT";
+    /// Address of the compact relocations.
+    CREL = 0x4000_0026, "CREL";
     /// Address of the GNU hash table.
     GNU_HASH = 0x6fff_fef5, "GNU_HASH";
     /// Address of prelink's conflicts.
@@ -141,7 +143,7 @@ tags! {
 
 impl Tag {
     /// Tags whose value is an address in this file.
-    pub const ADDRESSES: [Self; 21] = [
+    pub const ADDRESSES: [Self; 22] = [
         Self::PLTGOT,
         Self::HASH,
         Self::STRTAB,
@@ -163,6 +165,7 @@ impl Tag {
         Self::VERDEF,
         Self::VERNEED,
         Self::SYMINFO,
+        Self::CREL,
     ];
 
     /// Whether the value is an offset into the string table.

@@ -4,15 +4,18 @@ mod change;
 mod displace;
 mod emit;
 mod error;
+mod heal;
 mod model;
 mod place;
 mod plan;
 mod references;
+mod rename;
 mod request;
 mod slot;
 mod strings;
 mod symbols;
 mod tail;
+mod versions;
 
 pub use error::EditError;
 pub use plan::{Data, Plan, Planned, Warning, Write};
@@ -23,6 +26,7 @@ use crate::encoding::FieldWriter;
 use crate::header::ObjectType;
 use crate::program_header::ProgramHeader;
 use crate::source::Source;
+use crate::symbol_table::{read_hashes, symbol_count};
 use crate::window::Window;
 use model::Model;
 use strings::StringLayout;
@@ -87,6 +91,11 @@ fn check_loads(elf: &Elf) -> Result<(), EditError> {
     Ok(())
 }
 
+/// Whether all symbols have to be looked at, and not only the offsets of their names.
+fn needs_symbols(request: &Request) -> bool {
+    request.heal || !request.rename_symbols.is_empty() || !request.clear_symbol_versions.is_empty()
+}
+
 fn plan_dynamic(
     source: &dyn Source,
     elf: &Elf,
@@ -99,6 +108,21 @@ fn plan_dynamic(
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
     change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
+    let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
+    model.symbol_count = symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref());
+    let symbols = if needs_symbols(request) {
+        Some(elf.symbols(&source)?)
+    } else {
+        None
+    };
+    if let Some(symbols) = &symbols {
+        rename::find(&mut model, symbols, &request.rename_symbols)?;
+        versions::find_cleared(&mut model, symbols, &request.clear_symbol_versions);
+        if request.heal {
+            heal::heal(&mut model, symbols)?;
+        }
+    }
+    versions::change(&mut model);
     model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
     if model.summary.is_empty() && model.os_abi.is_none() {
         return Ok(Plan::noop(elf.file_len));
@@ -108,13 +132,13 @@ fn plan_dynamic(
         model.warnings.push(Warning::StringsKept);
     }
     let mut layout = StringLayout::new(&mut Window::new(source), strings, &mut references)?;
-    let texts = std::mem::take(&mut model.texts);
-    let offsets: Vec<u64> = texts
+    let offsets: Vec<u64> = model
+        .texts
         .iter()
         .map(|text| layout.add(text, &references))
         .collect();
     let placement = place::place(&mut model, &layout)?;
-    emit::emit(&mut model, &layout, &offsets, &placement)?;
+    emit::emit(&mut model, &layout, &offsets, &placement, symbols.as_ref())?;
     symbols::adjust(&mut model)?;
     Ok(Plan {
         writes: model.writes,

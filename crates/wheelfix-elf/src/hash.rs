@@ -3,8 +3,10 @@
 //! System V: <https://www.sco.com/developers/gabi/latest/ch5.dynamic.html#hash>,
 //! GNU: <https://sourceware.org/legacy-ml/binutils/2006-10/msg00377.html>
 
+use std::collections::BTreeSet;
+
 use crate::address::AddressMap;
-use crate::encoding::{Class, Encoding};
+use crate::encoding::{Class, Encoding, FieldWriter};
 use crate::error::ReadError;
 use crate::machine::Machine;
 use crate::source::Source;
@@ -54,7 +56,7 @@ pub(crate) struct GnuHash {
     encoding: Encoding,
     /// Number of the first symbol that is in the table.
     pub(crate) first: u32,
-    bloom_shift: u32,
+    pub(crate) bloom_shift: u32,
     bloom: Vec<u8>,
     pub(crate) buckets: Vec<u8>,
     /// One word per symbol from `first` on.
@@ -131,6 +133,14 @@ impl GnuHash {
     /// The number of symbols, as far as the table tells: `None` if it is empty.
     pub(crate) fn symbol_count(&self) -> Option<u64> {
         (!self.chain.is_empty()).then_some(u64::from(self.first) + (self.chain.len() / 4) as u64)
+    }
+
+    pub(crate) fn bucket_count(&self) -> u32 {
+        u32::try_from(self.buckets.len() / 4).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn bloom_count(&self) -> u32 {
+        u32::try_from(self.bloom.len() / self.encoding.word_len()).unwrap_or(u32::MAX)
     }
 
     /// The length of the table in bytes.
@@ -252,7 +262,7 @@ fn chain_ends(encoding: Encoding, chain: &[u8]) -> bool {
 pub(crate) struct SysvHash {
     encoding: Encoding,
     wide: bool,
-    bucket_count: u64,
+    pub(crate) bucket_count: u64,
     /// The number of symbols.
     pub(crate) chain_count: u64,
     words: Vec<u8>,
@@ -324,6 +334,34 @@ impl SysvHash {
                 .filter(|index| *index != 0);
             u32::try_from(index).ok()
         })
+    }
+
+    /// Returns the numbers of all symbols in the table, each once.
+    pub(crate) fn members(&self) -> BTreeSet<u32> {
+        let mut members = BTreeSet::new();
+        for bucket in 0..self.bucket_count {
+            let mut next = self.word(2 + bucket).unwrap_or_default();
+            // A chain that leads back ends at a symbol that was seen.
+            while next != 0
+                && next < self.chain_count
+                && members.insert(u32::try_from(next).unwrap_or_default())
+            {
+                next = self.word(2 + self.bucket_count + next).unwrap_or_default();
+            }
+        }
+        members
+    }
+
+    /// Encodes words as those of this table.
+    pub(crate) fn encode(&self, words: &[u64]) -> Vec<u8> {
+        let mut writer = FieldWriter::new(self.encoding);
+        for word in words {
+            match (self.wide, u32::try_from(*word)) {
+                (false, Ok(word)) => writer.u32(word),
+                _ => writer.word(*word),
+            };
+        }
+        writer.finish()
     }
 
     fn word(&self, index: u64) -> Option<u64> {

@@ -9,9 +9,11 @@ use crate::edit::model::{Entry, Model, Value};
 use crate::edit::place::{Item, Placement, copy_of, entries_for_old_place};
 use crate::edit::plan::Data;
 use crate::edit::strings::{Piece, PieceData, StringLayout};
+use crate::edit::{rename, versions};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
+use crate::symbol_table::SymbolTable;
 use crate::window::{Window, read_range};
 
 /// A retired string table with at most this much left of it is wiped; of a longer one only what may name a path.
@@ -23,16 +25,21 @@ pub(crate) fn emit(
     strings: &StringLayout,
     offsets: &[u64],
     placement: &Placement,
+    symbols: Option<&SymbolTable>,
 ) -> Result<(), EditError> {
     emit_strings(model, strings, placement)?;
     emit_items(model, placement);
     wipe_old_strings(model, placement)?;
     emit_interpreter(model, placement);
     emit_block(model, placement)?;
+    if let Some(symbols) = symbols {
+        rename::emit(model, symbols, offsets)?;
+    }
+    versions::emit(model, offsets)?;
     for field in model.text_fields.clone() {
         let offset = offsets.get(field.text).copied().unwrap_or_default();
         let mut writer = FieldWriter::new(model.encoding());
-        writer.u32(string_offset(model, offset)?);
+        writer.u32(string_offset(offset)?);
         model.put(
             model.moved_offset(field.offset),
             field.what,
@@ -46,9 +53,8 @@ pub(crate) fn emit(
 }
 
 /// Checks that a string can be referred to from a version or a symbol, which have 4 bytes for it.
-pub(crate) fn string_offset(model: &Model<'_>, offset: u64) -> Result<u32, EditError> {
+pub(crate) fn string_offset(offset: u64) -> Result<u32, EditError> {
     let limit = u32::MAX.into();
-    let _ = model;
     u32::try_from(offset).map_err(|_| EditError::AddressSpace {
         what: "string",
         got: offset,
@@ -130,6 +136,10 @@ fn emit_items(model: &mut Model<'_>, placement: &Placement) {
             // Written with the entries of the dynamic section, and with the strings.
             Item::Dynamic => end += (model.capacity * model.encoding().dynamic_entry_len()) as u64,
             Item::Strings => end += placement.strings.1,
+            Item::ProgramHeaders => {
+                end += model.program_headers.len() as u64
+                    * model.encoding().program_header_len() as u64;
+            }
         }
     }
     for (index, offset) in &placement.into_old_strings {
@@ -334,7 +344,8 @@ fn emit_program_headers(model: &mut Model<'_>) -> Result<(), ReadError> {
     }
     let bytes = writer.finish();
     let offset = model.program_headers_offset;
-    if model.program_headers.len() == model.elf.program_headers.len() {
+    let same_place = offset == model.elf.header.program_headers_offset;
+    if same_place && model.program_headers.len() == model.elf.program_headers.len() {
         return model.put_changed(offset, "program headers", bytes);
     }
     model.put(offset, "program headers", Data::Bytes(bytes));
@@ -373,6 +384,7 @@ fn emit_header(model: &mut Model<'_>) -> Result<(), EditError> {
         writer.u16(small);
         Ok::<_, EditError>(writer.finish())
     };
+    set(24 + word, field(model.program_headers_offset));
     set(section_headers_at, field(model.section_headers_offset));
     set(
         program_header_count_at,

@@ -1,6 +1,6 @@
 //! The file while it is being edited: copies of its tables, and the writes so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dynamic::StringTable;
 use crate::dynamic_tag::Tag;
@@ -61,6 +61,12 @@ pub(crate) struct Model<'a> {
     pub(crate) removed_needs: Vec<bool>,
     /// Symbols with a new name: their number, and which of [`Model::texts`].
     pub(crate) renamed_symbols: BTreeMap<u32, usize>,
+    /// Symbols that lose their version.
+    pub(crate) cleared_symbols: BTreeSet<u32>,
+    /// Symbols that have another number: old and new.
+    pub(crate) symbol_moves: BTreeMap<u32, u32>,
+    /// The number of dynamic symbols.
+    pub(crate) symbol_count: u64,
     /// The bytes of `PT_INTERP`, NUL included, if they change.
     pub(crate) interpreter: Option<Vec<u8>>,
     pub(crate) os_abi: Option<u8>,
@@ -100,6 +106,9 @@ impl<'a> Model<'a> {
             text_fields: Vec::new(),
             removed_needs: vec![false; dynamic.version_needs.len()],
             renamed_symbols: BTreeMap::new(),
+            cleared_symbols: BTreeSet::new(),
+            symbol_moves: BTreeMap::new(),
+            symbol_count: 0,
             interpreter: None,
             os_abi: None,
             retired_dynamic: None,

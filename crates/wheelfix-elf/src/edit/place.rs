@@ -23,6 +23,8 @@ pub(crate) enum Item {
     Interpreter,
     /// The string table; always the last, so that it can grow.
     Strings,
+    /// The program headers with the new one, where they cannot grow at their place; always the first.
+    ProgramHeaders,
 }
 
 /// What lies where.
@@ -202,45 +204,38 @@ fn append(
                 .summary
                 .push(format!("program header: in place of {kind}"));
         }
+        Slot::End => {
+            model
+                .summary
+                .push("program headers: all in the new segment".to_owned());
+            model.warnings.push(Warning::ProgramHeadersAtEnd);
+        }
     }
-    let items = items(moves, tables);
+    let mut items = items(moves, tables);
+    if slot == Slot::End {
+        items.insert(0, Item::ProgramHeaders);
+    }
     model
         .summary
         .push("strings and tables: in a new read-only segment".to_owned());
     let start = retire_dynamic(model, moves.dynamic, model.elf.file_len);
-    let start = model.check_word("new segment", start.checked_next_multiple_of(16))?;
-    placement.start = start;
-    let loads = || {
-        model
-            .program_headers
-            .iter()
-            .filter(|header| header.is_load())
-    };
-    let page = model.elf.header.machine.max_page_len();
-    let page = page.ok_or(EditError::Machine {
-        got: model.elf.header.machine,
-    })?;
-    let align = loads().map(|load| load.align).fold(page, u64::max);
-    let memory_end = loads().map(ProgramHeader::memory_end).fold(0, u64::max);
-    let vaddr = memory_end
-        .checked_next_multiple_of(align)
-        .and_then(|base| base.checked_add(start % align));
-    let vaddr = model.check_word("new segment", vaddr)?;
+    let origin = Origin::find(model, start, &slot)?;
+    placement.start = origin.offset;
     let lead = if has_segment(items.first()) { LEAD } else { 0 };
-    let end = lay(
-        model,
-        strings,
-        &items,
-        (start + lead, vaddr + lead),
-        &mut placement,
-    )?;
+    let first = (origin.offset + lead, origin.vaddr + lead);
+    let end = lay(model, strings, &items, first, &mut placement)?;
     let flags = if moves.dynamic { PF_R | PF_W } else { PF_R };
-    let len = end - start;
+    let Origin {
+        offset,
+        vaddr,
+        align,
+    } = origin;
+    let len = end - offset;
     let kind = SegmentKind::LOAD;
     let load = ProgramHeader {
         kind,
         flags,
-        offset: start,
+        offset,
         vaddr,
         paddr: vaddr,
         file_len: len,
@@ -251,6 +246,54 @@ fn append(
     insert_load(model, &slot, load);
     model.new_len = end;
     Ok(placement)
+}
+
+/// Where a new segment starts.
+struct Origin {
+    offset: u64,
+    vaddr: u64,
+    align: u64,
+}
+
+impl Origin {
+    /// Finds the first place behind `end` in the file and behind all segments in memory.
+    ///
+    /// The address agrees with the offset modulo the largest page of the machine, also if the file's own segments have a
+    /// smaller alignment; that one the new segment shares.
+    fn find(model: &Model<'_>, end: u64, slot: &Slot) -> Result<Self, EditError> {
+        let what = "new segment";
+        let machine = model.elf.header.machine;
+        let page = machine
+            .max_page_len()
+            .ok_or(EditError::Machine { got: machine })?;
+        let loads = || {
+            model
+                .program_headers
+                .iter()
+                .filter(|header| header.is_load())
+        };
+        let own = loads().map(|load| load.align).fold(1, u64::max);
+        let align = if own > 1 { own } else { page };
+        let distance = align.max(page);
+        let memory_end = loads().map(ProgramHeader::memory_end).fold(0, u64::max);
+        let base = model.check_word(what, memory_end.checked_next_multiple_of(distance))?;
+        let offset = model.check_word(what, end.checked_next_multiple_of(16))?;
+        if let (Slot::End, true) = (slot, model.elf.is_program()) {
+            if let Some((offset, vaddr)) = slot::program_place(model, offset, base) {
+                return Ok(Self {
+                    offset,
+                    vaddr: model.check_word(what, Some(vaddr))?,
+                    align,
+                });
+            }
+        }
+        let vaddr = model.check_word(what, base.checked_add(offset % distance))?;
+        Ok(Self {
+            offset,
+            vaddr,
+            align,
+        })
+    }
 }
 
 fn insert_load(model: &mut Model<'_>, slot: &Slot, load: ProgramHeader) {
@@ -283,7 +326,10 @@ fn items(moves: Moves, tables: Vec<Item>) -> Vec<Item> {
 }
 
 fn has_segment(item: Option<&Item>) -> bool {
-    matches!(item, Some(Item::Dynamic | Item::Interpreter))
+    matches!(
+        item,
+        Some(Item::Dynamic | Item::Interpreter | Item::ProgramHeaders)
+    )
 }
 
 /// Gives each item its place and enters it into the tables. Returns where the last one ends.
@@ -318,6 +364,10 @@ fn lay(
                 1,
             ),
             Item::Strings => (strings.content_len, 1),
+            Item::ProgramHeaders => {
+                let count = model.program_headers.len() as u64 + 1;
+                (count * model.encoding().program_header_len() as u64, 8)
+            }
         };
         offset = model.check_word("new segment", offset.checked_next_multiple_of(align))?;
         let vaddr = start_vaddr + (offset - start);
@@ -351,6 +401,10 @@ fn enter(model: &mut Model<'_>, item: Item, (offset, vaddr, len): (u64, u64, u64
             None,
             Some((Tag::STRTAB, Some(Tag::STRSZ))),
         ),
+        Item::ProgramHeaders => {
+            model.program_headers_offset = offset;
+            (None, Some(SegmentKind::PHDR), None)
+        }
     };
     if let Some(section) = section.and_then(|index| model.sections.get_mut(index)) {
         (section.offset, section.vaddr, section.len) = (offset, vaddr, len);

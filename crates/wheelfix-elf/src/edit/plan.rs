@@ -34,6 +34,8 @@ pub struct Plan {
 pub enum Warning {
     /// The dynamic section had no room for another entry and moved to where it stays writable.
     DynamicNotRelro,
+    /// The program headers had no room to grow and moved to the end: the file works, but `strip` would break it.
+    ProgramHeadersAtEnd,
     /// Not everything that may refer to the string table is known, so that retired strings stay in the file.
     StringsKept,
 }
@@ -43,6 +45,7 @@ impl Warning {
     pub(crate) fn accepts(self) -> &'static [Rule] {
         match self {
             Self::DynamicNotRelro => &[Rule::DynNotRelro],
+            Self::ProgramHeadersAtEnd => &[Rule::PhtOldKernel],
             Self::StringsKept => &[],
         }
     }
@@ -54,8 +57,11 @@ impl fmt::Display for Warning {
             Self::DynamicNotRelro => {
                 "the dynamic section moved and is no longer read-only after relocation"
             }
+            Self::ProgramHeadersAtEnd => {
+                "the program headers are at the end of the file now: do not strip it"
+            }
             Self::StringsKept => {
-                "retired strings stay in the file, since it is not known whether all users are"
+                "retired strings stay in the file, since not all users of strings are known"
             }
         })
     }

@@ -5,7 +5,6 @@ use crate::edit::error::EditError;
 use crate::edit::model::{Model, Value};
 use crate::edit::strings::References;
 use crate::section_header::{SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_VERDEF, SHT_GNU_VERNEED, SHT_NULL};
-use crate::symbol_table::{read_hashes, symbol_count};
 use crate::window::{Window, check_range, read_range};
 
 /// Length of an entry of prelink's library list.
@@ -82,8 +81,7 @@ fn add_symbols(model: &Model<'_>, references: &mut References) -> Result<(), Edi
     let Some(vaddr) = model.dynamic.array.get(Tag::SYMTAB) else {
         return Ok(());
     };
-    let (gnu, sysv) = read_hashes(model.elf, model.dynamic, model.source)?;
-    let count = symbol_count(model.elf, model.dynamic, gnu.as_ref(), sysv.as_ref());
+    let count = model.symbol_count;
     if count == 0 {
         // Undefined symbols are in no GNU hash table: without another hint there may be some that we do not see.
         references.complete = false;

@@ -6,7 +6,7 @@ use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::SegmentKind;
+use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::window::read_range;
 
 /// Where the program header of a new segment goes.
@@ -18,7 +18,12 @@ pub(crate) enum Slot {
     Free,
     /// Behind the last one, after what is there has moved.
     Displace(Displacement),
+    /// With all others in the new segment: the last resort, since `strip` breaks such a file.
+    End,
 }
+
+/// The most bytes that the file of a program grows by so that its program headers can lie at the end.
+const MAX_HOLE: u64 = 1 << 24;
 
 /// Finds a place.
 pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, EditError> {
@@ -35,7 +40,10 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
         return Ok(Slot::Replace(index));
     }
     let offset = model.program_headers_offset;
-    let refuse = |reason| Err(EditError::NoSlot { offset, reason });
+    let refuse = |reason| match may_move(model) {
+        true => Ok(Slot::End),
+        false => Err(EditError::NoSlot { offset, reason }),
+    };
     if !fits {
         return refuse("the segment that holds the table ends there");
     }
@@ -46,6 +54,44 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
         Ok(displacement) => Ok(Slot::Displace(displacement)),
         Err(reason) => refuse(reason),
     }
+}
+
+/// Whether the program headers can lie in a new segment at the end.
+///
+/// A loader finds those of a library in whatever segment they are. For a program, kernels before 5.18 compute their address
+/// from the first segment (`fs/binfmt_elf.c`), so that file and memory have to be as far apart there as here.
+fn may_move(model: &Model<'_>) -> bool {
+    let memory_end = model
+        .program_headers
+        .iter()
+        .filter(|header| header.is_load())
+        .map(ProgramHeader::memory_end)
+        .max();
+    let page = model.elf.header.machine.max_page_len().unwrap_or(1);
+    let aligns = model
+        .program_headers
+        .iter()
+        .filter(|header| header.is_load())
+        .map(|header| header.align);
+    let align = aligns.fold(page, u64::max);
+    let base = memory_end.and_then(|end| end.checked_next_multiple_of(align));
+    let offset = model.elf.file_len;
+    !model.elf.is_program()
+        || base
+            .and_then(|base| program_place(model, offset, base))
+            .is_some_and(|(at, _)| at - offset <= MAX_HOLE)
+}
+
+/// Returns file offset and address of the first place from `offset` on at which a segment of a program can hold the
+/// program headers. `base` is the lowest address that is free.
+pub(crate) fn program_place(model: &Model<'_>, offset: u64, base: u64) -> Option<(u64, u64)> {
+    let first = model
+        .program_headers
+        .iter()
+        .find(|header| header.is_load())?;
+    let distance = first.vaddr.checked_sub(first.offset)?;
+    let offset = offset.max(base.checked_sub(distance)?);
+    Some((offset, offset.checked_add(distance)?))
 }
 
 /// File offset of the first byte after the program headers.

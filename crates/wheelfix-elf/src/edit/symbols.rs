@@ -43,6 +43,7 @@ fn adjust_table(model: &mut Model<'_>, index: usize) -> Result<(), EditError> {
         return Ok(());
     };
     let (old_offset, new_offset) = (old.offset, new.offset);
+    let is_dynamic = old.kind == SHT_DYNSYM;
     let len = old.len - old.len % symbol_len as u64;
     check_range("symbol table", old_offset, len, model.elf.file_len)?;
     let mut at = 0;
@@ -53,13 +54,18 @@ fn adjust_table(model: &mut Model<'_>, index: usize) -> Result<(), EditError> {
             old_offset + at,
             (len - at).min(BLOCK),
         )?;
-        for (symbol, place) in block
-            .chunks_exact(symbol_len)
-            .zip((new_offset + at..).step_by(symbol_len))
-        {
-            if let Some(symbol) = RawSymbol::parse(model.encoding(), symbol) {
-                adjust_symbol(model, symbol, place)?;
+        let places = (at..).step_by(symbol_len);
+        for (symbol, place) in block.chunks_exact(symbol_len).zip(places) {
+            let Some(symbol) = RawSymbol::parse(model.encoding(), symbol) else {
+                continue;
+            };
+            let mut place = place;
+            if is_dynamic {
+                let index = u32::try_from(place / symbol_len as u64).unwrap_or_default();
+                let index = model.symbol_moves.get(&index).copied().unwrap_or(index);
+                place = u64::from(index) * symbol_len as u64;
             }
+            adjust_symbol(model, symbol, new_offset + place)?;
         }
         at += block.len() as u64;
     }

@@ -1,0 +1,143 @@
+//! Retiring segments that hold no section.
+//!
+//! patchelf before 0.19 left such segments behind. GNU strip moves them out of step with the others, so that the file no
+//! longer loads. Nothing refers to them, so that `PT_NULL` can take their place; this is checked here.
+
+use std::ops::Range;
+
+use crate::dynamic_tag::Tag;
+use crate::edit::model::Model;
+
+use crate::error::ReadError;
+use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::symbol_table::SymbolTable;
+use crate::window::read_range;
+
+/// How much of the relocations is read at once, in bytes: a multiple of all entry lengths.
+const BLOCK: u64 = 24 * 4096;
+
+/// Turns the dead segments into `PT_NULL`.
+pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), ReadError> {
+    if model.sections.is_empty() {
+        return Ok(());
+    }
+    let dead = |index: &usize| {
+        model
+            .program_headers
+            .get(*index)
+            .is_some_and(|load| is_dead(model, load, symbols))
+    };
+    let candidates: Vec<usize> = (1..model.program_headers.len()).filter(dead).collect();
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    let ranges: Vec<Range<u64>> = candidates
+        .iter()
+        .filter_map(|index| model.program_headers.get(*index))
+        .map(memory)
+        .collect();
+    let relocated = relocated(model, &ranges)?;
+    for ((index, range), relocated) in candidates.into_iter().zip(ranges).zip(relocated) {
+        if relocated {
+            continue;
+        }
+        let empty = ProgramHeader {
+            kind: SegmentKind::NULL,
+            flags: 0,
+            offset: 0,
+            vaddr: 0,
+            paddr: 0,
+            file_len: 0,
+            memory_len: 0,
+            align: 0,
+        };
+        if let Some(header) = model.program_headers.get_mut(index) {
+            *header = empty;
+        }
+        model.summary.push(format!(
+            "segment at {:#x} without sections: retired",
+            range.start
+        ));
+    }
+    Ok(())
+}
+
+fn memory(header: &ProgramHeader) -> Range<u64> {
+    header.vaddr..header.memory_end()
+}
+
+/// Whether a segment holds nothing that the headers, the dynamic section or a symbol refer to.
+fn is_dead(model: &Model<'_>, load: &ProgramHeader, symbols: &SymbolTable) -> bool {
+    let range = memory(load);
+    let inside = |vaddr: u64| range.contains(&vaddr);
+    let by_section = model.sections.iter().any(|section| {
+        section.is_alloc()
+            && section.len != 0
+            && section.vaddr < range.end
+            && range.start < section.memory_end()
+    });
+    let by_segment = model.program_headers.iter().any(|header| {
+        !header.is_load()
+            && header.memory_len != 0
+            && header.vaddr < range.end
+            && range.start < header.memory_end()
+    });
+    let by_tag = Tag::ADDRESSES
+        .iter()
+        .any(|tag| model.number(*tag).is_some_and(inside));
+    let table = model.program_headers_offset;
+    let by_table = load.offset <= table && table < load.file_end();
+    load.is_load()
+        && !range.is_empty()
+        && !(by_section || by_segment || by_tag || by_table)
+        && !inside(model.elf.header.entry)
+        && !symbols
+            .iter()
+            .any(|symbol| symbol.is_defined() && inside(symbol.value))
+}
+
+/// For each range: whether a relocation has its place there, or leads there.
+fn relocated(model: &Model<'_>, ranges: &[Range<u64>]) -> Result<Vec<bool>, ReadError> {
+    let mut found = vec![false; ranges.len()];
+    let mut mark = |vaddr: u64| {
+        for (range, found) in ranges.iter().zip(&mut found) {
+            *found |= range.contains(&vaddr);
+        }
+    };
+    let word_len = model.encoding().word_len();
+    let with_addends = model.number(Tag::PLTREL) == Some(Tag::RELA.0.cast_unsigned());
+    let plt_words = if with_addends { 3 } else { 2 };
+    for (tag, len_tag, words) in [
+        (Tag::RELA, Tag::RELASZ, 3),
+        (Tag::REL, Tag::RELSZ, 2),
+        (Tag::JMPREL, Tag::PLTRELSZ, plt_words),
+    ] {
+        let (Some(vaddr), Some(len)) = (model.number(tag), model.number(len_tag)) else {
+            continue;
+        };
+        let offset = model.elf.address_map().offset("relocations", vaddr, len)?;
+        let mut at = 0;
+        while at < len {
+            let block = read_range(
+                model.source,
+                "relocations",
+                offset + at,
+                (len - at).min(BLOCK),
+            )?;
+            at += block.len() as u64;
+            for entry in block.chunks_exact(words * word_len) {
+                let field = |index: usize| {
+                    model
+                        .encoding()
+                        .word_at(entry, index * word_len)
+                        .unwrap_or_default()
+                };
+                mark(field(0));
+                if words == 3 {
+                    mark(field(2));
+                }
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,379 @@
+//! New names of dynamic symbols.
+//!
+//! A GNU hash table wants the symbols of one bucket side by side. A new name means another bucket, so that symbols change
+//! places; their versions go with them, and relocations get the new numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::dynamic_tag::Tag;
+use crate::edit::emit::string_offset;
+use crate::edit::error::EditError;
+use crate::edit::model::Model;
+use crate::edit::plan::Data;
+use crate::encoding::{Class, FieldWriter};
+use crate::hash::{GnuHash, SysvHash, gnu_hash, sysv_hash};
+use crate::symbol_table::SymbolTable;
+use crate::window::read_range;
+
+/// How much of the relocations is read at once, in bytes: a multiple of all entry lengths.
+const BLOCK: u64 = 24 * 4096;
+
+/// Tables that have numbers of symbols in them and that we do not rewrite.
+const UNSUPPORTED: [(Tag, &str); 4] = [
+    (Tag::SYMTAB_SHNDX, "DT_SYMTAB_SHNDX"),
+    (Tag::SYMINFO, "DT_SYMINFO"),
+    (Tag::GNU_CONFLICT, "DT_GNU_CONFLICT"),
+    (Tag::CREL, "DT_CREL"),
+];
+
+/// Finds the symbols that get new names.
+pub(crate) fn find(
+    model: &mut Model<'_>,
+    table: &SymbolTable,
+    names: &BTreeMap<String, String>,
+) -> Result<(), EditError> {
+    let mut kept: BTreeSet<&[u8]> = BTreeSet::new();
+    for symbol in table.iter() {
+        let new = std::str::from_utf8(symbol.name)
+            .ok()
+            .and_then(|name| names.get(name));
+        match new {
+            Some(new) if new.as_bytes() != symbol.name => {
+                let text = model.text(new);
+                model.renamed_symbols.insert(symbol.index, text);
+            }
+            _ => {
+                kept.insert(symbol.name);
+            }
+        }
+    }
+    for text in model.renamed_symbols.values() {
+        if let Some(name) = model
+            .texts
+            .get(*text)
+            .filter(|name| kept.contains(name.as_slice()))
+        {
+            return Err(EditError::SymbolExists {
+                name: String::from_utf8_lossy(name).into_owned(),
+            });
+        }
+    }
+    if !model.renamed_symbols.is_empty() {
+        model
+            .summary
+            .push(format!("symbols renamed: {}", model.renamed_symbols.len()));
+    }
+    Ok(())
+}
+
+/// The symbols with their new names.
+struct Renaming<'m> {
+    names: Vec<&'m [u8]>,
+    /// For each new number, the old one.
+    order: Vec<u32>,
+}
+
+impl Renaming<'_> {
+    fn name(&self, new_index: u32) -> &[u8] {
+        let old = self
+            .order
+            .get(new_index as usize)
+            .copied()
+            .unwrap_or_default();
+        self.names.get(old as usize).copied().unwrap_or_default()
+    }
+}
+
+/// Adds the writes, and enters into the model where the symbols have gone.
+pub(crate) fn emit(
+    model: &mut Model<'_>,
+    table: &SymbolTable,
+    offsets: &[u64],
+) -> Result<(), EditError> {
+    if model.renamed_symbols.is_empty() {
+        return Ok(());
+    }
+    let (gnu, sysv) = crate::symbol_table::read_hashes(model.elf, model.dynamic, model.source)?;
+    let (renamed, texts) = (model.renamed_symbols.clone(), model.texts.clone());
+    let count = u32::try_from(table.len()).unwrap_or(u32::MAX);
+    let name = |index: u32| {
+        let text = renamed
+            .get(&index)
+            .and_then(|text| texts.get(*text))
+            .map(Vec::as_slice);
+        text.unwrap_or_else(|| {
+            table
+                .get(index)
+                .map_or(b"".as_slice(), |symbol| symbol.name)
+        })
+    };
+    let mut renaming = Renaming {
+        names: (0..count).map(name).collect(),
+        order: (0..count).collect(),
+    };
+    if let Some(gnu) = &gnu {
+        sort(&mut renaming, gnu);
+    }
+    let moved: BTreeMap<u32, u32> = renaming
+        .order
+        .iter()
+        .zip(0..)
+        .filter(|(old, new)| *old != new)
+        .map(|(old, new)| (*old, new))
+        .collect();
+    if !moved.is_empty() {
+        if let Some((_, what)) = UNSUPPORTED
+            .iter()
+            .find(|(tag, _)| model.number(*tag).is_some())
+        {
+            return Err(EditError::Unsupported { what });
+        }
+    }
+    emit_symbols(model, table, &renaming, offsets)?;
+    emit_versions(model, &renaming)?;
+    if let Some(gnu) = &gnu {
+        let bytes = encode_gnu(model, gnu, &renaming);
+        model.put(
+            model.moved_offset(gnu.offset),
+            "GNU hash table",
+            Data::Bytes(bytes),
+        );
+    }
+    if let Some(sysv) = &sysv {
+        let bytes = sysv.rebuild(&moved, |index| sysv_hash(renaming.name(index)));
+        model.put(
+            model.moved_offset(sysv.offset),
+            "hash table",
+            Data::Bytes(bytes),
+        );
+    }
+    emit_relocations(model, &moved)?;
+    model.symbol_moves = moved;
+    Ok(())
+}
+
+/// Puts the symbols that are in the hash table into the order of their new buckets.
+fn sort(renaming: &mut Renaming<'_>, gnu: &GnuHash) {
+    let buckets = gnu.bucket_count().max(1);
+    let first = (gnu.first as usize).min(renaming.order.len());
+    let names = &renaming.names;
+    let bucket =
+        |index: &u32| gnu_hash(names.get(*index as usize).copied().unwrap_or_default()) % buckets;
+    if let Some(hashed) = renaming.order.get_mut(first..) {
+        hashed.sort_by_key(|index| (bucket(index), *index));
+    }
+}
+
+fn emit_symbols(
+    model: &mut Model<'_>,
+    table: &SymbolTable,
+    renaming: &Renaming<'_>,
+    offsets: &[u64],
+) -> Result<(), EditError> {
+    let Some(vaddr) = model.dynamic.array.get(Tag::SYMTAB) else {
+        return Ok(());
+    };
+    let symbol_len = model.encoding().symbol_len() as u64;
+    let offset =
+        model
+            .elf
+            .address_map()
+            .offset("DT_SYMTAB", vaddr, table.len() as u64 * symbol_len)?;
+    for (old, new) in renaming.order.iter().zip(0_u64..) {
+        let text = model.renamed_symbols.get(old).copied();
+        if text.is_none() && u64::from(*old) == new {
+            continue;
+        }
+        let mut bytes = read_range(
+            model.source,
+            "symbol",
+            offset + u64::from(*old) * symbol_len,
+            symbol_len,
+        )?;
+        if let Some(text) = text {
+            let mut writer = FieldWriter::new(model.encoding());
+            writer.u32(string_offset(
+                offsets.get(text).copied().unwrap_or_default(),
+            )?);
+            let name = writer.finish();
+            bytes.splice(..name.len(), name);
+        }
+        model.put(
+            model.moved_offset(offset + new * symbol_len),
+            "symbol",
+            Data::Bytes(bytes),
+        );
+    }
+    Ok(())
+}
+
+fn emit_versions(model: &mut Model<'_>, renaming: &Renaming<'_>) -> Result<(), EditError> {
+    let Some(vaddr) = model.dynamic.array.get(Tag::VERSYM) else {
+        return Ok(());
+    };
+    let len = renaming.order.len() as u64 * 2;
+    let offset = model
+        .elf
+        .address_map()
+        .offset("DT_VERSYM", vaddr, len.max(1))?;
+    let old = read_range(model.source, "DT_VERSYM", offset, len)?;
+    let mut new = Vec::with_capacity(old.len());
+    for index in &renaming.order {
+        let at = *index as usize * 2;
+        new.extend(old.get(at..at + 2).unwrap_or_default());
+    }
+    if new != old {
+        model.put(
+            model.moved_offset(offset),
+            "symbol versions",
+            Data::Bytes(new),
+        );
+    }
+    Ok(())
+}
+
+/// Encodes the table anew; it has the same length as before.
+fn encode_gnu(model: &Model<'_>, gnu: &GnuHash, renaming: &Renaming<'_>) -> Vec<u8> {
+    let encoding = model.encoding();
+    let bits: u32 = if encoding.class == Class::Elf64 {
+        64
+    } else {
+        32
+    };
+    let (bucket_count, bloom_count, shift) =
+        (gnu.bucket_count(), gnu.bloom_count(), gnu.bloom_shift);
+    let mut bloom = vec![0_u64; bloom_count as usize];
+    let mut buckets = vec![0_u32; bucket_count as usize];
+    let mut chain: Vec<u32> = Vec::new();
+    let count = u32::try_from(gnu.chain.len() / 4).unwrap_or_default();
+    let hashes: Vec<u32> = (0..count)
+        .map(|place| gnu_hash(renaming.name(gnu.first + place)))
+        .collect();
+    for (place, hash) in (0..).zip(&hashes) {
+        let bucket = hash.checked_rem(bucket_count).unwrap_or_default();
+        let word = (hash / bits) as usize & bloom.len().saturating_sub(1);
+        if let Some(word) = bloom.get_mut(word) {
+            *word |= 1 << (hash % bits) | 1 << (hash.checked_shr(shift).unwrap_or_default() % bits);
+        }
+        if let Some(start) = buckets
+            .get_mut(bucket as usize)
+            .filter(|start| **start == 0)
+        {
+            *start = gnu.first + place;
+        }
+        let next = hashes
+            .get(place as usize + 1)
+            .and_then(|hash| hash.checked_rem(bucket_count));
+        chain.push(if next == Some(bucket) {
+            hash & !1
+        } else {
+            hash | 1
+        });
+    }
+    let mut writer = FieldWriter::new(encoding);
+    writer
+        .u32(bucket_count)
+        .u32(gnu.first)
+        .u32(bloom_count)
+        .u32(shift);
+    bloom.into_iter().for_each(|word| {
+        writer.word(word);
+    });
+    buckets.into_iter().chain(chain).for_each(|word| {
+        writer.u32(word);
+    });
+    writer.finish()
+}
+
+/// Gives the relocations the new numbers of their symbols.
+fn emit_relocations(model: &mut Model<'_>, moved: &BTreeMap<u32, u32>) -> Result<(), EditError> {
+    let encoding = model.encoding();
+    let word_len = encoding.word_len();
+    let with_addends = model.number(Tag::PLTREL) == Some(Tag::RELA.0.cast_unsigned());
+    let plt_words = if with_addends { 3 } else { 2 };
+    let mut seen: Vec<(u64, u64)> = Vec::new();
+    for (tag, len_tag, words) in [
+        (Tag::RELA, Tag::RELASZ, 3),
+        (Tag::REL, Tag::RELSZ, 2),
+        (Tag::JMPREL, Tag::PLTRELSZ, plt_words),
+    ] {
+        let array = &model.dynamic.array;
+        let (Some(vaddr), Some(len)) = (array.get(tag), array.get(len_tag)) else {
+            continue;
+        };
+        let offset = model.elf.address_map().offset("relocations", vaddr, len)?;
+        let (mut at, end) = (offset, offset + len);
+        while at < end && !moved.is_empty() {
+            let block = read_range(model.source, "relocations", at, (end - at).min(BLOCK))?;
+            for (entry, place) in block
+                .chunks_exact(words * word_len)
+                .zip((at..).step_by(words * word_len))
+            {
+                // Some linkers count the relocations for the PLT among the others.
+                if seen
+                    .iter()
+                    .any(|(start, end)| *start <= place && place < *end)
+                {
+                    continue;
+                }
+                let info = encoding.word_at(entry, word_len).unwrap_or_default();
+                let (symbol, kind) = match encoding.class {
+                    Class::Elf32 => (info >> 8, info & 0xff),
+                    Class::Elf64 => (info >> 32, info & 0xffff_ffff),
+                };
+                let Some(new) = u32::try_from(symbol)
+                    .ok()
+                    .and_then(|symbol| moved.get(&symbol))
+                else {
+                    continue;
+                };
+                let shift = if encoding.class == Class::Elf32 {
+                    8
+                } else {
+                    32
+                };
+                let mut writer = FieldWriter::new(encoding);
+                writer.word(u64::from(*new) << shift | kind);
+                let place = model.moved_offset(place + word_len as u64);
+                model.put(place, "relocation", Data::Bytes(writer.finish()));
+            }
+            at += block.len() as u64;
+        }
+        seen.push((offset, end));
+    }
+    Ok(())
+}
+
+impl SysvHash {
+    /// Encodes the table anew for symbols that have other names and numbers; it has the same length as before.
+    fn rebuild(&self, moved: &BTreeMap<u32, u32>, hash: impl Fn(u32) -> u32) -> Vec<u8> {
+        let (bucket_count, chain_count) = (self.bucket_count, self.chain_count);
+        let mut members: Vec<u32> = self
+            .members()
+            .into_iter()
+            .map(|old| *moved.get(&old).unwrap_or(&old))
+            .collect();
+        members.sort_unstable();
+        let mut words = vec![bucket_count, chain_count];
+        words.resize(
+            2 + usize::try_from(bucket_count + chain_count).unwrap_or_default(),
+            0,
+        );
+        // The first of a chain is the one put in last, so that the lowest number comes first.
+        for index in members.into_iter().rev() {
+            let bucket = u64::from(hash(index))
+                .checked_rem(bucket_count)
+                .unwrap_or_default();
+            let head = usize::try_from(2 + bucket).unwrap_or_default();
+            let link = usize::try_from(2 + bucket_count + u64::from(index)).unwrap_or_default();
+            let first = words.get(head).copied().unwrap_or_default();
+            if let Some(link) = words.get_mut(link) {
+                *link = first;
+            }
+            if let Some(head) = words.get_mut(head) {
+                *head = index.into();
+            }
+        }
+        self.encode(&words)
+    }
+}
