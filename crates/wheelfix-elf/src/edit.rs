@@ -15,6 +15,7 @@ mod slot;
 mod strings;
 mod symbols;
 mod tail;
+mod vacate;
 mod versions;
 
 pub use error::EditError;
@@ -108,6 +109,7 @@ fn plan_dynamic(
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
     change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
+    model.find_retired()?;
     let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
     model.symbol_count = symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref());
     let symbols = if needs_symbols(request) {

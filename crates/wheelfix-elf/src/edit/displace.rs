@@ -124,7 +124,7 @@ fn lies_behind(section: &SectionHeader, offset: u64) -> bool {
 }
 
 /// Returns the tag that alone refers to the section.
-fn movable_tag(model: &Model<'_>, index: usize) -> Option<Tag> {
+pub(crate) fn movable_tag(model: &Model<'_>, index: usize) -> Option<Tag> {
     let section = section(model, index)?;
     let tag = MOVABLE
         .into_iter()

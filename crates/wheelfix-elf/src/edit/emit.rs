@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::dynamic::DynamicEntry;
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::model::{Entry, Model, Value};
 use crate::edit::place::{Item, Placement, copy_of, entries_for_old_place};
@@ -278,15 +277,16 @@ fn emit_dynamic(
         .items
         .iter()
         .find(|(item, _)| *item == Item::Dynamic);
-    let Some((_, offset)) = new_place else {
-        model.put_changed(old.offset, "dynamic section", entries)?;
-        return Ok(());
-    };
-    model.put(*offset, "dynamic section", Data::Bytes(entries));
-    let kept: Vec<u64> = old.all(Tag::NEEDED).collect();
-    let left = entries_for_old_place(&model.entries, old.capacity, &kept);
-    let left = encode(model, &left, old.capacity, offsets)?;
-    model.put_changed(old.offset, "retired dynamic section", left)?;
+    match new_place {
+        None => model.put_changed(old.offset, "dynamic section", entries)?,
+        Some((_, offset)) => model.put(*offset, "dynamic section", Data::Bytes(entries)),
+    }
+    let retires = new_place.map(|_| (old.offset, old.capacity));
+    if let Some((offset, capacity)) = model.retired.or(retires) {
+        let left = entries_for_old_place(&model.entries, capacity);
+        let left = encode(model, &left, capacity, offsets)?;
+        model.put_changed(offset, "retired dynamic section", left)?;
+    }
     Ok(())
 }
 

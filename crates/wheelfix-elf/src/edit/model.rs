@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dynamic::StringTable;
+use crate::dynamic::{DynamicArray, StringTable};
 use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::plan::{Data, Warning, Write};
@@ -10,9 +10,12 @@ use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_DYNAMIC, SHT_STRTAB, SectionHeader};
+use crate::section_header::{SHT_DYNAMIC, SHT_PROGBITS, SHT_STRTAB, SectionHeader};
 use crate::source::Source;
-use crate::window::read_range;
+use crate::window::{Window, read_range};
+
+/// Name of the section over the old place of a dynamic section that had to move.
+pub(crate) const RETIRED_NAME: &str = "dynamic";
 
 /// An entry of the dynamic section whose string may not have its place yet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,6 +75,9 @@ pub(crate) struct Model<'a> {
     pub(crate) os_abi: Option<u8>,
     /// Number of the section that covers a dynamic section that had to move.
     pub(crate) retired_dynamic: Option<usize>,
+    /// The place that the dynamic section had before an earlier edit, which code may still look at: file offset, and how
+    /// many entries it has.
+    pub(crate) retired: Option<(u64, usize)>,
     /// Tables that have another place: old offset, length, new offset.
     pub(crate) moved: Vec<(u64, u64, u64)>,
     pub(crate) writes: Vec<Write>,
@@ -112,6 +118,7 @@ impl<'a> Model<'a> {
             interpreter: None,
             os_abi: None,
             retired_dynamic: None,
+            retired: None,
             moved: Vec::new(),
             writes: Vec::new(),
             new_len: elf.file_len,
@@ -194,6 +201,34 @@ impl<'a> Model<'a> {
                 && section.offset == segment.offset
                 && section.vaddr == segment.vaddr
         })
+    }
+
+    /// Finds the section that an earlier edit has put over the old place of the dynamic section.
+    pub(crate) fn find_retired(&mut self) -> Result<(), ReadError> {
+        let entry_len = self.encoding().dynamic_entry_len() as u64;
+        let looks_right = |section: &&SectionHeader| {
+            section.kind == SHT_PROGBITS
+                && section.name == RETIRED_NAME
+                && section.entry_len == entry_len
+        };
+        let Some(section) = self.elf.sections.iter().find(looks_right) else {
+            return Ok(());
+        };
+        let place = ProgramHeader {
+            kind: SegmentKind::DYNAMIC,
+            flags: 0,
+            offset: section.offset,
+            vaddr: section.vaddr,
+            paddr: section.vaddr,
+            file_len: section.len,
+            memory_len: section.len,
+            align: section.align,
+        };
+        let array = DynamicArray::read(&Window::new(self.source), self.encoding(), &place)?;
+        let is_copy =
+            array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == self.number(Tag::STRTAB);
+        self.retired = is_copy.then_some((section.offset, array.capacity));
+        Ok(())
     }
 
     /// Adds a write.

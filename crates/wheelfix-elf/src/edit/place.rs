@@ -4,11 +4,12 @@
 use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
-use crate::edit::model::{Entry, Model, Value};
+use crate::edit::model::{Entry, Model};
 use crate::edit::plan::{Data, Warning};
 use crate::edit::slot::{self, Slot};
 use crate::edit::strings::StringLayout;
 use crate::edit::tail::Tail;
+use crate::edit::vacate::Vacated;
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 use crate::section_header::{SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, SectionHeader};
 
@@ -43,7 +44,7 @@ pub(crate) struct Placement {
 }
 
 /// Unused entries that a moved dynamic section gets.
-const SPARE_ENTRIES: usize = 4;
+const SPARE_ENTRIES: usize = 8;
 /// Nothing with a program header of its own may lie at the first byte of a `PT_LOAD`: LLVM's tools take one of the two for
 /// the parent of the other, and it may be the wrong one.
 const LEAD: u64 = 16;
@@ -184,9 +185,35 @@ fn append(
     strings: &StringLayout,
     mut moves: Moves,
 ) -> Result<Placement, EditError> {
-    let slot = slot::find(model, moves.interpreter)?;
+    let vacated = if moves.strings {
+        Vacated::find(model)
+    } else {
+        None
+    };
+    let slot = match &vacated {
+        Some(vacated) => Slot::Replace(vacated.load),
+        None => slot::find(model, moves.interpreter)?,
+    };
     let mut placement = Placement::default();
     let mut tables = Vec::new();
+    if let Some(vacated) = vacated {
+        tables.extend(
+            vacated
+                .tables
+                .iter()
+                .map(|(index, tag)| Item::Table(*index, *tag)),
+        );
+        if vacated.interpreter && !moves.interpreter {
+            moves.interpreter = true;
+            let path = model
+                .elf
+                .interpreter
+                .iter()
+                .flat_map(|path| path.bytes())
+                .chain([0]);
+            model.interpreter.get_or_insert_with(|| path.collect());
+        }
+    }
     match &slot {
         Slot::Displace(displacement) => {
             moves.strings |= displacement.strings;
@@ -266,11 +293,12 @@ impl Origin {
         let page = machine
             .max_page_len()
             .ok_or(EditError::Machine { got: machine })?;
+        let stays = |index: usize| *slot != Slot::Replace(index);
         let loads = || {
-            model
-                .program_headers
-                .iter()
-                .filter(|header| header.is_load())
+            let headers = model.program_headers.iter().enumerate();
+            headers
+                .filter(|(index, header)| header.is_load() && stays(*index))
+                .map(|(_, header)| header)
         };
         let own = loads().map(|load| load.align).fold(1, u64::max);
         let align = if own > 1 { own } else { page };
@@ -500,7 +528,7 @@ fn displace(
 fn retire_dynamic(model: &mut Model<'_>, moves: bool, end: u64) -> u64 {
     let Some(section) = model
         .dynamic_section()
-        .filter(|_| moves)
+        .filter(|_| moves && model.retired.is_none())
         .and_then(|index| model.elf.sections.get(index))
     else {
         return end;
@@ -525,23 +553,13 @@ fn retire_dynamic(model: &mut Model<'_>, moves: bool, end: u64) -> u64 {
     model.section_headers_offset + model.sections.len() as u64 * entry_len
 }
 
-/// Returns the entries for the place that the dynamic section has left: those of the new one, as far as there is room.
-pub(crate) fn entries_for_old_place(
-    entries: &[Entry],
-    capacity: usize,
-    kept: &[u64],
-) -> Vec<Entry> {
+/// Returns the entries for the place that the dynamic section has left: those of the new one, without the last needed
+/// libraries if there is no room for them.
+pub(crate) fn entries_for_old_place(entries: &[Entry], capacity: usize) -> Vec<Entry> {
     let mut entries = entries.to_vec();
-    while entries.len() >= capacity {
-        let is_new = |entry: &Entry| {
-            entry.tag == Tag::NEEDED
-                && !matches!(entry.value, Value::Number(number) if kept.contains(&number))
-        };
-        let place = entries
-            .iter()
-            .rposition(is_new)
-            .unwrap_or(entries.len().saturating_sub(1));
-        entries.remove(place);
+    while entries.len() >= capacity.max(1) {
+        let needed = entries.iter().rposition(|entry| entry.tag == Tag::NEEDED);
+        entries.remove(needed.unwrap_or(entries.len() - 1));
     }
     entries
 }

@@ -110,8 +110,8 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
             *other == load
                 || may_grow && other.file_len == other.memory_len && other.align == load.align
         });
-        let dead = !old.sections.is_empty() && !holds_section(old, &load);
-        report.check(kept || dead, Rule::ChangedLoad, at, || {
+        let empty = !old.sections.is_empty() && is_vacated(old, new, &load);
+        report.check(kept || empty, Rule::ChangedLoad, at, || {
             format!("the segment at {:#x} changed or is gone", load.vaddr)
         });
     }
@@ -133,13 +133,18 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
     });
 }
 
-/// Whether a segment holds a section; one that holds none may be retired.
-fn holds_section(elf: &Elf, load: &ProgramHeader) -> bool {
-    let mut sections = elf
-        .sections
+/// Whether no section is left in a segment: such a one may be retired.
+fn is_vacated(old: &Elf, new: &Elf, load: &ProgramHeader) -> bool {
+    old.sections
         .iter()
-        .filter(|section| section.is_alloc() && section.len != 0);
-    sections.any(|section| load.vaddr <= section.vaddr && section.vaddr < load.memory_end())
+        .zip(&new.sections)
+        .all(|(before, after)| {
+            let inside = before.is_alloc()
+                && before.len != 0
+                && before.vaddr < load.memory_end()
+                && load.vaddr < before.memory_end();
+            !inside || after.offset != before.offset
+        })
 }
 
 fn compare_tags(old: &Elf, new: &Elf, report: &mut Report) {
