@@ -1,11 +1,15 @@
 //! What holds for any bytes whatever: the bodies of the fuzz targets, which tests run too.
 
+#![expect(clippy::panic, reason = "a panic is how a check fails")]
+
 use std::cell::Cell;
 use std::io;
 
+use crate::edit::{NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathRequest};
 use crate::elf::Elf;
 use crate::hash::HashedName;
 use crate::source::Source;
+use crate::verify::{new_violations, verify};
 
 /// Reading may look at a part of the file more than once, but not without end.
 const MOST_READS_OF_A_BYTE: u64 = 64;
@@ -14,6 +18,13 @@ const MOST_READS_OF_A_BYTE: u64 = 64;
 struct Meter<'a> {
     bytes: &'a [u8],
     read_len: Cell<u64>,
+}
+
+impl<'a> Meter<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let read_len = Cell::new(0);
+        Self { bytes, read_len }
+    }
 }
 
 impl Source for Meter<'_> {
@@ -40,10 +51,7 @@ impl Source for Meter<'_> {
 
 /// Reads everything there is to read; panics if a reader is fooled.
 pub fn check_read(bytes: &[u8]) {
-    let meter = Meter {
-        bytes,
-        read_len: Cell::new(0),
-    };
+    let meter = Meter::new(bytes);
     Elf::read_without_sections(&meter).ok();
     let Ok(elf) = Elf::read(&meter) else {
         return;
@@ -58,4 +66,102 @@ pub fn check_read(bytes: &[u8]) {
         symbols.lookup(&name).take(4096).count();
         symbols.definition(&name, None);
     }
+}
+
+/// Requests that make use of every part of the editor.
+fn requests(elf: &Elf) -> Vec<Request> {
+    let mut requests = vec![
+        Request::set_run_path("/r"),
+        Request::set_run_path("/a/search/path/that/is/longer/than/most".repeat(12)),
+        Request {
+            run_path: Some(RunPathRequest {
+                edit: RunPathEdit::Remove,
+                kind: None,
+            }),
+            soname: Some("libnew-name-of-the-library.so.1".to_owned()),
+            executable_stack: elf.executable_stack.map(|executable| !executable),
+            no_default_lib: true,
+            debug_tag: true,
+            os_abi: Some(3),
+            ..Request::default()
+        },
+        Request {
+            needed: (0..9)
+                .map(|number| NeededEdit::Prepend(format!("libadded{number}.so")))
+                .collect(),
+            heal: true,
+            ..Request::default()
+        },
+    ];
+    if elf.interpreter.is_some() {
+        requests.push(Request {
+            interpreter: Some("/a/loader/with/a/path/longer/than/any".repeat(4)),
+            ..Request::default()
+        });
+    }
+    let needed = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needed);
+    for (number, name) in needed.take(2).enumerate() {
+        let edit = if number == 0 {
+            NeededEdit::Replace {
+                from: name.clone(),
+                to: format!("{name}-and-a-much-longer-name"),
+            }
+        } else {
+            NeededEdit::Remove(name.clone())
+        };
+        requests.push(Request {
+            needed: vec![edit],
+            ..Request::default()
+        });
+    }
+    requests
+}
+
+/// Plans edits; panics if a plan reaches outside of the file it promises, breaks a rule that the file kept, or asks for
+/// more when it is made again.
+pub fn check_edit(bytes: &[u8]) {
+    let Ok(elf) = Elf::read(bytes) else {
+        return;
+    };
+    let Ok(known) = verify(bytes) else {
+        return;
+    };
+    for request in requests(&elf) {
+        let meter = Meter::new(bytes);
+        let Ok(plan) = Plan::new(&meter, &elf, &request) else {
+            continue;
+        };
+        let edited = written(bytes, &plan);
+        let Ok(after) = verify(&edited) else {
+            panic!("the edited file cannot be read: {request:?}");
+        };
+        // This is what keeps such a plan from being written.
+        if !new_violations(&known, after).is_empty() {
+            continue;
+        }
+        let elf = match Elf::read(&edited) {
+            Ok(elf) => elf,
+            Err(error) => panic!("the edited file cannot be read: {error}: {request:?}"),
+        };
+        match Plan::new(&edited, &elf, &request) {
+            Ok(again) => assert!(again.is_noop(), "not done by {request:?}: {again}"),
+            Err(error) => panic!("cannot be edited again: {error}: {request:?}"),
+        }
+    }
+}
+
+/// The bytes after the writes of a plan.
+fn written(bytes: &[u8], plan: &Plan) -> Vec<u8> {
+    let planned = Planned::new(&bytes, plan);
+    // A plan adds its strings and a few tables.
+    assert!(
+        plan.new_len <= bytes.len() as u64 * 2 + (1 << 20),
+        "{} bytes",
+        plan.new_len
+    );
+    let mut edited = vec![0; usize::try_from(plan.new_len).unwrap_or_default()];
+    if let Err(error) = planned.read_exact_at(&mut edited, 0) {
+        panic!("the plan copies bytes that are not there: {error}");
+    }
+    edited
 }
