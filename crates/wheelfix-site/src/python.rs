@@ -174,11 +174,14 @@ impl Python {
 
 /// Parses `glibc 2.36`; anything else is taken for musl.
 fn parse_libc(text: &str) -> Libc {
-    let version = text.strip_prefix("glibc ").unwrap_or_default();
-    match version.parse() {
-        Ok(PythonVersion { major, minor }) => Libc::Glibc { major, minor },
-        Err(_) => ASSUMED_MUSL,
-    }
+    let glibc = || {
+        let (major, minor) = text.strip_prefix("glibc ")?.split_once('.')?;
+        Some(Libc::Glibc {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+        })
+    };
+    glibc().unwrap_or(ASSUMED_MUSL)
 }
 
 /// An absolute path is kept as given, as a link into a store profile should be.

@@ -1,0 +1,6 @@
+//! Runs the binary as a user does, where that takes a while.
+#![cfg(test)]
+
+mod adversity;
+#[path = "../it/support.rs"]
+mod support;
