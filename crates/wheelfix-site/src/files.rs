@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{Glob, GlobMatcher};
 use wheelfix_archive::Member;
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
+use wheelfix_relocate::Pattern;
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::launcher::{self, Interpreter};
@@ -62,7 +62,7 @@ pub struct Wishes {
     /// Edits of METADATA, in order.
     pub metadata: Vec<MetadataEdit>,
     /// Files to leave out, as globs of paths relative to the prefix or to `site-packages`.
-    pub exclude: Vec<Glob>,
+    pub exclude: Vec<Pattern>,
 }
 
 /// A wish that nothing fulfils, or a collision.
@@ -101,7 +101,7 @@ pub(crate) fn plan<'a>(
     let mut builder = Builder {
         layout,
         interpreter,
-        excludes: wishes.exclude.iter().map(Glob::compile_matcher).collect(),
+        excludes: &wishes.exclude,
         used_excludes: BTreeSet::new(),
         tree: Tree::new(),
         excluded: vec![0; wheels.len()],
@@ -119,7 +119,7 @@ pub(crate) fn plan<'a>(
     faults.extend(unmatched.into_iter().map(FileFault::MetadataEdit));
     for (index, exclude) in wishes.exclude.iter().enumerate() {
         if !builder.used_excludes.contains(&index) {
-            faults.push(FileFault::Exclude(exclude.glob().to_owned()));
+            faults.push(FileFault::Exclude(exclude.text().to_owned()));
         }
     }
     match builder.tree.resolve() {
@@ -180,7 +180,7 @@ fn join(claims: Claims<File<'_>>) -> File<'_> {
 struct Builder<'a, 'b> {
     layout: &'b Layout,
     interpreter: &'b Interpreter,
-    excludes: Vec<GlobMatcher>,
+    excludes: &'b [Pattern],
     used_excludes: BTreeSet<usize>,
     tree: Tree<File<'a>>,
     excluded: Vec<usize>,
@@ -260,7 +260,7 @@ impl<'a> Builder<'a, '_> {
         let in_site = self.layout.from_site_packages(path);
         let mut excluded = false;
         for (index, glob) in self.excludes.iter().enumerate() {
-            if glob.is_match(path) || glob.is_match(&in_site) {
+            if glob.matches(path) || glob.matches(&in_site) {
                 self.used_excludes.insert(index);
                 excluded = true;
             }

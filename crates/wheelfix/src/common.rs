@@ -62,8 +62,10 @@ impl LibraryArgs {
             RunPathArg::Origin => RunPathStyle::Origin,
             RunPathArg::Absolute => RunPathStyle::Absolute,
         };
+        let lib_paths: Result<_, io::Error> =
+            self.lib_paths.iter().map(std::path::absolute).collect();
         Ok(Libraries {
-            lib_paths: self.lib_paths.clone(),
+            lib_paths: lib_paths?,
             rules: Rules::with_files(&self.rules).map_err(Error::refused)?,
             options,
         })

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use globset::Glob;
 use wheelfix_format::{EditAction, MetadataEdit, PackageNameError, PythonVersion};
+use wheelfix_relocate::Pattern;
 use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, Wishes};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
@@ -88,8 +88,8 @@ struct WishArgs {
     #[arg(long, value_name = "NAME", value_parser = remove)]
     remove_dep: Vec<MetadataEdit>,
     /// Files to leave out, relative to the prefix or to site-packages
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<Glob>,
+    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
+    exclude: Vec<Pattern>,
 }
 
 fn relax(name: &str) -> Result<MetadataEdit, PackageNameError> {
