@@ -54,6 +54,46 @@ const RUNTIMES: [&str; 8] = [
     "libstdc++",
 ];
 
+/// What a wheel may need of every system: the libraries that all `manylinux` policies allow, and the
+/// loaders.
+const SYSTEM: [&str; 24] = [
+    "libGL.so.1",
+    "libICE.so.6",
+    "libSM.so.6",
+    "libX11.so.6",
+    "libXext.so.6",
+    "libXrender.so.1",
+    "libanl.so.1",
+    "libatomic.so.1",
+    "libc.so.6",
+    "libdl.so.2",
+    "libexpat.so.1",
+    "libgcc_s.so.1",
+    "libglib-2.0.so.0",
+    "libgobject-2.0.so.0",
+    "libgthread-2.0.so.0",
+    "libm.so.6",
+    "libmvec.so.1",
+    "libnsl.so.1",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libstdc++.so.6",
+    "libutil.so.1",
+    "libz.so.1",
+];
+
+/// Whether a library is among those that a `manylinux` wheel may need of the system, a `musllinux`
+/// wheel's C library, or the loader.
+///
+/// <https://github.com/pypa/auditwheel/blob/main/src/auditwheel/policy/manylinux-policy.json>
+pub fn is_system_library(soname: &str) -> bool {
+    let is_loader = ["ld-linux", "ld64.so.", "ld.so.", "libc.musl-", "ld-musl-"]
+        .iter()
+        .any(|begin| soname.starts_with(begin));
+    is_loader || SYSTEM.contains(&soname)
+}
+
 impl<'a> ElfSet<'a> {
     /// A set of files with their paths.
     pub fn new(files: impl IntoIterator<Item = (&'a str, &'a Elf)>) -> Self {

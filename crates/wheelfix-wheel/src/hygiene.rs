@@ -141,7 +141,7 @@ fn duplicates(wheel: &Wheel) -> Option<Finding> {
         found.push(paths.join(" = "));
     }
     found.sort();
-    let message = format!("files have the same content, {wasted} bytes more than once");
+    let message = format!("files have the same content: {wasted} bytes more than necessary");
     about(Code::W002, &message, found)
 }
 

@@ -15,6 +15,7 @@
 //! # Ok::<(), wheelfix_wheel::WheelError>(())
 //! ```
 
+mod contents;
 mod elf_members;
 mod elf_set;
 mod finding;
@@ -23,8 +24,9 @@ mod stable_abi;
 mod truth;
 mod wheel;
 
+pub use contents::{ContentFault, ContentProblem};
 pub use elf_members::{ElfMember, ElfMemberError};
-pub use elf_set::{BundledLibrary, ElfSet, VersionFloor};
+pub use elf_set::{BundledLibrary, ElfSet, VersionFloor, is_system_library};
 pub use finding::{Code, Finding};
 pub use wheel::fault::{WheelError, WheelFault, WheelFaults, WheelWarning};
 pub use wheel::placement::{Placement, Scheme};

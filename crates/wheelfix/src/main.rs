@@ -5,6 +5,7 @@
 
 mod common;
 mod error;
+mod inspect;
 mod install;
 mod install_error;
 mod install_report;
@@ -30,6 +31,7 @@ struct Args {
 // One variant and one arm of `run` per command, in the order of the help.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Inspect(inspect::InspectArgs),
     Install(install::InstallArgs),
     Patch(patch::PatchArgs),
     Patchelf(patchelf::PatchelfArgs),
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<(), Error> {
     match args.command {
+        Command::Inspect(args) => inspect::run(&args),
         Command::Install(args) => install::run(&args),
         Command::Patch(args) => patch::run(&args),
         Command::Patchelf(args) => patchelf::run(args),

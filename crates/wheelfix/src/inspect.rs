@@ -1,0 +1,141 @@
+//! `wheelfix inspect`
+//!
+//! Each kind of subject has a report, plain data that is printed either as JSON or as text, so both
+//! say the same.
+
+mod elf;
+mod elf_text;
+mod text;
+mod tree;
+mod wheel;
+mod wheel_text;
+
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::common::{JobsArgs, OutputArgs};
+use crate::error::Error;
+
+/// Print what a wheel, an ELF file or a directory holds
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// Wheel, ELF file or directory
+    path: PathBuf,
+    /// Check contents as well: hashes in RECORD, rules that ELF files keep
+    #[arg(long)]
+    verify: bool,
+    /// Print long lists whole
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The version of the JSON documents below.
+const VERSION: u32 = 1;
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    version: u32,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+enum Report {
+    Wheel(Box<wheel::WheelReport>),
+    Elf(Box<elf::ElfReport>),
+    Directory(tree::TreeReport),
+}
+
+/// What a report is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    /// Contents are to be checked as well.
+    verify: bool,
+    /// Long lists are to be printed whole.
+    all: bool,
+}
+
+/// Why a path cannot be inspected.
+#[derive(Debug, thiserror::Error)]
+enum InspectError {
+    #[error("`{0}` is no wheel, ELF file or directory")]
+    Unknown(PathBuf),
+}
+
+pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
+    let wish = Wish {
+        verify: args.verify,
+        all: args.all,
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.jobs.count().get())
+        .build();
+    let pool = pool.map_err(|error| Error::Environment(Box::new(error)))?;
+    let report = pool.install(|| read(&args.path, wish))?;
+    if args.output.json {
+        let document = Document {
+            version: VERSION,
+            report: &report,
+        };
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        serde_json::to_writer_pretty(&mut out, &document).map_err(io::Error::from)?;
+        writeln!(out)?;
+        out.flush()?;
+    } else if !args.output.quiet {
+        let text = match &report {
+            Report::Wheel(report) => wheel_text::print(report, wish.all),
+            Report::Elf(report) => elf_text::print_file(report),
+            Report::Directory(report) => elf_text::print_tree(report, wish.all),
+        };
+        anstream::stdout().lock().write_all(text.as_bytes())?;
+    }
+    if report.is_sound() {
+        Ok(())
+    } else {
+        Err(Error::Reported)
+    }
+}
+
+impl Report {
+    /// Whether nothing was found that contradicts the subject's own claims.
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Wheel(report) => report.record.mismatches.is_empty(),
+            Self::Elf(report) => report.violations.as_ref().is_none_or(Vec::is_empty),
+            Self::Directory(report) => {
+                let violations = report
+                    .elf_files
+                    .iter()
+                    .filter_map(|file| file.violations.as_ref());
+                violations.map(Vec::len).sum::<usize>() == 0
+            }
+        }
+    }
+}
+
+fn read(path: &Path, wish: Wish) -> Result<Report, Error> {
+    if fs_err::metadata(path)?.is_dir() {
+        return tree::read(path, wish).map(Report::Directory);
+    }
+    if path.extension().is_some_and(|extension| extension == "whl") {
+        return wheel::read(path, wish).map(|report| Report::Wheel(Box::new(report)));
+    }
+    if is_elf(path)? {
+        return elf::read(path, wish).map(|report| Report::Elf(Box::new(report)));
+    }
+    Err(Error::refused(InspectError::Unknown(path.to_owned())))
+}
+
+/// Whether a file begins as ELF files do.
+fn is_elf(path: &Path) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    fs_err::File::open(path)?.take(4).read_to_end(&mut magic)?;
+    Ok(magic == b"\x7fELF")
+}

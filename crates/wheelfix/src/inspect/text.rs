@@ -1,0 +1,216 @@
+//! Pieces of reports for people: headings, rows, lists that are cut.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+/// Reports are this wide, in characters, unless a name is longer.
+pub(super) const WIDTH: usize = 100;
+
+/// The first column of rows of a name and a value, in characters.
+const NAME_WIDTH: usize = 12;
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// A report for people in the making.
+#[derive(Debug, Default)]
+pub(super) struct Text(String);
+
+impl Text {
+    /// A line as it is.
+    pub(super) fn line(&mut self, line: &str) {
+        self.0.push_str(line.trim_end());
+        self.0.push('\n');
+    }
+
+    /// A line in a style.
+    pub(super) fn styled(&mut self, style: Style, line: &str) {
+        self.line(&paint(style, line));
+    }
+
+    /// The heading of a section, with an empty line before it.
+    pub(super) fn heading(&mut self, heading: &str, remark: &str) {
+        let remark = if remark.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", paint(DIM, remark))
+        };
+        self.line("");
+        self.line(&format!("{}{remark}", paint(BOLD, heading)));
+    }
+
+    /// A row of a name and a value, which may be several words that are wrapped.
+    pub(super) fn row(&mut self, name: &str, value: &str) {
+        let mut name = name;
+        for line in wrap(value, WIDTH - NAME_WIDTH - 2) {
+            self.line(&format!(
+                "  {}{line}",
+                paint(DIM, &format!("{name:NAME_WIDTH$}"))
+            ));
+            name = "";
+        }
+    }
+
+    /// A row that is left out if there is no value.
+    pub(super) fn row_if(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.row(name, value);
+        }
+    }
+
+    /// Words in lines of the report's width, indented.
+    pub(super) fn words(&mut self, words: &str) {
+        self.hanging("", words);
+    }
+
+    /// Words in lines of the report's width, all but the first one below its first word.
+    pub(super) fn hanging(&mut self, prefix: &str, words: &str) {
+        let indent = 2 + prefix.chars().count();
+        let mut prefix = format!("  {prefix}");
+        for line in wrap(words, WIDTH.saturating_sub(indent)) {
+            self.line(&format!("{prefix}{line}"));
+            prefix = " ".repeat(indent);
+        }
+    }
+
+    /// A line that is cut at the report's width.
+    pub(super) fn cut(&mut self, line: &str) {
+        self.line(&cut(line, WIDTH));
+    }
+
+    /// Rows in columns that are as wide as their longest cells; the last one is cut at the width.
+    pub(super) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: [bool; N]) {
+        let mut widths = [0; N];
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in rows {
+            let mut line = String::from("  ");
+            for ((cell, width), right) in row.iter().zip(widths).zip(right) {
+                // Writing to a string cannot fail.
+                if right {
+                    write!(line, "{cell:>width$}  ").ok()
+                } else {
+                    write!(line, "{cell:width$}  ").ok()
+                };
+            }
+            self.line(&cut(line.trim_end(), WIDTH));
+        }
+    }
+
+    /// How many more there are, and how to see them.
+    pub(super) fn more(&mut self, count: usize) {
+        if 0 < count {
+            self.styled(
+                DIM,
+                &format!("  and {} more (--all)", thousands(count as u64)),
+            );
+        }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}
+
+/// How many of a list are printed.
+pub(super) fn shown(len: usize, limit: usize, all: bool) -> usize {
+    // A single one that is left out takes no less space than the remark.
+    if all || len <= limit + 1 { len } else { limit }
+}
+
+/// A text in a style.
+pub(super) fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// What a file says, without what a terminal would obey.
+pub(super) fn clean(text: &str) -> String {
+    let escape = |c: char| {
+        if c.is_control() {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+/// A number with commas.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if 0 < index && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number and what it counts: `1 file`, `2 files`.
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", thousands(number as u64))
+}
+
+fn cut(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let mut line: String = line.chars().take(width - 1).collect();
+    line.push('…');
+    line
+}
+
+/// Lines of words, each as long as fits.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        for (number, want) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_415, "12,415"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(thousands(number), want);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(clean("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\u{a}");
+    }
+
+    #[test]
+    fn words_are_wrapped() {
+        assert_eq!(wrap("a bb ccc  dddd", 5), ["a bb", "ccc", "dddd"]);
+        assert_eq!(wrap("toolongforit a", 5), ["toolongforit", "a"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+}

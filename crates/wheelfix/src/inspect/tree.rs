@@ -1,0 +1,122 @@
+//! The report on a directory: the ELF files below it.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use wheelfix_elf::{Elf, FileSource, ReadError};
+use wheelfix_wheel::ElfSet;
+
+use crate::error::Error;
+use crate::inspect::elf::{self, ElfReport};
+use crate::inspect::wheel::{Library, Link, VersionFloor, links};
+use crate::inspect::{Wish, is_elf};
+
+/// What the ELF files below a directory say about themselves.
+#[derive(Debug, Serialize)]
+pub(crate) struct TreeReport {
+    /// The directory as given.
+    pub(crate) path: String,
+    /// Number of files of any kind.
+    pub(crate) file_count: usize,
+    /// Their length in bytes.
+    pub(crate) len: u64,
+    /// The ELF files, by path.
+    pub(crate) elf_files: Vec<ElfReport>,
+    /// What they need and none of them provides.
+    pub(crate) external_libraries: Vec<Link>,
+    /// The newest versions that are needed from outside.
+    pub(crate) version_floors: Vec<VersionFloor>,
+    /// Libraries of others among them.
+    pub(crate) bundled_libraries: Vec<Library>,
+    /// ELF files that cannot be read, each with the reason.
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+/// A file that cannot be read.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unreadable {
+    /// Relative to the directory.
+    pub(crate) path: String,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+struct FoundFile {
+    path: String,
+    len: u64,
+    elf: Option<Result<(Elf, ElfReport), ReadError>>,
+}
+
+pub(crate) fn read(dir: &Path, wish: Wish) -> Result<TreeReport, Error> {
+    let paths = walk(dir)?;
+    let found: Result<Vec<FoundFile>, Error> = paths
+        .par_iter()
+        .map(|path| read_file(dir, path, wish))
+        .collect();
+    let found = found?;
+    let (file_count, len) = (found.len(), found.iter().map(|file| file.len).sum());
+    let (mut elf_files, mut elfs, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for file in found {
+        match file.elf {
+            None => {}
+            Some(Ok((elf, report))) => {
+                elfs.push((file.path, elf));
+                elf_files.push(report);
+            }
+            Some(Err(error)) => unreadable.push(Unreadable {
+                path: file.path,
+                reason: error.to_string(),
+            }),
+        }
+    }
+    let set = ElfSet::new(elfs.iter().map(|(path, elf)| (path.as_str(), elf)));
+    Ok(TreeReport {
+        path: dir.display().to_string(),
+        file_count,
+        len,
+        external_libraries: links(&set),
+        version_floors: set
+            .version_floors()
+            .into_iter()
+            .map(VersionFloor::from)
+            .collect(),
+        bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
+        elf_files,
+        unreadable,
+    })
+}
+
+/// The regular files below a directory, by path; symbolic links are not followed.
+fn walk(dir: &Path) -> Result<Vec<String>, Error> {
+    let (mut files, mut pending) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(current) = pending.pop() {
+        for entry in fs_err::read_dir(&current)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                pending.push(entry.path());
+            } else if kind.is_file() {
+                let path = entry.path();
+                let relative = path.strip_prefix(dir).unwrap_or(&path);
+                // A name that is not UTF-8 is printed as well as it can be, and not found again.
+                files.push(relative.to_string_lossy().into_owned());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_file(dir: &Path, path: &str, wish: Wish) -> Result<FoundFile, Error> {
+    let full = dir.join(path);
+    let len = fs_err::metadata(&full)?.len();
+    let elf = if is_elf(&full)? {
+        let source = FileSource::open(&full)?;
+        Some(elf::read_source(path, &source, wish))
+    } else {
+        None
+    };
+    let path = path.to_owned();
+    Ok(FoundFile { path, len, elf })
+}

@@ -1,0 +1,208 @@
+//! The report on a wheel for people.
+
+use crate::inspect::elf_text;
+use crate::inspect::text::{BAD, BOLD, DIM, Text, WARN, clean, count, paint, shown, thousands};
+use crate::inspect::wheel::{Dependency, Distribution, Finding, RecordStatus, WheelReport};
+use crate::table::bytes;
+
+/// Dependencies that are listed unless all are wanted.
+const MAX_DEPENDENCIES: usize = 30;
+
+/// Entry points of one group that are listed unless all are wanted.
+const MAX_ENTRY_POINTS: usize = 10;
+
+/// Files of a finding that are listed unless all are wanted.
+const MAX_PATHS: usize = 3;
+
+pub(super) fn print(report: &WheelReport, all: bool) -> String {
+    let mut text = Text::default();
+    head(&mut text, report);
+    dependencies(&mut text, &report.distribution, all);
+    entry_points(&mut text, report, all);
+    elf_text::section(&mut text, &report.elf_files, all);
+    elf_text::unreadable(&mut text, &report.unreadable);
+    elf_text::external(&mut text, &report.external_libraries, all);
+    elf_text::floors(&mut text, &report.version_floors);
+    elf_text::bundled(&mut text, &report.bundled_libraries, all);
+    findings(&mut text, report, all);
+    if all {
+        files(&mut text, report);
+    }
+    text.finish()
+}
+
+fn head(text: &mut Text, report: &WheelReport) {
+    let (distribution, wheel) = (&report.distribution, &report.wheel);
+    let name = clean(&format!("{} {}", distribution.name, distribution.version));
+    let summary = distribution
+        .summary
+        .as_deref()
+        .map(clean)
+        .unwrap_or_default();
+    text.line(&format!("{}  {summary}", paint(BOLD, &name)));
+    let files = count(report.files.count, "file", "files");
+    text.row(
+        "size",
+        &format!(
+            "{}, unpacked {} in {files}",
+            bytes(report.len),
+            bytes(report.files.len)
+        ),
+    );
+    text.row("tags", &wheel.tags.join(" "));
+    text.row_if("build", wheel.build.as_deref());
+    text.row_if("variant", wheel.variant.as_deref());
+    text.row(
+        "python",
+        &distribution
+            .requires_python
+            .as_deref()
+            .map_or_else(|| "any".to_owned(), clean),
+    );
+    // Old metadata has the whole text there.
+    let license = distribution
+        .license
+        .as_deref()
+        .map(|license| clean(license.lines().next().unwrap_or_default()));
+    text.row_if("license", license.as_deref());
+    let generator = wheel
+        .generator
+        .as_deref()
+        .map_or_else(|| "unknown".to_owned(), clean);
+    text.row(
+        "made by",
+        &format!(
+            "{generator}, as {}, Wheel-Version {}",
+            wheel.root, wheel.format
+        ),
+    );
+    record(text, &report.record);
+}
+
+fn record(text: &mut Text, record: &RecordStatus) {
+    let rows = count(record.rows, "row", "rows");
+    match record.mismatches.len() {
+        0 if record.compared == "contents" => text.row(
+            "RECORD",
+            &format!("{rows}; names, sizes and contents agree"),
+        ),
+        0 => text.row(
+            "RECORD",
+            &format!("{rows}; names and sizes agree, contents not compared (--verify)"),
+        ),
+        number => {
+            let files = count(number, "file differs", "files differ");
+            text.row("RECORD", &paint(BAD, &format!("{rows}; {files}")));
+            for file in &record.mismatches {
+                text.styled(
+                    BAD,
+                    &format!("    {}: {}", clean(&file.path), clean(&file.reason)),
+                );
+            }
+        }
+    }
+}
+
+fn dependencies(text: &mut Text, distribution: &Distribution, all: bool) {
+    let is_extra = |dependency: &&Dependency| {
+        dependency
+            .marker
+            .as_deref()
+            .is_some_and(|marker| marker.contains("extra"))
+    };
+    let listed: Vec<&Dependency> = distribution
+        .dependencies
+        .iter()
+        .filter(|it| all || !is_extra(it))
+        .collect();
+    let hidden = distribution.dependencies.len() - listed.len();
+    if listed.is_empty() && hidden == 0 {
+        return;
+    }
+    let mut remark = String::new();
+    if 0 < hidden {
+        let extras = count(distribution.extras.len(), "extra", "extras");
+        remark = format!(
+            "and {hidden} in {extras}: {}",
+            clean(&distribution.extras.join(", "))
+        );
+    }
+    text.heading(&format!("Dependencies ({})", listed.len()), &remark);
+    let number = shown(listed.len(), MAX_DEPENDENCIES, all);
+    for dependency in listed.iter().take(number) {
+        let line = clean(&dependency.requirement);
+        match dependency.name {
+            Some(_) => text.words(&line),
+            None => text.styled(BAD, &format!("  {line}  (cannot be read)")),
+        }
+    }
+    text.more(listed.len() - number);
+}
+
+fn entry_points(text: &mut Text, report: &WheelReport, all: bool) {
+    let total: usize = report.entry_points.values().map(Vec::len).sum();
+    if total == 0 {
+        return;
+    }
+    text.heading(&format!("Entry points ({total})"), "");
+    let mut groups: Vec<_> = report.entry_points.iter().collect();
+    // Scripts are what most people look for.
+    groups.sort_by_key(|(group, _)| !matches!(group.as_str(), "console_scripts" | "gui_scripts"));
+    for (group, points) in groups {
+        text.styled(DIM, &format!("  {}", clean(group)));
+        let number = shown(points.len(), MAX_ENTRY_POINTS, all);
+        let rows = points.iter().take(number);
+        let rows = rows.map(|point| [format!("  {}", clean(&point.name)), clean(&point.object)]);
+        text.table(&rows.collect::<Vec<_>>(), [false, false]);
+        text.more(points.len() - number);
+    }
+}
+
+fn findings(text: &mut Text, report: &WheelReport, all: bool) {
+    if report.findings.is_empty() && report.warnings.is_empty() {
+        return;
+    }
+    text.heading("Findings", "");
+    for warning in &report.warnings {
+        text.words(&paint(WARN, &clean(warning)));
+    }
+    for Finding {
+        code,
+        message,
+        paths,
+    } in &report.findings
+    {
+        let remark = if paths.len() <= MAX_PATHS {
+            String::new()
+        } else {
+            format!(" ({})", paths.len())
+        };
+        text.line(&format!(
+            "  {} {}{remark}",
+            paint(WARN, code),
+            clean(message)
+        ));
+        let number = shown(paths.len(), MAX_PATHS, all);
+        for path in paths.iter().take(number) {
+            text.cut(&format!("       {}", clean(path)));
+        }
+        text.more(paths.len() - number);
+    }
+}
+
+fn files(text: &mut Text, report: &WheelReport) {
+    text.heading(
+        &format!("Files ({})", thousands(report.files.count as u64)),
+        "",
+    );
+    let rows = report.files.list.iter().map(|file| {
+        let mode = if file.executable { "x" } else { "" };
+        [
+            bytes(file.len),
+            mode.to_owned(),
+            file.place.to_owned(),
+            clean(&file.path),
+        ]
+    });
+    text.table(&rows.collect::<Vec<_>>(), [true, false, false, false]);
+}
