@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_format::{EditAction, MetadataEdit, PackageNameError, PythonVersion};
 use wheelfix_relocate::Pattern;
-use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, Wishes};
+use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, PythonError, Wishes};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::Error;
@@ -122,13 +122,20 @@ impl PythonArgs {
     fn resolve(&self) -> Result<Python, Error> {
         match self.python_version {
             Some(version) => Ok(Python::of_version(version)),
-            None => Python::probe(&self.python).map_err(|error| Error::Refused {
-                error: Box::new(error),
-                hint: Some("name an interpreter with `--python EXE`, or the version to install for with `--python-version X.Y`".to_owned()),
+            None => Python::probe(&self.python).map_err(|error| match error {
+                error @ PythonError::Start { .. } => Error::environment(NoInterpreter(error)),
+                error => Error::refused(NoInterpreter(error)),
             }),
         }
     }
 }
+
+/// There is no Python to ask.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no interpreter: name one with `--python EXE`, or the version to install for with `--python-version X.Y`"
+)]
+struct NoInterpreter(#[source] PythonError);
 
 impl BytecodeArgs {
     /// What to compile; `None` for nothing.

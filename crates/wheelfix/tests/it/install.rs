@@ -327,6 +327,27 @@ fn an_environment_that_fails_is_exit_code_3() {
 }
 
 #[test]
+fn a_missing_interpreter_is_named_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "out",
+        "--python",
+        "/no/python",
+    ];
+    insta::assert_snapshot!(sandbox.run(&args), @"
+    exit: 3
+    --- stderr
+    error: no interpreter: name one with `--python EXE`, or the version to install for with `--python-version X.Y`
+      cause: failed to run `/no/python`
+      cause: No such file or directory (os error 2)
+    ");
+}
+
+#[test]
 fn a_command_line_that_makes_no_sense_is_exit_code_2() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&demo());
