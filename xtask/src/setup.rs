@@ -147,7 +147,13 @@ pub(crate) fn ensure(purpose: Purpose) -> Result {
     program::run(Command::new("apt-get").args(["update", "-qq"]))?;
     program::run(
         Command::new("apt-get")
-            .args(["install", "-qq", "--yes", "--no-install-recommends"])
+            .args([
+                "install",
+                "-qq",
+                "--yes",
+                "--no-install-recommends",
+                "--option=Dpkg::Use-Pty=0",
+            ])
             .args(&packages)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )?;

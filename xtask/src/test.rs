@@ -7,13 +7,14 @@ use std::env;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use pico_args::Arguments;
 
 use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
-use crate::{arguments, doc, fetch, fmt, lint, place, program, python};
+use crate::{arguments, demo, doc, fetch, fmt, lint, place, program, python};
 
 /// The names of integration tests, with the smallest extent that runs them.
 const GROUPS: &[(&str, Extent)] = &[
@@ -42,24 +43,33 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         (true, true) => return Err("`--quick` and `--full` exclude each other".into()),
     };
     arguments::finish(args)?;
-    match extent {
-        Extent::Quick => setup::check(Purpose::Tests)?,
-        Extent::Normal | Extent::Full => setup::ensure(Purpose::Tests)?,
-    }
-    fmt::run()?;
-    lint::run()?;
+    step("setup", || match extent {
+        Extent::Quick => setup::check(Purpose::Tests),
+        Extent::Normal | Extent::Full => setup::ensure(Purpose::Tests),
+    })?;
+    step("fmt", fmt::run)?;
+    step("lint", lint::run)?;
     if extent != Extent::Quick {
-        doc::run()?;
+        step("doc", doc::run)?;
+        step("demo", || demo::run(Set::Cuda, false))?;
     }
-    match extent {
-        Extent::Quick => {}
-        Extent::Normal => drop(fetch::fetch(Set::Cuda)?),
-        Extent::Full => drop(fetch::fetch(Set::Full)?),
+    if extent == Extent::Full {
+        step("fetch", || fetch::fetch(Set::Full).map(drop))?;
     }
-    run_tests(extent)
+    step("tests", || run_tests(extent))
 }
 
-/// Documentation tests first, so that the last lines are those of the real test run.
+/// Runs a part and says how long it took.
+fn step(name: &str, run: impl FnOnce() -> Result) -> Result {
+    let start = Instant::now();
+    let result = run();
+    let seconds = start.elapsed().as_secs();
+    let verdict = if result.is_ok() { "done" } else { "failed" };
+    eprintln!("{name}: {verdict} after {seconds} s");
+    result
+}
+
+/// Runs documentation tests first, so that the last lines are those of the real test run.
 fn run_tests(extent: Extent) -> Result {
     let path = path_with_tools()?;
     program::run(program::cargo(&["test", "--workspace", "--doc", "--quiet"]).env("PATH", &path))?;

@@ -1,0 +1,6 @@
+//! Tests with real wheels: `cargo xtask wheels fetch` brings them.
+#![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "tests run programs")]
+
+mod same_tree;
+mod tree;
