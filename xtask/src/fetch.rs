@@ -6,7 +6,6 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use fs_err::File;
 use rayon::prelude::*;
 
 use crate::failure::{Failure, Result};
@@ -32,8 +31,7 @@ pub(crate) fn fetch(set: Set) -> Result<PathBuf> {
     let manifest = Manifest::read()?;
     let dir = dir()?;
     fs_err::create_dir_all(&dir)?;
-    let lock = File::create(place::cache()?.join("wheels.lock"))?;
-    lock.file().lock()?;
+    let _lock = place::lock("wheels")?;
 
     let wanted: Vec<&Wheel> = manifest.of_set(set).collect();
     let verdicts: Vec<bool> = wanted

@@ -1,8 +1,11 @@
 //! Where things are: the tree and the cache directory.
 
 use std::env;
+use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use fs_err::File;
 
 use crate::failure::Result;
 
@@ -43,4 +46,21 @@ pub(crate) fn numbered(parent: &Path) -> Result<PathBuf> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Waits until no other run holds the lock of this name in the cache directory, and holds it until
+/// the returned file is dropped.
+pub(crate) fn lock(name: &str) -> Result<File> {
+    let cache = cache()?;
+    fs_err::create_dir_all(&cache)?;
+    let file = File::create(cache.join(format!("{name}.lock")))?;
+    // Where the file system has no locks, runs must not meet.
+    if let Err(TryLockError::WouldBlock) = file.file().try_lock() {
+        eprintln!(
+            "waiting for another run that holds {}",
+            file.path().display()
+        );
+        file.file().lock()?;
+    }
+    Ok(file)
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fs_err::File;
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::Result;
@@ -43,9 +42,7 @@ pub(crate) fn tools() -> Result<PathBuf> {
     let list = place::root().join("test-wheels/tools.txt");
     let digest = digest::hex(&Sha256::digest(fs_err::read(&list)?));
     let cache = place::cache()?;
-    fs_err::create_dir_all(&cache)?;
-    let lock = File::create(cache.join("tools.lock"))?;
-    lock.file().lock()?;
+    let _lock = place::lock("tools")?;
 
     let venv = cache.join(format!("tools-{}", digest.get(..12).unwrap_or_default()));
     let bin = venv.join("bin");
