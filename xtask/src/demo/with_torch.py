@@ -77,7 +77,9 @@ print(f"  Triton {triton.__version__}: its compiler loads")
 logging.disable()
 import bitsandbytes
 
-print(f"  bitsandbytes {bitsandbytes.__version__}: imported")
+directory = pathlib.Path(bitsandbytes.__file__).parent
+ctypes.CDLL(directory / "libbitsandbytes_cuda132.so")
+print(f"  bitsandbytes {bitsandbytes.__version__}: imported; its library for CUDA 13.2 loads")
 
 import numpy
 import scipy.linalg
