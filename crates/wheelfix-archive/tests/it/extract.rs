@@ -1,3 +1,5 @@
+//! Extracting: what is on disk afterwards, and what is refused.
+
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Hostile wheels: each is refused with a message of its own, and writes nothing.
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

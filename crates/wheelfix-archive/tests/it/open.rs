@@ -1,3 +1,5 @@
+//! Opening zip archives that are in order.
+
 use std::io::Read as _;
 
 use wheelfix_archive::{ContentError, Limits, ZipArchive};

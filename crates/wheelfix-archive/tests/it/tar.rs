@@ -1,3 +1,5 @@
+//! Unpacking source distributions.
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
