@@ -5,6 +5,8 @@
 
 mod elf;
 mod elf_text;
+mod sdist;
+mod sdist_text;
 mod text;
 mod tree;
 mod wheel;
@@ -14,14 +16,15 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wheelfix_format::{SdistFilename, SdistFilenameError};
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::error::Error;
 
-/// Print what a wheel, an ELF file or a directory holds
+/// Print what a wheel, a source distribution, an ELF file or a directory holds
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// Wheel, ELF file or directory
+    /// Wheel, source distribution, ELF file or directory
     path: PathBuf,
     /// Check contents as well: hashes in RECORD, rules that ELF files keep
     #[arg(long)]
@@ -49,6 +52,7 @@ struct Document<'a> {
 #[serde(rename_all = "lowercase", tag = "kind")]
 enum Report {
     Wheel(Box<wheel::WheelReport>),
+    Sdist(Box<sdist::SdistReport>),
     Elf(Box<elf::ElfReport>),
     Directory(tree::TreeReport),
 }
@@ -65,7 +69,7 @@ struct Wish {
 /// Why a path cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 enum InspectError {
-    #[error("`{0}` is no wheel, ELF file or directory")]
+    #[error("`{0}` is no wheel, source distribution, ELF file or directory")]
     Unknown(PathBuf),
 }
 
@@ -91,6 +95,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     } else if !args.output.quiet {
         let text = match &report {
             Report::Wheel(report) => wheel_text::print(report, wish.all),
+            Report::Sdist(report) => sdist_text::print(report, wish.all),
             Report::Elf(report) => elf_text::print_file(report),
             Report::Directory(report) => elf_text::print_tree(report, wish.all),
         };
@@ -108,6 +113,7 @@ impl Report {
     fn is_sound(&self) -> bool {
         match self {
             Self::Wheel(report) => report.record.mismatches.is_empty(),
+            Self::Sdist(_) => true,
             Self::Elf(report) => report.violations.as_ref().is_none_or(Vec::is_empty),
             Self::Directory(report) => {
                 let violations = report
@@ -127,10 +133,25 @@ fn read(path: &Path, wish: Wish) -> Result<Report, Error> {
     if path.extension().is_some_and(|extension| extension == "whl") {
         return wheel::read(path, wish).map(|report| Report::Wheel(Box::new(report)));
     }
+    if has_sdist_name(path) {
+        return sdist::read(path).map(|report| Report::Sdist(Box::new(report)));
+    }
     if is_elf(path)? {
         return elf::read(path, wish).map(|report| Report::Elf(Box::new(report)));
     }
     Err(Error::refused(InspectError::Unknown(path.to_owned())))
+}
+
+/// Whether a file has one of the suffixes of source distributions.
+fn has_sdist_name(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    !matches!(
+        name.parse::<SdistFilename>(),
+        Err(SdistFilenameError::Extension(_))
+    )
 }
 
 /// Whether a file begins as ELF files do.

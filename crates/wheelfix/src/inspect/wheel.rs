@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_elf::Elf;
-use wheelfix_format::EntryPoints;
+use wheelfix_format::{EntryPoints, Metadata};
 use wheelfix_wheel::{BundledLibrary, ElfMember, ElfSet, Placement, Wheel, WheelError};
 
 use crate::error::Error;
@@ -196,7 +196,7 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
         path: path.display().to_string(),
         file_name: wheel.filename().to_string(),
         len: wheel.archive().len(),
-        distribution: distribution(&wheel),
+        distribution: Distribution::new(wheel.metadata()),
         wheel: wheel_facts(&wheel),
         entry_points: entry_points(wheel.entry_points()),
         files: files(&wheel),
@@ -218,27 +218,29 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
     })
 }
 
-fn distribution(wheel: &Wheel) -> Distribution {
-    let metadata = wheel.metadata();
-    let text = |name: &str| metadata.headers().get(name).map(str::to_owned);
-    let dependencies = metadata.requires_dist().map(|(field, requirement)| {
-        let requirement = requirement.ok();
-        Dependency {
-            requirement: field.value.to_owned(),
-            name: requirement
-                .as_ref()
-                .map(|requirement| requirement.name().to_string()),
-            marker: requirement.and_then(|requirement| requirement.marker().map(str::to_owned)),
+impl Distribution {
+    /// The part of core metadata that is reported.
+    pub(crate) fn new(metadata: &Metadata) -> Self {
+        let text = |name: &str| metadata.headers().get(name).map(str::to_owned);
+        let dependencies = metadata.requires_dist().map(|(field, requirement)| {
+            let requirement = requirement.ok();
+            Dependency {
+                requirement: field.value.to_owned(),
+                name: requirement
+                    .as_ref()
+                    .map(|requirement| requirement.name().to_string()),
+                marker: requirement.and_then(|requirement| requirement.marker().map(str::to_owned)),
+            }
+        });
+        Self {
+            name: text("Name").unwrap_or_default(),
+            version: metadata.version().to_string(),
+            summary: text("Summary"),
+            license: text("License-Expression").or_else(|| text("License")),
+            requires_python: metadata.requires_python().map(str::to_owned),
+            dependencies: dependencies.collect(),
+            extras: metadata.provides_extra().map(str::to_owned).collect(),
         }
-    });
-    Distribution {
-        name: text("Name").unwrap_or_default(),
-        version: metadata.version().to_string(),
-        summary: text("Summary"),
-        license: text("License-Expression").or_else(|| text("License")),
-        requires_python: metadata.requires_python().map(str::to_owned),
-        dependencies: dependencies.collect(),
-        extras: metadata.provides_extra().map(str::to_owned).collect(),
     }
 }
 

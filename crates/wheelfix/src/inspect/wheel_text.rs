@@ -32,39 +32,19 @@ pub(super) fn print(report: &WheelReport, all: bool) -> String {
 }
 
 fn head(text: &mut Text, report: &WheelReport) {
-    let (distribution, wheel) = (&report.distribution, &report.wheel);
-    let name = clean(&format!("{} {}", distribution.name, distribution.version));
-    let summary = distribution
-        .summary
-        .as_deref()
-        .map(clean)
-        .unwrap_or_default();
-    text.line(&format!("{}  {summary}", paint(BOLD, &name)));
+    let wheel = &report.wheel;
+    title(text, &report.distribution);
     let files = count(report.files.count, "file", "files");
-    text.row(
-        "size",
-        &format!(
-            "{}, unpacked {} in {files}",
-            bytes(report.len),
-            bytes(report.files.len)
-        ),
+    let sizes = format!(
+        "{}, unpacked {} in {files}",
+        bytes(report.len),
+        bytes(report.files.len)
     );
+    text.row("size", &sizes);
     text.row("tags", &wheel.tags.join(" "));
     text.row_if("build", wheel.build.as_deref());
     text.row_if("variant", wheel.variant.as_deref());
-    text.row(
-        "python",
-        &distribution
-            .requires_python
-            .as_deref()
-            .map_or_else(|| "any".to_owned(), clean),
-    );
-    // Old metadata has the whole text there.
-    let license = distribution
-        .license
-        .as_deref()
-        .map(|license| clean(license.lines().next().unwrap_or_default()));
-    text.row_if("license", license.as_deref());
+    common(text, &report.distribution);
     let generator = wheel
         .generator
         .as_deref()
@@ -77,6 +57,29 @@ fn head(text: &mut Text, report: &WheelReport) {
         ),
     );
     record(text, &report.record);
+}
+
+/// Name, version and summary.
+pub(super) fn title(text: &mut Text, distribution: &Distribution) {
+    let name = clean(&format!("{} {}", distribution.name, distribution.version));
+    let summary = distribution
+        .summary
+        .as_deref()
+        .map(clean)
+        .unwrap_or_default();
+    text.line(&format!("{}  {summary}", paint(BOLD, &name)));
+}
+
+/// What wheels and source distributions say alike.
+pub(super) fn common(text: &mut Text, distribution: &Distribution) {
+    let python = distribution.requires_python.as_deref();
+    text.row("python", &python.map_or_else(|| "any".to_owned(), clean));
+    // Old metadata has the whole text there.
+    let license = distribution
+        .license
+        .as_deref()
+        .and_then(|license| license.lines().next());
+    text.row_if("license", license.map(clean).as_deref());
 }
 
 fn record(text: &mut Text, record: &RecordStatus) {
@@ -103,7 +106,8 @@ fn record(text: &mut Text, record: &RecordStatus) {
     }
 }
 
-fn dependencies(text: &mut Text, distribution: &Distribution, all: bool) {
+/// What it needs, without extras unless all are wanted.
+pub(super) fn dependencies(text: &mut Text, distribution: &Distribution, all: bool) {
     let is_extra = |dependency: &&Dependency| {
         dependency
             .marker

@@ -1,0 +1,130 @@
+//! The report on a source distribution.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wheelfix_archive::{Limits, OpenError, TarError};
+use wheelfix_format::BuildSystem;
+use wheelfix_wheel::{Sdist, SdistError};
+
+use crate::error::Error;
+use crate::inspect::wheel::Distribution;
+
+/// What a source distribution says about itself.
+#[derive(Debug, Serialize)]
+pub(crate) struct SdistReport {
+    /// The archive as given.
+    pub(crate) path: String,
+    pub(crate) file_name: String,
+    /// Length of the archive in bytes.
+    pub(crate) len: u64,
+    /// `PKG-INFO`.
+    pub(crate) distribution: Distribution,
+    /// `Metadata-Version`.
+    pub(crate) metadata_version: String,
+    /// Fields that the build may change; `None` if it may change all, because the metadata are too old
+    /// to say.
+    pub(crate) dynamic: Option<Vec<String>>,
+    /// How it is built.
+    pub(crate) build: Build,
+    /// The files.
+    pub(crate) files: Files,
+}
+
+/// How a source distribution is built.
+#[derive(Debug, Serialize)]
+pub(crate) struct Build {
+    /// Whether there is a `pyproject.toml`.
+    pub(crate) has_pyproject: bool,
+    /// Whether there is a `setup.py`.
+    pub(crate) has_setup_py: bool,
+    pub(crate) requires: Vec<String>,
+    /// `None` is setuptools' legacy backend.
+    pub(crate) backend: Option<String>,
+    /// Directories in the tree that the backend is imported from.
+    pub(crate) backend_path: Vec<String>,
+    /// Fields of `[project]` that the backend computes.
+    pub(crate) dynamic: Vec<String>,
+}
+
+/// The files of a source distribution.
+#[derive(Debug, Serialize)]
+pub(crate) struct Files {
+    /// The directory that everything lies in.
+    pub(crate) dir: String,
+    pub(crate) count: usize,
+    /// Unpacked, in bytes.
+    pub(crate) len: u64,
+    pub(crate) list: Vec<File>,
+}
+
+/// A file of a source distribution.
+#[derive(Debug, Serialize)]
+pub(crate) struct File {
+    /// Relative to the directory.
+    pub(crate) path: String,
+    /// In bytes.
+    pub(crate) len: u64,
+    pub(crate) executable: bool,
+}
+
+/// Why a source distribution cannot be inspected.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is refused", path.display())]
+struct RefusedSdist {
+    path: PathBuf,
+    source: SdistError,
+}
+
+pub(crate) fn read(path: &Path) -> Result<SdistReport, Error> {
+    let sdist = Sdist::open(path, &Limits::default()).map_err(|source| match source {
+        SdistError::Zip(OpenError::Io(error)) | SdistError::Tar(TarError::Io(error)) => {
+            Error::from(error)
+        }
+        source => Error::refused(RefusedSdist {
+            path: path.to_owned(),
+            source,
+        }),
+    })?;
+    let metadata = sdist.metadata();
+    let (major, minor) = metadata.metadata_version();
+    let says_dynamic = (2, 2) <= (major, minor);
+    Ok(SdistReport {
+        path: path.display().to_string(),
+        file_name: sdist.filename().to_string(),
+        len: fs_err::metadata(path)?.len(),
+        distribution: Distribution::new(metadata),
+        metadata_version: format!("{major}.{minor}"),
+        dynamic: says_dynamic.then(|| metadata.dynamic().map(str::to_owned).collect()),
+        build: build(&sdist),
+        files: files(&sdist),
+    })
+}
+
+fn build(sdist: &Sdist) -> Build {
+    let legacy = BuildSystem::legacy();
+    let system = sdist.build_system().unwrap_or(&legacy);
+    Build {
+        has_pyproject: sdist.build_system().is_some(),
+        has_setup_py: sdist.files().iter().any(|file| file.path == "setup.py"),
+        requires: system.requires.iter().map(ToString::to_string).collect(),
+        backend: system.backend.as_ref().map(ToString::to_string),
+        backend_path: system.backend_path.clone(),
+        dynamic: system.dynamic.clone(),
+    }
+}
+
+fn files(sdist: &Sdist) -> Files {
+    let list = sdist.files().iter().map(|file| File {
+        path: file.path.clone(),
+        len: file.len,
+        executable: file.executable,
+    });
+    let list: Vec<File> = list.collect();
+    Files {
+        dir: sdist.dir().to_owned(),
+        count: list.len(),
+        len: list.iter().map(|file| file.len).sum(),
+        list,
+    }
+}
