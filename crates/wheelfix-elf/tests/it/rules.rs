@@ -76,56 +76,56 @@ type Damage = fn(&mut Subject);
 
 const RULES: &[(&str, Damage)] = &[
     ("ALIGN_POW2", |it| {
-        it.set_segment(segment_type::LOAD, ALIGN, 0x3000)
+        it.set_segment(segment_type::LOAD, ALIGN, 0x3000);
     }),
     ("ALIGN_LT_PAGE", |it| {
-        it.set_segment(segment_type::LOAD, ALIGN, 16)
+        it.set_segment(segment_type::LOAD, ALIGN, 16);
     }),
     ("ALIGN_MIXED", |it| {
-        it.set_segment(segment_type::LOAD, ALIGN, 0x20_0000)
+        it.set_segment(segment_type::LOAD, ALIGN, 0x20_0000);
     }),
     ("LOAD_CONGRUENCE", |it| {
-        it.set_segment(segment_type::LOAD, VADDR, 0x100)
+        it.set_segment(segment_type::LOAD, VADDR, 0x100);
     }),
     ("FILESZ_GT_MEMSZ", |it| {
-        it.set_segment(segment_type::LOAD, MEMSZ, 1)
+        it.set_segment(segment_type::LOAD, MEMSZ, 1);
     }),
     ("LOAD_PAST_EOF", |it| {
-        it.set_segment(segment_type::LOAD, FILESZ, 1 << 30)
+        it.set_segment(segment_type::LOAD, FILESZ, 1 << 30);
     }),
     ("LOAD_OVERLAP", |it| {
-        it.set_segment(segment_type::LOAD, MEMSZ, 1 << 20)
+        it.set_segment(segment_type::LOAD, MEMSZ, 1 << 20);
     }),
     ("LOAD_ORDER", |it| {
-        it.set_segment(segment_type::LOAD, VADDR, 1 << 30)
+        it.set_segment(segment_type::LOAD, VADDR, 1 << 30);
     }),
     ("PHT_ALIGN", |it| it.put(32, 8, 68)),
     ("PHT_UNMAPPED", |it| {
-        it.set_segment(segment_type::LOAD, FILESZ, 64)
+        it.set_segment(segment_type::LOAD, FILESZ, 64);
     }),
     ("PHDR_SIZE", |it| {
-        it.set_segment(segment_type::PHDR, FILESZ, 56)
+        it.set_segment(segment_type::PHDR, FILESZ, 56);
     }),
     ("PHDR_VADDR", |it| {
-        it.set_segment(segment_type::PHDR, VADDR, 0x80)
+        it.set_segment(segment_type::PHDR, VADDR, 0x80);
     }),
     ("PHDR_OFF", |it| {
-        it.set_segment(segment_type::PHDR, OFFSET, 0x80)
+        it.set_segment(segment_type::PHDR, OFFSET, 0x80);
     }),
     ("SEG_OFF", |it| {
-        it.set_segment(segment_type::INTERP, OFFSET, 0x80)
+        it.set_segment(segment_type::INTERP, OFFSET, 0x80);
     }),
     ("NOTE_BAD", |it| {
-        it.set_content(".note.gnu.build-id", 0, 4, 1000)
+        it.set_content(".note.gnu.build-id", 0, 4, 1000);
     }),
     ("RELRO_RANGE", |it| {
-        it.set_segment(segment_type::GNU_RELRO, VADDR, 1 << 40)
+        it.set_segment(segment_type::GNU_RELRO, VADDR, 1 << 40);
     }),
     ("DYN_NOT_RELRO", |it| {
-        it.set_segment(segment_type::GNU_RELRO, MEMSZ, 8)
+        it.set_segment(segment_type::GNU_RELRO, MEMSZ, 8);
     }),
     ("DUPLICATE", |it| {
-        it.set_segment(segment_type::NOTE, 0, segment_type::TLS.into())
+        it.set_segment(segment_type::NOTE, 0, segment_type::TLS.into());
     }),
     ("STRTAB_RANGE", |it| it.set_entry(tag::STRSZ, 1 << 30)),
     ("STRTAB_TERM", |it| it.set_entry(tag::STRSZ, 2)),
@@ -133,15 +133,15 @@ const RULES: &[(&str, Damage)] = &[
     ("NEEDED_GARBAGE", |it| it.set_entry(tag::NEEDED, 0)),
     ("VERNEED_ORPHAN", |it| it.set_entry(tag::NEEDED, 1)),
     ("VERNEED_BAD", |it| {
-        it.set_content(".gnu.version_r", 0, 2, 7)
+        it.set_content(".gnu.version_r", 0, 2, 7);
     }),
     ("VERNAUX_HASH", |it| {
-        it.set_content(".gnu.version_r", 16, 4, 7)
+        it.set_content(".gnu.version_r", 16, 4, 7);
     }),
     ("SYMTAB_NULL", |it| it.set_content(".dynsym", 0, 4, 1)),
     ("SYMTAB_RANGE", |it| it.set_entry(tag::SYMTAB, 1 << 30)),
     ("GNUHASH_MISMATCH", |it| {
-        it.set_content(".dynsym", 24 * 40, 4, 1)
+        it.set_content(".dynsym", 24 * 40, 4, 1);
     }),
     ("TABLE_RANGE", |it| it.set_entry(tag::RELA, 1 << 30)),
     ("SEC_OOB", |it| it.set_section(".comment", 24, 1 << 30)),
@@ -149,11 +149,11 @@ const RULES: &[(&str, Damage)] = &[
     ("SEC_ALIGN", |it| it.set_section(".dynstr", 48, 1 << 20)),
     ("SEC_OVERLAP", |it| it.set_section(".dynstr", 32, 1 << 12)),
     ("SEC_DYN_MISMATCH", |it| {
-        it.set_section(".gnu.version", 16, 0x40)
+        it.set_section(".gnu.version", 16, 0x40);
     }),
     ("STRSZ_MISMATCH", |it| it.set_section(".dynstr", 32, 4)),
     ("DYN_SEC_MISMATCH", |it| {
-        it.set_section(".dynamic", 16, 0x40)
+        it.set_section(".dynamic", 16, 0x40);
     }),
     ("SH_LINK", |it| it.set_section(".dynsym", 40, 1)),
 ];
@@ -161,22 +161,22 @@ const RULES: &[(&str, Damage)] = &[
 /// Rules of the pair: what an edit must leave alone.
 const DIFFERENCES: &[(&str, Damage)] = &[
     ("SEGMENT_CHANGED", |it| {
-        it.set_segment(segment_type::GNU_STACK, 4, 7)
+        it.set_segment(segment_type::GNU_STACK, 4, 7);
     }),
     ("DYN_LEFT_RELRO", |it| {
-        it.set_segment(segment_type::GNU_RELRO, MEMSZ, 8)
+        it.set_segment(segment_type::GNU_RELRO, MEMSZ, 8);
     }),
     ("NOTES_CHANGED", |it| {
-        it.set_content(".note.gnu.build-id", 20, 1, 0xff)
+        it.set_content(".note.gnu.build-id", 20, 1, 0xff);
     }),
     ("BYTES_CHANGED", |it| it.set_content(".text", 5, 1, 0xcc)),
     ("BYTES_CHANGED", |it| {
-        it.set_content(".debug_info", 5, 1, 0xcc)
+        it.set_content(".debug_info", 5, 1, 0xcc);
     }),
     ("TAG_VALUE", |it| it.set_entry(tag::INIT_ARRAY, 0)),
     ("SYMBOL_NAME", |it| it.set_content(".dynsym", 24 * 20, 4, 1)),
     ("VERSIONS_CHANGED", |it| {
-        it.set_content(".gnu.version_r", 24, 4, 1)
+        it.set_content(".gnu.version_r", 24, 4, 1);
     }),
 ];
 

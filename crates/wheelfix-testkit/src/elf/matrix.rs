@@ -105,6 +105,8 @@ struct Bench<'a> {
     layout: Layout,
     kind: Kind,
     original: PathBuf,
+    /// What `readelf` finds fault with as linked.
+    warnings: Vec<String>,
 }
 
 impl<'a> Bench<'a> {
@@ -126,6 +128,7 @@ impl<'a> Bench<'a> {
             editor,
             layout,
             kind,
+            warnings: warnings(&original),
             original,
         }
     }
@@ -169,7 +172,10 @@ impl<'a> Bench<'a> {
         if !broken.is_empty() {
             return Err(describe(&broken));
         }
-        readelf(&edited)?;
+        let warnings = warnings(&edited);
+        if warnings != self.warnings {
+            return Err(warnings.join("; "));
+        }
         self.workshop.run(self.kind, &edited, &request)?;
         self.editor
             .edit(&edited, &request)
@@ -201,14 +207,17 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// `Err` has the warnings of `readelf`.
-fn readelf(file: &Path) -> Result<(), String> {
+/// The warnings of `readelf`.
+fn warnings(file: &Path) -> Vec<String> {
     let outcome = Tool::READELF.run(&["-aW", file.to_str().unwrap()]);
-    let warns = outcome.stdout.contains("Warning") || !outcome.stderr.is_empty();
-    if outcome.code == Some(0) && !warns {
-        return Ok(());
+    let lines = outcome.stdout.lines().chain(outcome.stderr.lines());
+    let mut warnings: Vec<String> = lines
+        .filter(|line| line.contains("Warning") || line.contains("Error"))
+        .map(str::to_owned)
+        .collect();
+    warnings.sort();
+    if outcome.code != Some(0) {
+        warnings.push(outcome.to_string());
     }
-    let mut warnings: Vec<&str> = outcome.stdout.lines().collect();
-    warnings.retain(|line| line.contains("Warning"));
-    Err(format!("{outcome}{}", warnings.join("; ")))
+    warnings
 }

@@ -139,6 +139,14 @@ impl Platform {
         }
     }
 
+    /// Where the program interpreter is on this machine.
+    pub(super) fn interpreter_file(self) -> String {
+        match self {
+            Self::Glibc | Self::Musl => self.interpreter().to_owned(),
+            Self::Cross(cross) => format!("{}{}", cross.sysroot, cross.interpreter),
+        }
+    }
+
     /// The layouts that there are for the platform.
     ///
     /// Other machines are linked with LLVM's linker; musl before 1.2.4 does not know packed

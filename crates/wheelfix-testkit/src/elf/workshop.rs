@@ -50,7 +50,7 @@ impl Workshop {
         }
         workshop.build_libraries();
         workshop.build_host();
-        symlink(platform.interpreter(), workshop.long_interpreter()).unwrap();
+        symlink(platform.interpreter_file(), workshop.long_interpreter()).unwrap();
         workshop
     }
 
