@@ -1,6 +1,7 @@
 //! Running programs.
 
 use std::env;
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -25,6 +26,33 @@ pub(crate) fn run(command: &mut Command) -> Result {
         .map_err(|error| format!("failed to run `{text}`: {error}"))?;
     if status.success() {
         Ok(())
+    } else {
+        Err(format!("`{text}`: {status}").into())
+    }
+}
+
+/// Like [`run`], but the command's output goes through our hands; returns its lines.
+pub(crate) fn run_and_read(command: &mut Command) -> Result<Vec<String>> {
+    let text = show(command);
+    eprintln!("$ {text}");
+    let (reader, writer) = io::pipe()?;
+    command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let child = command.spawn();
+    // The pipe ends when nobody holds its other end any more, the command included.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.map_err(|error| format!("failed to run `{text}`: {error}"))?;
+    let mut lines = Vec::new();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        println!("{line}");
+        lines.push(line);
+    }
+    let status = child.wait()?;
+    if status.success() {
+        Ok(lines)
     } else {
         Err(format!("`{text}`: {status}").into())
     }

@@ -7,14 +7,14 @@ use std::env;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pico_args::Arguments;
 
 use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
-use crate::{arguments, demo, doc, fetch, fmt, lint, place, program, python};
+use crate::{arguments, demo, doc, fetch, fmt, lint, place, program, python, results};
 
 /// The names of integration tests, with the smallest extent that runs them.
 const GROUPS: &[(&str, Extent)] = &[
@@ -43,42 +43,87 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         (true, true) => return Err("`--quick` and `--full` exclude each other".into()),
     };
     arguments::finish(args)?;
-    step("setup", || match extent {
+    let mut steps = Steps::default();
+    steps.take("setup", || match extent {
         Extent::Quick => setup::check(Purpose::Tests),
         Extent::Normal | Extent::Full => setup::ensure(Purpose::Tests),
     })?;
-    step("fmt", fmt::run)?;
-    step("lint", lint::run)?;
+    steps.take("fmt", fmt::run)?;
+    steps.take("lint", lint::run)?;
     if extent != Extent::Quick {
-        step("doc", doc::run)?;
-        step("demo", || demo::run(Set::Cuda, false))?;
+        steps.take("doc", doc::run)?;
+        steps.take("demo", || demo::run(Set::Cuda, false))?;
     }
     if extent == Extent::Full {
-        step("fetch", || fetch::fetch(Set::Full).map(drop))?;
+        steps.take("fetch", || fetch::fetch(Set::Full).map(drop))?;
     }
-    step("tests", || run_tests(extent))
+    // The real tests come last, so that the last lines are theirs.
+    steps.take("doc tests", doc_tests)?;
+    if extent == Extent::Full {
+        let lines = steps.take("tests", || program::run_and_read(&mut tests(extent)?))?;
+        results::write(&steps.0, &closing(&lines))
+    } else {
+        steps.take("tests", || program::run(&mut tests(extent)?))
+    }
 }
 
-/// Runs a part and says how long it took.
-fn step(name: &str, run: impl FnOnce() -> Result) -> Result {
-    let start = Instant::now();
-    let result = run();
-    let seconds = start.elapsed().as_secs();
-    let verdict = if result.is_ok() { "done" } else { "failed" };
-    eprintln!("{name}: {verdict} after {seconds} s");
-    result
+/// The parts of the run that are done, with the time they took.
+#[derive(Default)]
+struct Steps(Vec<(&'static str, Duration)>);
+
+impl Steps {
+    /// Runs a part and says how long it took.
+    fn take<T>(&mut self, name: &'static str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        let start = Instant::now();
+        let result = run();
+        let time = start.elapsed();
+        let verdict = if result.is_ok() { "done" } else { "failed" };
+        eprintln!("{name}: {verdict} after {} s", time.as_secs());
+        self.0.push((name, time));
+        result
+    }
 }
 
-/// Runs documentation tests first, so that the last lines are those of the real test run.
-fn run_tests(extent: Extent) -> Result {
-    let path = path_with_tools()?;
-    program::run(program::cargo(&["test", "--workspace", "--doc", "--quiet"]).env("PATH", &path))?;
+fn doc_tests() -> Result {
+    program::run(&mut program::cargo(&[
+        "test",
+        "--workspace",
+        "--doc",
+        "--quiet",
+    ]))
+}
+
+/// The command that runs all other tests.
+fn tests(extent: Extent) -> Result<Command> {
     let mut command = runner();
     command.args(["--workspace", "--lib", "--bins", "--no-fail-fast"]);
     for name in integration_tests(extent)? {
         command.args(["--test", &name]);
     }
-    program::run(command.env("PATH", &path))
+    command.env("PATH", path_with_tools()?);
+    Ok(command)
+}
+
+/// What the test runner says in the end: nextest in one line, cargo in a line for each binary, of
+/// which this is the sum.
+fn closing(lines: &[String]) -> String {
+    let summary = lines
+        .iter()
+        .map(|line| line.trim())
+        .rfind(|line| line.starts_with("Summary ["));
+    let passed = |line: &String| -> Option<usize> {
+        let (_, rest) = line.split_once("test result: ok. ")?;
+        rest.split(' ').next()?.parse().ok()
+    };
+    summary.map_or_else(
+        || {
+            format!(
+                "{} tests passed",
+                lines.iter().filter_map(passed).sum::<usize>()
+            )
+        },
+        str::to_owned,
+    )
 }
 
 /// nextest where it is installed.
@@ -135,4 +180,27 @@ fn all_integration_tests(root: &Path) -> Result<BTreeSet<String>> {
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(output: &str, want: &str) {
+        let lines: Vec<String> = output.lines().map(str::to_owned).collect();
+        assert_eq!(closing(&lines), want);
+    }
+
+    #[test]
+    fn both_runners_close_with_the_number_of_tests() {
+        check(
+            "x\n     Summary [   2.1s] 29 tests run: 29 passed, 0 skipped\n",
+            "Summary [   2.1s] 29 tests run: 29 passed, 0 skipped",
+        );
+        check(
+            "test result: ok. 3 passed; 0 failed; 0 ignored\n\ntest result: ok. 4 passed; 0 failed\n",
+            "7 tests passed",
+        );
+    }
 }

@@ -134,3 +134,17 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_document_is_linked_from_the_readme() {
+    let readme = tree::read("README.md");
+    let names = tree::names("docs");
+    let lost: Vec<&String> = names
+        .iter()
+        .filter(|name| !readme.contains(&format!("](docs/{name})")))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "README.md does not link to these documents: {lost:?}"
+    );
+}
