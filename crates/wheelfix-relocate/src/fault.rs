@@ -52,6 +52,60 @@ pub enum Fault {
         /// Its file.
         file: PathBuf,
     },
+    /// The library that is found does not define a version.
+    Version {
+        /// The library, as it is needed.
+        soname: String,
+        /// The version that is needed of it.
+        version: String,
+        /// The library that was found; `None` if the needer does not need any library by this name.
+        found: Option<PathBuf>,
+        /// Final paths of the objects that need the version.
+        needed_by: BTreeSet<PathBuf>,
+        /// What would mend it.
+        fixes: Vec<Fix>,
+    },
+    /// Nothing that is loaded with an object defines what it refers to.
+    Symbols {
+        /// Final path of the object.
+        path: PathBuf,
+        /// Final paths of the objects with which it was opened.
+        opened_by: BTreeSet<PathBuf>,
+        /// The symbols, with their versions after `@`.
+        symbols: Vec<String>,
+    },
+    /// A library of the driver would be taken from elsewhere than the driver path.
+    Stub {
+        /// The library.
+        soname: String,
+        /// What would be loaded.
+        path: PathBuf,
+        /// Final paths of the objects that need it.
+        needed_by: BTreeSet<PathBuf>,
+    },
+    /// The loader gives up over a file that it finds on its way.
+    Blocked {
+        /// The file, and what is wrong with it.
+        reason: String,
+        /// Final paths of the objects whose need led there.
+        needed_by: BTreeSet<PathBuf>,
+    },
+    /// An element of a run path must not be there.
+    Element {
+        /// Final path of the object.
+        path: PathBuf,
+        /// The element, as it is in the file.
+        element: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The program that is to open the objects cannot be started.
+    Program {
+        /// The program.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A program asks for an interpreter that the target does not have.
     NoInterpreter {
         /// Final path of the program.
@@ -121,23 +175,89 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(missing) => missing.fmt(f),
-            Self::Ambiguous {
-                soname,
-                needed_by,
-                candidates,
-                reason,
-            } => {
-                write!(f, "`{soname}` is ambiguous: {reason}")?;
-                write!(f, "\n  needed by: {}", some_of(needed_by))?;
-                for candidate in candidates {
-                    write!(f, "\n  candidate: {}", candidate.display())?;
-                }
-                f.write_str("\n  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule")
+            Self::Ambiguous { .. } => self.fmt_ambiguous(f),
+            Self::Version { .. } => self.fmt_version(f),
+            Self::Symbols { .. } => self.fmt_symbols(f),
+            Self::UnusedIgnore { .. } | Self::UnusedBackend { .. } | Self::UnusedRule { .. } => {
+                self.fmt_unused(f)
             }
-            Self::Unreadable { path, reason } => {
-                write!(f, "`{}` is a damaged ELF file: {reason}", path.display())?;
-                f.write_str("\n  fix: `--exclude` it if nothing loads it")
-            }
+            _ => self.fmt_file(f),
+        }
+    }
+}
+
+impl Fault {
+    fn fmt_ambiguous(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Ambiguous {
+            soname,
+            needed_by,
+            candidates,
+            reason,
+        } = self
+        else {
+            return Ok(());
+        };
+        write!(f, "`{soname}` is ambiguous: {reason}")?;
+        write!(f, "\n  needed by: {}", some_of(needed_by))?;
+        for candidate in candidates {
+            write!(f, "\n  candidate: {}", candidate.display())?;
+        }
+        f.write_str("\n  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule")
+    }
+
+    fn fmt_version(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Version {
+            soname,
+            version,
+            found,
+            needed_by,
+            fixes,
+        } = self
+        else {
+            return Ok(());
+        };
+        write!(f, "`{soname}` does not define the version `{version}`")?;
+        write!(f, "\n  needed by: {}", some_of(needed_by))?;
+        match found {
+            Some(found) => write!(f, "\n  found: {}", found.display())?,
+            None => f.write_str("\n  found: nothing by that name is needed, only its version")?,
+        }
+        for fix in fixes {
+            write!(f, "\n  fix: a newer one: {fix}")?;
+        }
+        Ok(())
+    }
+
+    fn fmt_symbols(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Symbols {
+            path,
+            opened_by,
+            symbols,
+        } = self
+        else {
+            return Ok(());
+        };
+        let named = symbols
+            .iter()
+            .take(NAMED)
+            .map(|symbol| format!("`{symbol}`"));
+        let named = named.collect::<Vec<_>>().join(", ");
+        write!(
+            f,
+            "`{}` refers to what nothing that is loaded with it defines: {named}",
+            path.display()
+        )?;
+        if NAMED < symbols.len() {
+            write!(f, " and {} more", symbols.len() - NAMED)?;
+        }
+        if opened_by.iter().any(|root| root != path) {
+            write!(f, "\n  opened by: {}", some_of(opened_by))?;
+        }
+        Ok(())
+    }
+
+    fn fmt_unused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::UnusedIgnore { glob } => {
                 write!(
                     f,
@@ -158,6 +278,49 @@ impl fmt::Display for Fault {
                 )?;
                 f.write_str("\n  fix: remove it, or correct its globs")
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Faults of one file.
+    fn fmt_file(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, reason } => {
+                write!(f, "`{}` is a damaged ELF file: {reason}", path.display())?;
+                f.write_str("\n  fix: `--exclude` it if nothing loads it")
+            }
+            Self::Stub {
+                soname,
+                path,
+                needed_by,
+            } => {
+                write!(
+                    f,
+                    "`{soname}` would be loaded from `{}`, not from the driver",
+                    path.display()
+                )?;
+                write!(f, "\n  needed by: {}", some_of(needed_by))?;
+                f.write_str("\n  fix: the driver path before that directory")
+            }
+            Self::Blocked { reason, needed_by } => {
+                write!(f, "the loader stops at a file: {reason}")?;
+                write!(f, "\n  needed by: {}", some_of(needed_by))
+            }
+            Self::Element {
+                path,
+                element,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "`{}` has `{element}` in its run path: {reason}",
+                    path.display()
+                )?;
+                f.write_str("\n  fix: `wheelfix patch`")
+            }
+            Self::Program { path, reason } => {
+                write!(f, "`{}` cannot be started: {reason}", path.display())
+            }
             Self::NoInterpreter { path, interpreter } => {
                 write!(
                     f,
@@ -166,6 +329,7 @@ impl fmt::Display for Fault {
                 )?;
                 f.write_str("\n  fix: `--interpreter` with the one of the target's C library")
             }
+            _ => Ok(()),
         }
     }
 }

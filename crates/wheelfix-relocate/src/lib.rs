@@ -5,13 +5,16 @@
 //! to be changed in each object, or why the output cannot work.
 
 mod abi;
+mod assumed;
 mod backend;
 mod fault;
+mod floors;
 mod glibc;
 mod index;
 mod ld_cache;
 mod lib_path;
 mod library_name;
+mod lint;
 mod musl;
 mod near_miss;
 mod object;
@@ -21,21 +24,27 @@ mod planner;
 #[cfg(test)]
 mod planner_tests;
 mod process;
+mod proof;
+mod proof_faults;
 mod read;
 mod resolve;
 mod rules;
 mod rules_file;
 mod run_path;
 mod run_path_plan;
+mod symbols;
 mod system_dirs;
 mod target;
 mod trace;
 mod tree;
 mod unused;
+mod why;
 mod world;
 
 pub use abi::Abi;
+pub use assumed::Assumed;
 pub use fault::{Fault, Fix, Missing, NearMiss};
+pub use floors::{Floor, Floors};
 pub use index::{Found, Library, LibraryIndex};
 pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
@@ -47,6 +56,7 @@ pub use plan::{
 };
 pub use planner::plan;
 pub use process::{Loaded, Outcome, Process};
+pub use proof::{Proof, ProofOptions, prove};
 pub use read::{ReadOutcome, object_of, read_object};
 pub use rules::{
     Backend, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Rule, Rules, Stale, any_matches,
@@ -56,4 +66,5 @@ pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relat
 pub use target::{LoaderKind, Target};
 pub use trace::{Event, Trace};
 pub use tree::{Place, Skipped, Tree, TreeError, Unreadable};
+pub use why::{Lookup, LookupResult, Search, explain};
 pub use world::{FileKey, World, WorldFile};

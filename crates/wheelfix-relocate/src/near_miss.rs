@@ -7,6 +7,7 @@ use crate::fault::{Fix, Missing, NearMiss};
 use crate::library_name::LibraryName;
 use crate::object::Object;
 use crate::resolve::Resolver;
+use crate::rules::Rules;
 
 /// How many near misses are named.
 const NAMED: usize = 5;
@@ -19,7 +20,7 @@ impl Resolver<'_> {
             needed_by: BTreeSet::from([object.path.clone()]),
             searched: self.index.entries().to_vec(),
             near: self.near_misses(object, soname),
-            fixes: self.fixes(soname),
+            fixes: self.rules.fixes(soname),
             rule: rule.map(ToOwned::to_owned),
         }
     }
@@ -39,10 +40,12 @@ impl Resolver<'_> {
         }
         found.into_iter().take(NAMED).collect()
     }
+}
 
+impl Rules {
     /// What has the library, by the rules.
     pub(crate) fn fixes(&self, soname: &str) -> Vec<Fix> {
-        let rules = self.rules.provider.iter();
+        let rules = self.provider.iter();
         let mut fixes = Vec::new();
         for rule in rules {
             let nixpkgs = rule

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::object::Object;
 use crate::resolve::{Answer, Resolver};
-use crate::rules::{Pattern, any_matches};
+use crate::rules::{Pattern, Rules, any_matches};
 
 /// One edge of this kind.
 #[derive(Debug)]
@@ -25,37 +25,37 @@ impl Edge {
     }
 }
 
-impl<'a> Resolver<'a> {
-    /// The edges of an object, by the rules and by its own `.note.dlopen`.
-    pub(crate) fn edges(&self, object: &Object) -> Vec<Edge> {
-        let file_name = object.file_name().to_string_lossy();
-        let soname = object.soname.as_deref().unwrap_or_default();
-        let mut edges = Vec::new();
-        for rule in &self.rules.dlopen {
-            let from = &rule.body.from;
-            if any_matches(from, &file_name) || any_matches(from, soname) {
-                edges.extend(rule.body.opens.iter().map(|opens| Edge {
-                    alternatives: vec![opens.clone()],
-                    rule: rule.name.clone(),
-                    optional: rule.body.optional,
-                }));
-            }
+/// The edges of an object, by the rules and by its own `.note.dlopen`.
+pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
+    let file_name = object.file_name().to_string_lossy();
+    let soname = object.soname.as_deref().unwrap_or_default();
+    let mut edges = Vec::new();
+    for rule in &rules.dlopen {
+        let from = &rule.body.from;
+        if any_matches(from, &file_name) || any_matches(from, soname) {
+            edges.extend(rule.body.opens.iter().map(|opens| Edge {
+                alternatives: vec![opens.clone()],
+                rule: rule.name.clone(),
+                optional: rule.body.optional,
+            }));
         }
-        for note in &object.dlopen_notes {
-            // Names of real libraries are no globs; one that cannot be compiled is none.
-            let alternatives = note
-                .soname
-                .iter()
-                .filter_map(|name| Pattern::new(name).ok());
-            edges.push(Edge {
-                alternatives: alternatives.collect(),
-                rule: ".note.dlopen".to_owned(),
-                optional: note.priority.as_deref() != Some("required"),
-            });
-        }
-        edges
     }
+    for note in &object.dlopen_notes {
+        // Names of real libraries are no globs; one that cannot be compiled is none.
+        let alternatives = note
+            .soname
+            .iter()
+            .filter_map(|name| Pattern::new(name).ok());
+        edges.push(Edge {
+            alternatives: alternatives.collect(),
+            rule: ".note.dlopen".to_owned(),
+            optional: note.priority.as_deref() != Some("required"),
+        });
+    }
+    edges
+}
 
+impl<'a> Resolver<'a> {
     /// What an edge leads to: nothing if no alternative is there.
     pub(crate) fn open(&self, object: &Object, edge: &Edge) -> Vec<(String, Answer<'a>)> {
         for alternative in &edge.alternatives {

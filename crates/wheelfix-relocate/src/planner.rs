@@ -8,6 +8,7 @@ use crate::backend;
 use crate::fault::{Fault, Missing};
 use crate::index::LibraryIndex;
 use crate::object::Object;
+use crate::opened::edges;
 use crate::plan::{Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, Satisfied};
 use crate::resolve::{Answer, Resolver};
 use crate::rules::{Pattern, Rules};
@@ -202,7 +203,7 @@ impl<'a> Planner<'a> {
     fn opened(&mut self, object: &'a Object) -> (Vec<(String, Answer<'a>)>, Vec<Need>) {
         let mut answers = Vec::new();
         let mut needs = Vec::new();
-        for edge in self.resolver.edges(object) {
+        for edge in edges(self.resolver.rules, object) {
             let found = self.resolver.open(object, &edge);
             if found.is_empty() {
                 let name = edge.name();

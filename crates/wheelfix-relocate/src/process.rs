@@ -1,6 +1,7 @@
 //! A process as the loader sees it: what is loaded, by whom, under which names.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::object::Object;
@@ -54,6 +55,7 @@ pub struct Process<'a> {
     rules: &'a Rules,
     /// In the order of loading; the program first.
     pub loaded: Vec<Loaded>,
+    interpreter: Option<usize>,
     /// Directories that were searched, by their text with a `/` at the end.
     pub(crate) directories: BTreeMap<String, DirectoryState>,
     /// Events, if somebody wants them.
@@ -68,9 +70,68 @@ impl<'a> Process<'a> {
             target,
             rules,
             loaded: Vec::new(),
+            interpreter: None,
             directories: BTreeMap::new(),
             trace,
         }
+    }
+
+    /// A process of the same kind in which nothing is loaded.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(self.world, self.target, self.rules, Trace::default())
+    }
+
+    /// Whether everything that is needed was found, as far as that can be known.
+    pub(crate) fn is_complete(&self) -> bool {
+        let outcomes = self.loaded.iter().flat_map(|loaded| &loaded.needed);
+        !outcomes
+            .into_iter()
+            .any(|outcome| matches!(outcome, Outcome::Missing | Outcome::Fatal(_)))
+    }
+
+    /// The needs that were not found, with the objects that have them.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = (&Loaded, &str)> {
+        self.loaded.iter().flat_map(|loaded| {
+            let needs = loaded.object.needed.iter().zip(&loaded.needed);
+            let lacking = needs
+                .filter(|(_, outcome)| matches!(outcome, Outcome::Missing | Outcome::Fatal(_)));
+            lacking.map(move |(name, _)| (loaded, name.as_str()))
+        })
+    }
+
+    /// Whether symbols may come from a C library of which nothing is known: one is needed, and no
+    /// object needs versions of it, so that nothing says which symbols.
+    pub(crate) fn needs_plain_libc(&self) -> bool {
+        let needs = self.loaded.iter().flat_map(|loaded| &loaded.needed);
+        let mut versions = self
+            .loaded
+            .iter()
+            .flat_map(|loaded| &loaded.object.version_needs);
+        needs
+            .into_iter()
+            .any(|outcome| matches!(outcome, Outcome::Libc(_)))
+            && versions.next().is_none()
+    }
+
+    /// Whether some need is left to the driver.
+    pub(crate) fn needs_driver(&self) -> bool {
+        let outcomes = self.loaded.iter().flat_map(|loaded| &loaded.needed);
+        outcomes
+            .into_iter()
+            .any(|outcome| matches!(outcome, Outcome::Driver(_)))
+    }
+
+    /// Index of the loader itself.
+    pub(crate) fn interpreter(&self) -> Option<usize> {
+        self.interpreter
+    }
+
+    /// Starts a program of this machine, as the kernel does: `$ORIGIN` is then the directory of the
+    /// real file.
+    pub fn start_program(&mut self, program: &Path) -> Outcome {
+        let real = fs_err::canonicalize(program);
+        let path = real.as_deref().unwrap_or(program);
+        self.start(&path.to_string_lossy())
     }
 
     /// Starts a program, or a library as `ld.so LIBRARY` does, with all its needs.
@@ -99,6 +160,7 @@ impl<'a> Process<'a> {
             && let Some(file) = self.world.file(&path)
             && let ReadOutcome::Object(object) = &*self.world.outcome(&file, &path)
         {
+            self.interpreter = Some(self.loaded.len());
             self.loaded.push(Loaded {
                 names: BTreeSet::new(),
                 path,
@@ -107,6 +169,21 @@ impl<'a> Process<'a> {
                 loader: None,
                 needed: Vec::new(),
             });
+        }
+    }
+
+    /// Does again, in this empty process, what another process did: starts its program and opens
+    /// the object at `path`.
+    pub(crate) fn reopen(&mut self, other: &Self, path: &str) {
+        let program = other.loaded.first().map(|program| program.path.clone());
+        match program {
+            Some(program) if program != path => {
+                self.start(&program);
+                self.open(Some(0), path);
+            }
+            _ => {
+                self.start(path);
+            }
         }
     }
 

@@ -50,6 +50,9 @@ pub struct Rule<T> {
 pub struct Driver {
     /// Globs over sonames.
     pub soname: Vec<Pattern>,
+    /// Globs over the symbols that they define, since nobody can look.
+    #[serde(default)]
+    pub exports: Vec<Pattern>,
 }
 
 /// `[[libc]]`: these sonames are left to the C library that the interpreter belongs to.

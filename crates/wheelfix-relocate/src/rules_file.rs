@@ -240,7 +240,7 @@ mod tests {
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",
-            "`t.toml`: rule 1 of `[[driver]]`: `a`: unknown field `sonames`, expected `soname`",
+            "`t.toml`: rule 1 of `[[driver]]`: `a`: unknown field `sonames`, expected `soname` or `exports`",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsoname=['[x']",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::ld_cache::LdCache;
+use crate::read::{ReadOutcome, read_object};
 use crate::system_dirs::system_directories;
 
 /// Whose loader it is.
@@ -56,6 +57,21 @@ impl Target {
             subdirectories: Vec::new(),
             nix: true,
             driver_path,
+        }
+    }
+
+    /// The target that a program runs on: that of the interpreter that it asks for.
+    ///
+    /// `None` if it is no program that is linked dynamically.
+    pub fn of_program(program: &Path, driver_path: PathBuf) -> io::Result<Option<Self>> {
+        let ReadOutcome::Object(object) = read_object(program.to_path_buf(), program)? else {
+            return Ok(None);
+        };
+        match &object.interpreter {
+            Some(interpreter) => {
+                Self::of_interpreter(Path::new(interpreter), driver_path).map(Some)
+            }
+            None => Ok(None),
         }
     }
 

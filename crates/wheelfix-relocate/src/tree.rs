@@ -179,6 +179,9 @@ impl Tree {
                 self.name(&used, &object);
                 self.links.insert(used, object);
             }
+        } else if self.objects.contains_key(&target) {
+            self.name(&used, &target);
+            self.links.insert(used, target);
         } else if target.is_file()
             && let ReadOutcome::Object(object) = read_object(target.clone(), &target)?
         {

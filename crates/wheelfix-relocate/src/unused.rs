@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::fault::Fault;
 use crate::object::Object;
+use crate::opened::edges;
 use crate::resolve::Resolver;
 use crate::rules::{Pattern, Rule, any_matches};
 
@@ -26,7 +27,7 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
     };
     let opened = |globs: &[Pattern]| {
         objects().any(|object| {
-            let edges = resolver.edges(object);
+            let edges = edges(rules, object);
             edges.iter().any(|edge| {
                 edge.alternatives
                     .iter()

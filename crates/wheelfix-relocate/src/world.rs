@@ -83,6 +83,21 @@ impl World {
         found
     }
 
+    /// The names in a directory, sorted; none if it cannot be listed.
+    pub(crate) fn names(&self, directory: &str) -> Vec<String> {
+        let listed = self
+            .on_disk(directory)
+            .into_iter()
+            .find_map(|disk| fs_err::read_dir(disk).ok());
+        let names = listed
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
     /// What a file turned out to be. One that cannot be read counts as malformed.
     pub fn outcome(&self, file: &WorldFile, path: &str) -> Arc<ReadOutcome> {
         let known = self

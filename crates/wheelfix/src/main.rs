@@ -3,6 +3,7 @@
 //! One file per command: its arguments, whose documentation comments are the help texts, and its
 //! `run`. `error` decides what is printed and how the process exits.
 
+mod check;
 mod common;
 mod error;
 mod inspect;
@@ -13,6 +14,8 @@ mod patch;
 mod patchelf;
 mod progress;
 mod table;
+mod target;
+mod why;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Install(install::InstallArgs),
     Patch(patch::PatchArgs),
+    Check(check::CheckArgs),
+    Why(why::WhyArgs),
     Patchelf(patchelf::PatchelfArgs),
 }
 
@@ -56,6 +61,8 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Install(args) => install::run(&args),
         Command::Patch(args) => patch::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Patchelf(args) => patchelf::run(args),
     }
 }

@@ -2,3 +2,5 @@
 #![cfg(test)]
 
 mod loader;
+mod proof;
+mod workshop;

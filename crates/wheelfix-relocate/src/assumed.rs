@@ -1,0 +1,95 @@
+//! What a proof takes for granted, because it is not on the machine that proves.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::process::Process;
+use crate::proof::ProofOptions;
+use crate::rules::{Rules, any_matches};
+use crate::symbols::Undefined;
+use crate::target::Target;
+
+/// What a proof took for granted.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Assumed {
+    /// Libraries of the C library, which is not known.
+    pub libc: BTreeSet<String>,
+    /// Libraries of the driver, which is only on the machine that runs the output.
+    pub driver: BTreeSet<String>,
+    /// Whether the names of Python's C API are taken to be there, for the interpreter is not known.
+    pub python: bool,
+}
+
+/// Decides which symbols are taken to be there.
+pub(crate) struct Assumer<'a> {
+    rules: &'a Rules,
+    knows_libc: bool,
+    knows_python: bool,
+}
+
+impl<'a> Assumer<'a> {
+    pub(crate) fn new(rules: &'a Rules, target: &Target, options: &ProofOptions) -> Self {
+        Self {
+            rules,
+            knows_libc: target.interpreter.is_some(),
+            knows_python: options.program.is_some(),
+        }
+    }
+
+    /// Whether a symbol that nothing defines will be there on the target.
+    pub(crate) fn has(&self, symbol: &Undefined, process: &Process<'_>) -> bool {
+        let name = String::from_utf8_lossy(&symbol.name);
+        let of_libc = |file: &String| {
+            self.rules
+                .libc
+                .iter()
+                .any(|rule| any_matches(&rule.body.soname, file))
+        };
+        // Without versions nothing says where a symbol should come from.
+        if !self.knows_libc
+            && symbol
+                .file
+                .as_ref()
+                .map_or_else(|| process.needs_plain_libc(), of_libc)
+        {
+            return true;
+        }
+        if !self.knows_python && is_python_name(&name) {
+            return true;
+        }
+        let exports = |name: &str| {
+            self.rules
+                .driver
+                .iter()
+                .any(|rule| any_matches(&rule.body.exports, name))
+        };
+        process.needs_driver() && exports(&name)
+    }
+}
+
+/// Whether a name belongs to Python's C API: `PyList_New`, `_Py_Dealloc`, `_PyObject_New`.
+fn is_python_name(name: &str) -> bool {
+    let rest = name.strip_prefix('_').unwrap_or(name).strip_prefix("Py");
+    rest.is_some_and(|rest| rest.starts_with(|next: char| next == '_' || next.is_ascii_uppercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_c_api_are_known_by_their_prefix() {
+        for name in [
+            "PyList_New",
+            "_Py_NoneStruct",
+            "_PyObject_New",
+            "Py_Initialize",
+        ] {
+            assert!(is_python_name(name), "{name}");
+        }
+        for name in ["Pyramid", "_ZN2Py4ListE", "PyramidNew", "py_x", "Py"] {
+            assert!(!is_python_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What objects ask of the C and C++ runtimes of the target, at least.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::object::Object;
+
+/// The newest version that is needed of each runtime.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Floors {
+    /// By the name of the version, without its number: `GLIBC`, `GLIBCXX`, `CXXABI`, `GOMP`.
+    pub newest: BTreeMap<String, Floor>,
+}
+
+/// The newest version of one runtime.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Floor {
+    /// The version: `2.34`.
+    pub version: String,
+    /// Final path of the first object that needs it.
+    pub needed_by: PathBuf,
+}
+
+impl Floors {
+    /// The floors of some objects.
+    pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
+        let mut newest: BTreeMap<String, Floor> = BTreeMap::new();
+        for object in objects {
+            for need in &object.version_needs {
+                let Some((name, version)) = need.version.rsplit_once('_') else {
+                    continue;
+                };
+                let Some(numbers) = numbers(version) else {
+                    continue;
+                };
+                let known = newest
+                    .get(name)
+                    .and_then(|floor| crate::floors::numbers(&floor.version));
+                if known.is_none_or(|known| known < numbers) {
+                    let floor = Floor {
+                        version: version.to_owned(),
+                        needed_by: object.path.clone(),
+                    };
+                    newest.insert(name.to_owned(), floor);
+                }
+            }
+        }
+        Self { newest }
+    }
+}
+
+/// The numbers of a version; `None` for `PRIVATE` and the like.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    version.split('.').map(|part| part.parse().ok()).collect()
+}
+
+impl fmt::Display for Floors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let floors = self
+            .newest
+            .iter()
+            .map(|(name, floor)| format!("{name} {}", floor.version));
+        f.write_str(&floors.collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_their_numbers() {
+        assert!(numbers("2.4") < numbers("2.17"));
+        assert!(numbers("3.4") < numbers("3.4.1"));
+        assert_eq!(numbers("PRIVATE"), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! Run path elements that are a danger, whether or not everything is found today.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::fault::Fault;
+use crate::object::Object;
+use crate::proof::ProofOptions;
+use crate::rules::{Rules, any_matches};
+use crate::run_path::{Tokens, normalize};
+use crate::target::Target;
+use crate::tree::Tree;
+use crate::world::World;
+
+/// Looks at the run paths of the objects of a tree.
+pub(crate) struct Lint<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) world: &'a World,
+    pub(crate) target: &'a Target,
+    pub(crate) rules: &'a Rules,
+    pub(crate) options: &'a ProofOptions,
+}
+
+impl Lint<'_> {
+    /// The faults of an object, and what is only superfluous.
+    pub(crate) fn object(&self, object: &Object) -> (Vec<Fault>, Vec<Fault>) {
+        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        for element in object.run_path.iter().flat_map(|path| &path.elements) {
+            let fault = |reason: String| Fault::Element {
+                path: object.path.clone(),
+                element: element.clone(),
+                reason,
+            };
+            if let Some(reason) = self.danger(object, element) {
+                faults.push(fault(reason));
+            } else if !self.is_there(object, element) {
+                warnings.push(fault("there is no such directory".to_owned()));
+            }
+        }
+        (faults, warnings)
+    }
+
+    /// Why an element must not be there.
+    fn danger(&self, object: &Object, element: &str) -> Option<String> {
+        if element.is_empty() {
+            return Some("an empty element is the current directory".to_owned());
+        }
+        let directory = self.expand(object, element);
+        if !directory.is_absolute() {
+            return Some("it is relative to the current directory".to_owned());
+        }
+        if directory == self.target.driver_path || self.tree.directories().contains_key(&directory)
+        {
+            return None;
+        }
+        let stale = self
+            .rules
+            .stale
+            .iter()
+            .find(|rule| any_matches(&rule.body.element, element));
+        let stores = &self.options.stores;
+        if stores.iter().any(|store| directory.starts_with(store)) {
+            return None;
+        }
+        if let Some(rule) = stale {
+            return Some(format!(
+                "it leads to another machine (rule `{}`)",
+                rule.name
+            ));
+        }
+        if !stores.is_empty() && !element.contains("$ORIGIN") && !element.contains("${ORIGIN}") {
+            return Some("it is outside of the output and of the store".to_owned());
+        }
+        self.is_writable_by_all(&directory)
+            .then(|| "everybody can write there".to_owned())
+    }
+
+    fn expand(&self, object: &Object, element: &str) -> PathBuf {
+        let origin = object.directory().to_string_lossy();
+        let expanded = Tokens::new(&origin, object.abi, self.target.nix).expand(element);
+        if expanded.starts_with('/') {
+            normalize(Path::new(&expanded))
+        } else {
+            PathBuf::from(expanded)
+        }
+    }
+
+    fn is_there(&self, object: &Object, element: &str) -> bool {
+        let directory = self.expand(object, element);
+        directory == self.target.driver_path
+            || self.world.is_directory(&directory.to_string_lossy())
+    }
+
+    fn is_writable_by_all(&self, directory: &Path) -> bool {
+        let candidates = self.world.on_disk(&directory.to_string_lossy());
+        let metadata = candidates
+            .iter()
+            .find_map(|disk| fs_err::metadata(disk).ok());
+        metadata.is_some_and(|metadata| metadata.permissions().mode() & 0o002 != 0)
+    }
+}

@@ -1,0 +1,212 @@
+//! The dynamic symbols of the objects of a process: what each needs and what each defines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use wheelfix_elf::{
+    Binding, Elf, FileSource, HashedName, ReadError, Symbol, SymbolTable, Visibility, WantedVersion,
+};
+
+use crate::fault::with_causes;
+use crate::process::{Loaded, Outcome, Process};
+use crate::world::{FileKey, World};
+
+/// Symbol tables by file, or why one cannot be read.
+#[derive(Debug, Default)]
+pub(crate) struct SymbolTables {
+    tables: BTreeMap<FileKey, Result<Arc<SymbolTable>, String>>,
+}
+
+impl SymbolTables {
+    /// Reads the tables of all files, in parallel.
+    pub(crate) fn read(world: &World, files: BTreeMap<FileKey, String>) -> Self {
+        let read = |(key, path): (FileKey, String)| {
+            let table = match world.file(&path) {
+                Some(file) => read_table(&file.disk)
+                    .map(Arc::new)
+                    .map_err(|error| with_causes(&*error)),
+                None => Err("it is no longer there".to_owned()),
+            };
+            (key, table)
+        };
+        Self {
+            tables: files.into_par_iter().map(read).collect(),
+        }
+    }
+
+    /// The table of a file. `None` if it cannot be read or was not asked for.
+    pub(crate) fn get(&self, key: FileKey) -> Option<&Arc<SymbolTable>> {
+        self.tables.get(&key)?.as_ref().ok()
+    }
+
+    /// The files whose tables cannot be read, with the reasons.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (FileKey, &str)> {
+        let tables = self.tables.iter();
+        tables.filter_map(|(key, table)| Some((*key, table.as_ref().err()?.as_str())))
+    }
+
+    /// How many symbols all tables have.
+    pub(crate) fn symbol_count(&self) -> usize {
+        let tables = self.tables.values().flatten();
+        tables.map(|table| table.len()).sum()
+    }
+}
+
+fn read_table(file: &Path) -> Result<SymbolTable, Box<dyn std::error::Error>> {
+    let source = FileSource::open(file)?;
+    // With the section headers: a program that defines nothing has its count of symbols nowhere else.
+    let read = || -> Result<SymbolTable, ReadError> { Elf::read(&source)?.symbols(&source) };
+    Ok(read()?)
+}
+
+/// A symbol that nothing in a scope defines.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Undefined {
+    /// The name; not always Unicode.
+    pub(crate) name: Vec<u8>,
+    /// The version.
+    pub(crate) version: Option<String>,
+    /// The library that should define the version.
+    pub(crate) file: Option<String>,
+}
+
+impl fmt::Display for Undefined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.name))?;
+        match &self.version {
+            Some(version) => write!(f, "@{version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The objects that the symbols of one object are looked up in.
+pub(crate) struct Scope<'a> {
+    tables: &'a SymbolTables,
+    process: &'a Process<'a>,
+    /// In the order of the search.
+    searched: Vec<&'a SymbolTable>,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of the object opened as `root`: the program with its needs, then the root with
+    /// its.
+    pub(crate) fn of(process: &'a Process<'a>, tables: &'a SymbolTables, root: usize) -> Self {
+        let mut order = process.scope(0);
+        order.extend(process.scope(root));
+        // The loader is in every process, needed or not.
+        order.extend(process.interpreter());
+        let mut seen = BTreeSet::new();
+        order.retain(|index| seen.insert(*index));
+        let table = |index: usize| Some(tables.get(process.loaded.get(index)?.key)?.as_ref());
+        Self {
+            tables,
+            process,
+            searched: order.into_iter().filter_map(table).collect(),
+        }
+    }
+
+    /// The strong symbols that an object needs and no object of the scope defines.
+    pub(crate) fn undefined(&self, index: usize) -> Vec<Undefined> {
+        let Some(loaded) = self.process.loaded.get(index) else {
+            return Vec::new();
+        };
+        let Some(table) = self.tables.get(loaded.key) else {
+            return Vec::new();
+        };
+        let mut hint = 0;
+        let strong = table.iter().filter(is_strong_need);
+        let missing = strong.filter(|symbol| {
+            let version = table.version(symbol);
+            let reference = Reference {
+                name: symbol.name,
+                version: version.map(|version| version.name.as_str()),
+                file: version.and_then(|version| version.file.as_deref()),
+            };
+            !self.defines(loaded, reference, &mut hint)
+        });
+        missing.map(|symbol| describe(table, &symbol)).collect()
+    }
+
+    /// Those of the symbols, which the object lacks in another scope, that it lacks in this one
+    /// too.
+    pub(crate) fn still_undefined(&self, index: usize, lacking: &[Undefined]) -> Vec<Undefined> {
+        let Some(loaded) = self.process.loaded.get(index) else {
+            return Vec::new();
+        };
+        let mut hint = 0;
+        let still = lacking.iter().filter(|symbol| {
+            let reference = Reference {
+                name: &symbol.name,
+                version: symbol.version.as_deref(),
+                file: symbol.file.as_deref(),
+            };
+            !self.defines(loaded, reference, &mut hint)
+        });
+        still.cloned().collect()
+    }
+
+    /// Whether some object defines what `loaded` refers to. Begins with the one that the version
+    /// should come from, and with the one that had the last symbol, for whether there is a
+    /// definition does not depend on the order.
+    fn defines(&self, loaded: &Loaded, reference: Reference<'_>, hint: &mut usize) -> bool {
+        let name = HashedName::new(reference.name);
+        let wanted = reference.version.map(|name| WantedVersion {
+            name,
+            hidden: false,
+        });
+        let provider = reference.file.and_then(|file| provider(loaded, file));
+        let provider = provider.and_then(|index| self.process.loaded.get(index));
+        if let Some(table) = provider.and_then(|provider| self.tables.get(provider.key))
+            && table.definition(&name, wanted).is_some()
+        {
+            return true;
+        }
+        let has = |table: &&SymbolTable| table.definition(&name, wanted).is_some();
+        if self.searched.get(*hint).is_some_and(has) {
+            return true;
+        }
+        let found = self.searched.iter().position(has);
+        *hint = found.unwrap_or(*hint);
+        found.is_some()
+    }
+}
+
+/// A symbol as the object that needs it names it.
+#[derive(Clone, Copy)]
+struct Reference<'s> {
+    name: &'s [u8],
+    version: Option<&'s str>,
+    file: Option<&'s str>,
+}
+
+/// What the `DT_NEEDED` entry for a file led to.
+pub(crate) fn provider(loaded: &Loaded, file: &str) -> Option<usize> {
+    let at = loaded.object.needed.iter().position(|name| name == file)?;
+    match loaded.needed.get(at)? {
+        Outcome::Loaded(index) => Some(*index),
+        _ => None,
+    }
+}
+
+/// Whether the loader fails where nothing defines the symbol.
+fn is_strong_need(symbol: &Symbol<'_>) -> bool {
+    let visible = matches!(
+        symbol.visibility,
+        Visibility::Default | Visibility::Protected
+    );
+    let strong = symbol.binding != Binding::LOCAL && symbol.binding != Binding::WEAK;
+    !symbol.is_defined() && strong && visible && !symbol.name.is_empty()
+}
+
+fn describe(table: &SymbolTable, symbol: &Symbol<'_>) -> Undefined {
+    let version = table.version(symbol);
+    Undefined {
+        name: symbol.name.to_vec(),
+        version: version.map(|version| version.name.clone()),
+        file: version.and_then(|version| version.file.clone()),
+    }
+}

@@ -1,0 +1,243 @@
+//! The proof fails exactly where something was taken away, and names it.
+
+use wheelfix_relocate::Target;
+
+use crate::workshop::Workshop;
+
+const ORIGIN: &str = "-Wl,-rpath,$ORIGIN";
+
+/// `libuser.so` needs `f` of `liba.so`, which needs nothing.
+fn pair() -> Workshop {
+    let workshop = Workshop::new();
+    workshop.library("liba.so", "void f(void) {} void g(void) {}", &[]);
+    workshop.library(
+        "libuser.so",
+        "void f(void); void u(void) { f(); }",
+        &["-L.", "-la", ORIGIN],
+    );
+    workshop
+}
+
+#[test]
+fn what_is_whole_is_proved() {
+    let proof = pair().prove();
+    assert!(proof.faults.is_empty(), "{:?}", proof.faults);
+    assert_eq!(proof.loadable.len(), 2);
+    assert!(proof.unloadable.is_empty());
+}
+
+#[test]
+fn a_library_that_was_removed_is_named() {
+    let workshop = pair();
+    fs_err::remove_file(workshop.path("liba.so")).unwrap();
+    assert_eq!(
+        workshop.faults(),
+        "`liba.so` is missing
+  needed by: DIR/libuser.so
+  searched: the output, DIR
+  fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule"
+    );
+}
+
+#[test]
+fn a_symbol_that_was_removed_is_named() {
+    let workshop = pair();
+    workshop.library("liba.so", "void g(void) {}", &[]);
+    assert_eq!(
+        workshop.faults(),
+        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `f`"
+    );
+    assert_eq!(workshop.prove().unloadable, [workshop.path("libuser.so")]);
+}
+
+#[test]
+fn a_weak_reference_may_dangle_and_a_hidden_symbol_is_no_definition() {
+    let workshop = Workshop::new();
+    workshop.library(
+        "liba.so",
+        "__attribute__((visibility(\"hidden\"))) void f(void) {}",
+        &[],
+    );
+    let weak = "__attribute__((weak)) void f(void); void u(void) { if (f) f(); }";
+    workshop.library("libweak.so", weak, &["-L.", "-la", ORIGIN]);
+    assert_eq!(workshop.faults(), "");
+    workshop.library(
+        "libstrong.so",
+        "void f(void); void u(void) { f(); }",
+        &["-L.", "-la", ORIGIN],
+    );
+    assert_eq!(
+        workshop.faults(),
+        "`DIR/libstrong.so` refers to what nothing that is loaded with it defines: `f`"
+    );
+}
+
+#[test]
+fn a_version_that_was_removed_is_named() {
+    let workshop = Workshop::new();
+    let source = "void f(void) {} void g(void) {}";
+    workshop.versioned("liba.so", source, "A_1 { f; }; A_2 { g; } A_1;");
+    let user = "void f(void); void g(void); void u(void) { f(); g(); }";
+    workshop.library("libuser.so", user, &["-L.", "-la", ORIGIN]);
+    assert_eq!(workshop.faults(), "");
+    workshop.versioned("liba.so", source, "A_1 { f; g; };");
+    assert_eq!(
+        workshop.faults(),
+        "`liba.so` does not define the version `A_2`
+  needed by: DIR/libuser.so
+  found: DIR/liba.so
+  fix: a newer one: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
+`DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@A_2`"
+    );
+    // A library without versions is good for all.
+    workshop.library("liba.so", source, &[]);
+    assert_eq!(workshop.faults(), "");
+}
+
+#[test]
+fn symbols_come_from_needs_of_needs_but_not_from_strangers() {
+    let workshop = Workshop::new();
+    workshop.library("libdeep.so", "void deep(void) {}", &[]);
+    workshop.library("libmid.so", "", &["-L.", "-ldeep", ORIGIN]);
+    let user = "void deep(void); void u(void) { deep(); }";
+    workshop.library("libuser.so", user, &["-L.", "-lmid", ORIGIN]);
+    assert_eq!(workshop.faults(), "");
+    workshop.library("libstranger.so", user, &[]);
+    assert_eq!(
+        workshop.faults(),
+        "`DIR/libstranger.so` refers to what nothing that is loaded with it defines: `deep`"
+    );
+}
+
+#[test]
+fn what_only_an_inherited_path_finds_is_not_found_alone() {
+    let workshop = Workshop::new();
+    workshop.library("lib/libdeep.so", "void deep(void) {}", &[]);
+    workshop.library("lib/libmid.so", "", &["-Llib", "-ldeep"]);
+    let old = [
+        "-Llib",
+        "-lmid",
+        "-Wl,-rpath-link,lib",
+        "-Wl,-rpath,$ORIGIN/lib",
+        "-Wl,--disable-new-dtags",
+    ];
+    workshop.library("libuser.so", "", &old);
+    let proof = workshop.prove();
+    assert_eq!(proof.unloadable, [workshop.path("lib/libmid.so")]);
+    assert!(proof.loadable.contains(&workshop.path("libuser.so")));
+    // A DT_RUNPATH is not inherited.
+    let new = [
+        "-Llib",
+        "-lmid",
+        "-Wl,-rpath-link,lib",
+        "-Wl,-rpath,$ORIGIN/lib",
+        "-Wl,--enable-new-dtags",
+    ];
+    workshop.library("libuser.so", "", &new);
+    let proof = workshop.prove();
+    assert_eq!(
+        proof.unloadable,
+        [workshop.path("lib/libmid.so"), workshop.path("libuser.so")]
+    );
+}
+
+#[test]
+fn the_driver_is_taken_for_granted_and_a_stub_is_not() {
+    let workshop = Workshop::new();
+    workshop.library("stubs/libcuda.so.1", "void cuInit(void) {}", &[]);
+    let user = "void cuInit(void); void u(void) { cuInit(); }";
+    let driver = format!("-Wl,-rpath,{}", workshop.path("driver").display());
+    workshop.library("libuser.so", user, &["stubs/libcuda.so.1", &driver]);
+    let proof = workshop.prove();
+    assert_eq!(workshop.describe(&proof), "");
+    assert!(proof.assumed.driver.contains("libcuda.so.1"));
+    // Its names are known, so that others are not taken to be there.
+    let other = "void cuInit(void); void other(void); void u(void) { cuInit(); other(); }";
+    workshop.library("libuser.so", other, &["stubs/libcuda.so.1", &driver]);
+    assert_eq!(
+        workshop.faults(),
+        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `other`"
+    );
+    workshop.library(
+        "libuser.so",
+        user,
+        &["stubs/libcuda.so.1", "-Wl,-rpath,$ORIGIN/stubs"],
+    );
+    assert_eq!(
+        workshop.faults(),
+        "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
+  needed by: DIR/libuser.so
+  fix: the driver path before that directory"
+    );
+}
+
+#[test]
+fn dangerous_run_paths_are_named() {
+    let workshop = Workshop::new();
+    let path = "-Wl,-rpath,$ORIGIN:/usr/local/cuda/lib64:relative:/no/such/place:";
+    workshop.library("liba.so", "", &[path]);
+    assert_eq!(
+        workshop.faults(),
+        "`DIR/liba.so` has `/usr/local/cuda/lib64` in its run path: it leads to another machine (rule `system-cuda`)
+  fix: `wheelfix patch`
+`DIR/liba.so` has `relative` in its run path: it is relative to the current directory
+  fix: `wheelfix patch`
+`DIR/liba.so` has `` in its run path: an empty element is the current directory
+  fix: `wheelfix patch`"
+    );
+    let warnings: Vec<String> = workshop
+        .prove()
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        workshop.shorten(&warnings.join("\n")),
+        "`DIR/liba.so` has `/no/such/place` in its run path: there is no such directory
+  fix: `wheelfix patch`"
+    );
+}
+
+#[test]
+fn a_text_where_a_library_should_be_stops_the_loader() {
+    let workshop = pair();
+    fs_err::write(workshop.path("liba.so"), "INPUT(libreal.so)").unwrap();
+    assert_eq!(
+        workshop.faults(),
+        "the loader stops at a file: `DIR/liba.so` is no ELF file
+  needed by: DIR/libuser.so"
+    );
+}
+
+#[test]
+fn a_library_for_another_machine_is_passed_over() {
+    let workshop = pair();
+    let mut bytes = fs_err::read(workshop.path("liba.so")).unwrap();
+    // e_machine
+    bytes[18] = 183;
+    fs_err::write(workshop.path("liba.so"), bytes).unwrap();
+    assert!(
+        workshop.faults().starts_with("`liba.so` is missing\n"),
+        "{}",
+        workshop.faults()
+    );
+}
+
+#[test]
+fn musl_inherits_every_path_and_knows_no_versions() {
+    let workshop = Workshop::new();
+    workshop.library("lib/libdeep.so", "void deep(void) {}", &[]);
+    workshop.library("lib/libmid.so", "", &["-Llib", "-ldeep"]);
+    let new = [
+        "-Llib",
+        "-lmid",
+        "-Wl,-rpath-link,lib",
+        "-Wl,-rpath,$ORIGIN/lib",
+        "-Wl,--enable-new-dtags",
+    ];
+    workshop.library("libuser.so", "", &new);
+    let mut target = Target::unknown(workshop.path("driver"));
+    target.loader = wheelfix_relocate::LoaderKind::Musl;
+    let proof = workshop.prove_for(&target);
+    assert_eq!(proof.unloadable, [workshop.path("lib/libmid.so")]);
+}
