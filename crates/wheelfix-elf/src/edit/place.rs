@@ -13,6 +13,9 @@ use crate::edit::vacate::Vacated;
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 use crate::section_header::{SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, SectionHeader};
 
+/// No linker aligns a table further; a damaged file may say so, and would grow by as much.
+const MAX_TABLE_ALIGN: u64 = 4096;
+
 /// Something that lies in the last segment, or will.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Item {
@@ -379,11 +382,9 @@ fn lay(
                     16,
                 )
             }
-            Item::Table(index, _) => model
-                .elf
-                .sections
-                .get(*index)
-                .map_or((0, 8), |table| (table.len, table.align.max(8))),
+            Item::Table(index, _) => model.elf.sections.get(*index).map_or((0, 8), |table| {
+                (table.len, table.align.clamp(8, MAX_TABLE_ALIGN))
+            }),
             Item::Interpreter => (
                 model
                     .interpreter
@@ -398,7 +399,7 @@ fn lay(
             }
         };
         offset = model.check_word("new segment", offset.checked_next_multiple_of(align))?;
-        let vaddr = start_vaddr + (offset - start);
+        let vaddr = model.check_word("new segment", start_vaddr.checked_add(offset - start))?;
         enter(model, *item, (offset, vaddr, len));
         if let Item::Table(index, _) = item {
             let old = model

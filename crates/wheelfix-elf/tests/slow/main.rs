@@ -1,10 +1,13 @@
 //! What the crate promises to its users, in every layout and on every machine.
 #![cfg(test)]
 
+#[path = "../it/damage.rs"]
+mod damage;
 #[path = "../it/editor.rs"]
 mod editor;
 #[path = "../it/opinion.rs"]
 mod opinion;
 
+mod edits;
 mod machines;
 mod matrix;
