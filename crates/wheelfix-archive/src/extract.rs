@@ -19,11 +19,14 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::content::ContentError;
 use crate::extract::schedule::Schedule;
 use crate::extract::tree::Tree;
 use crate::extract::worker::{Outcome, Shared};
 use crate::member_path::MemberPath;
+use crate::output::Output;
 use crate::zip::{Member, ZipArchive};
 
 /// A member, and where and how it is written.
@@ -97,7 +100,6 @@ impl Observer for Silent {}
 
 /// Why members could not be written.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ExtractError {
     /// The output directory could not be opened, or a directory in it could not be made.
     #[error("failed to create the directory `{}`", path.display())]
@@ -161,6 +163,23 @@ pub fn extract(
         })
     };
     merge(outcomes, items)
+}
+
+/// Makes directories below the existing directory `root`, with those above them.
+pub fn create_directories<'a>(
+    root: &Path,
+    paths: impl IntoIterator<Item = &'a MemberPath>,
+) -> Result<(), ExtractError> {
+    let failed = |path: PathBuf, error: Errno| ExtractError::CreateDir {
+        path,
+        source: error.into(),
+    };
+    let mut output = Output::new(root).map_err(|error| failed(root.to_owned(), error))?;
+    for path in paths {
+        let made = output.create_dir(path);
+        made.map_err(|error| failed(root.join(path.as_path()), error))?;
+    }
+    Ok(())
 }
 
 /// Joins what the workers found.

@@ -118,10 +118,13 @@ impl<P: Error> Error for Fault<P> {}
 
 impl<P: fmt::Display> fmt::Display for Fault<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(member) = &self.member {
-            write!(f, "member `{member}` ")?;
+        match (&self.member, self.offset) {
+            (Some(member), offset) => write!(f, "member `{member}` at {offset:#x}: ")?,
+            // At its start, or of no one place.
+            (None, 0) => {}
+            (None, offset) => write!(f, "at {offset:#x}: ")?,
         }
-        write!(f, "at {:#x}: {}", self.offset, self.problem)
+        self.problem.fmt(f)
     }
 }
 

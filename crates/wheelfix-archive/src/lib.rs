@@ -22,16 +22,19 @@ mod map;
 mod member_path;
 mod output;
 mod tar;
+mod times;
 mod zip;
 
 pub use crate::content::{Content, ContentError, MemberReader, RandomReader};
 pub use crate::extract::{
-    Digest, ExtractError, ExtractItem, Extracted, ItemFault, Observer, Silent, Written, extract,
+    Digest, ExtractError, ExtractItem, Extracted, ItemFault, Observer, Silent, Written,
+    create_directories, extract,
 };
 pub use crate::fault::{Fault, FaultList};
 pub use crate::member_path::{MemberPath, MemberPathError};
 pub use crate::tar::fault::{TarFault, TarFaults, TarProblem};
 pub use crate::tar::{Compression, TarArchive, TarError, TarKind, TarMember};
+pub use crate::times::normalise_times;
 pub use crate::zip::fault::{Faults, ZipFault, ZipProblem};
 pub use crate::zip::limits::Limits;
 pub use crate::zip::{Member, Method, OpenError, ZipArchive};

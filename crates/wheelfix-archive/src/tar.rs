@@ -60,7 +60,6 @@ pub struct TarMember {
 
 /// What a member of a [`TarArchive`] is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum TarKind {
     /// A regular file.
     File {
@@ -79,7 +78,6 @@ pub enum TarKind {
 
 /// Why a tar archive could not be read or unpacked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum TarError {
     /// The archive could not be opened, or a file not be written.
     #[error(transparent)]
@@ -117,11 +115,12 @@ impl TarArchive {
     }
 
     /// Unpacks everything below the existing directory `root`; gives the members in their order.
+    /// Tells how many more bytes were written.
     ///
     /// Nothing is undone after an error: the directory is a staging directory of the caller, who drops
     /// it.
-    pub fn unpack(&self, root: &Path) -> Result<Vec<TarMember>, TarError> {
-        unpack::unpack(self, root)
+    pub fn unpack(&self, root: &Path, progress: &dyn Fn(u64)) -> Result<Vec<TarMember>, TarError> {
+        unpack::unpack(self, root, progress)
     }
 
     /// The file as it is.

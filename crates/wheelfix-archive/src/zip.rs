@@ -82,7 +82,6 @@ pub enum Method {
 
 /// Why an archive could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenError {
     /// The file could not be read.
     #[error(transparent)]

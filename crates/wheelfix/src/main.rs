@@ -10,11 +10,13 @@ mod inspect;
 mod install;
 mod install_error;
 mod install_report;
+mod limits;
 mod patch;
 mod patchelf;
 mod progress;
 mod table;
 mod target;
+mod unpack;
 mod why;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Inspect(inspect::InspectArgs),
+    Unpack(unpack::UnpackArgs),
     Install(install::InstallArgs),
     Patch(patch::PatchArgs),
     Check(check::CheckArgs),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Error> {
     match args.command {
         Command::Inspect(args) => inspect::run(&args),
+        Command::Unpack(args) => unpack::run(&args),
         Command::Install(args) => install::run(&args),
         Command::Patch(args) => patch::run(&args),
         Command::Check(args) => check::run(&args),

@@ -10,12 +10,19 @@ use crate::tar::{TarArchive, TarError, TarKind, TarMember};
 const PIECE: usize = 256 << 10;
 
 /// Unpacks everything below `root`.
-pub(super) fn unpack(archive: &TarArchive, root: &Path) -> Result<Vec<TarMember>, TarError> {
+pub(super) fn unpack(
+    archive: &TarArchive,
+    root: &Path,
+    progress: &dyn Fn(u64),
+) -> Result<Vec<TarMember>, TarError> {
     let mut output = Output::new(root).map_err(|error| named(root, &error.into()))?;
     let mut buffer = vec![0; PIECE];
     let mut members = Vec::new();
     archive.visit(&mut |member, content| {
         let written = write(&mut output, member, content, &mut buffer);
+        if let TarKind::File { len, .. } = member.kind {
+            progress(len);
+        }
         members.push(member.clone());
         written.map_err(|error| named(&root.join(member.path.as_path()), &error))
     })?;

@@ -41,7 +41,7 @@ fn a_wrong_source_distribution_is_refused_and_nothing_is_written_outside() {
         fs_err::write(&path, &case.archive).unwrap();
         fs_err::create_dir(&dir).unwrap();
         let archive = TarArchive::open(&path, Compression::Gzip, &Limits::default()).unwrap();
-        let unpacked = archive.unpack(&dir);
+        let unpacked = archive.unpack(&dir, &|_| ());
         let outside = fs_err::read_dir(parent.path()).unwrap().count();
         assert_eq!(
             outside, 2,

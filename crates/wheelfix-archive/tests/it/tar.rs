@@ -83,7 +83,7 @@ fn every_compression_unpacks_to_what_python_makes_of_it() {
         let path = demo().write_to(dir.path(), packing);
         fs_err::create_dir(&ours).unwrap();
         let archive = TarArchive::open(&path, compression(packing), &Limits::default()).unwrap();
-        archive.unpack(&ours).unwrap();
+        archive.unpack(&ours, &|_| ()).unwrap();
         assert_eq!(tree(&ours), want, "{packing:?}");
         fs_err::remove_dir_all(&ours).unwrap();
     }
@@ -94,7 +94,7 @@ fn modes_are_normalised() {
     let dir = tempfile::tempdir().unwrap();
     let path = demo().write_to(dir.path(), Packing::TarGz);
     let archive = TarArchive::open(&path, Compression::Gzip, &Limits::default()).unwrap();
-    archive.unpack(dir.path()).unwrap();
+    archive.unpack(dir.path(), &|_| ()).unwrap();
     let mode = |name: &str| {
         let metadata = fs_err::symlink_metadata(dir.path().join("demo-1.0").join(name)).unwrap();
         metadata.permissions().mode() & 0o7777

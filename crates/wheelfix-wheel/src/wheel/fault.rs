@@ -28,9 +28,6 @@ pub enum WheelError {
     /// The archive is sound, but it is no wheel.
     #[error(transparent)]
     Wheel(#[from] WheelFaults),
-    /// A reason that the archive reader has and this crate does not know.
-    #[error(transparent)]
-    Open(OpenError),
 }
 
 impl From<OpenError> for WheelError {
@@ -38,7 +35,6 @@ impl From<OpenError> for WheelError {
         match error {
             OpenError::Io(error) => Self::Io(error),
             OpenError::Refused(faults) => Self::Archive(faults),
-            other => Self::Open(other),
         }
     }
 }

@@ -3,3 +3,4 @@
 
 mod install;
 mod support;
+mod unpack;
