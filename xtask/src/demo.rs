@@ -3,8 +3,8 @@
 //! That is how packages lie in a Nix store: nothing is found by lying side by side.
 
 mod compute;
-mod install;
-mod prefixes;
+pub(crate) mod install;
+pub(crate) mod prefixes;
 mod table;
 mod trace;
 

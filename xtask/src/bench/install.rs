@@ -3,74 +3,99 @@
 //! uv neither relocates libraries nor checks the hashes of RECORD, and is told to do as we do in
 //! the rest: no cache, no dependencies, no bytecode, copies instead of links.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::bench::Options;
 use crate::bench::pair::{self, Side};
+use crate::demo::install::Job;
+use crate::demo::prefixes::Prefixes;
 use crate::failure::Result;
 use crate::manifest::{Manifest, Set};
-use crate::{build, fetch, python, runtimes};
+use crate::{build, fetch, python};
 
 /// The wheels that are measured unless one is named.
 const WHEELS: &[&str] = &["numpy", "scipy", "bitsandbytes"];
 
 pub(crate) fn run(options: &Options) -> Result {
-    let wheelfix = build::release()?;
-    let tools = python::tools()?;
-    let python = tools.join("python3");
-    let manifest = Manifest::read()?;
-    let names: Vec<&str> = match &options.wheel {
-        Some(name) => vec![name],
-        None => WHEELS.to_vec(),
+    let bench = Bench {
+        wheelfix: build::release()?,
+        tools: python::tools()?,
     };
-    for name in names {
+    match &options.wheel {
+        Some(name) => bench.compare(name, options.rounds),
+        None => WHEELS
+            .iter()
+            .try_for_each(|name| bench.compare(name, options.rounds)),
+    }
+}
+
+/// What all comparisons use.
+struct Bench {
+    wheelfix: PathBuf,
+    /// The directory of the Python tools.
+    tools: PathBuf,
+}
+
+impl Bench {
+    fn compare(&self, name: &str, rounds: usize) -> Result {
+        let manifest = Manifest::read()?;
         let wheel = manifest.named(name)?;
-        let dir = fetch::fetch(wheel.set.max(Set::Small))?;
-        let file = dir.join(&wheel.file);
+        let wheels = fetch::fetch(wheel.set)?;
+        let file = wheels.join(&wheel.file);
+        let prefixes = self.libraries_before(name, wheel.set, &manifest, &wheels)?;
         // The page cache holds the wheel in every round.
         fs_err::read(&file)?;
         let ours = |dir: &Path| {
-            runtimes::copy_to(&dir.join("runtimes"))?;
-            let mut command = Command::new(&wheelfix);
-            command
-                .args(["install", "--quiet", "--no-bytecode", "--lib-path"])
-                .arg(dir.join("runtimes"))
-                .arg("--python")
-                .arg(&python)
-                .arg("--prefix")
-                .arg(dir.join("prefix"))
-                .arg(&file);
+            let mut command = Command::new(&self.wheelfix);
+            command.args(["install", "--quiet", "--no-bytecode", "--python"]);
+            command.arg(self.tools.join("python3"));
+            for path in prefixes.library_paths() {
+                command.arg("--lib-path").arg(path);
+            }
+            command.arg("--prefix").arg(dir.join("prefix")).arg(&file);
             Ok(command)
         };
         let theirs = |dir: &Path| {
-            let mut command = Command::new(tools.join("uv"));
-            command
-                .args([
-                    "pip",
-                    "install",
-                    "--no-cache",
-                    "--link-mode=copy",
-                    "--no-deps",
-                ])
-                .args(["--offline", "--python"])
-                .arg(&python)
-                .arg("--prefix")
-                .arg(dir.join("prefix"))
-                .arg(&file);
+            let mut command = Command::new(self.tools.join("uv"));
+            command.args(["pip", "install", "--quiet", "--offline", "--no-deps"]);
+            command.args(["--no-cache", "--link-mode=copy", "--python"]);
+            command.arg(self.tools.join("python3"));
+            command.arg("--prefix").arg(dir.join("prefix")).arg(&file);
             Ok(command)
         };
-        let sides = [
-            Side {
-                name: "wheelfix install --no-bytecode",
-                command: &ours,
-            },
-            Side {
-                name: "uv pip install --link-mode=copy",
-                command: &theirs,
-            },
-        ];
-        pair::compare(name, options.rounds, sides)?.print();
+        let ours = Side {
+            name: "wheelfix install --no-bytecode",
+            command: &ours,
+        };
+        let theirs = Side {
+            name: "uv pip install --link-mode=copy",
+            command: &theirs,
+        };
+        pair::compare(name, rounds, [ours, theirs])?.print();
+        prefixes.finish(false)
     }
-    Ok(())
+
+    /// Installs NVIDIA's wheels, where the set has any that come before the wheel.
+    fn libraries_before(
+        &self,
+        name: &str,
+        set: Set,
+        manifest: &Manifest,
+        wheels: &Path,
+    ) -> Result<Prefixes> {
+        let mut prefixes = Prefixes::new()?;
+        let before = manifest
+            .of_set(set)
+            .take_while(|wheel| wheel.name() != name);
+        for wheel in before.filter(|wheel| wheel.name().starts_with("nvidia_")) {
+            let job = Job {
+                wheelfix: &self.wheelfix,
+                python: &self.tools.join("python3"),
+                file: &wheels.join(&wheel.file),
+            };
+            job.install(wheel, &mut prefixes)?;
+        }
+        Ok(prefixes)
+    }
 }
