@@ -1,3 +1,5 @@
+//! `wheelfix unpack`: what it prints, and what it refuses.
+
 use std::os::unix::fs::MetadataExt as _;
 
 use wheelfix_testkit::hostile::{self, Case};
