@@ -70,15 +70,20 @@ impl fmt::Debug for SdistBuilder {
 impl SdistBuilder {
     /// A source distribution with `PKG-INFO` and `pyproject.toml`.
     pub fn new(name: &str, version: &str) -> Self {
+        let info = format!("Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n");
+        Self::without_texts(name, version).file("PKG-INFO", info).file(
+            "pyproject.toml",
+            "[build-system]\nrequires = [\"flit_core\"]\nbuild-backend = \"flit_core.buildapi\"\n",
+        )
+    }
+
+    /// A source distribution with nothing but its directory.
+    pub fn without_texts(name: &str, version: &str) -> Self {
         let this = Self {
             name: format!("{name}-{version}"),
             tar: Builder::new(Vec::new()),
         };
-        let info = format!("Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n");
-        this.directory("").file("PKG-INFO", info).file(
-            "pyproject.toml",
-            "[build-system]\nrequires = [\"flit_core\"]\nbuild-backend = \"flit_core.buildapi\"\n",
-        )
+        this.directory("")
     }
 
     /// Adds a file; the path is relative to the directory of the distribution.

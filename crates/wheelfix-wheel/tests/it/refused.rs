@@ -1,0 +1,134 @@
+//! Wheels that contradict themselves: each is refused with a message of its own.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::path::PathBuf;
+
+use wheelfix_testkit::hostile;
+use wheelfix_testkit::wheel::WheelBuilder;
+use wheelfix_wheel::{OpenOptions, Wheel, WheelError};
+
+/// What there is to say about an archive under a file name.
+fn verdict(name: &str, archive: &[u8]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    fs_err::write(&path, archive).unwrap();
+    match Wheel::open(&path) {
+        Ok(wheel) => {
+            let faults = wheel.verify_contents();
+            faults
+                .iter()
+                .map(|fault| format!("{fault}\n"))
+                .collect::<Vec<_>>()
+                .concat()
+        }
+        Err(error) => {
+            let cause = error
+                .source()
+                .map(|cause| format!("\n  cause: {cause}"))
+                .unwrap_or_default();
+            format!("{error}{cause}\n")
+        }
+    }
+}
+
+fn check(wheel: &WheelBuilder) -> String {
+    verdict(&wheel.file_name(), &wheel.build())
+}
+
+#[test]
+fn wheels_that_contradict_themselves_are_refused() {
+    let rows = hostile::wheels().into_iter().map(|case| {
+        let verdict = verdict("demo-1.0-py3-none-any.whl", &case.archive);
+        assert!(!verdict.is_empty(), "{} was accepted", case.name);
+        format!("{}: {verdict}", case.name)
+    });
+    insta::assert_snapshot!(rows.collect::<Vec<_>>().concat());
+}
+
+#[test]
+fn archives_that_are_refused_make_no_wheel() {
+    for case in hostile::zip_structures() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("demo-1.0-py3-none-any.whl");
+        fs_err::write(&path, &case.archive).unwrap();
+        let error = Wheel::open(&path).unwrap_err();
+        assert!(
+            matches!(error, WheelError::Archive(_)),
+            "{}: {error}",
+            case.name
+        );
+    }
+}
+
+#[test]
+fn odd_archives_make_wheels() {
+    for case in hostile::odd() {
+        let verdict = verdict("demo-1.0-py3-none-any.whl", &case.archive);
+        // The archive is changed after `RECORD` was made: these have more files, or other ones.
+        let is_expected =
+            verdict.is_empty() || verdict.contains("`RECORD`") || verdict.contains("`.dist-info`");
+        assert!(is_expected, "{}: {verdict}", case.name);
+    }
+}
+
+#[test]
+fn the_file_name_has_to_be_that_of_a_wheel() {
+    let archive = hostile::base().build();
+    insta::assert_snapshot!(verdict("demo.whl", &archive), @r"
+    invalid file name of a wheel
+      cause: expected name-version[-build]-python-abi-platform[-variant].whl, got 1 parts: `demo.whl`
+    ");
+    insta::assert_snapshot!(verdict("demo-2.0-py3-none-any.whl", &archive), @r"
+    2 faults in the wheel
+      expected a `.dist-info` directory for demo 2.0 as the file name says, got `demo-1.0.dist-info`
+      the file name says version 2.0, `METADATA` says 1.0
+    ");
+}
+
+#[test]
+fn all_faults_are_in_one_list() {
+    let wheel = hostile::base()
+        .wheel_text("Wheel-Version: 1.0", "Wheel-Version: 3.0")
+        .entry_points("[console_scripts]\npython = a:b\nx = a\ny\n")
+        .record_row("demo/data.txt", "demo/data.txt,md5=abc,10\n");
+    insta::assert_snapshot!(check(&wheel));
+}
+
+#[test]
+fn many_faults_are_counted() {
+    let mut wheel = hostile::base();
+    for number in 0..60 {
+        wheel = wheel.unrecorded(&format!("demo/{number}.py"), "");
+    }
+    let verdict = check(&wheel);
+    assert!(verdict.starts_with("60 faults in the wheel\n"), "{verdict}");
+    assert!(verdict.ends_with("and 10 more\n"), "{verdict}");
+}
+
+#[test]
+fn a_wrong_row_can_be_accepted_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let lie = "demo/data.txt,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,11\n";
+    let path = hostile::base()
+        .record_row("demo/data.txt", lie)
+        .write_to(dir.path());
+    let accept = |path: &str| OpenOptions {
+        accept_mismatch: BTreeSet::from([path.to_owned()]),
+        ..OpenOptions::default()
+    };
+    let wheel = Wheel::open_with(&path, &accept("demo/data.txt")).unwrap();
+    assert!(wheel.verify_contents().is_empty());
+    let error = Wheel::open_with(&path, &accept("demo/other.txt")).unwrap_err();
+    insta::assert_snapshot!(error, @r"
+    2 faults in the wheel
+      `RECORD` gives `demo/data.txt` 11 bytes, the archive 10
+      `demo/other.txt` is to be accepted although it differs from `RECORD`, but is not in the wheel
+    ");
+}
+
+#[test]
+fn a_missing_file_is_an_io_error() {
+    let error = Wheel::open(&PathBuf::from("/nonexistent/a-1-py3-none-any.whl")).unwrap_err();
+    assert!(matches!(error, WheelError::Io(_)), "{error}");
+}
