@@ -11,6 +11,9 @@ use crate::{digest, place, program};
 /// The Python that the wheels in `test-wheels/wheels.toml` are for.
 pub(crate) const VERSION: &str = "3.11";
 
+/// The file that says that a virtual environment is complete.
+const MARKER: &str = "complete";
+
 /// A CPython of [`VERSION`] that can make virtual environments, if the host has one.
 pub(crate) fn interpreter() -> Option<PathBuf> {
     let by_name = ["python3.11", "python3"]
@@ -39,42 +42,58 @@ fn real(python: &Path) -> Option<PathBuf> {
 ///
 /// It is made at the first call, and again when that file changes.
 pub(crate) fn tools() -> Result<PathBuf> {
-    let list = place::root().join("test-wheels/tools.txt");
-    let digest = digest::hex(&Sha256::digest(fs_err::read(&list)?));
-    let cache = place::cache()?;
     let _lock = place::lock("tools")?;
-
-    let venv = cache.join(format!("tools-{}", digest.get(..12).unwrap_or_default()));
-    let bin = venv.join("bin");
-    // Written last: without it the environment is what an interrupted run left.
-    let complete = venv.join("complete");
-    if complete.is_file() && real(&bin.join("python3")).is_some() {
-        return Ok(bin);
+    let venv = environment()?;
+    if !is_complete(&venv) {
+        make(&venv)?;
     }
+    Ok(venv.join("bin"))
+}
+
+/// Like [`tools`], but fails where they are not there, instead of fetching them.
+pub(crate) fn tools_at_hand() -> Result<PathBuf> {
+    let venv = environment()?;
+    if is_complete(&venv) {
+        Ok(venv.join("bin"))
+    } else {
+        Err("the Python tools are missing: run `cargo xtask setup`".into())
+    }
+}
+
+fn list_of_tools() -> PathBuf {
+    place::root().join("test-wheels/tools.txt")
+}
+
+/// Where the environment for the present list of tools belongs.
+fn environment() -> Result<PathBuf> {
+    let digest = digest::hex(&Sha256::digest(fs_err::read(list_of_tools())?));
+    let name = format!("tools-{}", digest.get(..12).unwrap_or_default());
+    Ok(place::cache()?.join(name))
+}
+
+/// The marker is written last: without it the environment is what an interrupted run has left.
+fn is_complete(venv: &Path) -> bool {
+    venv.join(MARKER).is_file() && real(&venv.join("bin/python3")).is_some()
+}
+
+fn make(venv: &Path) -> Result {
     let python =
         interpreter().ok_or_else(|| format!("no CPython {VERSION} with the module venv"))?;
     if venv.is_dir() {
-        fs_err::remove_dir_all(&venv)?;
+        fs_err::remove_dir_all(venv)?;
     }
-    program::run(Command::new(python).args(["-I", "-m", "venv"]).arg(&venv))?;
-    program::run(
-        Command::new(bin.join("python3"))
-            .args([
-                "-I",
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args([
-                "--no-deps",
-                "--only-binary=:all:",
-                "--require-hashes",
-                "--requirement",
-            ])
-            .arg(&list),
-    )?;
-    fs_err::write(complete, "")?;
-    Ok(bin)
+    program::run(Command::new(python).args(["-I", "-m", "venv"]).arg(venv))?;
+    let mut pip = Command::new(venv.join("bin/python3"));
+    pip.args([
+        "-I",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    pip.args(["--no-deps", "--only-binary=:all:", "--require-hashes"]);
+    program::run(pip.arg("--requirement").arg(list_of_tools()))?;
+    fs_err::write(venv.join(MARKER), "")?;
+    Ok(())
 }

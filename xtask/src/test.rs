@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -44,9 +44,12 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     };
     arguments::finish(args)?;
     let mut steps = Steps::default();
-    steps.take("setup", || match extent {
-        Extent::Quick => setup::check(Purpose::Tests),
-        Extent::Normal | Extent::Full => setup::ensure(Purpose::Tests),
+    steps.take("setup", || {
+        match extent {
+            Extent::Quick => setup::check(Purpose::Tests)?,
+            Extent::Normal | Extent::Full => setup::ensure(Purpose::Tests)?,
+        }
+        tools(extent).map(drop)
     })?;
     steps.take("fmt", fmt::run)?;
     steps.take("lint", lint::run)?;
@@ -100,7 +103,7 @@ fn tests(extent: Extent) -> Result<Command> {
     for name in integration_tests(extent)? {
         command.args(["--test", &name]);
     }
-    command.env("PATH", path_with_tools()?);
+    command.env("PATH", path_with_tools(extent)?);
     Ok(command)
 }
 
@@ -135,10 +138,18 @@ fn runner() -> Command {
     }
 }
 
+/// The directory of the Python tools.
+fn tools(extent: Extent) -> Result<PathBuf> {
+    match extent {
+        Extent::Quick => python::tools_at_hand(),
+        Extent::Normal | Extent::Full => python::tools(),
+    }
+}
+
 /// `PATH` with the Python tools in front.
-fn path_with_tools() -> Result<OsString> {
+fn path_with_tools(extent: Extent) -> Result<OsString> {
     let old = env::var_os("PATH").unwrap_or_default();
-    let dirs = std::iter::once(python::tools()?).chain(env::split_paths(&old));
+    let dirs = std::iter::once(tools(extent)?).chain(env::split_paths(&old));
     env::join_paths(dirs).map_err(|error| error.to_string().into())
 }
 
