@@ -15,6 +15,8 @@ mod address;
 mod dynamic;
 pub mod dynamic_tag;
 mod edit;
+#[cfg(test)]
+mod edit_tests;
 mod elf;
 #[cfg(test)]
 mod elf_tests;
@@ -28,6 +30,8 @@ mod header;
 mod machine;
 mod notes;
 pub mod program_header;
+#[cfg(test)]
+mod sample;
 pub mod section_header;
 mod source;
 pub mod symbol;

@@ -205,6 +205,14 @@ impl<'a> Planned<'a> {
         Self { source, plan }
     }
 
+    /// Reads the whole file as it will be: for files that are in memory anyway.
+    pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
+        let len = usize::try_from(self.plan.new_len).map_err(std::io::Error::other)?;
+        let mut bytes = vec![0; len];
+        self.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
     /// Puts what `write` has for the bytes from `start` on into `buffer`.
     fn lay(&self, write: &Write, buffer: &mut [u8], start: u64) -> std::io::Result<()> {
         let from = write.offset.max(start);
@@ -246,7 +254,7 @@ impl Source for Planned<'_> {
         // Bytes past the old end are zero unless they are written.
         let kept = usize::try_from(self.plan.old_len.min(end).saturating_sub(offset))
             .unwrap_or(usize::MAX);
-        if let Some(kept) = buffer.get_mut(..kept) {
+        if let Some(kept) = buffer.get_mut(..kept).filter(|kept| !kept.is_empty()) {
             self.source.read_exact_at(kept, offset)?;
         }
         for write in &self.plan.writes {
