@@ -55,6 +55,9 @@ impl<'a> Assumer<'a> {
         {
             return true;
         }
+        if !self.knows_libc && LIBDL.contains(&name.as_ref()) && process.needs_libc() {
+            return true;
+        }
         if !self.knows_python && is_python_name(&name) {
             return true;
         }
@@ -67,6 +70,21 @@ impl<'a> Assumer<'a> {
         process.needs_driver() && exports(&name)
     }
 }
+
+/// Names of libdl, a part of libc since glibc 2.34 and always of musl: libraries that use them without
+/// asking for libdl or a version, as `libcufile.so.0` does, work there.
+const LIBDL: &[&str] = &[
+    "dl_iterate_phdr",
+    "dladdr",
+    "dladdr1",
+    "dlclose",
+    "dlerror",
+    "dlinfo",
+    "dlmopen",
+    "dlopen",
+    "dlsym",
+    "dlvsym",
+];
 
 /// Whether a name belongs to Python's C API: `PyList_New`, `_Py_Dealloc`, `_PyObject_New`.
 fn is_python_name(name: &str) -> bool {

@@ -62,13 +62,22 @@ impl Lint<'_> {
         if stores.iter().any(|store| directory.starts_with(store)) {
             return None;
         }
-        if let Some(rule) = stale {
+        let is_named = self
+            .options
+            .lib_paths
+            .iter()
+            .any(|lib_path| directory.starts_with(lib_path));
+        if let Some(rule) = stale.filter(|_| !is_named) {
             return Some(format!(
                 "it leads to another machine (rule `{}`)",
                 rule.name
             ));
         }
-        if !stores.is_empty() && !element.contains("$ORIGIN") && !element.contains("${ORIGIN}") {
+        if !stores.is_empty()
+            && !is_named
+            && !element.contains("$ORIGIN")
+            && !element.contains("${ORIGIN}")
+        {
             return Some("it is outside of the output and of the store".to_owned());
         }
         self.is_writable_by_all(&directory)

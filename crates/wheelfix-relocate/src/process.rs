@@ -102,15 +102,17 @@ impl<'a> Process<'a> {
     /// Whether symbols may come from a C library of which nothing is known: one is needed, and no
     /// object needs versions of it, so that nothing says which symbols.
     pub(crate) fn needs_plain_libc(&self) -> bool {
-        let needs = self.loaded.iter().flat_map(|loaded| &loaded.needed);
         let mut versions = self
             .loaded
             .iter()
             .flat_map(|loaded| &loaded.object.version_needs);
-        needs
-            .into_iter()
-            .any(|outcome| matches!(outcome, Outcome::Libc(_)))
-            && versions.next().is_none()
+        self.needs_libc() && versions.next().is_none()
+    }
+
+    /// Whether some need is left to a C library of which nothing is known.
+    pub(crate) fn needs_libc(&self) -> bool {
+        let mut needs = self.loaded.iter().flat_map(|loaded| &loaded.needed);
+        needs.any(|outcome| matches!(outcome, Outcome::Libc(_)))
     }
 
     /// Whether some need is left to the driver.

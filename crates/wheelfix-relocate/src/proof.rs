@@ -1,7 +1,7 @@
 //! The proof: every object, opened as the loader would open it from its final place, works.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::floors::Floors;
 use crate::index::LibraryIndex;
 use crate::lint::Lint;
 use crate::object::Object;
-use crate::process::{Outcome, Process};
+use crate::process::{Loaded, Outcome, Process};
 use crate::proof_faults::Findings;
 use crate::rules::{Pattern, Rules};
 use crate::symbols::{Scope, SymbolTables, Undefined};
@@ -31,6 +31,8 @@ pub struct ProofOptions {
     pub ignore_missing: Vec<Pattern>,
     /// Directories, besides the output, that run paths may name: the store. Empty allows all.
     pub stores: Vec<PathBuf>,
+    /// Directories and prefixes that the user names: run paths may lead there, wherever they are.
+    pub lib_paths: Vec<PathBuf>,
 }
 
 /// The result of a proof.
@@ -87,6 +89,13 @@ struct Opened<'a> {
     root: Option<usize>,
 }
 
+impl Opened<'_> {
+    /// The object itself among what was loaded.
+    fn itself(&self) -> Option<&Loaded> {
+        self.process.loaded.get(self.root?)
+    }
+}
+
 /// Proves that every object of a tree works.
 ///
 /// Each is opened by its final path in a fresh process of the target, as Python opens an extension
@@ -131,8 +140,12 @@ pub fn prove(
         .par_iter()
         .map(|opened| prover.undefined(opened, &alone))
         .collect();
-    for (object, lacking) in objects.iter().zip(lacking) {
-        findings.symbols(object, lacking);
+    let companions = companions(&opened, &lacking, &alone);
+    for (opened, mut lacking) in opened.iter().zip(lacking) {
+        if let Some(own) = opened.itself().filter(|own| companions.contains(&own.key)) {
+            lacking.retain(|(path, _)| path != Path::new(&own.path));
+        }
+        findings.symbols(opened.object, lacking);
     }
     let lint = Lint {
         tree,
@@ -145,6 +158,28 @@ pub fn prove(
         findings.lints(lint.object(object));
     }
     findings.into_proof(tree, &tables, files.len())
+}
+
+/// Objects that lack something by themselves but nothing in the process of an object that needs
+/// them, as `libtorch_nvshmem.so` beside `libtorch_cuda.so`: they are made to be loaded that way.
+fn companions(
+    opened: &[Opened<'_>],
+    lacking: &[Vec<(PathBuf, Vec<Undefined>)>],
+    alone: &Alone,
+) -> BTreeSet<FileKey> {
+    let mut companions = BTreeSet::new();
+    for (opened, lacking) in opened.iter().zip(lacking) {
+        let Some(root) = opened.root.filter(|_| opened.process.is_complete()) else {
+            continue;
+        };
+        for (index, loaded) in opened.process.loaded.iter().enumerate() {
+            let lacks = |(path, _): &(PathBuf, Vec<Undefined>)| path == Path::new(&loaded.path);
+            if index != root && alone.contains_key(&loaded.key) && !lacking.iter().any(lacks) {
+                companions.insert(loaded.key);
+            }
+        }
+    }
+    companions
 }
 
 fn open<'a>(object: &'a Object, base: &Process<'a>) -> Opened<'a> {

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
-use wheelfix_relocate::{RelocationPlan, Tree};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
 use wheelfix_wheel::{Wheel, WheelError};
 
 use crate::bytecode::{Bytecode, CompileError, Compiler};
@@ -62,6 +62,9 @@ pub enum InstallError {
     /// The output would not work; the plan says why.
     #[error("{} with libraries", count(.0.faults.len(), "fault"))]
     Unsound(Box<RelocationPlan>),
+    /// The output would not load; the proof says why.
+    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
+    Unproved(Box<Proof>),
     /// Byte-compilation broke down.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -198,7 +201,8 @@ fn fill(
     let extraction = extraction::run(wheels, &planned.list, &destination, listener)?;
 
     phase(Phase::Plan, 0);
-    let tree = elf_tree(&planned, &extraction, staging)?;
+    let paths = elf_paths(&planned, &extraction, staging);
+    let tree = Tree::read(paths).map_err(RelocationError::from)?;
     let relocation = relocation::plan(&tree, &request.libraries)?;
     if !relocation.is_sound() {
         return Err(InstallError::Unsound(Box::new(relocation)));
@@ -215,6 +219,9 @@ fn fill(
     };
     site.finish(&extraction, &applied, &interpreter)?;
 
+    phase(Phase::Verify, 0);
+    let proof = prove(request, &planned, &extraction, &applied, staging)?;
+
     phase(Phase::Compile, 0);
     let compile_failures = match compiler {
         Some(compiler) => compiler.finish()?,
@@ -224,6 +231,7 @@ fn fill(
         prefix: staging.prefix().to_owned(),
         wheels: report::installed_wheels(wheels, &planned),
         relocation,
+        proof,
         elf_edited: applied.edited.len(),
         elf_bytes_written: applied.bytes_written,
         compile_failures,
@@ -247,17 +255,41 @@ fn total_len(files: &Files<'_>) -> u64 {
     lens.sum()
 }
 
-/// The ELF files that were written, by where they will be.
-fn elf_tree(
+/// Proves that what was written loads from where it will be.
+fn prove(
+    request: &InstallRequest,
+    planned: &Files<'_>,
+    extraction: &Extraction,
+    applied: &Applied,
+    staging: &Staging,
+) -> Result<Proof, InstallError> {
+    let mut paths = elf_paths(planned, extraction, staging);
+    paths.retain(|(_, file)| !applied.removed.contains(file));
+    let tree = Tree::read(paths).map_err(RelocationError::from)?;
+    let place = Place {
+        on_disk: staging.root().to_owned(),
+        used_at: staging.prefix().to_owned(),
+    };
+    let program = request.python.executable();
+    let proof = relocation::prove(&tree, vec![place], &request.libraries, program)?;
+    if proof.faults.is_empty() {
+        Ok(proof)
+    } else {
+        Err(InstallError::Unproved(Box::new(proof)))
+    }
+}
+
+/// The ELF files that were written: where they will be, and where they are.
+fn elf_paths(
     planned: &Files<'_>,
     extraction: &Extraction,
     staging: &Staging,
-) -> Result<Tree, RelocationError> {
+) -> Vec<(PathBuf, PathBuf)> {
     let paths = extraction.elf.iter().filter_map(|position| {
-        let path = Path::new(&planned.list.get(*position)?.path);
+        let path = &planned.list.get(*position)?.path;
         Some((staging.prefix().join(path), staging.root().join(path)))
     });
-    Ok(Tree::read(paths.collect())?)
+    paths.collect()
 }
 
 fn count(number: usize, noun: &str) -> String {

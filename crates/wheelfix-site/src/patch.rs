@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_relocate::{Place, RelocationPlan, Tree};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
 
 use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
@@ -20,6 +20,8 @@ pub struct PatchRequest {
     pub paths: Vec<PathBuf>,
     /// Which libraries they may use.
     pub libraries: Libraries,
+    /// The Python that will load them; `None` if it is not on this machine.
+    pub python: Option<PathBuf>,
     /// Whether to decide only.
     pub dry_run: bool,
     /// How many threads to use.
@@ -31,6 +33,8 @@ pub struct PatchRequest {
 pub struct PatchReport {
     /// What became of each library.
     pub relocation: RelocationPlan,
+    /// The proof that all of them load; `None` if nothing was edited yet.
+    pub proof: Option<Proof>,
     /// How many ELF files were edited.
     pub elf_edited: usize,
     /// How many bytes were written to edit them.
@@ -48,6 +52,9 @@ pub enum PatchTreeError {
     /// The files would not work; the plan says why.
     #[error("{} faults with libraries", .0.faults.len())]
     Unsound(Box<RelocationPlan>),
+    /// The files were edited and will not load; the proof says why.
+    #[error("{} faults with what is loaded", .0.faults.len())]
+    Unproved(Box<Proof>),
     /// The files were edited, and a RECORD that lists them cannot be updated.
     #[error(transparent)]
     Record(#[from] RecordUpdateError),
@@ -87,6 +94,7 @@ fn relocate(
     relocation::rehearse(&relocation)?;
     if request.dry_run {
         return Ok(PatchReport {
+            proof: None,
             elf_edited: relocation.edits().count(),
             elf_bytes_written: 0,
             records_updated: 0,
@@ -108,7 +116,16 @@ fn relocate(
         records_updated += update_records(&root, &changes)?;
     }
     result?;
+
+    phase(Phase::Verify);
+    let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
+    let program = request.python.as_deref();
+    let proof = relocation::prove(&tree, Vec::new(), &request.libraries, program)?;
+    if !proof.faults.is_empty() {
+        return Err(PatchTreeError::Unproved(Box::new(proof)));
+    }
     Ok(PatchReport {
+        proof: Some(proof),
         relocation,
         elf_edited,
         elf_bytes_written: applied.bytes_written,

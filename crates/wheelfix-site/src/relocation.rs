@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rayon::prelude::*;
@@ -10,8 +10,8 @@ use wheelfix_elf::{
     NeededEdit, PatchError, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
-    LibPathError, LibraryIndex, ObjectPlan, PathKind, PlanOptions, RelocationPlan, Rules,
-    RunPathEdit, Tree, TreeError,
+    LibPathError, LibraryIndex, ObjectPlan, PathKind, Place, PlanOptions, Proof, ProofOptions,
+    RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
 };
 
 use crate::digest::FileDigest;
@@ -84,6 +84,54 @@ pub(crate) fn plan(tree: &Tree, libraries: &Libraries) -> Result<RelocationPlan,
         &libraries.rules,
         &libraries.options,
     ))
+}
+
+/// Proves that every object of a tree loads from its final place.
+///
+/// `places` says where files lie that are not in their final place yet; `program` is the Python
+/// that will load them, `None` if it is not on this machine.
+pub(crate) fn prove(
+    tree: &Tree,
+    places: Vec<Place>,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Proof, RelocationError> {
+    let target = target(libraries, program)?;
+    let options = ProofOptions {
+        program: program.map(Path::to_owned),
+        ignore_missing: libraries.options.ignore_missing.clone(),
+        stores: stores(tree),
+        lib_paths: libraries.lib_paths.clone(),
+    };
+    let world = World::new(places);
+    Ok(wheelfix_relocate::prove(
+        tree,
+        &world,
+        &target,
+        &libraries.rules,
+        &options,
+    ))
+}
+
+/// What will load the files.
+fn target(libraries: &Libraries, program: Option<&Path>) -> io::Result<Target> {
+    let driver_path = &libraries.options.driver_path;
+    if let Some(interpreter) = &libraries.options.interpreter {
+        return Target::of_interpreter(interpreter, driver_path.clone());
+    }
+    let of_program = program.map(|program| Target::of_program(program, driver_path.clone()));
+    let known = of_program.transpose()?.flatten();
+    Ok(known.unwrap_or_else(|| Target::unknown(driver_path.clone())))
+}
+
+/// Where run paths may lead besides the output: an output in the Nix store may use the store alone.
+fn stores(tree: &Tree) -> Vec<PathBuf> {
+    let nix = Path::new("/nix/store");
+    if !tree.is_empty() && tree.objects().all(|object| object.path.starts_with(nix)) {
+        vec![nix.to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Refuses a plan with an edit that cannot be made; all such edits at once.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use wheelfix_format::Change;
-use wheelfix_relocate::RelocationPlan;
+use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_wheel::{Wheel, WheelWarning};
 
 use crate::bytecode::CompileFailure;
@@ -18,6 +18,8 @@ pub struct InstallReport {
     pub wheels: Vec<InstalledWheel>,
     /// What became of the libraries.
     pub relocation: RelocationPlan,
+    /// The proof that all of them load.
+    pub proof: Proof,
     /// How many ELF files were edited.
     pub elf_edited: usize,
     /// How many bytes were written to edit them.

@@ -53,6 +53,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
         program: resolved.program,
         ignore_missing: args.libraries.ignore_missing.clone(),
         stores: stores(&args.store, &paths),
+        lib_paths: absolute(&args.libraries.lib_paths)?,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
     let pool = pool.build().map_err(Error::environment)?;

@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use wheelfix_relocate::{Pattern, PlanOptions, RelocationPlan, Rules, RunPathStyle};
+use serde::Serialize;
+use wheelfix_relocate::{Fault, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle};
 use wheelfix_site::Libraries;
 
 use crate::error::{Error, print};
@@ -74,31 +75,36 @@ impl LibraryArgs {
 
 /// Prints why a plan is not sound: one block per fault and a count, and the plan as JSON if asked.
 pub(crate) fn report_unsound(plan: &RelocationPlan, output: &OutputArgs) -> Error {
-    let faults = &plan.faults;
+    report_faults(&plan.faults, "relocation", plan, output)
+}
+
+/// Prints why a proof fails: one block per fault and a count, and the proof as JSON if asked.
+pub(crate) fn report_unproved(proof: &Proof, output: &OutputArgs) -> Error {
+    report_faults(&proof.faults, "proof", proof, output)
+}
+
+fn report_faults(
+    faults: &[Fault],
+    name: &'static str,
+    whole: &impl Serialize,
+    output: &OutputArgs,
+) -> Error {
     print(faults.iter().map(|fault| format!("error: {fault}\n")));
     let noun = if faults.len() == 1 { "fault" } else { "faults" };
-    print([format!(
-        "error: {} {noun}, nothing was written\n",
-        faults.len()
-    )]);
+    print([format!("error: {} {noun} in all\n", faults.len())]);
     if output.json
-        && let Err(error) = print_unsound(plan)
+        && let Err(error) = print_json(name, whole)
     {
         return error.into();
     }
     Error::Reported
 }
 
-fn print_unsound(plan: &RelocationPlan) -> io::Result<()> {
-    #[derive(serde::Serialize)]
-    struct Document<'a> {
-        version: u32,
-        relocation: &'a RelocationPlan,
-    }
-    let document = Document {
-        version: 1,
-        relocation: plan,
-    };
+/// Prints a document that holds one value under a name.
+fn print_json(name: &'static str, value: &impl Serialize) -> io::Result<()> {
+    let mut document = serde_json::Map::new();
+    document.insert("version".to_owned(), 1.into());
+    document.insert(name.to_owned(), serde_json::to_value(value)?);
     let mut stdout = io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, &document)?;
     writeln!(stdout)

@@ -11,7 +11,7 @@ use wheelfix_site::{
 };
 use wheelfix_wheel::WheelError;
 
-use crate::common::{OutputArgs, report_unsound};
+use crate::common::{OutputArgs, report_unproved, report_unsound};
 use crate::error::{Error, chain, print};
 
 /// Prints what an error of an installation lists, and decides the exit code.
@@ -23,6 +23,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
             Error::Reported
         }
         InstallError::Unsound(plan) => report_unsound(&plan, output),
+        InstallError::Unproved(proof) => report_unproved(&proof, output),
         InstallError::Staging(error) => staging(error),
         InstallError::Extraction(error) => extraction(error),
         InstallError::Relocation(error) => relocation(error),
@@ -36,6 +37,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
 pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error {
     match error {
         PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
+        PatchTreeError::Unproved(proof) => report_unproved(&proof, output),
         PatchTreeError::Relocation(error) => relocation(error),
         PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
         PatchTreeError::Threads(error) => Error::environment(error),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_format::Change;
-use wheelfix_relocate::RelocationPlan;
+use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_site::{InstallReport, InstalledWheel};
 
 use crate::common::OutputArgs;
@@ -23,6 +23,7 @@ struct Document<'a> {
     elf_edited: usize,
     elf_bytes_written: u64,
     relocation: &'a RelocationPlan,
+    proof: &'a Proof,
     compile_failures: Vec<FailureDocument<'a>>,
 }
 
@@ -123,6 +124,7 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
         elf_edited: report.elf_edited,
         elf_bytes_written: report.elf_bytes_written,
         relocation: &report.relocation,
+        proof: &report.proof,
         compile_failures: report
             .compile_failures
             .iter()

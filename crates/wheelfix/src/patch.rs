@@ -1,11 +1,11 @@
 //! `wheelfix patch`
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::RelocationPlan;
-use wheelfix_site::{PatchReport, PatchRequest};
+use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_site::{PatchReport, PatchRequest, Python};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::Error;
@@ -18,6 +18,9 @@ pub(crate) struct PatchArgs {
     /// Files and directories
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Python that will load the files; without it the names of its C API are taken to be there
+    #[arg(long, value_name = "EXE")]
+    python: Option<PathBuf>,
     #[command(flatten)]
     libraries: LibraryArgs,
     #[command(flatten)]
@@ -41,11 +44,14 @@ struct Document<'a> {
     elf_bytes_written: u64,
     records_updated: usize,
     relocation: &'a RelocationPlan,
+    /// `null` in a dry run.
+    proof: Option<&'a Proof>,
 }
 
 pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
     let request = PatchRequest {
         paths: args.paths.clone(),
+        python: python(args)?,
         libraries: args.libraries.resolve(&args.relocation)?,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),
@@ -55,6 +61,15 @@ pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
     progress.finish();
     let report = result.map_err(|error| install_error::explain_patch(error, &args.output))?;
     print(&report, args)
+}
+
+/// What is named may be a script or a link; Python knows its own program.
+fn python(args: &PatchArgs) -> Result<Option<PathBuf>, Error> {
+    let Some(python) = &args.python else {
+        return Ok(None);
+    };
+    let python = Python::probe(python).map_err(Error::refused)?;
+    Ok(python.executable().map(Path::to_owned))
 }
 
 fn print(report: &PatchReport, args: &PatchArgs) -> Result<(), Error> {
@@ -67,6 +82,7 @@ fn print(report: &PatchReport, args: &PatchArgs) -> Result<(), Error> {
             elf_bytes_written: report.elf_bytes_written,
             records_updated: report.records_updated,
             relocation: &report.relocation,
+            proof: report.proof.as_ref(),
         };
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;

@@ -80,6 +80,7 @@ impl Workshop {
             program: None,
             ignore_missing: Vec::new(),
             stores: Vec::new(),
+            lib_paths: Vec::new(),
         };
         let world = World::default();
         prove(
