@@ -19,6 +19,7 @@ mod build_tag;
 mod entry_points;
 mod headers;
 mod library_name;
+mod marker;
 mod metadata;
 mod metadata_edit;
 mod package_name;
@@ -35,7 +36,6 @@ mod wheel_file;
 mod wheel_filename;
 
 pub use pep440_rs::{Version, VersionSpecifiers};
-pub use pep508_rs::MarkerEnvironment;
 
 pub use build_tag::{BuildTag, BuildTagError};
 pub use entry_points::{
@@ -43,6 +43,7 @@ pub use entry_points::{
 };
 pub use headers::{Field, Headers};
 pub use library_name::LibraryName;
+pub use marker::{Marker, MarkerEnvironment, MarkerError};
 pub use metadata::{Metadata, MetadataError};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
 pub use package_name::{PackageName, PackageNameError};

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use pep508_rs::MarkerEnvironment;
-
-use crate::{Constraint, Metadata, PackageName, Version};
+use crate::{Constraint, MarkerEnvironment, Metadata, PackageName, Version};
 
 /// A dependency that is not there as asked.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
-
-use crate::{PythonVersion, Tag};
+use crate::{MarkerEnvironment, PythonVersion, Tag};
 
 /// A Python on a Linux machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,7 +50,7 @@ pub enum Libc {
 }
 
 /// The machines for which `manylinux` tags exist.
-const MANYLINUX_ARCHS: [&str; 9] = [
+const MANYLINUX_ARCHS: [&str; 10] = [
     "x86_64",
     "aarch64",
     "ppc64",
@@ -61,8 +59,12 @@ const MANYLINUX_ARCHS: [&str; 9] = [
     "loongarch64",
     "riscv64",
     "armv7l",
+    "armv8l",
     "i686",
 ];
+
+/// If there ever is a glibc 3, the last 2.x is taken to be this one, as `packaging` does.
+const LAST_MINOR: u16 = 50;
 
 /// The old names of three glibc versions.
 pub(crate) const LEGACY_MANYLINUX: [(&str, u16); 3] = [
@@ -172,25 +174,14 @@ impl Target {
         let mut platforms: Vec<String> = archs.iter().map(|arch| format!("linux_{arch}")).collect();
         for arch in archs {
             match self.libc {
-                Libc::Glibc { major: 2, minor } if MANYLINUX_ARCHS.contains(arch) => {
-                    let oldest = if matches!(*arch, "x86_64" | "i686") {
-                        5
-                    } else {
-                        17
-                    };
-                    for minor in (oldest..=minor).rev() {
-                        platforms.push(format!("manylinux_2_{minor}_{arch}"));
-                        let legacy = LEGACY_MANYLINUX.iter().find(|(_, of)| *of == minor);
-                        platforms.extend(legacy.map(|(name, _)| format!("{name}_{arch}")));
-                    }
+                Libc::Glibc { major, minor } if MANYLINUX_ARCHS.contains(arch) => {
+                    platforms.extend(manylinux(arch, major, minor));
                 }
                 Libc::Glibc { .. } => {}
                 Libc::Musl { major, minor } => {
-                    platforms.extend(
-                        (0..=minor)
-                            .rev()
-                            .map(|minor| format!("musllinux_{major}_{minor}_{arch}")),
-                    );
+                    let minors = (0..=minor).rev();
+                    platforms
+                        .extend(minors.map(|minor| format!("musllinux_{major}_{minor}_{arch}")));
                 }
             }
         }
@@ -206,25 +197,46 @@ impl Target {
         };
         let python_version = self.python.to_string();
         let python_full_version = format!("{python_version}.0");
-        let builder = MarkerEnvironmentBuilder {
-            implementation_name,
-            implementation_version: &python_full_version,
-            os_name: "posix",
-            platform_machine: &self.arch,
-            platform_python_implementation,
-            platform_release: "",
-            platform_system: "Linux",
-            platform_version: "",
-            python_full_version: &python_full_version,
-            python_version: &python_version,
-            sys_platform: "linux",
-        };
-        #[expect(
-            clippy::expect_used,
-            reason = "the versions are made of two and three numbers"
-        )]
-        builder.try_into().expect("valid versions")
+        MarkerEnvironment {
+            implementation_name: implementation_name.to_owned(),
+            implementation_version: python_full_version.clone(),
+            os_name: "posix".to_owned(),
+            platform_machine: self.arch.clone(),
+            platform_python_implementation: platform_python_implementation.to_owned(),
+            platform_release: String::new(),
+            platform_system: "Linux".to_owned(),
+            platform_version: String::new(),
+            python_full_version,
+            python_version,
+            sys_platform: "linux".to_owned(),
+        }
     }
+}
+
+/// The `manylinux` platforms of a machine with this glibc, the newest first.
+fn manylinux(arch: &str, major: u16, minor: u16) -> Vec<String> {
+    let oldest = if matches!(arch, "x86_64" | "i686") {
+        5
+    } else {
+        17
+    };
+    let mut platforms = Vec::new();
+    for generation in (2..=major).rev() {
+        let newest = if generation == major {
+            minor
+        } else {
+            LAST_MINOR
+        };
+        let oldest = if generation == 2 { oldest } else { 0 };
+        for minor in (oldest..=newest).rev() {
+            platforms.push(format!("manylinux_{generation}_{minor}_{arch}"));
+            let legacy = LEGACY_MANYLINUX
+                .iter()
+                .find(|(_, of)| generation == 2 && *of == minor);
+            platforms.extend(legacy.map(|(name, _)| format!("{name}_{arch}")));
+        }
+    }
+    platforms
 }
 
 /// Every combination, the platform varying fastest.
@@ -313,7 +325,7 @@ mod tests {
     #[test]
     fn the_marker_environment_is_that_of_the_target() {
         let environment = cp311().marker_environment();
-        assert_eq!(environment.python_version().to_string(), "3.11");
-        assert_eq!(environment.platform_machine(), "x86_64");
+        assert_eq!(environment.python_version, "3.11");
+        assert_eq!(environment.platform_machine, "x86_64");
     }
 }

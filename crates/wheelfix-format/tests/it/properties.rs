@@ -1,0 +1,144 @@
+//! Properties of every parser.
+
+use proptest::prelude::*;
+use wheelfix_format::{
+    BuildSystem, BuildTag, EditAction, EntryPoints, Headers, LibraryName, Metadata, MetadataEdit,
+    PackageName, PlatformTag, Record, RecordHash, RecordRow, Requirement, SdistFilename, TagSet,
+    WheelFile, WheelFilename,
+};
+
+/// Texts that look like the ones we read, more often than random ones do.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[ -~]{0,6}",
+        "\\PC{0,3}",
+        proptest::sample::select(vec![
+            "Requires-Dist: ",
+            "Name: ",
+            "Version: ",
+            "Metadata-Version: 2.1",
+            "Wheel-Version: 1.0",
+            "Root-Is-Purelib: true",
+            "Tag: ",
+            "\n",
+            "\r\n",
+            "\n ",
+            ": ",
+            "[",
+            "]",
+            "(",
+            ")",
+            ";",
+            "@",
+            ",",
+            "=",
+            "==",
+            ">=",
+            "~=",
+            "1.0",
+            "a",
+            "-",
+            ".whl",
+            ".tar.gz",
+            "py3-none-any",
+            "sha256=",
+            "\"",
+            "extra == 'x'",
+            "python_version",
+            " and ",
+            " or ",
+            "console_scripts",
+            "a:b",
+            ".so",
+            "-0123abcd",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+fn requirement() -> impl Strategy<Value = String> {
+    let clause = "(<|<=|>|>=|==|!=|~=)[ ]?[0-9]{1,2}\\.[0-9]{1,2}";
+    let clauses = proptest::collection::vec(clause, 0..4).prop_map(|clauses| clauses.join(","));
+    let marker = proptest::sample::select(vec!["", " ; extra == 'x'", "; python_version < '4'"]);
+    (
+        "[A-Za-z][A-Za-z0-9._-]{0,8}[a-z0-9]",
+        proptest::sample::select(vec!["", "[a]", " [a, b]"]),
+        clauses,
+        marker,
+    )
+        .prop_map(|(name, extras, clauses, marker)| format!("{name}{extras}{clauses}{marker}"))
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_parser_panic(text in text()) {
+        text.parse::<BuildSystem>().ok();
+        text.parse::<BuildTag>().ok();
+        EntryPoints::parse(&text).ok();
+        LibraryName::parse(&text);
+        text.parse::<Metadata>().ok();
+        text.parse::<PackageName>().ok();
+        PlatformTag::parse(&text);
+        Record::parse(&text).ok();
+        text.parse::<Requirement>().ok();
+        text.parse::<SdistFilename>().ok();
+        text.parse::<TagSet>().ok();
+        text.parse::<WheelFile>().ok();
+        text.parse::<WheelFilename>().ok();
+    }
+
+    #[test]
+    fn what_was_parsed_is_printed(text in text()) {
+        prop_assert_eq!(Headers::parse(text.clone()).to_string(), text.clone());
+        if let Ok(it) = text.parse::<Requirement>() {
+            prop_assert_eq!(it.to_string(), text.clone());
+        }
+        if let Ok(it) = text.parse::<WheelFilename>() {
+            prop_assert_eq!(it.to_string(), text.clone());
+        }
+        if let Ok(it) = text.parse::<SdistFilename>() {
+            prop_assert_eq!(it.to_string(), text.clone());
+        }
+        if let Ok(it) = text.parse::<TagSet>() {
+            prop_assert_eq!(it.to_string(), text.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn a_record_survives_printing(paths in proptest::collection::btree_set("\\PC{1,12}", 0..8), size in any::<Option<u64>>()) {
+        let rows: Vec<RecordRow> = paths
+            .iter()
+            .map(|path| RecordRow { path: path.clone(), hash: Some(RecordHash::sha256([7; 32])), size })
+            .collect();
+        let record = Record { rows };
+        prop_assert_eq!(Record::parse(&record.to_string()).unwrap(), record);
+    }
+
+    #[test]
+    fn an_edit_changes_the_wanted_lines_only_and_once(
+        requirements in proptest::collection::vec(requirement(), 1..6),
+        action in proptest::sample::select(vec![EditAction::Relax, EditAction::RelaxUpper, EditAction::Remove]),
+        chosen in any::<proptest::sample::Index>(),
+    ) {
+        let head = "Metadata-Version: 2.1\nName: x\nVersion: 1\n";
+        let lines: Vec<String> = requirements.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
+        let metadata: Metadata = format!("{head}{}\nbody\n", lines.concat()).parse().unwrap();
+        let wanted: Requirement = chosen.get(&requirements).parse().unwrap();
+        let edit = MetadataEdit::named(action, wanted.name().as_str()).unwrap();
+        let edited = metadata.edit(std::slice::from_ref(&edit));
+        prop_assert!(edited.unmatched.is_empty());
+
+        let others = lines.iter().zip(&requirements).filter(|(_, it)| it.parse::<Requirement>().unwrap().name() != wanted.name());
+        for (line, _) in others {
+            prop_assert!(edited.text.contains(line.as_str()));
+        }
+        let again: Metadata = edited.text.parse().unwrap();
+        for (field, requirement) in again.requires_dist() {
+            prop_assert!(requirement.is_ok(), "{}", field.value);
+        }
+        let twice = again.edit(&[edit]);
+        prop_assert_eq!(&twice.text, &edited.text);
+        prop_assert!(twice.changes.is_empty());
+    }
+}
