@@ -14,10 +14,13 @@
 //! # Ok::<(), wheelfix_archive::OpenError>(())
 //! ```
 
+mod bytes;
 mod content;
 
 mod extract;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod map;
 mod member_path;
 mod output;

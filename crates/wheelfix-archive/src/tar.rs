@@ -22,7 +22,7 @@ mod unpack;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::map::ReadMap;
+use crate::bytes::Bytes;
 use crate::member_path::MemberPath;
 use crate::tar::fault::TarFaults;
 use crate::zip::limits::Limits;
@@ -30,8 +30,7 @@ use crate::zip::limits::Limits;
 /// A tar archive that is open, but not yet read.
 #[derive(Debug)]
 pub struct TarArchive {
-    /// `None` for an empty file, which cannot be mapped.
-    map: Option<ReadMap>,
+    bytes: Bytes,
     compression: Compression,
     limits: Limits,
 }
@@ -47,6 +46,8 @@ pub enum Compression {
     Xz,
     /// `.tar.zst`
     Zstd,
+    /// `.tar`, not at all
+    None,
 }
 
 /// A member of a [`TarArchive`].
@@ -90,17 +91,21 @@ pub enum TarError {
 impl TarArchive {
     /// Opens the archive at `path`.
     pub fn open(path: &Path, compression: Compression, limits: &Limits) -> Result<Self, TarError> {
-        let file = fs_err::File::open(path)?;
-        let map = if file.metadata()?.len() == 0 {
-            None
-        } else {
-            Some(ReadMap::new(file.file())?)
-        };
+        let bytes = Bytes::open(path)?;
         Ok(Self {
-            map,
+            bytes,
             compression,
             limits: *limits,
         })
+    }
+
+    /// The archive whose content is `bytes`.
+    pub fn from_bytes(bytes: Vec<u8>, compression: Compression, limits: &Limits) -> Self {
+        Self {
+            bytes: Bytes::Owned(bytes),
+            compression,
+            limits: *limits,
+        }
     }
 
     /// Reads all members in their order. The visitor may read the content of each; after an error of
@@ -121,10 +126,5 @@ impl TarArchive {
     /// it.
     pub fn unpack(&self, root: &Path, progress: &dyn Fn(u64)) -> Result<Vec<TarMember>, TarError> {
         unpack::unpack(self, root, progress)
-    }
-
-    /// The file as it is.
-    fn bytes(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or_default()
     }
 }

@@ -29,10 +29,9 @@ mod local;
 mod names;
 
 use std::io;
-use std::ops::Deref;
 use std::path::Path;
 
-use crate::map::ReadMap;
+use crate::bytes::Bytes;
 use crate::member_path::{self, MemberPath};
 use crate::zip::fault::Faults;
 use crate::zip::limits::Limits;
@@ -91,23 +90,10 @@ pub enum OpenError {
     Refused(#[from] Faults),
 }
 
-#[derive(Debug)]
-enum Bytes {
-    Mapped(ReadMap),
-    Owned(Vec<u8>),
-}
-
 impl ZipArchive {
     /// Opens the archive at `path`, without reading more than its headers.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, OpenError> {
-        let file = fs_err::File::open(path)?;
-        // An empty file cannot be mapped; it is refused for having no end record.
-        let bytes = if file.metadata()?.len() == 0 {
-            Bytes::Owned(Vec::new())
-        } else {
-            Bytes::Mapped(ReadMap::new(file.file())?)
-        };
-        Ok(Self::new(bytes, limits)?)
+        Ok(Self::new(Bytes::open(path)?, limits)?)
     }
 
     /// Opens the archive whose content is `bytes`.
@@ -227,15 +213,4 @@ fn assemble(
         });
     }
     (members, directories)
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Owned(bytes) => bytes,
-        }
-    }
 }

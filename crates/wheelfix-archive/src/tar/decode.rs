@@ -92,6 +92,7 @@ fn decoder<'a>(bytes: &'a [u8], compression: Compression) -> io::Result<Box<dyn 
         Box::new(BufReader::with_capacity(64 << 10, inner))
     }
     Ok(match compression {
+        Compression::None => Box::new(bytes),
         Compression::Gzip => buffered(flate2::bufread::MultiGzDecoder::new(bytes)),
         Compression::Bzip2 => buffered(bzip2::bufread::MultiBzDecoder::new(bytes)),
         Compression::Xz => {
@@ -122,6 +123,7 @@ impl Compression {
             Self::Bzip2 => "bzip2",
             Self::Xz => "xz",
             Self::Zstd => "zstd",
+            Self::None => "tar",
         }
     }
 }

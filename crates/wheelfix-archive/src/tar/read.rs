@@ -33,7 +33,7 @@ enum Stop {
 /// Reads all members. Faults of members are collected; those of the stream end it.
 pub(super) fn read(archive: &TarArchive, visitor: &mut Visitor<'_>) -> Result<(), TarError> {
     let at_start = |problem| TarFaults::from(Fault::archive(0, problem));
-    let decoded = Decoded::new(archive.bytes(), archive.compression, &archive.limits);
+    let decoded = Decoded::new(&archive.bytes, archive.compression, &archive.limits);
     let mut reader = Reader {
         decoded: decoded.map_err(at_start)?,
         names: Names::default(),

@@ -1,6 +1,7 @@
 //! What the crate promises to its users.
 #![cfg(test)]
 
+mod damage;
 mod extract;
 mod hostile;
 mod open;
