@@ -86,7 +86,10 @@ pub(crate) fn run_as_patchelf(args: Vec<OsString>) -> Result<(), Error> {
 /// Every error is printed here, as patchelf prints it, and leads to exit code 1, as with patchelf.
 fn command(program: &str, args: Vec<OsString>) -> Result<(), Error> {
     let arguments = match arguments::parse(args) {
-        Ok(Invocation::Run(arguments)) => arguments,
+        Ok(Invocation::Run(mut arguments)) => {
+            arguments.debug |= std::env::var_os("PATCHELF_DEBUG").is_some();
+            arguments
+        }
         Ok(Invocation::Version) => {
             let version = env!("CARGO_PKG_VERSION");
             return Ok(print(&format!(

@@ -15,7 +15,7 @@ use super::shrink::ShrinkError;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
     /// patchelf names the file here.
-    #[error("getting info about '{path}': {error}")]
+    #[error("getting info about '{path}': {}", reason(.error))]
     Open { path: String, error: io::Error },
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -76,8 +76,8 @@ fn read(file: &Path) -> Result<Elf, FileError> {
         path: file.display().to_string(),
         error,
     };
-    // Opening a pipe would wait for its other end.
-    if !fs_err::metadata(file).map_err(open)?.is_file() {
+    // Opening a pipe would wait for its other end. The message already names the file.
+    if !file.metadata().map_err(open)?.is_file() {
         return Err(PatchError::NotRegular {
             got: "something else",
         }
@@ -85,6 +85,15 @@ fn read(file: &Path) -> Result<Elf, FileError> {
     }
     let source = FileSource::open(file).map_err(open)?;
     Ok(Elf::read(&source)?)
+}
+
+/// What the operating system says, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
 }
 
 fn debug(file: &Path, outcome: &Outcome) {

@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod adversity;
+mod patchelf;
 #[path = "../it/support.rs"]
 mod support;
