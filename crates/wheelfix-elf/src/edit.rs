@@ -4,13 +4,19 @@ mod change;
 mod displace;
 mod emit;
 mod error;
+mod headers;
 mod heal;
+mod lay;
 mod model;
+mod origin;
 mod place;
 mod plan;
 mod references;
+mod rehash;
+mod relocations;
 mod rename;
 mod request;
+mod retire;
 mod slot;
 mod strings;
 mod symbols;
@@ -56,7 +62,7 @@ fn plan(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditE
     match &elf.dynamic {
         Some(dynamic) => plan_dynamic(source, elf, dynamic, request),
         None if request.needs_dynamic() => Err(EditError::NotDynamic),
-        None => plan_static(source, elf, request),
+        None => plan_static(elf, request),
     }
 }
 
@@ -109,7 +115,7 @@ fn plan_dynamic(
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
     change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
-    model.find_retired()?;
+    model.retired = retire::find(&model)?;
     let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
     model.symbol_count = symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref());
     let symbols = if needs_symbols(request) {
@@ -153,16 +159,16 @@ fn plan_dynamic(
 }
 
 /// Plans the edits that a file without a dynamic section can have.
-fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditError> {
+fn plan_static(elf: &Elf, request: &Request) -> Result<Plan, EditError> {
     let mut plan = Plan::noop(elf.file_len);
     let mut headers = elf.program_headers.clone();
     change::change_headers(&mut headers, &mut plan.summary, request)?;
     let encoding = elf.header.encoding;
     if headers != elf.program_headers {
         let mut writer = FieldWriter::new(encoding);
-        headers
-            .iter()
-            .for_each(|header| header.write(&mut writer, encoding.class));
+        for header in &headers {
+            header.write(&mut writer, encoding.class);
+        }
         let offset = elf.header.program_headers_offset;
         plan.writes.push(Write {
             offset,
@@ -177,6 +183,5 @@ fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan
             data: Data::Bytes(vec![os_abi]),
         });
     }
-    let _ = source;
     Ok(plan)
 }

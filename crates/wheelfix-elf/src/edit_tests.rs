@@ -430,7 +430,7 @@ proptest! {
         let request = |len, letter| {
             let interpreter = Some(format!("/{}", "i".repeat(len)));
             let run_path = rpath.then(|| run_path(700 - len, letter).run_path.unwrap());
-            Request { interpreter, run_path, ..Request::default() }
+            Request { run_path, interpreter, ..Request::default() }
         };
         let (a, b) = (request(first, 'a'), request(second, 'b'));
         let direct = edited(&bytes, &b);

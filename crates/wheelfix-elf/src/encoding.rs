@@ -190,12 +190,12 @@ impl FieldWriter {
     pub(crate) fn word(&mut self, value: u64) -> &mut Self {
         match (self.encoding.class, self.encoding.byte_order) {
             (Class::Elf32, ByteOrder::Little) => {
-                self.bytes.extend(value.to_le_bytes().iter().take(4))
+                self.bytes.extend(value.to_le_bytes().iter().take(4));
             }
             (Class::Elf32, ByteOrder::Big) => self.bytes.extend(value.to_be_bytes().iter().skip(4)),
             (Class::Elf64, ByteOrder::Little) => self.bytes.extend(value.to_le_bytes()),
             (Class::Elf64, ByteOrder::Big) => self.bytes.extend(value.to_be_bytes()),
-        };
+        }
         self
     }
 

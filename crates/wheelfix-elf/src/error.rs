@@ -132,77 +132,107 @@ pub enum ReadError {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(error: &ReadError, want: &str) {
+        assert_eq!(error.to_string(), want);
+    }
+
     #[test]
-    fn texts_name_place_expected_and_got() {
-        let rows: [(ReadError, &str); 8] = [
-            (
-                ReadError::NotElf {
-                    got: "50 4b 03 04".to_owned(),
-                },
-                "not an ELF file: expected the bytes 7f 45 4c 46 at 0x0, got: `50 4b 03 04`",
-            ),
-            (
-                ReadError::Truncated {
-                    what: "section headers",
-                    offset: 0x40,
-                    len: 64,
-                    file_len: 70,
-                },
-                "section headers at 0x40 needs 64 bytes, but the file has 70",
-            ),
-            (
-                ReadError::Field {
-                    what: "e_phentsize",
-                    offset: 0x36,
-                    got: 7,
-                    expected: "56",
-                },
-                "e_phentsize at 0x36: expected 56, got 0x7",
-            ),
-            (
-                ReadError::TooMany {
-                    what: "section headers",
-                    offset: 0x3c,
-                    got: 9,
-                    limit: 8,
-                },
-                "section headers at 0x3c has 9 entries, more than the limit of 8",
-            ),
-            (
-                ReadError::Unmapped {
-                    what: "DT_STRTAB",
-                    vaddr: 0x1000,
-                    len: 5,
-                },
-                "DT_STRTAB: 5 bytes at address 0x1000 are not loaded from the file",
-            ),
-            (
-                ReadError::StringOffset {
-                    what: "DT_NEEDED",
-                    got: 0x99,
-                    offset: 0x200,
-                    len: 9,
-                },
-                "DT_NEEDED: string offset 0x99 is outside of the string table of 9 bytes at 0x200",
-            ),
-            (
-                ReadError::Unterminated {
-                    what: "DT_SONAME",
-                    offset: 0x208,
-                    len: 1,
-                },
-                "DT_SONAME at 0x208 has no terminating NUL within 1 bytes",
-            ),
-            (
-                ReadError::NotUtf8 {
-                    what: "DT_RPATH",
-                    offset: 0x208,
-                },
-                "DT_RPATH at 0x208 is not UTF-8",
-            ),
-        ];
-        for (error, want) in rows {
-            assert_eq!(error.to_string(), want);
-        }
+    fn headers_name_place_expected_and_got() {
+        check(
+            &ReadError::NotElf {
+                got: "50 4b 03 04".to_owned(),
+            },
+            "not an ELF file: expected the bytes 7f 45 4c 46 at 0x0, got: `50 4b 03 04`",
+        );
+        check(
+            &ReadError::Truncated {
+                what: "section headers",
+                offset: 0x40,
+                len: 64,
+                file_len: 70,
+            },
+            "section headers at 0x40 needs 64 bytes, but the file has 70",
+        );
+        check(
+            &ReadError::Field {
+                what: "e_phentsize",
+                offset: 0x36,
+                got: 7,
+                expected: "56",
+            },
+            "e_phentsize at 0x36: expected 56, got 0x7",
+        );
+        check(
+            &ReadError::TooMany {
+                what: "section headers",
+                offset: 0x3c,
+                got: 9,
+                limit: 8,
+            },
+            "section headers at 0x3c has 9 entries, more than the limit of 8",
+        );
+        check(
+            &ReadError::Missing {
+                what: "DT_STRTAB",
+                missing: "DT_STRSZ",
+            },
+            "DT_STRTAB is given, but DT_STRSZ is missing",
+        );
+        let source = io::ErrorKind::UnexpectedEof.into();
+        check(
+            &ReadError::Io {
+                what: "note",
+                offset: 1,
+                len: 12,
+                source,
+            },
+            "note at 0x1, 12 bytes: read failed",
+        );
+    }
+
+    #[test]
+    fn tables_name_place_expected_and_got() {
+        check(
+            &ReadError::Unmapped {
+                what: "DT_STRTAB",
+                vaddr: 0x1000,
+                len: 5,
+            },
+            "DT_STRTAB: 5 bytes at address 0x1000 are not loaded from the file",
+        );
+        check(
+            &ReadError::StringOffset {
+                what: "DT_NEEDED",
+                got: 0x99,
+                offset: 0x200,
+                len: 9,
+            },
+            "DT_NEEDED: string offset 0x99 is outside of the string table of 9 bytes at 0x200",
+        );
+        check(
+            &ReadError::Unterminated {
+                what: "DT_SONAME",
+                offset: 0x208,
+                len: 1,
+            },
+            "DT_SONAME at 0x208 has no terminating NUL within 1 bytes",
+        );
+        check(
+            &ReadError::StringsTooLong {
+                what: "DT_NEEDED",
+                offset: 0x208,
+                got: 20,
+                limit: 10,
+            },
+            "DT_NEEDED at 0x208: the strings up to here have 20 bytes, more than the limit of 10",
+        );
+        check(
+            &ReadError::NotUtf8 {
+                what: "DT_RPATH",
+                offset: 0x208,
+            },
+            "DT_RPATH at 0x208 is not UTF-8",
+        );
     }
 }

@@ -135,6 +135,10 @@ impl GnuHash {
         (!self.chain.is_empty()).then_some(u64::from(self.first) + (self.chain.len() / 4) as u64)
     }
 
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     pub(crate) fn bucket_count(&self) -> u32 {
         u32::try_from(self.buckets.len() / 4).unwrap_or(u32::MAX)
     }
@@ -366,12 +370,12 @@ impl SysvHash {
 
     fn word(&self, index: u64) -> Option<u64> {
         let at = usize::try_from(index).ok()?;
-        match self.wide {
-            false => self
-                .encoding
+        if self.wide {
+            self.encoding.u64_at(&self.words, at.checked_mul(8)?)
+        } else {
+            self.encoding
                 .u32_at(&self.words, at.checked_mul(4)?)
-                .map(u64::from),
-            true => self.encoding.u64_at(&self.words, at.checked_mul(8)?),
+                .map(u64::from)
         }
     }
 }

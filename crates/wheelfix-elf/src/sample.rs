@@ -1,15 +1,16 @@
 //! Small libraries and programs for tests, of any class and byte order, laid out as linkers do.
 
+mod headers;
+mod sections;
+
 use crate::dynamic::DynamicEntry;
 use crate::dynamic_tag::Tag;
 use crate::encoding::{ByteOrder, Class, Encoding, FieldWriter};
 use crate::hash::{gnu_hash, sysv_hash};
 use crate::machine::Machine;
-use crate::program_header::{PF_R, PF_W, PF_X, ProgramHeader, SegmentKind};
 use crate::section_header::{
-    SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERNEED,
-    SHT_GNU_VERSYM, SHT_HASH, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB,
-    SectionHeader,
+    SHF_ALLOC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERNEED, SHT_GNU_VERSYM, SHT_HASH, SHT_NOTE,
+    SHT_PROGBITS, SHT_STRTAB, SectionHeader,
 };
 
 /// What follows the program headers.
@@ -75,6 +76,14 @@ pub(crate) const UNDEFINED: &str = "printf";
 /// The interpreter of sample programs.
 pub(crate) const INTERPRETER: &str = "/lib64/ld-linux-x86-64.so.2";
 
+/// The dynamic section, all that the second segment has from the file.
+#[derive(Clone, Copy)]
+struct Data {
+    offset: u64,
+    vaddr: u64,
+    len: u64,
+}
+
 /// Bytes before the dynamic section in its segment.
 const DATA_LEAD: usize = 16;
 
@@ -121,7 +130,7 @@ impl Builder<'_> {
         u32::try_from(offset).unwrap()
     }
 
-    fn part(&mut self, name: &str, kind: u32, align: u64, bytes: Vec<u8>, tag: Option<Tag>) {
+    fn part(&mut self, (name, kind, align): (&str, u32, u64), bytes: Vec<u8>, tag: Option<Tag>) {
         let flags = SHF_ALLOC;
         let section = SectionHeader {
             name: name.to_owned(),
@@ -148,59 +157,57 @@ impl Builder<'_> {
         let word_len = self.word_len();
         if self.sample.behind == Behind::Room {
             // Skipped by alignment: no part covers it.
-            self.part(".room", SHT_PROGBITS, 256, Vec::new(), None);
+            self.part((".room", SHT_PROGBITS, 256), Vec::new(), None);
         }
         if self.sample.behind == Behind::Code {
-            self.part(".start", SHT_PROGBITS, 4, vec![0x90; 64], None);
+            self.part((".start", SHT_PROGBITS, 4), vec![0x90; 64], None);
         }
         if self.sample.program {
             let path = format!("{INTERPRETER}\0").into_bytes();
-            self.part(".interp", SHT_PROGBITS, 1, path, None);
+            self.part((".interp", SHT_PROGBITS, 1), path, None);
         }
         let mut note = self.writer();
         note.u32(4).u32(8).u32(3);
         let mut note = note.finish();
         note.extend(b"GNU\0\x01\x02\x03\x04\x05\x06\x07\x08");
-        self.part(".note.gnu.build-id", SHT_NOTE, 4, note, None);
+        self.part((".note.gnu.build-id", SHT_NOTE, 4), note, None);
         let (symbols, hashed) = self.symbols();
         if self.sample.sysv_hash {
             let hash = self.sysv_hash(&hashed);
-            self.part(".hash", SHT_HASH, 4, hash, Some(Tag::HASH));
+            self.part((".hash", SHT_HASH, 4), hash, Some(Tag::HASH));
         } else {
             let hash = self.gnu_hash(&hashed);
             self.part(
-                ".gnu.hash",
-                SHT_GNU_HASH,
-                word_len,
+                (".gnu.hash", SHT_GNU_HASH, word_len),
                 hash,
                 Some(Tag::GNU_HASH),
             );
         }
-        self.part(".dynsym", SHT_DYNSYM, word_len, symbols, Some(Tag::SYMTAB));
+        self.part(
+            (".dynsym", SHT_DYNSYM, word_len),
+            symbols,
+            Some(Tag::SYMTAB),
+        );
         let needs = self.version_needs();
         let mut versions = self.writer();
         versions.u16(0).u16(2);
-        DEFINED.iter().for_each(|_| {
+        for _ in DEFINED {
             versions.u16(1);
-        });
+        }
         let versions = versions.finish();
         // The strings are filled in last.
-        self.part(".dynstr", SHT_STRTAB, 1, Vec::new(), Some(Tag::STRTAB));
+        self.part((".dynstr", SHT_STRTAB, 1), Vec::new(), Some(Tag::STRTAB));
         self.part(
-            ".gnu.version",
-            SHT_GNU_VERSYM,
-            2,
+            (".gnu.version", SHT_GNU_VERSYM, 2),
             versions,
             Some(Tag::VERSYM),
         );
         self.part(
-            ".gnu.version_r",
-            SHT_GNU_VERNEED,
-            word_len,
+            (".gnu.version_r", SHT_GNU_VERNEED, word_len),
             needs,
             Some(Tag::VERNEED),
         );
-        self.part(".text", SHT_PROGBITS, 16, vec![0x90; 128], None);
+        self.part((".text", SHT_PROGBITS, 16), vec![0x90; 128], None);
     }
 
     /// Encodes the symbols and returns the names that are in the hash table, in order.
@@ -287,74 +294,89 @@ impl Builder<'_> {
         if self.sample.program { 8 } else { 6 }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// Gives the parts of the first segment their places and returns its bytes.
+    fn place_parts(&mut self, strings: &[u8]) -> Vec<u8> {
         let encoding = self.sample.encoding;
-        let needed = [self.string(NEEDED), self.string(PLAIN_NEEDED)];
-        let soname = (!self.sample.program).then(|| self.string("libsample.so"));
-        let run_path = self
-            .sample
-            .run_path
-            .map(|(tag, path)| (tag, self.string(path)));
-        let strings = std::mem::take(&mut self.strings);
         let headers_len =
             encoding.header_len() + self.segment_count() * encoding.program_header_len();
         let mut file = vec![0; headers_len];
         for part in &mut self.parts {
             if part.tag == Some(Tag::STRTAB) {
-                part.bytes.clone_from(&strings);
+                part.bytes = strings.to_vec();
                 part.section.len = strings.len() as u64;
             }
             let align = usize::try_from(part.section.align).unwrap();
             file.resize(file.len().next_multiple_of(align), 0);
             part.section.offset = file.len() as u64;
-            part.section.vaddr = part.section.offset + self.sample.base();
+            part.section.vaddr = part.section.offset;
             file.extend(&part.bytes);
         }
         self.parts.retain(|part| !part.bytes.is_empty());
-        let text_end = file.len() as u64;
-        let mut entries = Vec::new();
-        for offset in needed {
-            entries.push((Tag::NEEDED, u64::from(offset)));
-        }
-        entries.extend(soname.map(|offset| (Tag::SONAME, u64::from(offset))));
-        entries.extend(run_path.map(|(tag, offset)| (tag, u64::from(offset))));
+        file
+    }
+
+    /// Encodes the dynamic section; `texts` are entries whose value is an offset into the strings.
+    fn dynamic(&self, texts: Vec<(Tag, u32)>, strings_len: usize) -> Vec<u8> {
+        let encoding = self.sample.encoding;
+        let mut entries: Vec<(Tag, u64)> = texts
+            .into_iter()
+            .map(|(tag, offset)| (tag, offset.into()))
+            .collect();
         entries.extend(
             self.parts
                 .iter()
                 .filter_map(|part| Some((part.tag?, part.section.vaddr))),
         );
         entries.extend([
-            (Tag::STRSZ, strings.len() as u64),
+            (Tag::STRSZ, strings_len as u64),
             (Tag::SYMENT, encoding.symbol_len() as u64),
             (Tag::VERNEEDNUM, 1),
         ]);
         let mut writer = self.writer();
-        for (tag, value) in &entries {
-            DynamicEntry {
-                tag: *tag,
-                value: *value,
-            }
-            .write(&mut writer);
+        for (tag, value) in entries {
+            DynamicEntry { tag, value }.write(&mut writer);
         }
-        let mut dynamic = writer.finish();
-        dynamic.resize(
-            dynamic.len() + (1 + self.sample.spare) * encoding.dynamic_entry_len(),
+        let mut bytes = writer.finish();
+        bytes.resize(
+            bytes.len() + (1 + self.sample.spare) * encoding.dynamic_entry_len(),
             0,
         );
+        bytes
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let mut texts = vec![
+            (Tag::NEEDED, self.string(NEEDED)),
+            (Tag::NEEDED, self.string(PLAIN_NEEDED)),
+        ];
+        if !self.sample.program {
+            texts.push((Tag::SONAME, self.string("libsample.so")));
+        }
+        if let Some((tag, path)) = self.sample.run_path {
+            texts.push((tag, self.string(path)));
+        }
+        let strings = std::mem::take(&mut self.strings);
+        let mut file = self.place_parts(&strings);
+        let text_end = file.len() as u64;
+        let dynamic = self.dynamic(texts, strings.len());
         // Something else is first in the segment, as in real files.
         file.resize(file.len().next_multiple_of(16) + DATA_LEAD, 0);
-        let data_offset = file.len() as u64;
-        let data_len = dynamic.len() as u64;
+        let offset = file.len() as u64;
+        let data = Data {
+            offset,
+            vaddr: offset + self.sample.align,
+            len: dynamic.len() as u64,
+        };
         file.extend(dynamic);
-        let program_headers = self.program_headers(text_end, data_offset, data_len);
-        let sections = self.sections(data_offset, data_len, &program_headers, &mut file);
+        let program_headers = self.program_headers(text_end, data);
+        let sections = self.sections(data, &mut file);
         let section_headers_offset = file.len().next_multiple_of(8);
         if self.sample.sections {
             file.resize(section_headers_offset, 0);
             let mut writer = self.writer();
-            sections
-                .iter()
-                .for_each(|section| section.write(&mut writer));
+            for section in &sections {
+                section.write(&mut writer);
+            }
             file.extend(writer.finish());
         }
         self.write_headers(
@@ -365,271 +387,9 @@ impl Builder<'_> {
         );
         file
     }
-
-    fn program_headers(
-        &self,
-        text_end: u64,
-        data_offset: u64,
-        data_len: u64,
-    ) -> Vec<ProgramHeader> {
-        let (base, align) = (self.sample.base(), self.sample.align);
-        let encoding = self.sample.encoding;
-        let data_vaddr = self.data_vaddr(data_offset);
-        let header = |kind, flags, offset, vaddr, file_len, memory_len, align| ProgramHeader {
-            kind,
-            flags,
-            offset,
-            vaddr,
-            paddr: vaddr,
-            file_len,
-            memory_len,
-            align,
-        };
-        let part = |kind, name: &str| {
-            let part = self
-                .parts
-                .iter()
-                .find(|part| part.section.name == name)
-                .unwrap();
-            let section = &part.section;
-            header(
-                kind,
-                PF_R,
-                section.offset,
-                section.vaddr,
-                section.len,
-                section.len,
-                section.align,
-            )
-        };
-        let table = encoding.header_len() as u64;
-        let table_len = (self.segment_count() * encoding.program_header_len()) as u64;
-        let mut headers = Vec::new();
-        if self.sample.program {
-            headers.push(header(
-                SegmentKind::PHDR,
-                PF_R,
-                table,
-                table + base,
-                table_len,
-                table_len,
-                8,
-            ));
-            headers.push(part(SegmentKind::INTERP, ".interp"));
-        }
-        headers.push(header(
-            SegmentKind::LOAD,
-            PF_R | PF_X,
-            0,
-            base,
-            text_end,
-            text_end,
-            align,
-        ));
-        let rw = PF_R | PF_W;
-        let lead = DATA_LEAD as u64;
-        let (offset, vaddr, len) = (data_offset - lead, data_vaddr - lead, data_len + lead);
-        // With 64 bytes of .bss.
-        let data = header(SegmentKind::LOAD, rw, offset, vaddr, len, len + 64, align);
-        let relro = header(SegmentKind::GNU_RELRO, PF_R, offset, vaddr, len, len, 1);
-        headers.push(data);
-        headers.push(header(
-            SegmentKind::DYNAMIC,
-            rw,
-            data_offset,
-            data_vaddr,
-            data_len,
-            data_len,
-            8,
-        ));
-        headers.push(part(SegmentKind::NOTE, ".note.gnu.build-id"));
-        headers.push(header(SegmentKind::GNU_STACK, rw, 0, 0, 0, 0, 16));
-        headers.push(relro);
-        headers
-    }
-
-    fn data_vaddr(&self, data_offset: u64) -> u64 {
-        self.sample.base() + data_offset + self.sample.align
-    }
-
-    /// Appends the bytes of `.symtab`, `.strtab` and `.shstrtab`, and returns the section headers.
-    fn sections(
-        &self,
-        data_offset: u64,
-        data_len: u64,
-        program_headers: &[ProgramHeader],
-        file: &mut Vec<u8>,
-    ) -> Vec<SectionHeader> {
-        if !self.sample.sections {
-            return Vec::new();
-        }
-        let empty = SectionHeader {
-            name: String::new(),
-            name_offset: 0,
-            kind: 0,
-            flags: 0,
-            vaddr: 0,
-            offset: 0,
-            len: 0,
-            link: 0,
-            info: 0,
-            align: 0,
-            entry_len: 0,
-        };
-        let encoding = self.sample.encoding;
-        let mut sections = vec![empty.clone()];
-        sections.extend(self.parts.iter().map(|part| part.section.clone()));
-        let index = |sections: &[SectionHeader], name: &str| {
-            u32::try_from(
-                sections
-                    .iter()
-                    .position(|section| section.name == name)
-                    .unwrap(),
-            )
-            .unwrap()
-        };
-        let vaddr = self.data_vaddr(data_offset);
-        let section = |name: &str, kind, offset, len| SectionHeader {
-            name: name.to_owned(),
-            kind,
-            offset,
-            len,
-            align: 8,
-            ..empty.clone()
-        };
-        let flags = SHF_ALLOC | SHF_WRITE;
-        let entry_len = encoding.dynamic_entry_len() as u64;
-        sections.push(SectionHeader {
-            vaddr,
-            flags,
-            entry_len,
-            ..section(".dynamic", SHT_DYNAMIC, data_offset, data_len)
-        });
-        let bss = section(".bss", SHT_NOBITS, data_offset + data_len, 64);
-        sections.push(SectionHeader {
-            vaddr: vaddr + data_len,
-            flags,
-            ..bss
-        });
-        let strings = index(&sections, ".dynstr");
-        for section in &mut sections {
-            match section.kind {
-                SHT_DYNSYM => {
-                    (section.link, section.info, section.entry_len) =
-                        (strings, 1, encoding.symbol_len() as u64)
-                }
-                SHT_DYNAMIC => section.link = strings,
-                SHT_GNU_VERNEED => (section.link, section.info) = (strings, 1),
-                SHT_PROGBITS if section.name == ".text" => section.flags |= SHF_EXECINSTR,
-                _ => {}
-            }
-        }
-        // A section symbol of the note, and `_DYNAMIC`.
-        let mut symbols = vec![0; encoding.symbol_len()];
-        let note = program_headers
-            .iter()
-            .find(|header| header.kind == SegmentKind::NOTE)
-            .unwrap();
-        for (value, info, section) in [
-            (note.vaddr, 3, index(&sections, ".note.gnu.build-id")),
-            (vaddr, 1, index(&sections, ".dynamic")),
-        ] {
-            symbols.extend(self.symbol(value, info, u16::try_from(section).unwrap()));
-        }
-        file.resize(file.len().next_multiple_of(8), 0);
-        let symtab = section(
-            ".symtab",
-            SHT_SYMTAB,
-            file.len() as u64,
-            symbols.len() as u64,
-        );
-        file.extend(symbols);
-        let link = u32::try_from(sections.len()).unwrap() + 1;
-        sections.push(SectionHeader {
-            link,
-            info: 3,
-            entry_len: encoding.symbol_len() as u64,
-            ..symtab
-        });
-        sections.push(section(".strtab", SHT_STRTAB, file.len() as u64, 1));
-        file.push(0);
-        sections.push(section(".shstrtab", SHT_STRTAB, file.len() as u64, 0));
-        let mut names = vec![0];
-        for section in sections.iter_mut().skip(1) {
-            section.name_offset = u32::try_from(names.len()).unwrap();
-            names.extend(section.name.bytes().chain([0]));
-        }
-        sections.last_mut().unwrap().len = names.len() as u64;
-        file.extend(names);
-        sections
-    }
-
-    fn symbol(&self, value: u64, info: u8, section: u16) -> Vec<u8> {
-        let mut place = self.writer();
-        place.word(value).word(0);
-        let mut number = self.writer();
-        number.u16(section);
-        let kind = vec![info, 0];
-        let name = vec![0; 4];
-        let order = match self.sample.encoding.class {
-            Class::Elf32 => [name, place.finish(), kind, number.finish()],
-            Class::Elf64 => [name, kind, number.finish(), place.finish()],
-        };
-        order.concat()
-    }
-
-    fn write_headers(
-        &self,
-        file: &mut [u8],
-        program_headers: &[ProgramHeader],
-        section_headers_offset: usize,
-        section_count: usize,
-    ) {
-        let encoding = self.sample.encoding;
-        let class = if encoding.class == Class::Elf32 { 1 } else { 2 };
-        let order = if encoding.byte_order == ByteOrder::Little {
-            1
-        } else {
-            2
-        };
-        let mut bytes = vec![0x7f, b'E', b'L', b'F', class, order, 1, 0];
-        bytes.resize(16, 0);
-        let mut writer = self.writer();
-        let half = |len: usize| u16::try_from(len).unwrap();
-        let (offset, names) = if section_count == 0 {
-            (0, 0)
-        } else {
-            (section_headers_offset, section_count - 1)
-        };
-        writer
-            .u16(3)
-            .u16(self.sample.machine.0)
-            .u32(1)
-            .word(0)
-            .word(encoding.header_len() as u64)
-            .word(offset as u64);
-        writer
-            .u32(0)
-            .u16(half(encoding.header_len()))
-            .u16(half(encoding.program_header_len()));
-        writer
-            .u16(half(program_headers.len()))
-            .u16(half(encoding.section_header_len()));
-        writer.u16(half(section_count)).u16(half(names));
-        program_headers
-            .iter()
-            .for_each(|header| header.write(&mut writer, encoding.class));
-        bytes.extend(writer.finish());
-        file[..bytes.len()].copy_from_slice(&bytes);
-    }
 }
 
 impl Sample {
-    /// The address of the first byte of the file.
-    fn base(&self) -> u64 {
-        0
-    }
-
     /// One of each encoding and kind that differs in how it is edited.
     pub(crate) fn variety() -> Vec<Self> {
         let mut samples = Vec::new();

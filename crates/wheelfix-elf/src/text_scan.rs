@@ -98,7 +98,7 @@ mod tests {
         };
         let mut got = Vec::new();
         scan(&bytes, limits, 0, bytes.len() as u64, &mut |at, text| {
-            got.push((at, text.to_owned()))
+            got.push((at, text.to_owned()));
         })
         .unwrap();
         let got: Vec<(u64, &str)> = got.iter().map(|(at, text)| (*at, text.as_str())).collect();

@@ -17,7 +17,7 @@ pub(crate) const NEED_LEN: u64 = 16;
 pub(crate) const DEFINITION_LEN: u64 = 20;
 const DEFINITION_NAME_LEN: u64 = 8;
 /// Bit of `vna_flags`: it does no harm if the version is missing.
-const VER_FLG_WEAK: u16 = 2;
+pub(crate) const VER_FLG_WEAK: u16 = 2;
 /// Bit of `vd_flags`: names the library itself.
 const VER_FLG_BASE: u16 = 1;
 

@@ -65,13 +65,13 @@ pub(crate) fn check_texts(request: &Request) -> Result<(), EditError> {
 /// Makes the changes to the entries, and to the program headers that hold no address.
 pub(crate) fn change(model: &mut Model<'_>, request: &Request) -> Result<(), EditError> {
     change_needed(model, &request.needed);
-    if let Some(name) = &request.soname {
-        if model.dynamic.soname.as_ref() != Some(name) {
-            let old = model.dynamic.soname.as_deref().unwrap_or("none");
-            model.summary.push(format!("soname {old} -> {name}"));
-            let text = Value::Text(model.text(name));
-            model.set_or_add(Tag::SONAME, text);
-        }
+    if let Some(name) = &request.soname
+        && model.dynamic.soname.as_ref() != Some(name)
+    {
+        let old = model.dynamic.soname.as_deref().unwrap_or("none");
+        model.summary.push(format!("soname {old} -> {name}"));
+        let text = Value::Text(model.text(name));
+        model.set_or_add(Tag::SONAME, text);
     }
     if let Some(run_path) = &request.run_path {
         change_run_path(model, run_path);

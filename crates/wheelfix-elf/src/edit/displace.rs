@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use crate::dynamic_tag::Tag;
+use crate::edit::lay::{Item, Place, enter};
 use crate::edit::model::Model;
+use crate::edit::place::Placement;
 use crate::encoding::Fields;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
@@ -111,6 +113,73 @@ impl Displacement {
             strings,
             limit,
         }))
+    }
+}
+
+impl Displacement {
+    /// Slides the block up in the tables of the model, and moves what is in its way: into the place of the old strings as
+    /// far as that is free; the rest is returned.
+    pub(crate) fn apply(
+        &self,
+        model: &mut Model<'_>,
+        strings_move: bool,
+        placement: &mut Placement,
+    ) -> Vec<Item> {
+        self.slide(model);
+        let old = model.strings;
+        let mut free = old.offset.max(self.limit);
+        let free_end = if strings_move {
+            old.offset + old.len
+        } else {
+            free
+        };
+        let mut rest = Vec::new();
+        for (index, tag) in &self.tables {
+            let Some(section) = model.elf.sections.get(*index) else {
+                continue;
+            };
+            let item = Item::Table(*index, *tag);
+            let offset = free.next_multiple_of(section.align.max(8));
+            let len = section.len;
+            if offset.checked_add(len).is_some_and(|end| end <= free_end) {
+                let vaddr = old.vaddr + (offset - old.offset);
+                model.summary.push(format!(
+                    "{}: into the place of the old strings",
+                    section.name
+                ));
+                enter(model, item, Place { offset, vaddr, len });
+                placement.into_old_strings.push((*index, offset));
+                free = offset + len;
+            } else {
+                model
+                    .summary
+                    .push(format!("{}: into the new segment", section.name));
+                rest.push(item);
+            }
+        }
+        placement.displacement = Some(self.clone());
+        rest
+    }
+
+    fn slide(&self, model: &mut Model<'_>) {
+        for index in &self.block {
+            if let Some(section) = model.sections.get_mut(*index) {
+                section.offset += self.distance;
+                section.vaddr += self.distance;
+            }
+        }
+        for header in &mut model.program_headers {
+            let inside = self.range.start <= header.offset && header.file_end() <= self.range.end;
+            if inside
+                && header.file_len != 0
+                && !header.is_load()
+                && header.kind != SegmentKind::PHDR
+            {
+                header.offset += self.distance;
+                header.vaddr += self.distance;
+                header.paddr += self.distance;
+            }
+        }
     }
 }
 

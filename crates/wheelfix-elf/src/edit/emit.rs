@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use crate::dynamic::DynamicEntry;
 use crate::edit::error::EditError;
+use crate::edit::lay::Item;
 use crate::edit::model::{Entry, Model, Value};
-use crate::edit::place::{Item, Placement, copy_of, entries_for_old_place};
+use crate::edit::place::Placement;
 use crate::edit::plan::Data;
 use crate::edit::strings::{Piece, PieceData, StringLayout};
-use crate::edit::{rename, versions};
+use crate::edit::{headers, rename, retire, versions};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
@@ -46,9 +47,7 @@ pub(crate) fn emit(
         );
     }
     emit_dynamic(model, offsets, placement)?;
-    emit_section_headers(model)?;
-    emit_program_headers(model)?;
-    emit_header(model)
+    headers::emit(model)
 }
 
 /// Checks that a string can be referred to from a version or a symbol, which have 4 bytes for it.
@@ -73,7 +72,7 @@ fn emit_strings(
         for piece in pieces {
             match piece.data {
                 PieceData::Old(_) => {}
-                PieceData::New(bytes) => model.put_changed(to + piece.at, "strings", bytes)?,
+                PieceData::New(bytes) => model.put_changed(to + piece.at, "strings", &bytes)?,
                 PieceData::Zeros(len) => put_zeros(model, to + piece.at, len)?,
             }
         }
@@ -124,7 +123,14 @@ fn emit_items(model: &mut Model<'_>, placement: &Placement) {
                 let Some(section) = model.elf.sections.get(*index) else {
                     continue;
                 };
-                model.put(*offset, "table", copy_of(section));
+                model.put(
+                    *offset,
+                    "table",
+                    Data::Copy {
+                        from: section.offset,
+                        len: section.len,
+                    },
+                );
                 end += section.len;
             }
             Item::Interpreter => {
@@ -143,7 +149,14 @@ fn emit_items(model: &mut Model<'_>, placement: &Placement) {
     }
     for (index, offset) in &placement.into_old_strings {
         if let Some(section) = model.elf.sections.get(*index) {
-            model.put(*offset, "table", copy_of(section));
+            model.put(
+                *offset,
+                "table",
+                Data::Copy {
+                    from: section.offset,
+                    len: section.len,
+                },
+            );
         }
     }
 }
@@ -278,14 +291,14 @@ fn emit_dynamic(
         .iter()
         .find(|(item, _)| *item == Item::Dynamic);
     match new_place {
-        None => model.put_changed(old.offset, "dynamic section", entries)?,
+        None => model.put_changed(old.offset, "dynamic section", &entries)?,
         Some((_, offset)) => model.put(*offset, "dynamic section", Data::Bytes(entries)),
     }
     let retires = new_place.map(|_| (old.offset, old.capacity));
     if let Some((offset, capacity)) = model.retired.or(retires) {
-        let left = entries_for_old_place(&model.entries, capacity);
+        let left = retire::entries(&model.entries, capacity);
         let left = encode(model, &left, capacity, offsets)?;
-        model.put_changed(offset, "retired dynamic section", left)?;
+        model.put_changed(offset, "retired dynamic section", &left)?;
     }
     Ok(())
 }
@@ -312,93 +325,4 @@ fn encode(
     let mut bytes = writer.finish();
     bytes.resize(capacity * model.encoding().dynamic_entry_len(), 0);
     Ok(bytes)
-}
-
-fn emit_section_headers(model: &mut Model<'_>) -> Result<(), ReadError> {
-    let entry_len = model.encoding().section_header_len() as u64;
-    let moved = model.section_headers_offset != model.elf.header.section_headers_offset;
-    let mut all = Vec::new();
-    for (index, section) in model.sections.clone().iter().enumerate() {
-        let mut writer = FieldWriter::new(model.encoding());
-        section.write(&mut writer);
-        let bytes = writer.finish();
-        if moved {
-            all.extend(bytes);
-        } else if model.elf.sections.get(index) != Some(section) {
-            let offset = model.section_headers_offset + index as u64 * entry_len;
-            model.put(offset, "section header", Data::Bytes(bytes));
-        }
-    }
-    model.put(
-        model.section_headers_offset,
-        "section headers",
-        Data::Bytes(all),
-    );
-    Ok(())
-}
-
-fn emit_program_headers(model: &mut Model<'_>) -> Result<(), ReadError> {
-    let mut writer = FieldWriter::new(model.encoding());
-    for header in &model.program_headers {
-        header.write(&mut writer, model.encoding().class);
-    }
-    let bytes = writer.finish();
-    let offset = model.program_headers_offset;
-    let same_place = offset == model.elf.header.program_headers_offset;
-    if same_place && model.program_headers.len() == model.elf.program_headers.len() {
-        return model.put_changed(offset, "program headers", bytes);
-    }
-    model.put(offset, "program headers", Data::Bytes(bytes));
-    Ok(())
-}
-
-/// Writes the fields of the ELF header that change: counts, the place of the section headers, the OS ABI.
-fn emit_header(model: &mut Model<'_>) -> Result<(), EditError> {
-    let encoding = model.encoding();
-    let word = encoding.word_len();
-    // Behind `e_ident` (16), `e_type`, `e_machine`, `e_version` (8), `e_entry`, `e_phoff`: `e_shoff`. Then `e_flags` (4),
-    // `e_ehsize`, `e_phentsize`: `e_phnum`; and `e_shentsize`: `e_shnum`.
-    let section_headers_at = 24 + 2 * word;
-    let program_header_count_at = section_headers_at + word + 8;
-    let section_count_at = program_header_count_at + 4;
-    let mut bytes = read_range(model.source, "ELF header", 0, encoding.header_len() as u64)?;
-    let mut set = |at: usize, value: Vec<u8>| {
-        if let Some(target) = bytes.get_mut(at..at + value.len()) {
-            target.copy_from_slice(&value);
-        }
-    };
-    let field = |number: u64| {
-        let mut writer = FieldWriter::new(encoding);
-        writer.word(number);
-        writer.finish()
-    };
-    let half = |what, count: usize| {
-        let limit = 0xfeff;
-        let small = u16::try_from(count).ok().filter(|small| *small <= 0xfeff);
-        let small = small.ok_or(EditError::AddressSpace {
-            what,
-            got: count as u64,
-            limit,
-        })?;
-        let mut writer = FieldWriter::new(encoding);
-        writer.u16(small);
-        Ok::<_, EditError>(writer.finish())
-    };
-    set(24 + word, field(model.program_headers_offset));
-    set(section_headers_at, field(model.section_headers_offset));
-    set(
-        program_header_count_at,
-        half("number of program headers", model.program_headers.len())?,
-    );
-    if model.sections.len() != model.elf.sections.len() {
-        set(
-            section_count_at,
-            half("number of section headers", model.sections.len())?,
-        );
-    }
-    if let Some(os_abi) = model.os_abi {
-        set(7, vec![os_abi]);
-    }
-    model.put_changed(0, "ELF header", bytes)?;
-    Ok(())
 }

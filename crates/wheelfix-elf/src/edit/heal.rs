@@ -6,18 +6,15 @@
 use std::ops::Range;
 
 use crate::dynamic_tag::Tag;
+use crate::edit::error::EditError;
 use crate::edit::model::Model;
+use crate::edit::relocations;
 
-use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::symbol_table::SymbolTable;
-use crate::window::read_range;
-
-/// How much of the relocations is read at once, in bytes: a multiple of all entry lengths.
-const BLOCK: u64 = 24 * 4096;
 
 /// Turns the dead segments into `PT_NULL`.
-pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), ReadError> {
+pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), EditError> {
     if model.sections.is_empty() {
         return Ok(());
     }
@@ -87,57 +84,20 @@ fn is_dead(model: &Model<'_>, load: &ProgramHeader, symbols: &SymbolTable) -> bo
         .any(|tag| model.number(*tag).is_some_and(inside));
     let table = model.program_headers_offset;
     let by_table = load.offset <= table && table < load.file_end();
-    load.is_load()
-        && !range.is_empty()
-        && !(by_section || by_segment || by_tag || by_table)
-        && !inside(model.elf.header.entry)
-        && !symbols
-            .iter()
-            .any(|symbol| symbol.is_defined() && inside(symbol.value))
+    let by_symbol = symbols
+        .iter()
+        .any(|symbol| symbol.is_defined() && inside(symbol.value));
+    let is_used = by_section || by_segment || by_tag || by_table || by_symbol;
+    load.is_load() && !range.is_empty() && !is_used && !inside(model.elf.header.entry)
 }
 
 /// For each range: whether a relocation has its place there, or leads there.
-fn relocated(model: &Model<'_>, ranges: &[Range<u64>]) -> Result<Vec<bool>, ReadError> {
+fn relocated(model: &Model<'_>, ranges: &[Range<u64>]) -> Result<Vec<bool>, EditError> {
     let mut found = vec![false; ranges.len()];
-    let mut mark = |vaddr: u64| {
+    relocations::visit(model, &mut |relocation| {
         for (range, found) in ranges.iter().zip(&mut found) {
-            *found |= range.contains(&vaddr);
+            *found |= range.contains(&relocation.vaddr) || range.contains(&relocation.addend);
         }
-    };
-    let word_len = model.encoding().word_len();
-    let with_addends = model.number(Tag::PLTREL) == Some(Tag::RELA.0.cast_unsigned());
-    let plt_words = if with_addends { 3 } else { 2 };
-    for (tag, len_tag, words) in [
-        (Tag::RELA, Tag::RELASZ, 3),
-        (Tag::REL, Tag::RELSZ, 2),
-        (Tag::JMPREL, Tag::PLTRELSZ, plt_words),
-    ] {
-        let (Some(vaddr), Some(len)) = (model.number(tag), model.number(len_tag)) else {
-            continue;
-        };
-        let offset = model.elf.address_map().offset("relocations", vaddr, len)?;
-        let mut at = 0;
-        while at < len {
-            let block = read_range(
-                model.source,
-                "relocations",
-                offset + at,
-                (len - at).min(BLOCK),
-            )?;
-            at += block.len() as u64;
-            for entry in block.chunks_exact(words * word_len) {
-                let field = |index: usize| {
-                    model
-                        .encoding()
-                        .word_at(entry, index * word_len)
-                        .unwrap_or_default()
-                };
-                mark(field(0));
-                if words == 3 {
-                    mark(field(2));
-                }
-            }
-        }
-    }
+    })?;
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dynamic::{DynamicArray, StringTable};
+use crate::dynamic::StringTable;
 use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::plan::{Data, Warning, Write};
@@ -10,12 +10,9 @@ use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_DYNAMIC, SHT_PROGBITS, SHT_STRTAB, SectionHeader};
+use crate::section_header::{SHT_DYNAMIC, SHT_STRTAB, SectionHeader};
 use crate::source::Source;
-use crate::window::{Window, read_range};
-
-/// Name of the section over the old place of a dynamic section that had to move.
-pub(crate) const RETIRED_NAME: &str = "dynamic";
+use crate::window::read_range;
 
 /// An entry of the dynamic section whose string may not have its place yet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -173,6 +170,13 @@ impl<'a> Model<'a> {
             .position(|header| header.kind == kind)
     }
 
+    /// Returns the first program header of a kind.
+    pub(crate) fn segment_mut(&mut self, kind: SegmentKind) -> Option<&mut ProgramHeader> {
+        self.program_headers
+            .iter_mut()
+            .find(|header| header.kind == kind)
+    }
+
     /// Returns the number of the section of the dynamic strings.
     pub(crate) fn strings_section(&self) -> Option<usize> {
         let StringTable { offset, vaddr, .. } = self.strings;
@@ -203,34 +207,6 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// Finds the section that an earlier edit has put over the old place of the dynamic section.
-    pub(crate) fn find_retired(&mut self) -> Result<(), ReadError> {
-        let entry_len = self.encoding().dynamic_entry_len() as u64;
-        let looks_right = |section: &&SectionHeader| {
-            section.kind == SHT_PROGBITS
-                && section.name == RETIRED_NAME
-                && section.entry_len == entry_len
-        };
-        let Some(section) = self.elf.sections.iter().find(looks_right) else {
-            return Ok(());
-        };
-        let place = ProgramHeader {
-            kind: SegmentKind::DYNAMIC,
-            flags: 0,
-            offset: section.offset,
-            vaddr: section.vaddr,
-            paddr: section.vaddr,
-            file_len: section.len,
-            memory_len: section.len,
-            align: section.align,
-        };
-        let array = DynamicArray::read(&Window::new(self.source), self.encoding(), &place)?;
-        let is_copy =
-            array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == self.number(Tag::STRTAB);
-        self.retired = is_copy.then_some((section.offset, array.capacity));
-        Ok(())
-    }
-
     /// Adds a write.
     pub(crate) fn put(&mut self, offset: u64, what: &'static str, data: Data) {
         let write = Write { offset, what, data };
@@ -244,7 +220,7 @@ impl<'a> Model<'a> {
         &mut self,
         offset: u64,
         what: &'static str,
-        bytes: Vec<u8>,
+        bytes: &[u8],
     ) -> Result<(), ReadError> {
         let len = bytes.len() as u64;
         let kept = self.elf.file_len.saturating_sub(offset).min(len);

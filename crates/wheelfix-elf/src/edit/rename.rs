@@ -10,13 +10,11 @@ use crate::edit::emit::string_offset;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::plan::Data;
-use crate::encoding::{Class, FieldWriter};
-use crate::hash::{GnuHash, SysvHash, gnu_hash, sysv_hash};
+use crate::edit::relocations;
+use crate::encoding::FieldWriter;
+use crate::hash::{GnuHash, gnu_hash, sysv_hash};
 use crate::symbol_table::SymbolTable;
 use crate::window::read_range;
-
-/// How much of the relocations is read at once, in bytes: a multiple of all entry lengths.
-const BLOCK: u64 = 24 * 4096;
 
 /// Tables that have numbers of symbols in them and that we do not rewrite.
 const UNSUPPORTED: [(Tag, &str); 4] = [
@@ -121,18 +119,17 @@ pub(crate) fn emit(
         .filter(|(old, new)| *old != new)
         .map(|(old, new)| (*old, new))
         .collect();
-    if !moved.is_empty() {
-        if let Some((_, what)) = UNSUPPORTED
+    if !moved.is_empty()
+        && let Some((_, what)) = UNSUPPORTED
             .iter()
             .find(|(tag, _)| model.number(*tag).is_some())
-        {
-            return Err(EditError::Unsupported { what });
-        }
+    {
+        return Err(EditError::Unsupported { what });
     }
     emit_symbols(model, table, &renaming, offsets)?;
     emit_versions(model, &renaming)?;
     if let Some(gnu) = &gnu {
-        let bytes = encode_gnu(model, gnu, &renaming);
+        let bytes = gnu.rebuild(|index| gnu_hash(renaming.name(index)));
         model.put(
             model.moved_offset(gnu.offset),
             "GNU hash table",
@@ -232,148 +229,24 @@ fn emit_versions(model: &mut Model<'_>, renaming: &Renaming<'_>) -> Result<(), E
     Ok(())
 }
 
-/// Encodes the table anew; it has the same length as before.
-fn encode_gnu(model: &Model<'_>, gnu: &GnuHash, renaming: &Renaming<'_>) -> Vec<u8> {
-    let encoding = model.encoding();
-    let bits: u32 = if encoding.class == Class::Elf64 {
-        64
-    } else {
-        32
-    };
-    let (bucket_count, bloom_count, shift) =
-        (gnu.bucket_count(), gnu.bloom_count(), gnu.bloom_shift);
-    let mut bloom = vec![0_u64; bloom_count as usize];
-    let mut buckets = vec![0_u32; bucket_count as usize];
-    let mut chain: Vec<u32> = Vec::new();
-    let count = u32::try_from(gnu.chain.len() / 4).unwrap_or_default();
-    let hashes: Vec<u32> = (0..count)
-        .map(|place| gnu_hash(renaming.name(gnu.first + place)))
-        .collect();
-    for (place, hash) in (0..).zip(&hashes) {
-        let bucket = hash.checked_rem(bucket_count).unwrap_or_default();
-        let word = (hash / bits) as usize & bloom.len().saturating_sub(1);
-        if let Some(word) = bloom.get_mut(word) {
-            *word |= 1 << (hash % bits) | 1 << (hash.checked_shr(shift).unwrap_or_default() % bits);
-        }
-        if let Some(start) = buckets
-            .get_mut(bucket as usize)
-            .filter(|start| **start == 0)
-        {
-            *start = gnu.first + place;
-        }
-        let next = hashes
-            .get(place as usize + 1)
-            .and_then(|hash| hash.checked_rem(bucket_count));
-        chain.push(if next == Some(bucket) {
-            hash & !1
-        } else {
-            hash | 1
-        });
-    }
-    let mut writer = FieldWriter::new(encoding);
-    writer
-        .u32(bucket_count)
-        .u32(gnu.first)
-        .u32(bloom_count)
-        .u32(shift);
-    bloom.into_iter().for_each(|word| {
-        writer.word(word);
-    });
-    buckets.into_iter().chain(chain).for_each(|word| {
-        writer.u32(word);
-    });
-    writer.finish()
-}
-
 /// Gives the relocations the new numbers of their symbols.
 fn emit_relocations(model: &mut Model<'_>, moved: &BTreeMap<u32, u32>) -> Result<(), EditError> {
+    if moved.is_empty() {
+        return Ok(());
+    }
     let encoding = model.encoding();
-    let word_len = encoding.word_len();
-    let with_addends = model.number(Tag::PLTREL) == Some(Tag::RELA.0.cast_unsigned());
-    let plt_words = if with_addends { 3 } else { 2 };
-    let mut seen: Vec<(u64, u64)> = Vec::new();
-    for (tag, len_tag, words) in [
-        (Tag::RELA, Tag::RELASZ, 3),
-        (Tag::REL, Tag::RELSZ, 2),
-        (Tag::JMPREL, Tag::PLTRELSZ, plt_words),
-    ] {
-        let array = &model.dynamic.array;
-        let (Some(vaddr), Some(len)) = (array.get(tag), array.get(len_tag)) else {
-            continue;
-        };
-        let offset = model.elf.address_map().offset("relocations", vaddr, len)?;
-        let (mut at, end) = (offset, offset + len);
-        while at < end && !moved.is_empty() {
-            let block = read_range(model.source, "relocations", at, (end - at).min(BLOCK))?;
-            for (entry, place) in block
-                .chunks_exact(words * word_len)
-                .zip((at..).step_by(words * word_len))
-            {
-                // Some linkers count the relocations for the PLT among the others.
-                if seen
-                    .iter()
-                    .any(|(start, end)| *start <= place && place < *end)
-                {
-                    continue;
-                }
-                let info = encoding.word_at(entry, word_len).unwrap_or_default();
-                let (symbol, kind) = match encoding.class {
-                    Class::Elf32 => (info >> 8, info & 0xff),
-                    Class::Elf64 => (info >> 32, info & 0xffff_ffff),
-                };
-                let Some(new) = u32::try_from(symbol)
-                    .ok()
-                    .and_then(|symbol| moved.get(&symbol))
-                else {
-                    continue;
-                };
-                let shift = if encoding.class == Class::Elf32 {
-                    8
-                } else {
-                    32
-                };
-                let mut writer = FieldWriter::new(encoding);
-                writer.word(u64::from(*new) << shift | kind);
-                let place = model.moved_offset(place + word_len as u64);
-                model.put(place, "relocation", Data::Bytes(writer.finish()));
-            }
-            at += block.len() as u64;
+    let mut changes = Vec::new();
+    relocations::visit(model, &mut |relocation| {
+        if let Some(new) = moved.get(&relocation.symbol) {
+            let mut writer = FieldWriter::new(encoding);
+            writer.word(
+                u64::from(*new) << relocations::symbol_shift(encoding.class) | relocation.kind,
+            );
+            changes.push((relocation.info_offset, writer.finish()));
         }
-        seen.push((offset, end));
+    })?;
+    for (offset, bytes) in changes {
+        model.put(model.moved_offset(offset), "relocation", Data::Bytes(bytes));
     }
     Ok(())
-}
-
-impl SysvHash {
-    /// Encodes the table anew for symbols that have other names and numbers; it has the same length as before.
-    fn rebuild(&self, moved: &BTreeMap<u32, u32>, hash: impl Fn(u32) -> u32) -> Vec<u8> {
-        let (bucket_count, chain_count) = (self.bucket_count, self.chain_count);
-        let mut members: Vec<u32> = self
-            .members()
-            .into_iter()
-            .map(|old| *moved.get(&old).unwrap_or(&old))
-            .collect();
-        members.sort_unstable();
-        let mut words = vec![bucket_count, chain_count];
-        words.resize(
-            2 + usize::try_from(bucket_count + chain_count).unwrap_or_default(),
-            0,
-        );
-        // The first of a chain is the one put in last, so that the lowest number comes first.
-        for index in members.into_iter().rev() {
-            let bucket = u64::from(hash(index))
-                .checked_rem(bucket_count)
-                .unwrap_or_default();
-            let head = usize::try_from(2 + bucket).unwrap_or_default();
-            let link = usize::try_from(2 + bucket_count + u64::from(index)).unwrap_or_default();
-            let first = words.get(head).copied().unwrap_or_default();
-            if let Some(link) = words.get_mut(link) {
-                *link = first;
-            }
-            if let Some(head) = words.get_mut(head) {
-                *head = index.into();
-            }
-        }
-        self.encode(&words)
-    }
 }

@@ -1,6 +1,8 @@
 //! A place for one more program header. The table itself never moves, or `strip` destroys the file: GNU strip writes it
 //! right behind the ELF header, eu-strip where the sections end.
 
+use std::fmt;
+
 use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
@@ -22,6 +24,19 @@ pub(crate) enum Slot {
     End,
 }
 
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Replace(_) => "program header: in place of one that is not needed",
+            Self::Free => "program header: in unused room",
+            Self::Displace(_) => {
+                "program header: behind the others, after what was there has moved"
+            }
+            Self::End => "program headers: in the new segment",
+        })
+    }
+}
+
 /// The most bytes that the file of a program grows by so that its program headers can lie at the end.
 const MAX_HOLE: u64 = 1 << 24;
 
@@ -40,9 +55,12 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
         return Ok(Slot::Replace(index));
     }
     let offset = model.program_headers_offset;
-    let refuse = |reason| match may_move(model) {
-        true => Ok(Slot::End),
-        false => Err(EditError::NoSlot { offset, reason }),
+    let refuse = |reason| {
+        if may_move(model) {
+            Ok(Slot::End)
+        } else {
+            Err(EditError::NoSlot { offset, reason })
+        }
     };
     if !fits {
         return refuse("the segment that holds the table ends there");
@@ -147,10 +165,11 @@ fn is_unused(model: &Model<'_>, start: u64, end: u64) -> Result<bool, ReadError>
 /// not look for it there. A `PT_NOTE` with the same bytes as `PT_GNU_PROPERTY`: glibc since 2.32 and the kernel use the
 /// latter.
 fn redundant(model: &Model<'_>) -> Option<usize> {
-    if model.elf.interpreter.is_none() && !model.elf.is_program() {
-        if let Some(index) = model.segment(SegmentKind::PHDR) {
-            return Some(index);
-        }
+    if model.elf.interpreter.is_none()
+        && !model.elf.is_program()
+        && let Some(index) = model.segment(SegmentKind::PHDR)
+    {
+        return Some(index);
     }
     let property = model
         .program_headers

@@ -117,21 +117,18 @@ impl StringLayout {
         let mut bytes = text.to_vec();
         bytes.push(0);
         let len = bytes.len() as u64;
-        let offset = match self
+        let offset = if let Some(range) = self
             .dead
             .iter_mut()
             .find(|range| range.end - range.start >= len)
         {
-            Some(range) => {
-                let offset = range.start;
-                range.start += len;
-                offset
-            }
-            None => {
-                let offset = self.content_len;
-                self.content_len += len;
-                offset
-            }
+            let offset = range.start;
+            range.start += len;
+            offset
+        } else {
+            let offset = self.content_len;
+            self.content_len += len;
+            offset
         };
         self.added.insert(offset, bytes);
         offset

@@ -1,8 +1,8 @@
 //! A segment that an earlier edit made, which something now follows in the file: `strip` puts its headers there. All that
 //! is in it moves on to the new segment, which takes its program header, so that neither headers nor dead segments pile up.
 
-use crate::dynamic_tag::Tag;
 use crate::edit::displace::movable_tag;
+use crate::edit::lay::Item;
 use crate::edit::model::Model;
 use crate::program_header::{PF_R, ProgramHeader, SegmentKind};
 
@@ -11,8 +11,8 @@ use crate::program_header::{PF_R, ProgramHeader, SegmentKind};
 pub(crate) struct Vacated {
     /// Number of its program header.
     pub(crate) load: usize,
-    /// Numbers of the sections in it, and the tags with their addresses; without the strings and the interpreter's name.
-    pub(crate) tables: Vec<(usize, Tag)>,
+    /// The tables in it, without the strings and the interpreter's name.
+    pub(crate) tables: Vec<Item>,
     /// Whether the interpreter's name is in it.
     pub(crate) interpreter: bool,
 }
@@ -46,7 +46,9 @@ impl Vacated {
             if Some(index) == interpreter {
                 vacated.interpreter = true;
             } else {
-                vacated.tables.push((index, movable_tag(model, index)?));
+                vacated
+                    .tables
+                    .push(Item::Table(index, movable_tag(model, index)?));
             }
         }
         // Nothing else may be in there, such as notes.
@@ -55,5 +57,19 @@ impl Vacated {
             other.is_load() || apart || other.kind == SegmentKind::INTERP || other.memory_len == 0
         });
         alone.then_some(vacated)
+    }
+
+    /// Takes the interpreter's name along, if it is in the segment and is not changed anyway. Returns whether it has to.
+    pub(crate) fn keep_interpreter(&self, model: &mut Model<'_>) -> bool {
+        let path = model
+            .elf
+            .interpreter
+            .iter()
+            .flat_map(|path| path.bytes())
+            .chain([0]);
+        if self.interpreter && model.interpreter.is_none() {
+            model.interpreter = Some(path.collect());
+        }
+        self.interpreter
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::dynamic_tag::Tag;
 use crate::edit::emit::string_offset;
 use crate::edit::error::EditError;
-use crate::edit::model::Model;
+use crate::edit::model::{Model, TextField};
 use crate::edit::plan::Data;
 use crate::elf::Dynamic;
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
 use crate::section_header::{SHT_GNU_VERNEED, SHT_PROGBITS};
 use crate::symbol_table::SymbolTable;
-use crate::versions::{NEED_LEN, VersionNeeds};
+use crate::versions::{NEED_LEN, VER_FLG_WEAK, VersionNeeds};
 use crate::window::read_range;
 
 /// How much of the version table is read at once, in bytes.
@@ -26,9 +26,11 @@ pub(crate) fn find_cleared(model: &mut Model<'_>, table: &SymbolTable, names: &B
         return;
     }
     for symbol in table.iter() {
-        let version = symbol.version.map_or(0, |version| version.number());
-        let named = std::str::from_utf8(symbol.name).is_ok_and(|name| names.contains(name));
-        if named && version > VER_NDX_GLOBAL {
+        let version = symbol
+            .version
+            .map_or(0, super::super::symbol::VersionIndex::number);
+        let wanted = std::str::from_utf8(symbol.name).is_ok_and(|name| names.contains(name));
+        if wanted && version > VER_NDX_GLOBAL {
             model.cleared_symbols.insert(symbol.index);
         }
     }
@@ -107,73 +109,77 @@ fn emit_needs(
     offsets: &[u64],
 ) -> Result<(), EditError> {
     let all = &model.dynamic.version_needs;
+    let versions = |needs: &[&VersionNeeds]| -> u64 {
+        needs.iter().map(|needs| needs.versions.len() as u64).sum()
+    };
+    let len = (all.len() as u64 + versions(&all.iter().collect::<Vec<_>>())) * NEED_LEN;
     let places = || {
         all.iter().flat_map(|needs| {
-            std::iter::once(needs.offset).chain(needs.versions.iter().map(|it| it.offset))
+            needs
+                .versions
+                .iter()
+                .map(|it| it.offset)
+                .chain([needs.offset])
         })
     };
-    let start = places().min().unwrap_or_default();
-    let end = places().max().unwrap_or_default() + NEED_LEN;
+    let start = all.first().map_or(0, |needs| needs.offset);
+    // Linkers put them side by side; what is between them otherwise must not be overwritten.
+    let dense = places().min() == Some(start)
+        && places()
+            .max()
+            .is_some_and(|last| last - start + NEED_LEN == len);
+    if !dense {
+        return Err(EditError::Unsupported {
+            what: "version needs that are not side by side",
+        });
+    }
     let mut writer = FieldWriter::new(model.encoding());
-    for (needs, index) in kept.iter().zip(1..) {
+    for (needs, left) in kept.iter().zip((0..kept.len()).rev()) {
+        let is_field = |field: &&TextField| field.offset == needs.offset + 4;
         let renamed = model
             .text_fields
             .iter()
-            .find(|field| field.offset == needs.offset + 4);
-        let renamed = renamed.and_then(|field| offsets.get(field.text));
+            .find(is_field)
+            .and_then(|field| offsets.get(field.text));
         let file = renamed.map_or(Ok(needs.file_offset), |offset| string_offset(*offset))?;
-        let count = needs.versions.len();
-        let next = if index == kept.len() {
-            0
-        } else {
-            (1 + count) * NEED_LEN as usize
-        };
-        let half = |number: usize| u16::try_from(number).unwrap_or_default();
-        let word = |number: usize| u32::try_from(number).unwrap_or_default();
-        let aux = if count == 0 {
-            0
-        } else {
-            word(NEED_LEN as usize)
-        };
-        writer
-            .u16(1)
-            .u16(half(count))
-            .u32(file)
-            .u32(aux)
-            .u32(word(next));
-        for (version, index) in needs.versions.iter().zip(1..) {
-            let next = if index == count {
-                0
-            } else {
-                word(NEED_LEN as usize)
-            };
-            let flags = if version.weak { 2 } else { 0 };
-            writer
-                .u32(version.hash)
-                .u16(flags)
-                .u16(version.index)
-                .u32(version.name_offset)
-                .u32(next);
-        }
+        write_needs(&mut writer, needs, file, left == 0);
     }
     model
         .text_fields
         .retain(|field| !all.iter().any(|needs| field.offset == needs.offset + 4));
     let mut bytes = writer.finish();
-    let len = usize::try_from(end - start).unwrap_or(usize::MAX);
-    // Structures that share bytes would need more room apart.
-    if bytes.len() > len || len > 1 << 24 {
-        return Err(EditError::Unsupported {
-            what: "version needs that overlap",
-        });
-    }
-    bytes.resize(len, 0);
+    bytes.resize(usize::try_from(len).unwrap_or(bytes.len()), 0);
     model.put(
         model.moved_offset(start),
         "version needs",
         Data::Bytes(bytes),
     );
     Ok(())
+}
+
+/// Writes the structures of one library, one after the other.
+fn write_needs(writer: &mut FieldWriter, needs: &VersionNeeds, file: u32, last: bool) {
+    const LEN: u32 = 16;
+    const _: () = assert!(LEN as u64 == NEED_LEN, "both structures have this length");
+    // There were as many before, and their number fitted.
+    let count = u16::try_from(needs.versions.len()).unwrap_or(u16::MAX);
+    let aux = if count == 0 { 0 } else { LEN };
+    let next = if last {
+        0
+    } else {
+        LEN + LEN * u32::from(count)
+    };
+    writer.u16(1).u16(count).u32(file).u32(aux).u32(next);
+    for (version, left) in needs.versions.iter().zip((0..count).rev()) {
+        let flags = if version.weak { VER_FLG_WEAK } else { 0 };
+        let next = if left == 0 { 0 } else { LEN };
+        writer
+            .u32(version.hash)
+            .u16(flags)
+            .u16(version.index)
+            .u32(version.name_offset)
+            .u32(next);
+    }
 }
 
 fn emit_version_table(

@@ -111,6 +111,9 @@ fn check_section(subject: &Subject<'_>, section: &SectionHeader, at: u64, report
 
 /// Checks that the sections and the dynamic section say the same.
 pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut Report) {
+    if subject.sections.is_empty() {
+        return;
+    }
     let typed = TYPED
         .iter()
         .map(|(kind, tag)| (find(subject, |section| section.kind == *kind), *tag));
@@ -135,10 +138,31 @@ pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut 
         report.check(
             twin,
             Rule::SecDynMismatch,
-            subject_offset(subject, index),
+            header_offset(subject, index),
             detail,
         );
     }
+    check_strings(subject, linking, report);
+    let dynamic = &linking.segment;
+    if let Some((index, section)) = find(subject, |section| section.kind == SHT_DYNAMIC) {
+        let same = (section.vaddr, section.offset) == (dynamic.vaddr, dynamic.offset);
+        let detail = || {
+            format!(
+                "{} is at {:#x}, PT_DYNAMIC at {:#x}",
+                section.name, section.vaddr, dynamic.vaddr
+            )
+        };
+        report.check(
+            same,
+            Rule::DynSecMismatch,
+            header_offset(subject, index),
+            detail,
+        );
+    }
+}
+
+/// Checks the section of the string table, and those that name it.
+fn check_strings(subject: &Subject<'_>, linking: &Linking, report: &mut Report) {
     let strings = linking.strings;
     let is_strings = |section: &SectionHeader| {
         section.kind == SHT_STRTAB
@@ -146,9 +170,6 @@ pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut 
             && section.vaddr == strings.vaddr
             && section.has_bytes()
     };
-    if subject.sections.is_empty() {
-        return;
-    }
     let Some((index, section)) = find(subject, is_strings) else {
         let at = linking.entry_offset(subject.encoding(), Tag::STRTAB);
         report.add(
@@ -162,7 +183,7 @@ pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut 
     report.check(
         section.len == strings.len,
         Rule::StrszMismatch,
-        subject_offset(subject, index),
+        header_offset(subject, index),
         detail,
     );
     let users = [SHT_DYNSYM, SHT_DYNAMIC, SHT_GNU_VERNEED, SHT_GNU_VERDEF];
@@ -177,26 +198,10 @@ pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut 
             report.check(
                 usize::try_from(user.link) == Ok(index),
                 Rule::ShLink,
-                subject_offset(subject, place),
+                header_offset(subject, place),
                 detail,
             );
         }
-    }
-    let dynamic = &linking.segment;
-    if let Some((index, section)) = find(subject, |section| section.kind == SHT_DYNAMIC) {
-        let same = (section.vaddr, section.offset) == (dynamic.vaddr, dynamic.offset);
-        let detail = || {
-            format!(
-                "{} is at {:#x}, PT_DYNAMIC at {:#x}",
-                section.name, section.vaddr, dynamic.vaddr
-            )
-        };
-        report.check(
-            same,
-            Rule::DynSecMismatch,
-            subject_offset(subject, index),
-            detail,
-        );
     }
 }
 
@@ -212,6 +217,6 @@ fn find<'s>(
 }
 
 /// File offset of a section header.
-fn subject_offset(subject: &Subject<'_>, index: usize) -> u64 {
+fn header_offset(subject: &Subject<'_>, index: usize) -> u64 {
     subject.header.section_headers_offset + (index * subject.encoding().section_header_len()) as u64
 }

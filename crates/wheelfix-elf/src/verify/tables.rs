@@ -242,28 +242,27 @@ fn check_versions(
     };
     let mut numbers = BTreeSet::from([0, 1]);
     let mut reader = VersionReader::new(&mut window, subject.encoding(), linking.strings);
-    if let Some(chain) = chain(Tag::VERNEED, Tag::VERNEEDNUM) {
-        if let Some(needs) = report.take(Rule::VerneedBad, chain.offset, reader.needs(chain))? {
-            check_needs(&needs, &needed, report);
-            numbers.extend(
-                needs
-                    .iter()
-                    .flat_map(|needs| &needs.versions)
-                    .map(|need| need.index & 0x7fff),
-            );
-        }
+    if let Some(chain) = chain(Tag::VERNEED, Tag::VERNEEDNUM)
+        && let Some(needs) = report.take(Rule::VerneedBad, chain.offset, reader.needs(chain))?
+    {
+        check_needs(&needs, &needed, report);
+        numbers.extend(
+            needs
+                .iter()
+                .flat_map(|needs| &needs.versions)
+                .map(|need| need.index & 0x7fff),
+        );
     }
-    if let Some(chain) = chain(Tag::VERDEF, Tag::VERDEFNUM) {
-        if let Some(definitions) =
+    if let Some(chain) = chain(Tag::VERDEF, Tag::VERDEFNUM)
+        && let Some(definitions) =
             report.take(Rule::VerdefBad, chain.offset, reader.definitions(chain))?
-        {
-            check_definitions(&definitions, report);
-            numbers.extend(
-                definitions
-                    .iter()
-                    .map(|definition| definition.index & 0x7fff),
-            );
-        }
+    {
+        check_definitions(&definitions, report);
+        numbers.extend(
+            definitions
+                .iter()
+                .map(|definition| definition.index & 0x7fff),
+        );
     }
     Ok(numbers)
 }

@@ -1,0 +1,131 @@
+//! One thing after the other: places for what goes into a segment, entered into the tables of the model.
+
+use crate::dynamic_tag::Tag;
+use crate::edit::error::EditError;
+use crate::edit::model::Model;
+use crate::edit::place::Placement;
+use crate::edit::strings::StringLayout;
+use crate::program_header::SegmentKind;
+
+/// Something that lies in the last segment, or will.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Item {
+    /// The program headers with the new one, where they cannot grow at their place; always the first.
+    ProgramHeaders,
+    /// The dynamic section, with room for some more entries.
+    Dynamic,
+    /// A section that only the tag refers to.
+    Table(usize, Tag),
+    /// The interpreter's name.
+    Interpreter,
+    /// The string table; always the last, so that it can grow.
+    Strings,
+}
+
+/// Unused entries that a moved dynamic section gets.
+const SPARE_ENTRIES: usize = 8;
+
+/// File offset, address and length of an item, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) vaddr: u64,
+    pub(crate) len: u64,
+}
+
+impl Item {
+    /// Whether a program header other than `PT_LOAD` names the item.
+    pub(crate) fn has_segment(self) -> bool {
+        matches!(
+            self,
+            Self::Dynamic | Self::Interpreter | Self::ProgramHeaders
+        )
+    }
+
+    /// Length and alignment in bytes.
+    fn shape(self, model: &Model<'_>, strings: &StringLayout) -> (u64, u64) {
+        let encoding = model.encoding();
+        match self {
+            Self::ProgramHeaders => {
+                let count = model.program_headers.len() as u64 + 1;
+                (count * encoding.program_header_len() as u64, 8)
+            }
+            Self::Dynamic => ((model.capacity * encoding.dynamic_entry_len()) as u64, 16),
+            Self::Table(index, _) => {
+                let table = model.elf.sections.get(index);
+                table.map_or((0, 8), |table| (table.len, table.align.max(8)))
+            }
+            Self::Interpreter => (
+                model
+                    .interpreter
+                    .as_ref()
+                    .map_or(0, |bytes| bytes.len() as u64),
+                1,
+            ),
+            Self::Strings => (strings.content_len, 1),
+        }
+    }
+}
+
+/// Gives each item its place from `start` on and enters it into the tables. Returns the file offset where the last ends.
+pub(crate) fn lay(
+    model: &mut Model<'_>,
+    strings: &StringLayout,
+    items: &[Item],
+    start: Place,
+    placement: &mut Placement,
+) -> Result<u64, EditError> {
+    let what = "new segment";
+    let mut offset = start.offset;
+    for item in items {
+        if *item == Item::Dynamic {
+            model.capacity = model.entries.len() + 1 + SPARE_ENTRIES;
+        }
+        let (len, align) = item.shape(model, strings);
+        offset = model.check_word(what, offset.checked_next_multiple_of(align))?;
+        let vaddr = model.check_word(what, start.vaddr.checked_add(offset - start.offset))?;
+        enter(model, *item, Place { offset, vaddr, len });
+        if *item == Item::Strings {
+            placement.strings = (offset, len);
+        }
+        placement.items.push((*item, offset));
+        model.check_word(what, vaddr.checked_add(len))?;
+        offset = model.check_word(what, offset.checked_add(len))?;
+    }
+    Ok(offset)
+}
+
+/// Enters the new place of an item into the sections, the program headers and the entries of the dynamic section.
+pub(crate) fn enter(model: &mut Model<'_>, item: Item, place: Place) {
+    let Place { offset, vaddr, len } = place;
+    let (section, kind) = match item {
+        Item::ProgramHeaders => {
+            model.program_headers_offset = offset;
+            (None, Some(SegmentKind::PHDR))
+        }
+        Item::Dynamic => (model.dynamic_section(), Some(SegmentKind::DYNAMIC)),
+        Item::Table(index, tag) => {
+            model.set_number(tag, vaddr);
+            let old = model
+                .elf
+                .sections
+                .get(index)
+                .map_or(0, |table| table.offset);
+            model.moved.push((old, len, offset));
+            (Some(index), None)
+        }
+        Item::Interpreter => (model.interpreter_section(), Some(SegmentKind::INTERP)),
+        Item::Strings => {
+            model.set_number(Tag::STRTAB, vaddr);
+            model.set_number(Tag::STRSZ, len);
+            (model.strings_section(), None)
+        }
+    };
+    if let Some(section) = section.and_then(|index| model.sections.get_mut(index)) {
+        (section.offset, section.vaddr, section.len) = (offset, vaddr, len);
+    }
+    if let Some(header) = kind.and_then(|kind| model.segment_mut(kind)) {
+        (header.offset, header.vaddr, header.paddr) = (offset, vaddr, vaddr);
+        (header.file_len, header.memory_len) = (len, len);
+    }
+}

@@ -1,0 +1,58 @@
+//! Where a new segment starts.
+
+use crate::edit::error::EditError;
+use crate::edit::model::Model;
+use crate::edit::slot::{self, Slot};
+use crate::program_header::ProgramHeader;
+
+/// The first byte of a new segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) offset: u64,
+    pub(crate) vaddr: u64,
+    /// `p_align`.
+    pub(crate) align: u64,
+}
+
+impl Origin {
+    /// Finds the first place behind `end` in the file and behind all segments in memory.
+    ///
+    /// The address agrees with the offset modulo the largest page of the machine, also if the file's own segments have a
+    /// smaller alignment; that one the new segment shares.
+    pub(crate) fn find(model: &Model<'_>, end: u64, slot: &Slot) -> Result<Self, EditError> {
+        let what = "new segment";
+        let machine = model.elf.header.machine;
+        let page = machine
+            .max_page_len()
+            .ok_or(EditError::Machine { got: machine })?;
+        let stays = |index: usize| *slot != Slot::Replace(index);
+        let loads = || {
+            let headers = model.program_headers.iter().enumerate();
+            headers
+                .filter(|(index, header)| header.is_load() && stays(*index))
+                .map(|(_, header)| header)
+        };
+        let own = loads().map(|load| load.align).fold(1, u64::max);
+        let align = if own > 1 { own } else { page };
+        let distance = align.max(page);
+        let memory_end = loads().map(ProgramHeader::memory_end).fold(0, u64::max);
+        let base = model.check_word(what, memory_end.checked_next_multiple_of(distance))?;
+        let offset = model.check_word(what, end.checked_next_multiple_of(16))?;
+        if let (Slot::End, true) = (slot, model.elf.is_program())
+            && let Some((offset, vaddr)) = slot::program_place(model, offset, base)
+        {
+            let vaddr = model.check_word(what, Some(vaddr))?;
+            return Ok(Self {
+                offset,
+                vaddr,
+                align,
+            });
+        }
+        let vaddr = model.check_word(what, base.checked_add(offset % distance))?;
+        Ok(Self {
+            offset,
+            vaddr,
+            align,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! The old place of a dynamic section that had to move.
+//!
+//! Code finds the dynamic section through `_DYNAMIC`, the address that it had when it was linked. So the entries stay there,
+//! as far as there is room for them, and get a section of their own, since `strip` wipes what no section covers. Later edits
+//! keep them up to date.
+
+use crate::dynamic::DynamicArray;
+use crate::dynamic_tag::Tag;
+use crate::edit::model::{Entry, Model};
+use crate::error::ReadError;
+use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::section_header::{SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, SectionHeader};
+use crate::window::Window;
+
+/// Name of the section: the end of the name `.dynamic`, which the table of section names has already.
+const NAME: &str = "dynamic";
+
+/// Finds the section that an earlier edit has made. Returns its file offset and how many entries fit.
+pub(crate) fn find(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
+    let entry_len = model.encoding().dynamic_entry_len() as u64;
+    let looks_right = |section: &&SectionHeader| {
+        section.kind == SHT_PROGBITS && section.name == NAME && section.entry_len == entry_len
+    };
+    let Some(section) = model.elf.sections.iter().find(looks_right) else {
+        return Ok(None);
+    };
+    let place = ProgramHeader {
+        kind: SegmentKind::DYNAMIC,
+        flags: 0,
+        offset: section.offset,
+        vaddr: section.vaddr,
+        paddr: section.vaddr,
+        file_len: section.len,
+        memory_len: section.len,
+        align: section.align,
+    };
+    let array = DynamicArray::read(&Window::new(model.source), model.encoding(), &place)?;
+    let is_copy =
+        array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == model.number(Tag::STRTAB);
+    Ok(is_copy.then_some((section.offset, array.capacity)))
+}
+
+/// Adds the section for a dynamic section that moves for the first time. `end` is where the next thing may lie in the file;
+/// returned is where it may lie after that, since the section headers grow.
+pub(crate) fn add_section(model: &mut Model<'_>, end: u64) -> u64 {
+    let section = model
+        .dynamic_section()
+        .and_then(|index| model.elf.sections.get(index));
+    let Some(section) = section.filter(|_| model.retired.is_none()) else {
+        return end;
+    };
+    let dot = u32::from(section.name.starts_with('.'));
+    let retired = SectionHeader {
+        name: section.name.trim_start_matches('.').to_owned(),
+        name_offset: section.name_offset + dot,
+        kind: SHT_PROGBITS,
+        flags: SHF_ALLOC | SHF_WRITE,
+        link: 0,
+        info: 0,
+        ..section.clone()
+    };
+    model.retired_dynamic = Some(model.sections.len());
+    model.sections.push(retired);
+    let entry_len = model.encoding().section_header_len() as u64;
+    let old_end = model.section_headers_offset + model.elf.sections.len() as u64 * entry_len;
+    let is_last = end == model.elf.file_len && old_end <= end && end - old_end <= 8;
+    if !is_last {
+        model.section_headers_offset = end.next_multiple_of(8);
+    }
+    model.section_headers_offset + model.sections.len() as u64 * entry_len
+}
+
+/// Returns the entries for the old place: those of the new one, without the last needed libraries if there is no room.
+pub(crate) fn entries(entries: &[Entry], capacity: usize) -> Vec<Entry> {
+    let mut entries = entries.to_vec();
+    while entries.len() >= capacity.max(1) {
+        let needed = entries.iter().rposition(|entry| entry.tag == Tag::NEEDED);
+        entries.remove(needed.unwrap_or(entries.len() - 1));
+    }
+    entries
+}
