@@ -161,30 +161,19 @@ impl<'a> ElfSet<'a> {
         let provided = self.provided();
         let mut floors: BTreeMap<&str, VersionFloor> = BTreeMap::new();
         for (path, elf) in &self.files {
-            let needs = elf
-                .dynamic
-                .iter()
-                .flat_map(|dynamic| &dynamic.version_needs);
-            for need in needs.filter(|need| !provided.contains(need.file.as_str())) {
-                for version in need.versions.iter().filter(|version| !version.weak) {
-                    let Some((name, number)) = split_version(&version.name) else {
-                        continue;
-                    };
-                    let floor = floors.entry(name).or_insert_with(|| VersionFloor {
-                        name: name.to_owned(),
-                        version: String::new(),
-                        library: String::new(),
-                        path: String::new(),
-                        count: 0,
-                    });
-                    if floor.version == number {
-                        floor.count += 1;
-                    } else if floor.version.is_empty() || is_newer(number, &floor.version) {
-                        number.clone_into(&mut floor.version);
-                        need.file.clone_into(&mut floor.library);
-                        (*path).clone_into(&mut floor.path);
-                        floor.count = 1;
-                    }
+            for (name, (version, library)) in newest_versions(elf, &provided) {
+                let floor = VersionFloor {
+                    name: name.to_owned(),
+                    version: version.to_owned(),
+                    library: library.to_owned(),
+                    path: (*path).to_owned(),
+                    count: 1,
+                };
+                match floors.get_mut(name) {
+                    None => drop(floors.insert(name, floor)),
+                    Some(other) if other.version == version => other.count += 1,
+                    Some(other) if is_newer(version, &other.version) => *other = floor,
+                    Some(_) => {}
                 }
             }
         }
@@ -200,6 +189,29 @@ fn names<'a>(path: &'a str, elf: &'a Elf) -> impl Iterator<Item = &'a str> {
         .as_ref()
         .and_then(|dynamic| dynamic.soname.as_deref());
     soname.into_iter().chain([file])
+}
+
+/// The newest version of each kind that a file needs, with the library that has to define it, of the
+/// libraries that are not `provided`.
+fn newest_versions<'a>(
+    elf: &'a Elf,
+    provided: &BTreeSet<&str>,
+) -> BTreeMap<&'a str, (&'a str, &'a str)> {
+    let mut newest: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    let needs = elf
+        .dynamic
+        .iter()
+        .flat_map(|dynamic| &dynamic.version_needs);
+    for need in needs.filter(|need| !provided.contains(need.file.as_str())) {
+        let versions = need.versions.iter().filter(|version| !version.weak);
+        for (name, number) in versions.filter_map(|version| split_version(&version.name)) {
+            let best = newest.entry(name).or_insert((number, &need.file));
+            if is_newer(number, best.0) {
+                *best = (number, &need.file);
+            }
+        }
+    }
+    newest
 }
 
 /// The kind and the number of a version: `GLIBC` and `2.17` of `GLIBC_2.17`. `None` for versions

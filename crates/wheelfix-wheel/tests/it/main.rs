@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod elf;
+mod installed;
 mod refused;
 mod sdist;
 mod wheel;

@@ -229,7 +229,8 @@ impl Distribution {
                 name: requirement
                     .as_ref()
                     .map(|requirement| requirement.name().to_string()),
-                marker: requirement.and_then(|requirement| requirement.marker().map(ToString::to_string)),
+                marker: requirement
+                    .and_then(|requirement| requirement.marker().map(ToString::to_string)),
             }
         });
         Self {
