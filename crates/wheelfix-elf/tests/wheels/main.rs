@@ -1,0 +1,4 @@
+//! Every library of real wheels: `cargo xtask wheels fetch` brings them.
+#![cfg(test)]
+
+mod libraries;
