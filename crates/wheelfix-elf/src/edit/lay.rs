@@ -7,6 +7,9 @@ use crate::edit::place::Placement;
 use crate::edit::strings::StringLayout;
 use crate::program_header::SegmentKind;
 
+/// No linker aligns a table further; a damaged file may say so, and would grow by as much.
+const MAX_TABLE_ALIGN: u64 = 4096;
+
 /// Something that lies in the last segment, or will.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Item {
@@ -53,7 +56,9 @@ impl Item {
             Self::Dynamic => ((model.capacity * encoding.dynamic_entry_len()) as u64, 16),
             Self::Table(index, _) => {
                 let table = model.elf.sections.get(index);
-                table.map_or((0, 8), |table| (table.len, table.align.max(8)))
+                table.map_or((0, 8), |table| {
+                    (table.len, table.align.clamp(8, MAX_TABLE_ALIGN))
+                })
             }
             Self::Interpreter => (
                 model
