@@ -1,7 +1,7 @@
 //! Which file satisfies which need: library index, rules, the loader's search order, RPATH plans, the closure proof, and why.
 //!
 //! A [`Tree`] holds the ELF objects of one output, a [`LibraryIndex`] the libraries that it may use,
-//! [`Rules`] what neither of them says. [`plan`] decides from these three, without any I/O, what is
+//! [`Rules`] what neither of them says. [`plan()`] decides from these three, without any I/O, what is
 //! to be changed in each object, or why the output cannot work.
 
 mod abi;

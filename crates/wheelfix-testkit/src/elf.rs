@@ -1,7 +1,7 @@
 //! Small ELF files from real compilers and linkers, and opinions on them that are not ours.
 //!
 //! A [`Workshop`] compiles a probe that examines itself when it runs; an [`Edit`] is what some
-//! editor does to it; [`violations`] and [`compare`] look at the result without running it.
+//! editor does to it; [`violations`] and `compare` look at the result without running it.
 
 mod check;
 mod compare;
