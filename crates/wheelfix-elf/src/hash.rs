@@ -34,9 +34,35 @@ impl<'n> HashedName<'n> {
     }
 }
 
+/// Powers of 33, the factor of GNU hashes, for the places of a block.
+const POWERS: [u32; 8] = {
+    let mut powers = [1; 8];
+    let mut place = 7;
+    while place > 0 {
+        place -= 1;
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            powers[place] = 33_u32.wrapping_mul(powers[place + 1]);
+        }
+    }
+    powers
+};
+
 /// Returns the hash that GNU tables use.
+///
+/// Each byte is added to 33 times what was before. Eight bytes are taken at once, so that one multiplication need not wait
+/// for the last: checking a library means hashing megabytes of names.
 pub fn gnu_hash(name: &[u8]) -> u32 {
-    name.iter().fold(5381, |hash: u32, byte| {
+    let (blocks, rest) = name.as_chunks::<8>();
+    let mut hash = 5381_u32;
+    for block in blocks {
+        let shifted = hash.wrapping_mul(POWERS[0].wrapping_mul(33));
+        let pairs = block.iter().zip(POWERS);
+        hash = pairs.fold(shifted, |sum, (byte, power)| {
+            sum.wrapping_add(u32::from(*byte).wrapping_mul(power))
+        });
+    }
+    rest.iter().fold(hash, |hash, byte| {
         hash.wrapping_mul(33).wrapping_add(u32::from(*byte))
     })
 }
@@ -133,6 +159,14 @@ impl GnuHash {
     /// The number of symbols, as far as the table tells: `None` if it is empty.
     pub(crate) fn symbol_count(&self) -> Option<u64> {
         (!self.chain.is_empty()).then_some(u64::from(self.first) + (self.chain.len() / 4) as u64)
+    }
+
+    /// Whether the other table has the same content, wherever it is.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        (self.first, self.bloom_shift) == (other.first, other.bloom_shift)
+            && self.bloom == other.bloom
+            && self.buckets == other.buckets
+            && self.chain == other.chain
     }
 
     pub(crate) fn encoding(&self) -> Encoding {
@@ -340,6 +374,11 @@ impl SysvHash {
         })
     }
 
+    /// Whether the other table has the same content, wherever it is.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+
     /// Returns the numbers of all symbols in the table, each once.
     pub(crate) fn members(&self) -> BTreeSet<u32> {
         let mut members = BTreeSet::new();
@@ -383,6 +422,19 @@ impl SysvHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_give_the_same_as_single_bytes() {
+        let name: Vec<u8> = (1..=255).collect();
+        for len in 0..name.len() {
+            let one_by_one =
+                |hash: u32, byte: &u8| hash.wrapping_mul(33).wrapping_add(u32::from(*byte));
+            assert_eq!(
+                gnu_hash(&name[..len]),
+                name[..len].iter().fold(5381, one_by_one)
+            );
+        }
+    }
 
     #[test]
     fn hashes_are_those_of_the_specifications() {

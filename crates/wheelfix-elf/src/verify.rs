@@ -23,10 +23,24 @@ use subject::Subject;
 /// Shipped files break some: the question for an edit is which of them it breaks anew, see [`new_violations`]. An error is
 /// returned for what has no readable headers; object files and memory images have no rules to break.
 pub fn verify<S: Source + ?Sized>(source: &S) -> Result<Vec<Violation>, ReadError> {
-    verify_source(&source)
+    verify_source(&source, Names::Check)
 }
 
-fn verify_source(source: &dyn Source) -> Result<Vec<Violation>, ReadError> {
+/// Whether names are looked up in the hash tables: by far the longest part, which a file does not need whose symbols, names
+/// and hash tables are byte by byte those of a file that was right before.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Names {
+    /// They are looked up.
+    #[default]
+    Check,
+    /// They are compared, see [`verify_edit`].
+    Compare,
+}
+
+pub(crate) fn verify_source(
+    source: &dyn Source,
+    names: Names,
+) -> Result<Vec<Violation>, ReadError> {
     let mut report = Report::default();
     let Some(subject) = Subject::read(source, &mut report)? else {
         return Ok(Vec::new());
@@ -34,7 +48,7 @@ fn verify_source(source: &dyn Source) -> Result<Vec<Violation>, ReadError> {
     segments::check(&subject, &mut report)?;
     if let Some(linking) = subject.linking(&mut report)? {
         dynamic::check(&subject, &linking, &mut report)?;
-        tables::check(&subject, &linking, &mut report)?;
+        tables::check(&subject, &linking, names, &mut report)?;
         sections::check_tags(&subject, &linking, &mut report);
     }
     sections::check(&subject, &mut report);
@@ -65,6 +79,8 @@ pub(crate) struct Checked {
     pub(crate) new: Vec<Violation>,
     /// All rules that the result breaks.
     pub(crate) all: Vec<Violation>,
+    /// How names were checked.
+    pub(crate) names: Names,
 }
 
 /// Compares the file before and after an edit. `accepted` are rules that the edit breaks knowingly.
@@ -73,11 +89,17 @@ pub(crate) fn verify_edit(
     after: &dyn Source,
     accepted: &[Rule],
 ) -> Result<Checked, ReadError> {
-    let all = verify_source(after)?;
-    let mut new = compare::compare(before, after)?;
+    let renames = accepted.contains(&Rule::ChangedSymbol);
+    let names = if renames {
+        Names::Check
+    } else {
+        Names::Compare
+    };
+    let all = verify_source(after, names)?;
+    let mut new = compare::compare(before, after, names)?;
     if !all.is_empty() {
-        new.extend(new_violations(&verify_source(before)?, all.clone()));
+        new.extend(new_violations(&verify_source(before, names)?, all.clone()));
     }
     new.retain(|violation| !accepted.contains(&violation.rule));
-    Ok(Checked { new, all })
+    Ok(Checked { new, all, names })
 }

@@ -101,6 +101,39 @@ impl<'a> Window<'a> {
             .map_err(|_| ReadError::NotUtf8 { what, offset })
     }
 
+    /// Returns the bytes of the string at file offset `offset`, without its NUL, which must come before `end`. Meant for
+    /// passing through a whole table: much is read at once, and the string is not copied.
+    pub(crate) fn scan_string(
+        &mut self,
+        what: &'static str,
+        offset: u64,
+        end: u64,
+    ) -> Result<&[u8], ReadError> {
+        let limit = end.saturating_sub(offset).min(MAX_STRING);
+        let mut len = self.rest(offset).min(limit);
+        loop {
+            let found = match self.buffered(offset, len) {
+                Some(bytes) => CStr::from_bytes_until_nul(bytes)
+                    .ok()
+                    .map(CStr::count_bytes),
+                None => None,
+            };
+            if let Some(found) = found {
+                return self.bytes(what, offset, found as u64);
+            }
+            if len >= limit {
+                return Err(ReadError::Unterminated {
+                    what,
+                    offset,
+                    len: limit,
+                });
+            }
+            // The string begins the buffer, so that no part of it has to be read again.
+            len = (len * 2).max(SCAN_BLOCK).min(limit);
+            self.bytes(what, offset, len)?;
+        }
+    }
+
     /// Returns the file offset of the first NUL from `offset` on, which must come before `end`.
     pub(crate) fn find_nul(
         &mut self,

@@ -8,6 +8,9 @@ use crate::error::ReadError;
 use crate::source::Source;
 use crate::verify::{Checked, Rule, verify_edit};
 
+/// The most writes of a plan that are read back one by one; renaming symbols makes thousands.
+const MAX_COMPARED: usize = 1024;
+
 /// The writes that turn a file into the one asked for, in the order in which they are made.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -147,6 +150,29 @@ impl Plan {
             accepted.push(Rule::ChangedSymbol);
         }
         verify_edit(source, &Planned::new(source, self), &accepted)
+    }
+
+    /// Whether `file` has the bytes that the plan says, where it says them outright.
+    pub(crate) fn is_written(&self, file: &dyn Source) -> std::io::Result<bool> {
+        let mut same = file.file_len() == self.new_len;
+        let mut later: Vec<(u64, u64)> = Vec::new();
+        for write in self.writes.iter().rev() {
+            // Of two writes to one place, the last one counts.
+            let overwritten = later
+                .iter()
+                .any(|(start, end)| *start < write.end() && write.offset < *end);
+            if let (Data::Bytes(bytes), false) = (&write.data, overwritten) {
+                let mut written = vec![0; bytes.len()];
+                file.read_exact_at(&mut written, write.offset)?;
+                same &= written == *bytes;
+            }
+            if later.len() < MAX_COMPARED {
+                later.push((write.offset, write.end()));
+            } else {
+                break;
+            }
+        }
+        Ok(same)
     }
 
     /// How many bytes are written in all.

@@ -10,8 +10,8 @@ use crate::edit::{EditError, Plan, Request};
 use crate::elf::Elf;
 use crate::error::ReadError;
 use crate::file::apply::ApplyError;
-use crate::source::{FileSource, Source};
-use crate::verify::{Violation, verify};
+use crate::source::FileSource;
+use crate::verify::{Checked, Names, Violation, verify_source};
 
 /// Why a file was not edited. It is as it was, unless the error is [`ApplyError::Undo`].
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +115,8 @@ struct Job {
     plan: Plan,
     /// The rules that the result breaks, because the file did so before.
     known: Vec<Violation>,
+    /// How the names of symbols were checked.
+    names: Names,
 }
 
 impl Job {
@@ -125,21 +127,24 @@ impl Job {
         check_regular(source.file().metadata()?.file_type())?;
         let elf = Elf::read(&source)?;
         let plan = Plan::new(&source, &elf, request)?;
-        let mut known = Vec::new();
+        let mut checked = Checked::default();
         if !plan.is_noop() {
-            let checked = plan.check(&source)?;
+            checked = plan.check(&source)?;
             if !checked.new.is_empty() {
                 return Err(EditError::Violations {
                     violations: checked.new,
                 }
                 .into());
             }
-            known = checked.all;
         }
+        let Checked {
+            all: known, names, ..
+        } = checked;
         Ok(Self {
             source,
             plan,
             known,
+            names,
         })
     }
 
@@ -155,8 +160,9 @@ impl Job {
     /// Reads the result back and checks it.
     fn check_written(&self, file: &fs_err::File) -> Result<(), PatchError> {
         let written = FileSource::new(file.try_clone()?)?;
-        let violations = verify(&written)?;
-        if violations == self.known && written.file_len() == self.plan.new_len {
+        let violations = verify_source(&written, self.names)?;
+        let as_planned = self.plan.is_written(&written)?;
+        if violations == self.known && as_planned {
             return Ok(());
         }
         Err(PatchError::Differs { violations })

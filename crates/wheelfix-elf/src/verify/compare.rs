@@ -11,6 +11,7 @@ use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::source::Source;
 use crate::symbol_table::{read_hashes, symbol_count};
+use crate::verify::Names;
 use crate::verify::rule::{Report, Rule, Violation};
 use crate::window::read_range;
 
@@ -34,6 +35,7 @@ const VERSIONS: [Tag; 3] = [Tag::VERNEED, Tag::VERNEEDNUM, Tag::VERSYM];
 pub(crate) fn compare(
     before: &dyn Source,
     after: &dyn Source,
+    names: Names,
 ) -> Result<Vec<Violation>, ReadError> {
     let (old, new) = (Elf::read(&before)?, Elf::read(&after)?);
     let mut report = Report::default();
@@ -64,15 +66,7 @@ pub(crate) fn compare(
         detail,
     );
     compare_tags(&old, &new, &mut report);
-    let (old_count, new_count) = (count_symbols(&old, before)?, count_symbols(&new, after)?);
-    let detail = || format!("{old_count} became {new_count}");
-    report.check(old_count == new_count, Rule::ChangedSymbolCount, 0, detail);
-    if let (Some(one), Some(other)) = (
-        Symbols::find(&old, before, old_count)?,
-        Symbols::find(&new, after, new_count)?,
-    ) {
-        compare_symbols(&one, &other, &mut report)?;
-    }
+    compare_tables((&old, before), (&new, after), names, &mut report)?;
     let sections = |elf: &Elf| -> Vec<u32> {
         elf.sections
             .iter()
@@ -186,12 +180,43 @@ fn compare_tags(old: &Elf, new: &Elf, report: &mut Report) {
     }
 }
 
-fn count_symbols(elf: &Elf, source: &dyn Source) -> Result<u64, ReadError> {
-    let Some(dynamic) = &elf.dynamic else {
-        return Ok(0);
+/// Checks that the symbols are the same ones, and, unless they are looked up anyway, have the same names and hash tables.
+fn compare_tables(
+    (old, before): (&Elf, &dyn Source),
+    (new, after): (&Elf, &dyn Source),
+    names: Names,
+    report: &mut Report,
+) -> Result<(), ReadError> {
+    let (Some(old_dynamic), Some(new_dynamic)) = (&old.dynamic, &new.dynamic) else {
+        return Ok(());
     };
-    let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
-    Ok(symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref()))
+    let (old_gnu, old_sysv) = read_hashes(old, old_dynamic, before)?;
+    let (new_gnu, new_sysv) = read_hashes(new, new_dynamic, after)?;
+    let old_count = symbol_count(old, old_dynamic, old_gnu.as_ref(), old_sysv.as_ref());
+    let new_count = symbol_count(new, new_dynamic, new_gnu.as_ref(), new_sysv.as_ref());
+    let detail = || format!("{old_count} became {new_count}");
+    report.check(old_count == new_count, Rule::ChangedSymbolCount, 0, detail);
+    if names == Names::Check {
+        return Ok(());
+    }
+    let same_gnu = match (&old_gnu, &new_gnu) {
+        (Some(old), Some(new)) => old.equals(new),
+        (old, new) => old.is_none() && new.is_none(),
+    };
+    let same_sysv = match (&old_sysv, &new_sysv) {
+        (Some(old), Some(new)) => old.equals(new),
+        (old, new) => old.is_none() && new.is_none(),
+    };
+    let detail = || "a hash table changed".to_owned();
+    report.check(same_gnu && same_sysv, Rule::ChangedSymbol, 0, detail);
+    let symbols = (
+        Symbols::find(old, before, old_count)?,
+        Symbols::find(new, after, new_count)?,
+    );
+    match symbols {
+        (Some(old), Some(new)) => compare_symbols(&old, &new, report),
+        _ => Ok(()),
+    }
 }
 
 /// Where the symbols and their names are.

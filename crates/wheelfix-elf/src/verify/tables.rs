@@ -7,6 +7,7 @@ use crate::error::ReadError;
 use crate::hash::{GnuHash, SysvHash, gnu_hash, sysv_hash};
 use crate::section_header::SHT_DYNSYM;
 use crate::symbol::RawSymbol;
+use crate::verify::Names;
 use crate::verify::rule::{Report, Rule};
 use crate::verify::subject::{Linking, Subject};
 use crate::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
@@ -18,6 +19,7 @@ const BLOCK: u64 = 24 * 2048;
 pub(crate) fn check(
     subject: &Subject<'_>,
     linking: &Linking,
+    names: Names,
     report: &mut Report,
 ) -> Result<(), ReadError> {
     let versions = check_versions(subject, linking, report)?;
@@ -51,14 +53,16 @@ pub(crate) fn check(
         report.add(Rule::SymtabRange, at(Tag::SYMTAB), detail);
         return Ok(());
     };
-    let names = read_names(subject, offset, len, report)?;
-    check_names(
-        subject,
-        linking,
-        &names,
-        (gnu.as_ref(), sysv.as_ref()),
-        report,
-    )?;
+    if names == Names::Check {
+        let names = read_names(subject, offset, len, report)?;
+        check_names(
+            subject,
+            linking,
+            &names,
+            (gnu.as_ref(), sysv.as_ref()),
+            report,
+        )?;
+    }
     match linking.get(Tag::VERSYM) {
         Some(vaddr) => check_version_table(subject, vaddr, count, &versions, report),
         None => Ok(()),
@@ -151,8 +155,8 @@ fn check_names(
         let (gnu_value, sysv_value) = match hashes {
             Some((offset, gnu, sysv)) if offset == name.offset => (gnu, sysv),
             _ => {
-                let text_end = if u64::from(name.offset) < strings.len {
-                    window.find_nul("symbol name", at, end)
+                let text = if u64::from(name.offset) < strings.len {
+                    window.scan_string("symbol name", at, end)
                 } else {
                     let (got, offset) = (name.offset.into(), strings.offset);
                     Err(ReadError::StringOffset {
@@ -162,15 +166,7 @@ fn check_names(
                         len: strings.len,
                     })
                 };
-                let Some(text_end) = report.take(Rule::StrOob, at, text_end)? else {
-                    continue;
-                };
-                let Some(text) = report.take(
-                    Rule::StrOob,
-                    at,
-                    window.bytes("symbol name", at, text_end - at),
-                )?
-                else {
+                let Some(text) = report.take(Rule::StrOob, at, text)? else {
                     continue;
                 };
                 let values = (
