@@ -55,7 +55,11 @@ impl<'a> Assumer<'a> {
         {
             return true;
         }
-        if !self.knows_libc && LIBDL.contains(&name.as_ref()) && process.needs_libc() {
+        if !self.knows_libc && is_name_of_merged_library(&name) && process.needs_libc() {
+            return true;
+        }
+        // Every Python has loaded libm for itself, so that modules of black do without asking for it.
+        if !self.knows_python && !self.knows_libc && is_math_name(&name) && process.needs_libc() {
             return true;
         }
         if !self.knows_python && is_python_name(&name) {
@@ -71,8 +75,7 @@ impl<'a> Assumer<'a> {
     }
 }
 
-/// Names of libdl, a part of libc since glibc 2.34 and always of musl: libraries that use them without
-/// asking for libdl or a version, as `libcufile.so.0` does, work there.
+/// Names of libdl.
 const LIBDL: &[&str] = &[
     "dl_iterate_phdr",
     "dladdr",
@@ -86,6 +89,81 @@ const LIBDL: &[&str] = &[
     "dlvsym",
 ];
 
+/// Whether a name belongs to libdl or libpthread, which are parts of libc since glibc 2.34 and always
+/// of musl: libraries that use them without asking for the library or a version, as `libcufile.so.0`
+/// and scipy's `_fmm_core` do, work there.
+fn is_name_of_merged_library(name: &str) -> bool {
+    name.starts_with("pthread_") || name.starts_with("sem_") || LIBDL.contains(&name)
+}
+
+/// The functions of C's `<math.h>` without the endings for `float` and `long double`:
+/// ISO/IEC 9899:2011, 7.12.
+const LIBM: &[&str] = &[
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "ceil",
+    "copysign",
+    "cos",
+    "cosh",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "fabs",
+    "fdim",
+    "floor",
+    "fma",
+    "fmax",
+    "fmin",
+    "fmod",
+    "frexp",
+    "hypot",
+    "ilogb",
+    "ldexp",
+    "lgamma",
+    "llrint",
+    "llround",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logb",
+    "lrint",
+    "lround",
+    "modf",
+    "nan",
+    "nearbyint",
+    "nextafter",
+    "nexttoward",
+    "pow",
+    "remainder",
+    "remquo",
+    "rint",
+    "round",
+    "scalbln",
+    "scalbn",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "tgamma",
+    "trunc",
+];
+
+/// Whether a name is one of `<math.h>`: `ceil`, `ceilf`, `ceill`.
+fn is_math_name(name: &str) -> bool {
+    let shorter = name.strip_suffix(['f', 'l']);
+    LIBM.contains(&name) || shorter.is_some_and(|name| LIBM.contains(&name))
+}
+
 /// Whether a name belongs to Python's C API: `PyList_New`, `_Py_Dealloc`, `_PyObject_New`.
 fn is_python_name(name: &str) -> bool {
     let rest = name.strip_prefix('_').unwrap_or(name).strip_prefix("Py");
@@ -95,6 +173,16 @@ fn is_python_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_math_have_endings() {
+        for name in ["ceil", "ceilf", "ceill", "erf"] {
+            assert!(is_math_name(name), "{name}");
+        }
+        for name in ["f", "ceilx", "erfg", "malloc"] {
+            assert!(!is_math_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn names_of_the_c_api_are_known_by_their_prefix() {

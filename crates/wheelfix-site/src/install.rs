@@ -262,7 +262,7 @@ fn prove(
     extraction: &Extraction,
     applied: &Applied,
     staging: &Staging,
-) -> Result<Proof, InstallError> {
+) -> Result<Option<Proof>, InstallError> {
     let mut paths = elf_paths(planned, extraction, staging);
     paths.retain(|(_, file)| !applied.removed.contains(file));
     let tree = Tree::read(paths).map_err(RelocationError::from)?;
@@ -272,10 +272,9 @@ fn prove(
     };
     let program = request.python.executable();
     let proof = relocation::prove(&tree, vec![place], &request.libraries, program)?;
-    if proof.faults.is_empty() {
-        Ok(proof)
-    } else {
-        Err(InstallError::Unproved(Box::new(proof)))
+    match proof {
+        Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),
+        proof => Ok(proof),
     }
 }
 

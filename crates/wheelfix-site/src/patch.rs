@@ -33,7 +33,7 @@ pub struct PatchRequest {
 pub struct PatchReport {
     /// What became of each library.
     pub relocation: RelocationPlan,
-    /// The proof that all of them load; `None` if nothing was edited yet.
+    /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
     pub proof: Option<Proof>,
     /// How many ELF files were edited.
     pub elf_edited: usize,
@@ -120,12 +120,12 @@ fn relocate(
     phase(Phase::Verify);
     let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
     let program = request.python.as_deref();
-    let proof = relocation::prove(&tree, Vec::new(), &request.libraries, program)?;
-    if !proof.faults.is_empty() {
+    let mut proof = relocation::prove(&tree, Vec::new(), &request.libraries, program)?;
+    if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
         return Err(PatchTreeError::Unproved(Box::new(proof)));
     }
     Ok(PatchReport {
-        proof: Some(proof),
+        proof,
         relocation,
         elf_edited,
         elf_bytes_written: applied.bytes_written,

@@ -89,14 +89,17 @@ pub(crate) fn plan(tree: &Tree, libraries: &Libraries) -> Result<RelocationPlan,
 /// Proves that every object of a tree loads from its final place.
 ///
 /// `places` says where files lie that are not in their final place yet; `program` is the Python
-/// that will load them, `None` if it is not on this machine.
+/// that will load them, `None` if it is not on this machine. Gives `None` if nothing is known of
+/// the target: neither its Python nor its dynamic loader.
 pub(crate) fn prove(
     tree: &Tree,
     places: Vec<Place>,
     libraries: &Libraries,
     program: Option<&Path>,
-) -> Result<Proof, RelocationError> {
-    let target = target(libraries, program)?;
+) -> Result<Option<Proof>, RelocationError> {
+    let Some(target) = target(libraries, program)? else {
+        return Ok(None);
+    };
     let options = ProofOptions {
         program: program.map(Path::to_owned),
         ignore_missing: libraries.options.ignore_missing.clone(),
@@ -104,24 +107,19 @@ pub(crate) fn prove(
         lib_paths: libraries.lib_paths.clone(),
     };
     let world = World::new(places);
-    Ok(wheelfix_relocate::prove(
-        tree,
-        &world,
-        &target,
-        &libraries.rules,
-        &options,
-    ))
+    let rules = &libraries.rules;
+    let proof = wheelfix_relocate::prove(tree, &world, &target, rules, &options);
+    Ok(Some(proof))
 }
 
-/// What will load the files.
-fn target(libraries: &Libraries, program: Option<&Path>) -> io::Result<Target> {
-    let driver_path = &libraries.options.driver_path;
-    if let Some(interpreter) = &libraries.options.interpreter {
-        return Target::of_interpreter(interpreter, driver_path.clone());
+/// What will load the files, if it is known.
+fn target(libraries: &Libraries, program: Option<&Path>) -> io::Result<Option<Target>> {
+    let driver_path = libraries.options.driver_path.clone();
+    match (&libraries.options.interpreter, program) {
+        (Some(interpreter), _) => Target::of_interpreter(interpreter, driver_path).map(Some),
+        (None, Some(program)) => Target::of_program(program, driver_path),
+        (None, None) => Ok(None),
     }
-    let of_program = program.map(|program| Target::of_program(program, driver_path.clone()));
-    let known = of_program.transpose()?.flatten();
-    Ok(known.unwrap_or_else(|| Target::unknown(driver_path.clone())))
 }
 
 /// Where run paths may lead besides the output: an output in the Nix store may use the store alone.

@@ -18,8 +18,8 @@ pub struct InstallReport {
     pub wheels: Vec<InstalledWheel>,
     /// What became of the libraries.
     pub relocation: RelocationPlan,
-    /// The proof that all of them load.
-    pub proof: Proof,
+    /// The proof that all of them load; `None` if nothing is known of the target.
+    pub proof: Option<Proof>,
     /// How many ELF files were edited.
     pub elf_edited: usize,
     /// How many bytes were written to edit them.

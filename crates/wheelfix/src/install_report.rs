@@ -23,7 +23,8 @@ struct Document<'a> {
     elf_edited: usize,
     elf_bytes_written: u64,
     relocation: &'a RelocationPlan,
-    proof: &'a Proof,
+    /// `null` if nothing is known of the target.
+    proof: Option<&'a Proof>,
     compile_failures: Vec<FailureDocument<'a>>,
 }
 
@@ -124,7 +125,7 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
         elf_edited: report.elf_edited,
         elf_bytes_written: report.elf_bytes_written,
         relocation: &report.relocation,
-        proof: &report.proof,
+        proof: report.proof.as_ref(),
         compile_failures: report
             .compile_failures
             .iter()

@@ -18,7 +18,7 @@ pub(crate) struct PatchArgs {
     /// Files and directories
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Python that will load the files; without it the names of its C API are taken to be there
+    /// Python that will load the files; without it or `--interpreter` nothing is proved
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
     #[command(flatten)]
@@ -44,7 +44,7 @@ struct Document<'a> {
     elf_bytes_written: u64,
     records_updated: usize,
     relocation: &'a RelocationPlan,
-    /// `null` in a dry run.
+    /// `null` in a dry run, or if nothing is known of the target.
     proof: Option<&'a Proof>,
 }
 
