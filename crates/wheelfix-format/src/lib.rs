@@ -17,6 +17,8 @@
 
 mod build_tag;
 mod entry_points;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod library_name;
 mod marker;

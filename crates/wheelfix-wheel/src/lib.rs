@@ -19,6 +19,8 @@ mod contents;
 mod elf_members;
 mod elf_set;
 mod finding;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hygiene;
 mod installed;
 mod sdist;

@@ -63,8 +63,27 @@ impl Wheel {
     /// Opens a wheel: reads its directory and the text files of its `.dist-info`, and compares all
     /// with each other. All faults are reported at once.
     pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Self, WheelError> {
+        // A wrong name is found before anything is read.
         let filename = parse_filename(path)?;
         let archive = ZipArchive::open(path, &options.limits)?;
+        Self::new(path, filename, archive, options)
+    }
+
+    /// Makes a wheel of an archive that is known under a path.
+    pub(crate) fn from_archive(
+        path: &Path,
+        archive: ZipArchive,
+        options: &OpenOptions,
+    ) -> Result<Self, WheelError> {
+        Self::new(path, parse_filename(path)?, archive, options)
+    }
+
+    fn new(
+        path: &Path,
+        filename: WheelFilename,
+        archive: ZipArchive,
+        options: &OpenOptions,
+    ) -> Result<Self, WheelError> {
         let mut faults = WheelFaults::default();
         let dist_info = DistInfo::read(&archive, &filename, &mut faults);
         let Some(dist_info) = dist_info else {

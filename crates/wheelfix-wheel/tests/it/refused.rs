@@ -62,6 +62,26 @@ fn archives_that_are_refused_make_no_wheel() {
 }
 
 #[test]
+fn whatever_is_accepted_can_be_inspected() {
+    let cases = [
+        hostile::zip_structures(),
+        hostile::zip_contents(),
+        hostile::wheels(),
+        hostile::odd(),
+    ];
+    for case in cases.concat() {
+        wheelfix_wheel::fuzzing::check_wheel(&case.archive);
+    }
+    let sound = hostile::base().stored().build();
+    wheelfix_wheel::fuzzing::check_wheel(&sound);
+    for offset in 0..sound.len() {
+        let mut damaged = sound.clone();
+        damaged[offset] ^= 1 << (offset % 8);
+        wheelfix_wheel::fuzzing::check_wheel(&damaged);
+    }
+}
+
+#[test]
 fn odd_archives_make_wheels() {
     for case in hostile::odd() {
         let verdict = verdict("demo-1.0-py3-none-any.whl", &case.archive);
