@@ -405,6 +405,34 @@ fn code_behind_the_program_headers_stays() {
     assert_eq!(plan.new_len - plan.old_len, 100, "{plan}");
 }
 
+#[test]
+fn a_claimed_alignment_does_not_make_the_file_long() {
+    for sample in Sample::variety()
+        .into_iter()
+        .filter(|sample| sample.sections)
+    {
+        let bytes = sample.build();
+        let elf = Elf::read(&bytes).unwrap();
+        let word_len = elf.header.encoding.word_len();
+        let header_len = elf.header.encoding.section_header_len();
+        for index in 1..elf.sections.len() {
+            let mut damaged = bytes.clone();
+            let table = usize::try_from(elf.header.section_headers_offset).unwrap();
+            // `sh_addralign` is the last word but one.
+            let at = table + (index + 1) * header_len - 2 * word_len;
+            damaged[at..at + word_len].fill(0);
+            damaged[at + word_len / 2] = 0x80;
+            let elf = Elf::read(&damaged).unwrap();
+            if let Ok(plan) = Plan::new(&damaged, &elf, &run_path(400, 'a')) {
+                assert!(
+                    plan.new_len < bytes.len() as u64 + (1 << 20),
+                    "{sample:?}\n{plan}"
+                );
+            }
+        }
+    }
+}
+
 /// Edits that all need the end of the file, so that what came before does not matter.
 fn long_paths() -> impl Strategy<Value = (usize, usize)> {
     (200..600_usize, 200..600_usize)

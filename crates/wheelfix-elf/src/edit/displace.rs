@@ -33,6 +33,10 @@ pub(crate) struct Displacement {
 /// Sections up to this length slide: notes are some hundred bytes.
 const MAX_BLOCK_LEN: u64 = 1 << 16;
 
+/// The largest alignment of a section that moves, in bytes. Linkers give such sections 2 to 16; a larger number would only
+/// make the file long.
+const MAX_ALIGN: u64 = 64;
+
 /// Tables that only the dynamic section refers to.
 const MOVABLE: [Tag; 9] = [
     Tag::HASH,
@@ -77,6 +81,7 @@ impl Displacement {
         if range.start < table_end
             || range.end - range.start > MAX_BLOCK_LEN
             || !align.is_power_of_two()
+            || align > MAX_ALIGN
         {
             return Ok(Err("the notes there are not laid out as linkers do"));
         }
@@ -194,7 +199,7 @@ fn lies_behind(section: &SectionHeader, offset: u64) -> bool {
 
 /// Returns the tag that alone refers to the section.
 pub(crate) fn movable_tag(model: &Model<'_>, index: usize) -> Option<Tag> {
-    let section = section(model, index)?;
+    let section = section(model, index).filter(|section| section.align <= MAX_ALIGN)?;
     let tag = MOVABLE
         .into_iter()
         .find(|tag| model.number(*tag) == Some(section.vaddr))?;
