@@ -276,3 +276,77 @@ impl From<ContentError> for Failure {
         Self::Content(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wheelfix_testkit::raw_zip::{RawMember, RawZip};
+
+    use super::*;
+    use crate::extract::{Digest, Silent};
+    use crate::zip::ZipArchive;
+    use crate::zip::limits::Limits;
+
+    /// Writes one member as on a file system that allocates nothing; gives the file and its digest.
+    fn stream(member: RawMember) -> Result<(Vec<u8>, Option<[u8; 32]>), ContentError> {
+        let bytes = RawZip::new(vec![member]).build();
+        let archive = ZipArchive::from_bytes(bytes, &Limits::default()).unwrap();
+        let member = &archive.members()[0];
+        let items = [ExtractItem {
+            archive: &archive,
+            member,
+            dst: member.path.clone(),
+            executable: false,
+            digest: Digest::Compute,
+            early: false,
+        }];
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree::create(dir.path(), &items).unwrap();
+        let schedule = Schedule::new(&items, NonZeroUsize::MIN);
+        let shared = Shared::new(&items, &tree, &schedule, &Silent);
+        let mut worker = Worker {
+            shared: &shared,
+            dirs: tree.open_dirs(1),
+            inflater: Inflater::new(),
+            buffer: Vec::new(),
+        };
+        let file = worker.create(0, &items[0]).unwrap();
+        match worker.stream(&items[0], file) {
+            Ok(extracted) => {
+                let map = ReadMap::new(&worker.reopen(0, &items[0]).unwrap()).unwrap();
+                Ok((map.to_vec(), extracted.sha256))
+            }
+            Err(Failure::Content(error)) => Err(error),
+            Err(Failure::Io(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn without_allocation_a_member_is_written_piece_by_piece() {
+        let content: Vec<u8> = (0..u8::MAX).cycle().take(3 * PIECE + 5).collect();
+        for member in [
+            RawMember::new("d/x", &content),
+            RawMember::stored("d/x", &content),
+        ] {
+            let (written, sha256) = stream(member).unwrap();
+            assert!(written == content);
+            assert_eq!(sha256, Some(Sha256::digest(&content).into()));
+        }
+    }
+
+    #[test]
+    fn piece_by_piece_the_same_faults_are_found() {
+        let content = vec![7; PIECE + 5];
+        let mut member = RawMember::new("x", &content);
+        member.fields.len -= 1;
+        let error = stream(member).unwrap_err();
+        assert!(matches!(error, ContentError::TooLong { .. }), "{error}");
+        let mut member = RawMember::new("x", &content);
+        member.fields.len += 1;
+        let error = stream(member).unwrap_err();
+        assert!(matches!(error, ContentError::TooShort { .. }), "{error}");
+        let mut member = RawMember::new("x", &content);
+        member.fields.crc32 ^= 1;
+        let error = stream(member).unwrap_err();
+        assert!(matches!(error, ContentError::Crc32 { .. }), "{error}");
+    }
+}

@@ -81,6 +81,28 @@ fn all_times_are_the_same() {
 }
 
 #[test]
+fn modes_do_not_depend_on_the_umask() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "sets the umask of the program under test"
+    )]
+    let status = std::process::Command::new("sh")
+        .args(["-c", "umask 077; exec \"$0\" unpack -q \"$1\" out"])
+        .args([env!("CARGO_BIN_EXE_wheelfix"), &wheel])
+        .current_dir(sandbox.path(""))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let mode = |path| fs_err::metadata(sandbox.path(path)).unwrap().mode() & 0o7777;
+    assert_eq!(mode("out"), 0o755);
+    assert_eq!(mode("out/demo"), 0o755);
+    assert_eq!(mode("out/demo/__init__.py"), 0o644);
+    assert_eq!(mode("out/demo/tool"), 0o755);
+}
+
+#[test]
 fn json_lists_a_source_distribution() {
     let sandbox = Sandbox::new();
     let path = sdist().write_to(&sandbox.path(""), Packing::TarGz);
