@@ -1,10 +1,12 @@
 //! The ELF files in a wheel, read without unpacking it.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use wheelfix_archive::{ContentError, Member};
 use wheelfix_elf::{Elf, ReadError};
 
-use crate::Wheel;
+use crate::{GpuCode, Wheel, loads};
 
 /// An ELF file in a wheel.
 #[derive(Debug)]
@@ -13,9 +15,20 @@ pub struct ElfMember<'a> {
     pub file: &'a Member,
     /// What it says about itself, or why it cannot be read.
     pub elf: Result<Elf, ElfMemberError>,
-    /// The symbols of Python's C interface that it takes from the interpreter, sorted. Looked for only
-    /// where [`wants_symbols`](Wheel::elf_members) says so.
+    /// The symbols of Python's C interface that it takes from the interpreter, sorted. Empty for files
+    /// that [claim no stable ABI](Wheel::claims_stable_abi).
     pub python_symbols: Vec<String>,
+    /// Its code for GPUs; `None` if it has nothing to do with them.
+    pub gpu_code: Option<GpuCode>,
+    /// What it may load or look for while it runs; empty unless it was asked for.
+    pub loads: BTreeSet<String>,
+}
+
+/// How much is wanted of the ELF files in a wheel.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ElfOptions {
+    /// What they may load while they run: all of their texts are searched.
+    pub loads: bool,
 }
 
 /// Why an ELF file in a wheel cannot be read.
@@ -47,49 +60,49 @@ impl Wheel {
     ///
     /// A file is one by its first bytes. Its dynamic data usually lies behind everything else, so each
     /// is inflated whole, into memory: the largest ones first, as many at once as there are threads.
-    /// `wants_symbols` says, by path, from which files the symbols of Python's C interface are wanted.
-    pub fn elf_members(&self, wants_symbols: impl Fn(&str) -> bool + Sync) -> Vec<ElfMember<'_>> {
+    pub fn elf_members(&self, options: ElfOptions) -> Vec<ElfMember<'_>> {
         let candidates = self
             .archive()
             .members_by_path()
             .filter(|member| !is_text(member));
         let mut candidates: Vec<&Member> = candidates.collect();
         candidates.sort_by_key(|member| std::cmp::Reverse(member.len));
-        let read = candidates
-            .into_par_iter()
-            .with_max_len(1)
-            .filter_map(|member| self.read_elf(member, &wants_symbols));
-        let mut found: Vec<ElfMember<'_>> = read.collect();
+        let read = candidates.into_par_iter().with_max_len(1);
+        let mut found: Vec<ElfMember<'_>> = read
+            .filter_map(|member| self.read_elf(member, options))
+            .collect();
         found.sort_by(|a, b| a.file.path.cmp(&b.file.path));
         found
     }
 
-    fn read_elf<'a>(
-        &self,
-        file: &'a Member,
-        wants_symbols: &impl Fn(&str) -> bool,
-    ) -> Option<ElfMember<'a>> {
+    fn read_elf<'a>(&self, file: &'a Member, options: ElfOptions) -> Option<ElfMember<'a>> {
         let magic = self.archive().read_prefix(file, MAGIC.len() as u64);
         if !magic.is_ok_and(|magic| magic == MAGIC) {
             return None;
         }
-        let mut python_symbols = Vec::new();
+        let mut member = ElfMember {
+            file,
+            elf: Err(ElfMemberError::Content(ContentError::Corrupt)),
+            python_symbols: Vec::new(),
+            gpu_code: None,
+            loads: BTreeSet::new(),
+        };
         let content = self
             .archive()
             .read_whole(file, MAX_LEN)
             .map_err(ElfMemberError::from);
-        let elf = content.and_then(|content| {
+        member.elf = content.and_then(|content| {
             let elf = Elf::read(&*content)?;
-            if wants_symbols(file.path.as_str()) {
-                python_symbols = imported_from_python(&elf, &content)?;
+            if self.claims_stable_abi(file.path.as_str()) {
+                member.python_symbols = imported_from_python(&elf, &content)?;
+            }
+            member.gpu_code = GpuCode::find(&elf, &content);
+            if options.loads {
+                member.loads = loads::in_library(&elf, &content);
             }
             Ok(elf)
         });
-        Some(ElfMember {
-            file,
-            elf,
-            python_symbols,
-        })
+        Some(member)
     }
 }
 

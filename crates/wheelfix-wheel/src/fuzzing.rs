@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wheelfix_archive::{Limits, ZipArchive};
 
-use crate::{OpenOptions, Placement, Wheel};
+use crate::{ElfOptions, OpenOptions, Placement, Wheel};
 
 /// Larger members would only make the fuzzer slow.
 const MAX_LEN: u64 = 1 << 20;
@@ -24,7 +24,8 @@ pub fn check_wheel(bytes: &[u8]) {
     };
     wheel.verify_contents();
     wheel.hygiene();
-    wheel.truth(&wheel.elf_members(|_| true));
+    wheel.python_loads();
+    wheel.truth(&wheel.elf_members(ElfOptions { loads: true }));
     let mut places = BTreeSet::new();
     for member in wheel.members() {
         if let Placement::File { scheme, path } = member.placement {

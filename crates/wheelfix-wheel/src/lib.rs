@@ -21,8 +21,10 @@ mod elf_set;
 mod finding;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gpu_code;
 mod hygiene;
 mod installed;
+mod loads;
 mod sdist;
 mod source_archive;
 mod stable_abi;
@@ -31,10 +33,12 @@ mod unpack;
 mod wheel;
 
 pub use contents::{ContentFault, ContentProblem};
-pub use elf_members::{ElfMember, ElfMemberError};
+pub use elf_members::{ElfMember, ElfMemberError, ElfOptions};
 pub use elf_set::{BundledLibrary, ElfSet, VersionFloor, is_system_library};
 pub use finding::{Code, Finding};
+pub use gpu_code::GpuCode;
 pub use installed::{InstalledDistribution, InstalledError, installed_distributions};
+pub use loads::RuntimeLoad;
 pub use sdist::{Sdist, SdistError, SdistFile};
 pub use source_archive::{SourceArchive, SourceArchiveError};
 pub use unpack::{UnpackError, Unpacked, UnpackedKind};

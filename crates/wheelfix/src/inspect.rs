@@ -29,6 +29,9 @@ pub(crate) struct InspectArgs {
     /// Check contents as well: hashes in RECORD, rules that ELF files keep
     #[arg(long)]
     verify: bool,
+    /// Search contents of a wheel for libraries and places that are looked for at run time
+    #[arg(long)]
+    deep: bool,
     /// Print long lists whole
     #[arg(long)]
     all: bool,
@@ -62,6 +65,8 @@ enum Report {
 struct Wish {
     /// Contents are to be checked as well.
     verify: bool,
+    /// Contents are to be searched for what is loaded at run time.
+    deep: bool,
     /// Long lists are to be printed whole.
     all: bool,
 }
@@ -76,6 +81,7 @@ enum InspectError {
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     let wish = Wish {
         verify: args.verify,
+        deep: args.deep,
         all: args.all,
     };
     let pool = rayon::ThreadPoolBuilder::new()

@@ -5,7 +5,7 @@ use std::path::Path;
 use wheelfix_elf::Elf;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
-use wheelfix_wheel::{ElfSet, Wheel};
+use wheelfix_wheel::{ElfOptions, ElfSet, Wheel};
 
 /// Compiles a shared library.
 fn library(dir: &Path, source: &str, flags: &[&str]) -> Vec<u8> {
@@ -30,7 +30,7 @@ fn truth(tags: &str, files: &[(&str, Vec<u8>)], is_purelib: bool) -> String {
     }
     let dir = tempfile::tempdir().unwrap();
     let wheel = Wheel::open(&wheel.write_to(dir.path())).unwrap();
-    let members = wheel.elf_members(|path| wheel.claims_stable_abi(path));
+    let members = wheel.elf_members(ElfOptions::default());
     assert_eq!(members.len(), files.len());
     let findings = wheel.truth(&members);
     let lines = findings
@@ -156,7 +156,7 @@ fn a_damaged_elf_file_is_reported_by_name() {
         .file("demo/elf.py", b"\x7fELF".to_vec());
     let dir = tempfile::tempdir().unwrap();
     let wheel = Wheel::open(&wheel.write_to(dir.path())).unwrap();
-    let members = wheel.elf_members(|_| false);
+    let members = wheel.elf_members(ElfOptions::default());
     let [member] = members.as_slice() else {
         panic!("{} ELF files", members.len());
     };

@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use wheelfix_testkit::cache;
-use wheelfix_wheel::Wheel;
+use wheelfix_wheel::{ElfOptions, Wheel};
 
 #[test]
 fn real_wheels_agree_with_themselves() {
@@ -11,7 +11,7 @@ fn real_wheels_agree_with_themselves() {
             Wheel::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let faults = wheel.verify_contents();
         assert!(faults.is_empty(), "{}: {faults:#?}", path.display());
-        for member in wheel.elf_members(|path| wheel.claims_stable_abi(path)) {
+        for member in wheel.elf_members(ElfOptions::default()) {
             assert!(
                 member.elf.is_ok(),
                 "{}: {}",
@@ -25,7 +25,7 @@ fn real_wheels_agree_with_themselves() {
 #[test]
 fn bundled_libraries_are_called_by_their_names() {
     let wheel = Wheel::open(&cache::wheel("scipy")).unwrap();
-    let members = wheel.elf_members(|_| false);
+    let members = wheel.elf_members(ElfOptions::default());
     let files = members
         .iter()
         .map(|member| (member.file.path.as_str(), member.elf.as_ref().unwrap()));
@@ -45,11 +45,37 @@ fn bundled_libraries_are_called_by_their_names() {
 #[test]
 fn a_tag_that_promises_too_much_is_found() {
     let wheel = Wheel::open(&cache::wheel("bitsandbytes")).unwrap();
-    let truth = wheel.truth(&wheel.elf_members(|_| false));
+    let truth = wheel.truth(&wheel.elf_members(ElfOptions::default()));
     let codes: Vec<String> = truth
         .iter()
         .map(|finding| finding.code.to_string())
         .collect();
     assert_eq!(codes, ["T001"]);
     assert!(truth[0].message.contains("2.32"), "{}", truth[0].message);
+}
+
+#[test]
+fn every_backend_says_for_which_gpus_it_is() {
+    let wheel = Wheel::open(&cache::wheel("bitsandbytes")).unwrap();
+    let lines = wheel
+        .elf_members(ElfOptions::default())
+        .into_iter()
+        .map(|member| {
+            let (_, name) = member
+                .file
+                .path
+                .as_str()
+                .rsplit_once("libbitsandbytes_")
+                .unwrap();
+            let Some(code) = member.gpu_code else {
+                return format!("{name}\n");
+            };
+            let targets: Vec<String> = code.targets.into_iter().collect();
+            format!(
+                "{name} {}: {}\n",
+                code.platform.unwrap_or_default(),
+                targets.join(" ")
+            )
+        });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().concat());
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_elf::Elf;
 use wheelfix_format::{EntryPoints, Metadata};
-use wheelfix_wheel::{BundledLibrary, ElfMember, ElfSet, Placement, Wheel, WheelError};
+use wheelfix_wheel::{BundledLibrary, ElfMember, ElfOptions, ElfSet, Placement, Wheel, WheelError};
 
 use crate::error::Error;
 use crate::inspect::Wish;
@@ -40,6 +40,10 @@ pub(crate) struct WheelReport {
     pub(crate) external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
     pub(crate) version_floors: Vec<VersionFloor>,
+    /// Code for GPUs, by file.
+    pub(crate) gpu_code: Vec<GpuCode>,
+    /// What may be loaded or looked for while the wheel runs; `None` if it was not searched for.
+    pub(crate) runtime_loads: Option<Vec<RuntimeLoad>>,
     /// Libraries of others in the wheel.
     pub(crate) bundled_libraries: Vec<Library>,
     /// What the maker of the wheel should know.
@@ -148,6 +152,28 @@ pub(crate) struct VersionFloor {
     pub(crate) count: usize,
 }
 
+/// Code for GPUs in a file.
+#[derive(Debug, Serialize)]
+pub(crate) struct GpuCode {
+    pub(crate) path: String,
+    /// What the file is linked with: `CUDA 13`, `ROCm`, `oneAPI`.
+    pub(crate) platform: Option<String>,
+    /// The machines there is code for.
+    pub(crate) targets: Vec<String>,
+}
+
+/// Something that a file may load or look for while it runs.
+#[derive(Debug, Serialize)]
+pub(crate) struct RuntimeLoad {
+    /// The name of a library, or a place.
+    pub(crate) what: String,
+    pub(crate) path: String,
+    /// The line of a Python source, counted from 1.
+    pub(crate) line: Option<usize>,
+    /// The text of that line.
+    pub(crate) text: Option<String>,
+}
+
 /// A library of others.
 #[derive(Debug, Serialize)]
 pub(crate) struct Library {
@@ -185,7 +211,7 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
             source,
         }),
     })?;
-    let members = wheel.elf_members(|path| wheel.claims_stable_abi(path));
+    let members = wheel.elf_members(ElfOptions { loads: wish.deep });
     let readable: Vec<(&str, &Elf)> = members
         .iter()
         .filter_map(|member| Some((member.file.path.as_str(), member.elf.as_ref().ok()?)))
@@ -212,6 +238,8 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
             .into_iter()
             .map(VersionFloor::from)
             .collect(),
+        gpu_code: members.iter().filter_map(gpu_code).collect(),
+        runtime_loads: wish.deep.then(|| runtime_loads(&wheel, &members)),
         bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
         findings: findings.map(Finding::from).collect(),
         warnings: wheel.warnings().iter().map(ToString::to_string).collect(),
@@ -326,6 +354,42 @@ fn unreadable(member: &ElfMember<'_>) -> Option<Unreadable> {
         path: member.file.path.to_string(),
         reason,
     })
+}
+
+fn gpu_code(member: &ElfMember<'_>) -> Option<GpuCode> {
+    let code = member.gpu_code.as_ref()?;
+    let mut targets: Vec<String> = code.targets.iter().cloned().collect();
+    // `sm_90` is older than `sm_100`.
+    targets.sort_by_key(|target| {
+        let name = target.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        (name, target.len(), target.clone())
+    });
+    Some(GpuCode {
+        path: member.file.path.to_string(),
+        platform: code.platform.clone(),
+        targets,
+    })
+}
+
+fn runtime_loads(wheel: &Wheel, members: &[ElfMember<'_>]) -> Vec<RuntimeLoad> {
+    let in_libraries = members.iter().flat_map(|member| {
+        member.loads.iter().map(|what| RuntimeLoad {
+            what: what.clone(),
+            path: member.file.path.to_string(),
+            line: None,
+            text: None,
+        })
+    });
+    let in_sources = wheel.python_loads().into_iter().map(|load| {
+        let (line, text) = load.line.unzip();
+        RuntimeLoad {
+            what: load.what,
+            path: load.path,
+            line,
+            text,
+        }
+    });
+    in_libraries.chain(in_sources).collect()
 }
 
 /// What a set of ELF files needs from outside.

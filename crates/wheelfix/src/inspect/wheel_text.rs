@@ -1,8 +1,12 @@
 //! The report on a wheel for people.
 
+use std::collections::BTreeMap;
+
 use crate::inspect::elf_text;
 use crate::inspect::text::{BAD, BOLD, DIM, Text, WARN, clean, count, paint, shown, thousands};
-use crate::inspect::wheel::{Dependency, Distribution, Finding, RecordStatus, WheelReport};
+use crate::inspect::wheel::{
+    Dependency, Distribution, Finding, GpuCode, RecordStatus, WheelReport,
+};
 use crate::table::bytes;
 
 /// Dependencies that are listed unless all are wanted.
@@ -10,6 +14,9 @@ const MAX_DEPENDENCIES: usize = 30;
 
 /// Entry points of one group that are listed unless all are wanted.
 const MAX_ENTRY_POINTS: usize = 10;
+
+/// Things loaded at run time that are listed unless all are wanted.
+const MAX_LOADS: usize = 20;
 
 /// Files of a finding that are listed unless all are wanted.
 const MAX_PATHS: usize = 3;
@@ -24,6 +31,8 @@ pub(super) fn print(report: &WheelReport, all: bool) -> String {
     elf_text::external(&mut text, &report.external_libraries, all);
     elf_text::floors(&mut text, &report.version_floors);
     elf_text::bundled(&mut text, &report.bundled_libraries, all);
+    gpu_code(&mut text, &report.gpu_code);
+    runtime_loads(&mut text, report, all);
     findings(&mut text, report, all);
     if all {
         files(&mut text, report);
@@ -160,6 +169,65 @@ fn entry_points(text: &mut Text, report: &WheelReport, all: bool) {
         text.table(&rows.collect::<Vec<_>>(), [false, false]);
         text.more(points.len() - number);
     }
+}
+
+/// The code for GPUs; files that say the same are one row.
+fn gpu_code(text: &mut Text, code: &[GpuCode]) {
+    let mut rows: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for GpuCode {
+        path,
+        platform,
+        targets,
+    } in code.iter().filter(|code| !code.targets.is_empty())
+    {
+        let platform = platform.as_deref().unwrap_or("linked with none");
+        rows.entry((platform, targets.join(" ")))
+            .or_default()
+            .push(path);
+    }
+    if rows.is_empty() {
+        return;
+    }
+    text.heading("Code for GPUs", "");
+    for ((platform, targets), paths) in rows {
+        text.line(&format!(
+            "  {}  {}",
+            clean(platform),
+            clean(&paths.join(" "))
+        ));
+        text.hanging("    ", &clean(&targets));
+    }
+}
+
+/// What may be loaded while the wheel runs: libraries first, then lines of sources.
+fn runtime_loads(text: &mut Text, report: &WheelReport, all: bool) {
+    let Some(loads) = &report.runtime_loads else {
+        return;
+    };
+    let (sources, libraries): (Vec<_>, Vec<_>) = loads.iter().partition(|load| load.line.is_some());
+    text.heading(
+        &format!("Loaded at run time ({})", loads.len()),
+        "names and places in texts; some may be unused",
+    );
+    let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for load in libraries {
+        by_name.entry(&load.what).or_default().push(&load.path);
+    }
+    let number = shown(by_name.len(), MAX_LOADS, all);
+    let rows = by_name.iter().take(number);
+    let rows = rows.map(|(what, paths)| [clean(what), format!("in {}", clean(&paths.join(" ")))]);
+    text.table(&rows.collect::<Vec<_>>(), [false, false]);
+    text.more(by_name.len() - number);
+    let number = shown(sources.len(), MAX_LOADS, all);
+    for load in sources.iter().take(number) {
+        let line = load.line.unwrap_or_default();
+        text.cut(&format!("  {}:{line}", clean(&load.path)));
+        text.cut(&format!(
+            "      {}",
+            clean(load.text.as_deref().unwrap_or_default())
+        ));
+    }
+    text.more(sources.len() - number);
 }
 
 fn findings(text: &mut Text, report: &WheelReport, all: bool) {

@@ -104,6 +104,39 @@ fn elf_files_in_a_wheel_are_described() {
 }
 
 #[test]
+fn a_deep_look_finds_what_is_loaded_at_run_time() {
+    let sandbox = Sandbox::new();
+    let source = "const char *f(void) { return \"libnvrtc.so.13\"; }\n";
+    fs_err::write(sandbox.path("y.c"), source).unwrap();
+    Tool::CC
+        .run_in(
+            &sandbox.path("."),
+            &["-shared", "-fPIC", "y.c", "-o", "y.so"],
+        )
+        .expect();
+    let wheel = demo()
+        .tags("cp311-cp311-linux_x86_64")
+        .platlib()
+        .file("demo/y.so", fs_err::read(sandbox.path("y.so")).unwrap())
+        .file(
+            "demo/load.py",
+            "import ctypes\nx = ctypes.CDLL('libnvidia-ml.so.1')\n",
+        );
+    let wheel = sandbox.wheel(&wheel);
+    let text = sandbox.run(&["inspect", "--deep", &wheel]);
+    let (_, section) = text.split_once("\nLoaded at run time").unwrap();
+    let (section, _) = section.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(section, @r"
+     (2)  names and places in texts; some may be unused
+      libnvrtc.so.13  in demo/y.so
+      demo/load.py:2
+          x = ctypes.CDLL('libnvidia-ml.so.1')
+    ");
+    let document = json(&sandbox, &["inspect", "--deep", "--json", &wheel]);
+    assert_eq!(document["runtime_loads"][1]["what"], "libnvidia-ml.so.1");
+}
+
+#[test]
 fn an_elf_file_and_a_directory_are_described() {
     let sandbox = Sandbox::new();
     library(&sandbox);
