@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -73,6 +73,14 @@ pub enum Fault {
         opened_by: BTreeSet<PathBuf>,
         /// The symbols, with their versions after `@`.
         symbols: Vec<String>,
+    },
+    /// An object does not load by itself, but with another one that brings it along. A warning: it
+    /// is only ever loaded so.
+    Dependent {
+        /// Final path of the object.
+        path: PathBuf,
+        /// Final path of one with which it loads.
+        with: PathBuf,
     },
     /// A library of the driver would be taken from elsewhere than the driver path.
     Stub {
@@ -318,6 +326,14 @@ impl Fault {
                 )?;
                 f.write_str("\n  fix: `wheelfix patch`")
             }
+            Self::Dependent { path, with } => {
+                write!(
+                    f,
+                    "`{}` does not load by itself, only with `{}`",
+                    path.display(),
+                    with.display()
+                )
+            }
             Self::Program { path, reason } => {
                 write!(f, "`{}` cannot be started: {reason}", path.display())
             }
@@ -348,7 +364,13 @@ impl fmt::Display for Missing {
         }
         f.write_str("\n  searched: the output")?;
         for entry in &self.searched {
-            write!(f, ", {}", entry.display())?;
+            // An empty element of a run path is the current directory.
+            let here = entry.as_os_str().is_empty();
+            write!(
+                f,
+                ", {}",
+                if here { Path::new(".") } else { entry }.display()
+            )?;
         }
         for near in &self.near {
             write!(f, "\n  near miss: {}: {}", near.path.display(), near.reason)?;

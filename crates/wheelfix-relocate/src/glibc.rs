@@ -89,6 +89,8 @@ impl Process<'_> {
         self.trace.note(|| Event::Cache);
         let asking = self.object(loader.or(Some(0)))?;
         let path = cache.lookup(name, asking.abi, &target.subdirectories)?;
+        // The loader names the file before it asks whether it may be used.
+        self.trace.note(|| Event::Try(path.to_owned()));
         let is_default = target
             .system_directories
             .iter()
@@ -96,7 +98,6 @@ impl Process<'_> {
         if asking.flags_1 & DF_1_NODEFLIB != 0 && is_default {
             return None;
         }
-        self.trace.note(|| Event::Try(path.to_owned()));
         self.take(loader, path, name)
     }
 
@@ -138,7 +139,7 @@ impl Process<'_> {
         for element in elements {
             let expanded = self.expand(owner, element);
             let directory = if element.is_empty() {
-                "./".to_owned()
+                String::new()
             } else if expanded.is_empty() {
                 continue;
             } else {

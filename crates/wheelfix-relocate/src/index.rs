@@ -352,7 +352,7 @@ fn usable_directories<'a>(
         let stale = rules
             .stale
             .iter()
-            .any(|rule| any_matches(&rule.body.element, text));
+            .any(|rule| !rule.body.unless_there && any_matches(&rule.body.element, text));
         if !path.is_absolute() || stale || seen.contains(path) || !holds_libraries(path)? {
             continue;
         }

@@ -7,6 +7,7 @@
 mod abi;
 mod assumed;
 mod backend;
+mod edges;
 mod fault;
 mod floors;
 mod glibc;
@@ -18,14 +19,12 @@ mod lint;
 mod musl;
 mod near_miss;
 mod object;
-mod opened;
 mod plan;
 mod planner;
 #[cfg(test)]
 mod planner_tests;
 mod process;
 mod proof;
-mod proof_faults;
 mod read;
 mod resolve;
 mod rules;
@@ -37,7 +36,9 @@ mod system_dirs;
 mod target;
 mod trace;
 mod tree;
+mod trial;
 mod unused;
+mod verdict;
 mod why;
 mod world;
 

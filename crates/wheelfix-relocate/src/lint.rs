@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::fault::Fault;
 use crate::object::Object;
 use crate::proof::ProofOptions;
-use crate::rules::{Rules, any_matches};
+use crate::rules::{Rule, Rules, Stale, any_matches};
 use crate::run_path::{Tokens, normalize};
 use crate::target::Target;
 use crate::tree::Tree;
@@ -33,7 +33,7 @@ impl Lint<'_> {
             };
             if let Some(reason) = self.danger(object, element) {
                 faults.push(fault(reason));
-            } else if !self.is_there(object, element) {
+            } else if !self.is_there(&self.expand(object, element)) {
                 warnings.push(fault("there is no such directory".to_owned()));
             }
         }
@@ -49,32 +49,20 @@ impl Lint<'_> {
         if !directory.is_absolute() {
             return Some("it is relative to the current directory".to_owned());
         }
-        if directory == self.target.driver_path || self.tree.directories().contains_key(&directory)
-        {
+        if self.is_allowed(&directory) {
             return None;
         }
-        let stale = self
-            .rules
-            .stale
-            .iter()
-            .find(|rule| any_matches(&rule.body.element, element));
-        let stores = &self.options.stores;
-        if stores.iter().any(|store| directory.starts_with(store)) {
-            return None;
-        }
-        let is_named = self
-            .options
-            .lib_paths
-            .iter()
-            .any(|lib_path| directory.starts_with(lib_path));
-        if let Some(rule) = stale.filter(|_| !is_named) {
+        let there = self.is_there(&directory);
+        let stale = |rule: &&Rule<Stale>| {
+            any_matches(&rule.body.element, element) && !(there && rule.body.unless_there)
+        };
+        if let Some(rule) = self.rules.stale.iter().find(stale) {
             return Some(format!(
                 "it leads to another machine (rule `{}`)",
                 rule.name
             ));
         }
-        if !stores.is_empty()
-            && !is_named
+        if !self.options.stores.is_empty()
             && !element.contains("$ORIGIN")
             && !element.contains("${ORIGIN}")
         {
@@ -82,6 +70,14 @@ impl Lint<'_> {
         }
         self.is_writable_by_all(&directory)
             .then(|| "everybody can write there".to_owned())
+    }
+
+    /// Whether a directory is one of the output, of a store or of the user's choice.
+    fn is_allowed(&self, directory: &Path) -> bool {
+        let mut allowed = self.options.stores.iter().chain(&self.options.lib_paths);
+        *directory == self.target.driver_path
+            || self.tree.directories().contains_key(directory)
+            || allowed.any(|allowed| directory.starts_with(allowed))
     }
 
     fn expand(&self, object: &Object, element: &str) -> PathBuf {
@@ -94,9 +90,8 @@ impl Lint<'_> {
         }
     }
 
-    fn is_there(&self, object: &Object, element: &str) -> bool {
-        let directory = self.expand(object, element);
-        directory == self.target.driver_path
+    fn is_there(&self, directory: &Path) -> bool {
+        *directory == self.target.driver_path
             || self.world.is_directory(&directory.to_string_lossy())
     }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::Abi;
 use crate::backend;
+use crate::edges::edges;
 use crate::fault::{Fault, Missing};
 use crate::index::LibraryIndex;
 use crate::object::Object;
-use crate::opened::edges;
 use crate::plan::{Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, Satisfied};
 use crate::resolve::{Answer, Resolver};
 use crate::rules::{Pattern, Rules};

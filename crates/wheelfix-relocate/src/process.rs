@@ -189,6 +189,15 @@ impl<'a> Process<'a> {
         }
     }
 
+    /// Opens an object from the program, or starts it where there is none.
+    pub(crate) fn start_or_open(&mut self, path: &str) -> Outcome {
+        if self.loaded.is_empty() {
+            self.start(path)
+        } else {
+            self.open(Some(0), path)
+        }
+    }
+
     /// Opens a library as `dlopen` does, called from the object `caller`, with all its needs.
     pub fn open(&mut self, caller: Option<usize>, name: &str) -> Outcome {
         let opened = self.find(caller, name);

@@ -1,6 +1,6 @@
 //! The proof: every object, opened as the loader would open it from its final place, works.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,13 +12,15 @@ use crate::floors::Floors;
 use crate::index::LibraryIndex;
 use crate::lint::Lint;
 use crate::object::Object;
-use crate::process::{Loaded, Outcome, Process};
-use crate::proof_faults::Findings;
+use crate::process::{Outcome, Process};
 use crate::rules::{Pattern, Rules};
+use crate::run_path::normalize;
 use crate::symbols::{Scope, SymbolTables, Undefined};
 use crate::target::Target;
 use crate::trace::Trace;
 use crate::tree::Tree;
+use crate::trial::{Lack, Trial};
+use crate::verdict::Verdict;
 use crate::world::{FileKey, World};
 
 /// What a proof is about.
@@ -29,9 +31,10 @@ pub struct ProofOptions {
     pub program: Option<PathBuf>,
     /// Sonames that may be missing.
     pub ignore_missing: Vec<Pattern>,
-    /// Directories, besides the output, that run paths may name: the store. Empty allows all.
+    /// Directories that run paths may name: the store. If there is one, they may name nothing else
+    /// but the output, the driver path and `lib_paths`.
     pub stores: Vec<PathBuf>,
-    /// Directories and prefixes that the user names: run paths may lead there, wherever they are.
+    /// Directories of libraries that the user named. Absolute, links on the way resolved.
     pub lib_paths: Vec<PathBuf>,
 }
 
@@ -81,21 +84,6 @@ impl Proof {
     }
 }
 
-/// One object opened in a process of its own.
-struct Opened<'a> {
-    object: &'a Object,
-    process: Process<'a>,
-    /// Index of the object; `None` if it cannot be opened at all.
-    root: Option<usize>,
-}
-
-impl Opened<'_> {
-    /// The object itself among what was loaded.
-    fn itself(&self) -> Option<&Loaded> {
-        self.process.loaded.get(self.root?)
-    }
-}
-
 /// Proves that every object of a tree works.
 ///
 /// Each is opened by its final path in a fresh process of the target, as Python opens an extension
@@ -109,44 +97,31 @@ pub fn prove(
     options: &ProofOptions,
 ) -> Proof {
     let mut base = Process::new(world, target, rules, Trace::default());
-    let mut findings = Findings::new(rules, target, options);
+    let mut verdict = Verdict::new(rules, options);
     if let Some(program) = &options.program {
         base.start_program(program);
-        findings.program(program, &base);
+        verdict.program(program, &base);
     }
     let objects: Vec<&Object> = tree.objects().collect();
-    let opened: Vec<Opened<'_>> = objects
+    let trials: Vec<Trial<'_>> = objects
         .par_iter()
-        .map(|object| open(object, &base))
+        .map(|object| Trial::new(object, &base))
         .collect();
-    for Opened {
-        object, process, ..
-    } in &opened
-    {
-        findings.needs(object, process);
-        findings.versions(object, process);
-        findings.edges(object, process);
-    }
-    let files = files(&opened, &base);
+    let files = files(&trials, &base);
     let tables = SymbolTables::read(world, files.clone());
-    findings.unreadable(&tables, &files);
+    verdict.unreadable(&tables, &files);
     let prover = Prover {
         base: &base,
         tables: &tables,
         assumer: Assumer::new(rules, target, options),
     };
-    let alone = prover.undefined_alone(&opened);
-    let lacking: Vec<_> = opened
-        .par_iter()
-        .map(|opened| prover.undefined(opened, &alone))
-        .collect();
-    let companions = companions(&opened, &lacking, &alone);
-    for (opened, mut lacking) in opened.iter().zip(lacking) {
-        if let Some(own) = opened.itself().filter(|own| companions.contains(&own.key)) {
-            lacking.retain(|(path, _)| path != Path::new(&own.path));
-        }
-        findings.symbols(opened.object, lacking);
-    }
+    let alone = prover.undefined_alone(&trials);
+    let lacks = trials.par_iter().map(|trial| {
+        let mut lacks = trial.lacks(rules, target);
+        lacks.extend(prover.undefined(trial, &alone));
+        lacks
+    });
+    verdict.trials(&trials, lacks.collect());
     let lint = Lint {
         tree,
         world,
@@ -154,61 +129,17 @@ pub fn prove(
         rules,
         options,
     };
-    for object in objects {
-        findings.lints(lint.object(object));
+    for trial in &trials {
+        trial.assume(&mut verdict.assumed);
+        verdict.edges(trial);
+        verdict.lints(lint.object(trial.object));
     }
-    findings.into_proof(tree, &tables, files.len())
-}
-
-/// Objects that lack something by themselves but nothing in the process of an object that needs
-/// them, as `libtorch_nvshmem.so` beside `libtorch_cuda.so`: they are made to be loaded that way.
-fn companions(
-    opened: &[Opened<'_>],
-    lacking: &[Vec<(PathBuf, Vec<Undefined>)>],
-    alone: &Alone,
-) -> BTreeSet<FileKey> {
-    let mut companions = BTreeSet::new();
-    for (opened, lacking) in opened.iter().zip(lacking) {
-        let Some(root) = opened.root.filter(|_| opened.process.is_complete()) else {
-            continue;
-        };
-        for (index, loaded) in opened.process.loaded.iter().enumerate() {
-            let lacks = |(path, _): &(PathBuf, Vec<Undefined>)| path == Path::new(&loaded.path);
-            if index != root && alone.contains_key(&loaded.key) && !lacking.iter().any(lacks) {
-                companions.insert(loaded.key);
-            }
-        }
-    }
-    companions
-}
-
-fn open<'a>(object: &'a Object, base: &Process<'a>) -> Opened<'a> {
-    let path = object.path.to_string_lossy();
-    let is_program = object.interpreter.is_some() && object.soname.is_none();
-    let mut process = if is_program {
-        base.emptied()
-    } else {
-        base.clone()
-    };
-    let outcome = if process.loaded.is_empty() {
-        process.start(&path)
-    } else {
-        process.open(Some(0), &path)
-    };
-    let root = match outcome {
-        Outcome::Loaded(index) => Some(index),
-        _ => None,
-    };
-    Opened {
-        object,
-        process,
-        root,
-    }
+    verdict.into_proof(tree, &tables, files.len())
 }
 
 /// All files that were loaded, each with a path that leads to it.
-fn files(opened: &[Opened<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> {
-    let processes = opened.iter().map(|opened| &opened.process).chain([base]);
+fn files(trials: &[Trial<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> {
+    let processes = trials.iter().map(|trial| &trial.process).chain([base]);
     let loaded = processes.flat_map(|process| &process.loaded);
     loaded
         .map(|loaded| (loaded.key, loaded.path.clone()))
@@ -228,18 +159,18 @@ struct Prover<'a> {
 impl Prover<'_> {
     /// For each file, what it lacks when it is opened by itself. Nearly always nothing; then it
     /// lacks nothing in a larger process either, and is not looked at again.
-    fn undefined_alone(&self, opened: &[Opened<'_>]) -> Alone {
+    fn undefined_alone(&self, trials: &[Trial<'_>]) -> Alone {
         let mut paths: BTreeMap<FileKey, &str> = BTreeMap::new();
-        for loaded in opened.iter().flat_map(|opened| &opened.process.loaded) {
+        for loaded in trials.iter().flat_map(|trial| &trial.process.loaded) {
             paths.entry(loaded.key).or_insert(&loaded.path);
         }
-        let ours: BTreeMap<FileKey, &Opened<'_>> = opened
+        let ours: BTreeMap<FileKey, &Trial<'_>> = trials
             .iter()
-            .filter_map(|opened| Some((opened.process.loaded.get(opened.root?)?.key, opened)))
+            .filter_map(|trial| Some((trial.process.loaded.get(trial.root?)?.key, trial)))
             .collect();
         let alone = |(key, path): (FileKey, &str)| {
             let lacking = match ours.get(&key) {
-                Some(Opened {
+                Some(Trial {
                     process,
                     root: Some(root),
                     ..
@@ -255,12 +186,7 @@ impl Prover<'_> {
     /// What an object that is not of the output lacks, in a process of its own.
     fn lacking_outside(&self, path: &str) -> Vec<Undefined> {
         let mut process = self.base.clone();
-        let outcome = if process.loaded.is_empty() {
-            process.start(path)
-        } else {
-            process.open(Some(0), path)
-        };
-        match outcome {
+        match process.start_or_open(path) {
             Outcome::Loaded(root) => self.lacking(&process, root),
             _ => Vec::new(),
         }
@@ -272,11 +198,11 @@ impl Prover<'_> {
         lacking
     }
 
-    /// What an object and all it brings along lack, by the path of what lacks it. Nothing if a
-    /// library is missing: that is the fault then, and the symbols follow from it.
-    fn undefined(&self, opened: &Opened<'_>, alone: &Alone) -> Vec<(PathBuf, Vec<Undefined>)> {
-        let process = &opened.process;
-        let (Some(root), true) = (opened.root, process.is_complete()) else {
+    /// The symbols that an object and all it brings along lack. Nothing if a library is missing:
+    /// that is the fault then, and the symbols follow from it.
+    fn undefined(&self, trial: &Trial<'_>, alone: &Alone) -> Vec<Lack> {
+        let process = &trial.process;
+        let (Some(root), true) = (trial.root, process.is_complete()) else {
             return Vec::new();
         };
         let mut suspects = Vec::new();
@@ -289,11 +215,15 @@ impl Prover<'_> {
             return Vec::new();
         }
         let scope = Scope::of(process, self.tables, root);
-        let still = suspects.into_iter().map(|(index, loaded, lacking)| {
-            let mut still = scope.still_undefined(index, lacking);
-            still.retain(|symbol| !self.assumer.has(symbol, process));
-            (PathBuf::from(&loaded.path), still)
-        });
-        still.filter(|(_, still)| !still.is_empty()).collect()
+        let lacks = suspects
+            .into_iter()
+            .map(|(index, loaded, lacking)| Lack::Symbols {
+                path: normalize(Path::new(&loaded.path)),
+                symbols: trial
+                    .without_assumed(scope.still_undefined(index, lacking), &self.assumer),
+            });
+        lacks
+            .filter(|lack| !matches!(lack, Lack::Symbols { symbols, .. } if symbols.is_empty()))
+            .collect()
     }
 }

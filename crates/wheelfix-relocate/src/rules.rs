@@ -99,8 +99,11 @@ pub struct Backend {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stale {
-    /// Globs over elements, in which `*` crosses `/`.
+    /// Globs over elements.
     pub element: Vec<Pattern>,
+    /// Whether a directory that is there, on the machine that runs us, may stay.
+    #[serde(default)]
+    pub unless_there: bool,
 }
 
 /// `[[prefer]]`: which of several candidates is meant.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::edges::edges;
 use crate::fault::Fault;
 use crate::object::Object;
-use crate::opened::edges;
 use crate::resolve::Resolver;
 use crate::rules::{Pattern, Rule, any_matches};
 

@@ -79,11 +79,7 @@ pub fn explain(
         process.start_program(program);
     }
     process.trace = Trace::kept();
-    let outcome = if process.loaded.is_empty() {
-        process.start(file)
-    } else {
-        process.open(Some(0), file)
-    };
+    let outcome = process.start_or_open(file);
     if let (Outcome::Loaded(index), Some(opened)) = (outcome, opened) {
         process.open(Some(index), opened);
     }

@@ -31,6 +31,8 @@ pub struct WorldFile {
 pub struct World {
     /// Trees that lie elsewhere now; those in their place need no entry.
     places: Vec<Place>,
+    /// Where relative paths start; without it they lead nowhere.
+    current_directory: Option<PathBuf>,
     files: Mutex<BTreeMap<String, Option<Arc<WorldFile>>>>,
     directories: Mutex<BTreeMap<String, bool>>,
     outcomes: Mutex<BTreeMap<FileKey, Arc<ReadOutcome>>>,
@@ -45,6 +47,15 @@ impl World {
         Self {
             places: places.collect(),
             ..Self::default()
+        }
+    }
+
+    /// The same with a current directory, which relative paths start from.
+    #[must_use]
+    pub fn in_directory(self, directory: PathBuf) -> Self {
+        Self {
+            current_directory: Some(directory),
+            ..self
         }
     }
 
@@ -117,6 +128,13 @@ impl World {
 
     /// Where the bytes of a final path can lie now, best first.
     pub fn on_disk(&self, path: &str) -> Vec<PathBuf> {
+        if !path.starts_with('/') {
+            let directory = self.current_directory.as_ref();
+            return directory
+                .into_iter()
+                .map(|directory| directory.join(path))
+                .collect();
+        }
         let mut candidates = Vec::new();
         for place in &self.places {
             // The kernel resolves `..` only after links, so the text is kept where it can be.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::workshop::Workshop;
 use wheelfix_relocate::{Event, LoaderKind, Process, Rules, Target, Trace, World};
 
 /// The interpreter of this machine's programs.
@@ -19,16 +20,16 @@ fn interpreter() -> PathBuf {
     }
 }
 
-/// What the real loader says about loading a library as `ld.so --list` does.
-fn real_trace(interpreter: &Path, library_path: &str, library: &Path) -> String {
+/// What the real loader says about loading a library as `ld.so --list` does, in a directory.
+fn real_trace(interpreter: &Path, directory: &Path, library_path: &str, library: &Path) -> String {
     let mut command = Command::new(interpreter);
+    command.current_dir(directory).env("LD_DEBUG", "libs");
     command
         .arg("--library-path")
         .arg(library_path)
         .arg("--list")
         .arg(library);
-    let output = command.env("LD_DEBUG", "libs").output().unwrap();
-    String::from_utf8(output.stderr).unwrap()
+    String::from_utf8(command.output().unwrap().stderr).unwrap()
 }
 
 /// One line per search, cache and file, without process numbers.
@@ -48,25 +49,30 @@ fn steps(trace: &str) -> Vec<String> {
     steps
 }
 
-/// The same for a simulated trace: the names that were loaded already are not searched.
+/// The same for a simulated trace: nothing is said of a name that was loaded already, or is a path.
 fn simulated(trace: &Trace) -> Vec<String> {
     let mut steps = Vec::new();
-    let mut name = None;
+    let mut name = "";
+    let mut told = false;
     for event in trace.events() {
-        match event {
-            Event::Find { name: wanted, .. } => name = Some(wanted.clone()),
-            Event::Search { .. } | Event::Cache | Event::Try(_) => {
-                if let Some(name) = name.take().filter(|name| !name.contains('/')) {
-                    steps.push(format!("find {name}"));
-                }
+        let step = match event {
+            Event::Find { name: wanted, .. } => {
+                name = wanted;
+                told = false;
+                continue;
             }
-            Event::Outcome(_) => {}
+            Event::Outcome(_) => continue,
+            // The program itself is opened before the loader begins its account.
+            _ if name.is_empty() || name.contains('/') => continue,
+            Event::Search { .. } => None,
+            Event::Cache => Some("cache".to_owned()),
+            Event::Try(path) => Some(format!("try {path}")),
+        };
+        if !told {
+            steps.push(format!("find {name}"));
+            told = true;
         }
-        match event {
-            Event::Cache => steps.push("cache".to_owned()),
-            Event::Try(path) => steps.push(format!("try {path}")),
-            _ => {}
-        }
+        steps.extend(step);
     }
     steps
 }
@@ -74,7 +80,7 @@ fn simulated(trace: &Trace) -> Vec<String> {
 /// The subdirectories that this processor makes the loader try, from its own account.
 fn subdirectories(interpreter: &Path, library: &Path) -> Vec<String> {
     let probe = "/nonexistent-probe";
-    let trace = real_trace(interpreter, probe, library);
+    let trace = real_trace(interpreter, Path::new("/"), probe, library);
     let line = trace
         .lines()
         .find(|line| line.contains(" search path=/nonexistent-probe"));
@@ -92,18 +98,21 @@ fn subdirectories(interpreter: &Path, library: &Path) -> Vec<String> {
 fn simulate(world: &World, rules: &Rules, target: &Target, library: &Path) -> Vec<String> {
     let mut process = Process::new(world, target, rules, Trace::kept());
     process.start(library.to_str().unwrap());
-    let mut steps = simulated(&process.trace);
-    // The program itself is opened before the loader begins its account.
-    steps.remove(0);
-    steps
+    simulated(&process.trace)
 }
 
 #[track_caller]
 fn check(world: &World, rules: &Rules, target: &Target, library: &Path) -> usize {
     let interpreter = target.interpreter.as_ref().unwrap();
     let library_path = target.library_path.join(":");
-    let real = steps(&real_trace(interpreter, &library_path, library));
-    let ours = simulate(world, rules, target, library);
+    let directory = library.parent().unwrap();
+    let trace = real_trace(interpreter, directory, &library_path, library);
+    let real = steps(&trace);
+    let mut ours = simulate(world, rules, target, library);
+    // The real one stops at the first library that is nowhere; we go on, to tell all.
+    if trace.contains("error while loading shared libraries") {
+        ours.truncate(real.len());
+    }
     let differ = real.iter().zip(&ours).position(|(real, ours)| real != ours);
     if let Some(at) = differ.or((real.len() != ours.len()).then_some(real.len().min(ours.len()))) {
         panic!(
@@ -126,6 +135,7 @@ fn libraries(directory: &Path) -> Vec<PathBuf> {
             && let Ok(real) = fs_err::canonicalize(&path)
             && real.is_file()
             && is_loadable(&real)
+            && real.parent() == Some(directory)
         {
             files.insert(real);
         }
@@ -151,21 +161,179 @@ fn the_libraries_of_the_system_are_searched_as_the_loader_searches() {
         .system_directories
         .iter()
         .find(|directory| Path::new(directory).is_dir());
-    let libraries = libraries(Path::new(home.unwrap()));
+    let home = fs_err::canonicalize(home.unwrap()).unwrap();
+    let libraries = libraries(&home);
     assert!(100 < libraries.len(), "{} libraries", libraries.len());
     target.subdirectories = subdirectories(&interpreter, &libraries[0]);
-    let world = World::default();
+    let world = World::default().in_directory(home);
     let rules = Rules::shipped().unwrap();
-    // With and without directories of the environment, which the others come to lie behind.
+    // With and without directories of the environment, which the others come to lie behind; the
+    // empty one is the current directory.
+    let environments: [&[&str]; 3] = [
+        &[],
+        &["/usr/lib", "/nonexistent-probe"],
+        &["/nonexistent-probe", ""],
+    ];
     let mut compared = 0;
-    for (at, library) in libraries.iter().enumerate().step_by(libraries.len() / 50) {
-        let environment: &[&str] = if at % 2 == 0 {
-            &[]
-        } else {
-            &["/usr/lib", "/nonexistent-probe", ""]
-        };
+    for (library, environment) in libraries
+        .iter()
+        .step_by(libraries.len() / 60)
+        .zip(environments.iter().cycle())
+    {
         target.library_path = environment.iter().map(ToString::to_string).collect();
         compared += check(&world, &rules, &target, library);
     }
     assert!(1000 < compared, "only {compared} steps");
+}
+
+/// The steps of the real loader and of ours, for a library of the workshop.
+#[track_caller]
+fn check_built(workshop: &Workshop, library_path: &[&str], library: &str) {
+    let interpreter = interpreter();
+    let mut target =
+        Target::of_interpreter(&interpreter, PathBuf::from("/run/opengl-driver/lib")).unwrap();
+    let library = workshop.path(library);
+    target.subdirectories = subdirectories(&interpreter, &library);
+    target.library_path = library_path.iter().map(ToString::to_string).collect();
+    let rules = Rules::shipped().unwrap();
+    // The simulated process has no current directory of its own.
+    assert!(0 < check(&World::default(), &rules, &target, &library));
+}
+
+const OLD: &str = "-Wl,--disable-new-dtags";
+const NEW: &str = "-Wl,--enable-new-dtags";
+
+/// `a/liba.so` needs `b/libb.so`, which needs `c/libc1.so`; the flags are those of the first two.
+fn chain(first: &[&str], second: &[&str]) -> Workshop {
+    let workshop = Workshop::new();
+    workshop.library(
+        "c/libc1.so",
+        "",
+        &["-Wl,-rpath,$ORIGIN", "-lm", "-L/usr/lib"],
+    );
+    workshop.library("b/libb.so", "", &[&["-Lc", "-lc1"], second].concat());
+    workshop.library(
+        "a/liba.so",
+        "",
+        &[&["-Lb", "-lb", "-Wl,-rpath-link,c"], first].concat(),
+    );
+    workshop
+}
+
+#[test]
+fn an_rpath_is_inherited_until_a_runpath() {
+    let both = "-Wl,-rpath,$ORIGIN/../b:$ORIGIN/../c";
+    check_built(&chain(&[both, OLD], &[]), &[], "a/liba.so");
+    check_built(&chain(&[both, NEW], &[]), &[], "a/liba.so");
+    check_built(
+        &chain(&[both, OLD], &["-Wl,-rpath,$ORIGIN", NEW]),
+        &[],
+        "a/liba.so",
+    );
+    check_built(
+        &chain(&[both, OLD], &["-Wl,-rpath,$ORIGIN", OLD]),
+        &[],
+        "a/liba.so",
+    );
+}
+
+#[test]
+fn the_environment_comes_between_rpath_and_runpath() {
+    for tags in [OLD, NEW] {
+        let workshop = chain(
+            &["-Wl,-rpath,$ORIGIN/../b:$ORIGIN/../c", tags],
+            &["-Wl,-rpath,$ORIGIN/../c", tags],
+        );
+        workshop.library("e/libb.so", "", &["-Lc", "-lc1"]);
+        workshop.library("e/libc1.so", "", &["-lm"]);
+        let environment = workshop.path("e");
+        check_built(
+            &workshop,
+            &[environment.to_str().unwrap(), "/nonexistent"],
+            "a/liba.so",
+        );
+    }
+}
+
+#[test]
+fn tokens_slashes_and_repetitions_are_taken_as_the_loader_takes_them() {
+    let path =
+        "-Wl,-rpath,${ORIGIN}/../b//:$ORIGIN/../b:/usr/$LIB/$PLATFORM:$ORIGINAL:$ORIGIN/../b/:/";
+    check_built(
+        &chain(&[path, NEW], &["-Wl,-rpath,$ORIGIN/../a/../c", NEW]),
+        &[],
+        "a/liba.so",
+    );
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_looked_at_once() {
+    let path = "-Wl,-rpath,/nonexistent/one:$ORIGIN/../none:$ORIGIN/../b";
+    check_built(&chain(&[path, OLD], &[]), &[], "a/liba.so");
+}
+
+#[test]
+fn default_directories_can_be_switched_off() {
+    let path = "-Wl,-rpath,$ORIGIN/../b";
+    check_built(
+        &chain(&[path, OLD, "-Wl,-z,nodefaultlib", "-lm"], &[]),
+        &[],
+        "a/liba.so",
+    );
+}
+
+#[test]
+fn what_is_loaded_answers_to_its_soname() {
+    let workshop = Workshop::new();
+    workshop.library("libreal.so.1", "", &["-lm"]);
+    fs_err::rename(workshop.path("libreal.so.1"), workshop.path("other.so")).unwrap();
+    // Needed by the soname, of which there is no file, and by a name that leads to it.
+    workshop.library("libname.so", "", &[]);
+    workshop.library(
+        "libuser.so",
+        "",
+        &["-L.", "-lname", "other.so", "-Wl,-rpath,$ORIGIN"],
+    );
+    fs_err::remove_file(workshop.path("libname.so")).unwrap();
+    fs_err::hard_link(workshop.path("other.so"), workshop.path("libname.so")).unwrap();
+    check_built(&workshop, &[], "libuser.so");
+}
+
+#[test]
+fn a_file_for_another_machine_is_passed_over() {
+    let workshop = chain(
+        &["-Wl,-rpath,$ORIGIN/../x:$ORIGIN/../b:$ORIGIN/../c", OLD],
+        &[],
+    );
+    let mut bytes = fs_err::read(workshop.path("b/libb.so")).unwrap();
+    // e_machine
+    bytes[18] = 183;
+    fs_err::create_dir(workshop.path("x")).unwrap();
+    fs_err::write(workshop.path("x/libb.so"), bytes).unwrap();
+    check_built(&workshop, &[], "a/liba.so");
+}
+
+#[test]
+fn the_way_through_a_link_is_not_resolved() {
+    let workshop = chain(
+        &["-Wl,-rpath,$ORIGIN/../b", NEW],
+        &["-Wl,-rpath,$ORIGIN/../c", NEW],
+    );
+    std::os::unix::fs::symlink(workshop.path("a"), workshop.path("link")).unwrap();
+    check_built(&workshop, &[], "link/liba.so");
+}
+
+#[test]
+fn a_need_that_is_a_path_is_opened_as_it_is() {
+    let workshop = Workshop::new();
+    let path = workshop.path("sub/libpath.so");
+    fs_err::create_dir(workshop.path("sub")).unwrap();
+    workshop.library(
+        "libpath.so",
+        "",
+        &[&format!("-Wl,-soname,{}", path.display()), "-lm"],
+    );
+    workshop.library("libuser.so", "", &["-L.", "-lpath", "-lm"]);
+    fs_err::rename(workshop.path("libpath.so"), path).unwrap();
+    check_built(&workshop, &[], "libuser.so");
 }

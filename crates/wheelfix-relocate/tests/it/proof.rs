@@ -241,3 +241,19 @@ fn musl_inherits_every_path_and_knows_no_versions() {
     let proof = workshop.prove_for(&target);
     assert_eq!(proof.unloadable, [workshop.path("lib/libmid.so")]);
 }
+
+#[test]
+fn what_is_only_loaded_with_another_one_may_depend_on_it() {
+    let workshop = Workshop::new();
+    let part = "void whole(void); void part(void) { whole(); }";
+    workshop.library("libpart.so", part, &[]);
+    let whole = "void part(void); void whole(void) {} void u(void) { part(); }";
+    workshop.library("libwhole.so", whole, &["-L.", "-lpart", ORIGIN]);
+    let proof = workshop.prove();
+    assert_eq!(workshop.describe(&proof), "");
+    assert_eq!(proof.unloadable, [workshop.path("libpart.so")]);
+    assert_eq!(
+        workshop.shorten(&proof.warnings[0].to_string()),
+        "`DIR/libpart.so` does not load by itself, only with `DIR/libwhole.so`"
+    );
+}

@@ -4,28 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::assumed::Assumed;
+use crate::edges::{Edge, edges};
 use crate::fault::{Fault, Missing};
 use crate::floors::Floors;
-use crate::object::{Object, VersionNeed};
-use crate::opened::{Edge, edges};
-use crate::process::{Loaded, Outcome, Process};
+use crate::object::Object;
+use crate::process::{Outcome, Process};
 use crate::proof::{Proof, ProofOptions};
-use crate::rules::{Pattern, Rules, any_matches};
+use crate::rules::{Pattern, Rules};
 use crate::run_path::{PathKind, Tokens, normalize};
-use crate::symbols::{SymbolTables, Undefined, provider};
-use crate::target::{LoaderKind, Target};
+use crate::symbols::{SymbolTables, Undefined};
 use crate::trace::{Event, Trace};
 use crate::tree::Tree;
+use crate::trial::{Lack, Trial, VersionKey};
 use crate::world::FileKey;
 
-/// A version that a library does not define: the library, the version, and the library that was
-/// found; the last is `None` if the object that needs the version needs no such library.
-type VersionKey = (String, String, Option<PathBuf>);
-
 /// What was found so far.
-pub(crate) struct Findings<'a> {
+pub(crate) struct Verdict<'a> {
     rules: &'a Rules,
-    target: &'a Target,
     options: &'a ProofOptions,
     missing: BTreeMap<String, Missing>,
     /// Those that objects open and work without.
@@ -38,14 +33,13 @@ pub(crate) struct Findings<'a> {
     warnings: Vec<Fault>,
     unloadable: BTreeSet<PathBuf>,
     ignored: BTreeSet<String>,
-    assumed: Assumed,
+    pub(crate) assumed: Assumed,
 }
 
-impl<'a> Findings<'a> {
-    pub(crate) fn new(rules: &'a Rules, target: &'a Target, options: &'a ProofOptions) -> Self {
+impl<'a> Verdict<'a> {
+    pub(crate) fn new(rules: &'a Rules, options: &'a ProofOptions) -> Self {
         Self {
             rules,
-            target,
             options,
             missing: BTreeMap::new(),
             unopened: BTreeMap::new(),
@@ -66,7 +60,6 @@ impl<'a> Findings<'a> {
 
     /// What became of the program that opens the objects.
     pub(crate) fn program(&mut self, program: &Path, process: &Process<'_>) {
-        self.assumed.python = false;
         let fault = |reason: String| Fault::Program {
             path: program.to_path_buf(),
             reason,
@@ -97,79 +90,55 @@ impl<'a> Findings<'a> {
         self.warnings.extend(warnings);
     }
 
-    /// What became of the needs of an object and of all that it brought along.
-    pub(crate) fn needs(&mut self, object: &Object, process: &Process<'_>) {
-        for loaded in &process.loaded {
-            for (name, outcome) in loaded.object.needed.iter().zip(&loaded.needed) {
-                let needer = normalize(Path::new(&loaded.path));
-                match outcome {
-                    Outcome::Loaded(index) => {
-                        if let Some(found) = process.loaded.get(*index) {
-                            self.driver_from_elsewhere(object, name, found, needer);
-                        }
-                    }
-                    Outcome::Libc(_) => {
-                        self.assumed.libc.insert(name.clone());
-                    }
-                    Outcome::Driver(_) => {
-                        self.assumed.driver.insert(name.clone());
-                    }
-                    Outcome::Missing => self.missing(object, name, needer, process),
-                    Outcome::Fatal(reason) => {
-                        self.unloadable.insert(object.path.clone());
-                        self.blocked
-                            .entry(reason.clone())
-                            .or_default()
-                            .insert(needer);
-                    }
-                }
+    /// What all processes lack.
+    ///
+    /// An object that lacks something when it is opened alone, and nothing in the process of
+    /// another one that brings it along, is only ever opened with that one:
+    /// `libtorch_nvshmem.so`, for one, refers to symbols of `libtorch_cuda.so`, which needs it.
+    pub(crate) fn trials(&mut self, trials: &[Trial<'_>], lacks: Vec<Vec<Lack>>) {
+        let mut carried: BTreeMap<FileKey, &Object> = BTreeMap::new();
+        for (trial, lacks) in trials.iter().zip(&lacks) {
+            if lacks.is_empty() {
+                let others = trial
+                    .process
+                    .loaded
+                    .iter()
+                    .map(|loaded| (loaded.key, trial.object));
+                carried.extend(others);
+            }
+        }
+        for (trial, lacks) in trials.iter().zip(lacks) {
+            let lacks: Vec<Lack> = lacks
+                .into_iter()
+                .filter(|lack| !self.is_allowed(lack))
+                .collect();
+            if trial.root.is_none() {
+                self.unloadable.insert(trial.object.path.clone());
+            }
+            if lacks.is_empty() {
+                continue;
+            }
+            self.unloadable.insert(trial.object.path.clone());
+            let key = trial
+                .root
+                .and_then(|root| trial.process.loaded.get(root))
+                .map(|loaded| loaded.key);
+            match key.and_then(|key| carried.get(&key)) {
+                Some(with) => self.warnings.push(Fault::Dependent {
+                    path: trial.object.path.clone(),
+                    with: with.path.clone(),
+                }),
+                None => lacks.into_iter().for_each(|lack| self.lack(trial, lack)),
             }
         }
     }
 
-    /// A library of the driver must come from the driver path: a copy elsewhere is a stub, or of
-    /// another version than the kernel's part.
-    fn driver_from_elsewhere(
-        &mut self,
-        object: &Object,
-        name: &str,
-        found: &Loaded,
-        needer: PathBuf,
-    ) {
-        let is_driver = self
-            .rules
-            .driver
-            .iter()
-            .any(|rule| any_matches(&rule.body.soname, name));
-        let path = normalize(Path::new(&found.path));
-        let stub = path.components().any(|part| part.as_os_str() == "stubs");
-        if is_driver && (stub || self.target.nix && !path.starts_with(&self.target.driver_path)) {
-            self.unloadable.insert(object.path.clone());
-            self.drivers
-                .entry((name.to_owned(), path))
-                .or_default()
-                .insert(needer);
+    /// Whether the user allows that it is missing.
+    fn is_allowed(&mut self, lack: &Lack) -> bool {
+        match lack {
+            Lack::Library { name, .. } => self.is_ignored(name),
+            _ => false,
         }
-    }
-
-    fn missing(&mut self, object: &Object, name: &str, needer: PathBuf, process: &Process<'_>) {
-        if self.is_ignored(name) {
-            return;
-        }
-        self.unloadable.insert(object.path.clone());
-        let rules = self.rules;
-        let missing = self
-            .missing
-            .entry(name.to_owned())
-            .or_insert_with(|| Missing {
-                soname: name.to_owned(),
-                needed_by: BTreeSet::new(),
-                searched: searched(process, object, name),
-                near: Vec::new(),
-                fixes: rules.fixes(name),
-                rule: None,
-            });
-        missing.needed_by.insert(needer);
     }
 
     fn is_ignored(&mut self, name: &str) -> bool {
@@ -184,79 +153,55 @@ impl<'a> Findings<'a> {
         glob.is_some()
     }
 
-    /// Whether each version that is needed is defined by what its library led to.
-    ///
-    /// As `_dl_check_map_versions` of glibc's `elf/dl-version.c`: a library without any version is
-    /// good for all. musl looks at no versions.
-    pub(crate) fn versions(&mut self, object: &Object, process: &Process<'_>) {
-        if self.target.loader == LoaderKind::Musl {
-            return;
-        }
-        for loaded in &process.loaded {
-            for need in loaded.object.version_needs.iter().filter(|need| !need.weak) {
-                if let Some(key) = self.lacking_version(need, loaded, process) {
-                    self.unloadable.insert(object.path.clone());
-                    let needer = normalize(Path::new(&loaded.path));
-                    self.versions.entry(key).or_default().insert(needer);
-                }
+    fn lack(&mut self, trial: &Trial<'_>, lack: Lack) {
+        match lack {
+            Lack::Library { name, needer } => {
+                let rules = self.rules;
+                let missing = self.missing.entry(name).or_insert_with_key(|name| Missing {
+                    soname: name.clone(),
+                    needed_by: BTreeSet::new(),
+                    searched: searched(trial, name),
+                    near: Vec::new(),
+                    fixes: rules.fixes(name),
+                    rule: None,
+                });
+                missing.needed_by.insert(needer);
+            }
+            Lack::Blocked { reason, needer } => {
+                self.blocked.entry(reason).or_default().insert(needer);
+            }
+            Lack::Driver { name, path, needer } => {
+                self.drivers.entry((name, path)).or_default().insert(needer);
+            }
+            Lack::Version { key, needer } => {
+                self.versions.entry(key).or_default().insert(needer);
+            }
+            Lack::Symbols { path, symbols } => {
+                let (roots, known) = self.symbols.entry(path).or_default();
+                roots.insert(trial.object.path.clone());
+                known.extend(symbols);
             }
         }
     }
 
-    /// A version that is not where it should be. `None` if all is well, or the library is missing,
-    /// which is a fault of its own.
-    fn lacking_version(
-        &self,
-        need: &VersionNeed,
-        loaded: &Loaded,
-        process: &Process<'_>,
-    ) -> Option<VersionKey> {
-        let named = loaded.object.needed.contains(&need.file);
-        let found = if named {
-            provider(loaded, &need.file).and_then(|index| process.loaded.get(index))
-        } else {
-            process
-                .loaded
-                .iter()
-                .find(|other| other.object.answers_to(&need.file))
-        };
-        let Some(found) = found else {
-            let of_libc = self
-                .rules
-                .libc
-                .iter()
-                .any(|rule| any_matches(&rule.body.soname, &need.file));
-            return (!named && !of_libc).then(|| (need.file.clone(), need.version.clone(), None));
-        };
-        let defined = &found.object.version_definitions;
-        let lacks = !defined.is_empty() && !defined.contains(&need.version);
-        let found = normalize(Path::new(&found.path));
-        lacks.then(|| (need.file.clone(), need.version.clone(), Some(found)))
-    }
-
     /// What rules and notes say that an object opens: each must be there, or be optional.
-    pub(crate) fn edges(&mut self, object: &Object, process: &Process<'_>) {
-        let root = process
-            .loaded
-            .iter()
-            .position(|loaded| Path::new(&loaded.path) == object.path);
-        for edge in edges(self.rules, object) {
-            let mut process = process.clone();
-            let names = edge
-                .alternatives
+    pub(crate) fn edges(&mut self, trial: &Trial<'_>) {
+        for edge in edges(self.rules, trial.object) {
+            let mut process = trial.process.clone();
+            let alternatives = edge.alternatives.iter();
+            let names: Vec<String> = alternatives.flat_map(|name| names(trial, name)).collect();
+            let opened = names
                 .iter()
-                .flat_map(|name| names(object, &process, name));
-            let names: Vec<String> = names.collect();
-            let opened = names.iter().any(|name| match process.open(root, name) {
-                Outcome::Loaded(_) | Outcome::Libc(_) => true,
-                Outcome::Driver(_) => {
-                    self.assumed.driver.insert(name.clone());
-                    true
-                }
-                Outcome::Missing | Outcome::Fatal(_) => false,
-            });
+                .any(|name| match process.open(trial.root, name) {
+                    Outcome::Loaded(_) | Outcome::Libc(_) => true,
+                    Outcome::Driver(_) => {
+                        self.assumed.driver.insert(name.clone());
+                        true
+                    }
+                    Outcome::Missing | Outcome::Fatal(_) => false,
+                });
             if !opened {
-                self.unopened(object, &edge);
+                self.unopened(trial.object, &edge);
             }
         }
     }
@@ -268,7 +213,7 @@ impl<'a> Findings<'a> {
         }
         let fault = Missing {
             soname: name.clone(),
-            needed_by: BTreeSet::from([object.path.clone()]),
+            needed_by: BTreeSet::new(),
             searched: own_directories(object),
             near: Vec::new(),
             fixes: self.rules.fixes(&name),
@@ -279,18 +224,11 @@ impl<'a> Findings<'a> {
         } else {
             &mut self.missing
         };
-        let known = known.entry(name).or_insert(fault);
-        known.needed_by.insert(object.path.clone());
-    }
-
-    /// The symbols that an object and what it brought along lack.
-    pub(crate) fn symbols(&mut self, object: &Object, lacking: Vec<(PathBuf, Vec<Undefined>)>) {
-        for (path, symbols) in lacking {
-            self.unloadable.insert(object.path.clone());
-            let (roots, known) = self.symbols.entry(normalize(&path)).or_default();
-            roots.insert(object.path.clone());
-            known.extend(symbols);
-        }
+        known
+            .entry(name)
+            .or_insert(fault)
+            .needed_by
+            .insert(object.path.clone());
     }
 
     /// All faults, in a stable order.
@@ -368,10 +306,10 @@ impl<'a> Findings<'a> {
 }
 
 /// The directories that the loader searched for a name, from a second run that keeps its trace.
-fn searched(process: &Process<'_>, object: &Object, name: &str) -> Vec<PathBuf> {
-    let mut again = process.emptied();
+fn searched(trial: &Trial<'_>, name: &str) -> Vec<PathBuf> {
+    let mut again = trial.process.emptied();
     again.trace = Trace::kept();
-    again.reopen(process, &object.path.to_string_lossy());
+    again.reopen(&trial.process, &trial.object.path.to_string_lossy());
     let mut directories = Vec::new();
     let mut wanted = false;
     for event in again.trace.events() {
@@ -394,7 +332,8 @@ fn searched(process: &Process<'_>, object: &Object, name: &str) -> Vec<PathBuf> 
 }
 
 /// The names that an alternative of an edge stands for: itself, or those of files in the run path.
-fn names(object: &Object, process: &Process<'_>, pattern: &Pattern) -> Vec<String> {
+fn names(trial: &Trial<'_>, pattern: &Pattern) -> Vec<String> {
+    let (object, process) = (trial.object, &trial.process);
     if pattern.is_literal() {
         return vec![pattern.text().to_owned()];
     }
