@@ -55,11 +55,9 @@ impl<'a> Assumer<'a> {
         {
             return true;
         }
-        if !self.knows_libc && is_name_of_merged_library(&name) && process.needs_libc() {
-            return true;
-        }
-        // Every Python has loaded libm for itself, so that modules of black do without asking for it.
-        if !self.knows_python && !self.knows_libc && is_math_name(&name) && process.needs_libc() {
+        // A library may use such names without asking for the library or its version, as
+        // libcufile.so.0 does with `dlopen`: another object of every process brings them along.
+        if !self.knows_libc && process.needs_libc() && is_libc_name(&name) {
             return true;
         }
         if !self.knows_python && is_python_name(&name) {
@@ -75,93 +73,13 @@ impl<'a> Assumer<'a> {
     }
 }
 
-/// Names of libdl.
-const LIBDL: &[&str] = &[
-    "dl_iterate_phdr",
-    "dladdr",
-    "dladdr1",
-    "dlclose",
-    "dlerror",
-    "dlinfo",
-    "dlmopen",
-    "dlopen",
-    "dlsym",
-    "dlvsym",
-];
+/// Names that the C library defines, sorted, behind a few lines of comment.
+const LIBC_SYMBOLS: &str = include_str!("../rules/libc-symbols.txt");
 
-/// Whether a name belongs to libdl or libpthread, which are parts of libc since glibc 2.34 and always
-/// of musl: libraries that use them without asking for the library or a version, as `libcufile.so.0`
-/// and scipy's `_fmm_core` do, work there.
-fn is_name_of_merged_library(name: &str) -> bool {
-    name.starts_with("pthread_") || name.starts_with("sem_") || LIBDL.contains(&name)
-}
-
-/// The functions of C's `<math.h>` without the endings for `float` and `long double`:
-/// ISO/IEC 9899:2011, 7.12.
-const LIBM: &[&str] = &[
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "cbrt",
-    "ceil",
-    "copysign",
-    "cos",
-    "cosh",
-    "erf",
-    "erfc",
-    "exp",
-    "exp2",
-    "expm1",
-    "fabs",
-    "fdim",
-    "floor",
-    "fma",
-    "fmax",
-    "fmin",
-    "fmod",
-    "frexp",
-    "hypot",
-    "ilogb",
-    "ldexp",
-    "lgamma",
-    "llrint",
-    "llround",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logb",
-    "lrint",
-    "lround",
-    "modf",
-    "nan",
-    "nearbyint",
-    "nextafter",
-    "nexttoward",
-    "pow",
-    "remainder",
-    "remquo",
-    "rint",
-    "round",
-    "scalbln",
-    "scalbn",
-    "sin",
-    "sinh",
-    "sqrt",
-    "tan",
-    "tanh",
-    "tgamma",
-    "trunc",
-];
-
-/// Whether a name is one of `<math.h>`: `ceil`, `ceilf`, `ceill`.
-fn is_math_name(name: &str) -> bool {
-    let shorter = name.strip_suffix(['f', 'l']);
-    LIBM.contains(&name) || shorter.is_some_and(|name| LIBM.contains(&name))
+/// Whether the C library defines a symbol of this name.
+fn is_libc_name(name: &str) -> bool {
+    let mut symbols = LIBC_SYMBOLS.lines().filter(|line| !line.starts_with('#'));
+    symbols.any(|symbol| symbol == name)
 }
 
 /// Whether a name belongs to Python's C API: `PyList_New`, `_Py_Dealloc`, `_PyObject_New`.
@@ -175,12 +93,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_math_have_endings() {
-        for name in ["ceil", "ceilf", "ceill", "erf"] {
-            assert!(is_math_name(name), "{name}");
+    fn names_of_the_c_library_are_known_one_by_one() {
+        for name in ["ceil", "dlopen", "pthread_create", "__errno_location"] {
+            assert!(is_libc_name(name), "{name}");
         }
-        for name in ["f", "ceilx", "erfg", "malloc"] {
-            assert!(!is_math_name(name), "{name}");
+        for name in ["", "#", "ceiling", "deflate"] {
+            assert!(!is_libc_name(name), "{name}");
         }
     }
 

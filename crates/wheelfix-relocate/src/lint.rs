@@ -19,6 +19,15 @@ pub(crate) struct Lint<'a> {
     pub(crate) target: &'a Target,
     pub(crate) rules: &'a Rules,
     pub(crate) options: &'a ProofOptions,
+    /// The stores and the library paths, as they were named and with links resolved.
+    pub(crate) allowed: Vec<PathBuf>,
+}
+
+/// The directories that run paths may name.
+pub(crate) fn allowed(options: &ProofOptions) -> Vec<PathBuf> {
+    let named = || options.stores.iter().chain(&options.lib_paths);
+    let real = named().filter_map(|path| fs_err::canonicalize(path).ok());
+    named().cloned().chain(real).collect()
 }
 
 impl Lint<'_> {
@@ -74,10 +83,12 @@ impl Lint<'_> {
 
     /// Whether a directory is one of the output, of a store or of the user's choice.
     fn is_allowed(&self, directory: &Path) -> bool {
-        let mut allowed = self.options.stores.iter().chain(&self.options.lib_paths);
         *directory == self.target.driver_path
             || self.tree.directories().contains_key(directory)
-            || allowed.any(|allowed| directory.starts_with(allowed))
+            || self
+                .allowed
+                .iter()
+                .any(|allowed| directory.starts_with(allowed))
     }
 
     fn expand(&self, object: &Object, element: &str) -> PathBuf {

@@ -10,7 +10,7 @@ use crate::assumed::{Assumed, Assumer};
 use crate::fault::{Fault, NearMiss};
 use crate::floors::Floors;
 use crate::index::LibraryIndex;
-use crate::lint::Lint;
+use crate::lint::{self, Lint};
 use crate::object::Object;
 use crate::process::{Outcome, Process};
 use crate::rules::{Pattern, Rules};
@@ -34,7 +34,7 @@ pub struct ProofOptions {
     /// Directories that run paths may name: the store. If there is one, they may name nothing else
     /// but the output, the driver path and `lib_paths`.
     pub stores: Vec<PathBuf>,
-    /// Directories of libraries that the user named. Absolute, links on the way resolved.
+    /// Directories of libraries that the user named: run paths may lead there, wherever they are.
     pub lib_paths: Vec<PathBuf>,
 }
 
@@ -128,6 +128,7 @@ pub fn prove(
         target,
         rules,
         options,
+        allowed: lint::allowed(options),
     };
     for trial in &trials {
         trial.assume(&mut verdict.assumed);

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
         program: resolved.program,
         ignore_missing: args.libraries.ignore_missing.clone(),
         stores: stores(&args.store, &paths),
-        lib_paths: absolute(&args.libraries.lib_paths)?,
+        lib_paths: args.libraries.lib_paths.clone(),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
     let pool = pool.build().map_err(Error::environment)?;
