@@ -172,5 +172,18 @@ impl Wheel {
 fn parse_filename(path: &Path) -> Result<WheelFilename, WheelError> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or(WheelError::NoFilename)?;
-    name.parse().map_err(WheelError::Filename)
+    let parsed: Result<WheelFilename, _> = name.parse();
+    parsed.or_else(|error| match without_store_hash(name) {
+        Some(name) => name.parse().map_err(WheelError::Filename),
+        None => Err(WheelError::Filename(error)),
+    })
+}
+
+/// What follows the hash in the name of a path in a Nix store; `None` if there is none.
+///
+/// <https://nix.dev/manual/nix/latest/protocols/store-path>
+fn without_store_hash(name: &str) -> Option<&str> {
+    let (hash, rest) = name.split_once('-')?;
+    let is_digit = |byte: u8| b"0123456789abcdfghijklmnpqrsvwxyz".contains(&byte);
+    (hash.len() == 32 && hash.bytes().all(is_digit)).then_some(rest)
 }

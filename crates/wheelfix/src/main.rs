@@ -3,6 +3,7 @@
 //! One file per command: its arguments, whose documentation comments are the help texts, and its
 //! `run`. `error` decides what is printed and how the process exits.
 
+mod builder;
 mod check;
 mod common;
 mod error;
@@ -43,6 +44,7 @@ enum Command {
     Check(check::CheckArgs),
     Why(why::WhyArgs),
     Patchelf(patchelf::PatchelfArgs),
+    Builder(builder::BuilderArgs),
 }
 
 fn main() -> ExitCode {
@@ -68,5 +70,6 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Check(args) => check::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Patchelf(args) => patchelf::run(args),
+        Command::Builder(args) => builder::run(&args),
     }
 }

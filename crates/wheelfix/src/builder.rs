@@ -1,0 +1,75 @@
+//! `wheelfix builder`
+
+mod attributes;
+mod hint;
+mod inputs;
+mod outputs;
+mod request;
+mod settings;
+mod source;
+mod tree;
+mod wheel;
+
+use std::num::NonZeroUsize;
+
+use crate::builder::attributes::{Attributes, AttributesError};
+use crate::builder::settings::{SettingFault, Settings};
+use crate::common::OutputArgs;
+use crate::error::{Error, print};
+
+/// Build a Nix derivation; its attributes say what
+///
+/// This is for `builder = "${wheelfix}/bin/wheelfix"; args = [ "builder" ];`, see docs/nix.md.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuilderArgs {}
+
+/// What to make.
+const ACTIONS: &[&str] = &["install", "patch"];
+
+pub(crate) fn run(_args: &BuilderArgs) -> Result<(), Error> {
+    let attributes = Attributes::read(std::env::vars_os()).map_err(not_a_derivation)?;
+    let settings = Settings::read(&attributes).map_err(|faults| report_settings(&faults))?;
+    outputs::refuse_existing(&attributes)?;
+    match settings.text("action").unwrap_or("install") {
+        "install" => wheel::run(&attributes, &settings),
+        "patch" => tree::run(&attributes, &settings),
+        other => Err(report_settings(&[SettingFault::Value {
+            name: "action",
+            value: other.to_owned(),
+            reason: format!("expected one of: {}", ACTIONS.join(", ")),
+        }])),
+    }
+}
+
+fn not_a_derivation(error: AttributesError) -> Error {
+    match error {
+        AttributesError::Io(_) => Error::environment(error),
+        _ => Error::Refused {
+            error: Box::new(error),
+            hint: Some("`wheelfix builder` is run by Nix, as the `builder` of a derivation".into()),
+        },
+    }
+}
+
+/// Prints what is wrong with settings, all at once.
+fn report_settings(faults: &[SettingFault]) -> Error {
+    print(faults.iter().map(|fault| format!("error: {fault}\n")));
+    print(["hint: change `wheelfix = { ... }` in the .nix file\n".to_owned()]);
+    Error::Reported
+}
+
+/// As many threads as Nix grants; 0 of them stands for one per processor.
+fn jobs() -> NonZeroUsize {
+    let granted = std::env::var_os("NIX_BUILD_CORES");
+    let granted = granted.and_then(|text| text.to_str()?.parse().ok());
+    let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    granted
+        .and_then(NonZeroUsize::new)
+        .unwrap_or_else(available)
+}
+
+/// Nobody parses a build log, and it is no terminal.
+const OUTPUT: OutputArgs = OutputArgs {
+    json: false,
+    quiet: false,
+};

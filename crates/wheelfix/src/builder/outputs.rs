@@ -1,0 +1,118 @@
+//! The outputs of a derivation beside `out`.
+
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use walkdir::WalkDir;
+use wheelfix_format::{Record, RecordError};
+
+use crate::builder::attributes::Attributes;
+use crate::error::{Error, print};
+
+/// Refuses outputs that are there already.
+pub(crate) fn refuse_existing(attributes: &Attributes) -> Result<(), Error> {
+    let mut existing = Vec::new();
+    for name in attributes.outputs() {
+        if let Some(path) = attributes.output(name)
+            && fs::symlink_metadata(path).is_ok()
+        {
+            existing.push((name, path));
+        }
+    }
+    if existing.is_empty() {
+        return Ok(());
+    }
+    print(existing.iter().map(|(name, path)| {
+        format!(
+            "error: the output `{name}` exists already: `{}`\n",
+            path.display()
+        )
+    }));
+    print([
+        "hint: in the .nix file nothing but wheelfix may write to an output; inside of \
+         `stdenv.mkDerivation` use the hooks instead of `wheelfix builder`\n"
+            .to_owned(),
+    ]);
+    Err(Error::Reported)
+}
+
+/// Refuses outputs that nothing would be written to.
+pub(crate) fn refuse_unknown(attributes: &Attributes, known: &[&str]) -> Result<(), Error> {
+    let unknown: Vec<&str> = attributes
+        .outputs()
+        .filter(|name| !known.contains(name))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    print(
+        unknown
+            .iter()
+            .map(|name| format!("error: nothing is written to the output `{name}`\n")),
+    );
+    let known: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
+    print([format!(
+        "hint: in the .nix file `outputs` may name {}\n",
+        known.join(", ")
+    )]);
+    Err(Error::Reported)
+}
+
+/// Why an output beside `out` was not made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    /// A RECORD that was just written cannot be read.
+    #[error("`{}` cannot be read back", .0.display())]
+    Record(PathBuf, Vec<RecordError>),
+    /// The tree cannot be listed.
+    #[error(transparent)]
+    Walk(#[from] walkdir::Error),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Links the wheels in the output `dist`, where nixpkgs would keep copies of them.
+pub(crate) fn link_wheels<'a>(
+    dist: &Path,
+    wheels: impl Iterator<Item = (&'a Path, &'a str)>,
+) -> io::Result<()> {
+    fs::create_dir(dist)?;
+    for (path, name) in wheels {
+        symlink(path, dist.join(name))?;
+    }
+    Ok(())
+}
+
+/// Moves the headers to the output `dev`, and lists them in no RECORD any more.
+pub(crate) fn move_headers(out: &Path, dev: &Path) -> Result<(), OutputError> {
+    fs::create_dir(dev)?;
+    let headers = out.join("include");
+    if !headers.try_exists()? {
+        return Ok(());
+    }
+    fs::rename(&headers, dev.join("include"))?;
+    for entry in WalkDir::new(out.join("lib")).min_depth(4).max_depth(4) {
+        let entry = entry?;
+        if entry.file_name() == "RECORD" {
+            forget_headers(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn forget_headers(path: &Path) -> Result<(), OutputError> {
+    let text = fs::read_to_string(path)?;
+    let mut record =
+        Record::parse(&text).map_err(|faults| OutputError::Record(path.to_owned(), faults))?;
+    let rows = record.rows.len();
+    record
+        .rows
+        .retain(|row| !row.path.starts_with("../../../include/"));
+    if record.rows.len() < rows {
+        fs::write(path, record.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! From settings to what the pipeline wants to know; all faults at once.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_relocate::{Pattern, PlanOptions, Rules, RunPathStyle};
+use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python, Wishes};
+
+use crate::builder::inputs;
+use crate::builder::settings::{SettingFault, Settings};
+use crate::builder::{Error, report_settings};
+
+/// Where the driver's libraries are on NixOS.
+const DRIVER_PATH: &str = "/run/opengl-driver/lib";
+
+/// Reads settings, and collects what is wrong with their values.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    settings: &'a Settings,
+    faults: Vec<SettingFault>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(settings: &'a Settings) -> Self {
+        Self {
+            settings,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Fails if anything was wrong.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(report_settings(&self.faults))
+        }
+    }
+
+    fn fault(&mut self, name: &'static str, value: &str, reason: impl Display) {
+        self.faults.push(SettingFault::Value {
+            name,
+            value: value.to_owned(),
+            reason: reason.to_string(),
+        });
+    }
+
+    /// A list whose words are all of one kind.
+    fn parse<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
+        let mut values = Vec::new();
+        for word in self.settings.list(name) {
+            match parse(word) {
+                Ok(value) => values.push(value),
+                Err(error) => self.fault(name, word, error),
+            }
+        }
+        values
+    }
+
+    /// What the user wants different from what the wheels say.
+    pub(crate) fn wishes(&mut self) -> Wishes {
+        let mut metadata = Vec::new();
+        if self.settings.flag("relax") == Some(true) {
+            metadata.push(MetadataEdit::all(EditAction::Relax));
+        }
+        for (name, action) in [
+            ("relax", EditAction::Relax),
+            ("relaxUpper", EditAction::RelaxUpper),
+            ("removeDeps", EditAction::Remove),
+        ] {
+            metadata.extend(self.parse(name, |word| MetadataEdit::named(action, word)));
+        }
+        Wishes {
+            metadata,
+            exclude: self.parse("exclude", Pattern::new),
+        }
+    }
+
+    /// The Python to install for.
+    pub(crate) fn python(&mut self) -> Option<Python> {
+        let (program, version) = (
+            self.settings.text("python"),
+            self.settings.text("pythonVersion"),
+        );
+        match (program, version) {
+            (Some(path), None) => match Python::probe(&program_of(Path::new(path))) {
+                Ok(python) => Some(python),
+                Err(error) => {
+                    self.fault("python", path, with_causes(&error));
+                    None
+                }
+            },
+            (None, Some(text)) => match text.parse() {
+                Ok(version) => Some(Python::of_version(version)),
+                Err(error) => {
+                    self.fault("pythonVersion", text, error);
+                    None
+                }
+            },
+            (Some(path), Some(_)) => {
+                let reason = "`python` and `pythonVersion` exclude each other";
+                self.fault("python", path, reason);
+                None
+            }
+            (None, None) => {
+                let reason = "set it to the Python of the package set, \"${python3}\", \
+                    or set `pythonVersion = \"3.13\"` to run no Python in the build";
+                self.fault("python", "", reason);
+                None
+            }
+        }
+    }
+
+    /// What to compile: levels 0 and 1 unless said otherwise, as nixpkgs does, if there is a Python.
+    pub(crate) fn bytecode(&mut self, python: Option<&Python>) -> Option<Bytecode> {
+        let level = |word: &str| match word {
+            "0" => Ok(0),
+            "1" => Ok(1),
+            "2" => Ok(2),
+            _ => Err("expected a level from 0 to 2"),
+        };
+        let mut levels: Vec<u8> = self.parse("bytecode", level);
+        let wanted = self.settings.flag("bytecode");
+        let python = python?;
+        let runs = matches!(python.interpreter(), Interpreter::Path(_));
+        if !runs && (wanted == Some(true) || !levels.is_empty()) {
+            let reason = "needs a Python to compile: set `python` instead of `pythonVersion`";
+            self.fault("bytecode", "true", reason);
+        }
+        if wanted == Some(false) || !runs {
+            return None;
+        }
+        if levels.is_empty() {
+            levels = vec![0, 1];
+        }
+        levels.sort_unstable();
+        levels.dedup();
+        Some(Bytecode {
+            levels,
+            // What is in the store never changes.
+            invalidation: Invalidation::UncheckedHash,
+        })
+    }
+
+    /// Which libraries the output may use: those of `libs` and of what is propagated, and of what
+    /// these bring along.
+    pub(crate) fn libraries(&mut self) -> Result<Libraries, Error> {
+        let driver = self.settings.text("driverPath").unwrap_or(DRIVER_PATH);
+        let mut options = PlanOptions::new(PathBuf::from(driver));
+        options.ignore_missing = self.parse("ignoreMissing", Pattern::new);
+        options.backends = self.parse("backends", Pattern::new);
+        options.interpreter = self.settings.text("interpreter").map(PathBuf::from);
+        options.append = self.settings.list("appendRunpaths").to_vec();
+        options.runtime_dependencies = self
+            .settings
+            .list("runtimeDependencies")
+            .iter()
+            .map(|path| Path::new(path).join("lib"))
+            .collect();
+        options.style = match self.settings.text("rpath") {
+            None | Some("origin") => RunPathStyle::Origin,
+            Some("absolute") => RunPathStyle::Absolute,
+            Some(other) => {
+                self.fault("rpath", other, "expected `origin` or `absolute`");
+                RunPathStyle::Origin
+            }
+        };
+        let files: Vec<PathBuf> = self
+            .settings
+            .list("rules")
+            .iter()
+            .map(PathBuf::from)
+            .collect();
+        Ok(Libraries {
+            lib_paths: self.lib_paths()?,
+            rules: Rules::with_files(&files).map_err(Error::refused)?,
+            options,
+        })
+    }
+
+    fn lib_paths(&mut self) -> Result<Vec<PathBuf>, Error> {
+        for word in self.settings.list("libs") {
+            if !Path::new(word).is_dir() {
+                self.fault("libs", word, "is no directory in this build");
+            }
+        }
+        let named = ["libs", "propagate"].map(|name| self.settings.list(name).iter());
+        let mut paths = inputs::closure(named.into_iter().flatten().map(Path::new))?;
+        paths.retain(|path| path.is_dir());
+        Ok(paths)
+    }
+}
+
+/// The interpreter of a Python that is named by its store path or by its program.
+fn program_of(path: &Path) -> PathBuf {
+    let program = path.join("bin/python3");
+    if program.is_file() {
+        program
+    } else {
+        path.to_owned()
+    }
+}
+
+/// An error with its causes, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

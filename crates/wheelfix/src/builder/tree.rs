@@ -1,0 +1,100 @@
+//! The derivation of a tree whose libraries and programs are relocated.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use walkdir::WalkDir;
+use wheelfix_site::{PatchRequest, PatchTreeError};
+
+use crate::builder::attributes::Attributes;
+use crate::builder::request::Reader;
+use crate::builder::settings::Settings;
+use crate::builder::source::{self, SourceFault};
+use crate::builder::{OUTPUT, hint, inputs, jobs, outputs};
+use crate::error::{Error, print};
+use crate::install_error;
+
+pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
+    outputs::refuse_unknown(attributes, &["out"])?;
+    let source = source::directory(attributes).map_err(of_source)?;
+    let Some(out) = attributes.output("out") else {
+        return Err(Error::Reported);
+    };
+    if !fs::metadata(&source)?.is_dir() {
+        print([
+            format!("error: `src` is no directory: `{}`\n", source.display()),
+            "hint: `action = \"patch\"` wants a tree: fetch it with `fetchzip`, or leave `action` \
+             away for a wheel\n"
+                .to_owned(),
+        ]);
+        return Err(Error::Reported);
+    }
+    let mut reader = Reader::new(settings);
+    let python = if settings.text("python").is_some() {
+        reader.python()
+    } else {
+        None
+    };
+    let libraries = reader.libraries()?;
+    reader.finish()?;
+    copy_tree(&source, out)?;
+    let request = PatchRequest {
+        paths: vec![out.to_owned()],
+        libraries,
+        python: python.and_then(|python| python.executable().map(Path::to_owned)),
+        dry_run: false,
+        jobs: jobs(),
+    };
+    let report = wheelfix_site::patch(&request, &|_| {}).map_err(explain)?;
+    writeln!(io::stdout(), "{} ELF files edited", report.elf_edited)?;
+    let propagated = settings.list("propagate").iter().map(String::as_str);
+    inputs::write(out, propagated)?;
+    Ok(())
+}
+
+fn of_source(fault: SourceFault) -> Error {
+    match fault {
+        SourceFault::Io(error) => error.into(),
+        fault => Error::Refused {
+            error: Box::new(fault),
+            hint: Some("`src` is the tree to relocate".to_owned()),
+        },
+    }
+}
+
+/// Prints what is wrong, and what to change in the .nix file.
+pub(crate) fn explain(error: PatchTreeError) -> Error {
+    let texts: Vec<String> = match &error {
+        PatchTreeError::Unsound(plan) => plan.faults.iter().map(ToString::to_string).collect(),
+        PatchTreeError::Unproved(proof) => proof.faults.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    };
+    let error = install_error::explain_patch(error, &OUTPUT);
+    hint::translate(texts);
+    error
+}
+
+/// Copies files, directories and links; what is copied may be written to.
+fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
+    for entry in WalkDir::new(from).sort_by_file_name() {
+        let entry = entry.map_err(io::Error::from)?;
+        let path: PathBuf = match entry.path().strip_prefix(from) {
+            Ok(rest) if !rest.as_os_str().is_empty() => to.join(rest),
+            _ => to.to_owned(),
+        };
+        let kind = entry.file_type();
+        if kind.is_dir() {
+            fs::create_dir(&path)?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(entry.path())?, &path)?;
+        } else {
+            fs::copy(entry.path(), &path)?;
+            let executable = fs::metadata(&path)?.permissions().mode() & 0o111 != 0;
+            let mode = if executable { 0o755 } else { 0o644 };
+            fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        }
+    }
+    Ok(())
+}

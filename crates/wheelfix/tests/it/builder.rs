@@ -1,0 +1,244 @@
+//! `wheelfix builder` in the environment that Nix gives a builder, without Nix.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+const HASH: &str = "0123456789abcdfghijklmnpqrsvwxyz";
+
+fn demo() -> WheelBuilder {
+    WheelBuilder::new("demo", "1.0")
+        .metadata("Requires-Dist: numpy<2\n")
+        .file("demo/__init__.py", "")
+        .data("headers/demo.h", "// demo\n")
+        .entry_points("[console_scripts]\ndemo = demo:main\n")
+}
+
+/// Puts a wheel where a store would: with a hash before its name.
+fn in_store(sandbox: &Sandbox, wheel: &WheelBuilder) -> String {
+    let name = sandbox.wheel(wheel);
+    let path = sandbox.path(&format!("{HASH}-{name}"));
+    fs_err::rename(sandbox.path(&name), &path).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs the builder with structured attributes; `outputs` are their names.
+fn build(sandbox: &Sandbox, outputs: &[&str], mut attributes: Value) -> String {
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    let named = outputs
+        .iter()
+        .map(|name| ((*name).to_owned(), path(name).into()));
+    attributes["outputs"] = Value::Object(named.collect());
+    let file = sandbox.path(".attrs.json");
+    fs_err::write(&file, attributes.to_string()).unwrap();
+    sandbox.run_with(
+        &["builder"],
+        &[("NIX_ATTRS_JSON_FILE", &path(".attrs.json"))],
+    )
+}
+
+fn read(sandbox: &Sandbox, name: &str) -> String {
+    let text = fs_err::read_to_string(sandbox.path(name)).unwrap();
+    text.replace(sandbox.path("").to_str().unwrap(), "[DIR]/")
+}
+
+#[test]
+fn a_wheel_becomes_three_outputs() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let text = build(
+        &sandbox,
+        &["out", "dist", "dev"],
+        json!({"src": wheel, "wheelfix": {
+            "pythonVersion": "3.11", "relax": true, "propagate": ["/a", "/b"],
+        }}),
+    );
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    insta::assert_snapshot!(sandbox.tree("out"), @"
+    755 bin/demo
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/METADATA
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/RECORD
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/WHEEL
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt
+    644 lib/python3.11/site-packages/demo/__init__.py
+    644 nix-support/propagated-build-inputs
+    ");
+    assert_eq!(
+        read(&sandbox, "out/nix-support/propagated-build-inputs"),
+        "/a /b\n"
+    );
+    insta::assert_snapshot!(sandbox.tree("dev"), @"
+    644 include/python3.11/demo/demo.h
+    644 nix-support/propagated-build-inputs
+    ");
+    assert_eq!(
+        read(&sandbox, "dev/nix-support/propagated-build-inputs"),
+        "[DIR]/out\n"
+    );
+    let link = sandbox.path("dist/demo-1.0-py3-none-any.whl");
+    assert_eq!(fs_err::read_link(link).unwrap(), Path::new(&wheel));
+    let site = "out/lib/python3.11/site-packages/demo-1.0.dist-info";
+    assert!(read(&sandbox, &format!("{site}/METADATA")).contains("Requires-Dist: numpy\n"));
+    assert!(!read(&sandbox, &format!("{site}/RECORD")).contains("include"));
+}
+
+#[test]
+fn variables_will_do() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let out = sandbox.path("out");
+    let variables = [
+        ("out", out.to_str().unwrap()),
+        ("src", &wheel),
+        ("wheelfixPythonVersion", "3.11"),
+        ("wheelfixRemoveDeps", "numpy"),
+        ("wheelfixPropagate", "/a /b"),
+        ("NIX_BUILD_CORES", "0"),
+    ];
+    let text = sandbox.run_with(&["builder"], &variables);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert_eq!(
+        read(&sandbox, "out/nix-support/propagated-build-inputs"),
+        "/a /b\n"
+    );
+    let metadata = "out/lib/python3.11/site-packages/demo-1.0.dist-info/METADATA";
+    assert!(!read(&sandbox, metadata).contains("Requires-Dist"));
+}
+
+#[test]
+fn settings_are_checked_before_anything_is_made() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {"lib": ["/a"], "libs": "/a"}}),
+    );
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: unknown setting `lib`, did you mean `libs`?
+    error: `libs` has to be a list of strings: [ "..." ], got a string
+    hint: change `wheelfix = { ... }` in the .nix file
+    "#);
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {
+            "pythonVersion": "three", "relax": ["a b"], "exclude": ["["], "rpath": "x",
+            "libs": ["/no/such/directory"], "bytecode": [7],
+        }}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `pythonVersion`: `three`: expected a version such as `3.11`, got `three`
+    error: `bytecode`: `7`: expected a level from 0 to 2
+    error: `relax`: `a b`: a name may have only ASCII letters, digits, `-`, `_` and `.`, got ' ': `a b`
+    error: `exclude`: `[`: error parsing glob '[': unclosed character class; missing ']'
+    error: `rpath`: `x`: expected `origin` or `absolute`
+    error: `libs`: `/no/such/directory`: is no directory in this build
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+    assert!(!sandbox.path("out").try_exists().unwrap());
+}
+
+#[test]
+fn a_source_that_is_no_wheel_is_told_with_the_fetcher_to_use() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("tree")).unwrap();
+    fs_err::write(sandbox.path("demo-1.0.tar.gz"), b"\x1f\x8b\x08\0").unwrap();
+    fs_err::write(sandbox.path("source"), b"PK\x03\x04").unwrap();
+    let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"srcs": [path("tree"), path("demo-1.0.tar.gz"), path("source")],
+            "wheelfix": {"pythonVersion": "3.11"}}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `src` is a directory: `[DIR]/tree`
+    hint: fetch the wheel as it is, with `fetchurl`; `fetchzip`, `fetchTree` and `builtins.fetchTarball` unpack it
+    error: `src` is a gzip archive, no wheel: `[DIR]/demo-1.0.tar.gz`
+    hint: a source distribution has to be built: use `buildPythonPackage` with `pyproject = true`, or fetch the wheel, whose URL ends in `.whl`
+    error: `src` is not named as a wheel is: `[DIR]/source`
+    hint: give `fetchurl` a `name` that ends in `.whl`: the file name of the wheel
+    ");
+    let text = build(&sandbox, &["out"], json!({}));
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: the derivation has no `src`
+    hint: add `src = fetchurl { url = "...whl"; hash = "..."; };`
+    "#);
+}
+
+#[test]
+fn a_wheel_for_another_platform_is_told_with_what_to_change() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo().tags("cp39-cp39-manylinux_2_17_x86_64"));
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {"pythonVersion": "3.11"}}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-cp39-cp39-manylinux_2_17_x86_64.whl`: the wheel is for cp39, the target is cp311
+    hint: in the .nix file fetch another wheel than `demo-1.0-cp39-cp39-manylinux_2_17_x86_64.whl` as `src`, choose another `python`, or give the package `meta.platforms`
+    ");
+}
+
+#[test]
+fn outputs_must_be_new_and_known() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let attributes = json!({"src": wheel, "wheelfix": {"pythonVersion": "3.11"}});
+    let text = build(&sandbox, &["out", "lib"], attributes.clone());
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: nothing is written to the output `lib`
+    hint: in the .nix file `outputs` may name "out", "dist", "dev"
+    "#);
+    fs_err::create_dir(sandbox.path("out")).unwrap();
+    let text = build(&sandbox, &["out"], attributes);
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: the output `out` exists already: `[DIR]/out`
+    hint: in the .nix file nothing but wheelfix may write to an output; inside of `stdenv.mkDerivation` use the hooks instead of `wheelfix builder`
+    ");
+}
+
+#[test]
+fn without_a_derivation_there_is_nothing_to_build() {
+    insta::assert_snapshot!(Sandbox::new().run(&["builder"]), @"
+    exit: 1
+    --- stderr
+    error: no output is named: neither `NIX_ATTRS_JSON_FILE` nor `$out` is set
+    hint: `wheelfix builder` is run by Nix, as the `builder` of a derivation
+    ");
+}
+
+#[test]
+fn a_tree_is_copied_and_relocated() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir_all(sandbox.path("tree/bin")).unwrap();
+    fs_err::write(sandbox.path("tree/bin/script"), "#!/bin/sh\n").unwrap();
+    let source = sandbox.path("tree").to_str().unwrap().to_owned();
+    let attributes = json!({"src": source, "wheelfix": {"action": "patch"}});
+    let text = build(&sandbox, &["out"], attributes);
+    insta::assert_snapshot!(text, @"
+    exit: 0
+    --- stdout
+    0 ELF files edited
+    ");
+    assert_eq!(sandbox.tree("out"), "644 bin/script\n");
+}
