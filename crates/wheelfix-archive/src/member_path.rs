@@ -133,10 +133,7 @@ impl MemberPath {
     /// A key that is equal for two paths which a file system may hold to be the same file: one that
     /// ignores case or normalises Unicode.
     pub fn collision_key(&self) -> String {
-        if self.0.is_ascii() {
-            return self.0.to_ascii_lowercase();
-        }
-        self.0.nfd().flat_map(char::to_lowercase).nfc().collect()
+        collision_key(&self.0)
     }
 }
 
@@ -182,6 +179,14 @@ impl serde::Serialize for MemberPath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
+}
+
+/// See [`MemberPath::collision_key`].
+pub(crate) fn collision_key(path: &str) -> String {
+    if path.is_ascii() {
+        return path.to_ascii_lowercase();
+    }
+    path.nfd().flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Compares part by part, by making the separator the lowest of all bytes.

@@ -146,9 +146,10 @@ impl ZipArchive {
         self.members.get(*self.by_path.get(at)?)
     }
 
-    /// The files whose paths some file systems hold to be the same, because they differ only in case
-    /// or in Unicode normal form: groups of two or more, ordered by path.
-    pub fn collisions(&self) -> Vec<Vec<&Member>> {
+    /// The files and directories whose paths some file systems hold to be the same, because they
+    /// differ only in case or in Unicode normal form: groups of two or more, ordered by path. What is
+    /// in a directory of a group is in none.
+    pub fn collisions(&self) -> Vec<Vec<MemberPath>> {
         names::collisions(self.members_by_path())
     }
 

@@ -1,6 +1,6 @@
 //! Byte-compilation by a pool of the target's interpreters, while files still arrive.
 //!
-//! Cached files are of the kinds that hold a hash of their source, never a time:
+//! Cached files hold a hash of their source, or a time that is always the same:
 //! <https://peps.python.org/pep-0552/>.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -34,6 +34,9 @@ pub enum Invalidation {
     CheckedHash,
     /// The cached file is trusted: for files that never change, such as those of the Nix store.
     UncheckedHash,
+    /// The time of the source is compared with 1970-01-01 00:00:01, which it is given here: the time
+    /// that all files of the Nix store have.
+    Timestamp,
 }
 
 /// What to compile, and how.
@@ -162,6 +165,7 @@ impl Worker {
         let invalidation = match bytecode.invalidation {
             Invalidation::CheckedHash => "checked-hash",
             Invalidation::UncheckedHash => "unchecked-hash",
+            Invalidation::Timestamp => "timestamp",
         };
         let mut command = Command::new(python);
         for variable in VARIABLES {
@@ -328,6 +332,31 @@ mod tests {
             let same = pair[0].1 == pair[1].1;
             assert_eq!(same, !pair[0].0.starts_with("assert"), "{}", pair[0].0);
         }
+    }
+
+    #[test]
+    fn a_time_is_that_of_the_nix_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plain.py");
+        fs::write(&path, "x = 1\n").unwrap();
+        let bytecode = Bytecode {
+            levels: vec![0],
+            invalidation: Invalidation::Timestamp,
+        };
+        let compiler = Compiler::start(Path::new("python3"), &bytecode, 1).unwrap();
+        compiler.push(path.clone(), path.clone());
+        assert_eq!(compiler.finish().unwrap(), []);
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        assert_eq!(
+            time.duration_since(std::time::UNIX_EPOCH)
+                .unwrap()
+                .as_secs(),
+            1
+        );
+        let mut cached = fs::read_dir(dir.path().join("__pycache__")).unwrap();
+        let bytes = fs::read(cached.next().unwrap().unwrap().path()).unwrap();
+        // PEP 552: no flags; then time and length of the source.
+        assert_eq!(bytes[4..16], [0, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0]);
     }
 
     #[test]

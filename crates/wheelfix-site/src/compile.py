@@ -1,7 +1,7 @@
 # Compiles Python sources for wheelfix: one batch of requests in, one answer out.
 #
 # Arguments: the optimisation levels with commas between them, and how a reader tells that a
-# cached file is stale: checked-hash or unchecked-hash (PEP 552).
+# cached file is stale: checked-hash, unchecked-hash or timestamp (PEP 552).
 # A request is two texts, each ended by a NUL: the source file, and its final path, which becomes
 # co_filename. An answer is one text ended by a NUL: empty, or why the file does not compile.
 import sys
@@ -15,23 +15,35 @@ import os
 import warnings
 
 
-def compile_file(path, final_path, levels, checked):
+# The time of all files of the Nix store.
+TIMESTAMP = 1
+
+
+def compile_file(path, final_path, levels, mode):
     with open(path, "rb") as file:
         source = file.read()
-    source_hash = importlib.util.source_hash(source)
+    if mode == "timestamp":
+        os.utime(path, (TIMESTAMP, TIMESTAMP))
     # Level 1 drops asserts and what __debug__ guards, level 2 also docstrings.
     uses_debug = b"assert" in source or b"__debug__" in source
     previous = None
     for level in levels:
         if previous is None or level == 2 or uses_debug:
             code = compile(source, final_path, "exec", dont_inherit=True, optimize=level)
-            previous = bootstrap._code_to_hash_pyc(code, source_hash, checked)
+            previous = cached(code, source, mode)
         target = importlib.util.cache_from_source(path, optimization=level or "")
         os.makedirs(os.path.dirname(target), exist_ok=True)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)
             file.write(previous)
+
+
+def cached(code, source, mode):
+    if mode == "timestamp":
+        return bootstrap._code_to_timestamp_pyc(code, TIMESTAMP, len(source))
+    source_hash = importlib.util.source_hash(source)
+    return bootstrap._code_to_hash_pyc(code, source_hash, mode == "checked-hash")
 
 
 def requests(stream):
@@ -56,11 +68,10 @@ def read_text(stream):
 def main():
     warnings.simplefilter("ignore")
     levels = [int(level) for level in sys.argv[1].split(",")]
-    checked = sys.argv[2] == "checked-hash"
     answers = sys.stdout.buffer
     for path, final_path in requests(sys.stdin.buffer):
         try:
-            compile_file(path, final_path, levels, checked)
+            compile_file(path, final_path, levels, sys.argv[2])
             answer = ""
         except OSError:
             raise

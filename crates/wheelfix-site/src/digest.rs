@@ -26,6 +26,12 @@ impl FileDigest {
         }
     }
 
+    /// SHA-256 in hexadecimal.
+    pub(crate) fn hex(&self) -> String {
+        let bytes = self.sha256.iter().map(|byte| format!("{byte:02x}"));
+        bytes.collect::<Vec<_>>().concat()
+    }
+
     /// The digest of a file, read in constant memory.
     pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = fs_err::File::open(path)?;

@@ -10,7 +10,8 @@ use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use sha2::{Digest as _, Sha384, Sha512};
 use wheelfix_archive::{
-    Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, Written, extract,
+    ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
+    Observer, Written, extract,
 };
 use wheelfix_format::{HashAlgorithm, RecordHash};
 use wheelfix_wheel::Wheel;
@@ -42,15 +43,35 @@ pub enum ExtractionError {
         /// What is wrong with it.
         source: MemberPathError,
     },
-    /// Members that could not be written, or hold something else than they should.
+    /// Files that could not be written.
     #[error(transparent)]
-    Extract(#[from] ExtractError),
+    Extract(ExtractError),
+    /// Members that hold something else than they should, in the order of the files.
+    #[error("{}", lines(.0))]
+    Content(Vec<MemberFault>),
     /// Files whose SHA-384 or SHA-512 is another than RECORD's; paths relative to the prefix.
     #[error("hash differs from RECORD: `{}`", .0.join("`, `"))]
     Hash(Vec<String>),
     /// The operating system said no.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// A member of a wheel that holds something else than it should.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{wheel}`: `{path}`: {source}")]
+pub struct MemberFault {
+    /// The file name of the wheel.
+    pub wheel: String,
+    /// Path in the wheel.
+    pub path: MemberPath,
+    /// What is wrong with it.
+    pub source: ContentError,
+}
+
+fn lines(faults: &[MemberFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 /// Where and how to write.
@@ -81,7 +102,14 @@ pub(crate) fn run(
         listener,
         notes: Mutex::default(),
     };
-    let extracted = extract(&items, destination.root, destination.jobs, &watcher)?;
+    let extracted = extract(&items, destination.root, destination.jobs, &watcher);
+    let extracted = extracted.map_err(|error| match error {
+        ExtractError::Content(faults) => {
+            let names = |fault| name_wheel(fault, wheels, files, &positions);
+            ExtractionError::Content(faults.into_iter().map(names).collect())
+        }
+        error => ExtractionError::Extract(error),
+    })?;
     let mut notes = watcher
         .notes
         .into_inner()
@@ -119,6 +147,27 @@ pub(crate) fn run(
         placeholders: notes.placeholders,
         elf: notes.elf,
     })
+}
+
+/// The fault of an item with the wheel that it is in; `positions` has the file of each item.
+fn name_wheel(
+    fault: ItemFault,
+    wheels: &[Wheel],
+    files: &[File<'_>],
+    positions: &[usize],
+) -> MemberFault {
+    let file = positions
+        .get(fault.index)
+        .and_then(|position| files.get(*position));
+    let wheel = file.and_then(|file| match file.source {
+        Source::Member { wheel, .. } => wheels.get(wheel),
+        Source::Text(_) => None,
+    });
+    MemberFault {
+        wheel: wheel.map_or_else(String::new, |wheel| wheel.filename().to_string()),
+        path: fault.name,
+        source: fault.error,
+    }
 }
 
 /// Writes a file that does not exist, and the directories above it.

@@ -2,14 +2,20 @@
 //! written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
 
-use wheelfix_archive::Member;
+use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
 use wheelfix_relocate::Pattern;
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
+use crate::cleanup::{Cleaner, Cleanup};
+use crate::dependencies::UnmetDependencies;
 use crate::launcher::{self, Interpreter};
 use crate::layout::{self, Layout};
+use crate::provenance::Provenance;
+use crate::report::InstallWarning;
 use crate::tree::{Claims, Collision, Content, Tree};
 
 /// The files of an installation.
@@ -19,8 +25,10 @@ pub(crate) struct Files<'a> {
     pub(crate) list: Vec<File<'a>>,
     /// What was edited in METADATA: the wheel's position, and each change.
     pub(crate) metadata: Vec<(usize, Change)>,
-    /// How many files the user excluded, for each wheel.
+    /// How many files were left out, for each wheel.
     pub(crate) excluded: Vec<usize>,
+    /// What is odd about the wishes.
+    pub(crate) warnings: Vec<InstallWarning>,
 }
 
 /// A file that is to be made.
@@ -63,6 +71,17 @@ pub struct Wishes {
     pub metadata: Vec<MetadataEdit>,
     /// Files to leave out, as globs of paths relative to the prefix or to `site-packages`.
     pub exclude: Vec<Pattern>,
+    /// Members that are accepted although they differ from their row in RECORD.
+    pub accept_mismatch: BTreeSet<String>,
+    /// How large a wheel may be unpacked.
+    pub limits: Limits,
+    /// Files to leave out as nixpkgs' hooks do.
+    pub cleanup: Cleanup,
+    /// Files to add that say where a distribution came from.
+    pub provenance: Provenance,
+    /// Prefixes that have to hold what the wheels require and do not bring themselves; `None` leaves
+    /// requirements alone.
+    pub dependencies: Option<Vec<PathBuf>>,
 }
 
 /// A wish that nothing fulfils, or a collision.
@@ -78,6 +97,12 @@ pub enum FileFault {
     /// A glob that matches no file.
     #[error("no file matches `--exclude {0}`")]
     Exclude(String),
+    /// A member that is to be accepted, of no wheel.
+    #[error("no wheel has the file `--accept-mismatch {0}`")]
+    Exception(String),
+    /// Dependencies that nothing meets.
+    #[error(transparent)]
+    Dependencies(#[from] UnmetDependencies),
     /// A distribution that comes in two wheels.
     #[error("`{name}` comes in two wheels: `{first}` and `{second}`")]
     TwoWheels {
@@ -90,19 +115,37 @@ pub enum FileFault {
     },
 }
 
+/// Why the files of an installation cannot be decided.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanFilesError {
+    /// The wheels do not fit together, or a wish is not fulfilled.
+    #[error("the files of the wheels have faults")]
+    Faults(Vec<FileFault>),
+    /// A wheel cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Vec<FileFault>> for PlanFilesError {
+    fn from(faults: Vec<FileFault>) -> Self {
+        Self::Faults(faults)
+    }
+}
+
 /// Decides the files of an installation; all faults at once.
 pub(crate) fn plan<'a>(
     wheels: &'a [Wheel],
     layout: &Layout,
     interpreter: &Interpreter,
     wishes: &Wishes,
-) -> Result<Files<'a>, Vec<FileFault>> {
+) -> Result<Files<'a>, PlanFilesError> {
     let mut faults = duplicate_wheels(wheels);
     let mut builder = Builder {
         layout,
         interpreter,
         excludes: &wishes.exclude,
         used_excludes: BTreeSet::new(),
+        cleaner: Cleaner::new(&wishes.cleanup, layout),
         tree: Tree::new(),
         excluded: vec![0; wheels.len()],
     };
@@ -112,11 +155,29 @@ pub(crate) fn plan<'a>(
         let edited = wheel.metadata().edit(&wishes.metadata);
         unmatched.retain(|edit| edited.unmatched.contains(edit));
         let text = (!edited.changes.is_empty()).then_some(edited.text);
+        let more = wishes.provenance.files(wheel.path())?;
         builder.add_scripts(index, wheel);
-        builder.add_members(index, wheel, text);
+        builder.add_provenance(index, wheel, &more);
+        builder.add_members(index, wheel, text, &more);
         metadata.extend(edited.changes.into_iter().map(|change| (index, change)));
     }
-    faults.extend(unmatched.into_iter().map(FileFault::MetadataEdit));
+    let mut warnings = prefix_warnings(wheels, &metadata);
+    for edit in unmatched {
+        match edit.selector {
+            // nixpkgs' hooks say nothing about these, so recipes are full of them.
+            Selector::NixpkgsPrefix { .. } => warnings.push(InstallWarning::MetadataEdit(edit)),
+            _ => faults.push(FileFault::MetadataEdit(edit)),
+        }
+    }
+    let unused = builder.cleaner.unused();
+    warnings.extend(unused.map(|name| InstallWarning::Namespace(name.to_owned())));
+    let has = |path: &&String| {
+        wheels
+            .iter()
+            .any(|wheel| wheel.archive().find(path).is_some())
+    };
+    let exceptions = wishes.accept_mismatch.iter().filter(|path| !has(path));
+    faults.extend(exceptions.cloned().map(FileFault::Exception));
     for (index, exclude) in wishes.exclude.iter().enumerate() {
         if !builder.used_excludes.contains(&index) {
             faults.push(FileFault::Exclude(exclude.text().to_owned()));
@@ -127,13 +188,26 @@ pub(crate) fn plan<'a>(
             list: files.into_iter().map(join).collect(),
             metadata,
             excluded: builder.excluded,
+            warnings,
         }),
-        Ok(_) => Err(faults),
+        Ok(_) => Err(faults.into()),
         Err(collisions) => {
             faults.extend(collisions.into_iter().map(FileFault::Collision));
-            Err(faults)
+            Err(faults.into())
         }
     }
+}
+
+/// The edits that only met the begin of a name.
+fn prefix_warnings(wheels: &[Wheel], edits: &[(usize, Change)]) -> Vec<InstallWarning> {
+    let by_prefix = edits.iter().filter(|(_, change)| change.by_prefix);
+    let warnings = by_prefix.filter_map(|(wheel, change)| {
+        Some(InstallWarning::Prefix {
+            wheel: wheels.get(*wheel)?.filename().to_string(),
+            change: change.clone(),
+        })
+    });
+    warnings.collect()
 }
 
 /// The option that asks for an edit.
@@ -182,6 +256,7 @@ struct Builder<'a, 'b> {
     interpreter: &'b Interpreter,
     excludes: &'b [Pattern],
     used_excludes: BTreeSet<usize>,
+    cleaner: Cleaner<'b>,
     tree: Tree<File<'a>>,
     excluded: Vec<usize>,
 }
@@ -210,13 +285,47 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    /// Adds the files of a wheel; `metadata` is the edited METADATA, if it was edited.
-    fn add_members(&mut self, index: usize, wheel: &'a Wheel, mut metadata: Option<String>) {
+    /// Adds the files of `.dist-info` that say where a wheel came from.
+    fn add_provenance(&mut self, index: usize, wheel: &Wheel, files: &[(&str, String)]) {
+        let site_packages = self.layout.site_packages();
+        for (name, text) in files {
+            self.add(
+                wheel,
+                None,
+                File {
+                    path: format!("{site_packages}/{}/{name}", wheel.dist_info()),
+                    wheels: vec![index],
+                    source: Source::Text(text.clone()),
+                    executable: false,
+                    compile: false,
+                    script: false,
+                },
+            );
+        }
+    }
+
+    /// Adds the files of a wheel; `metadata` is the edited METADATA, if it was edited, and `made` are
+    /// the files of `.dist-info` that are made here whatever the wheel has.
+    fn add_members(
+        &mut self,
+        index: usize,
+        wheel: &'a Wheel,
+        mut metadata: Option<String>,
+        made: &[(&str, String)],
+    ) {
         let metadata_path = format!("{}/METADATA", wheel.dist_info());
+        let is_made = |path: &str| {
+            let below = path.strip_prefix(wheel.dist_info());
+            let name = below.and_then(|below| below.strip_prefix('/'));
+            made.iter().any(|(made, _)| Some(*made) == name)
+        };
         for member in wheel.members() {
             let Placement::File { scheme, path } = member.placement else {
                 continue;
             };
+            if is_made(member.file.path.as_str()) {
+                continue;
+            }
             let directory = self.layout.directory(*scheme, distribution(wheel));
             let is_metadata = member.file.path.as_str() == metadata_path;
             let source = match metadata.take_if(|_| is_metadata) {
@@ -244,7 +353,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn add(&mut self, wheel: &Wheel, content: Option<Content>, file: File<'a>) {
-        if self.is_excluded(&file.path) {
+        if self.cleaner.removes(&file.path) || self.is_excluded(&file.path) {
             for index in file.wheels {
                 if let Some(count) = self.excluded.get_mut(index) {
                     *count += 1;

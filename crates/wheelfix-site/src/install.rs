@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
 use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
-use wheelfix_wheel::{Wheel, WheelError};
+use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
 
 use crate::bytecode::{Bytecode, CompileError, Compiler};
+use crate::dependencies;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction, ExtractionError};
-use crate::files::{self, FileFault, Files, Source, Wishes};
+use crate::files::{self, FileFault, Files, PlanFilesError, Source, Wishes};
 use crate::finish::Site;
+use crate::launcher::Interpreter;
 use crate::layout::Layout;
 use crate::python::Python;
 use crate::relocation::{self, Applied, Libraries, RelocationError};
@@ -50,6 +52,9 @@ pub enum InstallError {
     /// The wheels do not fit together, or a wish is not fulfilled.
     #[error("{} with the files of the wheels", count(.0.len(), "fault"))]
     Files(Vec<FileFault>),
+    /// What is installed below a prefix cannot be listed.
+    #[error(transparent)]
+    Installed(#[from] InstalledError),
     /// The output cannot be made there.
     #[error(transparent)]
     Staging(#[from] StagingError),
@@ -102,7 +107,7 @@ pub fn install(
     listener: &Listener<'_>,
 ) -> Result<InstallReport, InstallError> {
     in_pool(request.jobs, || {
-        let wheels = open(&request.wheels, &request.python, listener)?;
+        let wheels = open(request, listener)?;
         let staging = if request.merge {
             Staging::merge(&request.prefix)?
         } else {
@@ -124,7 +129,7 @@ pub fn dry_run(
     listener: &Listener<'_>,
 ) -> Result<InstallReport, InstallError> {
     in_pool(request.jobs, || {
-        let wheels = open(&request.wheels, &request.python, listener)?;
+        let wheels = open(request, listener)?;
         let scratch = tempfile::tempdir()?;
         let staging = Staging::never(scratch.path(), &request.prefix, request.merge)?;
         fill(request, &wheels, &staging, listener)
@@ -143,23 +148,24 @@ pub(crate) fn in_pool<T: Send, E: Send + From<rayon::ThreadPoolBuildError>>(
 }
 
 /// Opens all wheels and compares their tags with the target; all faults at once.
-fn open(
-    paths: &[PathBuf],
-    python: &Python,
-    listener: &Listener<'_>,
-) -> Result<Vec<Wheel>, InstallError> {
+fn open(request: &InstallRequest, listener: &Listener<'_>) -> Result<Vec<Wheel>, InstallError> {
     listener(Event::Phase {
         phase: Phase::Read,
         bytes: 0,
     });
+    let options = OpenOptions {
+        limits: request.wishes.limits,
+        accept_mismatch: request.wishes.accept_mismatch.clone(),
+        exceptions_are_shared: true,
+    };
     let open = |path: &PathBuf| -> Result<Wheel, Refusal> {
-        let wheel = Wheel::open(path)?;
-        python.target().rank(wheel.filename().tags())?;
+        let wheel = Wheel::open_with(path, &options)?;
+        request.python.target().rank(wheel.filename().tags())?;
         Ok(wheel)
     };
-    let results: Vec<_> = paths.par_iter().map(open).collect();
+    let results: Vec<_> = request.wheels.par_iter().map(open).collect();
     let (mut wheels, mut refused) = (Vec::new(), Vec::new());
-    for (path, result) in paths.iter().zip(results) {
+    for (path, result) in request.wheels.iter().zip(results) {
         match result {
             Ok(wheel) => wheels.push(wheel),
             Err(reason) => refused.push(RefusedWheel {
@@ -185,8 +191,7 @@ fn fill(
     let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
     let layout = Layout::new(request.python.version());
     let interpreter = request.python.interpreter();
-    let planned =
-        files::plan(wheels, &layout, &interpreter, &request.wishes).map_err(InstallError::Files)?;
+    let planned = plan_files(request, wheels, &layout, &interpreter)?;
 
     staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
 
@@ -235,7 +240,33 @@ fn fill(
         elf_edited: applied.edited.len(),
         elf_bytes_written: applied.bytes_written,
         compile_failures,
+        warnings: planned.warnings,
     })
+}
+
+/// Decides the files, and checks that what the wheels require is there; all faults at once.
+fn plan_files<'a>(
+    request: &InstallRequest,
+    wheels: &'a [Wheel],
+    layout: &Layout,
+    interpreter: &Interpreter,
+) -> Result<Files<'a>, InstallError> {
+    let wishes = &request.wishes;
+    let mut faults = Vec::new();
+    if let Some(prefixes) = &wishes.dependencies {
+        let target = request.python.target();
+        let unmet = dependencies::check(wheels, &wishes.metadata, target, prefixes)?;
+        faults.extend(unmet.into_iter().map(FileFault::from));
+    }
+    match files::plan(wheels, layout, interpreter, wishes) {
+        Ok(planned) if faults.is_empty() => Ok(planned),
+        Ok(_) => Err(InstallError::Files(faults)),
+        Err(PlanFilesError::Faults(more)) => {
+            faults.extend(more);
+            Err(InstallError::Files(faults))
+        }
+        Err(PlanFilesError::Io(error)) => Err(error.into()),
+    }
 }
 
 fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {

@@ -1,6 +1,8 @@
 //! Install wheels into a prefix and assemble site-packages: one pipeline.
 
 mod bytecode;
+mod cleanup;
+mod dependencies;
 mod digest;
 mod event;
 mod extraction;
@@ -10,6 +12,7 @@ mod install;
 mod launcher;
 mod layout;
 mod patch;
+mod provenance;
 mod python;
 mod record_update;
 mod relocation;
@@ -18,16 +21,19 @@ mod staging;
 mod tree;
 
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
+pub use cleanup::Cleanup;
+pub use dependencies::UnmetDependencies;
 pub use event::{Event, Listener, Phase};
-pub use extraction::ExtractionError;
+pub use extraction::{ExtractionError, MemberFault};
 pub use files::{FileFault, Wishes};
 pub use install::{InstallError, InstallRequest, Refusal, RefusedWheel, dry_run, install};
 pub use launcher::Interpreter;
 pub use layout::Layout;
 pub use patch::{PatchReport, PatchRequest, PatchTreeError, patch};
+pub use provenance::Provenance;
 pub use python::{Python, PythonError};
 pub use record_update::RecordUpdateError;
 pub use relocation::{EditFailure, Libraries, RelocationError};
-pub use report::{InstallReport, InstalledWheel};
+pub use report::{InstallReport, InstallWarning, InstalledWheel};
 pub use staging::{Staging, StagingError};
 pub use tree::{Collision, CollisionKind};

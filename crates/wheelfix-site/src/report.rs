@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wheelfix_format::Change;
+use wheelfix_format::{Change, MetadataEdit};
 use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_wheel::{Wheel, WheelWarning};
 
@@ -26,6 +26,28 @@ pub struct InstallReport {
     pub elf_bytes_written: u64,
     /// Sources that do not compile, sorted.
     pub compile_failures: Vec<CompileFailure>,
+    /// What is odd about what was asked for.
+    pub warnings: Vec<InstallWarning>,
+}
+
+/// What is odd about what was asked for, but done all the same.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallWarning {
+    /// A requirement was edited of whose name only the begin was asked for.
+    #[error("`{wheel}`: only the begin of a name was asked for: {change}")]
+    Prefix {
+        /// The wheel's file name.
+        wheel: String,
+        /// What was done.
+        change: Change,
+    },
+    /// An edit by the begin of a name that matches no requirement of any wheel.
+    #[error("no wheel has a requirement to edit: {0}")]
+    MetadataEdit(MetadataEdit),
+    /// A namespace in which no wheel has a file.
+    #[error("no wheel has a file in the namespace `{0}`")]
+    Namespace(String),
 }
 
 /// One installed wheel.

@@ -60,6 +60,7 @@ impl Wheel {
     ///
     /// A file is one by its first bytes. Its dynamic data usually lies behind everything else, so each
     /// is inflated whole, into memory: the largest ones first, as many at once as there are threads.
+    /// Checksums are not compared; [`verify_contents`](Self::verify_contents) does.
     pub fn elf_members(&self, options: ElfOptions) -> Vec<ElfMember<'_>> {
         let candidates = self
             .archive()
@@ -67,7 +68,8 @@ impl Wheel {
             .filter(|member| !is_text(member));
         let mut candidates: Vec<&Member> = candidates.collect();
         candidates.sort_by_key(|member| std::cmp::Reverse(member.len));
-        let read = candidates.into_par_iter().with_max_len(1);
+        // Handed out one by one in this order, so that no large one is left to the end.
+        let read = candidates.into_iter().par_bridge();
         let mut found: Vec<ElfMember<'_>> = read
             .filter_map(|member| self.read_elf(member, options))
             .collect();
@@ -89,7 +91,7 @@ impl Wheel {
         };
         let content = self
             .archive()
-            .read_whole(file, MAX_LEN)
+            .inflate_whole(file, MAX_LEN)
             .map_err(ElfMemberError::from);
         member.elf = content.and_then(|content| {
             let elf = Elf::read(&*content)?;

@@ -52,6 +52,8 @@ pub struct OpenOptions {
     /// Members that are accepted although they differ from their row in `RECORD`, as in the wheels of
     /// torch 1.9. A path that is not in the wheel is a fault.
     pub accept_mismatch: BTreeSet<String>,
+    /// Several wheels are opened with the same paths: one that is not in this wheel is no fault.
+    pub exceptions_are_shared: bool,
 }
 
 impl Wheel {
@@ -91,11 +93,11 @@ impl Wheel {
         };
         let mut warnings = Vec::new();
         dist_info.warn(&filename, &mut warnings);
-        for members in archive.collisions() {
-            let paths = members.iter().map(|member| member.path.to_string());
+        for group in archive.collisions() {
+            let paths = group.iter().map(ToString::to_string);
             warnings.push(WheelWarning::Collision(paths.collect()));
         }
-        let rows = record::check(&archive, &dist_info, &options.accept_mismatch, &mut faults);
+        let rows = record::check(&archive, &dist_info, options, &mut faults);
         let placements = placement::classify(&archive, &dist_info, &mut faults);
         scripts::check(&archive, &placements, &dist_info.entry_points, &mut faults);
         faults.into_result()?;

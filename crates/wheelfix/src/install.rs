@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_format::{EditAction, MetadataEdit, PackageNameError, PythonVersion};
-use wheelfix_relocate::Pattern;
-use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, PythonError, Wishes};
+use wheelfix_format::PythonVersion;
+use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::Error;
+use crate::limits::LimitArgs;
 use crate::progress::Progress;
+use crate::wishes::WishArgs;
 use crate::{install_error, install_report};
 
 /// Install wheels into a prefix: unpack, relocate, compile, prove, publish
@@ -33,6 +34,8 @@ pub(crate) struct InstallArgs {
     libraries: LibraryArgs,
     #[command(flatten)]
     relocation: RelocationArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Print what would be done
     #[arg(long)]
     dry_run: bool,
@@ -69,53 +72,21 @@ struct BytecodeArgs {
     /// Compile nothing
     #[arg(long, conflicts_with = "bytecode")]
     no_bytecode: bool,
+    /// How Python sees that bytecode is stale [default: unchecked-hash in the Nix store, else
+    /// checked-hash]
+    #[arg(long, value_name = "MODE", conflicts_with = "no_bytecode")]
+    invalidation_mode: Option<InvalidationArg>,
 }
 
-/// What is to be different from what the wheels say
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Wheels")]
-struct WishArgs {
-    /// Requirement to drop all version bounds of; `*` stands for any text
-    #[arg(long, value_name = "NAME", value_parser = relax)]
-    relax: Vec<MetadataEdit>,
-    /// Drop the version bounds of all requirements
-    #[arg(long)]
-    relax_all: bool,
-    /// Requirement to drop the upper version bounds of
-    #[arg(long, value_name = "NAME", value_parser = relax_upper)]
-    relax_upper: Vec<MetadataEdit>,
-    /// Requirement to remove
-    #[arg(long, value_name = "NAME", value_parser = remove)]
-    remove_dep: Vec<MetadataEdit>,
-    /// Files to leave out, relative to the prefix or to site-packages
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
-    exclude: Vec<Pattern>,
-}
-
-fn relax(name: &str) -> Result<MetadataEdit, PackageNameError> {
-    MetadataEdit::named(EditAction::Relax, name)
-}
-
-fn relax_upper(name: &str) -> Result<MetadataEdit, PackageNameError> {
-    MetadataEdit::named(EditAction::RelaxUpper, name)
-}
-
-fn remove(name: &str) -> Result<MetadataEdit, PackageNameError> {
-    MetadataEdit::named(EditAction::Remove, name)
-}
-
-impl WishArgs {
-    fn resolve(&self) -> Wishes {
-        let all = self.relax_all.then(|| MetadataEdit::all(EditAction::Relax));
-        let named = [&self.relax, &self.relax_upper, &self.remove_dep];
-        Wishes {
-            metadata: all
-                .into_iter()
-                .chain(named.into_iter().flatten().cloned())
-                .collect(),
-            exclude: self.exclude.clone(),
-        }
-    }
+/// The values of `--invalidation-mode`, named as those of `compileall`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum InvalidationArg {
+    /// The hash of the source is compared at every import
+    CheckedHash,
+    /// Never
+    UncheckedHash,
+    /// The time of the source is compared; sources get the time of the Nix store
+    Timestamp,
 }
 
 impl PythonArgs {
@@ -159,7 +130,12 @@ impl BytecodeArgs {
         levels.dedup();
         Ok(Some(Bytecode {
             levels,
-            invalidation: invalidation(prefix),
+            invalidation: match self.invalidation_mode {
+                Some(InvalidationArg::CheckedHash) => Invalidation::CheckedHash,
+                Some(InvalidationArg::UncheckedHash) => Invalidation::UncheckedHash,
+                Some(InvalidationArg::Timestamp) => Invalidation::Timestamp,
+                None => invalidation(prefix),
+            },
         }))
     }
 }
@@ -181,7 +157,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         merge: args.merge,
         bytecode: args.bytecode.resolve(&python, &args.prefix)?,
         python,
-        wishes: args.wishes.resolve(),
+        wishes: args.wishes.resolve(&args.wheels, &args.limits)?,
         libraries: args.libraries.resolve(&args.relocation)?,
         jobs: args.jobs.count(),
     };

@@ -2,14 +2,14 @@
 
 use std::error::Error as StdError;
 
-use wheelfix_archive::ExtractError;
+use wheelfix_archive::ContentError;
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_relocate::{LibPathError, TreeError};
 use wheelfix_site::{
-    CompileError, EditFailure, ExtractionError, InstallError, PatchTreeError, RecordUpdateError,
-    Refusal, RefusedWheel, RelocationError, StagingError,
+    CompileError, EditFailure, ExtractionError, InstallError, MemberFault, PatchTreeError,
+    RecordUpdateError, Refusal, RefusedWheel, RelocationError, StagingError,
 };
-use wheelfix_wheel::WheelError;
+use wheelfix_wheel::{InstalledError, WheelError};
 
 use crate::common::{OutputArgs, report_unproved, report_unsound};
 use crate::error::{Error, chain, print};
@@ -29,7 +29,10 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
         InstallError::Relocation(error) => relocation(error),
         InstallError::Compile(error) => compile(error),
         InstallError::Threads(error) => Error::environment(error),
-        InstallError::Io(error) => error.into(),
+        InstallError::Installed(InstalledError::Io(error)) | InstallError::Io(error) => {
+            error.into()
+        }
+        InstallError::Installed(error) => Error::refused(error),
     }
 }
 
@@ -62,6 +65,10 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
     }
 }
 
+/// What to do about a file with another hash than in RECORD.
+pub(crate) const ACCEPT: &str =
+    "accept a file that differs from RECORD with `--accept-mismatch PATH`, its path in the wheel";
+
 fn staging(error: StagingError) -> Error {
     let hint = match &error {
         StagingError::Io(_) => return Error::environment(error),
@@ -74,9 +81,17 @@ fn staging(error: StagingError) -> Error {
 fn extraction(error: ExtractionError) -> Error {
     match error {
         ExtractionError::Io(error) => error.into(),
-        ExtractionError::Extract(error @ ExtractError::Content(_)) => Error::refused(error),
+        ExtractionError::Content(faults) => {
+            print(faults.iter().map(|fault| format!("error: {fault}\n")));
+            let is_hash = |fault: &MemberFault| matches!(fault.source, ContentError::Sha256 { .. });
+            if faults.iter().any(is_hash) {
+                print([format!("hint: {ACCEPT}\n")]);
+            }
+            Error::Reported
+        }
         ExtractionError::Extract(error) => Error::environment(error),
-        error @ (ExtractionError::Path { .. } | ExtractionError::Hash(_)) => Error::refused(error),
+        error @ ExtractionError::Hash(_) => refused(error, Some(ACCEPT)),
+        error @ ExtractionError::Path { .. } => Error::refused(error),
     }
 }
 

@@ -26,6 +26,8 @@ struct Document<'a> {
     /// `null` if nothing is known of the target.
     proof: Option<&'a Proof>,
     compile_failures: Vec<FailureDocument<'a>>,
+    /// What is odd about what was asked for.
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -67,8 +69,10 @@ pub(crate) fn print(
     } else if dry_run {
         write!(stdout, "{}", report.relocation)?;
         writeln!(stdout, "{}", wheel_table(report))?;
+        write!(stdout, "{}", changes(report))?;
     } else if !output.quiet {
         writeln!(stdout, "{}", wheel_table(report))?;
+        write!(stdout, "{}", changes(report))?;
         writeln!(stdout, "{}", summary(report))?;
     }
     if !output.quiet {
@@ -84,6 +88,8 @@ fn warn(report: &InstallReport) {
         wheel.warnings.iter().map(warning)
     });
     crate::error::print(of_wheels);
+    let of_wishes = report.warnings.iter();
+    crate::error::print(of_wishes.map(|warning| format!("warning: {warning}\n")));
     crate::error::print(report.compile_failures.iter().map(|failure| {
         let (path, reason) = (failure.path.display(), &failure.reason);
         format!("warning: `{path}` does not compile: {reason}\n")
@@ -101,6 +107,15 @@ fn wheel_table(report: &InstallReport) -> String {
     };
     let rows = report.wheels.iter().map(row);
     table::render(["wheel", "version", "files", "size"], rows)
+}
+
+/// What was edited in METADATA, a line each.
+fn changes(report: &InstallReport) -> String {
+    let changes = report.wheels.iter().flat_map(|wheel| {
+        let line = |change| format!("{}: {change}\n", wheel.name);
+        wheel.metadata.iter().map(line)
+    });
+    changes.collect()
 }
 
 fn summary(report: &InstallReport) -> String {
@@ -134,6 +149,7 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
                 reason: &failure.reason,
             })
             .collect(),
+        warnings: report.warnings.iter().map(ToString::to_string).collect(),
     }
 }
 

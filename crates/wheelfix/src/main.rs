@@ -19,6 +19,7 @@ mod table;
 mod target;
 mod unpack;
 mod why;
+mod wishes;
 
 use std::process::ExitCode;
 
@@ -39,7 +40,7 @@ struct Args {
 enum Command {
     Inspect(inspect::InspectArgs),
     Unpack(unpack::UnpackArgs),
-    Install(install::InstallArgs),
+    Install(Box<install::InstallArgs>),
     Patch(patch::PatchArgs),
     Check(check::CheckArgs),
     Why(why::WhyArgs),

@@ -16,6 +16,7 @@ use wheelfix_wheel::{
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::error::Error;
+use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
 use crate::table;
@@ -82,6 +83,7 @@ fn unpack_wheel(
     let options = OpenOptions {
         limits: args.limits.resolve(),
         accept_mismatch: args.accept_mismatch.iter().cloned().collect(),
+        exceptions_are_shared: false,
     };
     let wheel = Wheel::open_with(&args.archive, &options).map_err(|error| match error {
         WheelError::Io(error) => error.into(),
@@ -147,9 +149,8 @@ fn extract_error(args: &UnpackArgs, error: ExtractError) -> Error {
     match error {
         ExtractError::Content(ref faults) => {
             let is_hash = |fault: &ItemFault| matches!(fault.error, ContentError::Sha256 { .. });
-            let hint = faults.iter().any(is_hash).then(|| {
-                "accept a file that differs from RECORD with `--accept-mismatch PATH`".to_owned()
-            });
+            let hint = faults.iter().any(is_hash);
+            let hint = hint.then(|| install_error::ACCEPT.to_owned());
             refused_with(args, error, hint)
         }
         ExtractError::CreateDir { .. } | ExtractError::Write { .. } => Error::environment(error),

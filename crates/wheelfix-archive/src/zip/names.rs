@@ -1,7 +1,7 @@
 //! The names of the members: each becomes a path, and no two contradict each other.
 
 use crate::fault::printable;
-use crate::member_path::MemberPath;
+use crate::member_path::{MemberPath, collision_key};
 use crate::zip::Member;
 use crate::zip::central::{Entry, FLAG_UTF8};
 use crate::zip::fault::{Faults, ZipProblem};
@@ -63,15 +63,46 @@ fn check_pair(
     }
 }
 
-/// Groups of files that some file systems hold to be the same.
-pub(crate) fn collisions<'a>(members: impl Iterator<Item = &'a Member>) -> Vec<Vec<&'a Member>> {
-    let mut keyed: Vec<_> = members
-        .map(|member| (member.path.collision_key(), member))
-        .collect();
-    keyed.sort_by(|(left, _), (right, _)| left.cmp(right));
-    keyed
-        .chunk_by(|(left, _), (right, _)| left == right)
-        .filter(|group| 1 < group.len())
-        .map(|group| group.iter().map(|(_, member)| *member).collect())
-        .collect()
+/// Groups of files and of directories that some file systems hold to be the same.
+///
+/// Of paths in directories that are the same, only the outermost directories are told.
+pub(crate) fn collisions<'a>(members: impl Iterator<Item = &'a Member>) -> Vec<Vec<MemberPath>> {
+    let mut keyed: Vec<(String, &str)> = Vec::new();
+    let mut last_dir = "";
+    for member in members {
+        let path = member.path.as_str();
+        keyed.push((member.path.collision_key(), path));
+        let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+        if dir != last_dir {
+            let parents = parents(dir).map(|parent| (collision_key(parent), parent));
+            keyed.extend(parents);
+            last_dir = dir;
+        }
+    }
+    keyed.sort_unstable();
+    keyed.dedup();
+    let mut groups: Vec<Vec<MemberPath>> = Vec::new();
+    let mut told: Option<&str> = None;
+    for group in keyed.chunk_by(|(left, _), (right, _)| left == right) {
+        let [(key, _), _, ..] = group else { continue };
+        let is_below = |told: &str| {
+            let rest = key.strip_prefix(told);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        if told.is_some_and(is_below) {
+            continue;
+        }
+        told = Some(key);
+        let paths = group
+            .iter()
+            .filter_map(|(_, path)| MemberPath::new(path).ok());
+        groups.push(paths.collect());
+    }
+    groups
+}
+
+/// A directory and all directories that it is in.
+fn parents(dir: &str) -> impl Iterator<Item = &str> {
+    let whole = (!dir.is_empty()).then_some(dir);
+    std::iter::successors(whole, |dir| dir.rsplit_once('/').map(|(parent, _)| parent))
 }

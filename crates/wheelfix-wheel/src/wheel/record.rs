@@ -1,10 +1,11 @@
 //! `RECORD` compared with the directory of the archive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wheelfix_archive::ZipArchive;
 use wheelfix_format::RecordRow;
 
+use super::OpenOptions;
 use super::dist_info::DistInfo;
 use super::fault::{WheelFault, WheelFaults};
 
@@ -13,7 +14,7 @@ use super::fault::{WheelFault, WheelFaults};
 pub(crate) fn check(
     archive: &ZipArchive,
     dist_info: &DistInfo,
-    accept_mismatch: &BTreeSet<String>,
+    options: &OpenOptions,
     faults: &mut WheelFaults,
 ) -> Vec<Option<usize>> {
     let rows = &dist_info.record.rows;
@@ -29,7 +30,7 @@ pub(crate) fn check(
         let path = member.path.as_str();
         let row = by_path.remove(path);
         let is_exempt = unhashed.iter().any(|exempt| exempt == path);
-        if is_exempt || accept_mismatch.contains(path) {
+        if is_exempt || options.accept_mismatch.contains(path) {
             found.push(None);
             continue;
         }
@@ -61,10 +62,8 @@ pub(crate) fn check(
     {
         faults.push(WheelFault::Ghost(path.to_owned()));
     }
-    for path in accept_mismatch
-        .iter()
-        .filter(|path| archive.find(path).is_none())
-    {
+    let is_unused = |path: &&String| !options.exceptions_are_shared && archive.find(path).is_none();
+    for path in options.accept_mismatch.iter().filter(is_unused) {
         faults.push(WheelFault::UnusedException(path.clone()));
     }
     found

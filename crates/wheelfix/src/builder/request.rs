@@ -78,6 +78,7 @@ impl<'a> Reader<'a> {
         Wishes {
             metadata,
             exclude: self.parse("exclude", Pattern::new),
+            ..Wishes::default()
         }
     }
 

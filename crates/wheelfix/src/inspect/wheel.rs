@@ -211,13 +211,16 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
             source,
         }),
     })?;
-    let members = wheel.elf_members(ElfOptions { loads: wish.deep });
+    let (members, (hygiene, files)) = rayon::join(
+        || wheel.elf_members(ElfOptions { loads: wish.deep }),
+        || (wheel.hygiene(), files(&wheel)),
+    );
     let readable: Vec<(&str, &Elf)> = members
         .iter()
         .filter_map(|member| Some((member.file.path.as_str(), member.elf.as_ref().ok()?)))
         .collect();
     let set = ElfSet::new(readable.iter().copied());
-    let findings = wheel.truth(&members).into_iter().chain(wheel.hygiene());
+    let findings = wheel.truth(&members).into_iter().chain(hygiene);
     Ok(WheelReport {
         path: path.display().to_string(),
         file_name: wheel.filename().to_string(),
@@ -225,7 +228,7 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
         distribution: Distribution::new(wheel.metadata()),
         wheel: wheel_facts(&wheel),
         entry_points: entry_points(wheel.entry_points()),
-        files: files(&wheel),
+        files,
         record: record(&wheel, wish),
         elf_files: readable
             .iter()

@@ -7,3 +7,4 @@ mod inspect;
 mod install;
 mod support;
 mod unpack;
+mod wishes;

@@ -1,0 +1,57 @@
+//! The check that what the wheels need at run time is installed, without Python.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use wheelfix_format::{Metadata, MetadataEdit, PackageName, Target, UnmetDependency, Version};
+use wheelfix_wheel::{InstalledError, Wheel, installed_distributions};
+
+/// A wheel with dependencies that nothing meets.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{wheel}` lacks what it needs at run time{}", list(.unmet))]
+pub struct UnmetDependencies {
+    /// Its file name.
+    pub wheel: String,
+    /// What is missing, in the order of METADATA.
+    pub unmet: Vec<UnmetDependency>,
+}
+
+/// Compares what the wheels require, after these edits, with what is installed below the prefixes
+/// and with the wheels themselves.
+pub(crate) fn check(
+    wheels: &[Wheel],
+    edits: &[MetadataEdit],
+    target: &Target,
+    prefixes: &[PathBuf],
+) -> Result<Vec<UnmetDependencies>, InstalledError> {
+    let environment = target.marker_environment();
+    let mut installed: BTreeMap<PackageName, Version> = installed_distributions(prefixes)?
+        .into_iter()
+        .map(|(name, distribution)| (name, distribution.version))
+        .collect();
+    for wheel in wheels {
+        let (name, version) = (wheel.filename().name(), wheel.filename().version());
+        installed.insert(name.clone(), version.clone());
+    }
+    let mut found = Vec::new();
+    for wheel in wheels {
+        let edited = wheel.metadata().edit(edits);
+        // An edit takes nothing that makes metadata valid.
+        let edited: Option<Metadata> = edited.text.parse().ok();
+        let metadata = edited.as_ref().unwrap_or(wheel.metadata());
+        let unmet = metadata.unmet_dependencies(&environment, &installed);
+        if !unmet.is_empty() {
+            found.push(UnmetDependencies {
+                wheel: wheel.filename().to_string(),
+                unmet,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// As nixpkgs' hook prints them.
+fn list(unmet: &[UnmetDependency]) -> String {
+    let lines = unmet.iter().map(|it| format!("\n  - {it}"));
+    lines.collect::<Vec<_>>().concat()
+}

@@ -1,0 +1,183 @@
+//! What is to be different from what the wheels say.
+
+use std::path::PathBuf;
+
+use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_relocate::Pattern;
+use wheelfix_site::{Cleanup, Provenance, Wishes};
+
+use crate::error::Error;
+use crate::limits::LimitArgs;
+
+/// What is to be different from what the wheels say
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Wheels")]
+pub(crate) struct WishArgs {
+    #[command(flatten)]
+    metadata: MetadataArgs,
+    /// Files to leave out, relative to the prefix or to site-packages
+    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
+    exclude: Vec<Pattern>,
+    /// File of a wheel to accept although it differs from RECORD
+    #[arg(long, value_name = "PATH")]
+    accept_mismatch: Vec<String>,
+    /// Prefix that has to hold what the wheels require and do not bring themselves
+    #[arg(long, value_name = "DIR")]
+    check_deps: Vec<PathBuf>,
+    #[command(flatten)]
+    cleanup: CleanupArgs,
+    #[command(flatten)]
+    provenance: ProvenanceArgs,
+}
+
+/// How requirements are edited
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Requirements")]
+struct MetadataArgs {
+    /// Requirement to drop all version bounds of; `*` stands for any text
+    #[arg(long, value_name = "NAME")]
+    relax: Vec<String>,
+    /// Drop the version bounds of all requirements
+    #[arg(long)]
+    relax_all: bool,
+    /// Requirement to drop the upper version bounds of
+    #[arg(long, value_name = "NAME")]
+    relax_upper: Vec<String>,
+    /// Requirement to remove
+    #[arg(long, value_name = "NAME")]
+    remove_dep: Vec<String>,
+    /// Remove all requirements
+    #[arg(long)]
+    remove_all_deps: bool,
+    /// Take each NAME for the begin of a name as it is written, as nixpkgs does; one that matches
+    /// nothing is no error
+    #[arg(long)]
+    nixpkgs_names: bool,
+}
+
+/// What nixpkgs' hooks remove
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Files that nixpkgs removes")]
+struct CleanupArgs {
+    /// Package that is a namespace, like `google.cloud`: it and its parents get no __init__.py
+    #[arg(long, value_name = "NAME")]
+    namespace: Vec<String>,
+    /// Keep `*-nspkg.pth` where there is a `--namespace`
+    #[arg(long, requires = "namespace")]
+    keep_namespace_pth: bool,
+    /// Leave out `tests` and `test` at the top of site-packages
+    #[arg(long)]
+    remove_tests: bool,
+    /// Leave out bytecode in `bin`
+    #[arg(long)]
+    remove_bin_bytecode: bool,
+}
+
+/// Where the wheels came from
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Origin")]
+struct ProvenanceArgs {
+    /// Write INSTALLER with this name
+    #[arg(long, value_name = "NAME")]
+    installer: Option<String>,
+    /// Write REQUESTED
+    #[arg(long)]
+    requested: bool,
+    /// Write `direct_url.json` with this URL; for one wheel
+    #[arg(long, value_name = "URL")]
+    direct_url: Option<String>,
+}
+
+impl WishArgs {
+    /// What the pipeline wants to know.
+    pub(crate) fn resolve(&self, wheels: &[PathBuf], limits: &LimitArgs) -> Result<Wishes, Error> {
+        if self.provenance.direct_url.is_some() && wheels.len() != 1 {
+            let text = "`--direct-url` is for one wheel: each has a URL of its own";
+            return Err(Error::Usage(text.to_owned()));
+        }
+        if let Some(name) = &self.provenance.installer
+            && (name.is_empty() || name.contains(char::is_control))
+        {
+            let text = format!("`--installer {}` is no name", name.escape_default());
+            return Err(Error::Usage(text));
+        }
+        Ok(Wishes {
+            metadata: self.metadata.resolve()?,
+            exclude: self.exclude.clone(),
+            accept_mismatch: self.accept_mismatch.iter().cloned().collect(),
+            limits: limits.resolve(),
+            cleanup: self.cleanup.resolve()?,
+            provenance: self.provenance.resolve(),
+            dependencies: (!self.check_deps.is_empty()).then(|| self.check_deps.clone()),
+        })
+    }
+}
+
+impl MetadataArgs {
+    fn resolve(&self) -> Result<Vec<MetadataEdit>, Error> {
+        let mut edits = Vec::new();
+        let all = [
+            (self.relax_all, EditAction::Relax),
+            (self.remove_all_deps, EditAction::Remove),
+        ];
+        let all = all.into_iter().filter(|(is_asked, _)| *is_asked);
+        edits.extend(all.map(|(_, action)| MetadataEdit::all(action)));
+        for (names, option, action) in [
+            (&self.relax, "--relax", EditAction::Relax),
+            (&self.relax_upper, "--relax-upper", EditAction::RelaxUpper),
+            (&self.remove_dep, "--remove-dep", EditAction::Remove),
+        ] {
+            for name in names {
+                edits.push(self.named(action, name).map_err(|error| {
+                    Error::Usage(format!("invalid value `{name}` for `{option}`: {error}"))
+                })?);
+            }
+        }
+        Ok(edits)
+    }
+
+    fn named(
+        &self,
+        action: EditAction,
+        name: &str,
+    ) -> Result<MetadataEdit, wheelfix_format::PackageNameError> {
+        if self.nixpkgs_names && !name.is_empty() {
+            Ok(MetadataEdit::nixpkgs(action, name))
+        } else {
+            MetadataEdit::named(action, name)
+        }
+    }
+}
+
+impl CleanupArgs {
+    fn resolve(&self) -> Result<Cleanup, Error> {
+        let is_name = |name: &&String| {
+            let mut parts = name.split('.');
+            parts.all(|part| {
+                let is_start = !part.starts_with(|c: char| c.is_ascii_digit());
+                let is_word = |c: char| c.is_alphanumeric() || c == '_';
+                !part.is_empty() && is_start && part.chars().all(is_word)
+            })
+        };
+        if let Some(name) = self.namespace.iter().find(|name| !is_name(name)) {
+            let text = format!("invalid value `{name}` for `--namespace`: expected a.b.c");
+            return Err(Error::Usage(text));
+        }
+        Ok(Cleanup {
+            namespaces: self.namespace.clone(),
+            keep_namespace_pth: self.keep_namespace_pth,
+            tests: self.remove_tests,
+            bin_bytecode: self.remove_bin_bytecode,
+        })
+    }
+}
+
+impl ProvenanceArgs {
+    fn resolve(&self) -> Provenance {
+        Provenance {
+            installer: self.installer.clone(),
+            requested: self.requested,
+            direct_url: self.direct_url.clone(),
+        }
+    }
+}
