@@ -182,6 +182,17 @@ pub struct DroppedFile {
 }
 
 impl RelocationPlan {
+    /// The plan that changes nothing.
+    pub fn empty() -> Self {
+        Self {
+            target: None,
+            objects: Vec::new(),
+            drops: Vec::new(),
+            skipped: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
     /// Whether it can be carried out.
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()

@@ -37,8 +37,9 @@ pub struct InstallRequest {
     pub bytecode: Option<Bytecode>,
     /// What the user wants different from what the wheels say.
     pub wishes: Wishes,
-    /// Which libraries the output may use.
-    pub libraries: Libraries,
+    /// Which libraries the output may use; `None` leaves ELF files as they are, for
+    /// [`patch`](crate::patch()) to relocate once everything else has been done to the prefix.
+    pub libraries: Option<Libraries>,
     /// How many threads to use.
     pub jobs: NonZeroUsize,
 }
@@ -208,7 +209,10 @@ fn fill(
     phase(Phase::Plan, 0);
     let paths = elf_paths(&planned, &extraction, staging);
     let tree = Tree::read(paths).map_err(RelocationError::from)?;
-    let relocation = relocation::plan(&tree, &request.libraries)?;
+    let relocation = match &request.libraries {
+        Some(libraries) => relocation::plan(&tree, libraries)?,
+        None => RelocationPlan::empty(),
+    };
     if !relocation.is_sound() {
         return Err(InstallError::Unsound(Box::new(relocation)));
     }
@@ -294,6 +298,9 @@ fn prove(
     applied: &Applied,
     staging: &Staging,
 ) -> Result<Option<Proof>, InstallError> {
+    let Some(libraries) = &request.libraries else {
+        return Ok(None);
+    };
     let mut paths = elf_paths(planned, extraction, staging);
     paths.retain(|(_, file)| !applied.removed.contains(file));
     let tree = Tree::read(paths).map_err(RelocationError::from)?;
@@ -302,7 +309,7 @@ fn prove(
         used_at: staging.prefix().to_owned(),
     };
     let program = request.python.executable();
-    let proof = relocation::prove(&tree, vec![place], &request.libraries, program)?;
+    let proof = relocation::prove(&tree, vec![place], libraries, program)?;
     match proof {
         Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),
         proof => Ok(proof),

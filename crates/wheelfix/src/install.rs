@@ -158,7 +158,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         bytecode: args.bytecode.resolve(&python, &args.prefix)?,
         python,
         wishes: args.wishes.resolve(&args.wheels, &args.limits)?,
-        libraries: args.libraries.resolve(&args.relocation)?,
+        libraries: Some(args.libraries.resolve(&args.relocation)?),
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);

@@ -46,7 +46,7 @@ fn request(
         python,
         bytecode,
         wishes,
-        libraries,
+        libraries: Some(libraries),
         jobs: jobs(),
     })
 }
