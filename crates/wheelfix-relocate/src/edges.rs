@@ -1,20 +1,52 @@
 //! Libraries that an object opens while it runs: edges that no `DT_NEEDED` shows.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
 
 use crate::object::Object;
 use crate::resolve::{Answer, Resolver};
-use crate::rules::{Pattern, Rules, any_matches};
+use crate::rules::{Dlopen, Pattern, Rule, Rules, any_matches};
 
 /// One edge of this kind.
 #[derive(Debug)]
 pub(crate) struct Edge {
     /// Alternatives; the first that is there is opened. A glob stands for all that are there.
     pub(crate) alternatives: Vec<Pattern>,
-    /// The rule that says so, or `.note.dlopen`.
-    pub(crate) rule: String,
+    /// What says so.
+    pub(crate) origin: Origin,
     /// Whether the object works without.
     pub(crate) optional: bool,
+}
+
+/// What says that there is an edge.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A rule, by its name.
+    Rule(String),
+    /// The object's own `.note.dlopen`.
+    Note,
+    /// The name stands in the read-only data of an object that calls `dlopen`.
+    Data,
+    /// The name stands in a call in a Python source; the lines that have it, as `x.py:3`.
+    Source(BTreeSet<String>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(name) => write!(f, "rule `{name}`"),
+            Self::Note => f.write_str("its `.note.dlopen`"),
+            Self::Data => f.write_str("the name is in its read-only data"),
+            Self::Source(lines) => {
+                let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+                write!(f, "{}", lines.join(", "))
+            }
+        }
+    }
 }
 
 impl Edge {
@@ -25,7 +57,8 @@ impl Edge {
     }
 }
 
-/// The edges of an object, by the rules and by its own `.note.dlopen`.
+/// The edges of an object: by the rules, by its own `.note.dlopen`, and by the names in its data
+/// that neither of them covers.
 pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
     let file_name = object.file_name().to_string_lossy();
     let soname = object.soname.as_deref().unwrap_or_default();
@@ -35,7 +68,7 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
         if any_matches(from, &file_name) || any_matches(from, soname) {
             edges.extend(rule.body.opens.iter().map(|opens| Edge {
                 alternatives: vec![opens.clone()],
-                rule: rule.name.clone(),
+                origin: Origin::Rule(rule.name.clone()),
                 optional: rule.body.optional,
             }));
         }
@@ -48,11 +81,34 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
             .filter_map(|name| Pattern::new(name).ok());
         edges.push(Edge {
             alternatives: alternatives.collect(),
-            rule: ".note.dlopen".to_owned(),
+            origin: Origin::Note,
             optional: note.priority.as_deref() != Some("required"),
         });
     }
+    for name in &object.names {
+        let mut known = edges.iter().flat_map(|edge| &edge.alternatives);
+        if !known.any(|pattern| pattern.covers(name)) {
+            edges.extend(Pattern::new(name).map(|name| Edge {
+                alternatives: vec![name],
+                origin: Origin::Data,
+                optional: false,
+            }));
+        }
+    }
     edges
+}
+
+/// The rule for what a Python source opens.
+pub(crate) fn rule_of_source<'r>(
+    rules: &'r Rules,
+    path: &Path,
+    name: &str,
+) -> Option<&'r Rule<Dlopen>> {
+    rules.dlopen.iter().find(|rule| {
+        let body = &rule.body;
+        body.opens.iter().any(|opens| opens.covers(name))
+            && body.from.iter().any(|from| from.matches_end(path))
+    })
 }
 
 impl<'a> Resolver<'a> {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::edges::Origin;
+
 /// One reason why the output would not work.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "fault", rename_all = "kebab-case")]
@@ -136,8 +138,8 @@ pub struct Missing {
     pub near: Vec<NearMiss>,
     /// What would mend it.
     pub fixes: Vec<Fix>,
-    /// The rule that says so, if no `DT_NEEDED` does.
-    pub rule: Option<String>,
+    /// What says that it is opened at run time, if no `DT_NEEDED` names it.
+    pub opened: Option<Origin>,
 }
 
 /// A library that almost fits.
@@ -157,6 +159,8 @@ pub enum Fix {
     Nixpkgs(String),
     /// A wheel has the library; its prefix is to be given as `--lib-path`.
     Wheel(String),
+    /// The driver has it, and no run path leads there.
+    Driver,
     /// Nothing known has it: it can be supplied, left out or ruled.
     Unknown,
 }
@@ -169,6 +173,9 @@ impl fmt::Display for Fix {
                 "add `{attribute}` to buildInputs, or `--lib-path ${{lib.getLib pkgs.{attribute}}}`"
             ),
             Self::Wheel(name) => write!(f, "`--lib-path` of the prefix of the wheel `{name}`"),
+            Self::Driver => {
+                f.write_str("`wheelfix patch`, which adds the driver path to the run path")
+            }
             Self::Unknown => f.write_str(
                 "`--lib-path` of what has it, `--exclude` of the files that need it, or a rule",
             ),
@@ -352,15 +359,15 @@ impl Fault {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.rule.is_some() {
-            "opened at run time"
-        } else {
-            "needed"
+        let how = match self.opened {
+            None => "needed",
+            Some(Origin::Data) => "perhaps opened at run time",
+            Some(_) => "opened at run time",
         };
         write!(f, "`{}` is missing", self.soname)?;
         write!(f, "\n  {how} by: {}", some_of(&self.needed_by))?;
-        if let Some(rule) = &self.rule {
-            write!(f, " (rule `{rule}`)")?;
+        if let Some(origin) = &self.opened {
+            write!(f, " ({origin})")?;
         }
         f.write_str("\n  searched: the output")?;
         for entry in &self.searched {
@@ -377,6 +384,13 @@ impl fmt::Display for Missing {
         }
         for fix in &self.fixes {
             write!(f, "\n  fix: {fix}")?;
+        }
+        if matches!(self.opened, Some(Origin::Data | Origin::Source(_))) {
+            let name = &self.soname;
+            write!(
+                f,
+                "\n  fix: `--ignore-missing {name}` or a `[[dlopen]]` rule with `optional = true`, if all works without it"
+            )?;
         }
         Ok(())
     }

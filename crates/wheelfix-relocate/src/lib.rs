@@ -19,12 +19,14 @@ mod lint;
 mod musl;
 mod near_miss;
 mod object;
+mod opened;
 mod plan;
 mod planner;
 #[cfg(test)]
 mod planner_tests;
 mod process;
 mod proof;
+mod python_source;
 mod read;
 mod resolve;
 mod rules;
@@ -34,6 +36,7 @@ mod run_path_plan;
 mod symbols;
 mod system_dirs;
 mod target;
+mod text_names;
 mod trace;
 mod tree;
 mod trial;
@@ -44,6 +47,7 @@ mod world;
 
 pub use abi::Abi;
 pub use assumed::Assumed;
+pub use edges::Origin;
 pub use fault::{Fault, Fix, Missing, NearMiss};
 pub use floors::{Floor, Floors};
 pub use index::{Found, Library, LibraryIndex};
@@ -58,6 +62,7 @@ pub use plan::{
 pub use planner::plan;
 pub use process::{Loaded, Outcome, Process};
 pub use proof::{Proof, ProofOptions, prove};
+pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
 pub use rules::{
     Backend, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Rule, Rules, Stale, any_matches,
@@ -66,6 +71,6 @@ pub use rules_file::RulesError;
 pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};
 pub use target::{LoaderKind, Target};
 pub use trace::{Event, Trace};
-pub use tree::{Place, Skipped, Tree, TreeError, Unreadable};
+pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable};
 pub use why::{Lookup, LookupResult, Search, explain};
 pub use world::{FileKey, World, WorldFile};

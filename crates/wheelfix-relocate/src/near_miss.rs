@@ -3,25 +3,31 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::edges::Origin;
 use crate::fault::{Fix, Missing, NearMiss};
 use crate::library_name::LibraryName;
 use crate::object::Object;
 use crate::resolve::Resolver;
-use crate::rules::Rules;
+use crate::rules::{Rules, any_matches};
 
 /// How many near misses are named.
 const NAMED: usize = 5;
 
 impl Resolver<'_> {
     /// Describes a missing library for the first object that needs it.
-    pub(crate) fn missing(&self, object: &Object, soname: &str, rule: Option<&str>) -> Missing {
+    pub(crate) fn missing(
+        &self,
+        object: &Object,
+        soname: &str,
+        opened: Option<&Origin>,
+    ) -> Missing {
         Missing {
             soname: soname.to_owned(),
             needed_by: BTreeSet::from([object.path.clone()]),
             searched: self.index.entries().to_vec(),
             near: self.near_misses(object, soname),
             fixes: self.rules.fixes(soname),
-            rule: rule.map(ToOwned::to_owned),
+            opened: opened.cloned(),
         }
     }
 
@@ -45,6 +51,13 @@ impl Resolver<'_> {
 impl Rules {
     /// What has the library, by the rules.
     pub(crate) fn fixes(&self, soname: &str) -> Vec<Fix> {
+        if self
+            .driver
+            .iter()
+            .any(|rule| any_matches(&rule.body.soname, soname))
+        {
+            return vec![Fix::Driver];
+        }
         let rules = self.provider.iter();
         let mut fixes = Vec::new();
         for rule in rules {

@@ -35,6 +35,9 @@ pub struct Object {
     pub version_definitions: Vec<String>,
     /// What it declares to open while it runs, from `.note.dlopen`.
     pub dlopen_notes: Vec<DlopenNote>,
+    /// Names of libraries in its read-only data, if it calls `dlopen`: what it may open. Empty for
+    /// objects that are not of the output.
+    pub names: Vec<String>,
     /// What tells copies from different files of one name, where it was needed to know.
     pub content: Option<ContentId>,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::Abi;
 use crate::backend;
-use crate::edges::edges;
+use crate::edges::{Origin, edges};
 use crate::fault::{Fault, Missing};
 use crate::index::LibraryIndex;
 use crate::object::Object;
@@ -180,7 +180,7 @@ impl<'a> Planner<'a> {
         object: &Object,
         name: &str,
         answer: &Answer<'a>,
-        rule: Option<&str>,
+        opened: Option<&Origin>,
     ) -> Satisfied {
         if let Answer::Ambiguous(candidates, reason) = answer {
             let key = (name.to_owned(), candidates.clone());
@@ -189,11 +189,11 @@ impl<'a> Planner<'a> {
             needed_by.insert(object.path.clone());
         } else if let Some(missing) = self.faults.missing.get_mut(name) {
             missing.needed_by.insert(object.path.clone());
-            if rule.is_none() {
-                missing.rule = None;
+            if opened.is_none() {
+                missing.opened = None;
             }
         } else {
-            let missing = self.resolver.missing(object, name, rule);
+            let missing = self.resolver.missing(object, name, opened);
             self.faults.missing.insert(name.to_owned(), missing);
         }
         Satisfied::Missing
@@ -204,14 +204,26 @@ impl<'a> Planner<'a> {
         let mut answers = Vec::new();
         let mut needs = Vec::new();
         for edge in edges(self.resolver.rules, object) {
-            let found = self.resolver.open(object, &edge);
+            let mut found = self.resolver.open(object, &edge);
+            let mut optional = edge.optional;
+            if optional || edge.origin == Origin::Data {
+                // What may be missing forces no decision between rivals.
+                let all = found.len();
+                found.retain(|(_, answer)| !matches!(answer, Answer::Ambiguous(..)));
+                optional |= found.len() < all;
+            }
             if found.is_empty() {
                 let name = edge.name();
-                let rule = edge.rule.clone();
-                let by = match self.ignoring(&name) {
-                    Some(glob) => Satisfied::Ignored { glob },
-                    None if edge.optional => Satisfied::Optional { rule },
-                    None => self.fault(object, &name, &Answer::Nothing, Some(&rule)),
+                let by = match (self.ignoring(&name), &edge.origin) {
+                    (Some(glob), _) => Satisfied::Ignored { glob },
+                    (None, Origin::Rule(rule)) if optional => {
+                        let rule = rule.clone();
+                        Satisfied::Optional { rule }
+                    }
+                    (None, origin) if optional => Satisfied::Optional {
+                        rule: origin.to_string(),
+                    },
+                    (None, origin) => self.fault(object, &name, &Answer::Nothing, Some(origin)),
                 };
                 needs.push(Need { soname: name, by });
             }

@@ -29,6 +29,7 @@ fn object(path: &str, needed: &str) -> Object {
         version_needs: Vec::new(),
         version_definitions: Vec::new(),
         dlopen_notes: Vec::new(),
+        names: Vec::new(),
         content: None,
     }
 }

@@ -12,6 +12,7 @@ use crate::floors::Floors;
 use crate::index::LibraryIndex;
 use crate::lint::{self, Lint};
 use crate::object::Object;
+use crate::opened::{Opened, opened_by_object, opened_by_source};
 use crate::process::{Outcome, Process};
 use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
@@ -130,9 +131,20 @@ pub fn prove(
         options,
         allowed: lint::allowed(options),
     };
+    let by_objects = trials
+        .par_iter()
+        .map(|trial| opened_by_object(trial, rules));
+    let by_sources = tree
+        .sources
+        .par_iter()
+        .filter(|source| !source.loads.is_empty())
+        .map(|source| opened_by_source(source, &base, rules));
+    let opened: Vec<Opened> = by_objects.chain(by_sources).collect();
+    for opened in opened {
+        verdict.unopened(opened);
+    }
     for trial in &trials {
         trial.assume(&mut verdict.assumed);
-        verdict.edges(trial);
         verdict.lints(lint.object(trial.object));
     }
     verdict.into_proof(tree, &tables, files.len())

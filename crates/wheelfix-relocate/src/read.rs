@@ -95,6 +95,7 @@ fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
             .iter()
             .flat_map(|json| dlopen_note(json))
             .collect(),
+        names: Vec::new(),
         content: None,
     }))
 }

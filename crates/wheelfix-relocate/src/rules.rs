@@ -67,7 +67,8 @@ pub struct Libc {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dlopen {
-    /// Globs over the soname or the file name of the object that opens.
+    /// Globs over the soname or the file name of the object that opens, or over the end of the path
+    /// of a Python source.
     pub from: Vec<Pattern>,
     /// Sonames, each of which it opens; a glob stands for all that are there.
     pub opens: Vec<Pattern>,
@@ -168,6 +169,17 @@ impl Pattern {
         let start = components.len().saturating_sub(depth);
         let end: PathBuf = components.get(start..).unwrap_or_default().iter().collect();
         self.matcher.is_match(&end) || self.matcher.is_match(path)
+    }
+
+    /// Whether a name matches, or it is one without a version and matches apart from the glob's
+    /// version: programs put the two together.
+    pub fn covers(&self, name: &str) -> bool {
+        if self.matches(name) {
+            return true;
+        }
+        let unversioned = self.text.split_once(".so.").map(|(stem, _)| stem);
+        let stem = unversioned.zip(name.strip_suffix(".so"));
+        stem.is_some_and(|(glob, stem)| Self::new(glob).is_ok_and(|glob| glob.matches(stem)))
     }
 
     /// The glob as it was written.

@@ -9,8 +9,10 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use crate::object::Object;
+use crate::python_source::{PythonLoad, python_loads};
 use crate::read::{ReadOutcome, content_of, read_object};
 use crate::run_path::normalize;
+use crate::text_names::text_names;
 
 /// A directory tree that lies elsewhere now than where it will be used: the staging directory of an
 /// installation, and the prefix that it will become. The same path twice for a tree in its place.
@@ -38,11 +40,33 @@ pub struct Tree {
     holders: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Final paths, per soname.
     sonames: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// Python sources, by path.
+    pub sources: Vec<PythonSource>,
     /// ELF files that are no business of the loader, and why.
     pub skipped: Vec<Skipped>,
     /// Files that begin like ELF files and cannot be read as such.
     pub unreadable: Vec<Unreadable>,
 }
+
+/// A Python source.
+#[derive(Clone, Debug)]
+pub struct PythonSource {
+    /// Its final path.
+    pub path: PathBuf,
+    /// Where its bytes lie now.
+    pub file: PathBuf,
+    /// The libraries that it opens by name.
+    pub loads: Vec<PythonLoad>,
+}
+
+/// What a file of the tree turned out to be.
+enum Content {
+    Elf(ReadOutcome),
+    Python(PythonSource),
+}
+
+/// Larger Python sources are data; in bytes.
+const MAX_SOURCE_LEN: u64 = 16 << 20;
 
 /// An ELF file that is left alone.
 #[derive(Clone, Debug, Serialize)]
@@ -109,14 +133,21 @@ impl Tree {
     }
 
     /// Reads the given files: final path, and where the bytes lie now. Other files than ELF files
-    /// are passed over.
+    /// and Python sources are passed over.
     pub fn read(files: Vec<(PathBuf, PathBuf)>) -> Result<Self, TreeError> {
         let read = |(path, file): (PathBuf, PathBuf)| {
-            read_object(normalize(&path), &file).map(|outcome| (path, outcome))
+            content(normalize(&path), &file).map(|outcome| (path, outcome))
         };
         let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
         let mut tree = Self::default();
-        for (path, outcome) in outcomes? {
+        for (path, content) in outcomes? {
+            let outcome = match content {
+                Content::Elf(outcome) => outcome,
+                Content::Python(source) => {
+                    tree.sources.push(source);
+                    continue;
+                }
+            };
             match outcome {
                 ReadOutcome::Object(object) => tree.add(Arc::unwrap_or_clone(object)),
                 ReadOutcome::NoElf => {}
@@ -124,6 +155,7 @@ impl Tree {
                 ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable { path, reason }),
             }
         }
+        tree.sources.sort_by(|one, other| one.path.cmp(&other.path));
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         tree.unreadable
             .sort_by(|one, other| one.path.cmp(&other.path));
@@ -247,6 +279,30 @@ impl Tree {
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
     }
+}
+
+/// Reads one file of a tree, objects with the names in their data.
+fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
+    // Python itself looks for this ending, in this case.
+    if path.as_os_str().as_encoded_bytes().ends_with(b".py") {
+        let is_text = fs_err::metadata(file)?.len() <= MAX_SOURCE_LEN;
+        let text = if is_text {
+            fs_err::read(file)?
+        } else {
+            Vec::new()
+        };
+        return Ok(Content::Python(PythonSource {
+            path,
+            file: file.to_path_buf(),
+            loads: python_loads(&String::from_utf8_lossy(&text)),
+        }));
+    }
+    let mut outcome = read_object(path, file)?;
+    if let ReadOutcome::Object(object) = &mut outcome {
+        let names = text_names(object, file);
+        Arc::make_mut(object).names = names;
+    }
+    Ok(Content::Elf(outcome))
 }
 
 impl Place {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::assumed::Assumed;
-use crate::edges::{Edge, edges};
+use crate::edges::Origin;
 use crate::fault::{Fault, Missing};
 use crate::floors::Floors;
 use crate::object::Object;
-use crate::process::{Outcome, Process};
+use crate::opened::Opened;
+use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
-use crate::rules::{Pattern, Rules};
-use crate::run_path::{PathKind, Tokens, normalize};
+use crate::rules::Rules;
+use crate::run_path::normalize;
 use crate::symbols::{SymbolTables, Undefined};
 use crate::trace::{Event, Trace};
 use crate::tree::Tree;
@@ -163,7 +164,7 @@ impl<'a> Verdict<'a> {
                     searched: searched(trial, name),
                     near: Vec::new(),
                     fixes: rules.fixes(name),
-                    rule: None,
+                    opened: None,
                 });
                 missing.needed_by.insert(needer);
             }
@@ -184,51 +185,36 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// What rules and notes say that an object opens: each must be there, or be optional.
-    pub(crate) fn edges(&mut self, trial: &Trial<'_>) {
-        for edge in edges(self.rules, trial.object) {
-            let mut process = trial.process.clone();
-            let alternatives = edge.alternatives.iter();
-            let names: Vec<String> = alternatives.flat_map(|name| names(trial, name)).collect();
-            let opened = names
-                .iter()
-                .any(|name| match process.open(trial.root, name) {
-                    Outcome::Loaded(_) | Outcome::Libc(_) => true,
-                    Outcome::Driver(_) => {
-                        self.assumed.driver.insert(name.clone());
-                        true
-                    }
-                    Outcome::Missing | Outcome::Fatal(_) => false,
+    /// What an object opens at run time and is not there.
+    pub(crate) fn unopened(&mut self, opened: Opened) {
+        self.assumed.driver.extend(opened.drivers);
+        for unopened in opened.lost {
+            if self.is_ignored(&unopened.name) {
+                continue;
+            }
+            let known = if unopened.optional {
+                &mut self.unopened
+            } else {
+                &mut self.missing
+            };
+            let rules = self.rules;
+            let missing = known
+                .entry(unopened.name)
+                .or_insert_with_key(|name| Missing {
+                    soname: name.clone(),
+                    needed_by: BTreeSet::new(),
+                    searched: unopened.searched,
+                    near: Vec::new(),
+                    fixes: rules.fixes(name),
+                    opened: Some(unopened.origin.clone()),
                 });
-            if !opened {
-                self.unopened(trial.object, &edge);
+            missing.needed_by.insert(unopened.by);
+            if let (Some(Origin::Source(lines)), Origin::Source(more)) =
+                (&mut missing.opened, unopened.origin)
+            {
+                lines.extend(more);
             }
         }
-    }
-
-    fn unopened(&mut self, object: &Object, edge: &Edge) {
-        let name = edge.name();
-        if self.is_ignored(&name) {
-            return;
-        }
-        let fault = Missing {
-            soname: name.clone(),
-            needed_by: BTreeSet::new(),
-            searched: own_directories(object),
-            near: Vec::new(),
-            fixes: self.rules.fixes(&name),
-            rule: Some(edge.rule.clone()),
-        };
-        let known = if edge.optional {
-            &mut self.unopened
-        } else {
-            &mut self.missing
-        };
-        known
-            .entry(name)
-            .or_insert(fault)
-            .needed_by
-            .insert(object.path.clone());
     }
 
     /// All faults, in a stable order.
@@ -329,38 +315,4 @@ fn searched(trial: &Trial<'_>, name: &str) -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     directories.retain(|directory| seen.insert(directory.clone()));
     directories
-}
-
-/// The names that an alternative of an edge stands for: itself, or those of files in the run path.
-fn names(trial: &Trial<'_>, pattern: &Pattern) -> Vec<String> {
-    let (object, process) = (trial.object, &trial.process);
-    if pattern.is_literal() {
-        return vec![pattern.text().to_owned()];
-    }
-    let mut found = Vec::new();
-    let inherited = process.loaded.iter().filter_map(|loaded| {
-        let path = loaded.object.run_path.as_ref()?;
-        (path.kind == PathKind::Rpath).then(|| own_directories(&loaded.object))
-    });
-    let directories = own_directories(object)
-        .into_iter()
-        .chain(inherited.flatten());
-    for directory in directories {
-        let names = process.world.names(&directory.to_string_lossy());
-        found.extend(names.into_iter().filter(|name| pattern.matches(name)));
-    }
-    found.dedup();
-    found
-}
-
-/// The directories of an object's own run path.
-fn own_directories(object: &Object) -> Vec<PathBuf> {
-    let origin = object.directory().to_string_lossy();
-    let tokens = Tokens::new(&origin, object.abi, true);
-    let elements = object.run_path.iter().flat_map(|path| &path.elements);
-    let expanded = elements.map(|element| PathBuf::from(tokens.expand(element)));
-    expanded
-        .filter(|path| path.is_absolute())
-        .map(|path| normalize(&path))
-        .collect()
 }

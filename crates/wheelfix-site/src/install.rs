@@ -303,6 +303,8 @@ fn prove(
     };
     let mut paths = elf_paths(planned, extraction, staging);
     paths.retain(|(_, file)| !applied.removed.contains(file));
+    let sources = planned.list.iter().filter(|file| file.compile);
+    paths.extend(sources.map(|file| in_place(&file.path, staging)));
     let tree = Tree::read(paths).map_err(RelocationError::from)?;
     let place = Place {
         on_disk: staging.root().to_owned(),
@@ -323,10 +325,15 @@ fn elf_paths(
     staging: &Staging,
 ) -> Vec<(PathBuf, PathBuf)> {
     let paths = extraction.elf.iter().filter_map(|position| {
-        let path = &planned.list.get(*position)?.path;
-        Some((staging.prefix().join(path), staging.root().join(path)))
+        let file = planned.list.get(*position)?;
+        Some(in_place(&file.path, staging))
     });
     paths.collect()
+}
+
+/// Where a file will be, and where it is.
+fn in_place(path: &str, staging: &Staging) -> (PathBuf, PathBuf) {
+    (staging.prefix().join(path), staging.root().join(path))
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod loader;
+mod opened;
 mod proof;
 mod workshop;

@@ -1,0 +1,148 @@
+//! What objects and Python sources open at run time, tried as the loader would.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::edges::{Origin, edges, rule_of_source};
+use crate::object::Object;
+use crate::process::{Outcome, Process};
+use crate::python_source::PythonLoad;
+use crate::rules::{Pattern, Rules};
+use crate::run_path::{PathKind, Tokens, normalize};
+use crate::tree::PythonSource;
+use crate::trial::Trial;
+
+/// What became of the libraries that one file opens at run time.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// Libraries of the driver, which are taken for granted.
+    pub(crate) drivers: BTreeSet<String>,
+    /// What cannot be opened.
+    pub(crate) lost: Vec<Unopened>,
+}
+
+/// A library that cannot be opened.
+#[derive(Debug)]
+pub(crate) struct Unopened {
+    /// Its name, or the alternatives.
+    pub(crate) name: String,
+    /// Final path of the file that would open it.
+    pub(crate) by: PathBuf,
+    /// What says so.
+    pub(crate) origin: Origin,
+    /// Whether the file works without.
+    pub(crate) optional: bool,
+    /// The directories of its own run path.
+    pub(crate) searched: Vec<PathBuf>,
+}
+
+/// Opens what an object opens at run time, each in a copy of its process.
+pub(crate) fn opened_by_object(trial: &Trial<'_>, rules: &Rules) -> Opened {
+    let mut opened = Opened::default();
+    for edge in edges(rules, trial.object) {
+        let alternatives = edge.alternatives.iter();
+        let names: Vec<String> = alternatives.flat_map(|name| names(trial, name)).collect();
+        let mut found = false;
+        for name in names {
+            let mut process = trial.process.clone();
+            match process.open(trial.root, &name) {
+                Outcome::Loaded(_) | Outcome::Libc(_) => found = true,
+                Outcome::Driver(_) => {
+                    found = true;
+                    opened.drivers.insert(name);
+                }
+                Outcome::Missing | Outcome::Fatal(_) => continue,
+            }
+            break;
+        }
+        if !found {
+            opened.lost.push(Unopened {
+                name: edge.name(),
+                by: trial.object.path.clone(),
+                origin: edge.origin,
+                optional: edge.optional,
+                searched: own_directories(trial.object),
+            });
+        }
+    }
+    opened
+}
+
+/// Opens what a Python source opens: from the interpreter, which has no run path of ours.
+pub(crate) fn opened_by_source(source: &PythonSource, base: &Process<'_>, rules: &Rules) -> Opened {
+    let mut opened = Opened::default();
+    let is_test = source
+        .path
+        .components()
+        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test");
+    for load in &source.loads {
+        if is_there(load, base, rules) {
+            continue;
+        }
+        let rule = rule_of_source(rules, &source.path, &load.name);
+        let file = source.path.file_name().unwrap_or_default();
+        let place = format!("{}:{}", file.display(), load.line);
+        opened.lost.push(Unopened {
+            name: load.name.clone(),
+            by: source.path.clone(),
+            optional: load.guarded || is_test || rule.is_some_and(|rule| rule.body.optional),
+            origin: match rule {
+                Some(rule) => Origin::Rule(rule.name.clone()),
+                None => Origin::Source(BTreeSet::from([place])),
+            },
+            searched: Vec::new(),
+        });
+    }
+    opened
+}
+
+/// Whether a call in a Python source finds its library, whatever else is loaded.
+fn is_there(load: &PythonLoad, base: &Process<'_>, rules: &Rules) -> bool {
+    let mut libc = rules.libc.iter().flat_map(|rule| &rule.body.soname);
+    if libc.any(|soname| soname.covers(&load.name)) {
+        return true;
+    }
+    if let Some(path) = &load.path {
+        return base.world.file(path).is_some();
+    }
+    let mut process = base.clone();
+    let caller = (!process.loaded.is_empty()).then_some(0);
+    matches!(
+        process.open(caller, &load.name),
+        Outcome::Loaded(_) | Outcome::Libc(_)
+    )
+}
+
+/// The names that an alternative of an edge stands for: itself, or those of files in the run path.
+fn names(trial: &Trial<'_>, pattern: &Pattern) -> Vec<String> {
+    let (object, process) = (trial.object, &trial.process);
+    if pattern.is_literal() {
+        return vec![pattern.text().to_owned()];
+    }
+    let mut found = Vec::new();
+    let inherited = process.loaded.iter().filter_map(|loaded| {
+        let path = loaded.object.run_path.as_ref()?;
+        (path.kind == PathKind::Rpath).then(|| own_directories(&loaded.object))
+    });
+    let directories = own_directories(object)
+        .into_iter()
+        .chain(inherited.flatten());
+    for directory in directories {
+        let names = process.world.names(&directory.to_string_lossy());
+        found.extend(names.into_iter().filter(|name| pattern.matches(name)));
+    }
+    found.dedup();
+    found
+}
+
+/// The directories of an object's own run path.
+pub(crate) fn own_directories(object: &Object) -> Vec<PathBuf> {
+    let origin = object.directory().to_string_lossy();
+    let tokens = Tokens::new(&origin, object.abi, true);
+    let elements = object.run_path.iter().flat_map(|path| &path.elements);
+    let expanded = elements.map(|element| PathBuf::from(tokens.expand(element)));
+    expanded
+        .filter(|path| path.is_absolute())
+        .map(|path| normalize(&path))
+        .collect()
+}

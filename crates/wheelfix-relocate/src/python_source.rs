@@ -1,0 +1,297 @@
+//! What a Python source opens with `ctypes` and its like, as far as it says so in plain texts.
+
+use serde::Serialize;
+
+use crate::text_names::library_in;
+
+/// One library that a Python source opens by a name that stands in it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct PythonLoad {
+    /// File name of the library: `libnvrtc.so.13`.
+    pub name: String,
+    /// The path, if the source has one.
+    pub path: Option<String>,
+    /// The line of the call, counted from 1.
+    pub line: usize,
+    /// Whether the source goes on without it: the call is in a `try` whose handler catches that, or
+    /// below `contextlib.suppress`.
+    pub guarded: bool,
+}
+
+/// Calls whose first argument names a library.
+const CALLS: [&str; 5] = [
+    "CDLL(",
+    "PyDLL(",
+    "LoadLibrary(",
+    "dlopen(",
+    "find_library(",
+];
+
+/// Words in a handler that catches the `OSError` of a library that is missing.
+const CATCHING: [&str; 6] = [
+    "OSError",
+    "Exception",
+    "BaseException",
+    "IOError",
+    "EnvironmentError",
+    "except:",
+];
+
+/// The libraries that a source opens. Names that are put together while it runs, and those of other
+/// systems, are not seen.
+pub fn python_loads(text: &str) -> Vec<PythonLoad> {
+    // Most sources have none of these.
+    if !CALLS.iter().any(|call| text.contains(call)) {
+        return Vec::new();
+    }
+    let source = Masked::new(text);
+    let lines: Vec<&str> = source.code.split('\n').collect();
+    let mut loads = Vec::new();
+    for call in CALLS {
+        for (at, _) in source.code.match_indices(call) {
+            if let Some((name, path)) = source.argument(at, call) {
+                let before = source.code.get(..at).unwrap_or_default();
+                let line = before.matches('\n').count();
+                loads.push(PythonLoad {
+                    name,
+                    path,
+                    line: line + 1,
+                    guarded: is_guarded(&lines, line),
+                });
+            }
+        }
+    }
+    loads.sort_by(|one, other| (one.line, &one.name).cmp(&(other.line, &other.name)));
+    loads
+}
+
+/// A source with its comments and the contents of its string literals blanked, byte for byte.
+struct Masked<'a> {
+    text: &'a str,
+    code: String,
+}
+
+impl<'a> Masked<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut code = Vec::with_capacity(text.len());
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at).copied() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let len = match byte {
+                b'#' => rest
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .unwrap_or(rest.len()),
+                b'"' | b'\'' => {
+                    let quote = quote_len(rest, byte);
+                    let len = literal_len(rest, byte, quote);
+                    let inside = len.saturating_sub(2 * quote);
+                    code.extend(std::iter::repeat_n(byte, quote));
+                    code.extend(blank(rest.get(quote..quote + inside).unwrap_or_default()));
+                    code.extend(std::iter::repeat_n(byte, len - quote - inside));
+                    at += len;
+                    continue;
+                }
+                _ => {
+                    code.push(if byte.is_ascii() { byte } else { b'_' });
+                    at += 1;
+                    continue;
+                }
+            };
+            code.extend(blank(rest.get(..len).unwrap_or_default()));
+            at += len;
+        }
+        Self {
+            text,
+            code: String::from_utf8(code).unwrap_or_default(),
+        }
+    }
+
+    /// The library that the only text in the first argument of a call names.
+    fn argument(&self, at: usize, call: &str) -> Option<(String, Option<String>)> {
+        let before = self.code.get(..at)?;
+        if before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            return None;
+        }
+        let start = at + call.len();
+        let space = self.code.get(start..)?.len() - self.code.get(start..)?.trim_start().len();
+        let start = start + space;
+        let rest = self.code.get(start..)?.as_bytes();
+        let prefix = usize::from(matches!(rest.first(), Some(b'r' | b'b' | b'R' | b'B')));
+        let rest = rest.get(prefix..)?;
+        let quote = rest
+            .first()
+            .copied()
+            .filter(|byte| matches!(byte, b'"' | b'\''))?;
+        let quotes = quote_len(rest, quote);
+        let len = literal_len(rest, quote, quotes);
+        let after = self.code.get(start + prefix + len..)?.trim_start();
+        if !after.starts_with([',', ')']) {
+            return None;
+        }
+        let inside = start + prefix + quotes..start + prefix + len - quotes;
+        let text = self.text.get(inside)?;
+        if call == "find_library(" {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
+            let is_stem = !text.is_empty() && text.chars().all(is_name);
+            return is_stem.then(|| (format!("lib{text}.so"), None));
+        }
+        let name = library_in(text)?;
+        Some((name.to_owned(), text.contains('/').then(|| text.to_owned())))
+    }
+}
+
+/// Spaces for everything but the ends of lines.
+fn blank(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    bytes
+        .iter()
+        .map(|byte| if *byte == b'\n' { b'\n' } else { b' ' })
+}
+
+/// 3 for a literal in triple quotes.
+fn quote_len(rest: &[u8], quote: u8) -> usize {
+    if rest.starts_with(&[quote; 3]) { 3 } else { 1 }
+}
+
+/// How long a literal is, with its quotes. One that is not ended reaches to the end of its line, or
+/// in triple quotes to the end of the source.
+fn literal_len(rest: &[u8], quote: u8, quotes: usize) -> usize {
+    let mut at = quotes;
+    while let Some(byte) = rest.get(at).copied() {
+        let here = rest.get(at..).unwrap_or_default();
+        if byte == b'\\' {
+            at += 2;
+        } else if here
+            .iter()
+            .take_while(|byte| **byte == quote)
+            .take(quotes)
+            .count()
+            == quotes
+        {
+            return at + quotes;
+        } else if byte == b'\n' && quotes == 1 {
+            return at;
+        } else {
+            at += 1;
+        }
+    }
+    rest.len()
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Whether the call on a line is in a block that goes on where a library is missing. Looks no
+/// further than the function that the line is in.
+fn is_guarded(lines: &[&str], line: usize) -> bool {
+    let mut within = lines.get(line).map_or(0, |line| indent(line));
+    for (above, text) in lines.iter().enumerate().take(line).rev() {
+        let code = text.trim();
+        if code.is_empty() || within <= indent(text) {
+            continue;
+        }
+        within = indent(text);
+        if code.starts_with("def ") || code.starts_with("async def ") || code.starts_with("class ")
+        {
+            return false;
+        }
+        let suppresses = code.starts_with("with ") && code.contains("suppress(");
+        if suppresses || code == "try:" && is_caught(lines, above) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a handler of the `try` on a line catches what a missing library raises.
+fn is_caught(lines: &[&str], line: usize) -> bool {
+    let column = lines.get(line).map_or(0, |line| indent(line));
+    let below = lines.iter().skip(line + 1);
+    let mut handlers = below
+        .filter(|text| !text.trim().is_empty() && indent(text) <= column)
+        .take_while(|text| {
+            let code = text.trim();
+            indent(text) == column
+                && ["except", "else", "finally"]
+                    .iter()
+                    .any(|word| code.starts_with(word))
+        });
+    handlers.any(|text| {
+        text.trim().starts_with("except") && CATCHING.iter().any(|word| text.contains(word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &[&str]) {
+        let loads = python_loads(text);
+        let got: Vec<String> = loads
+            .iter()
+            .map(|load| {
+                let guarded = if load.guarded { " guarded" } else { "" };
+                let path = load.path.as_deref().unwrap_or(&load.name);
+                format!("{}:{path}{guarded}", load.line)
+            })
+            .collect();
+        assert_eq!(got, want, "for {text}");
+    }
+
+    #[test]
+    fn texts_in_calls_are_names() {
+        check("lib = ctypes.CDLL('libx.so.1')", &["1:libx.so.1"]);
+        check(
+            "a = PyDLL(\"liba.so\")\nb = cdll.LoadLibrary(\n  r'/o/libb.so',\n  1)\n",
+            &["1:liba.so", "2:/o/libb.so"],
+        );
+        check(
+            "ffi.dlopen('libz.so.1'); find_library('usb-1.0')",
+            &["1:libusb-1.0.so", "1:libz.so.1"],
+        );
+    }
+
+    #[test]
+    fn what_is_no_plain_name_is_not_seen() {
+        check("CDLL(name); CDLL(None); CDLL()", &[]);
+        check("CDLL('lib' + 'x.so'); CDLL('a' 'libx.so')", &[]);
+        check("CDLL('x.dll'); CDLL('/usr/lib/libx.dylib')", &[]);
+        check("CDLL(f'libx.so.{n}')", &[]);
+        check("# CDLL('libx.so')\n'''\nCDLL(\"libx.so\")\n'''\n", &[]);
+        check("def hooked_CDLL('libx.so'): pass", &[]);
+        check("s = 'CDLL(\"libx.so\")'", &[]);
+        check("CDLL('libx.so", &[]);
+        check("x = 'é'; CDLL('libx.so')", &["1:libx.so"]);
+    }
+
+    #[test]
+    fn what_is_caught_may_be_missing() {
+        check(
+            "try:\n    x = CDLL('libx.so')\nexcept OSError:\n    pass\n",
+            &["2:libx.so guarded"],
+        );
+        check(
+            "try:\n    if a:\n        x = CDLL('libx.so')\nexcept:\n    pass\n",
+            &["3:libx.so guarded"],
+        );
+        check(
+            "with suppress(OSError):\n  CDLL('libx.so')\n",
+            &["2:libx.so guarded"],
+        );
+        check(
+            "try:\n    x = CDLL('libx.so')\nexcept ImportError:\n    pass\n",
+            &["2:libx.so"],
+        );
+        check(
+            "try:\n    pass\nexcept OSError:\n    x = CDLL('libx.so')\n",
+            &["4:libx.so"],
+        );
+        check(
+            "try:\n    def f():\n        CDLL('libx.so')\nexcept OSError:\n    pass\n",
+            &["3:libx.so"],
+        );
+    }
+}
