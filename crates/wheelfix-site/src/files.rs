@@ -140,6 +140,45 @@ pub(crate) fn plan<'a>(
     wishes: &Wishes,
 ) -> Result<Files<'a>, PlanFilesError> {
     let mut faults = duplicate_wheels(wheels);
+    let collected = collect(wheels, layout, interpreter, wishes)?;
+    faults.extend(collected.faults);
+    match collected.tree.resolve() {
+        Ok(files) if faults.is_empty() => Ok(Files {
+            list: files.into_iter().map(join).collect(),
+            metadata: collected.metadata,
+            excluded: collected.excluded,
+            warnings: collected.warnings,
+        }),
+        Ok(_) => Err(faults.into()),
+        Err(collisions) => {
+            faults.extend(collisions.into_iter().map(FileFault::Collision));
+            Err(faults.into())
+        }
+    }
+}
+
+/// What wheels hold, before it is decided whether their files fit together.
+#[derive(Debug)]
+pub(crate) struct Collected<'a> {
+    /// All claims to all paths.
+    pub(crate) tree: Tree<File<'a>>,
+    /// As in [`Files`].
+    pub(crate) metadata: Vec<(usize, Change)>,
+    /// As in [`Files`].
+    pub(crate) excluded: Vec<usize>,
+    /// As in [`Files`].
+    pub(crate) warnings: Vec<InstallWarning>,
+    /// Wishes that nothing fulfils.
+    pub(crate) faults: Vec<FileFault>,
+}
+
+/// Collects the files of wheels.
+pub(crate) fn collect<'a>(
+    wheels: &'a [Wheel],
+    layout: &Layout,
+    interpreter: &Interpreter,
+    wishes: &Wishes,
+) -> io::Result<Collected<'a>> {
     let mut builder = Builder {
         layout,
         interpreter,
@@ -162,6 +201,9 @@ pub(crate) fn plan<'a>(
         metadata.extend(edited.changes.into_iter().map(|change| (index, change)));
     }
     let mut warnings = prefix_warnings(wheels, &metadata);
+    let unused = builder.cleaner.unused();
+    warnings.extend(unused.map(|name| InstallWarning::Namespace(name.to_owned())));
+    let mut faults = Vec::new();
     for edit in unmatched {
         match edit.selector {
             // nixpkgs' hooks say nothing about these, so recipes are full of them.
@@ -169,8 +211,6 @@ pub(crate) fn plan<'a>(
             _ => faults.push(FileFault::MetadataEdit(edit)),
         }
     }
-    let unused = builder.cleaner.unused();
-    warnings.extend(unused.map(|name| InstallWarning::Namespace(name.to_owned())));
     let has = |path: &&String| {
         wheels
             .iter()
@@ -183,19 +223,13 @@ pub(crate) fn plan<'a>(
             faults.push(FileFault::Exclude(exclude.text().to_owned()));
         }
     }
-    match builder.tree.resolve() {
-        Ok(files) if faults.is_empty() => Ok(Files {
-            list: files.into_iter().map(join).collect(),
-            metadata,
-            excluded: builder.excluded,
-            warnings,
-        }),
-        Ok(_) => Err(faults.into()),
-        Err(collisions) => {
-            faults.extend(collisions.into_iter().map(FileFault::Collision));
-            Err(faults.into())
-        }
-    }
+    Ok(Collected {
+        tree: builder.tree,
+        metadata,
+        excluded: builder.excluded,
+        warnings,
+        faults,
+    })
 }
 
 /// The edits that only met the begin of a name.

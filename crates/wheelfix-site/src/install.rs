@@ -149,7 +149,10 @@ pub(crate) fn in_pool<T: Send, E: Send + From<rayon::ThreadPoolBuildError>>(
 }
 
 /// Opens all wheels and compares their tags with the target; all faults at once.
-fn open(request: &InstallRequest, listener: &Listener<'_>) -> Result<Vec<Wheel>, InstallError> {
+pub(crate) fn open(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<Vec<Wheel>, InstallError> {
     listener(Event::Phase {
         phase: Phase::Read,
         bytes: 0,
@@ -197,39 +200,17 @@ fn fill(
     staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
 
     let compiler = start_compiler(request)?;
-    phase(Phase::Extract, total_len(&planned));
-    let destination = Destination {
-        root: staging.root(),
-        prefix: staging.prefix(),
-        compiler: compiler.as_ref(),
-        jobs: request.jobs,
-    };
-    let extraction = extraction::run(wheels, &planned.list, &destination, listener)?;
-
-    phase(Phase::Plan, 0);
-    let paths = elf_paths(&planned, &extraction, staging);
-    let tree = Tree::read(paths).map_err(RelocationError::from)?;
-    let relocation = match &request.libraries {
-        Some(libraries) => relocation::plan(&tree, libraries)?,
-        None => RelocationPlan::empty(),
-    };
-    if !relocation.is_sound() {
-        return Err(InstallError::Unsound(Box::new(relocation)));
-    }
-
-    phase(Phase::Apply, 0);
-    let mut applied = Applied::default();
-    relocation::apply(&relocation, &mut applied)?;
-    let site = Site {
+    let installation = Installation {
+        request,
         wheels,
         planned: &planned,
         layout: &layout,
-        root: staging.root(),
+        staging,
     };
-    site.finish(&extraction, &applied, &interpreter)?;
+    let written = installation.write(compiler.as_ref(), listener)?;
 
     phase(Phase::Verify, 0);
-    let proof = prove(request, &planned, &extraction, &applied, staging)?;
+    let proof = installation.prove(&written)?;
 
     phase(Phase::Compile, 0);
     let compile_failures = match compiler {
@@ -239,10 +220,10 @@ fn fill(
     Ok(InstallReport {
         prefix: staging.prefix().to_owned(),
         wheels: report::installed_wheels(wheels, &planned),
-        relocation,
+        relocation: written.relocation,
         proof,
-        elf_edited: applied.edited.len(),
-        elf_bytes_written: applied.bytes_written,
+        elf_edited: written.applied.edited.len(),
+        elf_bytes_written: written.applied.bytes_written,
         compile_failures,
         warnings: planned.warnings,
     })
@@ -273,7 +254,7 @@ fn plan_files<'a>(
     }
 }
 
-fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {
+pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {
     match (&request.bytecode, request.python.executable()) {
         (Some(bytecode), Some(python)) => {
             Compiler::start(python, bytecode, request.jobs.get()).map(Some)
@@ -290,45 +271,106 @@ fn total_len(files: &Files<'_>) -> u64 {
     lens.sum()
 }
 
-/// Proves that what was written loads from where it will be.
-fn prove(
-    request: &InstallRequest,
-    planned: &Files<'_>,
-    extraction: &Extraction,
-    applied: &Applied,
-    staging: &Staging,
-) -> Result<Option<Proof>, InstallError> {
-    let Some(libraries) = &request.libraries else {
-        return Ok(None);
-    };
-    let mut paths = elf_paths(planned, extraction, staging);
-    paths.retain(|(_, file)| !applied.removed.contains(file));
-    let sources = planned.list.iter().filter(|file| file.compile);
-    paths.extend(sources.map(|file| in_place(&file.path, staging)));
-    let tree = Tree::read(paths).map_err(RelocationError::from)?;
-    let place = Place {
-        on_disk: staging.root().to_owned(),
-        used_at: staging.prefix().to_owned(),
-    };
-    let program = request.python.executable();
-    let proof = relocation::prove(&tree, vec![place], libraries, program)?;
-    match proof {
-        Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),
-        proof => Ok(proof),
-    }
+/// Wheels whose files are decided.
+#[derive(Debug)]
+pub(crate) struct Installation<'a> {
+    pub(crate) request: &'a InstallRequest,
+    pub(crate) wheels: &'a [Wheel],
+    pub(crate) planned: &'a Files<'a>,
+    pub(crate) layout: &'a Layout,
+    pub(crate) staging: &'a Staging,
 }
 
-/// The ELF files that were written: where they will be, and where they are.
-fn elf_paths(
-    planned: &Files<'_>,
-    extraction: &Extraction,
-    staging: &Staging,
-) -> Vec<(PathBuf, PathBuf)> {
-    let paths = extraction.elf.iter().filter_map(|position| {
-        let file = planned.list.get(*position)?;
-        Some(in_place(&file.path, staging))
-    });
-    paths.collect()
+/// What is known once the files are written and edited.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) extraction: Extraction,
+    pub(crate) relocation: RelocationPlan,
+    pub(crate) applied: Applied,
+}
+
+impl Installation<'_> {
+    /// Writes the files to the staging directory, and edits libraries, scripts and RECORD.
+    pub(crate) fn write(
+        &self,
+        compiler: Option<&Compiler>,
+        listener: &Listener<'_>,
+    ) -> Result<Written, InstallError> {
+        let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
+        phase(Phase::Extract, total_len(self.planned));
+        let destination = Destination {
+            root: self.staging.root(),
+            prefix: self.staging.prefix(),
+            compiler,
+            jobs: self.request.jobs,
+        };
+        let extraction = extraction::run(self.wheels, &self.planned.list, &destination, listener)?;
+
+        phase(Phase::Plan, 0);
+        let paths = self.elf_paths(&extraction);
+        let tree = Tree::read(paths).map_err(RelocationError::from)?;
+        let relocation = match &self.request.libraries {
+            Some(libraries) => relocation::plan(&tree, libraries)?,
+            None => RelocationPlan::empty(),
+        };
+        if !relocation.is_sound() {
+            return Err(InstallError::Unsound(Box::new(relocation)));
+        }
+
+        phase(Phase::Apply, 0);
+        let mut applied = Applied::default();
+        relocation::apply(&relocation, &mut applied)?;
+        let site = Site {
+            wheels: self.wheels,
+            planned: self.planned,
+            layout: self.layout,
+            root: self.staging.root(),
+        };
+        let interpreter = self.request.python.interpreter();
+        site.finish(&extraction, &applied, &interpreter)?;
+        Ok(Written {
+            extraction,
+            relocation,
+            applied,
+        })
+    }
+
+    /// Proves that what was written loads from where it will be.
+    fn prove(&self, written: &Written) -> Result<Option<Proof>, InstallError> {
+        let Some(libraries) = &self.request.libraries else {
+            return Ok(None);
+        };
+        let paths = self.paths_to_prove(written);
+        let tree = Tree::read(paths).map_err(RelocationError::from)?;
+        let place = Place {
+            on_disk: self.staging.root().to_owned(),
+            used_at: self.staging.prefix().to_owned(),
+        };
+        let program = self.request.python.executable();
+        let proof = relocation::prove(&tree, vec![place], libraries, program)?;
+        match proof {
+            Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),
+            proof => Ok(proof),
+        }
+    }
+
+    /// The ELF files that are left, and Python's sources: where they will be, and where they are.
+    pub(crate) fn paths_to_prove(&self, written: &Written) -> Vec<(PathBuf, PathBuf)> {
+        let mut paths = self.elf_paths(&written.extraction);
+        paths.retain(|(_, file)| !written.applied.removed.contains(file));
+        let sources = self.planned.list.iter().filter(|file| file.compile);
+        paths.extend(sources.map(|file| in_place(&file.path, self.staging)));
+        paths
+    }
+
+    /// The ELF files that were written: where they will be, and where they are.
+    fn elf_paths(&self, extraction: &Extraction) -> Vec<(PathBuf, PathBuf)> {
+        let paths = extraction.elf.iter().filter_map(|position| {
+            let file = self.planned.list.get(*position)?;
+            Some(in_place(&file.path, self.staging))
+        });
+        paths.collect()
+    }
 }
 
 /// Where a file will be, and where it is.
