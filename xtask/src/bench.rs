@@ -3,6 +3,7 @@
 //! Each benchmark is a file that runs [`pair`]s and prints their tables; [`BENCHES`] lists them.
 //! Seconds depend on the machine and on what else it does: quote the ratios.
 
+mod elf;
 mod install;
 pub(crate) mod pair;
 
@@ -17,11 +18,18 @@ struct Bench {
     run: fn(&Options) -> Result,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "install",
-    about: "install wheels, beside `uv pip install`",
-    run: install::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "elf",
+        about: "edit libraries, beside patchelf",
+        run: elf::run,
+    },
+    Bench {
+        name: "install",
+        about: "install wheels, beside `uv pip install`",
+        run: install::run,
+    },
+];
 
 /// What was typed.
 #[derive(Debug)]

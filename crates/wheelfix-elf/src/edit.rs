@@ -28,10 +28,12 @@ pub use error::EditError;
 pub use plan::{Data, Plan, Planned, Warning, Write};
 pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
 
+use crate::dynamic::StringTable;
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::FieldWriter;
 use crate::header::ObjectType;
 use crate::program_header::ProgramHeader;
+use crate::section_header::SectionHeader;
 use crate::source::Source;
 use crate::symbol_table::{read_hashes, symbol_count};
 use crate::window::Window;
@@ -94,8 +96,33 @@ fn check_loads(elf: &Elf) -> Result<(), EditError> {
             return Err(EditError::LoadOrder { index, vaddr, end });
         }
         end = load.memory_end();
+        if load.file_end() > elf.file_len {
+            return Err(EditError::LoadPastEnd {
+                index,
+                end: load.file_end(),
+                file_len: elf.file_len,
+            });
+        }
     }
     Ok(())
+}
+
+/// Checks that the bytes of the string table are of no other section: unused ones are wiped.
+fn check_strings(elf: &Elf, strings: StringTable) -> Result<(), EditError> {
+    let end = strings.offset.saturating_add(strings.len);
+    let overlaps = |section: &&SectionHeader| {
+        let is_other = section.offset != strings.offset || section.vaddr != strings.vaddr;
+        let shares = section.offset < end && strings.offset < section.file_end();
+        section.has_bytes() && section.len != 0 && is_other && shares
+    };
+    match elf.sections.iter().find(overlaps) {
+        None => Ok(()),
+        Some(section) => Err(EditError::Overlap {
+            offset: strings.offset,
+            len: strings.len,
+            other: section.offset,
+        }),
+    }
 }
 
 /// Whether all symbols have to be looked at, and not only the offsets of their names.
@@ -112,6 +139,7 @@ fn plan_dynamic(
     let strings = dynamic
         .strings
         .ok_or(EditError::NoTable { what: "DT_STRTAB" })?;
+    check_strings(elf, strings)?;
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
     change::change_headers(&mut model.program_headers, &mut model.summary, request)?;

@@ -542,12 +542,12 @@ fn what_cannot_be_edited_is_refused_with_the_reason() {
         (
             set(16, 1),
             run_path(9, 'a'),
-            "expected a program or a shared library, got an ELF file of type `relocatable`",
+            "e_type at 0x10: expected a program or a shared library, got: `relocatable`",
         ),
         (
             set(16, 4),
             run_path(9, 'a'),
-            "expected a program or a shared library, got an ELF file of type `core`",
+            "e_type at 0x10: expected a program or a shared library, got: `core`",
         ),
         (
             set(18, 8),

@@ -1,7 +1,8 @@
 //! Editing files on disk: in place where that is safe, else by a copy and a rename.
 
 mod apply;
+mod attributes;
 mod patch;
 
 pub use apply::{Applied, ApplyError};
-pub use patch::{Method, Outcome, PatchError, patch_file, patch_file_to, plan_file};
+pub use patch::{Method, Outcome, PatchError, open_regular, patch_file, patch_file_to, plan_file};

@@ -117,7 +117,7 @@ impl ProgramHeader {
             let limit = got - 1;
             return Err(ReadError::TooMany {
                 what: "program headers",
-                offset: 0,
+                offset: header.program_headers_offset,
                 got,
                 limit,
             });

@@ -99,6 +99,8 @@ pub(crate) struct VersionReader<'w, 's> {
     pub(crate) window: &'w mut Window<'s>,
     pub(crate) encoding: Encoding,
     pub(crate) strings: StringTable,
+    /// Another window, since the strings are elsewhere.
+    structures: Window<'s>,
     read: u64,
 }
 
@@ -108,10 +110,12 @@ impl<'w, 's> VersionReader<'w, 's> {
         encoding: Encoding,
         strings: StringTable,
     ) -> Self {
+        let structures = Window::new(window.source());
         Self {
             window,
             encoding,
             strings,
+            structures,
             read: 0,
         }
     }
@@ -277,7 +281,7 @@ impl<'w, 's> VersionReader<'w, 's> {
                 file_len: chain.end,
             });
         }
-        Ok(self.window.bytes(what, offset, len)?.to_vec())
+        Ok(self.structures.bytes(what, offset, len)?.to_vec())
     }
 }
 

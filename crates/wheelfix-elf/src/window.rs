@@ -49,11 +49,18 @@ impl<'a> Window<'a> {
         if self.buffered(offset, len).is_none() {
             let file_len = self.source.file_len();
             check_range(what, offset, len, file_len)?;
-            let block = len.max(BLOCK).min(file_len - offset);
+            // Strings and structures are often looked up backwards too.
+            let start = if len < BLOCK {
+                offset - offset % BLOCK
+            } else {
+                offset
+            };
+            let block = (offset + len - start).max(BLOCK).min(file_len - start);
             // A source that holds only a prefix may have the bytes asked for, but not a whole block.
-            self.bytes = read_range(self.source, what, offset, block)
-                .or_else(|_| read_range(self.source, what, offset, len))?;
-            self.start = offset;
+            (self.start, self.bytes) = match read_range(self.source, what, start, block) {
+                Ok(bytes) => (start, bytes),
+                Err(_) => (offset, read_range(self.source, what, offset, len)?),
+            };
         }
         self.buffered(offset, len).ok_or(ReadError::Truncated {
             what,

@@ -319,7 +319,7 @@ impl Installation<'_> {
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
-        relocation::apply(&relocation, &mut applied)?;
+        relocation::apply(&relocation, false, &mut applied)?;
         let site = Site {
             wheels: self.wheels,
             planned: self.planned,

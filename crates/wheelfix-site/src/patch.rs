@@ -22,6 +22,9 @@ pub struct PatchRequest {
     pub libraries: Libraries,
     /// The Python that will load them; `None` if it is not on this machine.
     pub python: Option<PathBuf>,
+    /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
+    /// files that have them.
+    pub heal: bool,
     /// Whether to decide only.
     pub dry_run: bool,
     /// How many threads to use.
@@ -91,11 +94,11 @@ fn relocate(
     if !relocation.is_sound() {
         return Err(PatchTreeError::Unsound(Box::new(relocation)));
     }
-    relocation::rehearse(&relocation)?;
+    let would_edit = relocation::rehearse(&relocation, request.heal)?;
     if request.dry_run {
         return Ok(PatchReport {
             proof: None,
-            elf_edited: relocation.edits().count(),
+            elf_edited: would_edit,
             elf_bytes_written: 0,
             records_updated: 0,
             relocation,
@@ -104,7 +107,7 @@ fn relocate(
 
     phase(Phase::Apply);
     let mut applied = Applied::default();
-    let result = relocation::apply(&relocation, &mut applied);
+    let result = relocation::apply(&relocation, request.heal, &mut applied);
     let elf_edited = applied.edited.len();
     let changes = Changes {
         edited: applied.edited,

@@ -132,22 +132,45 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
     }
 }
 
-/// Refuses a plan with an edit that cannot be made; all such edits at once.
-pub(crate) fn rehearse(plan: &RelocationPlan) -> Result<(), RelocationError> {
-    let edits: Vec<&ObjectPlan> = plan.edits().collect();
-    let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object)) {
-        Ok(_) => None,
-        Err(error) => Some((object.path.clone(), error.into())),
+/// Refuses a plan with an edit that cannot be made; all such edits at once. Returns how many files would change.
+pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<usize, RelocationError> {
+    let edits = edits(plan, heal);
+    let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
+        Ok(plan) => Ok(usize::from(!plan.is_noop())),
+        Err(error) => Err((object.path.clone(), EditFailure::from(error))),
     };
-    refuse(edits.par_iter().filter_map(rehearse).collect())
+    let results: Vec<_> = edits.par_iter().map(rehearse).collect();
+    let mut count = 0;
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(changes) => count += changes,
+            Err(failure) => failures.push(failure),
+        }
+    }
+    refuse(failures)?;
+    Ok(count)
+}
+
+/// The objects to edit: all of them if they are healed as well.
+fn edits(plan: &RelocationPlan, heal: bool) -> Vec<&ObjectPlan> {
+    let objects = plan.objects.iter();
+    objects
+        .filter(|object| heal || !object.edit.is_empty())
+        .collect()
 }
 
 /// Edits and drops the files that a plan names.
 ///
 /// `applied` is true also after an error: each file is edited or as it was.
-pub(crate) fn apply(plan: &RelocationPlan, applied: &mut Applied) -> Result<(), RelocationError> {
-    let edits: Vec<&ObjectPlan> = plan.edits().collect();
-    let results: Vec<_> = edits.par_iter().map(|object| edit(object)).collect();
+pub(crate) fn apply(
+    plan: &RelocationPlan,
+    heal: bool,
+    applied: &mut Applied,
+) -> Result<(), RelocationError> {
+    let edits = edits(plan, heal);
+    let edit = |object: &&ObjectPlan| edit(object, &request(object, heal));
+    let results: Vec<_> = edits.par_iter().map(edit).collect();
     let mut failures = Vec::new();
     for (object, result) in edits.iter().zip(results) {
         match result {
@@ -176,8 +199,8 @@ fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), RelocationError> 
 }
 
 /// Edits one file; `None` if it is as it should be.
-fn edit(object: &ObjectPlan) -> Result<Option<(FileDigest, u64)>, EditFailure> {
-    let outcome = patch_file(&object.file, &request(object))?;
+fn edit(object: &ObjectPlan, request: &Request) -> Result<Option<(FileDigest, u64)>, EditFailure> {
+    let outcome = patch_file(&object.file, request)?;
     if outcome.plan.is_noop() {
         return Ok(None);
     }
@@ -186,7 +209,7 @@ fn edit(object: &ObjectPlan) -> Result<Option<(FileDigest, u64)>, EditFailure> {
 }
 
 /// The words of `wheelfix-relocate` in the words of `wheelfix-elf`.
-fn request(object: &ObjectPlan) -> Request {
+fn request(object: &ObjectPlan, heal: bool) -> Request {
     let run_path = object.edit.run_path.as_ref().map(|edit| match edit {
         RunPathEdit::Set(path) => RunPathRequest {
             edit: wheelfix_elf::RunPathEdit::Set(path.text()),
@@ -208,6 +231,7 @@ fn request(object: &ObjectPlan) -> Request {
         run_path,
         needed: object.edit.rename_needed.iter().map(rename).collect(),
         interpreter: object.edit.interpreter.clone(),
+        heal,
         ..Request::default()
     }
 }

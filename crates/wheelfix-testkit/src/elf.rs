@@ -3,6 +3,7 @@
 //! A [`Workshop`] compiles a probe that examines itself when it runs; an [`Edit`] is what some
 //! editor does to it; [`violations`] and `compare` look at the result without running it.
 
+mod bad;
 mod check;
 mod compare;
 mod edit;
@@ -18,6 +19,7 @@ mod strip;
 mod tool;
 mod workshop;
 
+pub use self::bad::Bad;
 pub use self::check::{Violation, describe, violations};
 pub use self::compare::{layout_violations, violations as differences};
 pub use self::edit::{Edit, Request};
@@ -30,5 +32,5 @@ pub use self::mutate::{Mutant, damaged_fields, scribbled, truncated};
 pub use self::patchelf::{Patchelf, patchelf};
 pub use self::platform::{Cross, Platform};
 pub use self::strip::Stripper;
-pub use self::tool::{Outcome, Tool};
+pub use self::tool::{Outcome, Tool, list_needed};
 pub use self::workshop::{DEPENDENCY, Workshop};

@@ -25,6 +25,9 @@ pub(crate) struct PatchArgs {
     libraries: LibraryArgs,
     #[command(flatten)]
     relocation: RelocationArgs,
+    /// Retire segments that earlier tools left without a section, so that `strip` does no harm
+    #[arg(long)]
+    heal: bool,
     /// Print what would be done
     #[arg(long)]
     dry_run: bool,
@@ -53,6 +56,7 @@ pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
         paths: args.paths.clone(),
         python: python(args)?,
         libraries: args.libraries.resolve(&args.relocation)?,
+        heal: args.heal,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),
     };

@@ -48,6 +48,7 @@ options:
   --add-debug-tag                 add a DT_DEBUG entry
   --clear-symbol-version SYMBOL   make a symbol have no version
   --rename-dynamic-symbols FILE   rename symbols: an old and a new name per line
+  --heal                          retire segments without sections, which earlier tools left
   --output FILE                   write there and leave the file as it is
   --debug                         say what is done
   --version

@@ -69,8 +69,8 @@ impl Comparison {
     pub(crate) fn print(&self) {
         println!("\n{}", self.title);
         println!(
-            "  {:<34}{:>22}{:>9}{:>10}{:>12}",
-            "", "wall s (min to max)", "CPU s", "RSS MB", "anon. MB"
+            "  {:<34}{:>22}{:>9}{:>10}{:>12}{:>14}",
+            "", "wall s (min to max)", "CPU s", "RSS MB", "anon. MB", "written MB"
         );
         for (index, name) in self.names.iter().enumerate() {
             let of_side = |value: fn(&Usage) -> f64| -> Vec<f64> {
@@ -82,11 +82,12 @@ impl Comparison {
                 continue;
             };
             println!(
-                "  {name:<34}{:>22}{:>9.2}{:>10.0}{:>12.0}",
+                "  {name:<34}{:>22}{:>9.2}{:>10.0}{:>12.0}{:>14.3}",
                 format!("{:.3} ({least:.3} to {most:.3})", middle(&wall)),
                 middle(&of_side(|usage| usage.cpu.as_secs_f64())),
                 middle(&of_side(|usage| usage::megabytes(usage.peak_rss))),
                 middle(&of_side(|usage| usage::megabytes(usage.peak_anonymous))),
+                middle(&of_side(|usage| usage::megabytes(usage.written))),
             );
         }
         println!(
@@ -149,6 +150,7 @@ mod tests {
             cpu: Duration::from_millis(1),
             peak_rss: 0,
             peak_anonymous: 0,
+            written: 0,
         };
         let comparison = Comparison {
             title: String::new(),

@@ -14,7 +14,7 @@ pub enum EditError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The file is no program and no library.
-    #[error("expected a program or a shared library, got an ELF file of type `{got}`")]
+    #[error("e_type at 0x10: expected a program or a shared library, got: `{got}`")]
     ObjectType {
         /// What it is.
         got: ObjectType,
@@ -82,6 +82,28 @@ pub enum EditError {
         vaddr: u64,
         /// The first address after the segment before.
         end: u64,
+    },
+    /// The file ends before a segment does.
+    #[error("PT_LOAD {index} needs the file up to {end:#x}, but it ends at {file_len:#x}")]
+    LoadPastEnd {
+        /// Which of the program headers, from 0.
+        index: usize,
+        /// Where the segment ends in the file.
+        end: u64,
+        /// Length of the file.
+        file_len: u64,
+    },
+    /// The string table shares bytes with something else.
+    #[error(
+        "the string table of {len} bytes at {offset:#x} reaches into the section at {other:#x}"
+    )]
+    Overlap {
+        /// Where the table is in the file.
+        offset: u64,
+        /// Its length in bytes.
+        len: u64,
+        /// Where the section is in the file.
+        other: u64,
     },
     /// What has to be added does not fit the addresses or offsets of the class.
     #[error("{what} would lie at {got:#x}, the largest number of the file's class is {limit:#x}")]

@@ -10,6 +10,7 @@ use crate::edit::{EditError, Plan, Request};
 use crate::elf::Elf;
 use crate::error::ReadError;
 use crate::file::apply::ApplyError;
+use crate::file::attributes;
 use crate::source::FileSource;
 use crate::verify::{Checked, Names, Violation, verify_source};
 
@@ -83,13 +84,15 @@ pub fn patch_file(path: &Path, request: &Request) -> Result<Outcome, PatchError>
     }
     let metadata = job.source.file().metadata()?;
     if metadata.nlink() > 1 {
-        return job.replace(path);
+        return job.replace(&fs_err::canonicalize(path)?);
     }
     match open_for_writing(path, &metadata) {
         Ok(file) => {
+            let attributes = attributes::read(file.file());
             let result = job.write_in_place(&file);
-            // Writing takes the set-user-ID bit away; and the mode may have been changed to open the file.
+            // Writing takes the set-user-ID bit and capabilities away; and the mode may have been changed to open the file.
             let restored = restore_mode(&file, &metadata);
+            attributes::restore(file.file(), &attributes);
             result?;
             restored?;
             Ok(Outcome {
@@ -97,16 +100,33 @@ pub fn patch_file(path: &Path, request: &Request) -> Result<Outcome, PatchError>
                 method: Method::InPlace,
             })
         }
-        Err(error) if is_running(&error) => job.replace(path),
+        Err(error) if is_running(&error) => job.replace(&fs_err::canonicalize(path)?),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Writes the edited file to `output`, which takes the mode of the file at `path`; that one stays as it is.
 ///
-/// `output` appears whole or not at all; it is written also if there is nothing to change.
+/// `output` appears whole or not at all; it is written also if there is nothing to change. A symbolic link there is
+/// followed, as by anything that opens a file for writing.
 pub fn patch_file_to(path: &Path, output: &Path, request: &Request) -> Result<Outcome, PatchError> {
-    Job::plan(path, request)?.replace(output)
+    let job = Job::plan(path, request)?;
+    match fs_err::canonicalize(output) {
+        Ok(output) => {
+            check_regular(fs_err::metadata(&output)?.file_type())?;
+            job.replace(&output)
+        }
+        Err(_) => job.replace(output),
+    }
+}
+
+/// Opens a file for reading if it is a regular one: opening a pipe would wait for its other end, and a device may do
+/// anything.
+pub fn open_regular(path: &Path) -> Result<FileSource, PatchError> {
+    check_regular(fs_err::metadata(path)?.file_type())?;
+    let source = FileSource::open(path)?;
+    check_regular(source.file().metadata()?.file_type())?;
+    Ok(source)
 }
 
 /// A file with the plan for it.
@@ -121,10 +141,7 @@ struct Job {
 
 impl Job {
     fn plan(path: &Path, request: &Request) -> Result<Self, PatchError> {
-        // Opening a pipe would wait for its other end.
-        check_regular(fs_err::metadata(path)?.file_type())?;
-        let source = FileSource::open(path)?;
-        check_regular(source.file().metadata()?.file_type())?;
+        let source = open_regular(path)?;
         let elf = Elf::read(&source)?;
         let plan = Plan::new(&source, &elf, request)?;
         let mut checked = Checked::default();
@@ -192,6 +209,7 @@ impl Job {
             std::os::unix::fs::fchown(file.file(), Some(metadata.uid()), Some(metadata.gid())).ok();
         }
         file.set_permissions(metadata.permissions())?;
+        attributes::restore(file.file(), &attributes::read(self.source.file().file()));
         temporary_path.persist(path).map_err(|error| error.error)?;
         Ok(Outcome {
             plan: self.plan,

@@ -2,6 +2,8 @@
 
 use wheelfix_testkit::elf::{Layout, Patchelf, Platform, run_matrix};
 
+use crate::editor::Ours;
+
 #[test]
 fn matrix_finds_the_faults_of_patchelf() {
     let (cases, failures) = run_matrix(Platform::Glibc, [Layout::Default], &Patchelf);
@@ -18,4 +20,11 @@ fn matrix_finds_the_faults_of_patchelf() {
             "no {known} in {texts:#?}"
         );
     }
+}
+
+#[test]
+fn ours_has_none_of_them() {
+    let (cases, failures) = run_matrix(Platform::Glibc, [Layout::Default], &Ours);
+    assert_eq!(cases, 14);
+    assert!(failures.is_empty(), "{failures:#?}");
 }

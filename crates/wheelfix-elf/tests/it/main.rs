@@ -2,7 +2,10 @@
 #![cfg(test)]
 
 mod damage;
+mod editor;
+mod files;
 mod harness;
 mod opinion;
 mod read;
+mod refused;
 mod rules;

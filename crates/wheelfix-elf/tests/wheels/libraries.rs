@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use wheelfix_elf::{Elf, FileSource, Method, Outcome, Request, RunPath, patch_file};
 use wheelfix_testkit::cache;
 use wheelfix_testkit::elf::{
-    Member, Tool, Violation, describe, differences, for_each_member, violations,
+    Member, Tool, Violation, describe, differences, for_each_member, list_needed, violations,
 };
 
 const PAGE: u64 = 4096;
@@ -177,9 +177,7 @@ impl Subject<'_> {
 
 /// The rules that a file breaks; `Err` if the loader does not take it.
 fn loads(path: &Path) -> Result<Vec<Violation>, String> {
-    Tool::LOADER
-        .run(&["--list", path.to_str().unwrap()])
-        .success()?;
+    list_needed(path)?;
     Ok(violations(&fs_err::read(path).unwrap(), PAGE))
 }
 

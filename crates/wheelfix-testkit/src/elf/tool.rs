@@ -38,6 +38,10 @@ impl Tool {
     );
     /// The reader of binutils.
     pub const READELF: Self = Self::new(&["readelf"], "apt-get install binutils");
+    /// The copier of binutils.
+    pub const OBJCOPY: Self = Self::new(&["objcopy"], "apt-get install binutils");
+    /// The maker of named pipes.
+    pub const MKFIFO: Self = Self::new(&["mkfifo"], "apt-get install coreutils");
     /// The stripper of binutils.
     pub const STRIP: Self = Self::new(&["strip"], "apt-get install binutils");
     /// The stripper of LLVM.
@@ -46,6 +50,9 @@ impl Tool {
     pub const EU_STRIP: Self = Self::new(&["eu-strip"], "apt-get install elfutils");
     /// The loader of glibc, which can be asked what it would load.
     pub const LOADER: Self = Self::new(&["/lib64/ld-linux-x86-64.so.2"], "apt-get install libc6");
+
+    /// Python, to open a library as programs do.
+    pub const PYTHON: Self = Self::new(&["python3"], "apt-get install python3");
 
     const fn new(names: &'static [&'static str], install: &'static str) -> Self {
         Self { names, install }
@@ -73,6 +80,13 @@ impl Tool {
         }
         panic!("`{}` is missing: {}", self.names[0], self.install);
     }
+}
+
+/// Has glibc's loader map a library and list what it needs, found or not; `Err` if it refuses the file itself.
+pub fn list_needed(path: &Path) -> Result<String, String> {
+    let mut command = Command::new(Tool::LOADER.names[0]);
+    command.arg(path).env("LD_TRACE_LOADED_OBJECTS", "1");
+    Outcome::of(command).success()
 }
 
 /// How a program ended.

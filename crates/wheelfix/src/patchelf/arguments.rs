@@ -69,6 +69,7 @@ pub(super) enum RpathEdit {
 
 /// All changes to a file. The default changes nothing.
 #[derive(Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct Edits {
     pub(super) interpreter: Option<String>,
     pub(super) os_abi: Option<OsAbi>,
@@ -86,6 +87,8 @@ pub(super) struct Edits {
     pub(super) add_debug_tag: bool,
     /// Old and new names of symbols.
     pub(super) rename_symbols: BTreeMap<String, String>,
+    /// Whether to retire segments without a section. patchelf has no such option.
+    pub(super) heal: bool,
 }
 
 /// Why a command line makes no sense. The texts are patchelf's where it has one.
@@ -169,6 +172,7 @@ impl Parser {
             "--set-execstack" => drop(edits.executable_stack.get_or_insert(true)),
             "--no-default-lib" => edits.no_default_libraries = true,
             "--add-debug-tag" => edits.add_debug_tag = true,
+            "--heal" => edits.heal = true,
             "--debug" => *debug = true,
             // We never sort headers, and never overwrite a section that something may still name.
             "--no-sort" | "--no-clobber-old-sections" => {}

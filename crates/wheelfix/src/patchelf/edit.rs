@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use wheelfix_elf::{Elf, FileSource, Outcome, PatchError, ReadError, patch_file, patch_file_to};
+use wheelfix_elf::{Elf, Outcome, PatchError, ReadError, open_regular, patch_file, patch_file_to};
 
 use super::arguments::Arguments;
 use super::print::{self, MissingSection};
@@ -76,15 +76,9 @@ fn read(file: &Path) -> Result<Elf, FileError> {
         path: file.display().to_string(),
         error,
     };
-    // Opening a pipe would wait for its other end. The message already names the file.
-    if !file.metadata().map_err(open)?.is_file() {
-        return Err(PatchError::NotRegular {
-            got: "something else",
-        }
-        .into());
-    }
-    let source = FileSource::open(file).map_err(open)?;
-    Ok(Elf::read(&source)?)
+    // The message already names the file.
+    file.metadata().map_err(open)?;
+    Ok(Elf::read(&open_regular(file)?)?)
 }
 
 /// What the operating system says, without its number.

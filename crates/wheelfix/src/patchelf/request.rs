@@ -20,7 +20,7 @@ pub(super) fn request(elf: &Elf, edits: &Edits) -> Result<Request, ShrinkError> 
         rename_symbols: edits.rename_symbols.clone(),
         clear_symbol_versions: edits.clear_versions.clone(),
         os_abi: edits.os_abi.map(|abi| abi.0),
-        heal: false,
+        heal: edits.heal,
     })
 }
 

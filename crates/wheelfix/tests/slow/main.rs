@@ -3,5 +3,6 @@
 
 mod adversity;
 mod patchelf;
+mod patchelf_refused;
 #[path = "../it/support.rs"]
 mod support;
