@@ -72,7 +72,7 @@ pub(crate) fn with_interpreter(script: &[u8], interpreter: &Interpreter) -> Opti
 }
 
 /// Quotes a word as Python's `shlex.quote` does.
-fn shell_quote(word: &str) -> String {
+pub(crate) fn shell_quote(word: &str) -> String {
     let is_safe = |char: char| char.is_ascii_alphanumeric() || "@%+=:,./-_".contains(char);
     if !word.is_empty() && word.chars().all(is_safe) {
         return word.to_owned();

@@ -4,6 +4,7 @@ mod bytecode;
 mod cleanup;
 mod dependencies;
 mod digest;
+mod env;
 mod event;
 mod extraction;
 mod files;
@@ -23,6 +24,12 @@ mod tree;
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
 pub use cleanup::Cleanup;
 pub use dependencies::UnmetDependencies;
+pub use env::{
+    Activation, CollisionAction, CollisionRule, CollisionRuleError, Conflict, ConflictClaim,
+    ConflictKind, Counts, DistributionCopy, DuplicateDistribution, EntryAction, EnvError, EnvFault,
+    EnvReport, EnvRequest, LinkMode, PlannedEntry, Prefix, ProofScope, ResolvedCollision,
+    RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, pythons_of,
+};
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};
 pub use files::{FileFault, Wishes};
@@ -31,7 +38,7 @@ pub use launcher::Interpreter;
 pub use layout::Layout;
 pub use patch::{PatchReport, PatchRequest, PatchTreeError, patch};
 pub use provenance::Provenance;
-pub use python::{Python, PythonError};
+pub use python::{BasePython, Python, PythonError};
 pub use record_update::RecordUpdateError;
 pub use relocation::{EditFailure, Libraries, RelocationError};
 pub use report::{InstallReport, InstallWarning, InstalledWheel};

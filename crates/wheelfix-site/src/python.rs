@@ -14,6 +14,19 @@ pub struct Python {
     target: Target,
     /// `None` in a cross build: nothing of the target can be run.
     executable: Option<PathBuf>,
+    /// What is known of it if it can be run.
+    base: Option<BasePython>,
+    /// What scripts name instead of it.
+    runs_scripts: Option<PathBuf>,
+}
+
+/// The Python that an interpreter belongs to; that of a virtual environment is another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BasePython {
+    /// The program, absolute.
+    pub executable: PathBuf,
+    /// The whole version, as `3.11.9`.
+    pub full_version: String,
 }
 
 /// Why an interpreter is not known.
@@ -69,6 +82,8 @@ try:
     print(os.confstr('CS_GNU_LIBC_VERSION') or '')
 except (AttributeError, OSError, ValueError):
     print('')
+print(getattr(sys, '_base_executable', '') or sys.executable)
+print('%d.%d.%d' % sys.version_info[:3])
 ";
 
 /// The C library that is assumed where nothing of the target can be asked.
@@ -97,6 +112,8 @@ impl Python {
         Self {
             target: Target::linux(version, arch, ASSUMED_LIBC),
             executable: None,
+            base: None,
+            runs_scripts: None,
         }
     }
 
@@ -126,6 +143,7 @@ impl Python {
         let mut line = || lines.next().unwrap_or_default().to_owned();
         let (implementation, version, resolved) = (line(), line(), line());
         let (arch, free_threaded, debug, libc) = (line(), line(), line(), line());
+        let (base, full_version) = (line(), line());
         if implementation != "cpython" {
             return Err(PythonError::Implementation {
                 path,
@@ -142,6 +160,11 @@ impl Python {
         Ok(Self {
             target,
             executable: Some(choose_path(executable, &resolved)),
+            base: Some(BasePython {
+                executable: PathBuf::from(base),
+                full_version,
+            }),
+            runs_scripts: None,
         })
     }
 
@@ -160,12 +183,24 @@ impl Python {
         self.executable.as_deref()
     }
 
+    /// The Python that the interpreter belongs to; `None` if nothing of the target can be run.
+    pub fn base(&self) -> Option<&BasePython> {
+        self.base.as_ref()
+    }
+
+    /// The same Python, with scripts that are run by another program: that of an environment.
+    #[must_use]
+    pub(crate) fn with_scripts_run_by(mut self, program: PathBuf) -> Self {
+        self.runs_scripts = Some(program);
+        self
+    }
+
     /// What scripts name in their first line.
     ///
     /// Without a known interpreter that is a program to look up, which nixpkgs' `patchShebangs`
     /// resolves.
     pub fn interpreter(&self) -> Interpreter {
-        match &self.executable {
+        match self.runs_scripts.as_ref().or(self.executable.as_ref()) {
             Some(path) => Interpreter::Path(path.clone()),
             None => Interpreter::Search(format!("python{}", self.version())),
         }

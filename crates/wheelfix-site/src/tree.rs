@@ -116,6 +116,14 @@ impl<T> Tree<T> {
         Ok(self.files.into_values().map(values).collect())
     }
 
+    /// All claims, by path; those to one path in the order in which they were made.
+    pub(crate) fn into_claims(self) -> impl Iterator<Item = T> {
+        self.files.into_values().flat_map(|claims| {
+            let all = std::iter::once(claims.first).chain(claims.more);
+            all.map(|entry| entry.value)
+        })
+    }
+
     fn collisions(&self) -> Vec<Collision> {
         let mut collisions = Vec::new();
         for (path, claims) in &self.files {

@@ -65,7 +65,7 @@ struct PythonArgs {
 /// What bytecode to make
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Bytecode")]
-struct BytecodeArgs {
+pub(crate) struct BytecodeArgs {
     /// Optimisation levels to compile for [default: 0,1 if an interpreter is there]
     #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=2))]
     bytecode: Vec<u8>,
@@ -93,12 +93,17 @@ impl PythonArgs {
     fn resolve(&self) -> Result<Python, Error> {
         match self.python_version {
             Some(version) => Ok(Python::of_version(version)),
-            None => Python::probe(&self.python).map_err(|error| match error {
-                error @ PythonError::Start { .. } => Error::environment(NoInterpreter(error)),
-                error => Error::refused(NoInterpreter(error)),
-            }),
+            None => probe(&self.python),
         }
     }
+}
+
+/// Asks an interpreter what it is.
+pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
+    Python::probe(python).map_err(|error| match error {
+        error @ PythonError::Start { .. } => Error::environment(NoInterpreter(error)),
+        error => Error::refused(NoInterpreter(error)),
+    })
 }
 
 /// There is no Python to ask.
@@ -110,7 +115,11 @@ struct NoInterpreter(#[source] PythonError);
 
 impl BytecodeArgs {
     /// What to compile; `None` for nothing.
-    fn resolve(&self, python: &Python, prefix: &Path) -> Result<Option<Bytecode>, Error> {
+    pub(crate) fn resolve(
+        &self,
+        python: &Python,
+        prefix: &Path,
+    ) -> Result<Option<Bytecode>, Error> {
         if self.no_bytecode {
             return Ok(None);
         }

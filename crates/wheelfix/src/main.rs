@@ -6,6 +6,9 @@
 mod builder;
 mod check;
 mod common;
+mod env;
+mod env_error;
+mod env_report;
 mod error;
 mod inspect;
 mod install;
@@ -44,6 +47,7 @@ enum Command {
     Patch(patch::PatchArgs),
     Check(check::CheckArgs),
     Why(why::WhyArgs),
+    Env(Box<env::EnvArgs>),
     Patchelf(patchelf::PatchelfArgs),
     Builder(builder::BuilderArgs),
 }
@@ -70,6 +74,7 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Patch(args) => patch::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Env(args) => env::run(&args),
         Command::Patchelf(args) => patchelf::run(args),
         Command::Builder(args) => builder::run(&args),
     }

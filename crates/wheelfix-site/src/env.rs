@@ -1,0 +1,307 @@
+//! One prefix from prefixes, store paths and wheels.
+//!
+//! The plan comes first, from directory listings and metadata; all its faults are reported together.
+//! Then wheels are extracted and everything else linked, in parallel; the whole is proved, and renamed
+//! into place.
+
+mod closure;
+mod conflict;
+mod content;
+mod copies;
+mod distribution;
+mod draft;
+mod fault;
+mod input;
+mod interpreter;
+mod listing;
+mod made;
+mod make;
+mod merge;
+mod plan;
+mod report;
+mod torch;
+
+use std::path::PathBuf;
+
+use wheelfix_relocate::{Pattern, Place, Proof, RelocationPlan, Tree};
+
+use crate::env::draft::{Draft, Drafted};
+use crate::env::make::Maker;
+use crate::event::{Event, Listener, Phase};
+use crate::install::{self, InstallError, InstallRequest, Installation, Written, in_pool};
+use crate::layout::Layout;
+use crate::relocation::{self, RelocationError};
+use crate::staging::{Staging, StagingError};
+
+pub use closure::{DistributionCopy, DuplicateDistribution, UnmetRequirement};
+pub use conflict::{
+    CollisionAction, CollisionRule, CollisionRuleError, Conflict, ConflictClaim, ConflictKind,
+    ResolvedCollision,
+};
+pub use copies::RuntimeCopies;
+pub use fault::EnvFault;
+pub use input::{Prefix, pythons_of};
+pub use interpreter::Activation;
+pub use make::{Counts, LinkMode};
+pub use plan::{EntryAction, PlannedEntry};
+pub use report::EnvReport;
+pub use torch::TorchMismatch;
+
+/// What to make an environment from, and how.
+#[derive(Clone, Debug)]
+pub struct EnvRequest {
+    /// Prefixes, store paths and wheels.
+    pub inputs: Vec<PathBuf>,
+    /// Where to make it, for which Python, and how wheels are installed. Its wheels are those among
+    /// the inputs; `wheels` and `merge` are not looked at.
+    pub installation: InstallRequest,
+    /// What interpreter the environment gets; `None` for none. Needs a Python that can be run.
+    pub activation: Option<Activation>,
+    /// How files of prefixes come into it.
+    pub link: LinkMode,
+    /// What to do about collisions, the first rule that matches counts.
+    pub on_collision: Vec<CollisionRule>,
+    /// Names of distributions that may be required and missing, or of another version.
+    pub allow_unmet: Vec<Pattern>,
+    /// What is proved.
+    pub proof: ProofScope,
+    /// Whether to list every entry, and to make nothing.
+    pub dry_run: bool,
+}
+
+/// By which paths libraries are proved to load.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ProofScope {
+    /// By their paths in the environment, and by those in the inputs.
+    #[default]
+    Both,
+    /// By their paths in the environment.
+    Environment,
+    /// Not at all.
+    None,
+}
+
+/// Why no environment was made.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// The inputs do not fit together; all faults that the plan finds.
+    #[error("the inputs do not fit together: {} faults", .0.len())]
+    Faults(Vec<EnvFault>),
+    /// The wheels cannot be installed, or the result does not load.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+}
+
+impl From<rayon::ThreadPoolBuildError> for EnvError {
+    fn from(error: rayon::ThreadPoolBuildError) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<StagingError> for EnvError {
+    fn from(error: StagingError) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<RelocationError> for EnvError {
+    fn from(error: RelocationError) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<std::io::Error> for EnvError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<EnvFault> for EnvError {
+    fn from(fault: EnvFault) -> Self {
+        Self::Faults(vec![fault])
+    }
+}
+
+/// Makes an environment; with `dry_run` in a temporary directory that is thrown away.
+pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvReport, EnvError> {
+    in_pool(request.installation.jobs, || {
+        let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+        phase(Phase::Read);
+        let layout = Layout::new(request.installation.python.version());
+        let inputs = input::find(&request.inputs, &layout).map_err(EnvError::Faults)?;
+        let prefix = std::path::absolute(&request.installation.prefix)?;
+        input::refuse_inside(&prefix, &inputs)?;
+        let installation = draft::installation(request, &inputs, &prefix);
+        let wheels = install::open(&installation, listener)?;
+
+        phase(Phase::Plan);
+        let draft = Draft {
+            request,
+            installation: &installation,
+            inputs: &inputs,
+            wheels: &wheels,
+            layout: &layout,
+            prefix: &prefix,
+        };
+        let drafted = draft.plan()?;
+
+        let scratch = request.dry_run.then(tempfile::tempdir).transpose()?;
+        let staging = match &scratch {
+            Some(scratch) => Staging::never(scratch.path(), &prefix, false)?,
+            None => Staging::whole(&prefix)?,
+        };
+        let report = fill(&draft, drafted, &staging, listener)?;
+        phase(Phase::Publish);
+        staging.publish()?;
+        Ok(report)
+    })
+}
+
+/// Makes the whole content of the environment in the staging directory.
+fn fill(
+    draft: &Draft<'_>,
+    drafted: Drafted<'_>,
+    staging: &Staging,
+    listener: &Listener<'_>,
+) -> Result<EnvReport, EnvError> {
+    let (request, installation) = (draft.request, draft.installation);
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    let has_wheels = !draft.wheels.is_empty();
+    let compiler = if has_wheels {
+        install::start_compiler(installation).map_err(InstallError::from)?
+    } else {
+        None
+    };
+    let installing = Installation {
+        request: installation,
+        wheels: draft.wheels,
+        planned: &drafted.files,
+        layout: draft.layout,
+        staging,
+    };
+    let written = if has_wheels {
+        Some(installing.write(compiler.as_ref(), listener)?)
+    } else {
+        None
+    };
+
+    phase(Phase::Apply);
+    let interpreter = installation.python.interpreter();
+    let maker = Maker {
+        sources: &drafted.sources,
+        made: &drafted.made,
+        installed: drafted.installed,
+        root: staging.root(),
+        prefix: staging.prefix(),
+        mode: request.link,
+        interpreter: &interpreter,
+    };
+    maker.make("", &drafted.nodes)?;
+
+    phase(Phase::Verify);
+    let prover = Prover {
+        draft,
+        drafted: &drafted,
+        staging,
+    };
+    let tree = prover.tree(&installing, written.as_ref())?;
+    let copies = copies::find(&tree);
+    let (proof, input_proof) = prover.prove(&tree)?;
+
+    phase(Phase::Compile);
+    let compile_failures = match compiler {
+        Some(compiler) => compiler.finish().map_err(InstallError::from)?,
+        None => Vec::new(),
+    };
+    maker.check("", &drafted.nodes)?;
+    let applied = written
+        .as_ref()
+        .map_or(0, |written| written.applied.edited.len());
+    Ok(EnvReport {
+        proof,
+        input_proof,
+        copies,
+        compile_failures,
+        elf_edited: applied,
+        relocation: written.map_or_else(RelocationPlan::empty, |written| written.relocation),
+        ..draft.report(drafted)
+    })
+}
+
+/// Proves that everything loads.
+struct Prover<'a> {
+    draft: &'a Draft<'a>,
+    drafted: &'a Drafted<'a>,
+    staging: &'a Staging,
+}
+
+impl Prover<'_> {
+    /// All ELF files by their paths in the environment.
+    fn tree(
+        &self,
+        installing: &Installation<'_>,
+        written: Option<&Written>,
+    ) -> Result<Tree, EnvError> {
+        let of_wheels = written.map(|written| installing.paths_to_prove(written));
+        let mut paths = of_wheels.unwrap_or_default();
+        paths.extend(self.drafted.elf.iter().map(|(path, source)| {
+            (
+                self.staging.prefix().join(path),
+                self.drafted.disk(*source, path),
+            )
+        }));
+        Ok(Tree::read(paths).map_err(RelocationError::from)?)
+    }
+
+    /// The proofs that are asked for: by the paths in the environment, and by those in the inputs.
+    fn prove(&self, tree: &Tree) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
+        let request = self.draft.request;
+        let installation = self.draft.installation;
+        let Some(libraries) = &installation.libraries else {
+            return Ok((None, None));
+        };
+        if request.proof == ProofScope::None {
+            return Ok((None, None));
+        }
+        let program = installation.python.executable();
+        let place = || Place {
+            on_disk: self.staging.root().to_owned(),
+            used_at: self.staging.prefix().to_owned(),
+        };
+        let proof = relocation::prove(tree, vec![place()], libraries, program)?;
+        let both = request.proof == ProofScope::Both && request.link.is_symbolic();
+        let input_proof = if both && !self.drafted.elf.is_empty() {
+            let elf = self.drafted.elf.iter();
+            let paths = elf.map(|(path, source)| {
+                let disk = self.drafted.disk(*source, path);
+                (disk.clone(), disk)
+            });
+            let tree = Tree::read(paths.collect()).map_err(RelocationError::from)?;
+            relocation::prove(&tree, vec![place()], libraries, program)?
+        } else {
+            None
+        };
+        refuse_unproved(proof, input_proof)
+    }
+}
+
+/// Refuses proofs with faults; those of both are one list.
+fn refuse_unproved(
+    proof: Option<Proof>,
+    input_proof: Option<Proof>,
+) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
+    let fails =
+        |proof: &Option<Proof>| proof.as_ref().is_some_and(|proof| !proof.faults.is_empty());
+    if !fails(&proof) && !fails(&input_proof) {
+        return Ok((proof, input_proof));
+    }
+    let mut all = proof.into_iter().chain(input_proof);
+    let Some(mut first) = all.next() else {
+        return Ok((None, None));
+    };
+    for other in all {
+        first.faults.extend(other.faults);
+        first.unloadable.extend(other.unloadable);
+    }
+    Err(InstallError::Unproved(Box::new(first)).into())
+}

@@ -1,0 +1,261 @@
+//! Two claims to one place of an environment, and the rules that decide which counts.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use wheelfix_relocate::Pattern;
+
+/// Two or more claims to one place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Conflict {
+    /// The place, relative to the prefix, with `/` as separator.
+    pub path: String,
+    /// How the claims differ.
+    pub kind: ConflictKind,
+    /// Who claims it, in the order of the inputs.
+    pub claims: Vec<ConflictClaim>,
+}
+
+/// How claims to one place differ.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ConflictKind {
+    /// Files with different content.
+    Content,
+    /// A file where another claim has a directory.
+    FileAndDirectory,
+    /// Names that differ in case only.
+    Case,
+}
+
+/// One claim to a place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ConflictClaim {
+    /// The distribution whose RECORD lists it, as `name version`; `None` if none does.
+    pub owner: Option<String>,
+    /// The file or directory, in the input; for a wheel the wheel itself.
+    pub from: PathBuf,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ConflictKind::Content => "with different content",
+            ConflictKind::FileAndDirectory => "as a file and as a directory",
+            ConflictKind::Case => "in names that differ in case only",
+        };
+        write!(f, "`{}` comes {kind} from", self.path)?;
+        for (index, claim) in self.claims.iter().enumerate() {
+            let and = if index == 0 { "" } else { " and" };
+            match &claim.owner {
+                Some(owner) => write!(f, "{and} {owner} (`{}`)", claim.from.display())?,
+                None => write!(f, "{and} `{}`", claim.from.display())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which of several claims counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CollisionAction {
+    /// The one of the first input.
+    First,
+    /// The one of the last input.
+    Last,
+    /// None: that is an error.
+    Error,
+}
+
+/// What to do about collisions at certain places.
+#[derive(Clone, Debug)]
+pub struct CollisionRule {
+    /// Matched with the path relative to the prefix, and with that relative to `site-packages`.
+    pub glob: Pattern,
+    /// Which claim counts there.
+    pub action: CollisionAction,
+}
+
+/// Why a text is no [`CollisionRule`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollisionRuleError {
+    /// Without `=`, or with something else behind it.
+    #[error("expected `GLOB=first`, `GLOB=last` or `GLOB=error`, got `{0}`")]
+    Action(String),
+    /// The glob is none.
+    #[error("invalid glob in `{text}`: {reason}")]
+    Glob {
+        /// The whole text.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl FromStr for CollisionRule {
+    type Err = CollisionRuleError;
+
+    fn from_str(text: &str) -> Result<Self, CollisionRuleError> {
+        let wrong = || CollisionRuleError::Action(text.to_owned());
+        let (glob, action) = text.rsplit_once('=').ok_or_else(wrong)?;
+        let action = match action {
+            "first" => CollisionAction::First,
+            "last" => CollisionAction::Last,
+            "error" => CollisionAction::Error,
+            _ => return Err(wrong()),
+        };
+        let glob = Pattern::new(glob).map_err(|error| CollisionRuleError::Glob {
+            text: text.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { glob, action })
+    }
+}
+
+impl fmt::Display for CollisionRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = match self.action {
+            CollisionAction::First => "first",
+            CollisionAction::Last => "last",
+            CollisionAction::Error => "error",
+        };
+        write!(f, "{}={action}", self.glob)
+    }
+}
+
+/// A collision that a rule decided.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ResolvedCollision {
+    /// What collided.
+    #[serde(flatten)]
+    pub conflict: Conflict,
+    /// The rule, as it is written.
+    pub rule: String,
+    /// Whether the rule is one of ours, not the user's.
+    pub shipped: bool,
+    /// Whose claim counts: its place in `claims`.
+    pub kept: usize,
+}
+
+/// Places at the top of `site-packages` where packages put what nobody imports: many wheels ship
+/// their tests, examples and licence there by mistake, and those of two are never the same.
+/// `about-time` and `alive-progress` collide in `LICENSE`.
+const SHIPPED: &[&str] = &[
+    "{AUTHORS,CHANGELOG,CHANGES,CONTRIBUTING,COPYING,HISTORY,LICENCE,LICENSE,NOTICE,README}",
+    "{AUTHORS,CHANGELOG,CHANGES,CONTRIBUTING,COPYING,HISTORY,LICENCE,LICENSE,NOTICE,README}{.,-}*",
+    "{bench,benchmark,benchmarks,doc,docs,example,examples,test,tests,testing}/**",
+    "{bench,benchmark,benchmarks,doc,docs,example,examples,test,tests,testing}",
+];
+
+/// All rules, the user's before ours.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    rules: Vec<(CollisionRule, AtomicBool)>,
+    /// How many of them are the user's.
+    given: usize,
+}
+
+/// What a rule says of a place.
+#[derive(Clone, Debug)]
+pub(crate) struct Decision {
+    pub(crate) action: CollisionAction,
+    pub(crate) rule: String,
+    pub(crate) shipped: bool,
+}
+
+impl Rules {
+    /// The user's rules and ours.
+    pub(crate) fn new(given: &[CollisionRule]) -> Self {
+        let shipped = SHIPPED.iter().filter_map(|glob| {
+            Some(CollisionRule {
+                glob: Pattern::new(glob).ok()?,
+                action: CollisionAction::First,
+            })
+        });
+        let all = given.iter().cloned().chain(shipped);
+        Self {
+            rules: all.map(|rule| (rule, AtomicBool::new(false))).collect(),
+            given: given.len(),
+        }
+    }
+
+    /// What the first rule that matches says; `in_site` is the path relative to `site-packages`.
+    pub(crate) fn decide(&self, path: &str, in_site: &str) -> Option<Decision> {
+        for (index, (rule, used)) in self.rules.iter().enumerate() {
+            let shipped = self.given <= index;
+            // Ours are for `site-packages` alone.
+            let matches = rule.glob.matches(in_site) || !shipped && rule.glob.matches(path);
+            if matches {
+                used.store(true, Ordering::Relaxed);
+                return Some(Decision {
+                    action: rule.action,
+                    rule: rule.to_string(),
+                    shipped,
+                });
+            }
+        }
+        None
+    }
+
+    /// The user's rules that matched nothing.
+    pub(crate) fn unused(&self) -> Vec<String> {
+        let given = self.rules.iter().take(self.given);
+        given
+            .filter(|(_, used)| !used.load(Ordering::Relaxed))
+            .map(|(rule, _)| rule.to_string())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        let got = match text.parse::<CollisionRule>() {
+            Ok(rule) => rule.to_string(),
+            Err(error) => format!("error: {error}"),
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn a_rule_prints_as_it_is_written() {
+        check("a/*.py=first", "a/*.py=first");
+        check("a=b=last", "a=b=last");
+        check(
+            "a",
+            "error: expected `GLOB=first`, `GLOB=last` or `GLOB=error`, got `a`",
+        );
+        check(
+            "a=all",
+            "error: expected `GLOB=first`, `GLOB=last` or `GLOB=error`, got `a=all`",
+        );
+        check(
+            "[=first",
+            "error: invalid glob in `[=first`: error parsing glob '[': unclosed character class; missing ']'",
+        );
+    }
+
+    #[test]
+    fn the_user_comes_before_us() {
+        let rules = Rules::new(&["tests/a=error".parse().unwrap(), "z=last".parse().unwrap()]);
+        let decide = |path: &str| {
+            let decision = rules.decide(path, path)?;
+            Some((decision.action, decision.shipped))
+        };
+        assert_eq!(decide("tests/a"), Some((CollisionAction::Error, false)));
+        assert_eq!(decide("tests/b/c"), Some((CollisionAction::First, true)));
+        assert_eq!(decide("LICENSE.txt"), Some((CollisionAction::First, true)));
+        assert_eq!(decide("LICENSE"), Some((CollisionAction::First, true)));
+        assert_eq!(decide("mine/tests/a"), None);
+        assert_eq!(rules.unused(), ["z=last"]);
+    }
+}

@@ -1,0 +1,416 @@
+//! Decides everything about an environment: what it holds, what collides, what is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use wheelfix_wheel::Wheel;
+
+use crate::env::closure::{self, Closure};
+use crate::env::conflict::{Conflict, ConflictClaim, ResolvedCollision, Rules};
+use crate::env::distribution::{self, Distribution, Owners};
+use crate::env::fault::EnvFault;
+use crate::env::input::{Inputs, pythons_of};
+use crate::env::made::{Made, MadeContent, Virtual};
+use crate::env::make::{Counts, LinkMode};
+use crate::env::merge::{Clash, Merger, Node, Notes, Source, What};
+use crate::env::report::EnvReport;
+use crate::env::{EnvError, EnvRequest, interpreter, plan, torch};
+use crate::files::{self, Collected, File, Files};
+use crate::install::InstallRequest;
+use crate::layout::Layout;
+use crate::report;
+
+/// An environment that is to be decided.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) request: &'a EnvRequest,
+    /// The installation of the wheels.
+    pub(crate) installation: &'a InstallRequest,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) wheels: &'a [Wheel],
+    pub(crate) layout: &'a Layout,
+    /// Where the environment will be, absolute.
+    pub(crate) prefix: &'a Path,
+}
+
+/// An environment that is decided.
+#[derive(Debug)]
+pub(crate) struct Drafted<'a> {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) made: Vec<Made<'a>>,
+    /// How many of `made` come from wheels: those before this position.
+    pub(crate) installed: usize,
+    /// The files of wheels that are in the environment.
+    pub(crate) files: Files<'a>,
+    /// Files of prefixes that may be ELF files: path, and source. Sorted.
+    pub(crate) elf: Vec<(String, usize)>,
+    whole_files: usize,
+    distributions: Vec<Distribution>,
+    resolved: Vec<ResolvedCollision>,
+    closure: Closure,
+}
+
+impl Drafted<'_> {
+    /// Where the file of a source lies.
+    pub(crate) fn disk(&self, source: usize, path: &str) -> PathBuf {
+        let root = self.sources.get(source).map(|source| &source.path);
+        root.map(|root| root.join(path)).unwrap_or_default()
+    }
+}
+
+/// The installation of the wheels among the inputs.
+///
+/// Their libraries may be found in the prefixes; their scripts are run by the environment's
+/// interpreter.
+pub(crate) fn installation(request: &EnvRequest, inputs: &Inputs, prefix: &Path) -> InstallRequest {
+    let mut installation = request.installation.clone();
+    installation.wheels = inputs
+        .wheels
+        .iter()
+        .map(|wheel| wheel.path.clone())
+        .collect();
+    installation.merge = false;
+    if let Some(libraries) = &mut installation.libraries {
+        let prefixes = inputs.prefixes.iter().map(|prefix| prefix.path.clone());
+        libraries.lib_paths.extend(prefixes);
+    }
+    if request.activation.is_some() {
+        let program = interpreter::program_name(&installation.python);
+        let python = installation.python;
+        installation.python = python.with_scripts_run_by(prefix.join("bin").join(program));
+    }
+    installation
+}
+
+impl<'a> Draft<'a> {
+    /// Decides; all faults at once.
+    pub(crate) fn plan(&self) -> Result<Drafted<'a>, EnvError> {
+        let mut faults = self.other_pythons();
+        let sources = self.sources();
+        let interpreter = self.installation.python.interpreter();
+        let wishes = &self.installation.wishes;
+        let collected = files::collect(self.wheels, self.layout, &interpreter, wishes)?;
+        let Collected {
+            tree,
+            metadata,
+            excluded,
+            warnings,
+            faults: wishes,
+        } = collected;
+        faults.extend(wishes.into_iter().map(Box::new).map(EnvFault::Wish));
+        let files: Vec<File<'a>> = tree.into_claims().collect();
+        let installed = files.len();
+        let made = self.made(&files);
+
+        let (distributions, unreadable) = self.distributions();
+        faults.extend(unreadable);
+        let rules = Rules::new(&self.request.on_collision);
+        let (nodes, mut found) = self.merge(&sources, &made, &rules);
+        faults.append(&mut found.faults);
+        faults.extend(rules.unused().into_iter().map(EnvFault::UnusedRule));
+
+        let target = self.installation.python.target();
+        let chains = self.chains();
+        let allowed = &self.request.allow_unmet;
+        let mut closure = closure::check(&distributions, &chains, target, allowed);
+        let (resolved, conflicts) = self.conflicts(&found, &sources, &distributions, &mut closure);
+        faults.append(&mut closure.faults);
+        faults.extend(conflicts.into_iter().map(EnvFault::Conflict));
+        faults.extend(closure.duplicates.drain(..).map(EnvFault::Duplicate));
+        faults.extend(closure.unmet.drain(..).map(Box::new).map(EnvFault::Unmet));
+        let mismatches = torch::mismatches(&distributions);
+        faults.extend(mismatches.into_iter().map(Box::new).map(EnvFault::Torch));
+        if !faults.is_empty() {
+            return Err(EnvError::Faults(faults));
+        }
+        found.elf.sort_unstable();
+        let files = Files {
+            list: kept_files(files, &nodes, &found.twins),
+            metadata,
+            excluded,
+            warnings,
+        };
+        Ok(Drafted {
+            nodes,
+            sources,
+            made,
+            installed,
+            files,
+            elf: found.elf,
+            whole_files: found.whole_files,
+            distributions,
+            resolved,
+            closure,
+        })
+    }
+
+    /// What is reported of a draft; what happens later is left empty.
+    pub(crate) fn report(&self, drafted: Drafted<'_>) -> EnvReport {
+        let plan = self.request.dry_run.then(|| {
+            plan::entries(
+                &drafted.nodes,
+                &drafted.sources,
+                &drafted.made,
+                self.request.link,
+            )
+        });
+        let mut distributions: Vec<(String, String)> = drafted
+            .distributions
+            .iter()
+            .map(|it| (it.name().to_string(), it.metadata.version().to_string()))
+            .collect();
+        distributions.sort();
+        EnvReport {
+            prefix: self.prefix.to_owned(),
+            prefixes: self.inputs.prefixes.clone(),
+            passed_over: self.inputs.passed_over.iter().cloned().collect(),
+            wheels: report::installed_wheels(self.wheels, &drafted.files),
+            distributions,
+            counts: Counts::of(&drafted.nodes),
+            whole_files: drafted.whole_files,
+            plan,
+            resolved: drafted.resolved,
+            unmet: drafted.closure.allowed,
+            copies: Vec::new(),
+            relocation: wheelfix_relocate::RelocationPlan::empty(),
+            proof: None,
+            input_proof: None,
+            elf_edited: 0,
+            compile_failures: Vec::new(),
+            warnings: drafted.files.warnings,
+        }
+    }
+
+    /// Prefixes that hold modules for other Pythons only.
+    fn other_pythons(&self) -> Vec<EnvFault> {
+        let target = self.installation.python.version().to_string();
+        let mut faults = Vec::new();
+        for prefix in &self.inputs.prefixes {
+            let versions = pythons_of(&prefix.path);
+            if let (Some(version), false) = (versions.first(), versions.contains(&target)) {
+                faults.push(EnvFault::OtherPython {
+                    path: prefix.path.clone(),
+                    version: version.clone(),
+                    target: target.clone(),
+                });
+            }
+        }
+        faults
+    }
+
+    /// The environment itself, the wheels, the prefixes.
+    fn sources(&self) -> Vec<Source> {
+        let own = Source {
+            path: PathBuf::new(),
+            rank: 0,
+        };
+        let wheels = self.inputs.wheels.iter().map(|wheel| Source {
+            path: wheel.path.clone(),
+            rank: wheel.rank + 1,
+        });
+        let prefixes = self.inputs.prefixes.iter().map(|prefix| Source {
+            path: prefix.path.clone(),
+            rank: prefix.rank + 1,
+        });
+        std::iter::once(own).chain(wheels).chain(prefixes).collect()
+    }
+
+    /// Positions of the prefixes among the sources, each with its path.
+    fn prefixes(&self) -> Vec<(usize, &'a Path)> {
+        let first = 1 + self.inputs.wheels.len();
+        let prefixes = self.inputs.prefixes.iter().enumerate();
+        prefixes
+            .map(|(index, prefix)| (first + index, prefix.path.as_path()))
+            .collect()
+    }
+
+    /// How each source came in.
+    fn chains(&self) -> BTreeMap<usize, Vec<PathBuf>> {
+        let wheels = self.inputs.wheels.iter();
+        let wheels = wheels.map(|wheel| vec![wheel.path.clone()]);
+        let prefixes = self
+            .inputs
+            .prefixes
+            .iter()
+            .map(|prefix| prefix.chain.clone());
+        (1..).zip(wheels.chain(prefixes)).collect()
+    }
+
+    /// The files of wheels, then the environment's own.
+    fn made(&self, files: &[File<'a>]) -> Vec<Made<'a>> {
+        let of_wheel = |file: &File<'a>| Made {
+            path: file.path.clone(),
+            source: 1 + file.wheels.first().copied().unwrap_or_default(),
+            content: match &file.source {
+                files::Source::Member { member, hash, .. } => MadeContent::Member {
+                    len: member.len,
+                    crc32: member.crc32,
+                    hash: *hash,
+                },
+                files::Source::Text(text) => MadeContent::Text {
+                    text: text.clone(),
+                    executable: file.executable,
+                },
+            },
+        };
+        let mut made: Vec<Made<'a>> = files.iter().map(of_wheel).collect();
+        if let Some(activation) = self.request.activation {
+            let python = &self.installation.python;
+            made.extend(interpreter::files(
+                activation,
+                python,
+                self.prefix,
+                self.layout,
+            ));
+        }
+        made
+    }
+
+    fn distributions(&self) -> (Vec<Distribution>, Vec<EnvFault>) {
+        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        for (index, wheel) in self.wheels.iter().enumerate() {
+            let edited = wheel.metadata().edit(&self.installation.wishes.metadata);
+            match distribution::of_wheel(wheel, &edited.text, 1 + index) {
+                Ok(distribution) => all.push(distribution),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let (of_prefixes, more) = distribution::read_prefixes(&self.prefixes(), self.layout);
+        all.extend(of_prefixes);
+        faults.extend(more);
+        (all, faults)
+    }
+
+    fn merge(&self, sources: &[Source], made: &[Made<'a>], rules: &Rules) -> (Vec<Node>, Notes) {
+        let merger = Merger {
+            sources,
+            made,
+            rules,
+            layout: self.layout,
+            whole: self.request.link == LinkMode::Auto,
+            compiles: self.installation.bytecode.is_some(),
+            rewrites: self.request.activation.is_some(),
+            notes: Mutex::default(),
+        };
+        let files = Virtual::new(made);
+        let prefixes = self
+            .prefixes()
+            .iter()
+            .map(|(source, _)| *source)
+            .collect::<Vec<_>>();
+        let nodes = merger.merge(&prefixes, &files);
+        let found = merger.notes.into_inner();
+        (nodes, found.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The collisions with their owners: those that a rule decided, and the others.
+    ///
+    /// Collisions of two copies of one distribution are counted, not listed: that there are two is the
+    /// fault.
+    fn conflicts(
+        &self,
+        notes: &Notes,
+        sources: &[Source],
+        distributions: &[Distribution],
+        closure: &mut Closure,
+    ) -> (Vec<ResolvedCollision>, Vec<Conflict>) {
+        let mut owners = Owners::new(distributions, self.layout);
+        let mut clashes: Vec<&Clash> = notes.clashes.iter().collect();
+        clashes.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
+        let (mut resolved, mut conflicts) = (Vec::new(), Vec::new());
+        for clash in clashes {
+            let mut claims: Vec<(usize, ConflictClaim)> = Vec::new();
+            for (source, path) in &clash.claims {
+                claims.push((*source, self.claim(*source, path, sources, &mut owners)));
+            }
+            let names: BTreeSet<&str> = claims.iter().map(|(_, claim)| claim.name()).collect();
+            let duplicate = closure
+                .duplicates
+                .iter_mut()
+                .find(|duplicate| names.len() == 1 && names.contains(duplicate.name.as_str()));
+            let conflict = Conflict {
+                path: clash.path.clone(),
+                kind: clash.kind,
+                claims: claims.into_iter().map(|(_, claim)| claim).collect(),
+            };
+            match (&clash.decision, duplicate) {
+                (Some((decision, kept)), _) => resolved.push(ResolvedCollision {
+                    conflict,
+                    rule: decision.rule.clone(),
+                    shipped: decision.shipped,
+                    kept: *kept,
+                }),
+                (None, Some(duplicate)) => duplicate.collisions += 1,
+                (None, None) => conflicts.push(conflict),
+            }
+        }
+        (resolved, conflicts)
+    }
+
+    fn claim(
+        &self,
+        source: usize,
+        path: &str,
+        sources: &[Source],
+        owners: &mut Owners<'_>,
+    ) -> ConflictClaim {
+        let root = sources.get(source).map(|source| source.path.clone());
+        let root = root.unwrap_or_default();
+        let first_prefix = 1 + self.inputs.wheels.len();
+        ConflictClaim {
+            owner: if source == 0 {
+                Some("the environment's interpreter".to_owned())
+            } else {
+                owners.of(source, path)
+            },
+            from: match source {
+                0 => self.prefix.join(path),
+                source if source < first_prefix => root,
+                _ => root.join(path),
+            },
+        }
+    }
+}
+
+impl ConflictClaim {
+    /// The name of the distribution, without its version; empty if it is not known.
+    fn name(&self) -> &str {
+        let owner = self.owner.as_deref().unwrap_or_default();
+        owner.split(' ').next().unwrap_or_default()
+    }
+}
+
+/// The files that are in the environment; where several are equal they become one.
+fn kept_files<'a>(files: Vec<File<'a>>, nodes: &[Node], twins: &[(usize, usize)]) -> Vec<File<'a>> {
+    let mut kept = BTreeSet::new();
+    collect_made(nodes, &mut kept);
+    let mut more: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (file, twin) in twins {
+        if let Some(twin) = files.get(*twin) {
+            more.entry(*file).or_default().extend(&twin.wheels);
+        }
+    }
+    let mut list = Vec::with_capacity(kept.len());
+    for (position, mut file) in files.into_iter().enumerate() {
+        if kept.contains(&position) {
+            file.wheels
+                .extend(more.remove(&position).unwrap_or_default());
+            list.push(file);
+        }
+    }
+    list
+}
+
+fn collect_made(nodes: &[Node], kept: &mut BTreeSet<usize>) {
+    for node in nodes {
+        match &node.what {
+            What::Directory(below) => collect_made(below, kept),
+            What::Made { file } => {
+                kept.insert(*file);
+            }
+            What::Whole { .. } | What::File { .. } | What::Link { .. } | What::Script { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What keeps an environment from being made. All faults are found before anything is written.
+
+use std::io;
+use std::path::PathBuf;
+
+use wheelfix_format::{MetadataError, RecordError, TagMismatch, WheelFileError};
+
+use crate::env::closure::{DuplicateDistribution, UnmetRequirement};
+use crate::env::conflict::Conflict;
+use crate::env::torch::TorchMismatch;
+use crate::files::FileFault;
+
+/// A reason not to make an environment.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvFault {
+    /// An input that does not exist.
+    #[error("input does not exist: `{}`", .0.display())]
+    Missing(PathBuf),
+    /// A propagated input that does not exist.
+    #[error("input does not exist: `{}`, which `{}` propagates", path.display(), user.display())]
+    MissingPropagated {
+        /// The input.
+        path: PathBuf,
+        /// The input that propagates it.
+        user: PathBuf,
+    },
+    /// A list of propagated inputs that is no text, or too long for one.
+    #[error("not a list of paths: `{}`", .0.display())]
+    Propagated(PathBuf),
+    /// An input within another.
+    #[error("input `{}` lies within input `{}`", inner.display(), outer.display())]
+    Nested {
+        /// The inner one.
+        inner: PathBuf,
+        /// The outer one.
+        outer: PathBuf,
+    },
+    /// The environment would lie within an input.
+    #[error("the prefix `{}` lies within the input `{}`", prefix.display(), input.display())]
+    PrefixInside {
+        /// The environment.
+        prefix: PathBuf,
+        /// The input.
+        input: PathBuf,
+    },
+    /// An input that holds modules for another Python.
+    #[error("`{}` is for Python {version}, the environment for Python {target}", path.display())]
+    OtherPython {
+        /// The input.
+        path: PathBuf,
+        /// Its Python.
+        version: String,
+        /// The environment's Python.
+        target: String,
+    },
+    /// A file name that is no Unicode.
+    #[error("name is not UTF-8: {0:?}")]
+    Name(PathBuf),
+    /// A link that leads to nothing.
+    #[error("link leads to nothing: `{}` -> `{}`", path.display(), target.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// What it says.
+        target: PathBuf,
+    },
+    /// Links that lead to each other, or to a directory above them.
+    #[error("links lead in a circle: `{}`", .0.display())]
+    Loop(PathBuf),
+    /// Neither a file nor a directory nor a link.
+    #[error("neither file nor directory nor link: `{}`", .0.display())]
+    Special(PathBuf),
+    /// A RECORD that cannot be read.
+    #[error("invalid RECORD: `{}`", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The first fault.
+        source: Box<RecordError>,
+    },
+    /// A text that is none.
+    #[error("not UTF-8: `{}`", .0.display())]
+    Text(PathBuf),
+    /// METADATA that cannot be read.
+    #[error("invalid metadata: `{}`", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<MetadataError>,
+    },
+    /// WHEEL that cannot be read.
+    #[error("invalid WHEEL: `{}`", path.display())]
+    WheelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<WheelFileError>,
+    },
+    /// Two claims to one place that no rule decides.
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// A rule for collisions that decides none.
+    #[error("no collision matches `--on-collision {0}`")]
+    UnusedRule(String),
+    /// A leave to be unmet that nothing needs.
+    #[error("no unmet requirement matches `--allow-unmet {0}`")]
+    UnusedUnmet(String),
+    /// One distribution twice.
+    #[error("{0}")]
+    Duplicate(DuplicateDistribution),
+    /// A requirement that nothing in the environment meets.
+    #[error("{0}")]
+    Unmet(Box<UnmetRequirement>),
+    /// A distribution that was built for another Python or machine.
+    #[error("{distribution} does not fit (`{}`)", path.display())]
+    Tag {
+        /// Its name and version.
+        distribution: String,
+        /// Its `.dist-info`.
+        path: PathBuf,
+        /// What does not fit.
+        source: Box<TagMismatch>,
+    },
+    /// A distribution that says it needs another Python.
+    #[error("{distribution} needs Python {needs}, the environment has {target} (`{}`)", path.display())]
+    RequiresPython {
+        /// Its name and version.
+        distribution: String,
+        /// Its `.dist-info`.
+        path: PathBuf,
+        /// What it needs, as written.
+        needs: String,
+        /// The environment's Python.
+        target: String,
+    },
+    /// A package that was made for another torch.
+    #[error("{0}")]
+    Torch(Box<TorchMismatch>),
+    /// An input that was there and is gone.
+    #[error("input vanished while the environment was made: `{}`", .0.display())]
+    Vanished(PathBuf),
+    /// A wish about the files of wheels that nothing fulfils.
+    #[error("{0}")]
+    Wish(Box<FileFault>),
+    /// The operating system said no.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+}
+
+impl EnvFault {
+    /// Whether the machine is at fault, not the input.
+    pub fn is_environment(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+}

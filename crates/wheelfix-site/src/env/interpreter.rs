@@ -1,0 +1,92 @@
+//! The interpreter of an environment: a program in its `bin` that sees its modules, whichever way
+//! it is called.
+
+use std::path::{Path, PathBuf};
+
+use crate::env::made::{Made, MadeContent};
+use crate::launcher::shell_quote;
+use crate::layout::Layout;
+use crate::python::Python;
+
+/// How the interpreter of an environment learns where the modules are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Activation {
+    /// A link to the Python, with a `pyvenv.cfg` beside it, which every `CPython` reads:
+    /// <https://docs.python.org/3/library/venv.html>.
+    Venv,
+    /// A shell script that sets the variables which nixpkgs' `sitecustomize.py` reads.
+    Variables,
+}
+
+/// The files that make an interpreter; none if nothing is known of the Python.
+pub(crate) fn files(
+    activation: Activation,
+    python: &Python,
+    prefix: &Path,
+    layout: &Layout,
+) -> Vec<Made<'static>> {
+    let Some(base) = python.base() else {
+        return Vec::new();
+    };
+    let name = program_name(python);
+    let own = |path: String, content| Made {
+        path,
+        source: 0,
+        content,
+    };
+    let link = |alias: &str| {
+        own(
+            format!("bin/{alias}"),
+            MadeContent::Link(PathBuf::from(&name)),
+        )
+    };
+    let mut files = vec![link("python"), link("python3")];
+    let program = match activation {
+        Activation::Venv => {
+            let home = base.executable.parent().unwrap_or(Path::new("/"));
+            let text = format!(
+                "home = {}\ninclude-system-site-packages = false\nversion = {}\nexecutable = {}\n",
+                home.display(),
+                base.full_version,
+                base.executable.display(),
+            );
+            files.push(own(
+                "pyvenv.cfg".to_owned(),
+                MadeContent::Text {
+                    text,
+                    executable: false,
+                },
+            ));
+            MadeContent::Link(base.executable.clone())
+        }
+        Activation::Variables => MadeContent::Text {
+            text: launcher(&base.executable, prefix, &name, layout),
+            executable: true,
+        },
+    };
+    files.push(own(format!("bin/{name}"), program));
+    files
+}
+
+/// The name of the program in `bin`.
+pub(crate) fn program_name(python: &Python) -> String {
+    format!("python{}", python.version())
+}
+
+/// The script that sets the variables of
+/// <https://github.com/NixOS/nixpkgs/blob/master/pkgs/development/interpreters/python/sitecustomize.py>.
+fn launcher(python: &Path, prefix: &Path, name: &str, layout: &Layout) -> String {
+    let quote = |path: &Path| shell_quote(&path.to_string_lossy());
+    format!(
+        "#!/bin/sh\n\
+         export NIX_PYTHONPREFIX={}\n\
+         export NIX_PYTHONEXECUTABLE={}\n\
+         export NIX_PYTHONPATH={}\n\
+         export PYTHONNOUSERSITE=true\n\
+         exec {} \"$@\"\n",
+        quote(prefix),
+        quote(&prefix.join("bin").join(name)),
+        quote(&prefix.join(layout.site_packages())),
+        quote(python),
+    )
+}

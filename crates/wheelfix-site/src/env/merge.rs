@@ -1,0 +1,533 @@
+//! Merges the directories of inputs, and the files of wheels, into one tree: which entry comes from
+//! where, and which collide. Nothing is written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use crate::env::conflict::{CollisionAction, ConflictKind, Decision, Rules};
+use crate::env::content;
+use crate::env::fault::EnvFault;
+use crate::env::listing::{EntryKind, leads_away, list, may_be_elf, survey};
+use crate::env::made::{Made, Virtual};
+use crate::layout::{Layout, join};
+
+/// Something that files come from. The position of a source is its rank wherever the order of the
+/// inputs must not matter: the environment's own files, wheels by name, prefixes by path.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// The prefix, or the wheel; empty for the environment's own files.
+    pub(crate) path: PathBuf,
+    /// Its place among the inputs, for `first` and `last`.
+    pub(crate) rank: usize,
+}
+
+/// One name in a directory of the environment.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) what: What,
+}
+
+/// What a name stands for. `source` is the position of the source that has it at the same place.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum What {
+    /// A directory of the environment itself, sorted by name.
+    Directory(Vec<Node>),
+    /// A directory of one source, which is taken whole.
+    Whole { source: usize },
+    /// A file of a source.
+    File { source: usize },
+    /// A link of a source.
+    Link { source: usize },
+    /// A Python script of a source, which gets a new first line.
+    Script { source: usize },
+    /// A file that is made: its position.
+    Made { file: usize },
+}
+
+/// A claim to a place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Claim<'a> {
+    /// What a prefix has there.
+    Disk { source: usize, kind: EntryKind },
+    /// A file that is made: its position.
+    File { source: usize, file: usize },
+    /// A directory of files that are made; the source is one of those that need it.
+    Directory {
+        source: usize,
+        below: &'a BTreeMap<String, Virtual>,
+    },
+}
+
+impl Claim<'_> {
+    pub(crate) fn source(&self) -> usize {
+        match self {
+            Self::Disk { source, .. }
+            | Self::File { source, .. }
+            | Self::Directory { source, .. } => *source,
+        }
+    }
+
+    fn is_directory(&self) -> bool {
+        match self {
+            Self::Disk { kind, .. } => {
+                matches!(kind, EntryKind::Directory | EntryKind::DirectoryLink)
+            }
+            Self::File { .. } => false,
+            Self::Directory { .. } => true,
+        }
+    }
+}
+
+/// A collision, its owners not known yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Clash {
+    pub(crate) path: String,
+    pub(crate) kind: ConflictKind,
+    /// Source and path of each claim.
+    pub(crate) claims: Vec<(usize, String)>,
+    /// What a rule decided, and the place of the claim that counts.
+    pub(crate) decision: Option<(Decision, usize)>,
+}
+
+/// What is noticed while merging.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) faults: Vec<EnvFault>,
+    pub(crate) clashes: Vec<Clash>,
+    /// Files that may be ELF files: path, and source.
+    pub(crate) elf: Vec<(String, usize)>,
+    /// Files that are made and equal to another that is made: the other, and they.
+    pub(crate) twins: Vec<(usize, usize)>,
+    /// How many files lie in directories that are taken whole.
+    pub(crate) whole_files: usize,
+}
+
+/// How to merge.
+#[derive(Debug)]
+pub(crate) struct Merger<'a> {
+    pub(crate) sources: &'a [Source],
+    pub(crate) made: &'a [Made<'a>],
+    pub(crate) rules: &'a Rules,
+    pub(crate) layout: &'a Layout,
+    /// Whether a directory of one source is taken whole.
+    pub(crate) whole: bool,
+    /// Whether the Python files that are made are compiled.
+    pub(crate) compiles: bool,
+    /// Whether Python scripts in `bin` get a new first line.
+    pub(crate) rewrites: bool,
+    pub(crate) notes: Mutex<Notes>,
+}
+
+/// What became of a place.
+struct Outcome {
+    node: Option<Node>,
+    /// The sources whose claim is what the environment has; none if that is not decided.
+    valid: Vec<usize>,
+}
+
+/// Of each Python source of a directory, which sources have what the environment has, and whether
+/// it is made.
+type Modules = BTreeMap<String, (Vec<usize>, bool)>;
+
+impl<'a> Merger<'a> {
+    /// Merges everything; the entries of the prefix.
+    pub(crate) fn merge(&self, prefixes: &[usize], files: &'a Virtual) -> Vec<Node> {
+        let mut claims: Vec<Claim<'a>> = prefixes
+            .iter()
+            .map(|source| Claim::Disk {
+                source: *source,
+                kind: EntryKind::Directory,
+            })
+            .collect();
+        claims.extend(files.directory(self.made));
+        self.directory("", &claims)
+    }
+
+    pub(crate) fn note<T>(&self, note: impl FnOnce(&mut Notes) -> T) -> T {
+        note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where a claim's file or directory lies.
+    pub(crate) fn disk(&self, source: usize, path: &str) -> PathBuf {
+        let root = self.sources.get(source).map(|source| &source.path);
+        root.map(|root| root.join(path)).unwrap_or_default()
+    }
+
+    /// The entries of a directory that all claims have.
+    fn directory(&self, path: &str, claims: &[Claim<'a>]) -> Vec<Node> {
+        let mut groups = self.group(path, claims);
+        if 1 < claims.len() {
+            self.remove_case_twins(path, &mut groups);
+        }
+        let caches = groups.remove("__pycache__");
+        let outcomes: Vec<(String, Outcome)> = groups
+            .into_par_iter()
+            .map(|(name, claims)| {
+                let outcome = self.entry(path, &name, claims);
+                (name, outcome)
+            })
+            .collect();
+        let mut modules = Modules::new();
+        let mut nodes = Vec::with_capacity(outcomes.len());
+        for (name, outcome) in outcomes {
+            if name.as_bytes().ends_with(b".py") && caches.is_some() {
+                let made = matches!(
+                    outcome.node,
+                    Some(Node {
+                        what: What::Made { .. },
+                        ..
+                    })
+                );
+                modules.insert(name, (outcome.valid, made));
+            }
+            nodes.extend(outcome.node);
+        }
+        if let Some(claims) = caches {
+            let node = self.caches(path, claims, &modules);
+            nodes.extend(node);
+            nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        }
+        nodes
+    }
+
+    /// All claims to the names in a directory, in the order of the sources.
+    fn group(&self, path: &str, claims: &[Claim<'a>]) -> BTreeMap<String, Vec<Claim<'a>>> {
+        let list = |claim: &Claim<'a>| {
+            let mut faults = Vec::new();
+            let listed: Vec<(String, Claim<'a>)> = match claim {
+                Claim::Disk { source, .. } => list(&self.disk(*source, path), &mut faults)
+                    .into_iter()
+                    .filter(|entry| !is_left_out(path, &entry.name))
+                    .map(|entry| {
+                        let (source, kind) = (*source, entry.kind);
+                        (entry.name, Claim::Disk { source, kind })
+                    })
+                    .collect(),
+                Claim::Directory { below, .. } => below
+                    .iter()
+                    .flat_map(|(name, node)| {
+                        let claims = node.claims(self.made);
+                        claims.map(|claim| (name.clone(), claim))
+                    })
+                    .collect(),
+                Claim::File { .. } => Vec::new(),
+            };
+            (listed, faults)
+        };
+        let listed: Vec<_> = if claims.len() == 1 {
+            claims.iter().map(list).collect()
+        } else {
+            claims.par_iter().map(list).collect()
+        };
+        let mut groups: BTreeMap<String, Vec<Claim<'a>>> = BTreeMap::new();
+        for (entries, faults) in listed {
+            if !faults.is_empty() {
+                self.note(|notes| notes.faults.extend(faults));
+            }
+            for (name, claim) in entries {
+                groups.entry(name).or_default().push(claim);
+            }
+        }
+        for claims in groups.values_mut() {
+            claims.sort_by_key(Claim::source);
+        }
+        groups
+    }
+
+    /// Decides between names of different sources that differ in case only.
+    fn remove_case_twins(&self, path: &str, groups: &mut BTreeMap<String, Vec<Claim<'a>>>) {
+        let mut folded: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in groups.keys() {
+            let names = folded.entry(name.to_lowercase()).or_default();
+            names.push(name.clone());
+        }
+        for names in folded.into_values().filter(|names| 1 < names.len()) {
+            let owners = |name: &String| -> Vec<usize> {
+                let claims = groups.get(name).into_iter().flatten();
+                claims.map(Claim::source).collect()
+            };
+            let all: Vec<Vec<usize>> = names.iter().map(owners).collect();
+            // A source that has all of them means it.
+            let mut sources = all.iter().flatten();
+            if sources.any(|source| all.iter().all(|owners| owners.contains(source))) {
+                continue;
+            }
+            let claims: Vec<(usize, String)> = names
+                .iter()
+                .zip(&all)
+                .flat_map(|(name, owners)| {
+                    owners.iter().map(move |owner| (*owner, join(path, name)))
+                })
+                .collect();
+            let first = names.first().map(|name| join(path, name));
+            let place = first.unwrap_or_default();
+            let kept = self.decide(&place, ConflictKind::Case, &claims);
+            let kept = kept.and_then(|kept| claims.get(kept)).map(|(_, path)| path);
+            for name in &names {
+                if kept != Some(&join(path, name)) {
+                    groups.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Asks the rules which claim counts, and notes the collision.
+    fn decide(&self, path: &str, kind: ConflictKind, claims: &[(usize, String)]) -> Option<usize> {
+        let in_site = self.layout.from_site_packages(path);
+        let decision = self.rules.decide(path, &in_site);
+        let rank = |claim: &(usize, String)| self.sources.get(claim.0).map(|source| source.rank);
+        let mut places: Vec<usize> = (0..claims.len()).collect();
+        // The order of the inputs is the user's only where a rule of the user speaks of it.
+        let shipped = decision.as_ref().is_some_and(|decision| decision.shipped);
+        if !shipped {
+            places.sort_by_key(|place| claims.get(*place).and_then(rank));
+        }
+        let kept = decision
+            .as_ref()
+            .and_then(|decision| match decision.action {
+                CollisionAction::First => places.first().copied(),
+                CollisionAction::Last => places.last().copied(),
+                CollisionAction::Error => None,
+            });
+        let clash = Clash {
+            path: path.to_owned(),
+            kind,
+            claims: claims.to_vec(),
+            decision: decision.zip(kept),
+        };
+        self.note(|notes| notes.clashes.push(clash));
+        kept
+    }
+
+    /// What becomes of a name.
+    fn entry(&self, directory: &str, name: &str, mut claims: Vec<Claim<'a>>) -> Outcome {
+        let path = join(directory, name);
+        let directories = claims.iter().filter(|claim| claim.is_directory()).count();
+        if directories != 0 && directories != claims.len() {
+            let named = named(&path, &claims);
+            let kept = self.decide(&path, ConflictKind::FileAndDirectory, &named);
+            let Some(kept) = kept.and_then(|kept| claims.get(kept)).copied() else {
+                return Outcome::undecided();
+            };
+            claims.retain(|claim| claim.is_directory() == kept.is_directory());
+        }
+        let (what, valid) = if claims.iter().all(Claim::is_directory) {
+            let valid = claims.iter().map(Claim::source).collect();
+            (self.below(&path, &claims), valid)
+        } else {
+            match self.file(&path, &claims) {
+                Some(decided) => decided,
+                None => return Outcome::undecided(),
+            }
+        };
+        Outcome {
+            node: Some(Node {
+                name: name.to_owned(),
+                what,
+            }),
+            valid,
+        }
+    }
+
+    /// What becomes of a directory.
+    fn below(&self, path: &str, claims: &[Claim<'a>]) -> What {
+        if let [Claim::Disk { source, kind }] = claims {
+            if self.whole {
+                self.survey(path, *source);
+                return What::Whole { source: *source };
+            }
+            if *kind == EntryKind::DirectoryLink {
+                return What::Link { source: *source };
+            }
+        }
+        for claim in claims {
+            if let Claim::Disk {
+                source,
+                kind: EntryKind::DirectoryLink,
+            } = claim
+                && self.is_circle(path, *source)
+            {
+                let link = self.disk(*source, path);
+                self.note(|notes| notes.faults.push(EnvFault::Loop(link)));
+                return What::Directory(Vec::new());
+            }
+        }
+        What::Directory(self.directory(path, claims))
+    }
+
+    /// Whether a link to a directory leads to one above it.
+    fn is_circle(&self, path: &str, source: usize) -> bool {
+        let link = self.disk(source, path);
+        let parent = link
+            .parent()
+            .and_then(|parent| fs_err::canonicalize(parent).ok());
+        match (fs_err::canonicalize(&link), parent) {
+            (Ok(target), Some(parent)) => parent.starts_with(target),
+            _ => false,
+        }
+    }
+
+    /// Looks at a directory that is taken whole.
+    fn survey(&self, path: &str, source: usize) {
+        let survey = survey(&self.disk(source, path));
+        self.note(|notes| {
+            notes.faults.extend(survey.faults);
+            notes.whole_files += survey.files;
+            let elf = survey.elf.into_iter();
+            notes
+                .elf
+                .extend(elf.map(|below| (join(path, &below), source)));
+        });
+    }
+
+    /// What becomes of a file, and which sources have the same; `None` if that is not decided.
+    fn file(&self, path: &str, claims: &[Claim<'a>]) -> Option<(What, Vec<usize>)> {
+        let (first, more) = claims.split_first()?;
+        let is_one = more.iter().all(|claim| self.is_equal(path, first, claim));
+        let winner = if is_one {
+            first
+        } else {
+            let named = named(path, claims);
+            let kept = self.decide(path, ConflictKind::Content, &named)?;
+            claims.get(kept)?
+        };
+        let equal: Vec<&Claim<'a>> = if is_one {
+            claims.iter().collect()
+        } else {
+            let equal = claims
+                .iter()
+                .filter(|claim| self.is_equal(path, winner, claim));
+            equal.collect()
+        };
+        let valid = equal.iter().map(|claim| claim.source()).collect();
+        let (winner, twins) = equal.split_first()?;
+        if let Claim::File { file, .. } = winner {
+            let twins = twins.iter().filter_map(|twin| match twin {
+                Claim::File { file: other, .. } => Some((*file, *other)),
+                _ => None,
+            });
+            let twins: Vec<_> = twins.collect();
+            if !twins.is_empty() {
+                self.note(|notes| notes.twins.extend(twins));
+            }
+        }
+        Some((self.what(path, winner), valid))
+    }
+
+    fn what(&self, path: &str, claim: &Claim<'a>) -> What {
+        let (source, kind) = match claim {
+            Claim::Disk { source, kind } => (*source, *kind),
+            Claim::File { file, .. } => return What::Made { file: *file },
+            Claim::Directory { source, .. } => (*source, EntryKind::Directory),
+        };
+        let disk = || self.disk(source, path);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if may_be_elf(name) && (kind == EntryKind::File || leads_away(&disk())) {
+            self.note(|notes| notes.elf.push((path.to_owned(), source)));
+        }
+        let in_bin = self.rewrites
+            && path
+                .strip_prefix("bin/")
+                .is_some_and(|rest| !rest.contains('/'));
+        if in_bin && content::is_python_script(&disk()) {
+            return What::Script { source };
+        }
+        match kind {
+            EntryKind::File | EntryKind::Directory => What::File { source },
+            EntryKind::FileLink | EntryKind::DirectoryLink => What::Link { source },
+        }
+    }
+
+    /// Whether two claims to a file are the same bytes.
+    fn is_equal(&self, path: &str, one: &Claim<'a>, other: &Claim<'a>) -> bool {
+        let content = |claim: &Claim<'a>| match claim {
+            Claim::File { file, .. } => self.made.get(*file).map(content::Content::Made),
+            Claim::Disk { source, .. } => Some(content::Content::Disk(self.disk(*source, path))),
+            Claim::Directory { .. } => None,
+        };
+        let (Some(one), Some(other)) = (content(one), content(other)) else {
+            return false;
+        };
+        match one.is_equal(&other) {
+            Ok(equal) => equal,
+            Err(error) => {
+                self.note(|notes| notes.faults.push(error.into()));
+                // One error is enough.
+                true
+            }
+        }
+    }
+
+    /// What becomes of a directory of bytecode.
+    ///
+    /// Its files follow their sources: where these agree, the bytecode of any of them will do, though
+    /// it is never equal, because it names the place of its source.
+    fn caches(&self, directory: &str, claims: Vec<Claim<'a>>, modules: &Modules) -> Option<Node> {
+        let path = join(directory, "__pycache__");
+        if !claims.iter().all(Claim::is_directory) {
+            return self.entry(directory, "__pycache__", claims).node;
+        }
+        if let [Claim::Disk { source, .. }] = claims.as_slice() {
+            let follows = |(valid, made): &(Vec<usize>, bool)| {
+                valid.contains(source) && !(*made && self.compiles)
+            };
+            if modules.values().all(follows) {
+                return self.entry(directory, "__pycache__", claims).node;
+            }
+        }
+        let groups = self.group(&path, &claims);
+        let mut nodes = Vec::new();
+        for (name, mut claims) in groups {
+            let module = name.split('.').next().unwrap_or(&name);
+            if let Some((valid, made)) = modules.get(&format!("{module}.py")) {
+                claims.retain(|claim| valid.contains(&claim.source()) && !(*made && self.compiles));
+                claims.truncate(1);
+            }
+            if !claims.is_empty() {
+                nodes.extend(self.entry(&path, &name, claims).node);
+            }
+        }
+        (!nodes.is_empty()).then_some(Node {
+            name: "__pycache__".to_owned(),
+            what: What::Directory(nodes),
+        })
+    }
+}
+
+impl Outcome {
+    fn undecided() -> Self {
+        Self {
+            node: None,
+            valid: Vec::new(),
+        }
+    }
+}
+
+/// Source and path of claims to one place.
+fn named(path: &str, claims: &[Claim<'_>]) -> Vec<(usize, String)> {
+    let claims = claims.iter();
+    claims
+        .map(|claim| (claim.source(), path.to_owned()))
+        .collect()
+}
+
+/// What belongs to an input alone: what Nix and nixpkgs keep beside the files, indexes of others than
+/// Python, and interpreters.
+fn is_left_out(directory: &str, name: &str) -> bool {
+    match directory {
+        "" => matches!(
+            name,
+            "nix-support" | "propagated-build-inputs" | "pyvenv.cfg"
+        ),
+        "bin" => name.strip_prefix("python").is_some_and(|rest| {
+            rest.bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        }),
+        "share/info" | "info" => name == "dir",
+        _ => name == "perllocal.pod",
+    }
+}

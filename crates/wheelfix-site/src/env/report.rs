@@ -1,0 +1,55 @@
+//! What the making of an environment did, or would do.
+
+use std::path::PathBuf;
+
+use wheelfix_relocate::{Proof, RelocationPlan};
+
+use crate::bytecode::CompileFailure;
+use crate::env::closure::UnmetRequirement;
+use crate::env::conflict::ResolvedCollision;
+use crate::env::copies::RuntimeCopies;
+use crate::env::input::Prefix;
+use crate::env::make::Counts;
+use crate::env::plan::PlannedEntry;
+use crate::report::{InstallWarning, InstalledWheel};
+
+/// What the making of an environment did, or would do.
+#[derive(Debug)]
+pub struct EnvReport {
+    /// Where the environment is, absolute.
+    pub prefix: PathBuf,
+    /// The prefixes that went in, by path.
+    pub prefixes: Vec<Prefix>,
+    /// Inputs that hold no modules, and Pythons, by path: nothing is taken from them.
+    pub passed_over: Vec<PathBuf>,
+    /// The wheels, by file name.
+    pub wheels: Vec<InstalledWheel>,
+    /// All distributions, as name and version, by name.
+    pub distributions: Vec<(String, String)>,
+    /// What there is of each kind.
+    pub counts: Counts,
+    /// How many files lie in the directories that are taken whole.
+    pub whole_files: usize,
+    /// Every entry, by path; `None` if it was not asked for.
+    pub plan: Option<Vec<PlannedEntry>>,
+    /// Collisions that a rule decided, by path.
+    pub resolved: Vec<ResolvedCollision>,
+    /// Requirements that are not met, with leave.
+    pub unmet: Vec<UnmetRequirement>,
+    /// Run-time libraries with several copies.
+    pub copies: Vec<RuntimeCopies>,
+    /// What became of the wheels' libraries.
+    pub relocation: RelocationPlan,
+    /// The proof that everything loads by its path in the environment; `None` if it was not asked
+    /// for, or nothing is known of the target.
+    pub proof: Option<Proof>,
+    /// The proof that everything loads by its path in the inputs; `None` as above, and if nothing
+    /// leads there.
+    pub input_proof: Option<Proof>,
+    /// How many ELF files of wheels were edited.
+    pub elf_edited: usize,
+    /// Sources of wheels that do not compile, sorted.
+    pub compile_failures: Vec<CompileFailure>,
+    /// What is odd about what was asked for.
+    pub warnings: Vec<InstallWarning>,
+}

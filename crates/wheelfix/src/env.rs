@@ -1,0 +1,199 @@
+//! `wheelfix env`
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use wheelfix_format::PythonVersion;
+use wheelfix_relocate::Pattern;
+use wheelfix_site::{
+    Activation, CollisionRule, EnvRequest, InstallRequest, LinkMode, ProofScope, Python, pythons_of,
+};
+
+use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
+use crate::error::Error;
+use crate::install::{BytecodeArgs, probe};
+use crate::limits::LimitArgs;
+use crate::progress::Progress;
+use crate::wishes::WishArgs;
+use crate::{env_error, env_report};
+
+/// Make one site-packages from wheels, prefixes and store paths
+#[derive(Debug, clap::Args)]
+pub(crate) struct EnvArgs {
+    /// Prefixes, store paths and wheels; what store paths propagate comes along
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Directory to make; it must not exist or be empty
+    #[arg(long, value_name = "DIR")]
+    prefix: PathBuf,
+    #[command(flatten)]
+    python: EnvPythonArgs,
+    /// How files of prefixes come into the environment
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    link: LinkArg,
+    /// What to do where inputs collide, as `GLOB=first`, `GLOB=last` or `GLOB=error`; the first rule
+    /// that matches counts
+    #[arg(long, value_name = "GLOB=ACTION")]
+    on_collision: Vec<CollisionRule>,
+    /// Distribution that may be required and missing, or there in another version
+    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
+    allow_unmet: Vec<Pattern>,
+    /// By which paths libraries are proved to load
+    #[arg(long, value_name = "PATHS", default_value = "both")]
+    prove: ProofArg,
+    #[command(flatten)]
+    bytecode: BytecodeArgs,
+    #[command(flatten)]
+    wishes: WishArgs,
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    #[command(flatten)]
+    relocation: RelocationArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Print every entry that would be made
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The Python of the environment
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Python")]
+struct EnvPythonArgs {
+    /// Interpreter that gets a name in `bin` by which it sees the environment
+    #[arg(long, value_name = "EXE", conflicts_with = "python_version")]
+    python: Option<PathBuf>,
+    /// Version of Python; no program of the target is run [default: the one that all prefixes are for,
+    /// else that of `python3`]
+    #[arg(long, value_name = "X.Y")]
+    python_version: Option<PythonVersion>,
+    /// How the interpreter learns where the modules are
+    #[arg(long, value_name = "HOW", default_value = "venv", requires = "python")]
+    activate: ActivationArg,
+}
+
+/// The values of `--activate`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ActivationArg {
+    /// From a pyvenv.cfg
+    Venv,
+    /// From the variables that nixpkgs' sitecustomize reads
+    Variables,
+    /// Not at all: the environment gets no interpreter
+    None,
+}
+
+/// The values of `--link`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LinkArg {
+    /// One link for a directory of one input, links to files where directories merge
+    Auto,
+    /// A link for each file
+    Symlink,
+    /// A copy of each file
+    Copy,
+    /// A second name for each file
+    Hardlink,
+    /// A copy that shares its blocks with the file
+    Reflink,
+}
+
+/// The values of `--prove`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ProofArg {
+    /// By those in the environment and by those in the inputs
+    Both,
+    /// By those in the environment
+    Environment,
+    /// Nothing is proved
+    None,
+}
+
+impl LinkArg {
+    fn mode(self) -> LinkMode {
+        match self {
+            Self::Auto => LinkMode::Auto,
+            Self::Symlink => LinkMode::Symlink,
+            Self::Copy => LinkMode::Copy,
+            Self::Hardlink => LinkMode::Hardlink,
+            Self::Reflink => LinkMode::Reflink,
+        }
+    }
+}
+
+impl ProofArg {
+    fn scope(self) -> ProofScope {
+        match self {
+            Self::Both => ProofScope::Both,
+            Self::Environment => ProofScope::Environment,
+            Self::None => ProofScope::None,
+        }
+    }
+}
+
+impl EnvPythonArgs {
+    fn resolve(&self, inputs: &[PathBuf]) -> Result<Python, Error> {
+        match (&self.python, self.python_version) {
+            (Some(python), _) => probe(python),
+            (None, Some(version)) => Ok(Python::of_version(version)),
+            (None, None) => {
+                let found: BTreeSet<String> =
+                    inputs.iter().flat_map(|input| pythons_of(input)).collect();
+                let mut versions = found.iter().map(String::as_str);
+                match (versions.next().map(str::parse), versions.next()) {
+                    (Some(Ok(version)), None) => Ok(Python::of_version(version)),
+                    (None, _) => probe(Path::new("python3")),
+                    _ => {
+                        let list = found.into_iter().collect::<Vec<_>>().join(", ");
+                        Err(Error::Usage(format!(
+                            "the inputs are for Python {list}: choose with `--python EXE` or `--python-version X.Y`"
+                        )))
+                    }
+                }
+            }
+        }
+    }
+
+    fn activation(&self) -> Option<Activation> {
+        self.python.as_ref()?;
+        match self.activate {
+            ActivationArg::Venv => Some(Activation::Venv),
+            ActivationArg::Variables => Some(Activation::Variables),
+            ActivationArg::None => None,
+        }
+    }
+}
+
+pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
+    let python = args.python.resolve(&args.inputs)?;
+    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+    let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();
+    let request = EnvRequest {
+        inputs: args.inputs.clone(),
+        installation: InstallRequest {
+            prefix: args.prefix.clone(),
+            merge: false,
+            bytecode: args.bytecode.resolve(&python, &args.prefix)?,
+            wishes: args.wishes.resolve(&wheels, &args.limits)?,
+            libraries: Some(args.libraries.resolve(&args.relocation)?),
+            jobs: args.jobs.count(),
+            python,
+            wheels,
+        },
+        activation: args.python.activation(),
+        link: args.link.mode(),
+        on_collision: args.on_collision.clone(),
+        allow_unmet: args.allow_unmet.clone(),
+        proof: args.prove.scope(),
+        dry_run: args.dry_run,
+    };
+    let progress = Progress::bytes(args.output.quiet);
+    let result = wheelfix_site::assemble(&request, &|event| progress.show(event));
+    progress.finish();
+    let report = result.map_err(|error| env_error::explain(error, &args.output))?;
+    env_report::print(&report, args.dry_run, &args.output)
+}

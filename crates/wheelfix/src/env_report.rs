@@ -1,0 +1,198 @@
+//! What `wheelfix env` prints when it is done.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_site::{
+    Counts, EnvReport, PlannedEntry, Prefix, ResolvedCollision, RuntimeCopies, UnmetRequirement,
+};
+
+use crate::common::OutputArgs;
+use crate::error::{self, Error};
+
+/// The JSON document, version 1.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    prefix: &'a Path,
+    /// Whether nothing was made.
+    dry_run: bool,
+    prefixes: &'a [Prefix],
+    passed_over: &'a [PathBuf],
+    wheels: Vec<&'a str>,
+    distributions: Vec<DistributionDocument<'a>>,
+    counts: Counts,
+    /// How many files lie in the directories that are taken whole.
+    whole_files: usize,
+    /// `null` unless it is a dry run.
+    plan: Option<&'a [PlannedEntry]>,
+    resolved_collisions: &'a [ResolvedCollision],
+    unmet: &'a [UnmetRequirement],
+    runtime_copies: &'a [RuntimeCopies],
+    elf_edited: usize,
+    relocation: &'a RelocationPlan,
+    /// `null` if it was not asked for, or nothing is known of the target.
+    proof: Option<&'a Proof>,
+    /// The same by the paths in the inputs.
+    input_proof: Option<&'a Proof>,
+    compile_failures: Vec<FailureDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct DistributionDocument<'a> {
+    name: &'a str,
+    distribution_version: &'a str,
+}
+
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    path: &'a Path,
+    reason: &'a str,
+}
+
+/// Prints a report.
+pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    if output.json {
+        serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
+            .map_err(io::Error::from)?;
+        writeln!(stdout)?;
+    } else {
+        for entry in report.plan.iter().flatten() {
+            let verb = entry.action.verb();
+            match &entry.from {
+                Some(from) => writeln!(stdout, "{verb} {} <- {}", entry.path, from.display())?,
+                None => writeln!(stdout, "{verb} {}", entry.path)?,
+            }
+        }
+        if !output.quiet {
+            writeln!(stdout, "{}", summary(report))?;
+        }
+    }
+    if !output.quiet {
+        error::print(warnings(report));
+    }
+    Ok(())
+}
+
+fn summary(report: &EnvReport) -> String {
+    let counts = &report.counts;
+    let mut parts = vec![
+        count(report.distributions.len(), "distribution"),
+        format!("{} taken whole", count(counts.whole, "directory")),
+        count(counts.files, "single file"),
+    ];
+    if counts.scripts != 0 {
+        parts.push(count(counts.scripts, "script"));
+    }
+    if counts.made != 0 {
+        parts.push(count(counts.made, "new file"));
+    }
+    if !report.resolved.is_empty() {
+        parts.push(format!(
+            "{} decided by rules",
+            count(report.resolved.len(), "collision")
+        ));
+    }
+    let proved = report.proof.iter().map(|proof| proof.loadable.len());
+    parts.extend(proved.map(|objects| format!("{} proved to load", count(objects, "object"))));
+    format!("{}: {}", report.prefix.display(), parts.join(", "))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
+/// What is odd, a line each.
+fn warnings(report: &EnvReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for collision in &report.resolved {
+        let kept = collision.conflict.claims.get(collision.kept);
+        let kept = kept.map(|claim| claim.from.display().to_string());
+        lines.push(format!(
+            "warning: {}; the one of `{}` counts, by the rule `{}`\n",
+            collision.conflict,
+            kept.unwrap_or_default(),
+            collision.rule
+        ));
+    }
+    for unmet in &report.unmet {
+        lines.push(format!("warning: {unmet}\n"));
+    }
+    for copies in &report.copies {
+        let paths = copies
+            .paths
+            .iter()
+            .map(|path| format!("`{}`", path.display()));
+        lines.push(format!(
+            "warning: {} copies of {}, {}: {}\n",
+            copies.paths.len(),
+            copies.library,
+            copies.reason,
+            paths.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    for path in &report.passed_over {
+        lines.push(format!(
+            "note: nothing is taken from `{}`: it is a Python, or holds no modules for this one\n",
+            path.display()
+        ));
+    }
+    for wheel in &report.wheels {
+        let warnings = wheel.warnings.iter();
+        lines.extend(warnings.map(|it| format!("warning: `{}`: {it}\n", wheel.filename)));
+    }
+    lines.extend(report.warnings.iter().map(|it| format!("warning: {it}\n")));
+    lines.extend(report.compile_failures.iter().map(|failure| {
+        let (path, reason) = (failure.path.display(), &failure.reason);
+        format!("warning: `{path}` does not compile: {reason}\n")
+    }));
+    lines
+}
+
+fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {
+    Document {
+        version: 1,
+        prefix: &report.prefix,
+        dry_run,
+        prefixes: &report.prefixes,
+        passed_over: &report.passed_over,
+        wheels: report
+            .wheels
+            .iter()
+            .map(|wheel| wheel.filename.as_str())
+            .collect(),
+        distributions: report
+            .distributions
+            .iter()
+            .map(|(name, version)| DistributionDocument {
+                name,
+                distribution_version: version,
+            })
+            .collect(),
+        counts: report.counts,
+        whole_files: report.whole_files,
+        plan: report.plan.as_deref(),
+        resolved_collisions: &report.resolved,
+        unmet: &report.unmet,
+        runtime_copies: &report.copies,
+        elf_edited: report.elf_edited,
+        relocation: &report.relocation,
+        proof: report.proof.as_ref(),
+        input_proof: report.input_proof.as_ref(),
+        compile_failures: report
+            .compile_failures
+            .iter()
+            .map(|failure| FailureDocument {
+                path: &failure.path,
+                reason: &failure.reason,
+            })
+            .collect(),
+    }
+}
