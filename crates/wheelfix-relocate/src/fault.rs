@@ -100,6 +100,24 @@ pub enum Fault {
         /// Final paths of the objects whose need led there.
         needed_by: BTreeSet<PathBuf>,
     },
+    /// A Python source that a rule is to change has another text than the rule knows.
+    ChangedSource {
+        /// Its final path.
+        path: PathBuf,
+        /// The rule.
+        rule: String,
+        /// The texts that the rule knows.
+        expected: Vec<String>,
+        /// Why the text must be replaced.
+        reason: String,
+    },
+    /// A Python source has a text that a rule replaces.
+    StaleSource {
+        /// Its final path.
+        path: PathBuf,
+        /// The rules.
+        rules: Vec<String>,
+    },
     /// An element of a run path must not be there.
     Element {
         /// Final path of the object.
@@ -196,6 +214,7 @@ impl fmt::Display for Fault {
             Self::UnusedIgnore { .. } | Self::UnusedBackend { .. } | Self::UnusedRule { .. } => {
                 self.fmt_unused(f)
             }
+            Self::ChangedSource { .. } | Self::StaleSource { .. } => self.fmt_source(f),
             _ => self.fmt_file(f),
         }
     }
@@ -292,6 +311,40 @@ impl Fault {
                     file.display()
                 )?;
                 f.write_str("\n  fix: remove it, or correct its globs")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Faults of a Python source.
+    fn fmt_source(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ChangedSource {
+                path,
+                rule,
+                expected,
+                reason,
+            } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "`{path}` has none of the texts that rule `{rule}` replaces"
+                )?;
+                for (index, text) in expected.iter().enumerate() {
+                    let word = if index == 0 { "expected" } else { "or" };
+                    write!(f, "\n  {word}: {}", text.trim())?;
+                }
+                write!(f, "\n  why: {reason}")?;
+                f.write_str("\n  fix: a `[[replace]]` rule for this file in a file named with `--rules`: with its text, or with `old = []` to leave it")
+            }
+            Self::StaleSource { path, rules } => {
+                let rules = rules.join("`, `");
+                write!(
+                    f,
+                    "`{}` has a text that rule `{rules}` replaces",
+                    path.display()
+                )?;
+                f.write_str("\n  fix: `wheelfix patch`")
             }
             _ => Ok(()),
         }

@@ -28,6 +28,7 @@ mod process;
 mod proof;
 mod python_source;
 mod read;
+mod replace;
 mod resolve;
 mod rules;
 mod rules_file;
@@ -64,8 +65,10 @@ pub use process::{Loaded, Outcome, Process};
 pub use proof::{Proof, ProofOptions, prove};
 pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
+pub use replace::SourceEdit;
 pub use rules::{
-    Backend, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Rule, Rules, Stale, any_matches,
+    Backend, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Replace, Rule, Rules, Stale,
+    any_matches,
 };
 pub use rules_file::RulesError;
 pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};

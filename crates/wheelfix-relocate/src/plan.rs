@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::abi::Abi;
 use crate::fault::Fault;
+use crate::replace::SourceEdit;
 use crate::rules::Pattern;
 use crate::run_path::RunPath;
 use crate::tree::Skipped;
@@ -69,6 +70,8 @@ pub struct RelocationPlan {
     pub drops: Vec<DroppedFile>,
     /// ELF files that are left alone.
     pub skipped: Vec<Skipped>,
+    /// Python sources in which rules replace texts.
+    pub sources: Vec<SourceEdit>,
     /// What keeps the output from working. Nothing may be written unless this is empty.
     pub faults: Vec<Fault>,
 }
@@ -189,6 +192,7 @@ impl RelocationPlan {
             objects: Vec::new(),
             drops: Vec::new(),
             skipped: Vec::new(),
+            sources: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -217,6 +221,14 @@ impl fmt::Display for RelocationPlan {
         for object in self.edits() {
             writeln!(f, "edit {}", object.path.display())?;
             object.edit.fmt(f)?;
+        }
+        for source in &self.sources {
+            let rules = source.rules.join("`, `");
+            writeln!(
+                f,
+                "replace texts in {} (rule `{rules}`)",
+                source.path.display()
+            )?;
         }
         for drop in &self.drops {
             write!(

@@ -70,6 +70,7 @@ pub fn plan(
         objects,
         drops: decision.drops,
         skipped,
+        sources: Vec::new(),
         faults,
     }
 }

@@ -143,11 +143,33 @@ pub fn prove(
     for opened in opened {
         verdict.unopened(opened);
     }
+    verdict.lints((unreplaced(tree, rules, &target.driver_path), Vec::new()));
     for trial in &trials {
         trial.assume(&mut verdict.assumed);
         verdict.lints(lint.object(trial.object));
     }
     verdict.into_proof(tree, &tables, files.len())
+}
+
+/// Python sources with texts that rules replace, or should.
+fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
+    let mut found = Vec::new();
+    for source in &tree.sources {
+        if rules.replacements(&source.path).is_empty() {
+            continue;
+        }
+        // What cannot be read is no source.
+        let Ok(text) = fs_err::read_to_string(&source.file) else {
+            continue;
+        };
+        let (new, faults) = rules.replace_in(&source.path, &text, driver_path);
+        found.extend(faults);
+        found.extend(new.map(|(_, rules)| Fault::StaleSource {
+            path: source.path.clone(),
+            rules,
+        }));
+    }
+    found
 }
 
 /// All files that were loaded, each with a path that leads to it.

@@ -25,6 +25,8 @@ pub struct Rules {
     pub stale: Vec<Rule<Stale>>,
     /// Which of several candidates is meant.
     pub prefer: Vec<Rule<Prefer>>,
+    /// Texts of Python sources that are replaced.
+    pub replace: Vec<Rule<Replace>>,
     /// Where a library can be had.
     pub provider: Vec<Rule<Provider>>,
 }
@@ -115,6 +117,22 @@ pub struct Prefer {
     pub soname: Vec<Pattern>,
     /// Globs over the end of the candidate's path.
     pub path: Vec<Pattern>,
+}
+
+/// `[[replace]]`: a text of a Python source, and what is to stand there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replace {
+    /// Globs over the end of the path, whole components.
+    pub file: Vec<Pattern>,
+    /// A text without which the rule has nothing to do; `None` if it always has.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// The text to replace, wherever it stands, as different versions have it; the first that is
+    /// there counts. None of them there is a fault. Empty leaves the file as it is.
+    pub old: Vec<String>,
+    /// What is to stand there; `{driver_path}` stands for the driver path.
+    pub new: String,
 }
 
 /// `[[provider]]`: where libraries can be had.

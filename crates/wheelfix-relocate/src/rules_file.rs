@@ -15,6 +15,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("dlopen.toml", include_str!("../rules/dlopen.toml")),
     ("backend.toml", include_str!("../rules/backend.toml")),
     ("stale.toml", include_str!("../rules/stale.toml")),
+    ("replace.toml", include_str!("../rules/replace.toml")),
     ("provider.toml", include_str!("../rules/provider.toml")),
 ];
 
@@ -65,7 +66,7 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
-    "backend", "dlopen", "driver", "libc", "prefer", "provider", "stale",
+    "backend", "dlopen", "driver", "libc", "prefer", "provider", "replace", "stale",
 ];
 
 impl Rules {
@@ -75,6 +76,14 @@ impl Rules {
         for (name, text) in SHIPPED {
             rules.append(name, None, text)?;
         }
+        Ok(rules)
+    }
+
+    /// The rules of one text alone, as if they were shipped.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Result<Self, RulesError> {
+        let mut rules = Self::default();
+        rules.append("text", None, text)?;
         Ok(rules)
     }
 
@@ -110,6 +119,7 @@ impl Rules {
                 "libc" => self.libc.extend(reader.class(&class, value)?),
                 "prefer" => self.prefer.extend(reader.class(&class, value)?),
                 "provider" => self.provider.extend(reader.class(&class, value)?),
+                "replace" => self.replace.extend(reader.class(&class, value)?),
                 "stale" => self.stale.extend(reader.class(&class, value)?),
                 _ => {
                     let file = name.to_owned();
@@ -236,7 +246,7 @@ mod tests {
         check(
             "[[drivers]]\nname='a'",
             "`t.toml`: unknown class of rules `drivers`, expected one of: backend, dlopen, driver, \
-             libc, prefer, provider, stale",
+             libc, prefer, provider, replace, stale",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",

@@ -41,7 +41,9 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
     });
     unused.check(&rules.libc, |body| needed(&body.soname));
     unused.check(&rules.dlopen, |body| {
+        let mut sources = resolver.tree.sources.iter();
         objects().any(|object| is_from(&body.from, object))
+            || sources.any(|source| body.from.iter().any(|glob| glob.matches_end(&source.path)))
     });
     unused.check(&rules.backend, |body| {
         objects().any(|object| body.files.iter().any(|glob| glob.matches_end(&object.path)))

@@ -134,6 +134,11 @@ pub(crate) fn run(
             Source::Text(text) => {
                 let path = destination.root.join(&file.path);
                 write_new(&path, text.as_bytes(), file.executable)?;
+                if file.compile
+                    && let Some(compiler) = destination.compiler
+                {
+                    compiler.push(path, final_path(destination, file));
+                }
                 Some(FileDigest::of_bytes(text.as_bytes()))
             }
         };

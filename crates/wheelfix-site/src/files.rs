@@ -16,6 +16,7 @@ use crate::launcher::{self, Interpreter};
 use crate::layout::{self, Layout};
 use crate::provenance::Provenance;
 use crate::report::InstallWarning;
+use crate::sources::Sources;
 use crate::tree::{Claims, Collision, Content, Tree};
 
 /// The files of an installation.
@@ -29,6 +30,8 @@ pub(crate) struct Files<'a> {
     pub(crate) excluded: Vec<usize>,
     /// What is odd about the wishes.
     pub(crate) warnings: Vec<InstallWarning>,
+    /// What rules make of Python sources.
+    pub(crate) sources: Sources,
 }
 
 /// A file that is to be made.
@@ -146,6 +149,7 @@ pub(crate) fn plan<'a>(
         Ok(files) if faults.is_empty() => Ok(Files {
             list: files.into_iter().map(join).collect(),
             metadata: collected.metadata,
+            sources: Sources::default(),
             excluded: collected.excluded,
             warnings: collected.warnings,
         }),

@@ -15,11 +15,11 @@ use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction, ExtractionError};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, Wishes};
 use crate::finish::Site;
-use crate::launcher::Interpreter;
 use crate::layout::Layout;
 use crate::python::Python;
 use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::{self, InstallReport};
+use crate::sources::Sources;
 use crate::staging::{Staging, StagingError};
 
 /// What to install, and how.
@@ -194,8 +194,7 @@ fn fill(
 ) -> Result<InstallReport, InstallError> {
     let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
     let layout = Layout::new(request.python.version());
-    let interpreter = request.python.interpreter();
-    let planned = plan_files(request, wheels, &layout, &interpreter)?;
+    let planned = plan_files(request, wheels, &layout, staging)?;
 
     staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
 
@@ -234,8 +233,9 @@ fn plan_files<'a>(
     request: &InstallRequest,
     wheels: &'a [Wheel],
     layout: &Layout,
-    interpreter: &Interpreter,
+    staging: &Staging,
 ) -> Result<Files<'a>, InstallError> {
+    let interpreter = &request.python.interpreter();
     let wishes = &request.wishes;
     let mut faults = Vec::new();
     if let Some(prefixes) = &wishes.dependencies {
@@ -244,7 +244,12 @@ fn plan_files<'a>(
         faults.extend(unmet.into_iter().map(FileFault::from));
     }
     match files::plan(wheels, layout, interpreter, wishes) {
-        Ok(planned) if faults.is_empty() => Ok(planned),
+        Ok(mut planned) if faults.is_empty() => {
+            if let Some(libraries) = &request.libraries {
+                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);
+            }
+            Ok(planned)
+        }
         Ok(_) => Err(InstallError::Files(faults)),
         Err(PlanFilesError::Faults(more)) => {
             faults.extend(more);
@@ -307,12 +312,15 @@ impl Installation<'_> {
         let extraction = extraction::run(self.wheels, &self.planned.list, &destination, listener)?;
 
         phase(Phase::Plan, 0);
-        let paths = self.elf_paths(&extraction);
+        let mut paths = self.elf_paths(&extraction);
+        paths.extend(self.source_paths());
         let tree = Tree::read(paths).map_err(RelocationError::from)?;
-        let relocation = match &self.request.libraries {
+        let mut relocation = match &self.request.libraries {
             Some(libraries) => relocation::plan(&tree, libraries)?,
             None => RelocationPlan::empty(),
         };
+        let sources = &self.planned.sources;
+        relocation.faults.extend(sources.faults.iter().cloned());
         if !relocation.is_sound() {
             return Err(InstallError::Unsound(Box::new(relocation)));
         }
@@ -320,6 +328,8 @@ impl Installation<'_> {
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
         relocation::apply(&relocation, false, &mut applied)?;
+        // They were written with their new texts.
+        relocation.sources.clone_from(&sources.edits);
         let site = Site {
             wheels: self.wheels,
             planned: self.planned,
@@ -358,9 +368,14 @@ impl Installation<'_> {
     pub(crate) fn paths_to_prove(&self, written: &Written) -> Vec<(PathBuf, PathBuf)> {
         let mut paths = self.elf_paths(&written.extraction);
         paths.retain(|(_, file)| !written.applied.removed.contains(file));
-        let sources = self.planned.list.iter().filter(|file| file.compile);
-        paths.extend(sources.map(|file| in_place(&file.path, self.staging)));
+        paths.extend(self.source_paths());
         paths
+    }
+
+    /// Python's sources: where they will be, and where they are.
+    fn source_paths(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+        let sources = self.planned.list.iter().filter(|file| file.compile);
+        sources.map(|file| in_place(&file.path, self.staging))
     }
 
     /// The ELF files that were written: where they will be, and where they are.

@@ -18,6 +18,7 @@ mod python;
 mod record_update;
 mod relocation;
 mod report;
+mod sources;
 mod staging;
 mod tree;
 

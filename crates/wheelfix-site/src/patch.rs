@@ -12,6 +12,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
 use crate::record_update::{Changes, RecordUpdateError, update_records};
 use crate::relocation::{self, Applied, Libraries, RelocationError};
+use crate::sources::Sources;
 
 /// What to relocate, and how.
 #[derive(Clone, Debug)]
@@ -90,7 +91,10 @@ fn relocate(
     let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
 
     phase(Phase::Plan);
-    let relocation = relocation::plan(&tree, &request.libraries)?;
+    let mut relocation = relocation::plan(&tree, &request.libraries)?;
+    let sources = Sources::on_disk(&tree, &request.libraries)?;
+    relocation.sources = sources.edits;
+    relocation.faults.extend(sources.faults);
     if !relocation.is_sound() {
         return Err(PatchTreeError::Unsound(Box::new(relocation)));
     }
@@ -108,7 +112,10 @@ fn relocate(
     phase(Phase::Apply);
     let mut applied = Applied::default();
     let result = relocation::apply(&relocation, request.heal, &mut applied);
-    let elf_edited = applied.edited.len();
+    let elf_edited = applied
+        .edited
+        .len()
+        .saturating_sub(relocation.sources.len());
     let changes = Changes {
         edited: applied.edited,
         removed: applied.removed,

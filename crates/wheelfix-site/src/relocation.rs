@@ -15,6 +15,7 @@ use wheelfix_relocate::{
 };
 
 use crate::digest::FileDigest;
+use crate::sources;
 
 /// Which libraries an output may use, and how it names them.
 #[derive(Clone, Debug)]
@@ -183,6 +184,7 @@ pub(crate) fn apply(
         }
     }
     refuse(failures)?;
+    sources::apply(&plan.sources, applied)?;
     for dropped in &plan.drops {
         fs::remove_file(&dropped.file)?;
         applied.removed.insert(dropped.file.clone());

@@ -5,6 +5,7 @@ mod builder;
 mod check;
 mod inspect;
 mod install;
+mod replace;
 mod support;
 mod unpack;
 mod wishes;
