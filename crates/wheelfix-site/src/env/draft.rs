@@ -127,6 +127,7 @@ impl<'a> Draft<'a> {
         }
         found.elf.sort_unstable();
         let files = Files {
+            sources: crate::sources::Sources::default(),
             list: kept_files(files, &nodes, &found.twins),
             metadata,
             excluded,
