@@ -61,6 +61,7 @@ pub(crate) fn decide(resolver: Resolver<'_>) -> Decision {
                     file: member.object.file.clone(),
                     rule: member.rule.name.clone(),
                     backend: member.name,
+                    len: fs_err::metadata(&member.object.file).map_or(0, |file| file.len()),
                     missing: member.missing,
                 });
             }

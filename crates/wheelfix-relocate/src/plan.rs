@@ -180,6 +180,8 @@ pub struct DroppedFile {
     pub rule: String,
     /// The name of the backend.
     pub backend: String,
+    /// In bytes; 0 if it cannot be told.
+    pub len: u64,
     /// What it would need and nobody has; empty if it was not asked for.
     pub missing: Vec<String>,
 }

@@ -21,6 +21,8 @@ pub struct Rules {
     pub dlopen: Vec<Rule<Dlopen>>,
     /// Files of which only those are kept that can be loaded.
     pub backend: Vec<Rule<Backend>>,
+    /// Libraries that wheels carry copies of.
+    pub bundled: Vec<Rule<Bundled>>,
     /// Run path elements that must go.
     pub stale: Vec<Rule<Stale>>,
     /// Which of several candidates is meant.
@@ -96,6 +98,53 @@ pub struct Backend {
     /// Whether at least one file of the group must stay.
     #[serde(default)]
     pub one_must_stay: bool,
+}
+
+/// `[[bundled]]`: a library that wheels carry copies of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundled {
+    /// Globs over the sonames that its makers give it.
+    pub soname: Vec<Pattern>,
+    /// Globs over the names of versions that it defines; one is enough to take a file for it that
+    /// has another name.
+    #[serde(default)]
+    pub versions: Vec<Pattern>,
+    /// Symbols all of which it defines; a file that lacks one is something else.
+    #[serde(default)]
+    pub exports: Vec<String>,
+    /// What becomes of a copy that is needed.
+    pub action: BundledAction,
+    /// Libraries of one group do the same job; one process should have one of them.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Globs over the end of the paths where it is at home, and no copy.
+    #[serde(default)]
+    pub home: Vec<Pattern>,
+    /// What stands before its version in a string of its read-only data.
+    #[serde(default)]
+    pub version_after: Vec<String>,
+    /// The release that brought a version, by the name of the version; the last that is defined counts.
+    #[serde(default)]
+    pub releases: Vec<(String, String)>,
+    /// Whether a library of another of these sonames may stand in for it, if it has all symbols.
+    #[serde(default)]
+    pub any_soname: bool,
+    /// Whether the number in its file name is that of the release.
+    #[serde(default)]
+    pub file_version: bool,
+}
+
+/// What becomes of a bundled library.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BundledAction {
+    /// It stays.
+    Keep,
+    /// It goes, and its users use another one.
+    Replace,
+    /// It goes: nobody needs it.
+    Drop,
 }
 
 /// `[[stale]]`: run path elements that lead to another machine.

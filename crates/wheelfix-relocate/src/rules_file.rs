@@ -16,6 +16,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("backend.toml", include_str!("../rules/backend.toml")),
     ("stale.toml", include_str!("../rules/stale.toml")),
     ("replace.toml", include_str!("../rules/replace.toml")),
+    ("bundled.toml", include_str!("../rules/bundled.toml")),
     ("provider.toml", include_str!("../rules/provider.toml")),
 ];
 
@@ -66,7 +67,7 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
-    "backend", "dlopen", "driver", "libc", "prefer", "provider", "replace", "stale",
+    "backend", "bundled", "dlopen", "driver", "libc", "prefer", "provider", "replace", "stale",
 ];
 
 impl Rules {
@@ -114,6 +115,7 @@ impl Rules {
         for (class, value) in tables {
             match class.as_str() {
                 "backend" => self.backend.extend(reader.class(&class, value)?),
+                "bundled" => self.bundled.extend(reader.class(&class, value)?),
                 "dlopen" => self.dlopen.extend(reader.class(&class, value)?),
                 "driver" => self.driver.extend(reader.class(&class, value)?),
                 "libc" => self.libc.extend(reader.class(&class, value)?),
@@ -245,8 +247,8 @@ mod tests {
     fn typing_errors_are_named() {
         check(
             "[[drivers]]\nname='a'",
-            "`t.toml`: unknown class of rules `drivers`, expected one of: backend, dlopen, driver, \
-             libc, prefer, provider, replace, stale",
+            "`t.toml`: unknown class of rules `drivers`, expected one of: backend, bundled, dlopen, \
+             driver, libc, prefer, provider, replace, stale",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",

@@ -197,6 +197,39 @@ impl Tree {
         self.objects.insert(object.path.clone(), object);
     }
 
+    /// The same tree without the objects at these final paths and the links to them, and with
+    /// `edit` applied to every other object.
+    #[must_use]
+    pub fn revised(&self, removed: &BTreeSet<PathBuf>, edit: impl Fn(&mut Object)) -> Self {
+        let mut tree = Self {
+            outside: self.outside.clone(),
+            skipped: self.skipped.clone(),
+            unreadable: self.unreadable.clone(),
+            sources: self.sources.clone(),
+            ..Self::default()
+        };
+        for object in self.objects.values() {
+            if !removed.contains(&object.path) {
+                let mut object = object.clone();
+                edit(&mut object);
+                tree.add(object);
+            }
+        }
+        for (link, target) in &self.links {
+            if !removed.contains(target) {
+                tree.name(link, target);
+                tree.links.insert(link.clone(), target.clone());
+            }
+        }
+        tree
+    }
+
+    /// The symbolic links to the object at a final path.
+    pub fn links_to(&self, path: &Path) -> impl Iterator<Item = &Path> {
+        let links = self.links.iter().filter(move |(_, target)| *target == path);
+        links.map(|(link, _)| link.as_path())
+    }
+
     /// Adds a symbolic link, if it leads to an object.
     fn add_link(&mut self, place: &Place, link: &Path) -> Result<(), TreeError> {
         // A broken link, a loop and a link to a directory provide no library.

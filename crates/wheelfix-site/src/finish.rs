@@ -1,6 +1,7 @@
 //! The last edits of an installation: first lines of scripts, dropped files, and RECORD.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_format::{Record, RecordHash, RecordRow};
@@ -52,7 +53,8 @@ impl Site<'_> {
                 }
             }
         }
-        for (wheel, rows) in self.wheels.iter().zip(rows) {
+        for (wheel, mut rows) in self.wheels.iter().zip(rows) {
+            rows.extend(self.added(wheel, applied, &rows));
             self.write_record(wheel, rows)?;
         }
         Ok(())
@@ -79,6 +81,44 @@ impl Site<'_> {
             hash: Some(RecordHash::sha256(digest.sha256)),
             size: Some(digest.len),
         }
+    }
+
+    /// By `.dist-info` directory in the staging directory: those of the files that its wheel brought.
+    pub(crate) fn owners(&self, files: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
+        let mut owners: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+        for file in &self.planned.list {
+            let path = self.root.join(&file.path);
+            let wheels = file
+                .wheels
+                .iter()
+                .filter_map(|wheel| self.wheels.get(*wheel));
+            for wheel in wheels.filter(|_| files.contains(&path)) {
+                let dist_info = self.dist_info(wheel);
+                owners.entry(dist_info).or_default().insert(path.clone());
+            }
+        }
+        owners
+    }
+
+    fn dist_info(&self, wheel: &Wheel) -> PathBuf {
+        let site_packages = self.root.join(self.layout.site_packages());
+        site_packages.join(wheel.dist_info())
+    }
+
+    /// The rows of the files that were added to a `.dist-info` directory, unless the wheel has them.
+    fn added(&self, wheel: &Wheel, applied: &Applied, rows: &[RecordRow]) -> Vec<RecordRow> {
+        let (dist_info, site_packages) = (self.dist_info(wheel), self.layout.site_packages());
+        let added = applied.added.iter().filter_map(|(path, digest)| {
+            path.strip_prefix(&dist_info).ok()?;
+            let path = path.strip_prefix(self.root.join(&site_packages)).ok()?;
+            Some(RecordRow {
+                path: path.to_str()?.to_owned(),
+                hash: Some(RecordHash::sha256(digest.sha256)),
+                size: Some(digest.len),
+            })
+        });
+        let is_new = |row: &RecordRow| rows.iter().all(|known| known.path != row.path);
+        added.filter(is_new).collect()
     }
 
     fn write_record(&self, wheel: &Wheel, mut rows: Vec<RecordRow>) -> std::io::Result<()> {

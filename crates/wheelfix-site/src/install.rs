@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
 use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
+use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
 
 use crate::bytecode::{Bytecode, CompileError, Compiler};
@@ -19,8 +20,10 @@ use crate::layout::Layout;
 use crate::python::Python;
 use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::{self, InstallReport};
+use crate::sboms;
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError};
+use crate::unbundling::{self, Planned};
 
 /// What to install, and how.
 #[derive(Clone, Debug)]
@@ -65,6 +68,9 @@ pub enum InstallError {
     /// Libraries cannot be read or edited.
     #[error(transparent)]
     Relocation(#[from] RelocationError),
+    /// Bundled libraries cannot become what the user wants; the plan says why.
+    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
+    Bundled(Box<UnbundlePlan>),
     /// The output would not work; the plan says why.
     #[error("{} with libraries", count(.0.faults.len(), "fault"))]
     Unsound(Box<RelocationPlan>),
@@ -219,9 +225,10 @@ fn fill(
     Ok(InstallReport {
         prefix: staging.prefix().to_owned(),
         wheels: report::installed_wheels(wheels, &planned),
+        unbundling: written.unbundling,
         relocation: written.relocation,
         proof,
-        elf_edited: written.applied.edited.len(),
+        elf_edited: written.applied.elf_edited,
         elf_bytes_written: written.applied.bytes_written,
         compile_failures,
         warnings: planned.warnings,
@@ -290,6 +297,7 @@ pub(crate) struct Installation<'a> {
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) extraction: Extraction,
+    pub(crate) unbundling: UnbundlePlan,
     pub(crate) relocation: RelocationPlan,
     pub(crate) applied: Applied,
 }
@@ -315,34 +323,62 @@ impl Installation<'_> {
         let mut paths = self.elf_paths(&extraction);
         paths.extend(self.source_paths());
         let tree = Tree::read(paths).map_err(RelocationError::from)?;
-        let mut relocation = match &self.request.libraries {
-            Some(libraries) => relocation::plan(&tree, libraries)?,
-            None => RelocationPlan::empty(),
-        };
-        let sources = &self.planned.sources;
-        relocation.faults.extend(sources.faults.iter().cloned());
-        if !relocation.is_sound() {
-            return Err(InstallError::Unsound(Box::new(relocation)));
-        }
+        let Planned {
+            unbundling,
+            mut relocation,
+        } = self.plan(&tree)?;
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
         relocation::apply(&relocation, false, &mut applied)?;
         // They were written with their new texts.
-        relocation.sources.clone_from(&sources.edits);
+        relocation.sources.clone_from(&self.planned.sources.edits);
         let site = Site {
             wheels: self.wheels,
             planned: self.planned,
             layout: self.layout,
             root: self.staging.root(),
         };
+        unbundling::apply(&unbundling, &mut applied)?;
+        sboms::update(&unbundling, &site.owners(&applied.removed), &mut applied)
+            .map_err(RelocationError::from)?;
         let interpreter = self.request.python.interpreter();
         site.finish(&extraction, &applied, &interpreter)?;
         Ok(Written {
             extraction,
+            unbundling,
             relocation,
             applied,
         })
+    }
+
+    /// Decides what becomes of the libraries, and refuses what cannot be done.
+    fn plan(&self, tree: &Tree) -> Result<Planned, InstallError> {
+        let Some(libraries) = &self.request.libraries else {
+            return Ok(Planned {
+                unbundling: UnbundlePlan::default(),
+                relocation: RelocationPlan::empty(),
+            });
+        };
+        let program = self.request.python.executable();
+        let mut planned = unbundling::plan(tree, &[self.place()], libraries, program)?;
+        let sources = self.planned.sources.faults.iter().cloned();
+        planned.relocation.faults.extend(sources);
+        if !planned.unbundling.is_sound() {
+            return Err(InstallError::Bundled(Box::new(planned.unbundling)));
+        }
+        if !planned.relocation.is_sound() {
+            return Err(InstallError::Unsound(Box::new(planned.relocation)));
+        }
+        Ok(planned)
+    }
+
+    /// Where the files lie, and where they will be.
+    fn place(&self) -> Place {
+        Place {
+            on_disk: self.staging.root().to_owned(),
+            used_at: self.staging.prefix().to_owned(),
+        }
     }
 
     /// Proves that what was written loads from where it will be.
@@ -352,12 +388,8 @@ impl Installation<'_> {
         };
         let paths = self.paths_to_prove(written);
         let tree = Tree::read(paths).map_err(RelocationError::from)?;
-        let place = Place {
-            on_disk: self.staging.root().to_owned(),
-            used_at: self.staging.prefix().to_owned(),
-        };
         let program = self.request.python.executable();
-        let proof = relocation::prove(&tree, vec![place], libraries, program)?;
+        let proof = relocation::prove(&tree, vec![self.place()], libraries, program)?;
         match proof {
             Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),
             proof => Ok(proof),

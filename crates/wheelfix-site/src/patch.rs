@@ -1,18 +1,22 @@
 //! The relocation of what is on disk already.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
+use wheelfix_unbundle::UnbundlePlan;
 
 use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
-use crate::record_update::{Changes, RecordUpdateError, update_records};
+use crate::record_update::{Changes, RecordUpdateError, owners_below, update_records};
 use crate::relocation::{self, Applied, Libraries, RelocationError};
+use crate::sboms;
 use crate::sources::Sources;
+use crate::unbundling::{self, Planned};
+use crate::undo::Undo;
 
 /// What to relocate, and how.
 #[derive(Clone, Debug)]
@@ -26,15 +30,29 @@ pub struct PatchRequest {
     /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
     /// files that have them.
     pub heal: bool,
+    /// What to do.
+    pub scope: Scope,
     /// Whether to decide only.
     pub dry_run: bool,
     /// How many threads to use.
     pub jobs: NonZeroUsize,
 }
 
+/// How much of the files is looked after.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Every library and program is relocated, and has to load in the end.
+    Everything,
+    /// Only those are edited that use a bundled library which goes. What did not load before need not
+    /// load afterwards.
+    Unbundling,
+}
+
 /// What a relocation did, or would do.
 #[derive(Debug)]
 pub struct PatchReport {
+    /// What became of bundled libraries.
+    pub unbundling: UnbundlePlan,
     /// What became of each library.
     pub relocation: RelocationPlan,
     /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
@@ -53,10 +71,14 @@ pub enum PatchTreeError {
     /// Libraries cannot be read or edited.
     #[error(transparent)]
     Relocation(#[from] RelocationError),
+    /// Bundled libraries cannot become what the user wants; the plan says why.
+    #[error("{} faults with bundled libraries", .0.faults.len())]
+    Bundled(Box<UnbundlePlan>),
     /// The files would not work; the plan says why.
     #[error("{} faults with libraries", .0.faults.len())]
     Unsound(Box<RelocationPlan>),
-    /// The files were edited and will not load; the proof says why.
+    /// The files were edited and will not load, or they would not and are as they were because bundled
+    /// libraries were to go; the proof says why.
     #[error("{} faults with what is loaded", .0.faults.len())]
     Unproved(Box<Proof>),
     /// The files were edited, and a RECORD that lists them cannot be updated.
@@ -91,56 +113,153 @@ fn relocate(
     let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
 
     phase(Phase::Plan);
-    let mut relocation = relocation::plan(&tree, &request.libraries)?;
-    let sources = Sources::on_disk(&tree, &request.libraries)?;
-    relocation.sources = sources.edits;
-    relocation.faults.extend(sources.faults);
-    if !relocation.is_sound() {
-        return Err(PatchTreeError::Unsound(Box::new(relocation)));
-    }
-    let would_edit = relocation::rehearse(&relocation, request.heal)?;
+    let Decision {
+        planned,
+        would_edit,
+        before,
+    } = plan(request, &tree, &places)?;
     if request.dry_run {
         return Ok(PatchReport {
-            proof: None,
             elf_edited: would_edit,
-            elf_bytes_written: 0,
-            records_updated: 0,
-            relocation,
+            ..report(planned, &Applied::default(), 0)
         });
     }
 
     phase(Phase::Apply);
+    let roots = record_roots(&places);
+    let has_undo = request.scope == Scope::Unbundling || !planned.unbundling.removed.is_empty();
+    let undo = if has_undo {
+        Some(Undo::save(&places, &planned, &roots)?)
+    } else {
+        None
+    };
     let mut applied = Applied::default();
-    let result = relocation::apply(&relocation, request.heal, &mut applied);
-    let elf_edited = applied
-        .edited
-        .len()
-        .saturating_sub(relocation.sources.len());
+    let result = apply(&planned, request.heal, &roots, &mut applied);
+
+    let proved = result.and_then(|records| {
+        phase(Phase::Verify);
+        Ok((records, prove(request, &places, &before)?))
+    });
+    match (proved, undo) {
+        (Ok((records, proof)), _) => Ok(PatchReport {
+            proof,
+            ..report(planned, &applied, records)
+        }),
+        (Err(error), Some(undo)) => {
+            undo.restore(&applied)?;
+            Err(error)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// What is to be done.
+struct Decision {
+    planned: Planned,
+    /// How many ELF files change.
+    would_edit: usize,
+    /// Faults that were there before and may be afterwards, by what makes them.
+    before: BTreeSet<String>,
+}
+
+/// Decides, and refuses what cannot be done.
+fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PatchTreeError> {
+    let program = request.python.as_deref();
+    let mut planned = unbundling::plan(tree, places, &request.libraries, program)?;
+    let mut before = BTreeSet::new();
+    if request.scope == Scope::Unbundling {
+        planned = unbundling::alone(planned, tree, &request.libraries)?;
+        if !request.dry_run {
+            let proof = relocation::prove(tree, Vec::new(), &request.libraries, program)?;
+            let faults = proof.into_iter().flat_map(|proof| proof.faults);
+            before = faults.map(|fault| unbundling::key(&fault)).collect();
+        }
+    } else {
+        let sources = Sources::on_disk(tree, &request.libraries)?;
+        planned.relocation.sources = sources.edits;
+        planned.relocation.faults.extend(sources.faults);
+    }
+    if !planned.unbundling.is_sound() {
+        return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
+    }
+    if !planned.relocation.is_sound() {
+        return Err(PatchTreeError::Unsound(Box::new(planned.relocation)));
+    }
+    let would_edit = relocation::rehearse(&planned.relocation, request.heal)?;
+    Ok(Decision {
+        planned,
+        would_edit,
+        before,
+    })
+}
+
+/// Edits and removes files, and gives how many RECORD files were updated.
+fn apply(
+    planned: &Planned,
+    heal: bool,
+    roots: &BTreeSet<PathBuf>,
+    applied: &mut Applied,
+) -> Result<usize, PatchTreeError> {
+    let mut result = relocation::apply(&planned.relocation, heal, applied);
+    if result.is_ok() && !planned.unbundling.removed.is_empty() {
+        result = unbundle(planned, roots, applied);
+    }
     let changes = Changes {
-        edited: applied.edited,
-        removed: applied.removed,
+        edited: applied.edited.clone(),
+        removed: applied.removed.clone(),
+        added: applied.added.clone(),
     };
     // Also after an error RECORD tells the truth about the files that were edited before it.
-    let mut records_updated = 0;
-    for root in record_roots(&places) {
-        records_updated += update_records(&root, &changes)?;
+    let mut records = 0;
+    for root in roots {
+        records += update_records(root, &changes)?;
     }
     result?;
+    Ok(records)
+}
 
-    phase(Phase::Verify);
-    let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
+fn unbundle(
+    planned: &Planned,
+    roots: &BTreeSet<PathBuf>,
+    applied: &mut Applied,
+) -> Result<(), RelocationError> {
+    unbundling::apply(&planned.unbundling, applied)?;
+    let mut owners = BTreeMap::new();
+    for root in roots {
+        owners.extend(owners_below(root, &applied.removed)?);
+    }
+    sboms::update(&planned.unbundling, &owners, applied)?;
+    Ok(())
+}
+
+fn prove(
+    request: &PatchRequest,
+    places: &[Place],
+    before: &BTreeSet<String>,
+) -> Result<Option<Proof>, PatchTreeError> {
+    let tree = Tree::scan_all(places).map_err(RelocationError::from)?;
     let program = request.python.as_deref();
     let mut proof = relocation::prove(&tree, Vec::new(), &request.libraries, program)?;
+    if let Some(proof) = &mut proof {
+        proof
+            .faults
+            .retain(|fault| !before.contains(&unbundling::key(fault)));
+    }
     if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
         return Err(PatchTreeError::Unproved(Box::new(proof)));
     }
-    Ok(PatchReport {
-        proof,
-        relocation,
-        elf_edited,
+    Ok(proof)
+}
+
+fn report(planned: Planned, applied: &Applied, records_updated: usize) -> PatchReport {
+    PatchReport {
+        proof: None,
+        elf_edited: applied.elf_edited,
         elf_bytes_written: applied.bytes_written,
         records_updated,
-    })
+        unbundling: planned.unbundling,
+        relocation: planned.relocation,
+    }
 }
 
 /// Where RECORD files that list the files of the places may be: a place itself, or the

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
-use wheelfix_format::{Record, RecordError, RecordHash};
+use wheelfix_format::{Record, RecordError, RecordHash, RecordRow};
 
 use crate::digest::FileDigest;
 
@@ -18,6 +18,8 @@ pub(crate) struct Changes {
     pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
     /// Files that are gone.
     pub(crate) removed: BTreeSet<PathBuf>,
+    /// Files that are new, for the RECORD of the `.dist-info` directory that they are in.
+    pub(crate) added: BTreeMap<PathBuf, FileDigest>,
 }
 
 /// Why a RECORD cannot be updated.
@@ -59,7 +61,7 @@ pub(crate) fn update_records(root: &Path, changes: &Changes) -> Result<usize, Re
 }
 
 /// The RECORD files below a directory, sorted.
-fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in WalkDir::new(root).sort_by_file_name() {
         let entry = entry?;
@@ -95,7 +97,57 @@ fn apply(mut record: Record, path: &Path, changes: &Changes) -> Option<Record> {
         }
         true
     });
+    let own = changes.added.iter().filter(|(file, _)| {
+        path.parent()
+            .is_some_and(|dist_info| file.starts_with(dist_info))
+    });
+    for (file, digest) in own {
+        let name = file.strip_prefix(site_packages).ok()?.to_str()?.to_owned();
+        if record.rows.iter().all(|row| row.path != name) {
+            dirty = true;
+            let at = record
+                .rows
+                .iter()
+                .position(|row| row.hash.is_none())
+                .unwrap_or(record.rows.len());
+            record.rows.insert(
+                at,
+                RecordRow {
+                    path: name,
+                    hash: Some(RecordHash::sha256(digest.sha256)),
+                    size: Some(digest.len),
+                },
+            );
+        }
+    }
     dirty.then_some(record)
+}
+
+/// The `.dist-info` directories below `root` whose RECORD lists one of these files, with those that
+/// it lists.
+pub(crate) fn owners_below(
+    root: &Path,
+    files: &BTreeSet<PathBuf>,
+) -> io::Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>> {
+    let mut owners: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+    for path in records_below(root)? {
+        let text = fs::read_to_string(&path)?;
+        // One that is no RECORD is refused when it is to be updated.
+        let (Ok(record), Some(dist_info)) = (Record::parse(&text), path.parent()) else {
+            continue;
+        };
+        let site_packages = dist_info.parent().unwrap_or(dist_info);
+        for row in record.rows {
+            let file = normalise(&site_packages.join(&row.path));
+            if files.contains(&file) {
+                owners
+                    .entry(dist_info.to_path_buf())
+                    .or_default()
+                    .insert(file);
+            }
+        }
+    }
+    Ok(owners)
 }
 
 /// Resolves `..` by name: RECORD's `../../../bin/x` is `bin/x` of the prefix.

@@ -14,7 +14,10 @@ use wheelfix_relocate::{
     RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
 };
 
+use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
+
 use crate::digest::FileDigest;
+use crate::sboms::SbomUpdateError;
 use crate::sources;
 
 /// Which libraries an output may use, and how it names them.
@@ -26,6 +29,8 @@ pub struct Libraries {
     pub rules: Rules,
     /// What the user decides.
     pub options: PlanOptions,
+    /// What becomes of libraries that wheels carry copies of; `None` leaves all of them alone.
+    pub unbundle: Option<UnbundleOptions>,
 }
 
 /// Why a relocation cannot be decided or applied.
@@ -37,6 +42,12 @@ pub enum RelocationError {
     /// The files of the output cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// Bundled libraries cannot be read.
+    #[error(transparent)]
+    Unbundle(#[from] UnbundleError),
+    /// A list of software that names a removed library cannot be updated.
+    #[error(transparent)]
+    Sbom(#[from] SbomUpdateError),
     /// Files that cannot be edited, by path: their final place, and why.
     #[error("{}", list(.0))]
     Edit(Vec<(PathBuf, EditFailure)>),
@@ -61,30 +72,22 @@ pub enum EditFailure {
 pub(crate) struct Applied {
     /// Files with new content, and what they are now.
     pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
-    /// How many bytes were written to them.
+    /// How many of these are ELF files.
+    pub(crate) elf_edited: usize,
+    /// How many bytes were written to these.
     pub(crate) bytes_written: u64,
     /// Files that are gone.
     pub(crate) removed: BTreeSet<PathBuf>,
+    /// Files that are new, for the RECORD of the `.dist-info` directory that they are in.
+    pub(crate) added: BTreeMap<PathBuf, FileDigest>,
 }
 
-/// Decides what becomes of the ELF files of a tree.
-pub(crate) fn plan(tree: &Tree, libraries: &Libraries) -> Result<RelocationPlan, RelocationError> {
-    let mut index = LibraryIndex::read(
-        &libraries.lib_paths,
-        &libraries.rules,
-        &libraries.options.driver_path,
-    )?;
-    index.add_run_paths_of(
-        tree.objects(),
-        &libraries.rules,
-        &libraries.options.driver_path,
-    )?;
-    Ok(wheelfix_relocate::plan(
-        tree,
-        &index,
-        &libraries.rules,
-        &libraries.options,
-    ))
+/// The libraries that a tree may use.
+pub(crate) fn index(tree: &Tree, libraries: &Libraries) -> Result<LibraryIndex, RelocationError> {
+    let (rules, driver_path) = (&libraries.rules, &libraries.options.driver_path);
+    let mut index = LibraryIndex::read(&libraries.lib_paths, rules, driver_path)?;
+    index.add_run_paths_of(tree.objects(), rules, driver_path)?;
+    Ok(index)
 }
 
 /// Proves that every object of a tree loads from its final place.
@@ -114,7 +117,7 @@ pub(crate) fn prove(
 }
 
 /// What will load the files, if it is known.
-fn target(libraries: &Libraries, program: Option<&Path>) -> io::Result<Option<Target>> {
+pub(crate) fn target(libraries: &Libraries, program: Option<&Path>) -> io::Result<Option<Target>> {
     let driver_path = libraries.options.driver_path.clone();
     match (&libraries.options.interpreter, program) {
         (Some(interpreter), _) => Target::of_interpreter(interpreter, driver_path).map(Some),
@@ -177,6 +180,7 @@ pub(crate) fn apply(
         match result {
             Ok(Some((digest, written))) => {
                 applied.edited.insert(object.file.clone(), digest);
+                applied.elf_edited += 1;
                 applied.bytes_written += written;
             }
             Ok(None) => {}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use wheelfix_format::{Change, MetadataEdit};
 use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
 use crate::bytecode::CompileFailure;
@@ -16,6 +17,8 @@ pub struct InstallReport {
     pub prefix: PathBuf,
     /// One entry per wheel, in the order of the request.
     pub wheels: Vec<InstalledWheel>,
+    /// What became of bundled libraries.
+    pub unbundling: UnbundlePlan,
     /// What became of the libraries.
     pub relocation: RelocationPlan,
     /// The proof that all of them load; `None` if nothing is known of the target.

@@ -5,8 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_relocate::{Fault, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle};
+use wheelfix_relocate::{Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle};
 use wheelfix_site::Libraries;
+use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
 
 use crate::error::{Error, print};
 
@@ -38,6 +39,12 @@ pub(crate) struct RelocationArgs {
     /// Interpreter (dynamic loader) of programs
     #[arg(long, value_name = "PATH")]
     interpreter: Option<PathBuf>,
+    /// What becomes of bundled libraries that match: keep, replace or drop; by name or path
+    #[arg(long, value_name = "GLOB=ACTION")]
+    bundled: Vec<BundledWish>,
+    /// Make one of several copies of a library where nothing outside stands in
+    #[arg(long)]
+    unify: bool,
     /// How run paths name directories of the output itself
     #[arg(long, value_name = "STYLE", default_value = "origin")]
     rpath: RunPathArg,
@@ -50,6 +57,21 @@ enum RunPathArg {
     Origin,
     /// Absolute, in the order of nixpkgs' auto-patchelf
     Absolute,
+}
+
+impl RelocationArgs {
+    /// What the user decides about bundled libraries.
+    pub(crate) fn unbundle(&self) -> UnbundleOptions {
+        UnbundleOptions {
+            wishes: self.bundled.clone(),
+            unify: self.unify,
+        }
+    }
+
+    /// Whether the user wants something of bundled libraries.
+    pub(crate) fn wants_unbundling(&self) -> bool {
+        self.unify || !self.bundled.is_empty()
+    }
 }
 
 impl LibraryArgs {
@@ -69,8 +91,14 @@ impl LibraryArgs {
             lib_paths: lib_paths?,
             rules: Rules::with_files(&self.rules).map_err(Error::refused)?,
             options,
+            unbundle: None,
         })
     }
+}
+
+/// Prints which wishes about bundled libraries cannot be met, and the plan as JSON if asked.
+pub(crate) fn report_bundled(plan: &UnbundlePlan, output: &OutputArgs) -> Error {
+    report_faults(&plan.faults, "unbundling", plan, output)
 }
 
 /// Prints why a plan is not sound: one block per fault and a count, and the plan as JSON if asked.
@@ -84,7 +112,7 @@ pub(crate) fn report_unproved(proof: &Proof, output: &OutputArgs) -> Error {
 }
 
 fn report_faults(
-    faults: &[Fault],
+    faults: &[impl std::fmt::Display],
     name: &'static str,
     whole: &impl Serialize,
     output: &OutputArgs,

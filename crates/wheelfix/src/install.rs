@@ -160,6 +160,8 @@ fn invalidation(prefix: &Path) -> Invalidation {
 
 pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     let python = args.python.resolve()?;
+    let mut libraries = args.libraries.resolve(&args.relocation)?;
+    libraries.unbundle = Some(args.relocation.unbundle());
     let request = InstallRequest {
         wheels: args.wheels.clone(),
         prefix: args.prefix.clone(),
@@ -167,7 +169,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         bytecode: args.bytecode.resolve(&python, &args.prefix)?,
         python,
         wishes: args.wishes.resolve(&args.wheels, &args.limits)?,
-        libraries: Some(args.libraries.resolve(&args.relocation)?),
+        libraries: Some(libraries),
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);

@@ -7,11 +7,12 @@ use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_relocate::{LibPathError, TreeError};
 use wheelfix_site::{
     CompileError, EditFailure, ExtractionError, InstallError, MemberFault, PatchTreeError,
-    RecordUpdateError, Refusal, RefusedWheel, RelocationError, StagingError,
+    RecordUpdateError, Refusal, RefusedWheel, RelocationError, SbomUpdateError, StagingError,
 };
+use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
 
-use crate::common::{OutputArgs, report_unproved, report_unsound};
+use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, chain, print};
 
 /// Prints what an error of an installation lists, and decides the exit code.
@@ -22,6 +23,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
             print(faults.iter().map(|fault| format!("error: {fault}\n")));
             Error::Reported
         }
+        InstallError::Bundled(plan) => report_bundled(&plan, output),
         InstallError::Unsound(plan) => report_unsound(&plan, output),
         InstallError::Unproved(proof) => report_unproved(&proof, output),
         InstallError::Staging(error) => staging(error),
@@ -39,6 +41,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
 /// Prints what an error of a relocation lists, and decides the exit code.
 pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error {
     match error {
+        PatchTreeError::Bundled(plan) => report_bundled(&plan, output),
         PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
         PatchTreeError::Unproved(proof) => report_unproved(&proof, output),
         PatchTreeError::Relocation(error) => relocation(error),
@@ -97,11 +100,15 @@ fn extraction(error: ExtractionError) -> Error {
 
 fn relocation(error: RelocationError) -> Error {
     match error {
-        RelocationError::Io(error) => error.into(),
+        RelocationError::Io(error)
+        | RelocationError::Unbundle(UnbundleError::Read(error))
+        | RelocationError::Sbom(SbomUpdateError::Io(error)) => error.into(),
+        RelocationError::Unbundle(error) => Error::refused(error),
         RelocationError::Tree(error @ (TreeError::Walk(_) | TreeError::Read(_))) => {
             Error::environment(error)
         }
         RelocationError::LibPath(error) => lib_path(error),
+        RelocationError::Sbom(error) => Error::refused(error),
         RelocationError::Tree(error) => Error::refused(error),
         RelocationError::Edit(refused) => {
             let mut environment = false;

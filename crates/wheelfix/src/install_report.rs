@@ -7,10 +7,11 @@ use serde::Serialize;
 use wheelfix_format::Change;
 use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_site::{InstallReport, InstalledWheel};
+use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
 use crate::error::Error;
-use crate::table;
+use crate::{table, unbundle_table};
 
 /// The JSON document, version 1.
 #[derive(Serialize)]
@@ -22,6 +23,9 @@ struct Document<'a> {
     wheels: Vec<WheelDocument<'a>>,
     elf_edited: usize,
     elf_bytes_written: u64,
+    /// The length of all libraries and backends that are left out.
+    bytes_saved: u64,
+    unbundling: &'a UnbundlePlan,
     relocation: &'a RelocationPlan,
     /// `null` if nothing is known of the target.
     proof: Option<&'a Proof>,
@@ -67,12 +71,13 @@ pub(crate) fn print(
             .map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if dry_run {
-        write!(stdout, "{}", report.relocation)?;
+        write!(stdout, "{}{}", report.unbundling, report.relocation)?;
         writeln!(stdout, "{}", wheel_table(report))?;
         write!(stdout, "{}", changes(report))?;
     } else if !output.quiet {
         writeln!(stdout, "{}", wheel_table(report))?;
         write!(stdout, "{}", changes(report))?;
+        write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
         writeln!(stdout, "{}", summary(report))?;
     }
     if !output.quiet {
@@ -119,9 +124,12 @@ fn changes(report: &InstallReport) -> String {
 }
 
 fn summary(report: &InstallReport) -> String {
-    let dropped = match report.relocation.drops.len() {
+    let dropped = match report.relocation.drops.len() + report.unbundling.removed.len() {
         0 => String::new(),
-        count => format!(", {count} left out"),
+        count => {
+            let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
+            format!(", {count} left out ({saved})")
+        }
     };
     format!(
         "installed into {}: {} ELF files edited ({} written){dropped}",
@@ -139,6 +147,8 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
         wheels: report.wheels.iter().map(wheel_document).collect(),
         elf_edited: report.elf_edited,
         elf_bytes_written: report.elf_bytes_written,
+        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.relocation),
+        unbundling: &report.unbundling,
         relocation: &report.relocation,
         proof: report.proof.as_ref(),
         compile_failures: report

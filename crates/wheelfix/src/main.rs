@@ -20,6 +20,8 @@ mod patchelf;
 mod progress;
 mod table;
 mod target;
+mod unbundle;
+mod unbundle_table;
 mod unpack;
 mod why;
 mod wishes;
@@ -45,6 +47,7 @@ enum Command {
     Unpack(unpack::UnpackArgs),
     Install(Box<install::InstallArgs>),
     Patch(patch::PatchArgs),
+    Unbundle(unbundle::UnbundleArgs),
     Check(check::CheckArgs),
     Why(why::WhyArgs),
     Env(Box<env::EnvArgs>),
@@ -72,6 +75,7 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Unpack(args) => unpack::run(&args),
         Command::Install(args) => install::run(&args),
         Command::Patch(args) => patch::run(&args),
+        Command::Unbundle(args) => unbundle::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Env(args) => env::run(&args),

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["wheelfix-testkit"],
     &["wheelfix-format", "wheelfix-elf", "wheelfix-archive"],
     &["wheelfix-wheel", "wheelfix-relocate"],
+    &["wheelfix-unbundle"],
     &["wheelfix-site"],
     &["wheelfix"],
     &["xtask"],

@@ -181,6 +181,7 @@ impl<'a> Reader<'a> {
             lib_paths: self.lib_paths()?,
             rules: Rules::with_files(&files).map_err(Error::refused)?,
             options,
+            unbundle: None,
         })
     }
 

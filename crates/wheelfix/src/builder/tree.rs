@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
-use wheelfix_site::{PatchRequest, PatchTreeError};
+use wheelfix_site::{PatchRequest, PatchTreeError, Scope};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -45,6 +45,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         libraries,
         python: python.and_then(|python| python.executable().map(Path::to_owned)),
         heal: false,
+        scope: Scope::Everything,
         dry_run: false,
         jobs: jobs(),
     };

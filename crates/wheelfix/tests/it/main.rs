@@ -7,5 +7,6 @@ mod inspect;
 mod install;
 mod replace;
 mod support;
+mod unbundle;
 mod unpack;
 mod wishes;

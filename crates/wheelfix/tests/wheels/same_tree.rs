@@ -76,6 +76,7 @@ fn install(wheel: &Path, prefix: &Path, options: &[&OsStr]) -> BTreeSet<String> 
     let output = succeed(command.arg("--prefix").arg(prefix).arg(wheel));
     let document: serde_json::Value = serde_json::from_str(&output).unwrap();
     let drops = document["relocation"]["drops"].as_array().unwrap();
+    let removed = document["unbundling"]["removed"].as_array().unwrap();
     let path = |drop: &serde_json::Value| {
         let path = Path::new(drop["path"].as_str().unwrap());
         path.strip_prefix(prefix)
@@ -84,7 +85,7 @@ fn install(wheel: &Path, prefix: &Path, options: &[&OsStr]) -> BTreeSet<String> 
             .unwrap()
             .to_owned()
     };
-    drops.iter().map(path).collect()
+    drops.iter().chain(removed).map(path).collect()
 }
 
 fn patch(prefix: &Path, options: &[&OsStr]) {

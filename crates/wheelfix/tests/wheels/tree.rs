@@ -77,12 +77,18 @@ fn read_entry(path: &Path) -> Entry {
 }
 
 /// What differs, a line each, apart from what has to: edited ELF files, files that were dropped on
-/// purpose, RECORD, and INSTALLER, which names the installer.
+/// purpose, RECORD, INSTALLER, which names the installer, and the list of what stands in for bundled
+/// libraries.
 pub(crate) fn differences(ours: &Tree, theirs: &Tree, dropped: &BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     for path in paths {
-        let has_to = path.ends_with(".dist-info/RECORD") || path.ends_with(".dist-info/INSTALLER");
+        let has_to = [
+            ".dist-info/RECORD",
+            ".dist-info/INSTALLER",
+            ".dist-info/sboms/wheelfix.cdx.json",
+        ];
+        let has_to = has_to.iter().any(|end| path.ends_with(end));
         match (ours.get(path), theirs.get(path)) {
             (None, _) if dropped.contains(path) => {}
             (None, _) => lines.push(format!("{path}: missing")),

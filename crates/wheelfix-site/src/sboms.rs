@@ -1,0 +1,179 @@
+//! Keeps the lists of software in `.dist-info/sboms/` true after bundled libraries were removed.
+//!
+//! <https://peps.python.org/pep-0770/>
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_format::LibraryName;
+use wheelfix_unbundle::{Bundled, Component, Provider, Sbom, SbomError, UnbundlePlan, Verdict};
+
+use crate::digest::FileDigest;
+use crate::relocation::Applied;
+
+/// The list that we write.
+const OWN: &str = "wheelfix.cdx.json";
+
+/// Why a list cannot be updated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SbomUpdateError {
+    /// Our own list is none.
+    #[error("invalid list of software: `{}`", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SbomError,
+    },
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Updates the lists of each distribution that lost a library: ours gets what stands in, others lose
+/// what is gone.
+///
+/// `owners` has the removed files of each `.dist-info` directory, both as they lie now.
+pub(crate) fn update(
+    plan: &UnbundlePlan,
+    owners: &BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    applied: &mut Applied,
+) -> Result<(), SbomUpdateError> {
+    for (dist_info, files) in owners {
+        let gone: Vec<&Bundled> = plan
+            .libraries
+            .iter()
+            .filter(|library| files.contains(&library.file))
+            .collect();
+        let names = names_of(&gone, &plan.libraries);
+        for path in lists_in(&dist_info.join("sboms"))? {
+            forget(&path, &names, applied)?;
+        }
+        let mut components = Vec::new();
+        for library in &gone {
+            if let Verdict::Replace { by, .. } = &library.verdict {
+                components.push(component(library, by)?);
+            }
+        }
+        if !components.is_empty() {
+            write_own(dist_info, &components, applied)?;
+        }
+    }
+    Ok(())
+}
+
+/// The names under which other lists have the libraries that are gone; not those of which a copy is
+/// left.
+fn names_of(gone: &[&Bundled], all: &[Bundled]) -> BTreeSet<String> {
+    let left: BTreeSet<&str> = all
+        .iter()
+        .filter(|library| !library.goes())
+        .map(|library| library.soname.as_str())
+        .collect();
+    let mut names = BTreeSet::new();
+    for library in gone
+        .iter()
+        .filter(|library| !left.contains(library.soname.as_str()))
+    {
+        let name = name_of(library);
+        names.extend(name.strip_prefix("lib").map(str::to_lowercase));
+        names.extend(library.rule.iter().map(|rule| rule.to_lowercase()));
+        names.insert(name.to_lowercase());
+    }
+    names
+}
+
+/// `libgfortran` for `libgfortran.so.5`.
+fn name_of(library: &Bundled) -> String {
+    let parsed = LibraryName::parse(&library.soname);
+    parsed.map_or_else(|| library.soname.clone(), |name| name.stem().to_owned())
+}
+
+/// The lists of others.
+fn lists_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    if !directory.is_dir() {
+        return Ok(paths);
+    }
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension == "json")
+            && name != OWN
+            && path.is_file()
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Takes the names out of a list. One that is no `CycloneDX` is left alone.
+fn forget(
+    path: &Path,
+    names: &BTreeSet<String>,
+    applied: &mut Applied,
+) -> Result<(), SbomUpdateError> {
+    let Ok(mut list) = Sbom::parse(&fs::read_to_string(path)?) else {
+        return Ok(());
+    };
+    if list.remove(|name| names.contains(&name.to_lowercase())) {
+        let text = list.text();
+        fs::write(path, &text)?;
+        applied
+            .edited
+            .insert(path.to_path_buf(), FileDigest::of_bytes(text.as_bytes()));
+    }
+    Ok(())
+}
+
+fn component(library: &Bundled, by: &Provider) -> io::Result<Component> {
+    let digest = FileDigest::of_file(&by.file)?;
+    let digits = digest.sha256.iter().map(|byte| format!("{byte:02x}"));
+    Ok(Component {
+        name: name_of(library),
+        soname: by.name.clone(),
+        version: by.version.clone(),
+        path: by.path.to_string_lossy().into_owned(),
+        sha256: digits.collect(),
+    })
+}
+
+fn write_own(
+    dist_info: &Path,
+    components: &[Component],
+    applied: &mut Applied,
+) -> Result<(), SbomUpdateError> {
+    let path = dist_info.join("sboms").join(OWN);
+    let mut list = if path.is_file() {
+        let parsed = Sbom::parse(&fs::read_to_string(&path)?);
+        parsed.map_err(|source| SbomUpdateError::Invalid {
+            path: path.clone(),
+            source,
+        })?
+    } else {
+        let stem = dist_info.file_stem().unwrap_or_default().to_string_lossy();
+        let (name, version) = stem.rsplit_once('-').unwrap_or((&stem, ""));
+        Sbom::of(&name.to_lowercase().replace('_', "-"), version)
+    };
+    for component in components {
+        list.add(component);
+    }
+    let text = list.text();
+    fs::create_dir_all(dist_info.join("sboms"))?;
+    fs::write(&path, &text)?;
+    let digest = FileDigest::of_bytes(text.as_bytes());
+    applied.edited.insert(path.clone(), digest);
+    applied.added.insert(path, digest);
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! The step between extraction and relocation: which bundled libraries go.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_relocate::{Edit, Fault, LibraryIndex, Place, RelocationPlan, Tree};
+use wheelfix_unbundle::{Request, UnbundleOptions, UnbundlePlan};
+
+use crate::relocation::{self, Applied, Libraries, RelocationError};
+
+/// What becomes of the libraries of a tree.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// Which bundled libraries go.
+    pub(crate) unbundling: UnbundlePlan,
+    /// What is edited so that all the others load.
+    pub(crate) relocation: RelocationPlan,
+}
+
+/// Decides what becomes of the ELF files of a tree; `program` is the Python that will load them.
+pub(crate) fn plan(
+    tree: &Tree,
+    places: &[Place],
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Planned, RelocationError> {
+    let index = relocation::index(tree, libraries)?;
+    let Some(options) = &libraries.unbundle else {
+        let relocation =
+            wheelfix_relocate::plan(tree, &index, &libraries.rules, &libraries.options);
+        return Ok(Planned {
+            unbundling: UnbundlePlan::default(),
+            relocation,
+        });
+    };
+    let mut unbundling = unbundle(tree, places, libraries, options, (&index, program))?;
+    let revised = unbundling.revise(tree);
+    let mut relocation =
+        wheelfix_relocate::plan(&revised, &index, &libraries.rules, &libraries.options);
+    unbundling.merge_into(&mut relocation);
+    Ok(Planned {
+        unbundling,
+        relocation,
+    })
+}
+
+fn unbundle(
+    tree: &Tree,
+    places: &[Place],
+    libraries: &Libraries,
+    options: &UnbundleOptions,
+    (index, program): (&LibraryIndex, Option<&Path>),
+) -> Result<UnbundlePlan, RelocationError> {
+    let target = relocation::target(libraries, program)?;
+    let request = Request {
+        tree,
+        places,
+        index,
+        rules: &libraries.rules,
+        relocation: &libraries.options,
+        options,
+        target: target.as_ref(),
+    };
+    Ok(wheelfix_unbundle::plan(&request)?)
+}
+
+/// What is left of a plan if nothing but bundled libraries is looked after: the edits of those that use
+/// one that goes, and the faults that were none before.
+///
+/// Backends are dropped where the user names some, or where the `--lib-path` has a CUDA to choose by.
+pub(crate) fn alone(
+    mut planned: Planned,
+    tree: &Tree,
+    libraries: &Libraries,
+) -> Result<Planned, RelocationError> {
+    let index = relocation::index(tree, libraries)?;
+    let before = wheelfix_relocate::plan(tree, &index, &libraries.rules, &libraries.options);
+    let before: BTreeSet<String> = before.faults.iter().map(key).collect();
+    let unbundling = &planned.unbundling;
+    let going = unbundling.libraries.iter().filter(|library| library.goes());
+    let users: BTreeSet<&PathBuf> = going.flat_map(|library| &library.users).collect();
+    for object in &mut planned.relocation.objects {
+        if !users.contains(&object.path) {
+            object.edit = Edit::default();
+        }
+    }
+    let mut names = index
+        .libraries()
+        .iter()
+        .map(|library| library.name.as_str());
+    if libraries.options.backends.is_empty() && !names.any(|name| name.starts_with("libcudart.so"))
+    {
+        planned.relocation.drops.clear();
+    }
+    let is_wish = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::UnusedBackend { .. } | Fault::UnusedIgnore { .. }
+        )
+    };
+    planned
+        .relocation
+        .faults
+        .retain(|fault| is_wish(fault) || !before.contains(&key(fault)));
+    Ok(planned)
+}
+
+/// What makes two faults the same one, whoever it is that they keep from loading.
+pub(crate) fn key(fault: &Fault) -> String {
+    match fault {
+        Fault::Missing(missing) => format!("missing {}", missing.soname),
+        Fault::Version {
+            soname,
+            version,
+            found,
+            ..
+        } => format!("version {soname} {version} {found:?}"),
+        Fault::Symbols { path, .. } => format!("symbols {}", path.display()),
+        Fault::Ambiguous { soname, .. } => format!("ambiguous {soname}"),
+        other => other.to_string(),
+    }
+}
+
+/// Removes the libraries that go, and the directories that are empty then.
+pub(crate) fn apply(plan: &UnbundlePlan, applied: &mut Applied) -> Result<(), RelocationError> {
+    let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
+    for removed in &plan.removed {
+        fs::remove_file(&removed.file)?;
+        applied.removed.insert(removed.file.clone());
+        directories.extend(removed.file.parent().map(Path::to_path_buf));
+    }
+    for directory in directories {
+        if fs::read_dir(&directory)?.next().is_none() {
+            fs::remove_dir(&directory)?;
+        }
+    }
+    Ok(())
+}

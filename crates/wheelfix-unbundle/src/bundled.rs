@@ -1,0 +1,222 @@
+//! One bundled library, and what becomes of it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::lack::{Lack, list};
+
+/// A copy of somebody else's library in a tree.
+#[derive(Clone, Debug, Serialize)]
+pub struct Bundled {
+    /// Its final path.
+    pub path: PathBuf,
+    /// Where its bytes lie now.
+    #[serde(skip)]
+    pub file: PathBuf,
+    /// The soname that its makers gave it: `libgfortran.so.5`.
+    pub soname: String,
+    /// The rule that knows it; `None` for a library that no rule knows.
+    pub rule: Option<String>,
+    /// Its upstream version: `14.2`, or `8 or later` where only a lower bound is known. `None` if
+    /// nothing tells.
+    pub version: Option<String>,
+    /// In hexadecimal; `None` if it has none.
+    pub build_id: Option<String>,
+    /// In bytes.
+    pub len: u64,
+    /// Final paths of those that need it.
+    pub users: Vec<PathBuf>,
+    /// Final paths of other files of the tree that are the same library.
+    pub copies: Vec<PathBuf>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// What becomes of a bundled library.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It stays.
+    Keep {
+        /// Why.
+        reason: KeepReason,
+    },
+    /// It goes, and its users use another one.
+    Replace {
+        /// The one that stands in.
+        by: Provider,
+        /// How many symbols its users take from it; the other one defines all of them.
+        symbols: usize,
+    },
+    /// It goes.
+    Drop {
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// A library that stands in for a copy.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Provider {
+    /// Where the loader will find it.
+    pub path: PathBuf,
+    /// The file behind the path, links followed, where it lies now.
+    #[serde(skip)]
+    pub file: PathBuf,
+    /// The name that users need it by.
+    pub name: String,
+    /// The `--lib-path` that it comes from; `None` for a file of the tree itself.
+    pub lib_path: Option<PathBuf>,
+    /// Its upstream version, as in [`Bundled`].
+    pub version: Option<String>,
+}
+
+/// Why a bundled library stays.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum KeepReason {
+    /// The user wants it.
+    Wished {
+        /// The wish.
+        wish: String,
+    },
+    /// It is at home there.
+    Home,
+    /// The rule says so.
+    Rule,
+    /// No rule knows it.
+    Unknown,
+    /// It has the name of a known library, but is none.
+    Impostor {
+        /// What that library defines and this file does not.
+        lacks: Vec<String>,
+    },
+    /// Nothing on the `--lib-path` has its name.
+    NoProvider,
+    /// What stands in would not do.
+    Unproved {
+        /// What would stand in.
+        by: PathBuf,
+        /// What is wrong with it.
+        lacks: Vec<Lack>,
+    },
+    /// Another copy that answers to the same name stays; the loader takes one of a name.
+    Namesake {
+        /// The other copy.
+        path: PathBuf,
+    },
+    /// Nobody needs it, but a file has its name, and may open it.
+    Mentioned {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The others of the tree use it now.
+    Chosen,
+}
+
+/// Why a bundled library goes without a substitute.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The user wants it.
+    Wished {
+        /// The wish.
+        wish: String,
+    },
+    /// Nobody needs it.
+    Orphan,
+    /// Only libraries that go needed it.
+    OnlyRemoved {
+        /// Their final paths.
+        users: Vec<PathBuf>,
+    },
+}
+
+impl Bundled {
+    /// Whether it leaves the tree.
+    pub fn goes(&self) -> bool {
+        !matches!(self.verdict, Verdict::Keep { .. })
+    }
+}
+
+impl Verdict {
+    /// The decision in one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Keep { .. } => "keep",
+            Self::Replace { .. } => "replace",
+            Self::Drop { .. } => "drop",
+        }
+    }
+
+    /// The reason in one line.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Keep { reason } => reason.to_string(),
+            Self::Replace { by, symbols } => {
+                let version = by
+                    .version
+                    .as_deref()
+                    .map_or_else(String::new, |version| format!(" ({version})"));
+                format!("{}{version} has all {symbols} symbols", by.path.display())
+            }
+            Self::Drop { reason } => reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wished { wish } => write!(f, "`--bundled {wish}`"),
+            Self::Home => f.write_str("it is at home here"),
+            Self::Rule => f.write_str("the rule keeps it"),
+            Self::Unknown => f.write_str("no rule knows it"),
+            Self::Impostor { lacks } => write!(
+                f,
+                "it only has the name: it does not define {}",
+                list(lacks)
+            ),
+            Self::NoProvider => f.write_str("no `--lib-path` has it"),
+            Self::Unproved { by, lacks } => match lacks.split_first() {
+                Some((first, [])) => write!(f, "{} will not do: {first}", by.display()),
+                Some((first, rest)) => {
+                    write!(
+                        f,
+                        "{} will not do: {first}, and {} more",
+                        by.display(),
+                        rest.len()
+                    )
+                }
+                None => write!(f, "{} will not do", by.display()),
+            },
+            Self::Namesake { path } => {
+                write!(f, "{} stays, and answers to the same name", path.display())
+            }
+            Self::Mentioned { path } => {
+                write!(f, "{} has its name, and may open it", path.display())
+            }
+            Self::Chosen => f.write_str("the other copies are replaced by it"),
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wished { wish } => write!(f, "`--bundled {wish}`"),
+            Self::Orphan => f.write_str("nobody needs it"),
+            Self::OnlyRemoved { users } => {
+                let names = users
+                    .iter()
+                    .map(|user| user.file_name().unwrap_or_default().to_string_lossy());
+                write!(f, "only {} needed it", list(&names.collect::<Vec<_>>()))
+            }
+        }
+    }
+}

@@ -1,0 +1,547 @@
+//! What becomes of each bundled library: pure, from the facts of all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use wheelfix_relocate::{BundledAction, Found, Library, Object, Tier, any_matches};
+
+use crate::bundled::{Bundled, DropReason, KeepReason, Provider, Verdict};
+use crate::facts::FactsOf;
+use crate::fault::UnbundleFault;
+use crate::floor::GlibcVersion;
+use crate::graph::Graph;
+use crate::lack::Lack;
+use crate::mention::mentions;
+use crate::plan::{Removed, UnbundlePlan};
+use crate::prove::{Prover, Stand};
+use crate::recognise::{Candidate, is_same_file, recognise};
+use crate::request::Request;
+use crate::wish::BundledWish;
+use crate::{twice, unify, upstream};
+
+/// Why nothing can be decided.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnbundleError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
+}
+
+/// Decides what becomes of the bundled libraries of a tree.
+///
+/// Wishes that cannot be met do not end the planning: the plan carries all of them.
+pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
+    let relocation = wheelfix_relocate::plan(
+        request.tree,
+        request.index,
+        request.rules,
+        request.relocation,
+    );
+    let graph = Graph::of(request.tree, &relocation);
+    let mut facts = FactsOf::default();
+    let candidates = recognise(request, &graph, &mut facts);
+    let stands: Vec<_> = candidates
+        .iter()
+        .map(|copy| outside(request, copy))
+        .collect();
+    read_for_proofs(request, &graph, &candidates, &stands, &mut facts);
+    let mentioned = mentioned(request, &graph, &candidates)?;
+    let floor = GlibcVersion::available(request);
+    let mut decider = Decider {
+        prover: Prover {
+            request,
+            graph: &graph,
+            facts: &facts,
+            floor: floor.as_ref(),
+        },
+        candidates: &candidates,
+        mentioned,
+        verdicts: Vec::new(),
+    };
+    for (at, stand) in stands.iter().enumerate() {
+        let verdict = decider.verdict(at, stand);
+        decider.verdicts.push(verdict);
+    }
+    decider.settle();
+    if request.options.unify {
+        unify::unify(&mut decider);
+        decider.settle();
+    }
+    Ok(decider.into_plan())
+}
+
+/// The verdicts while they are made, in the order of the candidates.
+#[derive(Debug)]
+pub(crate) struct Decider<'a> {
+    pub(crate) prover: Prover<'a>,
+    pub(crate) candidates: &'a [Candidate<'a>],
+    /// For candidates that nobody needs: a file that has its name.
+    mentioned: Vec<Option<PathBuf>>,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+/// What stands in for a copy from outside of the tree, or why nothing does.
+fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>, KeepReason> {
+    let (index, rules) = (request.index, request.rules);
+    let usable = |library: &&Library| {
+        library.tier != Tier::Bundled && !is_same_file(&library.real, &copy.object.file)
+    };
+    let found = match index.by_file_name(&copy.soname, copy.object, rules) {
+        Found::Nothing => index.by_soname(&copy.soname, copy.object, rules),
+        found => found,
+    };
+    match found {
+        Found::Library(library) if usable(&library) => {
+            return Ok(stand(request, library, copy.soname.clone()));
+        }
+        Found::Ambiguous(libraries) => {
+            let candidates: Vec<PathBuf> =
+                libraries.iter().map(|library| path_of(library)).collect();
+            let by = candidates.first().cloned().unwrap_or_default();
+            let lacks = vec![Lack::Ambiguous { candidates }];
+            return Err(KeepReason::Unproved { by, lacks });
+        }
+        _ => {}
+    }
+    let any = copy.rule.filter(|rule| rule.body.any_soname);
+    let fits = |library: &&Library| library.object.fits(copy.object.abi, copy.object.os_abi);
+    let other = any.and_then(|rule| {
+        let mut libraries = index.libraries().iter().filter(usable).filter(fits);
+        libraries.find(|library| {
+            library
+                .object
+                .soname
+                .as_ref()
+                .is_some_and(|soname| any_matches(&rule.body.soname, soname))
+        })
+    });
+    if let Some(library) = other {
+        let name = library.object.soname.clone().unwrap_or_default();
+        return Ok(stand(request, library, name));
+    }
+    let mut namesakes = index
+        .libraries()
+        .iter()
+        .filter(|library| library.name == copy.soname);
+    match namesakes.find(|library| !fits(library)) {
+        Some(alien) => Err(KeepReason::Unproved {
+            by: path_of(alien),
+            lacks: vec![Lack::Machine {
+                expected: copy.object.abi.to_string(),
+                got: alien.object.abi.to_string(),
+            }],
+        }),
+        None => Err(KeepReason::NoProvider),
+    }
+}
+
+fn stand<'a>(request: &Request<'a>, library: &'a Library, name: String) -> Stand<'a> {
+    Stand {
+        object: &library.object,
+        file: &library.real,
+        path: path_of(library),
+        name,
+        // One that was found through a run path is as good as the last entry.
+        lib_path: Some(
+            request
+                .index
+                .entries()
+                .get(library.entry)
+                .unwrap_or(&library.directory)
+                .clone(),
+        ),
+    }
+}
+
+fn path_of(library: &Library) -> PathBuf {
+    library.directory.join(&library.name)
+}
+
+/// Reads what proofs will look at: what stands in, and all users of what it stands in for.
+fn read_for_proofs(
+    request: &Request<'_>,
+    graph: &Graph,
+    candidates: &[Candidate<'_>],
+    stands: &[Result<Stand<'_>, KeepReason>],
+    facts: &mut FactsOf,
+) {
+    let mut files: BTreeSet<&Path> = BTreeSet::new();
+    for (copy, stand) in candidates.iter().zip(stands) {
+        if let Ok(stand) = stand {
+            files.insert(stand.file);
+        }
+        if stand.is_ok() || request.options.unify {
+            let loaders = graph.loaders(&copy.object.path);
+            files.extend(
+                loaders
+                    .iter()
+                    .filter_map(|path| Some(request.tree.get(path)?.file.as_path())),
+            );
+        }
+    }
+    facts.read(files.into_iter());
+}
+
+/// For each candidate that nobody needs: a file that has its name, and may open it.
+fn mentioned(
+    request: &Request<'_>,
+    graph: &Graph,
+    candidates: &[Candidate<'_>],
+) -> Result<Vec<Option<PathBuf>>, UnbundleError> {
+    let is_orphan = |copy: &&Candidate<'_>| is_orphan(graph, copy.object) && !copy.is_home;
+    let orphans: Vec<&Object> = candidates
+        .iter()
+        .filter(is_orphan)
+        .map(|copy| copy.object)
+        .collect();
+    let mut found = mentions(request.tree, request.places, &orphans)?.into_iter();
+    let of = |copy| {
+        if is_orphan(&copy) {
+            found.next().flatten()
+        } else {
+            None
+        }
+    };
+    Ok(candidates.iter().map(of).collect())
+}
+
+fn is_orphan(graph: &Graph, object: &Object) -> bool {
+    graph.users(&object.path).next().is_none() && graph.openers(&object.path).next().is_none()
+}
+
+impl<'a> Decider<'a> {
+    pub(crate) fn request(&self) -> &'a Request<'a> {
+        self.prover.request
+    }
+
+    /// The wish that decides about a candidate: the last that matches.
+    fn wish(&self, copy: &Candidate<'_>) -> Option<&'a BundledWish> {
+        let wishes = self.request().options.wishes.iter();
+        wishes
+            .rev()
+            .find(|wish| wish.is_about(&copy.object.path, &copy.soname))
+    }
+
+    /// What becomes of a candidate, looked at alone.
+    fn verdict(&self, at: usize, stand: &Result<Stand<'_>, KeepReason>) -> Verdict {
+        let Some(copy) = self.candidates.get(at) else {
+            return keep(KeepReason::Unknown);
+        };
+        if let Some(wish) = self.wish(copy) {
+            let text = wish.to_string();
+            return match wish.action {
+                BundledAction::Keep => keep(KeepReason::Wished { wish: text }),
+                BundledAction::Replace => self.replace(copy, stand),
+                BundledAction::Drop => Verdict::Drop {
+                    reason: DropReason::Wished { wish: text },
+                },
+            };
+        }
+        if copy.is_home {
+            return keep(KeepReason::Home);
+        }
+        if is_orphan(self.prover.graph, copy.object) {
+            return self.orphan(at, copy);
+        }
+        match copy.rule {
+            Some(rule) if rule.body.action == BundledAction::Replace => self.replace(copy, stand),
+            Some(_) => keep(KeepReason::Rule),
+            None if copy.impostor.is_empty() => keep(KeepReason::Unknown),
+            None => keep(KeepReason::Impostor {
+                lacks: copy.impostor.clone(),
+            }),
+        }
+    }
+
+    fn orphan(&self, at: usize, copy: &Candidate<'_>) -> Verdict {
+        if let Some(Some(path)) = self.mentioned.get(at) {
+            return keep(KeepReason::Mentioned { path: path.clone() });
+        }
+        // A library that no rule knows may be opened by a name that is put together.
+        let is_renamed = copy.object.file_name().to_str() != Some(&copy.soname);
+        if copy.rule.is_some() || is_renamed {
+            let reason = DropReason::Orphan;
+            return Verdict::Drop { reason };
+        }
+        keep(KeepReason::Unknown)
+    }
+
+    fn replace(&self, copy: &Candidate<'_>, stand: &Result<Stand<'_>, KeepReason>) -> Verdict {
+        match stand {
+            Ok(stand) => self.proved(copy, stand),
+            Err(reason) => keep(reason.clone()),
+        }
+    }
+
+    /// The verdict that the proof gives.
+    pub(crate) fn proved(&self, copy: &Candidate<'_>, stand: &Stand<'_>) -> Verdict {
+        let proved = self.prover.prove(copy, stand);
+        if proved.lacks.is_empty() {
+            let facts = self.prover.facts.get(stand.file).ok();
+            let version = copy
+                .rule
+                .zip(facts)
+                .and_then(|(rule, facts)| upstream::version(rule, stand.file, stand.file, facts));
+            return Verdict::Replace {
+                symbols: proved.symbols,
+                by: Provider {
+                    path: stand.path.clone(),
+                    file: stand.file.to_path_buf(),
+                    name: stand.name.clone(),
+                    lib_path: stand.lib_path.clone(),
+                    version,
+                },
+            };
+        }
+        keep(KeepReason::Unproved {
+            by: stand.path.clone(),
+            lacks: proved.lacks,
+        })
+    }
+
+    /// Takes back what does not go together, and drops what is no longer needed.
+    fn settle(&mut self) {
+        while self.keep_namesakes() {}
+        while self.drop_unneeded() {}
+    }
+
+    /// Where one that answers to the name of a substitute stays, the loader may take it for that.
+    fn keep_namesakes(&mut self) -> bool {
+        let removed = self.removed();
+        let tree = self.request().tree;
+        let mut changed = false;
+        for (copy, verdict) in self.candidates.iter().zip(&mut self.verdicts) {
+            let Verdict::Replace { by, .. } = verdict else {
+                continue;
+            };
+            let is_stand = |object: &&Object| object.path == by.path;
+            let mut others = tree.objects().filter(|object| {
+                object.path != copy.object.path && object.answers_to(&by.name) && !is_stand(object)
+            });
+            if let Some(other) = others.find(|other| !removed.contains(&other.path)) {
+                let path = other.path.clone();
+                *verdict = keep(KeepReason::Namesake { path });
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    fn drop_unneeded(&mut self) -> bool {
+        let removed = self.removed();
+        let graph = self.prover.graph;
+        let mut changed = false;
+        for (copy, verdict) in self.candidates.iter().zip(&mut self.verdicts) {
+            let path = &copy.object.path;
+            let stays = matches!(
+                verdict,
+                Verdict::Drop { .. }
+                    | Verdict::Keep {
+                        reason: KeepReason::Wished { .. } | KeepReason::Home
+                    }
+            );
+            let users: Vec<PathBuf> = graph
+                .users(path)
+                .map(|(user, _)| user.to_path_buf())
+                .collect();
+            let gone = |user: &Path| removed.contains(user);
+            if !stays
+                && !users.is_empty()
+                && users.iter().all(|user| gone(user))
+                && graph.openers(path).all(gone)
+            {
+                let reason = DropReason::OnlyRemoved { users };
+                *verdict = Verdict::Drop { reason };
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Final paths of the libraries that go.
+    pub(crate) fn removed(&self) -> BTreeSet<PathBuf> {
+        let verdicts = self.candidates.iter().zip(&self.verdicts);
+        verdicts
+            .filter(|(_, verdict)| !matches!(verdict, Verdict::Keep { .. }))
+            .map(|(copy, _)| copy.object.path.clone())
+            .collect()
+    }
+
+    fn into_plan(self) -> UnbundlePlan {
+        let tree = self.request().tree;
+        let gone = self.removed();
+        let removed = tree
+            .objects()
+            .filter(|object| gone.contains(&object.path))
+            .flat_map(|object| {
+                let links = tree.links_to(&object.path).map(|link| Removed {
+                    path: link.to_path_buf(),
+                    file: beside(object, link),
+                });
+                let own = Removed {
+                    path: object.path.clone(),
+                    file: object.file.clone(),
+                };
+                links.chain([own]).collect::<Vec<_>>()
+            });
+        let mut plan = UnbundlePlan {
+            removed: removed.collect(),
+            renames: self.renames(&gone),
+            faults: self.faults(&gone),
+            twice: twice::find(&self),
+            libraries: Vec::new(),
+        };
+        plan.removed.sort();
+        let of_same_library = self.copies();
+        let libraries = self.candidates.iter().zip(self.verdicts.clone());
+        plan.libraries = libraries
+            .map(|(copy, verdict)| self.bundled(copy, verdict, &of_same_library))
+            .collect();
+        plan
+    }
+
+    /// By the real soname: all candidates.
+    fn copies(&self) -> BTreeMap<&str, Vec<&Path>> {
+        let mut copies: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
+        for copy in self.candidates {
+            copies
+                .entry(&copy.soname)
+                .or_default()
+                .push(&copy.object.path);
+        }
+        copies
+    }
+
+    fn bundled(
+        &self,
+        copy: &Candidate<'_>,
+        verdict: Verdict,
+        copies: &BTreeMap<&str, Vec<&Path>>,
+    ) -> Bundled {
+        let object = copy.object;
+        let facts = self.prover.facts.get(&object.file).ok();
+        let version = copy
+            .rule
+            .zip(facts)
+            .and_then(|(rule, facts)| upstream::version(rule, &object.file, &object.path, facts));
+        let others = copies.get(copy.soname.as_str()).into_iter().flatten();
+        Bundled {
+            path: object.path.clone(),
+            file: object.file.clone(),
+            soname: copy.soname.clone(),
+            rule: copy.rule.map(|rule| rule.name.clone()),
+            version,
+            build_id: facts.and_then(|facts| facts.elf.notes.build_id.clone()),
+            len: facts.map_or(0, |facts| facts.elf.file_len),
+            users: self
+                .prover
+                .graph
+                .users(&object.path)
+                .map(|(user, _)| user.to_path_buf())
+                .collect(),
+            copies: others
+                .filter(|path| **path != object.path)
+                .map(|path| path.to_path_buf())
+                .collect(),
+            verdict,
+        }
+    }
+
+    /// The new names of needs of all that stays.
+    fn renames(&self, gone: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, Vec<(String, String)>> {
+        let mut renames: BTreeMap<PathBuf, Vec<(String, String)>> = BTreeMap::new();
+        for (copy, verdict) in self.candidates.iter().zip(&self.verdicts) {
+            let Verdict::Replace { by, .. } = verdict else {
+                continue;
+            };
+            for (user, names) in self.prover.graph.users(&copy.object.path) {
+                let old = names
+                    .iter()
+                    .filter(|name| **name != by.name && !gone.contains(user));
+                for name in old {
+                    renames
+                        .entry(user.to_path_buf())
+                        .or_default()
+                        .push((name.clone(), by.name.clone()));
+                }
+            }
+        }
+        renames
+    }
+
+    fn faults(&self, gone: &BTreeSet<PathBuf>) -> Vec<UnbundleFault> {
+        let mut faults = Vec::new();
+        for wish in &self.request().options.wishes {
+            let is_about = |copy: &Candidate<'_>| wish.is_about(&copy.object.path, &copy.soname);
+            if !self.candidates.iter().any(is_about) {
+                faults.push(UnbundleFault::UnusedWish {
+                    wish: wish.to_string(),
+                    known: self
+                        .candidates
+                        .iter()
+                        .map(|copy| copy.soname.clone())
+                        .collect(),
+                });
+            }
+        }
+        for (copy, verdict) in self.candidates.iter().zip(&self.verdicts) {
+            if let Some(wish) = self.wish(copy) {
+                faults.extend(self.unmet(copy, verdict, wish, gone));
+            }
+        }
+        faults
+    }
+
+    fn unmet(
+        &self,
+        copy: &Candidate<'_>,
+        verdict: &Verdict,
+        wish: &BundledWish,
+        gone: &BTreeSet<PathBuf>,
+    ) -> Option<UnbundleFault> {
+        let path = copy.object.path.clone();
+        match (wish.action, verdict) {
+            (BundledAction::Replace, Verdict::Keep { reason }) => {
+                Some(UnbundleFault::NotReplaced {
+                    path,
+                    soname: copy.soname.clone(),
+                    wish: wish.to_string(),
+                    reason: reason.clone(),
+                })
+            }
+            (BundledAction::Drop, _) => {
+                let users = self
+                    .prover
+                    .graph
+                    .users(&path)
+                    .map(|(user, _)| user.to_path_buf());
+                let users: BTreeSet<PathBuf> = users.filter(|user| !gone.contains(user)).collect();
+                (!users.is_empty()).then(|| UnbundleFault::StillNeeded {
+                    path,
+                    wish: wish.to_string(),
+                    users,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where a link to an object lies now: as far from it as it will be.
+fn beside(object: &Object, link: &Path) -> PathBuf {
+    let mut on_disk = object.file.as_path();
+    let mut used_at = object.path.as_path();
+    // Both paths end alike up to where the tree begins.
+    while let (Some(disk), Some(used)) = (on_disk.parent(), used_at.parent()) {
+        (on_disk, used_at) = (disk, used);
+        if let Ok(inside) = link.strip_prefix(used_at) {
+            return on_disk.join(inside);
+        }
+    }
+    link.to_path_buf()
+}
+
+pub(crate) fn keep(reason: KeepReason) -> Verdict {
+    Verdict::Keep { reason }
+}

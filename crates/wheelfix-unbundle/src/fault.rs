@@ -1,0 +1,138 @@
+//! Wishes about bundled libraries that cannot be met.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::bundled::KeepReason;
+use crate::lack::Lack;
+
+/// Why a plan must not be carried out.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "fault", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum UnbundleFault {
+    /// A `--bundled` matches no bundled library.
+    UnusedWish {
+        /// The wish.
+        wish: String,
+        /// The real sonames of the bundled libraries that are there.
+        known: BTreeSet<String>,
+    },
+    /// A library that the user wants replaced cannot be.
+    NotReplaced {
+        /// Its final path.
+        path: PathBuf,
+        /// Its real soname.
+        soname: String,
+        /// The wish.
+        wish: String,
+        /// Why not.
+        reason: KeepReason,
+    },
+    /// A library that the user wants dropped is needed.
+    StillNeeded {
+        /// Its final path.
+        path: PathBuf,
+        /// The wish.
+        wish: String,
+        /// Final paths of those that need it.
+        users: BTreeSet<PathBuf>,
+    },
+    /// The relocation would have a user take another library than the one that was proved.
+    Diverted {
+        /// Final path of the user.
+        user: PathBuf,
+        /// The name that it needs.
+        soname: String,
+        /// What was proved.
+        expected: PathBuf,
+        /// What it would get; `None` for nothing.
+        got: Option<PathBuf>,
+    },
+}
+
+impl fmt::Display for UnbundleFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnusedWish { wish, known } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                write!(
+                    f,
+                    "`--bundled {wish}` matches no bundled library; there are: {known}"
+                )
+            }
+            Self::NotReplaced {
+                path,
+                soname,
+                wish,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "{} ({soname}) cannot be replaced, as `--bundled {wish}` wants",
+                    path.display()
+                )?;
+                match reason {
+                    KeepReason::Unproved { by, lacks } => {
+                        write!(f, "\n  {} will not do:", by.display())?;
+                        lacks.iter().try_for_each(|lack| write_in_full(f, lack))
+                    }
+                    other => write!(f, ": {other}"),
+                }
+            }
+            Self::StillNeeded { path, wish, users } => {
+                write!(
+                    f,
+                    "{} cannot be dropped, as `--bundled {wish}` wants",
+                    path.display()
+                )?;
+                users
+                    .iter()
+                    .try_for_each(|user| write!(f, "\n  needed by {}", user.display()))
+            }
+            Self::Diverted {
+                user,
+                soname,
+                expected,
+                got,
+            } => {
+                let got = got
+                    .as_ref()
+                    .map_or_else(|| "nothing".to_owned(), |got| got.display().to_string());
+                write!(
+                    f,
+                    "{} would take {got} for `{soname}`, expected {}",
+                    user.display(),
+                    expected.display()
+                )
+            }
+        }
+    }
+}
+
+/// A lack with all names, a line each.
+fn write_in_full(f: &mut fmt::Formatter<'_>, lack: &Lack) -> fmt::Result {
+    write!(f, "\n  {lack}")?;
+    let (names, users) = match lack {
+        Lack::Symbols { symbols, needed_by } => (symbols, needed_by),
+        Lack::Versions {
+            versions,
+            needed_by,
+        } => (versions, needed_by),
+        _ => return Ok(()),
+    };
+    for name in names {
+        write!(f, "\n    {name}")?;
+    }
+    users
+        .iter()
+        .try_for_each(|user| write!(f, "\n    needed by {}", user.display()))
+}

@@ -1,0 +1,239 @@
+//! What keeps a library from standing in for a bundled copy.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// One thing that is wrong with a library that should stand in.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "lack", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Lack {
+    /// It does not define what users take from the copy.
+    Symbols {
+        /// The symbols, with their versions after `@`, sorted.
+        symbols: BTreeSet<String>,
+        /// Final paths of the users.
+        needed_by: BTreeSet<PathBuf>,
+    },
+    /// It does not define versions that users need of the copy.
+    Versions {
+        /// The versions, sorted.
+        versions: BTreeSet<String>,
+        /// Final paths of the users.
+        needed_by: BTreeSet<PathBuf>,
+    },
+    /// A symbol is something else there: code, data, thread-local data.
+    Kind {
+        /// The symbol.
+        symbol: String,
+        /// What it is in the copy.
+        expected: String,
+        /// What it is there.
+        got: String,
+    },
+    /// A symbol whose length is fixed in a user has another one there.
+    Length {
+        /// The symbol.
+        symbol: String,
+        /// In bytes.
+        expected: u64,
+        /// In bytes.
+        got: u64,
+        /// Final path of the user.
+        user: PathBuf,
+    },
+    /// Its block of thread-local data is smaller than that of the copy, from which users take some.
+    TlsBlock {
+        /// In bytes.
+        expected: u64,
+        /// In bytes.
+        got: u64,
+    },
+    /// It needs thread-local data that is set aside when a thread starts, more than the copy does.
+    StaticTls {
+        /// In bytes.
+        len: u64,
+        /// What the copy needs, in bytes; 0 if it needs none of this kind.
+        allowed: u64,
+    },
+    /// It is for another machine.
+    Machine {
+        /// What the tree is for.
+        expected: String,
+        /// What it is for.
+        got: String,
+    },
+    /// It has other flags of its machine, which tell calling conventions.
+    MachineFlags {
+        /// Those of the copy.
+        expected: u32,
+        /// Its own.
+        got: u32,
+    },
+    /// It calls itself something else, so that the loader would not know it again.
+    Soname {
+        /// The name that it would be needed by.
+        expected: String,
+        /// Its own; `None` if it has none.
+        got: Option<String>,
+    },
+    /// It lacks what makes it this library.
+    Identity {
+        /// The symbols.
+        symbols: BTreeSet<String>,
+    },
+    /// Something that it brings along needs a newer C library than the target has.
+    LibcFloor {
+        /// What needs it.
+        path: PathBuf,
+        /// The version that is needed: `2.38`.
+        needed: String,
+        /// The newest that the target has, or that the tree needs already where the target is not known.
+        available: String,
+    },
+    /// It is linked to another C library than the tree.
+    OtherLibc {
+        /// The C library that it needs.
+        got: String,
+        /// What the tree needs.
+        expected: String,
+    },
+    /// A library that it needs is on no `--lib-path`.
+    Needs {
+        /// What needs it.
+        path: PathBuf,
+        /// The library.
+        soname: String,
+    },
+    /// Several libraries of the name differ.
+    Ambiguous {
+        /// Where they are.
+        candidates: Vec<PathBuf>,
+    },
+    /// A file cannot be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm for each variant")]
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Symbols { symbols, .. } => {
+                write!(f, "it does not define {}", list_of(symbols, "symbols"))
+            }
+            Self::Versions { versions, .. } => {
+                write!(
+                    f,
+                    "it does not define the version {}",
+                    list_of(versions, "versions")
+                )
+            }
+            Self::Kind {
+                symbol,
+                expected,
+                got,
+            } => {
+                write!(f, "`{symbol}` is {got} there, expected {expected}")
+            }
+            Self::Length {
+                symbol,
+                expected,
+                got,
+                user,
+            } => write!(
+                f,
+                "`{symbol}` has {got} bytes there, expected {expected} as in {}",
+                user.display()
+            ),
+            Self::TlsBlock { expected, got } => write!(
+                f,
+                "its thread-local data has {got} bytes, expected at least {expected}"
+            ),
+            Self::StaticTls { len, allowed } => write!(
+                f,
+                "it needs {len} bytes of static thread-local data, expected at most {allowed}"
+            ),
+            Self::Machine { expected, got } => write!(f, "it is for {got}, expected {expected}"),
+            Self::MachineFlags { expected, got } => {
+                write!(f, "its machine flags are {got:#x}, expected {expected:#x}")
+            }
+            Self::Soname {
+                expected,
+                got: Some(got),
+            } => {
+                write!(f, "its soname is `{got}`, expected `{expected}`")
+            }
+            Self::Soname {
+                expected,
+                got: None,
+            } => write!(f, "it has no soname, expected `{expected}`"),
+            Self::Identity { symbols } => {
+                write!(
+                    f,
+                    "it only has the name: it does not define {}",
+                    list_of(symbols, "symbols")
+                )
+            }
+            Self::LibcFloor {
+                path,
+                needed,
+                available,
+            } => write!(
+                f,
+                "{} needs GLIBC_{needed}, there is {available}",
+                path.display()
+            ),
+            Self::OtherLibc { got, expected } => {
+                write!(f, "it is linked to `{got}`, expected `{expected}`")
+            }
+            Self::Needs { path, soname } => {
+                write!(
+                    f,
+                    "{} needs `{soname}`, which no `--lib-path` has",
+                    path.display()
+                )
+            }
+            Self::Ambiguous { candidates } => {
+                let paths: Vec<_> = candidates
+                    .iter()
+                    .map(|path| path.to_string_lossy())
+                    .collect();
+                write!(f, "several that differ: {}", paths.join(", "))
+            }
+            Self::Unreadable { path, reason } => write!(f, "{}: {reason}", path.display()),
+        }
+    }
+}
+
+/// How many names a line has before it only counts them.
+const SHOWN: usize = 3;
+
+/// `a`, `b` and 5 more.
+pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn list_of(names: &BTreeSet<String>, noun: &str) -> String {
+    let text = list(&names.iter().collect::<Vec<_>>());
+    if names.len() <= SHOWN {
+        text
+    } else {
+        format!("{} {noun}: {text}", names.len())
+    }
+}

@@ -1,0 +1,429 @@
+//! The proof that one library does what users ask of another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use wheelfix_elf::{Binding, HashedName, Symbol, SymbolKind, Visibility, WantedVersion};
+use wheelfix_relocate::{Found, Object, any_matches};
+
+use crate::facts::{Facts, FactsOf};
+use crate::floor::GlibcVersion;
+use crate::graph::Graph;
+use crate::lack::Lack;
+use crate::recognise::{Candidate, lacks};
+use crate::request::Request;
+
+/// All that a proof depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prover<'a> {
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) graph: &'a Graph,
+    pub(crate) facts: &'a FactsOf,
+    /// The newest glibc that may be needed; `None` if nothing tells.
+    pub(crate) floor: Option<&'a GlibcVersion>,
+}
+
+/// A library that may stand in for a copy.
+#[derive(Clone, Debug)]
+pub(crate) struct Stand<'a> {
+    pub(crate) object: &'a Object,
+    /// The file, links followed.
+    pub(crate) file: &'a Path,
+    /// Where the loader will find it.
+    pub(crate) path: PathBuf,
+    /// The name that users will need it by.
+    pub(crate) name: String,
+    /// The `--lib-path` that it comes from; `None` for one of the tree.
+    pub(crate) lib_path: Option<PathBuf>,
+}
+
+/// What a proof found out.
+#[derive(Debug, Default)]
+pub(crate) struct Proved {
+    /// How many symbols users take from the copy.
+    pub(crate) symbols: usize,
+    /// What the other library lacks.
+    pub(crate) lacks: Vec<Lack>,
+}
+
+impl Prover<'_> {
+    /// Proves that a library does for all users of a copy.
+    pub(crate) fn prove(&self, copy: &Candidate<'_>, stand: &Stand<'_>) -> Proved {
+        let mut proved = Proved::default();
+        let (old, new) = match (
+            self.facts.get(&copy.object.file),
+            self.facts.get(stand.file),
+        ) {
+            (Ok(old), Ok(new)) => (old, new),
+            (Err(reason), _) => return unreadable(&copy.object.path, reason),
+            (_, Err(reason)) => return unreadable(&stand.path, reason),
+        };
+        self.check_itself(copy, stand, [old, new], &mut proved.lacks);
+        let mut comparison = Comparison::new(old, new);
+        for path in self.graph.loaders(&copy.object.path) {
+            let Some(user) = self.request.tree.get(&path) else {
+                continue;
+            };
+            let facts = match self.facts.get(&user.file) {
+                Ok(facts) => facts,
+                Err(reason) => return unreadable(&path, reason),
+            };
+            let names = self.graph.names(&path, &copy.object.path);
+            let names = names.cloned().unwrap_or_default();
+            comparison.imports(&path, facts, &names);
+            comparison.versions(user, stand.object, &names);
+            if facts.elf.is_program() {
+                comparison.copied(&path, facts);
+            }
+        }
+        proved.symbols = comparison.taken.len();
+        proved.lacks.extend(comparison.into_lacks());
+        proved
+    }
+
+    /// What is wrong with the library whatever its users take.
+    fn check_itself(
+        &self,
+        copy: &Candidate<'_>,
+        stand: &Stand<'_>,
+        [old, new]: [&Facts; 2],
+        lacks_found: &mut Vec<Lack>,
+    ) {
+        let expected = &stand.name;
+        let is_hashed_twin = stand.lib_path.is_none();
+        if stand.object.soname.as_ref() != Some(expected) && !is_hashed_twin {
+            lacks_found.push(Lack::Soname {
+                expected: expected.clone(),
+                got: stand.object.soname.clone(),
+            });
+        }
+        if let Some(rule) = copy.rule {
+            let symbols: BTreeSet<String> = lacks(rule, new).into_iter().collect();
+            if !symbols.is_empty() {
+                lacks_found.push(Lack::Identity { symbols });
+            }
+        }
+        let (flags, new_flags) = (old.elf.header.machine_flags, new.elf.header.machine_flags);
+        if flags != new_flags {
+            lacks_found.push(Lack::MachineFlags {
+                expected: flags,
+                got: new_flags,
+            });
+        }
+        let allowed = if old.has_static_tls() {
+            old.tls_len().max(SPARE_STATIC_TLS)
+        } else {
+            0
+        };
+        if new.has_static_tls() && allowed < new.tls_len() {
+            lacks_found.push(Lack::StaticTls {
+                len: new.tls_len(),
+                allowed,
+            });
+        }
+        self.check_closure(copy, stand, lacks_found);
+    }
+
+    /// What the library brings along: found, of the same C library, and not too new for it.
+    fn check_closure(&self, copy: &Candidate<'_>, stand: &Stand<'_>, lacks_found: &mut Vec<Lack>) {
+        let wanted_libc = libc_of(copy.object);
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![(stand.object, stand.path.clone())];
+        while let Some((object, path)) = pending.pop() {
+            if let (Some(needed), Some(floor)) = (GlibcVersion::needed_by(object), self.floor)
+                && *floor < needed
+            {
+                lacks_found.push(Lack::LibcFloor {
+                    path: path.clone(),
+                    needed: needed.to_string(),
+                    available: floor.to_string(),
+                });
+            }
+            if let (Some(expected), Some(got)) = (wanted_libc, libc_of(object))
+                && expected != got
+            {
+                lacks_found.push(Lack::OtherLibc {
+                    got: got.to_owned(),
+                    expected: expected.to_owned(),
+                });
+            }
+            for name in &object.needed {
+                if self.is_of_system(name) || !seen.insert(name.clone()) {
+                    continue;
+                }
+                match self
+                    .request
+                    .index
+                    .by_file_name(name, object, self.request.rules)
+                {
+                    Found::Library(library) => {
+                        pending.push((&library.object, library.directory.join(&library.name)));
+                    }
+                    _ if stand.lib_path.is_none() || self.is_needed_already(name) => {}
+                    _ => lacks_found.push(Lack::Needs {
+                        path: path.clone(),
+                        soname: name.clone(),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Whether the C library or the driver has it.
+    fn is_of_system(&self, name: &str) -> bool {
+        let rules = self.request.rules;
+        rules
+            .libc
+            .iter()
+            .any(|rule| any_matches(&rule.body.soname, name))
+            || rules
+                .driver
+                .iter()
+                .any(|rule| any_matches(&rule.body.soname, name))
+    }
+
+    /// Whether the tree needs it too, so that it is looked for anyway.
+    fn is_needed_already(&self, name: &str) -> bool {
+        let mut objects = self.request.tree.objects();
+        objects.any(|object| object.needed.iter().any(|needed| needed == name))
+    }
+}
+
+/// glibc sets this aside for libraries that are opened while the program runs, in bytes
+/// (`rtld.optional_static_tls`).
+const SPARE_STATIC_TLS: u64 = 512;
+
+fn unreadable(path: &Path, reason: &str) -> Proved {
+    Proved {
+        symbols: 0,
+        lacks: vec![Lack::Unreadable {
+            path: path.to_path_buf(),
+            reason: reason.to_owned(),
+        }],
+    }
+}
+
+/// Those that the same users miss are one lack.
+fn group(
+    missing: BTreeMap<String, BTreeSet<PathBuf>>,
+    lack: impl Fn(BTreeSet<String>, BTreeSet<PathBuf>) -> Lack,
+) -> Option<Lack> {
+    let users: BTreeSet<PathBuf> = missing.values().flatten().cloned().collect();
+    let names: BTreeSet<String> = missing.into_keys().collect();
+    (!names.is_empty()).then(|| lack(names, users))
+}
+
+/// The C library that an object is linked to: `libc.so.6` or that of musl.
+fn libc_of(object: &Object) -> Option<&str> {
+    let is_libc = |name: &&String| {
+        *name == "libc.so.6" || name.starts_with("libc.musl-") || *name == "libc.so"
+    };
+    let name = object.needed.iter().find(is_libc)?;
+    Some(if name == "libc.so.6" {
+        "libc.so.6"
+    } else {
+        "musl"
+    })
+}
+
+/// What users take from one library, looked up in another.
+struct Comparison<'a> {
+    old: &'a Facts,
+    new: &'a Facts,
+    /// Symbols that users take, with versions.
+    taken: BTreeSet<String>,
+    /// Of these, what the other library does not define, and who takes it.
+    symbols: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// Versions that the other library does not define, and who needs them.
+    versions: BTreeMap<String, BTreeSet<PathBuf>>,
+    lacks: Vec<Lack>,
+    takes_tls: bool,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(old: &'a Facts, new: &'a Facts) -> Self {
+        Self {
+            old,
+            new,
+            taken: BTreeSet::new(),
+            symbols: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            lacks: Vec::new(),
+            takes_tls: false,
+        }
+    }
+}
+
+impl Comparison<'_> {
+    /// Looks up what a user imports; `names` are those by which it needs the old library itself.
+    fn imports(&mut self, path: &Path, user: &Facts, names: &BTreeSet<String>) {
+        let undefined = user.symbols.iter().filter(is_import);
+        for symbol in undefined {
+            let version = user.symbols.version(&symbol);
+            let (file, wanted) = match version {
+                Some(version) => (version.file.as_deref(), Some(version.name.as_str())),
+                None => (None, None),
+            };
+            let is_named = file.is_some_and(|file| names.contains(file));
+            let name = HashedName::new(symbol.name);
+            let wanted = wanted.map(|name| WantedVersion {
+                name,
+                hidden: false,
+            });
+            let before = self.old.symbols.definition(&name, wanted);
+            // What has the version of another library comes from there, unless only the name was lost.
+            if !is_named
+                && (file.is_some_and(|file| !names.is_empty() || !self.answers_to(file))
+                    || before.is_none())
+            {
+                continue;
+            }
+            let text = describe(&symbol, wanted);
+            self.taken.insert(text.clone());
+            match (before, self.new.symbols.definition(&name, wanted)) {
+                (_, None) => {
+                    self.symbols
+                        .entry(text)
+                        .or_default()
+                        .insert(path.to_path_buf());
+                }
+                (Some(before), Some(after)) => self.compare(path, text, &before, &after),
+                (None, Some(_)) => {}
+            }
+        }
+    }
+
+    /// Whether the old library has this soname.
+    fn answers_to(&self, file: &str) -> bool {
+        let soname = self
+            .old
+            .elf
+            .dynamic
+            .as_ref()
+            .and_then(|dynamic| dynamic.soname.as_deref());
+        soname == Some(file)
+    }
+
+    fn compare(&mut self, path: &Path, symbol: String, before: &Symbol<'_>, after: &Symbol<'_>) {
+        if let (Some(expected), Some(got)) = (kind(before.kind), kind(after.kind))
+            && expected != got
+        {
+            self.push(Lack::Kind {
+                symbol,
+                expected: expected.to_owned(),
+                got: got.to_owned(),
+            });
+        } else if before.kind == SymbolKind::TLS {
+            self.takes_tls = true;
+            if before.len != after.len {
+                self.push(Lack::Length {
+                    symbol,
+                    expected: before.len,
+                    got: after.len,
+                    user: path.to_path_buf(),
+                });
+            }
+        }
+    }
+
+    /// Compares the lengths of data that a program has copied to itself when it was linked.
+    fn copied(&mut self, path: &Path, program: &Facts) {
+        let own = program.symbols.iter();
+        for symbol in own.filter(|symbol| symbol.is_exported() && symbol.kind == SymbolKind::OBJECT)
+        {
+            let name = HashedName::new(symbol.name);
+            let version = program
+                .symbols
+                .version(&symbol)
+                .map(|version| version.name.as_str());
+            let wanted = version.map(|name| WantedVersion {
+                name,
+                hidden: false,
+            });
+            if self.old.symbols.definition(&name, wanted).is_none() {
+                continue;
+            }
+            let text = describe(&symbol, wanted);
+            self.taken.insert(text.clone());
+            match self.new.symbols.definition(&name, wanted) {
+                None => {
+                    self.symbols
+                        .entry(text)
+                        .or_default()
+                        .insert(path.to_path_buf());
+                }
+                Some(after) if after.len != symbol.len => self.push(Lack::Length {
+                    symbol: text,
+                    expected: symbol.len,
+                    got: after.len,
+                    user: path.to_path_buf(),
+                }),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Looks up the versions that a user needs of the old library; `names` as in [`Self::imports`].
+    fn versions(&mut self, user: &Object, stand: &Object, names: &BTreeSet<String>) {
+        let needs = user.version_needs.iter();
+        for need in needs.filter(|need| names.contains(&need.file) && !need.weak) {
+            if !stand.version_definitions.contains(&need.version) {
+                let users = self.versions.entry(need.version.clone()).or_default();
+                users.insert(user.path.clone());
+            }
+        }
+    }
+
+    /// All that the new library lacks.
+    fn into_lacks(mut self) -> Vec<Lack> {
+        let (expected, got) = (self.old.tls_len(), self.new.tls_len());
+        if self.takes_tls && got < expected {
+            self.push(Lack::TlsBlock { expected, got });
+        }
+        let versions = group(self.versions, |versions, needed_by| Lack::Versions {
+            versions,
+            needed_by,
+        });
+        let symbols = group(self.symbols, |symbols, needed_by| Lack::Symbols {
+            symbols,
+            needed_by,
+        });
+        versions
+            .into_iter()
+            .chain(symbols)
+            .chain(self.lacks)
+            .collect()
+    }
+
+    fn push(&mut self, lack: Lack) {
+        if !self.lacks.contains(&lack) {
+            self.lacks.push(lack);
+        }
+    }
+}
+
+fn is_import(symbol: &Symbol<'_>) -> bool {
+    let visible = matches!(
+        symbol.visibility,
+        Visibility::Default | Visibility::Protected
+    );
+    !symbol.is_defined() && symbol.binding != Binding::LOCAL && visible && !symbol.name.is_empty()
+}
+
+fn describe(symbol: &Symbol<'_>, version: Option<WantedVersion<'_>>) -> String {
+    let name = String::from_utf8_lossy(symbol.name);
+    match version {
+        Some(version) => format!("{name}@{}", version.name),
+        None => name.into_owned(),
+    }
+}
+
+/// What a symbol is to those who use it; `None` if it does not say.
+fn kind(kind: SymbolKind) -> Option<&'static str> {
+    match kind {
+        SymbolKind::NOTYPE => None,
+        SymbolKind::OBJECT | SymbolKind::COMMON => Some("data"),
+        SymbolKind::TLS => Some("thread-local data"),
+        _ => Some("code"),
+    }
+}

@@ -1,0 +1,183 @@
+//! The list of what stands in for removed libraries, and what other lists say of these.
+//!
+//! PEP 770 puts such lists into `sboms/` of a `.dist-info` directory; ours is `wheelfix.cdx.json`, in the
+//! format `CycloneDX`: <https://peps.python.org/pep-0770/>, <https://cyclonedx.org/docs/1.6/json/>.
+
+use serde_json::{Map, Value, json};
+
+/// A library that a distribution uses and no longer carries.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name: `libgfortran`.
+    pub name: String,
+    /// Its soname.
+    pub soname: String,
+    /// Its upstream version, if it is known.
+    pub version: Option<String>,
+    /// Where it is.
+    pub path: String,
+    /// SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A list of software in `CycloneDX`'s JSON.
+#[derive(Clone, Debug)]
+pub struct Sbom {
+    document: Map<String, Value>,
+}
+
+/// Why a text is no such list.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SbomError {
+    /// It is not JSON.
+    #[error("no JSON document")]
+    Json(#[from] serde_json::Error),
+    /// It is something else than `CycloneDX`.
+    #[error("expected `bomFormat` to be CycloneDX")]
+    Format,
+}
+
+impl Sbom {
+    /// A list without components, of what a distribution uses and no longer carries.
+    pub fn of(distribution: &str, version: &str) -> Self {
+        let own = format!("pkg:pypi/{distribution}@{version}");
+        let about = json!({
+            "type": "library", "bom-ref": own, "name": distribution, "version": version, "purl": own,
+        });
+        let tools = json!({"components": [{"type": "application", "name": "wheelfix"}]});
+        let document = [
+            ("bomFormat", json!("CycloneDX")),
+            ("specVersion", json!("1.6")),
+            ("version", json!(1)),
+            ("metadata", json!({"component": about, "tools": tools})),
+            ("components", json!([])),
+            ("dependencies", json!([{"ref": own, "dependsOn": []}])),
+        ];
+        let document = document.map(|(key, value)| (key.to_owned(), value));
+        Self {
+            document: document.into_iter().collect(),
+        }
+    }
+
+    /// Adds a component that what the list is about depends on, unless it is there.
+    pub fn add(&mut self, component: &Component) {
+        let reference = format!("{}#{}", component.soname, component.sha256);
+        let own = self.own();
+        let Some(Value::Array(components)) = self.document.get_mut("components") else {
+            return;
+        };
+        let is_this =
+            |value: &Value| value.get("bom-ref").and_then(Value::as_str) == Some(&reference);
+        if components.iter().any(is_this) {
+            return;
+        }
+        components.push(describe(component, &reference));
+        if let Some(Value::Array(dependencies)) = self.document.get_mut("dependencies") {
+            for dependency in dependencies.iter_mut() {
+                if dependency.get("ref").and_then(Value::as_str) == own.as_deref()
+                    && let Some(Value::Array(on)) = dependency.get_mut("dependsOn")
+                {
+                    on.push(reference.as_str().into());
+                }
+            }
+            dependencies.push(json!({"ref": reference}));
+        }
+    }
+
+    /// The reference of what the list is about.
+    fn own(&self) -> Option<String> {
+        let metadata = self.document.get("metadata")?;
+        let reference = metadata.pointer("/component/bom-ref")?;
+        reference.as_str().map(str::to_owned)
+    }
+
+    /// Reads a list.
+    pub fn parse(text: &str) -> Result<Self, SbomError> {
+        let document: Map<String, Value> = serde_json::from_str(text)?;
+        if document.get("bomFormat").and_then(Value::as_str) != Some("CycloneDX") {
+            return Err(SbomError::Format);
+        }
+        Ok(Self { document })
+    }
+
+    /// Takes out the components that `is_gone` says are not there any more, by name, with what refers to
+    /// them. Gives whether there was one. The component that the list is about stays.
+    pub fn remove(&mut self, is_gone: impl Fn(&str) -> bool) -> bool {
+        let own = self.own();
+        let mut gone = Vec::new();
+        if let Some(Value::Array(components)) = self.document.get_mut("components") {
+            components.retain(|component| {
+                let text = |key| component.get(key).and_then(Value::as_str);
+                let reference = text("bom-ref").map(str::to_owned);
+                let goes = text("name").is_some_and(&is_gone) && reference != own;
+                if goes {
+                    gone.extend(reference);
+                }
+                !goes
+            });
+        }
+        if let Some(Value::Array(dependencies)) = self.document.get_mut("dependencies") {
+            let is_gone = |value: &Value| {
+                value
+                    .as_str()
+                    .is_some_and(|text| gone.iter().any(|gone| gone == text))
+            };
+            dependencies.retain(|dependency| !dependency.get("ref").is_some_and(is_gone));
+            for dependency in dependencies {
+                if let Some(Value::Array(on)) = dependency.get_mut("dependsOn") {
+                    on.retain(|reference| !is_gone(reference));
+                }
+            }
+        }
+        !gone.is_empty()
+    }
+
+    /// The list as text, with a line break at its end.
+    pub fn text(&self) -> String {
+        let document = Value::Object(self.document.clone());
+        format!("{document:#}\n")
+    }
+}
+
+fn describe(component: &Component, reference: &str) -> Value {
+    let mut described = json!({
+        "type": "library",
+        "bom-ref": reference,
+        "name": component.name,
+        "hashes": [{"alg": "SHA-256", "content": component.sha256}],
+        "properties": [
+            {"name": "wheelfix:soname", "value": component.soname},
+            {"name": "wheelfix:path", "value": component.path},
+        ],
+    });
+    if let (Some(version), Some(object)) = (&component.version, described.as_object_mut()) {
+        object.insert("version".to_owned(), version.as_str().into());
+    }
+    described
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_goes_with_what_refers_to_it() {
+        let text = r#"{"bomFormat": "CycloneDX", "metadata": {"component": {"bom-ref": "w"}},
+            "components": [{"name": "w", "bom-ref": "w"}, {"name": "libz", "bom-ref": "z"}, {"name": "libx", "bom-ref": "x"}],
+            "dependencies": [{"ref": "w", "dependsOn": ["z", "x"]}, {"ref": "z"}, {"ref": "x"}]}"#;
+        let mut sbom = Sbom::parse(text).unwrap();
+        assert!(sbom.remove(|name| name == "libz" || name == "w"));
+        assert!(!sbom.remove(|name| name == "libz"));
+        let want = r#"{"bomFormat":"CycloneDX","components":[{"bom-ref":"w","name":"w"},{"bom-ref":"x","name":"libx"}],"dependencies":[{"dependsOn":["x"],"ref":"w"},{"ref":"x"}],"metadata":{"component":{"bom-ref":"w"}}}"#;
+        let got: Value = serde_json::from_str(&sbom.text()).unwrap();
+        assert_eq!(got, serde_json::from_str::<Value>(want).unwrap());
+    }
+
+    #[test]
+    fn other_documents_are_refused() {
+        let error = |text| Sbom::parse(text).unwrap_err().to_string();
+        assert_eq!(error("[]"), "no JSON document");
+        assert_eq!(error("{}"), "expected `bomFormat` to be CycloneDX");
+    }
+}

@@ -1,0 +1,118 @@
+//! Libraries of which one process can get two.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::bundled::Verdict;
+use crate::decide::Decider;
+
+/// Several libraries that do one job, for which a process should have one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Twice {
+    /// The job: `openmp`, `blas`, `c++`.
+    pub group: String,
+    /// The libraries, by path.
+    pub copies: Vec<Copy>,
+    /// Final paths of the objects that load more than one of them by themselves. If there is none, it
+    /// takes a process that loads objects of several lists of [`Copy::loaders`].
+    pub both: Vec<PathBuf>,
+}
+
+/// One of several libraries that do one job.
+#[derive(Clone, Debug, Serialize)]
+pub struct Copy {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its real soname.
+    pub soname: String,
+    /// Final paths of what loads it and is loaded by nothing else of the tree: what a process opens.
+    pub loaders: Vec<PathBuf>,
+}
+
+/// Finds the groups of which more than one library is left.
+pub(crate) fn find(decider: &Decider<'_>) -> Vec<Twice> {
+    let mut groups: BTreeMap<&str, BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>> =
+        BTreeMap::new();
+    let removed = decider.removed();
+    for (copy, verdict) in decider.candidates.iter().zip(&decider.verdicts) {
+        let Some(group) = copy.rule.and_then(|rule| rule.body.group.as_deref()) else {
+            continue;
+        };
+        let path = match verdict {
+            Verdict::Replace { by, .. } => by.path.clone(),
+            Verdict::Keep { .. } => copy.object.path.clone(),
+            Verdict::Drop { .. } => continue,
+        };
+        let roots = roots(decider, &copy.object.path, &removed);
+        let libraries = groups.entry(group).or_default();
+        let (_, loaders) = libraries
+            .entry(path)
+            .or_insert_with(|| (copy.soname.clone(), BTreeSet::new()));
+        loaders.extend(roots);
+    }
+    groups
+        .into_iter()
+        .filter(|(_, libraries)| 1 < libraries.len())
+        .map(|(group, libraries)| twice(group, libraries))
+        .collect()
+}
+
+/// What loads a library, directly or not, and is needed by nothing itself.
+fn roots(decider: &Decider<'_>, library: &Path, removed: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let graph = decider.prover.graph;
+    let is_root = |path: &PathBuf| !removed.contains(path) && graph.users(path).next().is_none();
+    graph.loaders(library).into_iter().filter(is_root).collect()
+}
+
+fn twice(group: &str, libraries: BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>) -> Twice {
+    let mut counts: BTreeMap<&PathBuf, usize> = BTreeMap::new();
+    for (_, loaders) in libraries.values() {
+        for loader in loaders {
+            *counts.entry(loader).or_default() += 1;
+        }
+    }
+    let both = counts.into_iter().filter(|(_, count)| 1 < *count);
+    Twice {
+        group: group.to_owned(),
+        both: both.map(|(path, _)| path.clone()).collect(),
+        copies: libraries
+            .into_iter()
+            .map(|(path, (soname, loaders))| Copy {
+                path,
+                soname,
+                loaders: loaders.into_iter().collect(),
+            })
+            .collect(),
+    }
+}
+
+impl fmt::Display for Twice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<String> = self
+            .copies
+            .iter()
+            .map(|copy| copy.path.display().to_string())
+            .collect();
+        write!(f, "twice {}: {}", self.group, paths.join(", "))?;
+        match self.both.split_first() {
+            None => {
+                let loaders: Vec<String> =
+                    self.copies.iter().map(|copy| some(&copy.loaders)).collect();
+                write!(f, "; in a process that loads {}", loaders.join(" with "))
+            }
+            Some(_) => write!(f, "; both loaded by {}", some(&self.both)),
+        }
+    }
+}
+
+/// The first of the paths, and how many more there are.
+fn some(paths: &[PathBuf]) -> String {
+    match paths.split_first() {
+        None => "nothing of the tree".to_owned(),
+        Some((first, [])) => first.display().to_string(),
+        Some((first, rest)) => format!("{} (or {} more)", first.display(), rest.len()),
+    }
+}

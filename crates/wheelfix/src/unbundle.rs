@@ -1,0 +1,38 @@
+//! `wheelfix unbundle`
+
+use std::io::{self, Write as _};
+
+use wheelfix_site::Scope;
+
+use crate::error::Error;
+use crate::patch::{self, PatchArgs};
+use crate::unbundle_table;
+
+/// Remove bundled libraries whose users are proved to work with others, in place
+#[derive(Debug, clap::Args)]
+pub(crate) struct UnbundleArgs {
+    #[command(flatten)]
+    args: PatchArgs,
+}
+
+pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
+    let mut options = args.relocation.unbundle();
+    options.unify = true;
+    let report = patch::execute(args, Scope::Unbundling, Some(options))?;
+    if args.output.json {
+        return patch::print_json(&report, args);
+    }
+    if args.output.quiet {
+        return Ok(());
+    }
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
+    write!(stdout, "{}", unbundle_table::backends(&report.relocation))?;
+    let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
+    if args.dry_run {
+        writeln!(stdout, "nothing was changed; {saved} would be saved")?;
+    } else {
+        writeln!(stdout, "{}; {saved} saved", patch::summary(&report))?;
+    }
+    Ok(())
+}

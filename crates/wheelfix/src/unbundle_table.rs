@@ -1,0 +1,86 @@
+//! What becomes of bundled libraries, as a table for people.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use wheelfix_relocate::RelocationPlan;
+use wheelfix_unbundle::{Bundled, UnbundlePlan};
+
+use crate::table;
+
+/// A table of the libraries, and a line for each group of which two are left. Empty if nothing is
+/// bundled.
+pub(crate) fn render(plan: &UnbundlePlan) -> String {
+    let mut text = String::new();
+    if plan.libraries.is_empty() {
+        return text;
+    }
+    let header = [
+        "library",
+        "real name",
+        "version",
+        "users",
+        "decision",
+        "saved",
+        "reason",
+    ];
+    let rows = plan.libraries.iter().map(row);
+    writeln!(text, "{}", table::render_text(header, rows, &[3, 5])).ok();
+    for twice in &plan.twice {
+        writeln!(text, "{twice}").ok();
+    }
+    text
+}
+
+fn row(library: &Bundled) -> [String; 7] {
+    let saved = if library.goes() {
+        table::bytes(library.len)
+    } else {
+        String::new()
+    };
+    [
+        short(&library.path),
+        library.soname.clone(),
+        library.version.clone().unwrap_or_default(),
+        library.users.len().to_string(),
+        library.verdict.word().to_owned(),
+        saved,
+        library.verdict.reason(),
+    ]
+}
+
+/// A line for each backend that goes. Empty if none does.
+pub(crate) fn backends(relocation: &RelocationPlan) -> String {
+    let mut text = String::new();
+    for drop in &relocation.drops {
+        let reason = match drop.missing.as_slice() {
+            [] => "not asked for".to_owned(),
+            missing => format!("without {}", missing.join(", ")),
+        };
+        let saved = table::bytes(drop.len);
+        writeln!(text, "backend {} dropped ({saved}): {reason}", drop.backend).ok();
+    }
+    text
+}
+
+/// The length of all files that go, with a unit.
+pub(crate) fn saved(unbundling: &UnbundlePlan, relocation: &RelocationPlan) -> String {
+    table::bytes(bytes_saved(unbundling, relocation))
+}
+
+/// The length of all files that go, in bytes.
+pub(crate) fn bytes_saved(unbundling: &UnbundlePlan, relocation: &RelocationPlan) -> u64 {
+    let backends = relocation.drops.iter().map(|drop| drop.len);
+    unbundling.bytes_saved() + backends.sum::<u64>()
+}
+
+/// The path in `site-packages`; elsewhere the file and its directory.
+fn short(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    let site = parts
+        .iter()
+        .rposition(|part| part == "site-packages")
+        .map(|at| at + 1);
+    let start = site.unwrap_or(parts.len().saturating_sub(2));
+    parts.get(start..).unwrap_or_default().join("/")
+}
