@@ -19,6 +19,8 @@ mod make;
 mod merge;
 mod plan;
 mod report;
+#[cfg(test)]
+mod tests;
 mod torch;
 
 use std::path::PathBuf;

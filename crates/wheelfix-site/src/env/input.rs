@@ -274,10 +274,7 @@ fn is_absent(kind: ErrorKind) -> bool {
 
 /// Whether the kernel gave up on a chain of links.
 pub(crate) fn is_loop(error: &std::io::Error) -> bool {
-    // `fs_err` wraps the error of the operating system.
-    let code = error.raw_os_error().or_else(|| {
-        let inner = std::error::Error::source(error.get_ref()?)?;
-        inner.downcast_ref::<std::io::Error>()?.raw_os_error()
-    });
-    code == Some(rustix::io::Errno::LOOP.raw_os_error())
+    // The kind has a name in nightly Rust only, and `fs_err` keeps nothing else.
+    let code = rustix::io::Errno::LOOP.raw_os_error();
+    error.kind() == std::io::Error::from_raw_os_error(code).kind()
 }

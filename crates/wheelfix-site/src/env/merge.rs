@@ -279,25 +279,34 @@ impl<'a> Merger<'a> {
     fn decide(&self, path: &str, kind: ConflictKind, claims: &[(usize, String)]) -> Option<usize> {
         let in_site = self.layout.from_site_packages(path);
         let decision = self.rules.decide(path, &in_site);
-        let rank = |claim: &(usize, String)| self.sources.get(claim.0).map(|source| source.rank);
-        let mut places: Vec<usize> = (0..claims.len()).collect();
-        // The order of the inputs is the user's only where a rule of the user speaks of it.
-        let shipped = decision.as_ref().is_some_and(|decision| decision.shipped);
-        if !shipped {
-            places.sort_by_key(|place| claims.get(*place).and_then(rank));
-        }
-        let kept = decision
-            .as_ref()
-            .and_then(|decision| match decision.action {
-                CollisionAction::First => places.first().copied(),
-                CollisionAction::Last => places.last().copied(),
+        let rank = |place: &usize| {
+            let (source, _) = claims.get(*place)?;
+            self.sources.get(*source).map(|source| source.rank)
+        };
+        let mut by_rank: Vec<usize> = (0..claims.len()).collect();
+        by_rank.sort_by_key(rank);
+        let kept = decision.as_ref().and_then(|decision| {
+            // The order of the inputs counts only where a rule of the user speaks of it.
+            let order: Vec<usize> = if decision.shipped {
+                (0..claims.len()).collect()
+            } else {
+                by_rank.clone()
+            };
+            match decision.action {
+                CollisionAction::First => order.first().copied(),
+                CollisionAction::Last => order.last().copied(),
                 CollisionAction::Error => None,
-            });
+            }
+        });
+        let place = kept.and_then(|kept| by_rank.iter().position(|place| *place == kept));
         let clash = Clash {
             path: path.to_owned(),
             kind,
-            claims: claims.to_vec(),
-            decision: decision.zip(kept),
+            claims: by_rank
+                .iter()
+                .filter_map(|place| claims.get(*place).cloned())
+                .collect(),
+            decision: decision.zip(place),
         };
         self.note(|notes| notes.clashes.push(clash));
         kept

@@ -3,6 +3,7 @@
 
 mod builder;
 mod check;
+mod env;
 mod inspect;
 mod install;
 mod replace;

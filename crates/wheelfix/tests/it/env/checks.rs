@@ -1,0 +1,288 @@
+//! What is checked besides files: duplicates, requirements, tags, torch, copies, loading.
+
+use insta::assert_snapshot;
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use super::{env, make, refused, sandbox};
+use crate::support::Sandbox;
+
+#[test]
+fn a_distribution_that_comes_twice_is_named_with_both_chains() {
+    let sandbox = Sandbox::new();
+    let lib = |version: &str| {
+        PrefixBuilder::new("lib", version).file("lib.py", format!("version = '{version}'\n"))
+    };
+    lib("1.0").write_to(&sandbox.path("lib1"));
+    lib("2.0").write_to(&sandbox.path("lib2"));
+    let user = |name: &str, lib: &str| {
+        PrefixBuilder::new(name, "1.0")
+            .metadata("Requires-Dist: lib\n")
+            .propagates(&sandbox.path(lib))
+    };
+    user("one", "lib1").write_to(&sandbox.path("one"));
+    user("two", "lib2").write_to(&sandbox.path("two"));
+    PrefixBuilder::new("app", "3")
+        .metadata("Requires-Dist: two\n")
+        .propagates(&sandbox.path("two"))
+        .write_to(&sandbox.path("app"));
+    assert_snapshot!(refused(&sandbox, &["one", "app"]), @"
+    error: Found duplicated packages in closure for dependency 'lib':
+      lib 1.0 ([DIR]/lib1)
+        dependency chain:
+          this environment
+          ...depending on: [DIR]/one
+          ...depending on: [DIR]/lib1
+        needed by: one 1.0
+      lib 2.0 ([DIR]/lib2)
+        dependency chain:
+          this environment
+          ...depending on: [DIR]/app
+          ...depending on: [DIR]/two
+          ...depending on: [DIR]/lib2
+        needed by: two 1.0, which is needed by app 3
+      1 of their files collide
+      keep one of them: leave one input out, or build both users with the same one
+    Package duplicates found in closure, see above. Usually this happens if two packages depend on different version of the same dependency.
+    ");
+}
+
+#[test]
+fn propagated_inputs_come_along() {
+    let sandbox = Sandbox::new();
+    PrefixBuilder::new("lib", "1.0")
+        .file("lib.py", "x = 1\n")
+        .write_to(&sandbox.path("lib"));
+    // Holds no modules.
+    fs_err::create_dir_all(sandbox.path("zlib/lib")).unwrap();
+    PrefixBuilder::new("app", "1.0")
+        .metadata("Requires-Dist: lib\n")
+        .propagates(&sandbox.path("lib"))
+        .propagates(&sandbox.path("zlib"))
+        .write_to(&sandbox.path("app"));
+    assert_snapshot!(make(&sandbox, &["app"]), @"
+    exit: 0
+    --- stdout
+    [DIR]/env: 2 distributions, 2 directories taken whole, 1 single file
+    --- stderr
+    note: nothing is taken from `[DIR]/zlib`: it is a Python, or holds no modules for this one
+    ");
+    let lib = sandbox.path("env").join(SITE_PACKAGES).join("lib.py");
+    assert_eq!(fs_err::read_to_string(lib).unwrap(), "x = 1\n");
+}
+
+#[test]
+fn requirements_are_met_with_markers_and_extras() {
+    let sandbox = sandbox(&[
+        PrefixBuilder::new("app", "1.0").metadata(
+            "Requires-Dist: lib[fast]>=2\n\
+             Requires-Dist: tomli; python_version < '3.11'\n\
+             Requires-Dist: pywin32; sys_platform == 'win32'\n\
+             Requires-Dist: gone>=1\n\
+             Requires-Dist: extra-of-mine; extra == 'mine'\n",
+        ),
+        PrefixBuilder::new("lib", "1.5").metadata(
+            "Requires-Dist: speed>=3; extra == 'fast'\n\
+             Requires-Dist: slow; extra == 'other'\n",
+        ),
+    ]);
+    assert_snapshot!(refused(&sandbox, &["a", "b"]), @"
+    error: app 1.0 requires `lib[fast]>=2`, the environment has lib 1.5
+    error: app 1.0 requires `gone>=1`, which is not in the environment
+    error: lib[fast] 1.5 requires `speed>=3; extra == 'fast'`, which is not in the environment; asked for by app 1.0
+    error: 3 faults in all
+    hint: add what is missing, or leave it unmet with `--allow-unmet NAME`
+    ");
+    let leave = ["--allow-unmet", "lib", "--allow-unmet", "gone"];
+    let stderr = refused(&sandbox, &[&["a", "b"][..], &leave].concat());
+    assert_snapshot!(stderr, @"
+    error: lib[fast] 1.5 requires `speed>=3; extra == 'fast'`, which is not in the environment; asked for by app 1.0
+    hint: add what is missing, or leave it unmet with `--allow-unmet NAME`
+    ");
+    let args = [&["a", "b"][..], &leave, &["--allow-unmet", "speed"]].concat();
+    assert_snapshot!(make(&sandbox, &args), @"
+    exit: 0
+    --- stdout
+    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files
+    --- stderr
+    warning: app 1.0 requires `lib[fast]>=2`, the environment has lib 1.5
+    warning: app 1.0 requires `gone>=1`, which is not in the environment
+    warning: lib[fast] 1.5 requires `speed>=3; extra == 'fast'`, which is not in the environment; asked for by app 1.0
+    ");
+}
+
+#[test]
+fn a_leave_that_nothing_needs_is_an_error() {
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")]);
+    assert_snapshot!(refused(&sandbox, &["a", "--allow-unmet", "two"]), @"error: no unmet requirement matches `--allow-unmet two`");
+}
+
+#[test]
+fn what_is_for_another_python_is_named() {
+    let sandbox = sandbox(&[
+        PrefixBuilder::new("fits", "1.0").tag("cp311-cp311-linux_x86_64"),
+        PrefixBuilder::new("newer", "1.0").tag("cp312-cp312-linux_x86_64"),
+        PrefixBuilder::new("picky", "1.0").metadata("Requires-Python: >=3.12\n"),
+    ]);
+    fs_err::create_dir_all(sandbox.path("d/lib/python3.9/site-packages")).unwrap();
+    let args = ["a", "b", "c", "d", "--python-version", "3.11"];
+    assert_snapshot!(refused(&sandbox, &args), @"
+    error: `[DIR]/d` is for Python 3.9, the environment for Python 3.11
+    error: newer 1.0 does not fit (`[DIR]/b/lib/python3.11/site-packages/newer-1.0.dist-info`)
+      cause: the wheel is for cp312, the target is cp311
+    error: picky 1.0 needs Python >=3.12, the environment has 3.11 (`[DIR]/c/lib/python3.11/site-packages/picky-1.0.dist-info`)
+    error: 3 faults in all
+    hint: name the Python of the environment with `--python EXE` or `--python-version X.Y`
+    ");
+    assert_snapshot!(env(&sandbox, &["a", "d"]), @"
+    exit: 2
+    --- stderr
+    error: the inputs are for Python 3.11, 3.9: choose with `--python EXE` or `--python-version X.Y`
+    ");
+}
+
+#[test]
+fn packages_for_another_torch_are_named() {
+    let torch =
+        PrefixBuilder::new("torch", "2.15.0").metadata("Requires-Dist: cuda-toolkit==13.2.2\n");
+    let needs_torch = |name: &str, version: &str| {
+        PrefixBuilder::new(name, version).metadata("Requires-Dist: torch\n")
+    };
+    let sandbox = sandbox(&[
+        torch,
+        PrefixBuilder::new("cuda-toolkit", "13.2.2"),
+        PrefixBuilder::new("torchvision", "0.28.0").metadata("Requires-Dist: torch==2.14.0\n"),
+        needs_torch("flash_attn", "2.8.3+cu12torch2.9cxx11abitrue"),
+        needs_torch("torch_scatter", "2.1.2+pt215cu130"),
+        needs_torch("xformers", "0.0.33").file(
+            "xformers/cpp_lib.json",
+            r#"{"version": {"cuda": 1300, "torch": "2.10.0+cu130"}}"#,
+        ),
+        PrefixBuilder::new("unrelated", "1.0+cu118"),
+    ]);
+    let text = refused(&sandbox, &["a", "b", "c", "d", "e", "f", "g"]);
+    assert_snapshot!(text, @"
+    error: torchvision 0.28.0 requires `torch==2.14.0`, the environment has torch 2.15.0
+    error: flash-attn 2.8.3+cu12torch2.9cxx11abitrue was made for torch 2.9, the environment has torch 2.15.0: its version ends in `+cu12torch2.9cxx11abitrue` (`[DIR]/d/lib/python3.11/site-packages/flash_attn-2.8.3+cu12torch2.9cxx11abitrue.dist-info`)
+    error: flash-attn 2.8.3+cu12torch2.9cxx11abitrue was made for CUDA 12, the environment has torch for CUDA 13: its version ends in `+cu12torch2.9cxx11abitrue` (`[DIR]/d/lib/python3.11/site-packages/flash_attn-2.8.3+cu12torch2.9cxx11abitrue.dist-info`)
+    error: xformers 0.0.33 was made for torch 2.10, the environment has torch 2.15.0: `[DIR]/f/lib/python3.11/site-packages/xformers/cpp_lib.json` (`[DIR]/f/lib/python3.11/site-packages/xformers-0.0.33.dist-info`)
+    error: 4 faults in all
+    hint: add what is missing, or leave it unmet with `--allow-unmet NAME`
+    ");
+}
+
+/// Compiles a library.
+fn library(sandbox: &Sandbox, path: &str, source: &str, args: &[&str]) {
+    let path = sandbox.path(path);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(sandbox.path("source.c"), source).unwrap();
+    let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "-o"];
+    let all = [&start[..], &[path.to_str().unwrap(), "source.c"], args].concat();
+    Tool::CC.run_in(&sandbox.path("."), &all).expect();
+    fs_err::remove_file(sandbox.path("source.c")).unwrap();
+}
+
+#[test]
+fn two_copies_of_a_runtime_are_told() {
+    let sandbox = sandbox(&[
+        PrefixBuilder::new("torch", "2.15.0"),
+        PrefixBuilder::new("sklearn", "1.0"),
+    ]);
+    let soname = "-Wl,-soname,libgomp.so.1";
+    let inside = |path: &str| format!("{SITE_PACKAGES}/{path}");
+    let one = format!("a/{}", inside("torch/lib/libgomp.so.1"));
+    let two = format!("b/{}", inside("sklearn.libs/libgomp-a34b3233.so.1.0.0"));
+    library(&sandbox, &one, "int one;", &[soname]);
+    library(&sandbox, &two, "int two;", &[]);
+    assert_snapshot!(make(&sandbox, &["a", "b"]), @"
+    exit: 0
+    --- stdout
+    [DIR]/env: 2 distributions, 4 directories taken whole, 0 single files
+    --- stderr
+    warning: 2 copies of libgomp, each starts its own threads; scikit-learn beside torch runs out of static TLS: `[DIR]/env/lib/python3.11/site-packages/sklearn.libs/libgomp-a34b3233.so.1.0.0`, `[DIR]/env/lib/python3.11/site-packages/torch/lib/libgomp.so.1`
+    ");
+}
+
+/// `b` holds a library, `a` one that needs it and finds it beside itself: in an environment, not
+/// in its own prefix.
+fn neighbours() -> Sandbox {
+    let sandbox = sandbox(&[
+        PrefixBuilder::new("user", "1.0"),
+        PrefixBuilder::new("lib", "1.0"),
+    ]);
+    let lib = format!("b/{SITE_PACKAGES}/lib/liba.so");
+    library(&sandbox, &lib, "void f(void) {}", &["-Wl,-soname,liba.so"]);
+    let directory = sandbox.path(&lib);
+    let directory = format!("-L{}", directory.parent().unwrap().display());
+    let user = format!("a/{SITE_PACKAGES}/user/libuser.so");
+    let source = "void f(void); void u(void) { f(); }";
+    let args = [&directory, "-la", "-Wl,-rpath,$ORIGIN/../lib"];
+    library(&sandbox, &user, source, &args);
+    sandbox
+}
+
+#[test]
+fn what_loads_by_one_path_must_load_by_the_other() {
+    let sandbox = neighbours();
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    let args = ["a", "b", "--interpreter", loader, "--link", "symlink"];
+    assert_snapshot!(refused(&sandbox, &args), @"
+    error: `liba.so` is missing
+      needed by: [DIR]/a/lib/python3.11/site-packages/user/libuser.so
+      searched: the output, [DIR]/a/lib/python3.11/site-packages/lib, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
+      fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
+    error: 1 fault in all
+    ");
+    let text = make(&sandbox, &[&args[..], &["--prove", "environment"]].concat());
+    assert_snapshot!(text, @"
+    exit: 0
+    --- stdout
+    [DIR]/env: 2 distributions, 0 directories taken whole, 8 single files, 2 objects proved to load
+    ");
+}
+
+#[test]
+fn a_link_to_a_directory_leads_out_of_the_environment() {
+    // The kernel follows the link before it goes up.
+    let sandbox = neighbours();
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    let args = ["a", "b", "--interpreter", loader, "--prove", "environment"];
+    assert_snapshot!(refused(&sandbox, &args), @"
+    error: `liba.so` is missing
+      needed by: [DIR]/env/lib/python3.11/site-packages/user/libuser.so
+      searched: the output, [DIR]/env/lib/python3.11/site-packages/lib, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
+      fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
+    error: 1 fault in all
+    ");
+    make(&sandbox, &[&args[..], &["--link", "copy"]].concat());
+}
+
+#[test]
+fn what_does_not_load_makes_no_environment() {
+    let sandbox = neighbours();
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    for scope in ["both", "environment"] {
+        let args = ["a", "--interpreter", loader, "--prove", scope];
+        let stderr = refused(&sandbox, &args);
+        assert!(stderr.contains("`liba.so` is missing"), "{stderr}");
+    }
+    make(&sandbox, &["a", "--interpreter", loader, "--prove", "none"]);
+}
+
+#[test]
+fn libraries_of_a_wheel_find_those_of_a_prefix() {
+    let sandbox = neighbours();
+    let user = sandbox.path(&format!("a/{SITE_PACKAGES}/user/libuser.so"));
+    let wheel = WheelBuilder::new("wheeled", "1.0")
+        .platlib()
+        .tags("py3-none-manylinux_2_28_x86_64")
+        .file("wheeled/libuser.so", fs_err::read(user).unwrap());
+    let name = sandbox.wheel(&wheel);
+    let args = ["b", &name, "--interpreter", "/lib64/ld-linux-x86-64.so.2"];
+    assert_snapshot!(make(&sandbox, &[&args[..], &["--python-version", "3.11"]].concat()), @"
+    exit: 0
+    --- stdout
+    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, 3 new files, 2 objects proved to load
+    ");
+}

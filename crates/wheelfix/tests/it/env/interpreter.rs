@@ -1,0 +1,117 @@
+//! The interpreter of an environment, and its scripts.
+
+use std::path::Path;
+use std::process::Command;
+
+use wheelfix_testkit::cache;
+use wheelfix_testkit::prefix::PrefixBuilder;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use super::{make, sandbox};
+use crate::support::Sandbox;
+
+/// What nixpkgs' `sitecustomize.py` does with the variables.
+const SITECUSTOMIZE: &str = "\
+import os, site, sys
+for path in (os.environ.pop('NIX_PYTHONPATH', None) or '').split(':'):
+    if path:
+        site.addsitedir(path)
+if sys.prefix == sys.base_prefix:
+    executable = os.environ.pop('NIX_PYTHONEXECUTABLE', None)
+    prefix = os.environ.pop('NIX_PYTHONPREFIX', None)
+    if executable is not None:
+        sys.executable = executable
+    if prefix is not None:
+        sys.prefix = sys.exec_prefix = prefix
+";
+
+/// A prefix and a wheel, each with a script.
+fn scripts(args: &[&str]) -> Sandbox {
+    let python = cache::tool("python3");
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")
+        .file("one.py", "def main():\n    print('one')\n")
+        .script(
+            "one",
+            "#!/usr/bin/python3\nimport sys, one\none.main()\nprint(sys.prefix)\n",
+        )
+        .script(
+            "long",
+            "#!/bin/sh\n'''exec' /long/python3 \"$0\" \"$@\"\n' '''\nimport one\none.main()\n",
+        )
+        .script("shell", "#!/bin/sh\necho shell\n")]);
+    let wheel = WheelBuilder::new("two", "1.0")
+        .file("two.py", "import one\nmain = one.main\n")
+        .entry_points("[console_scripts]\ntwo = two:main\n");
+    let name = sandbox.wheel(&wheel);
+    let start = [
+        "a",
+        &name,
+        "--python",
+        python.to_str().unwrap(),
+        "--prove",
+        "none",
+    ];
+    make(&sandbox, &[&start[..], args].concat());
+    sandbox
+}
+
+/// What a program prints.
+#[expect(clippy::disallowed_methods, reason = "runs what was made")]
+fn output(program: &Path, args: &[&str], python_path: Option<&Path>) -> String {
+    let mut command = Command::new(program);
+    command.args(args).env_clear();
+    if let Some(path) = python_path {
+        command.env("PYTHONPATH", path);
+    }
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", program.display());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn scripts_see_the_environment() {
+    let sandbox = scripts(&[]);
+    let bin = sandbox.path("env/bin");
+    let prefix = fs_err::canonicalize(sandbox.path("env")).unwrap();
+    let want = format!("one\n{}\n", prefix.display());
+    assert_eq!(output(&bin.join("one"), &[], None), want);
+    assert_eq!(output(&bin.join("long"), &[], None), "one\n");
+    assert_eq!(output(&bin.join("two"), &[], None), "one\n");
+    assert_eq!(output(&bin.join("shell"), &[], None), "shell\n");
+    let script = fs_err::read_to_string(bin.join("one")).unwrap();
+    assert_eq!(
+        script.lines().next().unwrap(),
+        format!("#!{}/bin/python3.11", prefix.display())
+    );
+    for name in ["python", "python3", "python3.11"] {
+        let code = "import one, two, sys; print(sys.prefix)";
+        let want = format!("{}\n", prefix.display());
+        assert_eq!(output(&bin.join(name), &["-c", code], None), want);
+    }
+}
+
+#[test]
+fn the_variables_of_nixpkgs_lead_there_too() {
+    let sandbox = scripts(&["--activate", "variables"]);
+    let customize = sandbox.path("customize");
+    fs_err::create_dir(&customize).unwrap();
+    fs_err::write(customize.join("sitecustomize.py"), SITECUSTOMIZE).unwrap();
+    let bin = sandbox.path("env/bin");
+    let prefix = fs_err::canonicalize(sandbox.path("env")).unwrap();
+    let want = format!("one\n{}\n", prefix.display());
+    assert_eq!(output(&bin.join("one"), &[], Some(&customize)), want);
+    assert_eq!(output(&bin.join("two"), &[], Some(&customize)), "one\n");
+    let code = "import sys, os; print(sys.executable, 'NIX_PYTHONPATH' in os.environ)";
+    let want = format!("{}/bin/python3.11 False\n", prefix.display());
+    let python = bin.join("python");
+    assert_eq!(output(&python, &["-c", code], Some(&customize)), want);
+}
+
+#[test]
+fn without_an_interpreter_scripts_are_as_they_were() {
+    let sandbox = scripts(&["--activate", "none"]);
+    let script = fs_err::read_to_string(sandbox.path("env/bin/one")).unwrap();
+    assert!(script.starts_with("#!/usr/bin/python3\n"), "{script}");
+    assert!(!sandbox.path("env/bin/python").try_exists().unwrap());
+}
