@@ -17,6 +17,7 @@ mod relocations;
 mod rename;
 mod request;
 mod retire;
+mod slack;
 mod slot;
 mod strings;
 mod symbols;

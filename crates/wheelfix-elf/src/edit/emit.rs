@@ -76,6 +76,10 @@ fn emit_strings(
                 PieceData::Zeros(len) => put_zeros(model, to + piece.at, len)?,
             }
         }
+        let old_len = strings.old().len;
+        if len < old_len && to + old_len <= model.new_len {
+            put_zeros(model, to + len, old_len - len)?;
+        }
         return Ok(());
     }
     // Where the two places overlap, the end comes first if the table moves up.

@@ -9,6 +9,7 @@ use crate::edit::model::Model;
 use crate::edit::origin::Origin;
 use crate::edit::plan::Warning;
 use crate::edit::retire;
+use crate::edit::slack::Slack;
 use crate::edit::slot::{self, Slot};
 use crate::edit::strings::StringLayout;
 use crate::edit::tail::Tail;
@@ -43,6 +44,11 @@ struct Moves {
 }
 
 impl Moves {
+    /// Whether the strings alone move.
+    fn is_strings(self) -> bool {
+        self.strings && !self.interpreter && !self.dynamic
+    }
+
     fn items(self, tables: Vec<Item>) -> Vec<Item> {
         let mut items = Vec::new();
         items.extend(self.dynamic.then_some(Item::Dynamic));
@@ -57,6 +63,10 @@ impl Moves {
 pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
     let dynamic = !fit_entries(model);
     let tail = Tail::find(model)?;
+    let settled = match &tail {
+        None => Slack::with_strings(model)?,
+        Some(_) => None,
+    };
     let room = model
         .elf
         .program_header(SegmentKind::INTERP)
@@ -67,6 +77,7 @@ pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Pla
         .is_some_and(|bytes| bytes.len() as u64 > room);
     let moves = Moves {
         strings: tail.as_ref().is_some_and(|tail| tail.has_strings)
+            || settled.is_some() && strings.content_len != strings.old().len
             || strings.content_len > strings.old().len,
         interpreter: tail.as_ref().is_some_and(|tail| tail.has_interpreter) || too_long,
         dynamic,
@@ -87,6 +98,12 @@ pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Pla
             .summary
             .push("dynamic section: moves, no entry is free".to_owned());
         model.warnings.push(Warning::DynamicNotRelro);
+    }
+    if let Some(slack) = settled
+        && moves.is_strings()
+        && slack.holds(strings.content_len)
+    {
+        return fill(model, strings, slack, placement);
     }
     match tail.filter(|tail| !dynamic || tail.can_be_writable(model)) {
         Some(tail) => extend(model, strings, moves, &tail, placement),
@@ -169,6 +186,33 @@ fn extend(
     Ok(placement)
 }
 
+/// Lays the strings out behind a segment, in its last page.
+fn fill(
+    model: &mut Model<'_>,
+    strings: &StringLayout,
+    slack: Slack,
+    mut placement: Placement,
+) -> Result<Placement, EditError> {
+    let Some(load) = model.program_headers.get(slack.load).copied() else {
+        let kind = SegmentKind::LOAD;
+        return Err(EditError::NoProgramHeader { kind });
+    };
+    let first = Place {
+        offset: slack.start,
+        vaddr: load.vaddr + (slack.start - load.offset),
+        len: 0,
+    };
+    let end = lay(model, strings, &[Item::Strings], first, &mut placement)?;
+    if let Some(header) = model.program_headers.get_mut(slack.load) {
+        header.file_len = end - load.offset;
+        header.memory_len = header.file_len;
+    }
+    model
+        .summary
+        .push("strings: in the last page of a segment".to_owned());
+    Ok(placement)
+}
+
 /// Lays the items out in a new segment at the end of the file.
 fn append(
     model: &mut Model<'_>,
@@ -187,7 +231,14 @@ fn append(
         tables = vacated.tables;
         Slot::Replace(vacated.load)
     } else {
-        slot::find(model, moves.interpreter)?
+        let slot = slot::find(model, moves.interpreter);
+        if moves.is_strings()
+            && matches!(slot, Ok(Slot::End) | Err(EditError::NoSlot { .. }))
+            && let Some(slack) = Slack::find(model, strings.content_len)?
+        {
+            return fill(model, strings, slack, placement);
+        }
+        slot?
     };
     model.summary.push(slot.to_string());
     match &slot {

@@ -8,7 +8,7 @@ use crate::dynamic_tag::Tag;
 use crate::elf::Elf;
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
 use crate::source::Source;
 use crate::symbol_table::{read_hashes, symbol_count};
 use crate::verify::Names;
@@ -100,9 +100,11 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
             .iter()
             .find(|other| (other.vaddr, other.offset) == (load.vaddr, load.offset));
         let kept = same.is_some_and(|other| {
-            let may_grow = last == Some(load.vaddr) && load.file_len == load.memory_len;
-            *other == load
-                || may_grow && other.file_len == other.memory_len && other.align == load.align
+            let is_last = last == Some(load.vaddr);
+            let may_grow = load.file_len == load.memory_len
+                && (is_last || load.flags & PF_W == 0 && other.flags == load.flags);
+            let fits = other.file_len == other.memory_len && other.align == load.align;
+            *other == load || may_grow && fits && (is_last || holds_sections(new, &load, other))
         });
         let empty = !old.sections.is_empty() && is_vacated(old, new, &load);
         report.check(kept || empty, Rule::ChangedLoad, at, || {
@@ -125,6 +127,18 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
     report.check(stack(old) == stack(new), Rule::ChangedSegment, at, || {
         "PT_GNU_STACK changed".to_owned()
     });
+}
+
+/// Whether all sections at addresses that a segment had are in what it is now.
+fn holds_sections(new: &Elf, old: &ProgramHeader, load: &ProgramHeader) -> bool {
+    let mut sections = new.sections.iter();
+    sections.all(|section| {
+        let inside = section.is_alloc()
+            && section.len != 0
+            && section.vaddr < old.memory_end()
+            && old.vaddr < section.memory_end();
+        !inside || section.memory_end() <= load.memory_end()
+    })
 }
 
 /// Whether no section is left in a segment: such a one may be retired.

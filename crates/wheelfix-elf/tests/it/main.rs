@@ -9,3 +9,4 @@ mod opinion;
 mod read;
 mod refused;
 mod rules;
+mod verifier;

@@ -8,23 +8,23 @@ use wheelfix_testkit::elf::{
 const PAGE: u64 = 4096;
 
 /// A file to break.
-struct Subject {
-    original: Vec<u8>,
-    bytes: Vec<u8>,
+pub(crate) struct Subject {
+    pub(crate) original: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Subject {
-    fn image(&self) -> Image<'_> {
+    pub(crate) fn image(&self) -> Image<'_> {
         Image::parse(&self.original).unwrap()
     }
 
-    fn put(&mut self, offset: u64, len: usize, value: u64) {
+    pub(crate) fn put(&mut self, offset: u64, len: usize, value: u64) {
         let at = usize::try_from(offset).unwrap();
         self.bytes[at..at + len].copy_from_slice(&value.to_le_bytes()[..len]);
     }
 
     /// The number and the header of the first segment of a type.
-    fn segment(&self, kind: u32) -> (u64, Segment) {
+    pub(crate) fn segment(&self, kind: u32) -> (u64, Segment) {
         let image = self.image();
         let mut segments = image.segments.iter().zip(0..);
         let (segment, index) = segments.find(|(segment, _)| segment.kind == kind).unwrap();
@@ -32,13 +32,13 @@ impl Subject {
     }
 
     /// Sets a field of a program header, by its place in the header.
-    fn set_segment(&mut self, kind: u32, field: u64, value: u64) {
+    pub(crate) fn set_segment(&mut self, kind: u32, field: u64, value: u64) {
         let at = self.image().phoff + self.segment(kind).0 * 56 + field;
         self.put(at, if field < 8 { 4 } else { 8 }, value);
     }
 
     /// Sets a field of a section header, by its place in the header.
-    fn set_section(&mut self, name: &str, field: u64, value: u64) {
+    pub(crate) fn set_section(&mut self, name: &str, field: u64, value: u64) {
         let image = self.image();
         let index = image
             .sections
@@ -50,7 +50,7 @@ impl Subject {
     }
 
     /// Sets the value of the first entry of the dynamic section with this tag.
-    fn set_entry(&mut self, tag: u64, value: u64) {
+    pub(crate) fn set_entry(&mut self, tag: u64, value: u64) {
         let start = self.segment(segment_type::DYNAMIC).1.offset;
         let image = self.image();
         let entries = Linking::read(&image).unwrap().entries;
@@ -59,22 +59,22 @@ impl Subject {
     }
 
     /// Sets bytes of a section.
-    fn set_content(&mut self, name: &str, offset: u64, len: usize, value: u64) {
+    pub(crate) fn set_content(&mut self, name: &str, offset: u64, len: usize, value: u64) {
         let at = self.image().section(name).unwrap().offset + offset;
         self.put(at, len, value);
     }
 }
 
 /// Field offsets in a program header of 64 bits.
-const OFFSET: u64 = 8;
-const VADDR: u64 = 16;
-const FILESZ: u64 = 32;
-const MEMSZ: u64 = 40;
-const ALIGN: u64 = 48;
+pub(crate) const OFFSET: u64 = 8;
+pub(crate) const VADDR: u64 = 16;
+pub(crate) const FILESZ: u64 = 32;
+pub(crate) const MEMSZ: u64 = 40;
+pub(crate) const ALIGN: u64 = 48;
 
-type Damage = fn(&mut Subject);
+pub(crate) type Damage = fn(&mut Subject);
 
-const RULES: &[(&str, Damage)] = &[
+pub(crate) const RULES: &[(&str, Damage)] = &[
     ("ALIGN_POW2", |it| {
         it.set_segment(segment_type::LOAD, ALIGN, 0x3000);
     }),

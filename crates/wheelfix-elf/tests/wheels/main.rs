@@ -3,3 +3,4 @@
 
 mod heal;
 mod libraries;
+mod slack;

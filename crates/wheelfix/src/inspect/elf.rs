@@ -52,21 +52,45 @@ pub(crate) struct VersionNeeds {
 
 /// Why an ELF file cannot be inspected.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` cannot be read")]
+#[error("`{path}` cannot be read{}", list(.violations))]
 struct ElfFileError {
     path: String,
+    /// Broken rules, if they were looked for and enough of the file can be read for that.
+    violations: Vec<Violation>,
     source: ReadError,
+}
+
+fn list(violations: &[Violation]) -> String {
+    let lines = violations
+        .iter()
+        .map(|violation| format!("\n  {violation}"));
+    match violations.len() {
+        0 => String::new(),
+        count => format!("; {count} broken rules:{}", lines.collect::<String>()),
+    }
 }
 
 pub(crate) fn read(path: &Path, wish: Wish) -> Result<ElfReport, Error> {
     let source = FileSource::open(path)?;
     let name = path.display().to_string();
     let report = read_source(&name, &source, wish).map(|(_, report)| report);
-    report.map_err(|source| match source {
-        source @ ReadError::Io { .. } => {
-            Error::Environment(Box::new(ElfFileError { path: name, source }))
+    report.map_err(|error| {
+        let fails = matches!(error, ReadError::Io { .. });
+        let violations = if wish.verify && !fails {
+            wheelfix_elf::verify(&source).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let error = ElfFileError {
+            path: name,
+            violations,
+            source: error,
+        };
+        if fails {
+            Error::Environment(Box::new(error))
+        } else {
+            Error::refused(error)
         }
-        source => Error::refused(ElfFileError { path: name, source }),
     })
 }
 

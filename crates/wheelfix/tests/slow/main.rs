@@ -6,3 +6,4 @@ mod patchelf;
 mod patchelf_refused;
 #[path = "../it/support.rs"]
 mod support;
+mod verify;

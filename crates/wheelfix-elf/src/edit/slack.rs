@@ -1,0 +1,137 @@
+//! Room behind a segment that its last page has anyway: strings go there where no program header can be had for a segment
+//! of their own. Neither the file nor the number of headers grows.
+
+use crate::edit::model::Model;
+use crate::error::ReadError;
+use crate::program_header::{PF_W, PF_X, ProgramHeader};
+use crate::window::read_range;
+
+/// The alignment of strings that follow code or data.
+const ALIGN: u64 = 16;
+
+/// Unused bytes behind a segment that is not writable.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Slack {
+    /// Number of the segment's program header.
+    pub(crate) load: usize,
+    /// File offset at which strings can begin.
+    pub(crate) start: u64,
+    /// File offset of the first byte that is in use again, or whose address is.
+    pub(crate) limit: u64,
+}
+
+impl Slack {
+    /// Finds room for `len` bytes: rather where nothing is executable.
+    pub(crate) fn find(model: &Model<'_>, len: u64) -> Result<Option<Self>, ReadError> {
+        let mut loads: Vec<(usize, &ProgramHeader)> = loads(model).collect();
+        loads.sort_by_key(|(_, load)| load.flags & PF_X);
+        for (index, load) in loads {
+            let start = load.file_end().next_multiple_of(ALIGN);
+            if let Some(slack) = Self::behind(model, index, start)?
+                && slack.holds(len)
+            {
+                return Ok(Some(slack));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds the room that the strings of the file are in, and what follows them, if an earlier edit put them there.
+    pub(crate) fn with_strings(model: &Model<'_>) -> Result<Option<Self>, ReadError> {
+        let strings = model.strings;
+        let Some(index) = model.strings_section() else {
+            return Ok(None);
+        };
+        // Linkers number sections by their addresses.
+        let moved =
+            model.elf.sections.iter().skip(index).any(|section| {
+                section.is_alloc() && section.len != 0 && section.vaddr < strings.vaddr
+            });
+        let end = strings.offset.saturating_add(strings.len);
+        let mut loads = loads(model);
+        match loads
+            .find(|(_, load)| moved && load.offset < strings.offset && load.file_end() == end)
+        {
+            Some((index, _)) => Self::behind(model, index, strings.offset),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether as many bytes fit.
+    pub(crate) fn holds(&self, len: u64) -> bool {
+        self.start
+            .checked_add(len)
+            .is_some_and(|end| end <= self.limit)
+    }
+
+    /// What can be used from `start` on, which lies at the end of a segment or behind it.
+    fn behind(model: &Model<'_>, index: usize, start: u64) -> Result<Option<Self>, ReadError> {
+        let Some(load) = model.program_headers.get(index) else {
+            return Ok(None);
+        };
+        let end = load.file_end();
+        let Some(limit) = limit(model, load).filter(|limit| start < *limit) else {
+            return Ok(None);
+        };
+        let bytes = read_range(model.source, "room behind a segment", end, limit - end)?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count() as u64;
+        let limit = end + zeros;
+        Ok((start < limit).then_some(Self {
+            load: index,
+            start,
+            limit,
+        }))
+    }
+}
+
+/// The segments that strings may be in: not writable, and all of them in the file.
+fn loads<'m>(model: &'m Model<'_>) -> impl Iterator<Item = (usize, &'m ProgramHeader)> {
+    let headers = model.program_headers.iter().enumerate();
+    headers.filter(|(_, load)| {
+        load.is_load()
+            && load.flags & PF_W == 0
+            && load.file_len != 0
+            && load.file_len == load.memory_len
+    })
+}
+
+/// File offset up to which a segment can grow: nothing else has the bytes, nor a page of the memory.
+fn limit(model: &Model<'_>, load: &ProgramHeader) -> Option<u64> {
+    let page = model.elf.header.machine.max_page_len()?;
+    let end = load.file_end();
+    let encoding = model.encoding();
+    let table = |offset: u64, count: usize, len: usize| (offset, count as u64 * len as u64);
+    let sections = model.sections.iter();
+    let others = model.program_headers.iter();
+    let mut used: Vec<(u64, u64)> = sections
+        .filter(|section| section.has_bytes())
+        .map(|section| (section.offset, section.len))
+        .chain(others.map(|other| (other.offset, other.file_len)))
+        .collect();
+    used.push(table(
+        model.section_headers_offset,
+        model.sections.len(),
+        encoding.section_header_len(),
+    ));
+    used.push(table(
+        model.program_headers_offset,
+        model.program_headers.len(),
+        encoding.program_header_len(),
+    ));
+    let mut limit = model.elf.file_len;
+    for (offset, len) in used.into_iter().filter(|(_, len)| *len != 0) {
+        if end <= offset {
+            limit = limit.min(offset);
+        } else if end < offset.saturating_add(len) {
+            return None;
+        }
+    }
+    let memory_end = load.memory_end();
+    for other in model.program_headers.iter().filter(|other| other.is_load()) {
+        if memory_end <= other.vaddr && other.memory_len != 0 {
+            let first_page = other.vaddr - other.vaddr % page;
+            limit = limit.min(end.checked_add(first_page.checked_sub(memory_end)?)?);
+        }
+    }
+    Some(limit)
+}
