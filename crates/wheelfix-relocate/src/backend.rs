@@ -100,16 +100,28 @@ fn groups(resolver: Resolver<'_>) -> BTreeMap<&str, Vec<Member<'_>>> {
         groups.entry(&rule.body.group).or_default().push(Member {
             object,
             rule,
-            name: backend_name(object, &rule.body.prefix),
+            name: backend_name(object, &rule.body),
             missing: needs.cloned().collect(),
         });
     }
     groups
 }
 
-/// `cuda132` for `libbitsandbytes_cuda132.so` and the prefix `libbitsandbytes_`.
-fn backend_name(object: &Object, prefix: &str) -> String {
-    let file = object.file_name().to_string_lossy();
-    let stem = file.split_once(".so").map_or(&*file, |(stem, _)| stem);
-    stem.strip_prefix(prefix).unwrap_or(stem).to_owned()
+/// `cuda132` for `libbitsandbytes_cuda132.so` and the prefix `libbitsandbytes_`, or for the directory
+/// `xla_cuda13` and the prefix `xla_`.
+fn backend_name(object: &Object, rule: &Backend) -> String {
+    let name = if rule.named_by_directory {
+        object.directory().file_name().unwrap_or_default()
+    } else {
+        object.file_name()
+    };
+    let name = name.to_string_lossy();
+    let mut stem: &str = &name;
+    // What Python puts behind the name of an extension module goes as well.
+    for mark in [".so", ".abi3", ".cpython-"] {
+        if let Some((start, _)) = stem.split_once(mark) {
+            stem = start;
+        }
+    }
+    stem.strip_prefix(&rule.prefix).unwrap_or(stem).to_owned()
 }

@@ -95,6 +95,9 @@ pub struct Backend {
     /// name of the backend.
     #[serde(default)]
     pub prefix: String,
+    /// Whether the name of the backend is that of its directory, the prefix cut off.
+    #[serde(default)]
+    pub named_by_directory: bool,
     /// Whether at least one file of the group must stay.
     #[serde(default)]
     pub one_must_stay: bool,

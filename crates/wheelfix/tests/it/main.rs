@@ -1,6 +1,7 @@
 //! Runs the binary as a user does.
 #![cfg(test)]
 
+mod backends;
 mod builder;
 mod check;
 mod env;

@@ -4,3 +4,4 @@
 
 mod same_tree;
 mod tree;
+mod unbundle;
