@@ -62,6 +62,7 @@ const NEEDS: &[Need] = &[
     tests("llvm", Proof::Program("llvm-strip")),
     tests("elfutils", Proof::Program("eu-strip")),
     tests("elfutils", Proof::Program("eu-elflint")),
+    tests("graphviz", Proof::Program("dot")),
     tests("musl-tools", Proof::Program("musl-gcc")),
     // Programs of other machines; earlier versions link for fewer of them.
     tests("clang-19", Proof::Program("clang-19")),

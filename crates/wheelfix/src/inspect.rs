@@ -32,6 +32,9 @@ pub(crate) struct InspectArgs {
     /// Search contents of a wheel for libraries and places that are looked for at run time
     #[arg(long)]
     deep: bool,
+    /// Draw who needs whom into a .svg file, with Graphviz, or a .dot file
+    #[arg(long, value_name = "FILE")]
+    graph: Option<PathBuf>,
     /// Print long lists whole
     #[arg(long)]
     all: bool,
@@ -88,6 +91,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
         .num_threads(args.jobs.count().get())
         .build();
     let pool = pool.map_err(|error| Error::Environment(Box::new(error)))?;
+    if let Some(picture) = &args.graph {
+        return pool.install(|| crate::graph::draw(&args.path, picture));
+    }
     let report = pool.install(|| read(&args.path, wish))?;
     if args.output.json {
         let document = Document {

@@ -10,6 +10,7 @@ mod env;
 mod env_error;
 mod env_report;
 mod error;
+mod graph;
 mod inspect;
 mod install;
 mod install_error;

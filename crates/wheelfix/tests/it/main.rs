@@ -5,6 +5,7 @@ mod backends;
 mod builder;
 mod check;
 mod env;
+mod graph;
 mod inspect;
 mod install;
 mod replace;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
+mod agreement;
 mod same_tree;
 mod tree;
 mod unbundle;

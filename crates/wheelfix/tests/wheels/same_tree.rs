@@ -52,9 +52,9 @@ fn faults(wheel: &Path, ignore_missing: &[&str]) -> Vec<String> {
     }
 
     let ours = dir.path().join("ours");
-    let dropped = install(wheel, &ours, &options);
+    let by_rule = install(wheel, &ours, &options);
     let tree = tree::read(&ours);
-    let mut faults = tree::differences(&tree, &theirs(wheel, dir.path()), &dropped);
+    let mut faults = tree::differences(&tree, &theirs(wheel, dir.path()), &by_rule);
     faults.extend(tree::faults_of_record(&tree, &ours, SITE_PACKAGES));
 
     patch(&ours, &options);
@@ -68,14 +68,16 @@ fn faults(wheel: &Path, ignore_missing: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// Installs the wheel and returns the files that a rule has left out, as paths below the prefix.
+/// Installs the wheel and returns the files that a rule has left out or changed, as paths below the
+/// prefix.
 fn install(wheel: &Path, prefix: &Path, options: &[&OsStr]) -> BTreeSet<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
     command.args(["install", "--json", "--no-bytecode", "--python"]);
     command.arg(cache::tool("python3")).args(options);
     let output = succeed(command.arg("--prefix").arg(prefix).arg(wheel));
     let document: serde_json::Value = serde_json::from_str(&output).unwrap();
-    let drops = document["relocation"]["drops"].as_array().unwrap();
+    let relocation = &document["relocation"];
+    let by_rule = ["drops", "sources"].map(|key| relocation[key].as_array().unwrap());
     let removed = document["unbundling"]["removed"].as_array().unwrap();
     let path = |drop: &serde_json::Value| {
         let path = Path::new(drop["path"].as_str().unwrap());
@@ -85,7 +87,8 @@ fn install(wheel: &Path, prefix: &Path, options: &[&OsStr]) -> BTreeSet<String> 
             .unwrap()
             .to_owned()
     };
-    drops.iter().chain(removed).map(path).collect()
+    let by_rule = by_rule.into_iter().flatten();
+    by_rule.chain(removed).map(path).collect()
 }
 
 fn patch(prefix: &Path, options: &[&OsStr]) {

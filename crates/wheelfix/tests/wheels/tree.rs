@@ -76,10 +76,10 @@ fn read_entry(path: &Path) -> Entry {
     }
 }
 
-/// What differs, a line each, apart from what has to: edited ELF files, files that were dropped on
-/// purpose, RECORD, INSTALLER, which names the installer, and the list of what stands in for bundled
-/// libraries.
-pub(crate) fn differences(ours: &Tree, theirs: &Tree, dropped: &BTreeSet<String>) -> Vec<String> {
+/// What differs, a line each, apart from what has to: edited ELF files, files that rules have left
+/// out or changed, RECORD, INSTALLER, which names the installer, and the list of what stands in for
+/// bundled libraries.
+pub(crate) fn differences(ours: &Tree, theirs: &Tree, by_rule: &BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     for path in paths {
@@ -90,14 +90,14 @@ pub(crate) fn differences(ours: &Tree, theirs: &Tree, dropped: &BTreeSet<String>
         ];
         let has_to = has_to.iter().any(|end| path.ends_with(end));
         match (ours.get(path), theirs.get(path)) {
-            (None, _) if dropped.contains(path) => {}
+            (None, _) if by_rule.contains(path) => {}
             (None, _) => lines.push(format!("{path}: missing")),
             (Some(_), None) if !has_to => lines.push(format!("{path}: should not be there")),
             (Some(our), Some(their)) => {
                 if our.is_executable != their.is_executable {
                     lines.push(format!("{path}: executable: {}", our.is_executable));
                 }
-                let is_edited = our.is_elf && their.is_elf;
+                let is_edited = our.is_elf && their.is_elf || by_rule.contains(path);
                 if our.digest != their.digest && !has_to && !is_edited {
                     lines.push(format!("{path}: other contents"));
                 }

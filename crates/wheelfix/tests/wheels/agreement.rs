@@ -1,0 +1,230 @@
+//! The proof agrees with reality: `wheelfix check` passes exactly where the loader does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::{cache, host};
+
+const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
+
+/// The lister of symbols of binutils.
+const NM: Tool = Tool {
+    names: &["nm"],
+    install: "apt-get install binutils",
+};
+
+/// Wheels, each installed into a prefix of its own, as in a store.
+struct Store {
+    dir: TempDir,
+    /// In the order of installation.
+    prefixes: Vec<PathBuf>,
+}
+
+impl Store {
+    fn new() -> Self {
+        let store = Self {
+            dir: tempfile::tempdir().unwrap(),
+            prefixes: Vec::new(),
+        };
+        host::copy_runtimes(&store.root().join("runtimes"));
+        store
+    }
+
+    /// The directory, links on the way resolved.
+    fn root(&self) -> PathBuf {
+        fs_err::canonicalize(self.dir.path()).unwrap()
+    }
+
+    fn install(&mut self, wheel: &Path) {
+        let name = wheel.file_name().unwrap().to_str().unwrap();
+        let prefix = self.root().join(name.split('-').next().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
+        command.args(["install", "--quiet", "--no-bytecode", "--python"]);
+        command.arg(cache::tool("python3")).arg("--lib-path");
+        command.arg(self.root().join("runtimes"));
+        for other in &self.prefixes {
+            command.arg("--lib-path").arg(other);
+        }
+        let output = command
+            .arg("--prefix")
+            .arg(&prefix)
+            .arg(wheel)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        self.prefixes.push(prefix);
+    }
+
+    /// A file of an installed wheel.
+    fn file(&self, wheel: &str, path: &str) -> PathBuf {
+        self.root().join(wheel).join(SITE_PACKAGES).join(path)
+    }
+
+    /// The document of `wheelfix check` over all prefixes.
+    fn check(&self) -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
+        command
+            .args(["check", "--json", "--python"])
+            .arg(cache::tool("python3"));
+        // A run path may lead to a directory for temporary files only where that is asked for.
+        command.arg("--lib-path").arg(self.root().join("runtimes"));
+        let output = command.args(&self.prefixes).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The faults of a document.
+    fn faults(document: &Value) -> Vec<&Value> {
+        document["faults"].as_array().unwrap().iter().collect()
+    }
+}
+
+fn paths(list: &Value) -> BTreeSet<&str> {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap())
+        .collect()
+}
+
+/// What became of each file that was opened in a fresh process.
+fn opened(files: &BTreeSet<&str>) -> BTreeMap<String, String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wheels/open_each.py");
+    let mut command = Command::new(cache::tool("python3"));
+    command
+        .args(["-I", script])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut python = command.spawn().unwrap();
+    let list: Vec<&str> = files.iter().copied().collect();
+    python
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(list.join("\n").as_bytes())
+        .unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    lines
+        .map(|(path, said)| (path.to_owned(), said.to_owned()))
+        .collect()
+}
+
+/// Where the proof and the loader differ, a line each, and how many files were opened.
+fn differences(document: &Value) -> (Vec<String>, usize) {
+    let (load, fail) = (paths(&document["loadable"]), paths(&document["unloadable"]));
+    let granted = paths(&document["assumed"]["driver"]);
+    let results = opened(&load.union(&fail).copied().collect());
+    assert_eq!(results.len(), load.len() + fail.len());
+    let mut differences = Vec::new();
+    for (path, said) in &results {
+        // There is no driver on this machine; the proof says that it takes it for granted.
+        let library = said.split(": cannot open shared").next().unwrap();
+        let loads = said == "ok" || granted.contains(library);
+        if loads != load.contains(path.as_str()) {
+            differences.push(format!("{path}: the loader says: {said}"));
+        }
+    }
+    (differences, results.len())
+}
+
+#[test]
+fn every_object_of_the_small_and_the_cuda_set_loads_where_the_proof_says_so() {
+    let mut store = Store::new();
+    for set in ["small", "cuda"] {
+        for wheel in cache::wheels(set) {
+            // It works with torch, which comes later in the list.
+            if !wheel.to_string_lossy().contains("bitsandbytes") {
+                store.install(&wheel);
+            }
+        }
+    }
+    store.install(&cache::wheel("bitsandbytes"));
+    let document = store.check();
+    let faults = Store::faults(&document);
+    assert!(faults.is_empty(), "{} faults: {}", faults.len(), faults[0]);
+    let (wrong, count) = differences(&document);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(300 <= count, "only {count} objects");
+
+    a_library_less(&store);
+    an_older_cudnn(&store);
+}
+
+/// Without cuFFT, exactly that is missing, for the loader too.
+fn a_library_less(store: &Store) {
+    let library = store.file("nvidia_cufft", "nvidia/cu13/lib/libcufft.so.12");
+    let aside = library.with_extension("aside");
+    fs_err::rename(&library, &aside).unwrap();
+    let document = store.check();
+    let faults = Store::faults(&document);
+    let sonames: Vec<&Value> = faults.iter().map(|fault| &fault["soname"]).collect();
+    assert_eq!(sonames, ["libcufft.so.12"], "{faults:?}");
+    assert_eq!(faults[0]["fault"], "missing");
+    let (wrong, _) = differences(&document);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    fs_err::rename(&aside, &library).unwrap();
+}
+
+/// A cuDNN that lacks three of the functions that torch calls: exactly those are named.
+fn an_older_cudnn(store: &Store) {
+    let torch = store.file("torch", "torch/lib/libtorch_cuda.so");
+    let names = NM.run_in(
+        &store.root(),
+        &["-D", "--undefined-only", torch.to_str().unwrap()],
+    );
+    let names = names.expect();
+    let mut names: BTreeSet<&str> = names
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("U "))
+        .filter(|name| name.starts_with("cudnn"))
+        .collect();
+    let lacking: Vec<String> = (0..3)
+        .map(|_| names.pop_last().unwrap().to_owned())
+        .collect();
+    let functions = names.iter().map(|name| {
+        format!(
+            "void {name}(void) {{}}
+"
+        )
+    });
+    let source = functions.collect::<Vec<_>>().concat();
+    fs_err::write(store.root().join("cudnn.c"), source).unwrap();
+    let library = store.file("nvidia_cudnn_cu13", "nvidia/cudnn/lib/libcudnn.so.9");
+    let aside = library.with_extension("aside");
+    fs_err::rename(&library, &aside).unwrap();
+    let flags = [
+        "-shared",
+        "-fPIC",
+        "-Wl,-soname,libcudnn.so.9",
+        "cudnn.c",
+        "-o",
+    ];
+    Tool::CC
+        .run_in(
+            &store.root(),
+            &[&flags[..], &[library.to_str().unwrap()]].concat(),
+        )
+        .expect();
+    let document = store.check();
+    let faults = Store::faults(&document);
+    let of_torch: Vec<&&Value> = faults
+        .iter()
+        .filter(|fault| fault["path"].as_str() == torch.to_str())
+        .collect();
+    assert_eq!(of_torch.len(), 1, "{faults:?}");
+    let symbols: BTreeSet<&str> = paths(&of_torch[0]["symbols"]);
+    assert_eq!(symbols, lacking.iter().map(String::as_str).collect());
+    fs_err::rename(&aside, &library).unwrap();
+}
