@@ -9,5 +9,6 @@ mod editor;
 mod opinion;
 
 mod edits;
+mod freestanding;
 mod machines;
 mod matrix;
