@@ -11,9 +11,13 @@ mod rename_map;
 mod request;
 mod shrink;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+use rayon::prelude::*;
 
 use self::arguments::{Arguments, Invocation};
 use self::edit::FileError;
@@ -114,18 +118,44 @@ fn help(program: &str) -> String {
     format!("syntax: {program} [OPTION [VALUE]...]... FILE...\n{HELP}")
 }
 
-/// Goes on after a file that fails: all faults are reported in one run.
+/// Goes on after a file that fails: all faults are reported in one run, in the order of the files.
 fn run_all(arguments: &Arguments) -> Result<(), Error> {
     let mut result = Ok(());
-    for file in &arguments.files {
-        if let Err(error) = edit::run(file, arguments) {
-            if let FileError::Print(error) = error {
-                return Err(error.into());
-            }
-            result = Err(report(&error.describe(file)));
+    let mut note = |file: &Path, outcome| -> Result<(), Error> {
+        match outcome {
+            Ok(()) => {}
+            Err(FileError::Print(error)) => return Err(error.into()),
+            Err(error) => result = Err(report(&error.describe(file))),
+        }
+        Ok(())
+    };
+    if are_independent(arguments) {
+        let files = arguments.files.par_iter();
+        let outcomes: Vec<_> = files.map(|file| edit::run(file, arguments)).collect();
+        for (file, outcome) in arguments.files.iter().zip(outcomes) {
+            note(file, outcome)?;
+        }
+    } else {
+        for file in &arguments.files {
+            note(file, edit::run(file, arguments))?;
         }
     }
     result
+}
+
+/// Whether the files can be edited at the same time: nothing is printed in between, no edit looks at other files, and no
+/// file is there twice.
+fn are_independent(arguments: &Arguments) -> bool {
+    let shrinks = matches!(arguments.edits.rpath, arguments::RpathEdit::Shrink { .. });
+    let mut seen = BTreeSet::new();
+    arguments.prints.is_empty()
+        && !arguments.debug
+        && !shrinks
+        && arguments.files.iter().all(|file| {
+            // One that cannot be looked at is only reported.
+            file.metadata()
+                .map_or(true, |it| seen.insert((it.dev(), it.ino())))
+        })
 }
 
 fn report(text: &str) -> Error {

@@ -303,3 +303,17 @@ fn a_limit_of_file_lengths_leaves_the_file_as_it_was() {
         );
     }
 }
+
+#[test]
+fn a_file_that_is_named_twice_is_edited_twice() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let path = workshop.dir().join("subject");
+    workshop.link(Kind::Library, Layout::Default, &path);
+    fs_err::hard_link(&path, workshop.dir().join("link")).unwrap();
+    let args = ["--add-needed", "libm.so.6", "subject", "link", "subject"];
+    assert_eq!(run(&workshop, &args), "exit: 0\n");
+    for name in ["subject", "link"] {
+        let text = run(&workshop, &["--print-needed", name]);
+        assert_eq!(text.matches("libm.so.6\n").count(), 1, "{name}: {text}");
+    }
+}
