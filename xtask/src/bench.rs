@@ -5,6 +5,7 @@
 
 mod elf;
 mod install;
+mod nix;
 pub(crate) mod pair;
 
 use pico_args::Arguments;
@@ -28,6 +29,11 @@ const BENCHES: &[Bench] = &[
         name: "install",
         about: "install wheels, beside `uv pip install`",
         run: install::run,
+    },
+    Bench {
+        name: "nix",
+        about: "build with Nix, beside pypa/installer and patchelf",
+        run: nix::run,
     },
 ];
 

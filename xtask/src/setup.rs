@@ -64,6 +64,7 @@ const NEEDS: &[Need] = &[
     tests("elfutils", Proof::Program("eu-elflint")),
     tests("graphviz", Proof::Program("dot")),
     tests("musl-tools", Proof::Program("musl-gcc")),
+    tests("shellcheck", Proof::Program("shellcheck")),
     // Programs of other machines; earlier versions link for fewer of them.
     tests("clang-19", Proof::Program("clang-19")),
     tests("lld-19", Proof::Program("ld.lld-19")),

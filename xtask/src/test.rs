@@ -14,7 +14,7 @@ use pico_args::Arguments;
 use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
-use crate::{arguments, demo, doc, fetch, fmt, lint, place, program, python, results};
+use crate::{arguments, demo, doc, fetch, fmt, lint, nix, place, program, python, results};
 
 /// The names of integration tests, with the smallest extent that runs them.
 const GROUPS: &[(&str, Extent)] = &[
@@ -56,6 +56,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     if extent != Extent::Quick {
         steps.take("doc", doc::run)?;
         steps.take("demo", || demo::run(Set::Cuda, false))?;
+        steps.take("nix", nix::test::run)?;
     }
     if extent == Extent::Full {
         steps.take("fetch", || fetch::fetch(Set::Full).map(drop))?;

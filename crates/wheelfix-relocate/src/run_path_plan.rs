@@ -59,6 +59,7 @@ impl<'a> RunPathPlanner<'a> {
 
     /// In the output first, `$ORIGIN`-relative; then outside; each in the order of the needs.
     fn origin(&mut self, needs: &[(String, Answer<'a>)], opens: &[(String, Answer<'a>)]) {
+        self.begin_program();
         for (text, directory) in self.resolver.own_directories(self.object) {
             if self.holds_libraries(&directory) {
                 self.elements.push(Element { text, directory });
@@ -120,11 +121,7 @@ impl<'a> RunPathPlanner<'a> {
     /// As nixpkgs' auto-patchelf: absolute, in the order of the needs, the run path that was there
     /// forgotten.
     fn absolute(&mut self, needs: &[(String, Answer<'a>)], opens: &[(String, Answer<'a>)]) {
-        if self.object.interpreter.is_some() {
-            for directory in &self.resolver.options.runtime_dependencies {
-                self.add(&directory.to_string_lossy(), directory);
-            }
-        }
+        self.begin_program();
         for (name, answer) in needs.iter().chain(opens) {
             match answer {
                 Answer::Output {
@@ -141,6 +138,15 @@ impl<'a> RunPathPlanner<'a> {
             }
         }
         self.append();
+    }
+
+    /// Programs open libraries by names that no file tells; recipes name them.
+    fn begin_program(&mut self) {
+        if self.object.interpreter.is_some() {
+            for directory in &self.resolver.options.runtime_dependencies {
+                self.add(&directory.to_string_lossy(), directory);
+            }
+        }
     }
 
     fn append(&mut self) {

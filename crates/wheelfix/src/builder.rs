@@ -1,7 +1,10 @@
 //! `wheelfix builder`
 
 mod attributes;
+mod conflicts;
+mod environment;
 mod hint;
+mod hook;
 mod inputs;
 mod outputs;
 mod request;
@@ -21,17 +24,24 @@ use crate::error::{Error, print};
 ///
 /// This is for `builder = "${wheelfix}/bin/wheelfix"; args = [ "builder" ];`, see docs/nix.md.
 #[derive(Debug, clap::Args)]
-pub(crate) struct BuilderArgs {}
+pub(crate) struct BuilderArgs {
+    #[command(flatten)]
+    hook: hook::HookArgs,
+}
 
 /// What to make.
-const ACTIONS: &[&str] = &["install", "patch"];
+const ACTIONS: &[&str] = &["install", "env", "patch"];
 
-pub(crate) fn run(_args: &BuilderArgs) -> Result<(), Error> {
+pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     let attributes = Attributes::read(std::env::vars_os()).map_err(not_a_derivation)?;
     let settings = Settings::read(&attributes).map_err(|faults| report_settings(&faults))?;
+    if let Some(hook) = args.hook.hook {
+        return hook::run(hook, &args.hook, &attributes, &settings);
+    }
     outputs::refuse_existing(&attributes)?;
     match settings.text("action").unwrap_or("install") {
         "install" => wheel::run(&attributes, &settings),
+        "env" => environment::run(&attributes, &settings),
         "patch" => tree::run(&attributes, &settings),
         other => Err(report_settings(&[SettingFault::Value {
             name: "action",

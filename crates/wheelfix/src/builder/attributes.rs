@@ -131,6 +131,33 @@ impl Attributes {
     pub(crate) fn outputs(&self) -> impl Iterator<Item = &str> {
         self.outputs.keys().map(String::as_str)
     }
+
+    /// A variable of nixpkgs that is a list: the words of a text, or a list of texts. Empty if it is
+    /// not set.
+    pub(crate) fn words(&self, name: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        match self.values.get(name) {
+            Some(Value::Array(list)) => {
+                words.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            Some(Value::String(text)) => {
+                words.extend(text.split_whitespace().map(str::to_owned));
+            }
+            _ => {}
+        }
+        words
+    }
+
+    /// A variable of nixpkgs that is a flag, which bash reads as "is it empty".
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        match self.values.get(name) {
+            Some(Value::Bool(value)) => *value,
+            Some(Value::String(text)) => !text.is_empty() && text != "0",
+            Some(Value::Number(number)) => number.as_i64() != Some(0),
+            Some(Value::Null) | None => false,
+            Some(Value::Array(_) | Value::Object(_)) => true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,9 +173,20 @@ mod tests {
 
     #[test]
     fn variables_are_attributes() {
-        let attributes = plain(&[("outputs", "out dist"), ("out", "/o"), ("dist", "/d")]).unwrap();
+        let attributes = plain(&[
+            ("outputs", "out dist"),
+            ("out", "/o"),
+            ("dist", "/d"),
+            ("pythonRemoveDeps", "a  b"),
+            ("flag", "1"),
+            ("none", ""),
+        ])
+        .unwrap();
         assert_eq!(attributes.output("dist"), Some(Path::new("/d")));
         assert!(!attributes.is_structured());
+        assert_eq!(attributes.words("pythonRemoveDeps"), ["a", "b"]);
+        assert!(attributes.flag("flag"));
+        assert!(!attributes.flag("none") && !attributes.flag("unset"));
     }
 
     #[test]
@@ -159,6 +197,8 @@ mod tests {
         fs::write(&file, text).unwrap();
         let attributes = plain(&[("NIX_ATTRS_JSON_FILE", file.to_str().unwrap())]).unwrap();
         assert!(attributes.is_structured());
+        assert_eq!(attributes.words("list"), ["a b", "c"]);
+        assert!(attributes.flag("yes") && !attributes.flag("no"));
         assert_eq!(attributes.outputs().collect::<Vec<_>>(), ["out"]);
     }
 

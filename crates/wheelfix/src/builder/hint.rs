@@ -14,6 +14,9 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--relax", "relax = [ \"NAME\" ];"),
     ("--relax-upper", "relaxUpper = [ \"NAME\" ];"),
     ("--remove-dep", "removeDeps = [ \"NAME\" ];"),
+    ("--on-collision", "onCollision = [ \"GLOB=first\" ];"),
+    ("--allow-unmet", "allowUnmet = [ \"NAME\" ];"),
+    ("--bundled", "bundled = [ \"GLOB=keep\" ];"),
     ("--driver-path", "driverPath = \"DIR\";"),
 ];
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::{Pattern, PlanOptions, Rules, RunPathStyle};
 use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python, Wishes};
+use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::inputs;
 use crate::builder::settings::{SettingFault, Settings};
@@ -46,8 +47,26 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// One of several names; the first of them if none is set.
+    pub(crate) fn choice<T: Copy + Default>(
+        &mut self,
+        name: &'static str,
+        known: &[(&str, T)],
+    ) -> T {
+        let first = known.first().map(|(_, value)| *value).unwrap_or_default();
+        let Some(text) = self.settings.text(name) else {
+            return first;
+        };
+        if let Some((_, value)) = known.iter().find(|(known, _)| *known == text) {
+            return *value;
+        }
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        self.fault(name, text, format!("expected one of: {}", names.join(", ")));
+        first
+    }
+
     /// A list whose words are all of one kind.
-    fn parse<T, E: Display>(
+    pub(crate) fn parse<T, E: Display>(
         &mut self,
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, E>,
@@ -181,7 +200,16 @@ impl<'a> Reader<'a> {
             lib_paths: self.lib_paths()?,
             rules: Rules::with_files(&files).map_err(Error::refused)?,
             options,
-            unbundle: None,
+            unbundle: self.unbundle(),
+        })
+    }
+
+    /// What becomes of bundled libraries; `None` leaves all of them alone.
+    fn unbundle(&mut self) -> Option<UnbundleOptions> {
+        let wishes = self.parse("bundled", str::parse);
+        (!wishes.is_empty()).then_some(UnbundleOptions {
+            wishes,
+            unify: false,
         })
     }
 

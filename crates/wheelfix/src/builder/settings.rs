@@ -21,14 +21,20 @@ enum Kind {
 /// All settings, sorted.
 const SETTINGS: &[(&str, Kind)] = &[
     ("action", Kind::Text),
+    ("activate", Kind::Text),
+    ("allowUnmet", Kind::List),
     ("appendRunpaths", Kind::List),
     ("backends", Kind::List),
+    ("bundled", Kind::List),
     ("bytecode", Kind::Levels),
     ("driverPath", Kind::Text),
     ("exclude", Kind::List),
     ("ignoreMissing", Kind::List),
+    ("inputs", Kind::List),
     ("interpreter", Kind::Text),
     ("libs", Kind::List),
+    ("link", Kind::Text),
+    ("onCollision", Kind::List),
     ("propagate", Kind::List),
     ("python", Kind::Text),
     ("pythonVersion", Kind::Text),
@@ -336,7 +342,7 @@ mod tests {
         `libs` has to be a list of strings: [ "..." ], got a string
         `python` has to be a string, got a list of other things
         `rules` has to be a list of strings: [ "..." ], got an attribute set
-        unknown setting `zzz`, expected one of: action, appendRunpaths, backends, bytecode, driverPath, exclude, ignoreMissing, interpreter, libs, propagate, python, pythonVersion, relax, relaxUpper, removeDeps, rpath, rules, runtimeDependencies
+        unknown setting `zzz`, expected one of: action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, driverPath, exclude, ignoreMissing, inputs, interpreter, libs, link, onCollision, propagate, python, pythonVersion, relax, relaxUpper, removeDeps, rpath, rules, runtimeDependencies
         "#);
         let faults = read(&serde_json::json!({"wheelfix": 1})).unwrap_err();
         insta::assert_snapshot!(faults.join("\n"), @"`wheelfix` has to be an attribute set, with `__structuredAttrs = true`: { ... }, got a number");

@@ -34,7 +34,9 @@ fn request(
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
     let wishes = reader.wishes();
-    let libraries = reader.libraries()?;
+    let mut libraries = reader.libraries()?;
+    // What the rules say of bundled libraries holds for wheels without being asked for.
+    libraries.unbundle.get_or_insert_default();
     reader.finish()?;
     let (Some(python), Some(out)) = (python, attributes.output("out")) else {
         return Err(Error::Reported);
@@ -81,7 +83,7 @@ fn of_output(error: OutputError) -> Error {
 }
 
 /// Prints what is wrong, and what to change in the .nix file.
-fn explain(error: InstallError) -> Error {
+pub(crate) fn explain(error: InstallError) -> Error {
     let texts: Vec<String> = match &error {
         InstallError::Files(faults) => faults.iter().map(ToString::to_string).collect(),
         InstallError::Unsound(plan) => plan.faults.iter().map(ToString::to_string).collect(),

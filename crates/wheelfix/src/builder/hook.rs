@@ -1,0 +1,294 @@
+//! The parts of nixpkgs' hooks: what the shell of a hook calls, with what it has gathered.
+//!
+//! The variables that recipes write for nixpkgs' own hooks mean here what they mean there:
+//! <https://nixos.org/manual/nixpkgs/stable/#python>,
+//! <https://nixos.org/manual/nixpkgs/stable/#setup-hook-autopatchelfhook>.
+
+use std::ffi::OsStr;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use walkdir::WalkDir;
+use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_relocate::{Fault, Pattern};
+use wheelfix_site::{
+    Cleanup, InstallRequest, Libraries, PatchReport, PatchRequest, PatchTreeError, Python, Scope,
+    Wishes,
+};
+
+use crate::builder::attributes::Attributes;
+use crate::builder::request::Reader;
+use crate::builder::settings::Settings;
+use crate::builder::{OUTPUT, conflicts, inputs, jobs, tree, wheel};
+use crate::error::{Error, print};
+use crate::install_report;
+
+/// A hook whose part to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Hook {
+    /// Install wheels into `$out`, as nixpkgs' Python hooks do
+    Install,
+    /// Install wheels into `$out`, as pyproject.nix does
+    Pyproject,
+    /// Relocate trees, as autoPatchelfHook and autoAddDriverRunpath do
+    Patch,
+    /// Refuse duplicate distributions, as pythonCatchConflictsHook does
+    Conflicts,
+}
+
+/// What the shell of a hook passes on
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Hooks")]
+pub(crate) struct HookArgs {
+    /// Do the part of a hook in a build of stdenv
+    #[arg(long, value_name = "HOOK")]
+    pub(crate) hook: Option<Hook>,
+    /// Python to install for
+    #[arg(long, value_name = "EXE", requires = "hook")]
+    python: Option<PathBuf>,
+    /// Dynamic loader of programs
+    #[arg(long, value_name = "PATH", requires = "hook")]
+    interpreter: Option<PathBuf>,
+    /// Store path that may hold libraries; one that is no directory does not count
+    #[arg(long, value_name = "PATH", requires = "hook")]
+    lib_path: Vec<PathBuf>,
+    /// Argument of addAutoPatchelfSearchPath
+    #[arg(
+        long,
+        value_name = "ARG",
+        requires = "hook",
+        allow_hyphen_values = true
+    )]
+    search: Vec<PathBuf>,
+    /// Word of autoPatchelfIgnoreMissingDeps
+    #[arg(long, value_name = "GLOB", requires = "hook")]
+    ignore_missing: Vec<String>,
+    /// Word of appendRunpaths
+    #[arg(long, value_name = "ELEMENT", requires = "hook")]
+    append_run_path: Vec<String>,
+    /// Word of runtimeDependencies
+    #[arg(long, value_name = "PATH", requires = "hook")]
+    runtime_dependency: Vec<PathBuf>,
+    /// Wheels to install, or trees to relocate
+    #[arg(value_name = "PATH", requires = "hook")]
+    paths: Vec<PathBuf>,
+}
+
+/// Does the part of a hook.
+pub(crate) fn run(
+    hook: Hook,
+    args: &HookArgs,
+    attributes: &Attributes,
+    settings: &Settings,
+) -> Result<(), Error> {
+    let Some(out) = attributes.output("out") else {
+        return Err(Error::Reported);
+    };
+    match hook {
+        Hook::Install | Hook::Pyproject => install(hook, args, attributes, settings),
+        Hook::Patch => patch(args, settings),
+        Hook::Conflicts => conflicts::run(out),
+    }
+}
+
+fn install(
+    hook: Hook,
+    args: &HookArgs,
+    attributes: &Attributes,
+    settings: &Settings,
+) -> Result<(), Error> {
+    let mut reader = Reader::new(settings);
+    let mut wishes = reader.wishes();
+    let python = match &args.python {
+        Some(program) => Some(Python::probe(program).map_err(Error::refused)?),
+        None => reader.python(),
+    };
+    let bytecode = reader.bytecode(python.as_ref());
+    reader.finish()?;
+    if hook == Hook::Install {
+        of_nixpkgs(attributes, &mut wishes)?;
+    }
+    let (Some(python), Some(out)) = (python, attributes.output("out")) else {
+        return Err(Error::Reported);
+    };
+    let request = InstallRequest {
+        wheels: args.paths.clone(),
+        prefix: out.to_owned(),
+        merge: true,
+        python,
+        bytecode,
+        wishes,
+        // The patch hook relocates, once the recipe has done its own changes.
+        libraries: None,
+        jobs: jobs(),
+    };
+    let report = wheelfix_site::install(&request, &|_| {}).map_err(wheel::explain)?;
+    install_report::print(&report, false, &OUTPUT)
+}
+
+/// What the variables of nixpkgs' Python hooks ask for.
+fn of_nixpkgs(attributes: &Attributes, wishes: &mut Wishes) -> Result<(), Error> {
+    for (variable, action) in [
+        ("pythonRelaxDeps", EditAction::Relax),
+        ("pythonRemoveDeps", EditAction::Remove),
+    ] {
+        if is_true(attributes.get(variable)) {
+            wishes.metadata.push(MetadataEdit::all(action));
+        } else {
+            let words = attributes.words(variable);
+            let edits = words.iter().map(|word| MetadataEdit::nixpkgs(action, word));
+            wishes.metadata.extend(edits);
+        }
+    }
+    let namespaces = if attributes.flag("dontUsePythonNamespacesHook") {
+        Vec::new()
+    } else {
+        attributes.words("pythonNamespaces")
+    };
+    wishes.cleanup = Cleanup {
+        namespaces,
+        keep_namespace_pth: attributes.flag("dontRemovePth"),
+        tests: !attributes.flag("dontUsePythonRemoveTestsDir"),
+        bin_bytecode: true,
+    };
+    if !attributes.flag("dontCheckRuntimeDeps") {
+        let roots: Vec<PathBuf> = ["propagatedBuildInputs", "buildInputs", "nativeBuildInputs"]
+            .iter()
+            .flat_map(|name| attributes.words(name))
+            .map(PathBuf::from)
+            .collect();
+        let mut prefixes = inputs::closure(roots.iter().map(PathBuf::as_path))?;
+        prefixes.retain(|path| path.is_dir());
+        wishes.dependencies = Some(prefixes);
+    }
+    Ok(())
+}
+
+/// Whether a variable is `true`, which is `1` without structured attributes.
+fn is_true(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) => text == "1",
+        _ => false,
+    }
+}
+
+fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
+    let mut reader = Reader::new(settings);
+    let mut libraries = reader.libraries()?;
+    reader.finish()?;
+    gather(args, &mut libraries)?;
+    let mut paths = args.paths.clone();
+    paths.retain(|path| path.is_dir() || path.is_file());
+    let mut request = PatchRequest {
+        paths,
+        libraries,
+        python: None,
+        heal: false,
+        scope: Scope::Everything,
+        dry_run: false,
+        jobs: jobs(),
+    };
+    let report = relocate(&mut request, args).map_err(tree::explain)?;
+    let edited = report.elf_edited;
+    writeln!(
+        io::stdout(),
+        "wheelfix: {edited} ELF files edited, {} looked at",
+        report.relocation.objects.len()
+    )?;
+    Ok(())
+}
+
+/// Adds what the shell has gathered to what the settings say.
+fn gather(args: &HookArgs, libraries: &mut Libraries) -> Result<(), Error> {
+    let gathered = args.lib_path.iter().filter(|path| path.is_dir());
+    libraries.lib_paths.extend(gathered.cloned());
+    libraries.lib_paths.extend(search(&args.search)?);
+    let options = &mut libraries.options;
+    if options.interpreter.is_none() {
+        options.interpreter.clone_from(&args.interpreter);
+    }
+    options.append.extend(args.append_run_path.iter().cloned());
+    let programs = args.runtime_dependency.iter();
+    options
+        .runtime_dependencies
+        .extend(programs.map(|path| path.join("lib")));
+    for word in &args.ignore_missing {
+        let glob = if word == "1" {
+            print([
+                "warning: `autoPatchelfIgnoreMissingDeps = true` is taken for `[ \"*\" ]`: \
+                 name the libraries instead\n"
+                    .to_owned(),
+            ]);
+            "*"
+        } else {
+            word
+        };
+        options
+            .ignore_missing
+            .push(Pattern::new(glob).map_err(Error::refused)?);
+    }
+    Ok(())
+}
+
+/// The directories with libraries below the arguments of `addAutoPatchelfSearchPath`.
+fn search(args: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let is_flag = |path: &&PathBuf| path.to_str().is_some_and(|text| text.starts_with("--"));
+    let depth = if args.iter().any(|it| it == Path::new("--no-recurse")) {
+        1
+    } else {
+        usize::MAX
+    };
+    let mut found = Vec::new();
+    for path in args.iter().filter(|path| !is_flag(path)) {
+        if !path.is_dir() {
+            continue;
+        }
+        for entry in WalkDir::new(path).max_depth(depth).sort_by_file_name() {
+            let entry = entry.map_err(io::Error::from)?;
+            let directory = entry.path().parent().unwrap_or(path);
+            let is_new = found.last().is_none_or(|last: &PathBuf| last != directory);
+            if is_library(entry.file_name()) && !entry.file_type().is_dir() && is_new {
+                found.push(directory.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn is_library(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    name.ends_with(".so") || name.contains(".so.")
+}
+
+/// Relocates; words of `autoPatchelfIgnoreMissingDeps` that are of no use only warn, as recipes are
+/// full of them.
+fn relocate(request: &mut PatchRequest, args: &HookArgs) -> Result<PatchReport, PatchTreeError> {
+    let unsound = match wheelfix_site::patch(request, &|_| {}) {
+        Err(PatchTreeError::Unsound(plan)) => plan,
+        result => return result,
+    };
+    let ignores = &mut request.libraries.options.ignore_missing;
+    let before = ignores.len();
+    for fault in &unsound.faults {
+        if let Fault::UnusedIgnore { glob } = fault
+            && args.ignore_missing.iter().any(|word| is_word(word, glob))
+        {
+            print([format!(
+                "warning: nothing that `autoPatchelfIgnoreMissingDeps` calls `{glob}` is missing\n"
+            )]);
+            ignores.retain(|pattern| pattern.text() != glob);
+        }
+    }
+    if ignores.len() == before {
+        return Err(PatchTreeError::Unsound(unsound));
+    }
+    // Nothing has been written yet.
+    wheelfix_site::patch(request, &|_| {})
+}
+
+/// Whether a word of the variable became this glob.
+fn is_word(word: &str, glob: &str) -> bool {
+    word == glob || (word == "1" && glob == "*")
+}

@@ -1,0 +1,134 @@
+# Derivations whose builder is the program itself: no stdenv, no shell, no Python unless bytecode is
+# wanted.
+{
+  lib,
+  system,
+  wheelfix,
+  # of bytecode, of the proof, and of the prefix: a package of nixpkgs
+  python ? null,
+}:
+let
+  wlib = import ./lib;
+  paths = map (drv: "${lib.getLib drv}");
+  dropNull = lib.filterAttrs (_: value: value != null);
+
+  # the arguments that are no settings
+  own = [
+    "name"
+    "pname"
+    "version"
+    "src"
+    "srcs"
+    "outputs"
+    "libs"
+    "dependencies"
+    "python"
+    "pythonVersion"
+    "meta"
+    "passthru"
+    "extraAttrs"
+  ];
+
+  build =
+    {
+      action,
+      name,
+      python ? null,
+      pythonVersion ? null,
+      libs ? [ ],
+      dependencies ? [ ],
+      outputs ? [ "out" ],
+      meta ? { },
+      passthru ? { },
+      extraAttrs ? { },
+      ...
+    }@args:
+    let
+      drv = derivation (
+        {
+          inherit name system outputs;
+          builder = "${wheelfix}/bin/wheelfix";
+          args = [ "builder" ];
+          __structuredAttrs = true;
+          wheelfix =
+            dropNull {
+              inherit action pythonVersion;
+              python = if python == null then null else "${python}";
+            }
+            // {
+              libs = paths libs;
+              propagate = map (drv: "${drv}") dependencies;
+            }
+            // removeAttrs args (own ++ [ "action" ]);
+        }
+        // (if args ? src then { inherit (args) src; } else { })
+        // (if args ? srcs then { inherit (args) srcs; } else { })
+        // extraAttrs
+      );
+    in
+    drv
+    // {
+      inherit meta passthru;
+      propagatedBuildInputs = dependencies;
+    }
+    // passthru;
+
+  # what nixpkgs looks for in a package of a Python set
+  module =
+    python: dependencies:
+    if python == null then
+      { }
+    else
+      {
+        pythonModule = python;
+        requiredPythonModules = (python.pkgs.requiredPythonModules or lib.unique) dependencies;
+      };
+in
+{
+  # mkWheel { src; libs ? [ ]; dependencies ? [ ]; ... }: a wheel, installed. Further arguments are
+  # settings of the builder.
+  mkWheel =
+    {
+      src,
+      name ? null,
+      ...
+    }@args:
+    let
+      parsed = wlib.parseWheelName (wlib.nameOf (src.name or src));
+      chosen = args.python or (if args ? pythonVersion then null else python);
+    in
+    build (
+      args
+      // {
+        action = "install";
+        name = if name == null then "${parsed.distribution}-${parsed.version}" else name;
+        python = chosen;
+        passthru = {
+          pname = wlib.normalizeName parsed.distribution;
+          inherit (parsed) version;
+        }
+        // module chosen (args.dependencies or [ ])
+        // args.passthru or { };
+      }
+    );
+
+  # mkEnv { packages; python ? ...; ... }: one site-packages, with what the packages propagate.
+  mkEnv =
+    {
+      packages,
+      name ? "python-environment",
+      ...
+    }@args:
+    build (
+      removeAttrs args [ "packages" ]
+      // {
+        inherit name;
+        action = "env";
+        inputs = map (drv: "${drv}") packages;
+        python = args.python or (if args ? pythonVersion then null else python);
+      }
+    );
+
+  # mkTree { name; src; libs ? [ ]; ... }: a tree of programs and libraries, relocated.
+  mkTree = args: build (args // { action = "patch"; });
+}

@@ -1,0 +1,65 @@
+# Hooks that only call the program: no logic in shell.
+{
+  makeSetupHook,
+  stdenv,
+  wheelfix,
+}:
+let
+  program = "${wheelfix}/bin/wheelfix";
+  install =
+    {
+      # makePythonHook in nixpkgs' Python sets, else makeSetupHook
+      makeHook,
+      python,
+      name,
+      hook,
+    }:
+    makeHook {
+      inherit name;
+      propagatedBuildInputs = [ patch ];
+      substitutions = {
+        inherit hook;
+        wheelfix = program;
+        pythonInterpreter = python.interpreter;
+        pythonSitePackages = python.sitePackages;
+      };
+    } ./install-hook.sh;
+  patch = makeSetupHook {
+    name = "wheelfix-patch-hook";
+    substitutions = {
+      wheelfix = program;
+      patchelf = "${wheelfix}/libexec/wheelfix";
+      inherit (stdenv.cc.bintools) dynamicLinker;
+    };
+  } ./patch-hook.sh;
+in
+{
+  inherit patch;
+
+  # for nixpkgs' Python sets
+  python =
+    { makePythonHook, python }:
+    {
+      wheelfixUnpackHook = makePythonHook { name = "wheelfix-unpack-hook"; } ./unpack-hook.sh;
+      wheelfixInstallHook = install {
+        inherit python;
+        makeHook = makePythonHook;
+        name = "wheelfix-install-hook";
+        hook = "install";
+      };
+      wheelfixConflictsHook = makePythonHook {
+        name = "wheelfix-conflicts-hook";
+        substitutions.wheelfix = program;
+      } ./conflicts-hook.sh;
+    };
+
+  # for pyproject.nix and uv2nix
+  pyproject =
+    { python }:
+    install {
+      inherit python;
+      makeHook = makeSetupHook;
+      name = "wheelfix-pyproject-hook";
+      hook = "pyproject";
+    };
+}

@@ -1,0 +1,198 @@
+# What is built under the stub package set. `cargo xtask nix-test` builds each set in its way.
+{ pkgs }:
+let
+  inherit (pkgs) lib mkWheel testWheels;
+  wlib = import ../lib;
+  python = pkgs.python3;
+  version = python.pythonVersion;
+
+  runtimes = [
+    pkgs.stdenv.cc.cc.lib
+    pkgs.gfortran-lib
+    pkgs.zlib
+  ];
+  # Without a Python in the build: nothing but what is named is in the sandbox.
+  plain = args: mkWheel ({ pythonVersion = version; } // args);
+  wheel =
+    name:
+    plain {
+      src = testWheels.${name};
+      libs = runtimes;
+    };
+
+  # What NVIDIA's wheels need comes before them in the manifest.
+  nvidiaNames = builtins.filter (name: builtins.match "nvidia_.*" name != null) pkgs.wheelOrder;
+  nvidia = builtins.foldl' (
+    built: name:
+    built
+    // {
+      ${name} = plain {
+        src = testWheels.${name};
+        libs = runtimes ++ builtins.attrValues built;
+      };
+    }
+  ) { } nvidiaNames;
+
+  pure = lib.genAttrs [
+    "typing_extensions"
+    "filelock"
+    "fsspec"
+    "jinja2"
+    "mpmath"
+    "sympy"
+    "networkx"
+    "setuptools"
+    "packaging"
+  ] wheel;
+  small = {
+    numpy = wheel "numpy";
+    scipy = plain {
+      src = testWheels.scipy;
+      libs = runtimes;
+      dependencies = [ small.numpy ];
+      extraAttrs.outputChecks.out.allowedReferences = runtimes ++ [
+        small.numpy
+        "out"
+      ];
+    };
+    markupsafe = wheel "markupsafe";
+    pygments = wheel "pygments";
+    greenlet = plain {
+      src = testWheels.greenlet;
+      libs = runtimes;
+      outputs = [
+        "out"
+        "dev"
+        "dist"
+      ];
+    };
+  }
+  // pure;
+  torch = plain {
+    src = testWheels.torch;
+    libs = runtimes ++ builtins.attrValues nvidia;
+    removeDeps = [ "cuda-toolkit" ];
+    extraAttrs.outputChecks.out.disallowedReferences = [ testWheels.torch ];
+  };
+  bitsandbytes = plain {
+    src = testWheels.bitsandbytes;
+    libs = runtimes ++ builtins.attrValues nvidia;
+    extraAttrs.outputChecks.out.disallowedReferences = [ testWheels.bitsandbytes ];
+  };
+
+  # Runs a script with packages on the module path.
+  compute =
+    name: packages: script:
+    pkgs.runCommand "compute-${name}" { } ''
+      export PYTHONPATH=${
+        builtins.concatStringsSep ":" (map (it: "${it}/${python.sitePackages}") packages)
+      }
+      cd "$TMPDIR"
+      ${python.interpreter} -s -S -P ${script} | tee $out
+    '';
+
+  # With a Python, the host's: bytecode, and the proof that everything loads.
+  proved = {
+    numpy = mkWheel {
+      src = testWheels.numpy;
+      libs = runtimes;
+    };
+    scipy = mkWheel {
+      src = testWheels.scipy;
+      libs = runtimes;
+      dependencies = [ small.numpy ];
+      bytecode = [
+        0
+        2
+      ];
+    };
+    environment = pkgs.mkEnv {
+      packages = [
+        small.scipy
+        small.pygments
+      ];
+      inherit python;
+    };
+  };
+
+  recipes = import ./recipes.nix { inherit pkgs nvidia; };
+  lessons = import ./lessons.nix { inherit pkgs recipes; };
+  ok =
+    name: condition:
+    if condition then pkgs.runCommand name { } "echo ok >$out" else throw "test failed: ${name}";
+in
+{
+  # built with the host's programs
+  inputs = {
+    inherit (pkgs) libc wheelfix;
+    runtimes = pkgs.runCommand "runtimes" { } "echo ${toString runtimes} >$out";
+    python = python;
+  };
+
+  # built with nothing in the sandbox
+  builder = small;
+  cuda = nvidia // {
+    inherit torch bitsandbytes;
+  };
+
+  inherit proved;
+
+  computed = {
+    scipy = compute "scipy" [ small.scipy small.numpy ] ./compute_scipy.py;
+    environment = pkgs.runCommand "compute-environment" { } ''
+      ${proved.environment}/bin/python3 -c 'import numpy, pygments, scipy.linalg; print(scipy.__version__)' | tee $out
+      ${proved.environment}/bin/pygmentize -V
+    '';
+    pygments = pkgs.runCommand "compute-pygments" { } ''
+      PYTHONPATH=${small.pygments}/${python.sitePackages} ${python.interpreter} ${small.pygments}/bin/pygmentize -V | tee $out
+    '';
+  };
+  computedCuda = {
+    torch = compute "torch" (
+      [
+        torch
+        small.numpy
+        small.markupsafe
+      ]
+      ++ builtins.attrValues pure
+    ) ./compute_torch.py;
+    bitsandbytes = compute "bitsandbytes" (
+      [
+        bitsandbytes
+        torch
+        small.numpy
+        small.markupsafe
+      ]
+      ++ builtins.attrValues pure
+    ) ./compute_bitsandbytes.py;
+  };
+
+  hooks = {
+    numpy = recipes.numpy;
+    scipy = recipes.scipy;
+    pygments = recipes.pygments;
+    bitsandbytes = recipes.bitsandbytes;
+    torch-bin = pkgs.wheelfixed python recipes.torch-bin;
+  };
+
+  inherit lessons;
+  failingSays = lib.mapAttrs (_: it: it.says) (import ./failing.nix { inherit pkgs plain recipes; });
+  bench = import ./bench.nix { inherit pkgs runtimes nvidia; };
+  # What the plan of torch's installation is made from.
+  torchFacts = {
+    src = "${testWheels.torch}";
+    libs = map (it: "${it}") (runtimes ++ builtins.attrValues nvidia);
+  };
+  failing = import ./failing.nix { inherit pkgs plain recipes; };
+
+  functions = ok "functions" (
+    let
+      parsed = wlib.parseWheelName "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl";
+    in
+    parsed.version == "2.4.6"
+    && builtins.length parsed.platforms == 2
+    && wlib.normalizeName "Foo_Bar.baz" == "foo-bar-baz"
+    && wlib.nameOf "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-a-1.whl" == "a-1.whl"
+    && small.numpy.pname == "numpy"
+  );
+}

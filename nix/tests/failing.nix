@@ -1,0 +1,96 @@
+# Derivations that must fail, and what their logs must say.
+{
+  pkgs,
+  plain,
+  recipes,
+}:
+let
+  inherit (pkgs) testWheels;
+  wheel = extra: plain ({ src = testWheels.scipy; } // extra);
+  twice = recipes.simple "pygments" {
+    pname = "pygments-again";
+    version = "2";
+  };
+in
+{
+  missing-library = {
+    drv = wheel { };
+    says = [
+      "`libstdc++.so.6` is missing"
+      "fix: add `stdenv.cc.cc.lib` to buildInputs"
+      "`--lib-path` is `wheelfix.libs"
+    ];
+  };
+  missing-library-by-hook = {
+    drv = recipes.simple "scipy" {
+      buildInputs = [ ];
+      dontCheckRuntimeDeps = true;
+    };
+    says = [
+      "`libstdc++.so.6` is missing"
+      "fix: add `stdenv.cc.cc.lib` to buildInputs"
+    ];
+  };
+  missing-dependency = {
+    drv = recipes.simple "scipy" { };
+    says = [ "numpy not installed" ];
+  };
+  unknown-setting = {
+    drv = wheel { library = [ ]; };
+    says = [ "unknown setting `library`" ];
+  };
+  wrong-type = {
+    drv = wheel { exclude = "tests/**"; };
+    says = [ "`exclude` has to be a list of strings: [ \"...\" ], got a string" ];
+  };
+  other-platform = {
+    drv = wheel { pythonVersion = "3.13"; };
+    says = [
+      "the wheel is for cp311, the target is cp313"
+      "in the .nix file fetch another wheel than `scipy-"
+    ];
+  };
+  source-is-a-directory = {
+    drv = plain {
+      name = "tree";
+      src = builtins.path {
+        path = ./stub;
+        name = "scipy-1.17.1-cp311-cp311-manylinux_2_27_x86_64.whl";
+      };
+    };
+    says = [
+      "`src` is a directory"
+      "with `fetchurl`"
+    ];
+  };
+  source-is-a-tarball = {
+    drv = plain {
+      src = pkgs.runCommand "scipy-1.17.1-cp311-cp311-linux_x86_64.whl" { } "echo x | gzip >$out";
+    };
+    says = [
+      "`src` is a gzip archive"
+      "`pyproject = true`"
+    ];
+  };
+  leaked-wheel = {
+    drv = wheel {
+      libs = [
+        pkgs.stdenv.cc.cc.lib
+        pkgs.gfortran-lib
+        pkgs.zlib
+      ];
+      propagate = [ "${testWheels.scipy}" ];
+      extraAttrs.outputChecks.out.disallowedReferences = [ testWheels.scipy ];
+    };
+    says = [ "is not allowed to refer to the following paths" ];
+  };
+  conflict = {
+    drv = recipes.simple "packaging" {
+      dependencies = [
+        recipes.pygments
+        twice
+      ];
+    };
+    says = [ "Found duplicated packages in closure for dependency 'pygments'" ];
+  };
+}

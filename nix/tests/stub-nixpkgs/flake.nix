@@ -1,0 +1,4 @@
+{
+  description = "the stub package set in the place of nixpkgs";
+  outputs = _: { };
+}

@@ -1,0 +1,192 @@
+# A package set with the few attributes of nixpkgs that wheelfix uses, made from the host's programs.
+{
+  # the program under test
+  program,
+  system ? builtins.currentSystem,
+  # directory of the real wheels, already in the store under their hashes
+  manifest ? ../../../test-wheels/wheels.toml,
+  # the host's Python, and the directories of the host's programs
+  hostPython,
+  hostPath,
+  # soname -> file, of the host's libraries
+  hostLibraries,
+  overlays ? [ ],
+}:
+let
+  lib = import ./lib.nix;
+  pythonVersion = (builtins.fromTOML (builtins.readFile manifest)).python;
+  sitePackages = "lib/python${pythonVersion}/site-packages";
+  wheels = (builtins.fromTOML (builtins.readFile manifest)).wheel;
+  nameOf = file: builtins.head (builtins.split "-" file);
+  fixed =
+    name: sha256:
+    derivation {
+      inherit name system;
+      builder = "builtin:fetchurl";
+      url = "https://wheels.example.org/${name}";
+      outputHashMode = "flat";
+      outputHashAlgo = "sha256";
+      outputHash = sha256;
+      preferLocalBuild = true;
+    };
+
+  base =
+    self:
+    let
+      libraries =
+        name: sonames:
+        self.runCommand name { } (
+          "mkdir -p $out/lib\n"
+          + builtins.concatStringsSep "\n" (
+            map (
+              soname:
+              "install -m755 ${
+                builtins.path {
+                  path = /. + hostLibraries.${soname};
+                  name = soname;
+                }
+              } $out/lib/${soname}"
+            ) sonames
+          )
+        );
+    in
+    {
+      inherit lib system;
+      callPackage = lib.callPackageWith self;
+      runCommand =
+        name: attributes: text:
+        self.stdenv.mkDerivation (
+          attributes
+          // {
+            inherit name;
+            buildCommand = text;
+          }
+        );
+      stdenv = {
+        mkDerivation = import ./stdenv.nix {
+          inherit
+            lib
+            system
+            hostPath
+            sitePackages
+            ;
+        };
+        inherit system;
+        hostPlatform = {
+          inherit system;
+          isLinux = true;
+          isx86_64 = true;
+          isAarch64 = false;
+        };
+        cc = {
+          cc.lib = libraries "gcc-lib" [
+            "libstdc++.so.6"
+            "libgcc_s.so.1"
+            "libgomp.so.1"
+          ];
+          libc = self.libc;
+          bintools.dynamicLinker = "${self.libc}/lib/ld-linux-x86-64.so.2";
+        };
+      };
+      libc = libraries "libc" [
+        "ld-linux-x86-64.so.2"
+        "libc.so.6"
+        "libm.so.6"
+        "libdl.so.2"
+        "libpthread.so.0"
+        "librt.so.1"
+        "libutil.so.1"
+      ];
+      gfortran-lib = libraries "gfortran-lib" [
+        "libgfortran.so.5"
+        "libquadmath.so.0"
+      ];
+      zlib = libraries "zlib" [ "libz.so.1" ];
+    }
+    # programs that only have to be there
+    // lib.genAttrs [
+      "binutils"
+      "cargo"
+      "cargo-nextest"
+      "clippy"
+      "deadnix"
+      "elfutils"
+      "nixfmt-rfc-style"
+      "patchelf"
+      "python311"
+      "rustc"
+      "rustfmt"
+      "shellcheck"
+    ] (name: self.runCommand name { } "mkdir $out")
+    // {
+      fetchurl =
+        {
+          url ? name,
+          name ? baseNameOf url,
+          sha256,
+        }:
+        fixed name sha256;
+      # The shell of the flake is evaluated, and never entered.
+      mkShell =
+        { packages }: self.runCommand "shell" { } "echo ${toString (map (it: it.name) packages)} >$out";
+      autoPatchelfHook = builtins.toFile "auto-patchelf-hook.sh" ''
+        autoPatchelfPostFixup() { echo "stub: autoPatchelf runs" >&2; touch "$out/auto-patchelf-ran"; }
+        postFixupHooks+=(autoPatchelfPostFixup)
+      '';
+      autoAddDriverRunpath = builtins.toFile "auto-add-driver-runpath-hook.sh" ''
+        autoFixElfFiles() { echo "stub: autoFixElfFiles runs" >&2; touch "$out/auto-fix-ran"; }
+        addDriverRunpath() { :; }
+        postFixupHooks+=("autoFixElfFiles addDriverRunpath")
+      '';
+      makeSetupHook =
+        {
+          name,
+          propagatedBuildInputs ? [ ],
+          substitutions ? { },
+          passthru ? { },
+        }:
+        script:
+        self.runCommand name { inherit passthru; } ''
+          mkdir -p $out/nix-support
+          install -m644 ${script} $out/nix-support/setup-hook
+          ${builtins.concatStringsSep "\n" (
+            map (key: "sed -i 's|@${key}@|${substitutions.${key}}|g' $out/nix-support/setup-hook") (
+              builtins.attrNames substitutions
+            )
+          )}
+          echo "${toString propagatedBuildInputs}" >$out/nix-support/propagated-build-inputs
+        '';
+      rustPlatform.buildRustPackage =
+        args:
+        self.runCommand "${args.pname}-${args.version}" { inherit (args) meta; } ''
+          install -Dm755 ${
+            builtins.path {
+              path = program;
+              name = args.pname;
+            }
+          } $out/bin/${args.pname}
+          ${args.postInstall}
+        '';
+      pythonPackagesExtensions = [ ];
+      python3 = import ./python.nix {
+        inherit
+          self
+          lib
+          hostPython
+          sitePackages
+          pythonVersion
+          ;
+      };
+      # In the order of the manifest: what a wheel needs comes before it.
+      wheelOrder = map (wheel: nameOf wheel.file) wheels;
+      # The real wheels, by the name of the distribution as file names spell it.
+      testWheels = builtins.listToAttrs (
+        map (wheel: {
+          name = nameOf wheel.file;
+          value = fixed wheel.file wheel.sha256;
+        }) wheels
+      );
+    };
+  final = builtins.foldl' (acc: overlay: acc // overlay final acc) (base final) overlays;
+in
+final

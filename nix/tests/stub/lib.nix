@@ -1,0 +1,72 @@
+# The functions of nixpkgs' lib that wheelfix and its tests use.
+let
+  inherit (builtins)
+    attrNames
+    functionArgs
+    intersectAttrs
+    isFunction
+    listToAttrs
+    ;
+in
+rec {
+  inherit (builtins) mapAttrs elem filter;
+  id = x: x;
+  unique = builtins.foldl' (acc: x: if builtins.elem x acc then acc else acc ++ [ x ]) [ ];
+  optional = condition: x: if condition then [ x ] else [ ];
+  optionals = condition: xs: if condition then xs else [ ];
+  optionalString = condition: text: if condition then text else "";
+  optionalAttrs = condition: attrs: if condition then attrs else { };
+  filterAttrs =
+    keep: attrs:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = attrs.${name};
+      }) (filter (name: keep name attrs.${name}) (attrNames attrs))
+    );
+  genAttrs =
+    names: f:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value = f name;
+      }) names
+    );
+  getLib = drv: drv.lib or drv.out or drv;
+  getExe = drv: "${drv}/bin/${drv.meta.mainProgram}";
+  cleanSource = path: path;
+  hasSuffix =
+    suffix: text:
+    let
+      n = builtins.stringLength suffix;
+      m = builtins.stringLength text;
+    in
+    n <= m && builtins.substring (m - n) n text == suffix;
+  licenses = genAttrs [ "mit" "asl20" "bsd3" ] (name: {
+    spdxId = name;
+  });
+  platforms.linux = [
+    "x86_64-linux"
+    "aarch64-linux"
+  ];
+  makeOverridable =
+    f: args:
+    let
+      result = f args;
+      override = new: makeOverridable f (args // (if isFunction new then new args else new));
+    in
+    if builtins.isAttrs result then
+      result // { inherit override; }
+    else
+      {
+        __functor = _: result;
+        __functionArgs = functionArgs f;
+        inherit override;
+      };
+  callPackageWith =
+    scope: f: extra:
+    let
+      fn = if isFunction f then f else import f;
+    in
+    makeOverridable fn (intersectAttrs (functionArgs fn) scope // extra);
+}

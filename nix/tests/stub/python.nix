@@ -1,0 +1,163 @@
+# A Python set as nixpkgs has it: hooks, buildPythonPackage with its slots, and its checks.
+{
+  self,
+  lib,
+  hostPython,
+  sitePackages,
+  pythonVersion,
+}:
+let
+  executable = "python${pythonVersion}";
+  python =
+    self.runCommand "python3-host" { } ''
+      mkdir -p $out/bin
+      ln -s ${hostPython} $out/bin/${executable}
+      ln -s ${hostPython} $out/bin/python3
+    ''
+    // {
+      interpreter = "${python}/bin/${executable}";
+      inherit sitePackages pythonVersion;
+      pkgs = set;
+    };
+
+  # The hooks of `format = "wheel"`: a slot each.
+  slots = {
+    wheelUnpackHook = "wheel-unpack";
+    pypaInstallHook = "pypa-install";
+    pythonRelaxDepsHook = "python-relax-deps";
+    pythonRuntimeDepsCheckHook = "python-runtime-deps-check";
+    pythonNamespacesHook = "python-namespaces";
+    pythonRemoveTestsDirHook = "python-remove-tests-dir";
+    pythonCatchConflictsHook = "python-catch-conflicts";
+    pythonRemoveBinBytecodeHook = "python-remove-bin-bytecode";
+  };
+
+  # What must not run in the tests: each announces itself and fails.
+  forbidden =
+    pyself: name:
+    pyself.makePythonHook { name = "${name}-hook"; } (
+      builtins.toFile "${name}-hook.sh" ''
+        echo "stub: nixpkgs' own ${name} hook is in the build" >&2
+        exit 1
+      ''
+    );
+
+  distHook = builtins.toFile "python-output-dist-hook.sh" ''
+    pythonOutputDistPhase() { mv dist "$dist"; }
+    preFixupPhases="''${preFixupPhases-} pythonOutputDistPhase"
+  '';
+  importsHook =
+    self.makeSetupHook
+      {
+        name = "python-imports-check-hook";
+        substitutions = {
+          inherit (python) interpreter;
+        };
+      }
+      (
+        builtins.toFile "python-imports-check-hook.sh" ''
+          pythonImportsCheckPhase() {
+              local -a modules=()
+              concatTo modules pythonImportsCheck
+              (cd "$out" && PYTHONPATH="$out/${sitePackages}:''${PYTHONPATH-}" @interpreter@ -c \
+                  'import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]' "''${modules[@]}")
+          }
+          appendToVar preDistPhases pythonImportsCheckPhase
+        ''
+      );
+
+  # nixpkgs' check of what is in a Python set.
+  checked = lib.mapAttrs (
+    name: value:
+    if
+      (value.type or null) == "derivation"
+      && name != "python"
+      && !(value ? pythonModule)
+      && !(value.provides.setupHook or false)
+    then
+      throw "${name} should use `buildPythonPackage` or `toPythonModule` functions"
+    else
+      value
+  );
+
+  mkPython =
+    hooks:
+    {
+      pname,
+      version,
+      format,
+      nativeBuildInputs ? [ ],
+      propagatedBuildInputs ? [ ],
+      dependencies ? [ ],
+      disabled ? false,
+      passthru ? { },
+      ...
+    }@args:
+    if disabled then
+      throw "${pname} not supported for interpreter ${executable}"
+    else
+      self.stdenv.mkDerivation (
+        removeAttrs args [
+          "disabled"
+          "dependencies"
+          "format"
+        ]
+        // {
+          name = "python3-${pname}-${version}";
+          strictDeps = true;
+          outputs = (args.outputs or [ "out" ]) ++ [ "dist" ];
+          nativeBuildInputs = [
+            python
+          ]
+          ++ lib.optional (args ? pythonRelaxDeps || args ? pythonRemoveDeps) hooks.pythonRelaxDepsHook
+          ++ lib.optional (format == "wheel") hooks.wheelUnpackHook
+          ++ [
+            hooks.pythonRemoveTestsDirHook
+            hooks.pythonCatchConflictsHook
+            hooks.pythonRemoveBinBytecodeHook
+            hooks.pythonRuntimeDepsCheckHook
+            hooks.pypaInstallHook
+            importsHook
+            hooks.pythonNamespacesHook
+            distHook
+          ]
+          ++ nativeBuildInputs;
+          propagatedBuildInputs = propagatedBuildInputs ++ dependencies ++ [ python ];
+          passthru = passthru // {
+            pythonModule = python;
+          };
+        }
+      );
+
+  base =
+    pyself:
+    {
+      inherit python;
+      # In nixpkgs too it is makeSetupHook with the sign that the check looks for.
+      makePythonHook =
+        args:
+        self.makeSetupHook (
+          args
+          // {
+            passthru = (args.passthru or { }) // {
+              provides.setupHook = true;
+            };
+          }
+        );
+      callPackage = lib.callPackageWith (self // pyself);
+      buildPythonPackage = lib.makeOverridable mkPython (
+        lib.genAttrs (builtins.attrNames slots) (name: pyself.${name})
+      );
+      requiredPythonModules = lib.unique;
+    }
+    // lib.mapAttrs (_: forbidden pyself) slots;
+
+  set =
+    let
+      extended = builtins.foldl' (
+        acc: extension: acc // extension set acc
+      ) (base set) self.pythonPackagesExtensions;
+    in
+    checked extended;
+in
+python

@@ -1,0 +1,13 @@
+# The tests under the stub package set: nix-build nix/tests/with-stub.nix -A builder.numpy ...
+{
+  # a JSON document: program, hostPython, hostPath, hostLibraries
+  host ? builtins.getEnv "WHEELFIX_HOST",
+}:
+import ./. {
+  pkgs = import ./stub (
+    builtins.fromJSON (builtins.readFile host)
+    // {
+      overlays = [ (import ../overlay.nix) ];
+    }
+  );
+}

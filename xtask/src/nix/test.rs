@@ -1,0 +1,212 @@
+//! `cargo xtask nix-test`: wheelfix in real, sandboxed builds of Nix.
+//!
+//! The package set is a stub made of the host's programs, `nix/tests/stub`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use pico_args::Arguments;
+use serde_json::Value;
+
+use crate::failure::Result;
+use crate::manifest::Set;
+use crate::nix::host::{self, Profile};
+use crate::nix::store::{self, Tests};
+use crate::nix::{Nix, lint};
+use crate::setup::{self, Purpose};
+use crate::{arguments, place, program, python};
+
+/// Nothing but what is named is in the sandbox.
+const EMPTY: &[&str] = &["--option", "sandbox-paths", ""];
+
+pub(crate) fn task(args: Arguments) -> Result {
+    arguments::finish(args)?;
+    setup::ensure(Purpose::Tests)?;
+    run()
+}
+
+/// Runs all tests under Nix.
+pub(crate) fn run() -> Result {
+    let nix = Nix::ensure()?;
+    step("lint", lint::run)?;
+    let program = host::build(Profile::Static)?;
+    let dir = place::target().join("nix");
+    fs_err::create_dir_all(&dir)?;
+    let host = fs_err::canonicalize(&dir)?.join("host.json");
+    host::describe(&program, &host)?;
+    store::add_wheels(&nix, Set::Cuda)?;
+    let tests = Tests { nix: &nix, host };
+    step("evaluation", || {
+        tests.build(&["functions", "inputs"], &[]).map(drop)
+    })?;
+    step("builder", || builder(&tests))?;
+    step("cuda", || cuda(&tests, &program))?;
+    step("hooks", || hooks(&tests))?;
+    step("failures", || failures(&tests))?;
+    step("flake", || flake(&tests))?;
+    nix.collect_garbage()
+}
+
+/// Runs a part and says how long it took.
+fn step(name: &str, run: impl FnOnce() -> Result) -> Result {
+    let start = Instant::now();
+    run()?;
+    eprintln!("nix {name}: done after {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+/// The builder on small wheels, with and without a Python in the build.
+fn builder(tests: &Tests<'_>) -> Result {
+    tests.build(&["builder"], EMPTY)?;
+    tests.check(&["builder"], EMPTY)?;
+    tests.build(&["proved", "computed"], &[])?;
+    tests.check(&["proved"], &[])?;
+    // Without a sandbox a build sees its real directory and the number of processors.
+    let elsewhere = place::target().join("nix/elsewhere");
+    fs_err::create_dir_all(&elsewhere)?;
+    let elsewhere = fs_err::canonicalize(&elsewhere)?;
+    let elsewhere = elsewhere.to_string_lossy();
+    for cores in ["1", "3"] {
+        let options = [
+            "--option",
+            "sandbox",
+            "false",
+            "--option",
+            "build-dir",
+            &elsewhere,
+            "--cores",
+            cores,
+        ];
+        tests.check(&["proved.scipy", "builder.numpy"], &options)?;
+    }
+    Ok(())
+}
+
+/// torch, with each of NVIDIA's wheels in a store path of its own.
+fn cuda(tests: &Tests<'_>, program: &Path) -> Result {
+    tests.build(&["cuda"], EMPTY)?;
+    tests.check(&["cuda"], EMPTY)?;
+    tests.build(&["computedCuda"], &[])?;
+    let torch = tests.build(&["cuda.torch"], EMPTY)?;
+    let torch = torch.first().ok_or("torch has no output")?;
+    let planned = planned(tests, program)?;
+    let referred: BTreeSet<String> = tests.references(torch)?.into_iter().collect();
+    if planned != referred {
+        return Err(format!(
+            "torch refers to other store paths than its plan names\nplan: {planned:#?}\n\
+            references: {referred:#?}"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// The store paths in the plan of torch's installation.
+fn planned(tests: &Tests<'_>, program: &Path) -> Result<BTreeSet<String>> {
+    let facts = tests.evaluate("torchFacts")?;
+    let mut command = Command::new(program);
+    command.args([
+        "install",
+        "--dry-run",
+        "--json",
+        "--python-version",
+        python::VERSION,
+    ]);
+    command
+        .arg("--prefix")
+        .arg(place::target().join("nix/torch"));
+    for path in strings(facts.get("libs")) {
+        command.arg("--lib-path").arg(path);
+    }
+    command.args(strings(facts.get("src")));
+    let text = program::output(&mut command)?;
+    let report: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let mut found = BTreeSet::new();
+    let objects = report
+        .pointer("/relocation/objects")
+        .and_then(Value::as_array);
+    for object in objects.into_iter().flatten() {
+        if let Some(edit) = object.pointer("/edit/run_path") {
+            collect_store_paths(edit, &mut found);
+        }
+    }
+    Ok(found)
+}
+
+/// The texts of a JSON text or list.
+fn strings(value: Option<&Value>) -> Vec<&str> {
+    match value {
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(text)) => vec![text],
+        _ => Vec::new(),
+    }
+}
+
+/// The store paths of all texts in a JSON value.
+fn collect_store_paths(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            for element in text.split(':') {
+                if element.starts_with("/nix/store/") {
+                    let path: PathBuf = Path::new(element).components().take(4).collect();
+                    found.insert(path.display().to_string());
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|it| collect_store_paths(it, found)),
+        Value::Object(map) => map.values().for_each(|it| collect_store_paths(it, found)),
+        _ => {}
+    }
+}
+
+/// The hooks in recipes of nixpkgs' shape, and what once went wrong there.
+fn hooks(tests: &Tests<'_>) -> Result {
+    tests.build(&["hooks", "lessons"], &[])?;
+    tests.check(
+        &[
+            "hooks.numpy",
+            "hooks.scipy",
+            "hooks.bitsandbytes",
+            "hooks.pygments",
+        ],
+        &[],
+    )
+}
+
+/// Builds that must fail, and say why.
+fn failures(tests: &Tests<'_>) -> Result {
+    let expected = tests.evaluate("failingSays")?;
+    let Value::Object(expected) = expected else {
+        return Err("`failingSays` is no attribute set".into());
+    };
+    let mut faults = Vec::new();
+    for (name, says) in &expected {
+        let log = tests.fail(&format!("failing.{name}.drv"))?;
+        for text in strings(Some(says)) {
+            if !log.contains(text) {
+                faults.push(format!("{name}: expected `{text}` in the log, got:\n{log}"));
+            }
+        }
+    }
+    if faults.is_empty() {
+        eprintln!("{} builds fail as they should", expected.len());
+        Ok(())
+    } else {
+        Err(faults.join("\n").into())
+    }
+}
+
+/// The flake, with the stub as nixpkgs.
+fn flake(tests: &Tests<'_>) -> Result {
+    let nix = place::root().join("nix");
+    let mut command = tests.nix.command("nix");
+    command.args(["flake", "check", "--impure", "--no-write-lock-file"]);
+    command.arg("--override-input").arg("nixpkgs");
+    command.arg(format!("path:{}", nix.join("tests/stub-nixpkgs").display()));
+    command.arg(place::root());
+    command.env("WHEELFIX_HOST", &tests.host);
+    command.env("WHEELFIX_STUB", nix.join("tests/stub"));
+    program::output(&mut command).map(drop)
+}
