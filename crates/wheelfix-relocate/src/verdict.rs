@@ -98,7 +98,16 @@ impl<'a> Verdict<'a> {
     /// `libtorch_nvshmem.so`, for one, refers to symbols of `libtorch_cuda.so`, which needs it.
     pub(crate) fn trials(&mut self, trials: &[Trial<'_>], lacks: Vec<Vec<Lack>>) {
         let mut carried: BTreeMap<FileKey, &Object> = BTreeMap::new();
+        // Where a library is missing, symbols are not looked up; what such a process brings along
+        // may lack some alone, as a consequence.
+        let mut broken: BTreeMap<FileKey, &Object> = BTreeMap::new();
         for (trial, lacks) in trials.iter().zip(&lacks) {
+            if !trial.process.is_complete() {
+                let root = trial.root;
+                let others = trial.process.loaded.iter().enumerate();
+                let others = others.filter(|(index, _)| Some(*index) != root);
+                broken.extend(others.map(|(_, loaded)| (loaded.key, trial.object)));
+            }
             if lacks.is_empty() {
                 let others = trial
                     .process
@@ -124,7 +133,14 @@ impl<'a> Verdict<'a> {
                 .root
                 .and_then(|root| trial.process.loaded.get(root))
                 .map(|loaded| loaded.key);
-            match key.and_then(|key| carried.get(&key)) {
+            let only_symbols = lacks
+                .iter()
+                .all(|lack| matches!(lack, Lack::Symbols { .. }));
+            let with = key.and_then(|key| {
+                let broken = broken.get(&key).filter(|_| only_symbols);
+                carried.get(&key).or(broken)
+            });
+            match with {
                 Some(with) => self.warnings.push(Fault::Dependent {
                     path: trial.object.path.clone(),
                     with: with.path.clone(),

@@ -257,3 +257,21 @@ fn what_is_only_loaded_with_another_one_may_depend_on_it() {
         "`DIR/libpart.so` does not load by itself, only with `DIR/libwhole.so`"
     );
 }
+
+#[test]
+fn what_follows_from_a_library_that_is_missing_is_not_told_again() {
+    let workshop = Workshop::new();
+    let gone = workshop.library("libgone.so", "int gone;", &[]);
+    let part = "void whole(void); void part(void) { whole(); }";
+    workshop.library("libpart.so", part, &[]);
+    let whole = "void part(void); void whole(void) {} void u(void) { part(); }";
+    let flags = ["-L.", "-lpart", "-lgone", ORIGIN];
+    workshop.library("libwhole.so", whole, &flags);
+    fs_err::remove_file(gone).unwrap();
+    let faults = workshop.faults();
+    let first: Vec<&str> = faults
+        .lines()
+        .filter(|line| line.starts_with('`'))
+        .collect();
+    assert_eq!(first, ["`libgone.so` is missing"]);
+}
