@@ -33,7 +33,7 @@ use crate::dynamic::StringTable;
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::FieldWriter;
 use crate::header::ObjectType;
-use crate::program_header::ProgramHeader;
+use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::section_header::SectionHeader;
 use crate::source::Source;
 use crate::symbol_table::{read_hashes, symbol_count};
@@ -143,6 +143,9 @@ fn plan_dynamic(
     check_strings(elf, strings)?;
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
+    if request.executable_stack.is_some() && model.segment(SegmentKind::GNU_STACK).is_none() {
+        slot::add_stack(&mut model)?;
+    }
     change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
     model.retired = retire::find(&model)?;
     let (gnu, sysv) = read_hashes(elf, dynamic, source)?;

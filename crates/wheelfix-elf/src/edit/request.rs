@@ -15,7 +15,7 @@ pub struct Request {
     pub interpreter: Option<String>,
     /// Sets `DF_1_NODEFLIB`: the loader's default directories are not searched.
     pub no_default_lib: bool,
-    /// Whether the stack is executable. A file without `PT_GNU_STACK` is refused.
+    /// Whether the stack is executable. A file without `PT_GNU_STACK` gets one, and is refused if there is no room for it.
     pub executable_stack: Option<bool>,
     /// Adds `DT_DEBUG` if it is missing.
     pub debug_tag: bool,

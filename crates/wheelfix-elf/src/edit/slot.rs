@@ -8,7 +8,7 @@ use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 use crate::window::read_range;
 
 /// Where the program header of a new segment goes.
@@ -74,6 +74,32 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
     }
 }
 
+/// Adds `PT_GNU_STACK` for a stack that is not executable, in place of a header that is not needed or in unused room.
+pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
+    let kind = SegmentKind::GNU_STACK;
+    match find(model, false)? {
+        Slot::Replace(index) => drop(model.program_headers.remove(index)),
+        Slot::Free => {}
+        Slot::Displace(_) | Slot::End => return Err(EditError::NoProgramHeader { kind }),
+    }
+    model.program_headers.push(ProgramHeader {
+        kind,
+        flags: PF_R | PF_W,
+        offset: 0,
+        vaddr: 0,
+        paddr: 0,
+        file_len: 0,
+        memory_len: 0,
+        align: 1,
+    });
+    let len = model.program_headers.len() as u64 * model.encoding().program_header_len() as u64;
+    if let Some(header) = model.segment_mut(SegmentKind::PHDR) {
+        (header.file_len, header.memory_len) = (len, len);
+    }
+    model.summary.push(format!("{kind}: added"));
+    Ok(())
+}
+
 /// Whether the program headers can lie in a new segment at the end.
 ///
 /// A loader finds those of a library in whatever segment they are. For a program, kernels before 5.18 compute their address
@@ -114,7 +140,7 @@ pub(crate) fn program_place(model: &Model<'_>, offset: u64, base: u64) -> Option
 
 /// File offset of the first byte after the program headers.
 pub(crate) fn table_end(model: &Model<'_>) -> u64 {
-    let len = model.elf.program_headers.len() as u64 * model.encoding().program_header_len() as u64;
+    let len = model.program_headers.len() as u64 * model.encoding().program_header_len() as u64;
     model.program_headers_offset.saturating_add(len)
 }
 

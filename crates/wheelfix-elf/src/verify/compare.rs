@@ -124,7 +124,9 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
         elf.program_header(SegmentKind::GNU_STACK)
             .map(|stack| (stack.memory_len, stack.align))
     };
-    report.check(stack(old) == stack(new), Rule::ChangedSegment, at, || {
+    let added = stack(old).is_none() && stack(new) == Some((0, 1));
+    let same = stack(old) == stack(new);
+    report.check(same || added, Rule::ChangedSegment, at, || {
         "PT_GNU_STACK changed".to_owned()
     });
 }

@@ -9,4 +9,5 @@ mod opinion;
 mod read;
 mod refused;
 mod rules;
+mod stack;
 mod verifier;
