@@ -50,7 +50,7 @@ impl Tests<'_> {
     pub(crate) fn build(&self, attributes: &[&str], options: &[&str]) -> Result<Vec<PathBuf>> {
         let mut command = self.command("nix-build", attributes);
         command.arg("--no-out-link").args(options);
-        let text = self.quietly(&mut command)?;
+        let text = quietly(&mut command)?;
         Ok(text.lines().map(PathBuf::from).collect())
     }
 
@@ -91,10 +91,10 @@ impl Tests<'_> {
         paths.sort();
         Ok(paths)
     }
+}
 
-    /// Shows the command, and what it printed only if it failed.
-    fn quietly(&self, command: &mut Command) -> Result<String> {
-        eprintln!("$ {}", program::show(command));
-        program::output(command)
-    }
+/// Shows the command, and what it printed only if it failed.
+fn quietly(command: &mut Command) -> Result<String> {
+    eprintln!("$ {}", program::show(command));
+    program::output(command)
 }
