@@ -88,10 +88,14 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
     for name in &object.names {
         let mut known = edges.iter().flat_map(|edge| &edge.alternatives);
         if !known.any(|pattern| pattern.covers(name)) {
+            let probe = rules
+                .probe
+                .iter()
+                .find(|rule| any_matches(&rule.body.names, name));
             edges.extend(Pattern::new(name).map(|name| Edge {
                 alternatives: vec![name],
-                origin: Origin::Data,
-                optional: false,
+                origin: probe.map_or(Origin::Data, |rule| Origin::Rule(rule.name.clone())),
+                optional: probe.is_some(),
             }));
         }
     }

@@ -69,8 +69,8 @@ pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
 pub use replace::SourceEdit;
 pub use rules::{
-    Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Provider, Replace,
-    Rule, Rules, Stale, any_matches,
+    Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
+    Replace, Rule, Rules, Stale, any_matches,
 };
 pub use rules_file::RulesError;
 pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};

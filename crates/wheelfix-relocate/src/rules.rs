@@ -19,6 +19,8 @@ pub struct Rules {
     pub libc: Vec<Rule<Libc>>,
     /// Libraries that an object opens while it runs.
     pub dlopen: Vec<Rule<Dlopen>>,
+    /// Names in read-only data that need not lead anywhere.
+    pub probe: Vec<Rule<Probe>>,
     /// Files of which only those are kept that can be loaded.
     pub backend: Vec<Rule<Backend>>,
     /// Libraries that wheels carry copies of.
@@ -79,6 +81,14 @@ pub struct Dlopen {
     /// Whether the object works without it.
     #[serde(default)]
     pub optional: bool,
+}
+
+/// `[[probe]]`: a library that embedded code looks for, and goes on without.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Globs over the names in read-only data.
+    pub names: Vec<Pattern>,
 }
 
 /// `[[backend]]`: files of which only those are kept that can be loaded.

@@ -15,6 +15,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("dlopen.toml", include_str!("../rules/dlopen.toml")),
     ("backend.toml", include_str!("../rules/backend.toml")),
     ("stale.toml", include_str!("../rules/stale.toml")),
+    ("probe.toml", include_str!("../rules/probe.toml")),
     ("replace.toml", include_str!("../rules/replace.toml")),
     ("bundled.toml", include_str!("../rules/bundled.toml")),
     ("provider.toml", include_str!("../rules/provider.toml")),
@@ -67,7 +68,8 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
-    "backend", "bundled", "dlopen", "driver", "libc", "prefer", "provider", "replace", "stale",
+    "backend", "bundled", "dlopen", "driver", "libc", "prefer", "probe", "provider", "replace",
+    "stale",
 ];
 
 impl Rules {
@@ -120,6 +122,7 @@ impl Rules {
                 "driver" => self.driver.extend(reader.class(&class, value)?),
                 "libc" => self.libc.extend(reader.class(&class, value)?),
                 "prefer" => self.prefer.extend(reader.class(&class, value)?),
+                "probe" => self.probe.extend(reader.class(&class, value)?),
                 "provider" => self.provider.extend(reader.class(&class, value)?),
                 "replace" => self.replace.extend(reader.class(&class, value)?),
                 "stale" => self.stale.extend(reader.class(&class, value)?),
@@ -248,7 +251,7 @@ mod tests {
         check(
             "[[drivers]]\nname='a'",
             "`t.toml`: unknown class of rules `drivers`, expected one of: backend, bundled, dlopen, \
-             driver, libc, prefer, provider, replace, stale",
+             driver, libc, prefer, probe, provider, replace, stale",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",

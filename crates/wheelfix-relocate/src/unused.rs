@@ -45,6 +45,10 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
         objects().any(|object| is_from(&body.from, object))
             || sources.any(|source| body.from.iter().any(|glob| glob.matches_end(&source.path)))
     });
+    unused.check(&rules.probe, |body| {
+        let mut names = objects().flat_map(|object| &object.names);
+        names.any(|name| any_matches(&body.names, name))
+    });
     unused.check(&rules.backend, |body| {
         objects().any(|object| body.files.iter().any(|glob| glob.matches_end(&object.path)))
     });

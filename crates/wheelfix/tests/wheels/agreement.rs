@@ -185,26 +185,25 @@ fn an_older_cudnn(store: &Store) {
         &["-D", "--undefined-only", torch.to_str().unwrap()],
     );
     let names = names.expect();
+    // As in `U cudnnCreate@libcudnn.so.9`.
     let mut names: BTreeSet<&str> = names
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("U "))
-        .filter(|name| name.starts_with("cudnn"))
+        .filter_map(|line| {
+            line.trim()
+                .strip_prefix("U ")?
+                .strip_suffix("@libcudnn.so.9")
+        })
         .collect();
-    let lacking: Vec<String> = (0..3)
-        .map(|_| names.pop_last().unwrap().to_owned())
-        .collect();
-    let functions = names.iter().map(|name| {
-        format!(
-            "void {name}(void) {{}}
-"
-        )
-    });
+    let lacking: Vec<&str> = (0..3).map(|_| names.pop_last().unwrap()).collect();
+    let functions = names.iter().map(|name| format!("void {name}(void) {{}}\n"));
     let source = functions.collect::<Vec<_>>().concat();
     fs_err::write(store.root().join("cudnn.c"), source).unwrap();
+    fs_err::write(store.root().join("cudnn.map"), "libcudnn.so.9 { *; };").unwrap();
     let library = store.file("nvidia_cudnn_cu13", "nvidia/cudnn/lib/libcudnn.so.9");
     let aside = library.with_extension("aside");
     fs_err::rename(&library, &aside).unwrap();
     let flags = [
+        "-Wl,--version-script=cudnn.map",
         "-shared",
         "-fPIC",
         "-Wl,-soname,libcudnn.so.9",
@@ -225,6 +224,10 @@ fn an_older_cudnn(store: &Store) {
         .collect();
     assert_eq!(of_torch.len(), 1, "{faults:?}");
     let symbols: BTreeSet<&str> = paths(&of_torch[0]["symbols"]);
+    let lacking: Vec<String> = lacking
+        .iter()
+        .map(|name| format!("{name}@libcudnn.so.9"))
+        .collect();
     assert_eq!(symbols, lacking.iter().map(String::as_str).collect());
     fs_err::rename(&aside, &library).unwrap();
 }
