@@ -9,7 +9,7 @@ use std::thread;
 use rayon::prelude::*;
 
 use crate::failure::{Failure, Result};
-use crate::manifest::{Manifest, Set, Wheel};
+use crate::manifest::{Listed, Manifest, Set, Wheel};
 use crate::{digest, place, program, python};
 
 /// Downloads that run at the same time.
@@ -53,7 +53,43 @@ pub(crate) fn fetch(set: Set) -> Result<PathBuf> {
         wanted.len(),
         dir.display()
     );
+    if set == Set::Full {
+        fetch_sdists(&manifest.sdists)?;
+    }
     Ok(dir)
+}
+
+/// Finds the files of source distributions with pip; reads `NAME VERSION` lines.
+const FIND_SDISTS: &str = include_str!("fetch_sdists.py");
+
+/// Brings the source distributions that are not there yet, and checks the digests of all.
+fn fetch_sdists(sdists: &[Listed]) -> Result {
+    let dir = place::cache()?.join("sdists");
+    fs_err::create_dir_all(&dir)?;
+    let is_there =
+        |sdist: &&Listed| verify(&dir.join(&sdist.file), &sdist.sha256, sdist.size).is_ok();
+    let missing: Vec<&Listed> = sdists.iter().filter(|sdist| !is_there(sdist)).collect();
+    if !missing.is_empty() {
+        eprintln!("fetching {} source distributions", missing.len());
+        let partial = place::cache()?.join("partial-sdists");
+        fs_err::create_dir_all(&partial)?;
+        let python = python::tools()?.join("python3");
+        let mut command = Command::new(python);
+        command.args(["-I", "-c", FIND_SDISTS]).arg(&partial);
+        program::output(command.args(missing.iter().map(|sdist| &sdist.file)))?;
+        for sdist in missing {
+            let path = partial.join(&sdist.file);
+            verify(&path, &sdist.sha256, sdist.size)?;
+            fs_err::rename(&path, dir.join(&sdist.file))?;
+        }
+        fs_err::remove_dir_all(&partial)?;
+    }
+    eprintln!(
+        "{} source distributions are in {}",
+        sdists.len(),
+        dir.display()
+    );
+    Ok(())
 }
 
 /// Whether the wheel lies in the directory; one with other contents is removed.
@@ -62,7 +98,7 @@ fn is_there(dir: &Path, wheel: &Wheel) -> Result<bool> {
     if !path.try_exists()? {
         return Ok(false);
     }
-    match verify(&path, wheel) {
+    match verify(&path, &wheel.sha256, wheel.size) {
         Ok(()) => Ok(true),
         Err(error) => {
             eprintln!("{error}: fetching it again");
@@ -72,15 +108,17 @@ fn is_there(dir: &Path, wheel: &Wheel) -> Result<bool> {
     }
 }
 
-fn verify(path: &Path, wheel: &Wheel) -> Result {
+fn verify(path: &Path, wanted: &str, wanted_size: u64) -> Result {
     let size = fs_err::metadata(path)?.len();
-    if size != wheel.size {
-        let wanted = wheel.size;
-        return Err(format!("{}: expected {wanted} bytes, got {size}", path.display()).into());
+    if size != wanted_size {
+        return Err(format!(
+            "{}: expected {wanted_size} bytes, got {size}",
+            path.display()
+        )
+        .into());
     }
     let got = digest::of_file(path)?;
-    if got != wheel.sha256 {
-        let wanted = &wheel.sha256;
+    if got != wanted {
         return Err(format!("{}: expected SHA-256 {wanted}, got {got}", path.display()).into());
     }
     Ok(())
@@ -167,7 +205,7 @@ impl Job<'_> {
         program::output(&mut self.pip_download(batch, &partial, &requirements))?;
         for wheel in batch {
             let path = partial.join(&wheel.file);
-            verify(&path, wheel)?;
+            verify(&path, &wheel.sha256, wheel.size)?;
             fs_err::rename(&path, self.dir.join(&wheel.file))?;
             eprintln!("fetched {}", wheel.file);
         }

@@ -1,4 +1,5 @@
-//! `test-wheels/wheels.toml`, the list of the real wheels.
+//! `test-wheels/wheels.toml`, the list of the real wheels, and `test-wheels/popular.toml`, the many
+//! that are only compared.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +18,32 @@ pub(crate) struct Manifest {
     /// Dependencies before those that need them.
     #[serde(rename = "wheel")]
     pub(crate) wheels: Vec<Wheel>,
+    /// Source distributions, all of the set `full`.
+    #[serde(skip)]
+    pub(crate) sdists: Vec<Listed>,
+}
+
+/// The list of the much downloaded projects.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Popular {
+    python: String,
+    #[serde(rename = "wheel")]
+    wheels: Vec<Listed>,
+    #[serde(rename = "sdist")]
+    sdists: Vec<Listed>,
+}
+
+/// A file that is only compared with what other tools make of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listed {
+    /// Its name.
+    pub(crate) file: String,
+    /// Its digest, in hexadecimal.
+    pub(crate) sha256: String,
+    /// Its size in bytes.
+    pub(crate) size: u64,
 }
 
 /// One real wheel.
@@ -49,11 +76,24 @@ pub(crate) enum Set {
 }
 
 impl Manifest {
-    /// Reads the list.
+    /// Reads both lists.
     pub(crate) fn read() -> Result<Self> {
-        let path = place::root().join("test-wheels/wheels.toml");
-        let text = fs_err::read_to_string(&path)?;
-        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+        let mut manifest: Self = parse("test-wheels/wheels.toml")?;
+        let popular: Popular = parse("test-wheels/popular.toml")?;
+        if popular.python != manifest.python {
+            return Err("the lists in test-wheels are for different versions of Python".into());
+        }
+        manifest
+            .wheels
+            .extend(popular.wheels.into_iter().map(|listed| Wheel {
+                file: listed.file,
+                sha256: listed.sha256,
+                size: listed.size,
+                set: Set::Full,
+                exercises: String::new(),
+            }));
+        manifest.sdists = popular.sdists;
+        Ok(manifest)
     }
 
     /// The first wheel of the distribution with this name, spelt as in file names.
@@ -66,6 +106,12 @@ impl Manifest {
     pub(crate) fn of_set(&self, set: Set) -> impl Iterator<Item = &Wheel> {
         self.wheels.iter().filter(move |wheel| wheel.set <= set)
     }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
+    let path = place::root().join(path);
+    let text = fs_err::read_to_string(&path)?;
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 impl Wheel {

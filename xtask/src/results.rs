@@ -20,10 +20,12 @@ pub(crate) fn write(steps: &[(&'static str, Duration)], closing: &str) -> Result
         .iter()
         .map(|(name, time)| format!("| {name} | {} |\n", time.as_secs()))
         .collect();
-    let wheels: Vec<String> = Manifest::read()?
+    let manifest = Manifest::read()?;
+    let wheels: Vec<String> = manifest
         .of_set(Set::Full)
         .map(|wheel| format!("{} {}", wheel.name(), wheel.version()))
         .collect();
+    let sdists: Vec<&str> = manifest.sdists.iter().map(|it| it.file.as_str()).collect();
     let text = format!(
         "# Results of the full tests\n\
          \n\
@@ -39,11 +41,15 @@ pub(crate) fn write(steps: &[(&'static str, Duration)], closing: &str) -> Result
          | --- | --- |\n\
          {steps}\
          \n\
-         The {count} wheels: {wheels}.\n",
+         The {count} wheels: {wheels}.\n\
+         \n\
+         The {sdist_count} source distributions: {sdists}.\n",
         facts = facts.concat(),
         steps = steps.concat(),
         count = wheels.len(),
         wheels = wheels.join(", "),
+        sdist_count = sdists.len(),
+        sdists = sdists.join(", "),
     );
     let path = place::root().join("docs/full-test-results.md");
     fs_err::write(&path, text)?;

@@ -16,7 +16,6 @@
 
 mod bytes;
 mod content;
-
 mod extract;
 mod fault;
 #[doc(hidden)]
@@ -27,6 +26,7 @@ mod output;
 mod tar;
 mod times;
 mod zip;
+mod zip_writer;
 
 pub use crate::content::{Content, ContentError, MemberReader, RandomReader};
 pub use crate::extract::{
@@ -41,3 +41,4 @@ pub use crate::times::normalise_times;
 pub use crate::zip::fault::{Faults, ZipFault, ZipProblem};
 pub use crate::zip::limits::Limits;
 pub use crate::zip::{Member, Method, OpenError, ZipArchive};
+pub use crate::zip_writer::{Packed, ZipWriter};

@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use crate::headers::FieldEdit;
 use crate::{Headers, TagError, TagSet};
 
 /// The contents of `WHEEL`.
@@ -50,6 +51,33 @@ pub enum WheelFileError {
 impl WheelFile {
     /// Highest minor version of the format whose meaning we know.
     pub const KNOWN_MINOR: u64 = 0;
+
+    /// The text of a `WHEEL` with other tags, one line each; all other lines stay.
+    pub fn with_tags(text: &str, tags: &TagSet) -> String {
+        let lines: Vec<String> = tags.iter().map(|tag| format!("Tag: {tag}\n")).collect();
+        let mut lines = Some(lines.concat());
+        let headers = Headers::parse(text);
+        let edited = headers.edited(|field| {
+            if !field.name.eq_ignore_ascii_case("Tag") {
+                return FieldEdit::Keep;
+            }
+            // The first makes room for all.
+            match lines.take() {
+                Some(lines) => FieldEdit::Value(
+                    lines
+                        .trim_start_matches("Tag: ")
+                        .trim_end_matches('\n')
+                        .to_owned(),
+                ),
+                None => FieldEdit::Remove,
+            }
+        });
+        match lines {
+            // There was none.
+            Some(lines) => format!("{}\n{lines}", edited.trim_end()),
+            None => edited,
+        }
+    }
 }
 
 impl FromStr for WheelFile {
@@ -94,6 +122,15 @@ fn parse_version(text: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_are_replaced_and_nothing_else() {
+        let tags: TagSet = "cp311-cp311-linux_x86_64.linux_i686".parse().unwrap();
+        let text = "Wheel-Version: 1.0\nTag: a-b-c\nGenerator: x\nTag: a-b-d\nBuild: 1\n";
+        let want = "Wheel-Version: 1.0\nTag: cp311-cp311-linux_x86_64\n\
+            Tag: cp311-cp311-linux_i686\nGenerator: x\nBuild: 1\n";
+        assert_eq!(WheelFile::with_tags(text, &tags), want);
+    }
 
     #[track_caller]
     fn check(text: &str, want: &str) {

