@@ -258,8 +258,8 @@ fn search(args: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn is_library(name: &OsStr) -> bool {
-    let name = name.to_str().unwrap_or_default();
-    name.ends_with(".so") || name.contains(".so.")
+    let is_plain = Path::new(name).extension().is_some_and(|it| it == "so");
+    is_plain || name.to_str().is_some_and(|name| name.contains(".so."))
 }
 
 /// Relocates; words of `autoPatchelfIgnoreMissingDeps` that are of no use only warn, as recipes are

@@ -6,6 +6,7 @@ mod builder;
 mod check;
 mod env;
 mod graph;
+mod hook;
 mod inspect;
 mod install;
 mod patch_wheel;

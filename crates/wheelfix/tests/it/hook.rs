@@ -1,0 +1,141 @@
+//! `wheelfix builder --hook`: the variables of nixpkgs, without Nix.
+
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+fn demo() -> WheelBuilder {
+    WheelBuilder::new("demo", "1.0")
+        .metadata("Requires-Dist: numpy<2\nRequires-Dist: pip>=20\nRequires-Dist: six\n")
+        .file("ns/__init__.py", "")
+        .file("ns/demo.py", "")
+        .file("tests/test_demo.py", "")
+}
+
+/// Runs a hook with `$out` and further variables.
+fn hook(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> String {
+    let out = sandbox.path("out");
+    let mut all = vec![
+        ("out", out.to_str().unwrap()),
+        ("wheelfixPythonVersion", "3.11"),
+    ];
+    all.extend(variables);
+    let mut words = vec!["builder", "--hook"];
+    words.extend(args);
+    sandbox.run_with(&words, &all)
+}
+
+#[test]
+fn variables_of_nixpkgs_are_honoured() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let text = hook(
+        &sandbox,
+        &["install", "--", &wheel],
+        &[
+            ("pythonRelaxDeps", "num"),
+            ("pythonRemoveDeps", "pip six"),
+            ("pythonNamespaces", "ns"),
+            ("dontCheckRuntimeDeps", "1"),
+        ],
+    );
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    insta::assert_snapshot!(sandbox.tree("out"), @"
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/METADATA
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/RECORD
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/WHEEL
+    644 lib/python3.11/site-packages/ns/demo.py
+    ");
+    let site = sandbox.path("out/lib/python3.11/site-packages/demo-1.0.dist-info");
+    let metadata = fs_err::read_to_string(site.join("METADATA")).unwrap();
+    assert!(metadata.contains("Requires-Dist: numpy\n"), "{metadata}");
+    assert!(!metadata.contains("pip") && !metadata.contains("six"));
+    let record = fs_err::read_to_string(site.join("RECORD")).unwrap();
+    assert!(!record.contains("tests") && !record.contains("__init__"));
+}
+
+#[test]
+fn pyproject_nix_wants_none_of_that() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let variables = [("pythonNamespaces", "ns"), ("pythonRemoveDeps", "pip")];
+    let text = hook(&sandbox, &["pyproject", "--", &wheel], &variables);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let site = sandbox.path("out/lib/python3.11/site-packages");
+    assert!(site.join("tests/test_demo.py").is_file());
+    assert!(site.join("ns/__init__.py").is_file());
+}
+
+#[test]
+fn dependencies_that_are_not_there_are_named() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let six = sandbox.wheel(&WheelBuilder::new("six", "1.0").file("six.py", ""));
+    let prefix = sandbox.path("six");
+    let args = ["install", "--python-version", "3.11", "--prefix", "six"];
+    sandbox.run(&[&args[..], &[six.as_str()]].concat());
+    let text = hook(
+        &sandbox,
+        &["install", "--", &wheel],
+        &[("propagatedBuildInputs", prefix.to_str().unwrap())],
+    );
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(
+        text.contains("  - numpy not installed\n  - pip not installed\n"),
+        "{text}"
+    );
+    assert!(!text.contains("six"), "{text}");
+    assert!(!sandbox.path("out").try_exists().unwrap());
+}
+
+#[test]
+fn what_comes_twice_is_a_conflict() {
+    let sandbox = Sandbox::new();
+    let mut propagated = Vec::new();
+    for version in ["1.0", "2.0"] {
+        let wheel = sandbox.wheel(&WheelBuilder::new("six", version).file("six.py", ""));
+        let prefix = format!("six-{version}");
+        let args = ["install", "--python-version", "3.11", "--prefix", &prefix];
+        sandbox.run(&[&args[..], &[wheel.as_str()]].concat());
+        propagated.push(sandbox.path(&prefix).to_str().unwrap().to_owned());
+    }
+    let support = sandbox.path("out/nix-support");
+    fs_err::create_dir_all(&support).unwrap();
+    let list = support.join("propagated-build-inputs");
+    fs_err::write(&list, &propagated[0]).unwrap();
+    assert_eq!(hook(&sandbox, &["conflicts"], &[]), "exit: 0\n");
+    fs_err::write(&list, propagated.join(" ")).unwrap();
+    let text = hook(&sandbox, &["conflicts"], &[]);
+    let want = "Found duplicated packages in closure for dependency 'six':\n  \
+        six 1.0 ([DIR]/six-1.0)\n  six 2.0 ([DIR]/six-2.0)\n";
+    assert!(text.contains(want), "{text}");
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+}
+
+#[test]
+fn an_ignored_library_that_is_not_missing_only_warns() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("out")).unwrap();
+    fs_err::write(sandbox.path("out/file"), "").unwrap();
+    let out = sandbox.path("out").to_str().unwrap().to_owned();
+    let text = hook(
+        &sandbox,
+        &[
+            "patch",
+            "--ignore-missing=libcuda.so.1",
+            "--ignore-missing=1",
+            "--",
+            &out,
+        ],
+        &[],
+    );
+    insta::assert_snapshot!(text, @r#"
+    exit: 0
+    --- stdout
+    wheelfix: 0 ELF files edited, 0 looked at
+    --- stderr
+    warning: `autoPatchelfIgnoreMissingDeps = true` is taken for `[ "*" ]`: name the libraries instead
+    warning: nothing that `autoPatchelfIgnoreMissingDeps` calls `libcuda.so.1` is missing
+    warning: nothing that `autoPatchelfIgnoreMissingDeps` calls `*` is missing
+    "#);
+}
