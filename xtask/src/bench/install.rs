@@ -1,6 +1,6 @@
-//! Installing one wheel, beside `uv pip install` of the same file.
+//! Installing one wheel, beside `uv pip install`, `pip install` and pypa/installer with the same file.
 //!
-//! uv neither relocates libraries nor checks the hashes of RECORD, and is told to do as we do in
+//! None of them relocates libraries or checks the hashes of RECORD. They are told to do as we do in
 //! the rest: no cache, no dependencies, no bytecode, copies instead of links.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::manifest::{Manifest, Set};
 use crate::{build, fetch, python};
 
 /// The wheels that are measured unless one is named.
-const WHEELS: &[&str] = &["numpy", "scipy", "bitsandbytes"];
+const WHEELS: &[&str] = &["pygments", "numpy", "scipy", "bitsandbytes"];
 
 pub(crate) fn run(options: &Options) -> Result {
     let bench = Bench {
@@ -56,24 +56,47 @@ impl Bench {
             command.arg("--prefix").arg(dir.join("prefix")).arg(&file);
             Ok(command)
         };
-        let theirs = |dir: &Path| {
-            let mut command = Command::new(self.tools.join("uv"));
-            command.args(["pip", "install", "--quiet", "--offline", "--no-deps"]);
-            command.args(["--no-cache", "--link-mode=copy", "--python"]);
+        let uv = |dir: &Path| {
+            let mut command = self.tool("uv", &["pip", "install", "--quiet", "--offline"]);
+            command.args(["--no-deps", "--no-cache", "--link-mode=copy", "--python"]);
             command.arg(self.tools.join("python3"));
             command.arg("--prefix").arg(dir.join("prefix")).arg(&file);
             Ok(command)
         };
-        let ours = Side {
-            name: "wheelfix install --no-bytecode",
-            command: &ours,
+        let pip = |dir: &Path| {
+            let mut command = self.tool("python3", &["-I", "-m", "pip", "install", "--quiet"]);
+            command.args(["--no-deps", "--no-index", "--no-compile", "--no-cache-dir"]);
+            command.args([
+                "--disable-pip-version-check",
+                "--ignore-installed",
+                "--prefix",
+            ]);
+            command.arg(dir.join("prefix")).arg(&file);
+            Ok(command)
         };
-        let theirs = Side {
-            name: "uv pip install --link-mode=copy",
-            command: &theirs,
+        let installer = |dir: &Path| {
+            let mut command = self.tool("python3", &["-I", "-m", "installer"]);
+            command.args(["--no-compile-bytecode", "--prefix"]);
+            command.arg(dir.join("prefix")).arg(&file);
+            Ok(command)
         };
-        pair::compare(name, rounds, [ours, theirs])?.print();
+        let theirs: [Side<'_>; 3] = [
+            named("uv pip install --link-mode=copy", &uv),
+            named("pip install --no-compile", &pip),
+            named("pypa/installer --no-compile-bytecode", &installer),
+        ];
+        for theirs in theirs {
+            let ours = named("wheelfix install --no-bytecode", &ours);
+            pair::compare(name, rounds, [ours, theirs])?.print();
+        }
         prefixes.finish(false)
+    }
+
+    /// One of the Python tools.
+    fn tool(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(self.tools.join(program));
+        command.args(args);
+        command
     }
 
     /// Installs NVIDIA's wheels, where the set has any that come before the wheel.
@@ -98,4 +121,8 @@ impl Bench {
         }
         Ok(prefixes)
     }
+}
+
+fn named<'side>(name: &'side str, command: &'side dyn Fn(&Path) -> Result<Command>) -> Side<'side> {
+    Side { name, command }
 }
