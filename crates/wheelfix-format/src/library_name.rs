@@ -34,7 +34,18 @@ impl LibraryName {
             hashes.insert(0, hash.to_owned());
             stem = rest;
         }
-        let (stem, version, text) = (stem.to_owned(), version.to_owned(), name.to_owned());
+        // The hash stands before the first dot, which may be one of the name.
+        let mut stem = stem.to_owned();
+        if hashes.is_empty()
+            && let Some((mut start, end)) = stem.split_once('.')
+        {
+            while let Some((rest, hash)) = split_hash(start) {
+                hashes.insert(0, hash.to_owned());
+                start = rest;
+            }
+            stem = format!("{start}.{end}");
+        }
+        let (version, text) = (version.to_owned(), name.to_owned());
         Some(Self {
             stem,
             hashes,
@@ -139,6 +150,10 @@ mod tests {
             "libscipy_openblas64_.so 32a4b2a6",
         );
         check("libcudart.3eda8113.so.13", "libcudart.so.13 3eda8113");
+        check(
+            "libopenblasp-r0-23e5df77.3.21.dev.so",
+            "libopenblasp-r0.3.21.dev.so 23e5df77",
+        );
     }
 
     #[test]

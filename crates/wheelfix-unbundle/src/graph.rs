@@ -12,6 +12,8 @@ pub(crate) struct Graph {
     users: BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>,
     /// By library: who opens it while it runs.
     openers: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    /// By library outside of the tree: its path, and who needs it by which name.
+    outside: BTreeMap<PathBuf, BTreeMap<PathBuf, String>>,
     /// What was not left out by the relocation.
     objects: BTreeSet<PathBuf>,
 }
@@ -27,6 +29,9 @@ impl Graph {
                     let users = graph.users.entry(library).or_default();
                     let names = users.entry(object.path.clone()).or_default();
                     names.insert(need.soname.clone());
+                } else if let Satisfied::Library { path, .. } = &need.by {
+                    let users = graph.outside.entry(path.clone()).or_default();
+                    users.insert(object.path.clone(), need.soname.clone());
                 }
             }
             for open in &object.dlopen {
@@ -48,6 +53,12 @@ impl Graph {
     pub(crate) fn users(&self, library: &Path) -> impl Iterator<Item = (&Path, &BTreeSet<String>)> {
         let users = self.users.get(library).into_iter().flatten();
         users.map(|(user, names)| (user.as_path(), names))
+    }
+
+    /// The libraries outside of the tree, with those that need them and the names by which they do.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = (&Path, &BTreeMap<PathBuf, String>)> {
+        let outside = self.outside.iter();
+        outside.map(|(library, users)| (library.as_path(), users))
     }
 
     /// Those that open the library while they run.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::{Bundled as BundledRule, Found, Object, Rule, any_matches};
+use wheelfix_relocate::{Bundled as BundledRule, Found, Object, Pattern, Rule, any_matches};
 
 use crate::facts::{Facts, FactsOf};
 use crate::graph::Graph;
@@ -86,6 +86,19 @@ fn has_versions(rule: &Rule<BundledRule>, object: &Object) -> bool {
     versions.any(|version| any_matches(&rule.body.versions, version))
 }
 
+/// Whether its name fits a rule but for the number, which a packager has changed: libopenjp2.so.7 is in
+/// libopenjp2-e530e1bf.so.2.5.4. What it exports has to tell then.
+fn has_stem(rule: &Rule<BundledRule>, object: &Object) -> bool {
+    let file = object.file_name().to_string_lossy();
+    let Some(name) = LibraryName::parse(object.soname.as_deref().unwrap_or(&file)) else {
+        return false;
+    };
+    let stem = |glob: &Pattern| {
+        LibraryName::parse(glob.text()).is_some_and(|known| known.stem() == name.stem())
+    };
+    !name.hashes().is_empty() && !rule.body.exports.is_empty() && rule.body.soname.iter().any(stem)
+}
+
 /// The sonames that it may have had, the most likely one first. Never empty.
 fn names(object: &Object) -> Vec<String> {
     let file = object.file_name().to_string_lossy();
@@ -113,7 +126,8 @@ fn candidate<'a>(request: &Request<'a>, object: &'a Object, facts: &FactsOf) -> 
             .iter()
             .any(|name| any_matches(&rule.body.soname, name))
     };
-    let claims = request.rules.bundled.iter().filter(has_name);
+    let is_claimed = |rule: &&Rule<BundledRule>| has_name(rule) || has_stem(rule, object);
+    let claims = request.rules.bundled.iter().filter(is_claimed);
     let versions = request
         .rules
         .bundled

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wheelfix_relocate::{Bundled, Rule, any_matches};
 
 use crate::bundled::Verdict;
 use crate::decide::Decider;
@@ -32,10 +33,12 @@ pub struct Copy {
     pub loaders: Vec<PathBuf>,
 }
 
+/// By group and path: the real soname, and what loads the library.
+type Groups<'a> = BTreeMap<&'a str, BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>>;
+
 /// Finds the groups of which more than one library is left.
 pub(crate) fn find(decider: &Decider<'_>) -> Vec<Twice> {
-    let mut groups: BTreeMap<&str, BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>> =
-        BTreeMap::new();
+    let mut groups = Groups::new();
     let removed = decider.removed();
     for (copy, verdict) in decider.candidates.iter().zip(&decider.verdicts) {
         let Some(group) = copy.rule.and_then(|rule| rule.body.group.as_deref()) else {
@@ -47,17 +50,42 @@ pub(crate) fn find(decider: &Decider<'_>) -> Vec<Twice> {
             Verdict::Drop { .. } => continue,
         };
         let roots = roots(decider, &copy.object.path, &removed);
-        let libraries = groups.entry(group).or_default();
-        let (_, loaders) = libraries
-            .entry(path)
-            .or_insert_with(|| (copy.soname.clone(), BTreeSet::new()));
-        loaders.extend(roots);
+        add(&mut groups, group, (path, &copy.soname), roots);
+    }
+    for (library, users) in decider.prover.graph.outside() {
+        for (user, soname) in users.iter().filter(|(user, _)| !removed.contains(*user)) {
+            let mut rules = decider.request().rules.bundled.iter();
+            let of_name = |rule: &&Rule<Bundled>| any_matches(&rule.body.soname, soname);
+            let Some(group) = rules
+                .find(of_name)
+                .and_then(|rule| rule.body.group.as_deref())
+            else {
+                continue;
+            };
+            let mut loaders = roots(decider, user, &removed);
+            if loaders.is_empty() {
+                loaders.insert(user.clone());
+            }
+            add(&mut groups, group, (library.to_path_buf(), soname), loaders);
+        }
     }
     groups
         .into_iter()
         .filter(|(_, libraries)| 1 < libraries.len())
         .map(|(group, libraries)| twice(group, libraries))
         .collect()
+}
+
+fn add<'a>(
+    groups: &mut Groups<'a>,
+    group: &'a str,
+    (path, soname): (PathBuf, &str),
+    roots: BTreeSet<PathBuf>,
+) {
+    let libraries = groups.entry(group).or_default();
+    let new = || (soname.to_owned(), BTreeSet::new());
+    let (_, loaders) = libraries.entry(path).or_insert_with(new);
+    loaders.extend(roots);
 }
 
 /// What loads a library, directly or not, and is needed by nothing itself.

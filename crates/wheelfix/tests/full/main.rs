@@ -9,3 +9,4 @@ mod run;
 mod sdists;
 #[path = "../wheels/tree.rs"]
 mod tree;
+mod unbundle;
