@@ -4,6 +4,7 @@
 //! Seconds depend on the machine and on what else it does: quote the ratios.
 
 mod elf;
+mod env;
 mod install;
 mod nix;
 pub(crate) mod pair;
@@ -24,6 +25,21 @@ const BENCHES: &[Bench] = &[
         name: "elf",
         about: "edit libraries, beside patchelf",
         run: elf::run,
+    },
+    Bench {
+        name: "env",
+        about: "300 prefixes as one environment, beside buildEnv and others",
+        run: env::run,
+    },
+    Bench {
+        name: "env-scale",
+        about: "environments of up to 5,000 prefixes and a million files",
+        run: env::scale,
+    },
+    Bench {
+        name: "env-cuda",
+        about: "torch with its CUDA libraries as one environment, beside uv",
+        run: env::cuda,
     },
     Bench {
         name: "install",
@@ -60,7 +76,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     if wanted.is_empty() {
         let lines: Vec<String> = BENCHES
             .iter()
-            .map(|bench| format!("  {:<10}{}", bench.name, bench.about))
+            .map(|bench| format!("  {:<12}{}", bench.name, bench.about))
             .collect();
         return Err(format!("expected one of these:\n{}", lines.join("\n")).into());
     }

@@ -33,6 +33,24 @@ pub(crate) struct Comparison {
 
 /// Measures two sides, the one whose share is in question first.
 pub(crate) fn compare(title: &str, rounds: usize, sides: [Side<'_>; 2]) -> Result<Comparison> {
+    measure(title, rounds, sides, |_| Ok(()))
+}
+
+/// The same for outputs that are too large to keep until the end: each is removed at once.
+pub(crate) fn compare_large(
+    title: &str,
+    rounds: usize,
+    sides: [Side<'_>; 2],
+) -> Result<Comparison> {
+    measure(title, rounds, sides, |dir| Ok(fs_err::remove_dir_all(dir)?))
+}
+
+fn measure(
+    title: &str,
+    rounds: usize,
+    sides: [Side<'_>; 2],
+    tidy: impl Fn(&Path) -> Result,
+) -> Result<Comparison> {
     let dir = Scratch::new()?;
     let mut usages = Vec::new();
     for round in 0..rounds {
@@ -40,7 +58,9 @@ pub(crate) fn compare(title: &str, rounds: usize, sides: [Side<'_>; 2]) -> Resul
             let own = dir.0.join(format!("{round}-{index}"));
             fs_err::create_dir(&own)?;
             let log = dir.0.join(format!("{round}-{index}.log"));
-            usage::measure(&mut (side.command)(&own)?, &log)
+            let usage = usage::measure(&mut (side.command)(&own)?, &log)?;
+            tidy(&own)?;
+            Result::Ok(usage)
         };
         let [left, right] = &sides;
         usages.push(if round % 2 == 0 {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_format::{Constraint, PackageName, Target, VersionSpecifiers};
+use wheelfix_format::{Constraint, PackageName, Tag, TagSet, Target, VersionSpecifiers};
 use wheelfix_relocate::Pattern;
 
 use crate::env::distribution::Distribution;
@@ -181,16 +181,14 @@ pub(crate) fn check(
 /// Distributions for another Python or machine.
 fn unfit(distributions: &[Distribution], target: &Target) -> Vec<EnvFault> {
     let mut faults = Vec::new();
+    // There are more than a thousand: they are made once.
+    let supported: BTreeSet<Tag> = target.supported_tags().into_iter().collect();
     for distribution in distributions {
-        // One set that fits is enough; of several that do not, the first tells why.
-        let ranks: Vec<_> = distribution
-            .tags
-            .iter()
-            .map(|tags| target.rank(tags))
-            .collect();
-        if !ranks.is_empty()
-            && !ranks.iter().any(Result::is_ok)
-            && let Some(Err(source)) = ranks.into_iter().next()
+        // One tag that fits is enough; of several sets that do not fit, the first tells why.
+        let fits = |tags: &TagSet| tags.iter().any(|tag| supported.contains(&tag));
+        if let Some(tags) = distribution.tags.first()
+            && !distribution.tags.iter().any(fits)
+            && let Err(source) = target.rank(tags)
         {
             faults.push(EnvFault::Tag {
                 distribution: distribution.label(),
