@@ -26,22 +26,31 @@ const MORE: [&str; 11] = [
 ];
 
 /// What does not end well with `--help`, wherever it is installed: it is no program, wants something
-/// else, needs a wheel of gigabytes, or is not in its wheel at all.
-const WITHOUT_HELP: [&str; 17] = [
+/// else, or needs a wheel that is not in the lists.
+const WITHOUT_HELP: [&str; 26] = [
     "aws",
     "aws.cmd",
     "aws_bash_completer",
     "aws_completer",
     "aws_zsh_completer.sh",
     "ccmake",
+    "fastapi",
     "get_objgraph",
+    "hf",
     "jsonschema",
+    "jupyter-lab",
+    "jupyter-labextension",
     "jupyter-labhub",
+    "jupyter-notebook",
+    "jupyter-server",
     "jupyter-trust",
+    "keyring",
     "ninja",
     "pyftmerge",
-    "pylint-config",
     "pyftsubset",
+    "pylint-config",
+    "tiny-agents",
+    "transformers",
     "ttx",
     "undill",
     "xgboost",
