@@ -100,20 +100,20 @@ fn assert_forgotten(prefix: &Path, document: &Value) {
     assert_eq!(output.status.code(), Some(1));
 }
 
-#[test]
-fn torch_and_scikit_learn_have_one_openmp_runtime() {
-    let dir = store();
-    let nvidia = cache::wheels("cuda").into_iter();
-    let nvidia: Vec<PathBuf> = nvidia
-        .filter(|wheel| {
-            wheel
-                .file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with("nvidia_")
-        })
-        .collect();
-    install(dir.path(), "cuda", &nvidia);
+/// NVIDIA's wheels of the CUDA set.
+fn nvidia_wheels() -> Vec<PathBuf> {
+    let is_wanted = |wheel: &PathBuf| {
+        let file = wheel.file_name().unwrap().to_string_lossy();
+        file.starts_with("nvidia_")
+    };
+    cache::wheels("cuda")
+        .into_iter()
+        .filter(is_wanted)
+        .collect()
+}
+
+/// Torch, scikit-learn and what both need.
+fn torch_and_scikit_learn() -> Vec<PathBuf> {
     let wheels = [
         "torch-2.15.0",
         "torchvision",
@@ -143,8 +143,36 @@ fn torch_and_scikit_learn_have_one_openmp_runtime() {
     };
     let wheels = wheels.map(cache::wheel).into_iter();
     let popular = cache::popular_wheels().into_iter().filter(is_wanted);
-    let wheels: Vec<PathBuf> = wheels.chain(popular).collect();
-    let document = install(dir.path(), "env", &wheels);
+    wheels.chain(popular).collect()
+}
+
+const ONE_OPENMP_RUNTIME: &str = "
+import numpy as np, torch, sklearn, threadpoolctl, torchvision.io
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingRegressor
+x = np.random.default_rng(0).random((500, 8))
+assert KMeans(4, n_init=2, random_state=0).fit(x).inertia_ > 0
+assert HistGradientBoostingRegressor(max_iter=5).fit(x, x[:, 0]).score(x, x[:, 0]) > 0.1
+assert torch.allclose(torch.linalg.inv(torch.eye(40) * 2), torch.eye(40) / 2)
+png = torchvision.io.encode_png(torch.zeros(3, 8, 8, dtype=torch.uint8))
+assert torchvision.io.decode_png(png).shape == (3, 8, 8)
+openmp = [library for library in threadpoolctl.threadpool_info() if library['user_api'] == 'openmp']
+assert [library['filepath'].endswith('/runtimes/lib/libgomp.so.1') for library in openmp] == [True], openmp
+";
+
+const SCIKIT_LEARN_USES_OPENMP: &str = "
+import sys, unittest
+from sklearn.utils import _openmp_helpers
+assert _openmp_helpers._openmp_parallelism_enabled()
+assert _openmp_helpers._openmp_effective_n_threads(1) == 1
+assert _openmp_helpers._openmp_effective_n_threads(None) >= 1
+";
+
+#[test]
+fn torch_and_scikit_learn_have_one_openmp_runtime() {
+    let dir = store();
+    install(dir.path(), "cuda", &nvidia_wheels());
+    let document = install(dir.path(), "env", &torch_and_scikit_learn());
     let prefix = dir.path().join("env");
     let decisions = decisions(&document);
     let of = |name: &str| {
@@ -169,32 +197,8 @@ fn torch_and_scikit_learn_have_one_openmp_runtime() {
         .map(|twice| twice["group"].as_str().unwrap())
         .collect();
     assert_eq!(groups, ["blas", "cuda-runtime"]);
-    python(
-        &prefix,
-        "
-import numpy as np, torch, sklearn, threadpoolctl, torchvision.io
-from sklearn.cluster import KMeans
-from sklearn.ensemble import HistGradientBoostingRegressor
-x = np.random.default_rng(0).random((500, 8))
-assert KMeans(4, n_init=2, random_state=0).fit(x).inertia_ > 0
-assert HistGradientBoostingRegressor(max_iter=5).fit(x, x[:, 0]).score(x, x[:, 0]) > 0.1
-assert torch.allclose(torch.linalg.inv(torch.eye(40) * 2), torch.eye(40) / 2)
-png = torchvision.io.encode_png(torch.zeros(3, 8, 8, dtype=torch.uint8))
-assert torchvision.io.decode_png(png).shape == (3, 8, 8)
-openmp = [library for library in threadpoolctl.threadpool_info() if library['user_api'] == 'openmp']
-assert [library['filepath'].endswith('/runtimes/lib/libgomp.so.1') for library in openmp] == [True], openmp
-",
-    );
-    python(
-        &prefix,
-        "
-import sys, unittest
-from sklearn.utils import _openmp_helpers
-assert _openmp_helpers._openmp_parallelism_enabled()
-assert _openmp_helpers._openmp_effective_n_threads(1) == 1
-assert _openmp_helpers._openmp_effective_n_threads(None) >= 1
-",
-    );
+    python(&prefix, ONE_OPENMP_RUNTIME);
+    python(&prefix, SCIKIT_LEARN_USES_OPENMP);
 }
 
 #[test]
