@@ -92,14 +92,22 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
                 .probe
                 .iter()
                 .find(|rule| any_matches(&rule.body.names, name));
-            edges.extend(Pattern::new(name).map(|name| Edge {
-                alternatives: vec![name],
+            edges.extend(Pattern::new(name).map(|pattern| Edge {
+                alternatives: vec![pattern],
                 origin: probe.map_or(Origin::Data, |rule| Origin::Rule(rule.name.clone())),
-                optional: probe.is_some(),
+                // A text is no promise; only the driver's libraries are what they look like.
+                optional: probe.is_some() || !is_driver(rules, name),
             }));
         }
     }
     edges
+}
+
+fn is_driver(rules: &Rules, name: &str) -> bool {
+    rules
+        .driver
+        .iter()
+        .any(|rule| any_matches(&rule.body.soname, name))
 }
 
 /// The rule for what a Python source opens.

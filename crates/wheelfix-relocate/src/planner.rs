@@ -61,6 +61,10 @@ pub fn plan(
         }
     }
     skipped.sort_by(|one, other| one.path.cmp(&other.path));
+    for load in tree.sources.iter().flat_map(|source| &source.loads) {
+        // Whether it is missing is for the proof to say.
+        planner.ignoring(&load.name);
+    }
     let mut faults = planner.faults.into_list(tree);
     faults.extend(decision.faults);
     faults.extend(unused::ignores(&options.ignore_missing, &planner.ignored));

@@ -13,19 +13,17 @@ pub struct PythonLoad {
     pub path: Option<String>,
     /// The line of the call, counted from 1.
     pub line: usize,
-    /// Whether the source goes on without it: the call is in a `try` whose handler catches that, or
-    /// below `contextlib.suppress`.
+    /// Whether the source goes on without it: the call only looks for it, is in a `try` whose handler
+    /// catches that, or is below `contextlib.suppress`.
     pub guarded: bool,
 }
 
 /// Calls whose first argument names a library.
-const CALLS: [&str; 5] = [
-    "CDLL(",
-    "PyDLL(",
-    "LoadLibrary(",
-    "dlopen(",
-    "find_library(",
-];
+const CALLS: [&str; 5] = ["CDLL(", "PyDLL(", "LoadLibrary(", "dlopen(", FIND];
+
+/// This one answers `None` where a library is missing; other systems' libraries are looked for with it
+/// as well.
+const FIND: &str = "find_library(";
 
 /// Words in a handler that catches the `OSError` of a library that is missing.
 const CATCHING: [&str; 6] = [
@@ -56,7 +54,7 @@ pub fn python_loads(text: &str) -> Vec<PythonLoad> {
                     name,
                     path,
                     line: line + 1,
-                    guarded: is_guarded(&lines, line),
+                    guarded: call == FIND || is_guarded(&lines, line),
                 });
             }
         }
@@ -132,7 +130,7 @@ impl<'a> Masked<'a> {
         }
         let inside = start + prefix + quotes..start + prefix + len - quotes;
         let text = self.text.get(inside)?;
-        if call == "find_library(" {
+        if call == FIND {
             let is_name = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
             let is_stem = !text.is_empty() && text.chars().all(is_name);
             return is_stem.then(|| (format!("lib{text}.so"), None));
@@ -250,7 +248,7 @@ mod tests {
         );
         check(
             "ffi.dlopen('libz.so.1'); find_library('usb-1.0')",
-            &["1:libusb-1.0.so", "1:libz.so.1"],
+            &["1:libusb-1.0.so guarded", "1:libz.so.1"],
         );
     }
 

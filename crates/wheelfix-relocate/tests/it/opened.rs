@@ -7,17 +7,17 @@ const OPENER: &str = "extern void *dlopen(const char *, int) __attribute__((weak
     void *opener(void) { return dlopen(\"libopened.so.1\", 1); }";
 
 #[test]
-fn a_name_in_the_data_of_an_object_that_calls_dlopen_must_lead_somewhere() {
+fn a_name_in_the_data_of_an_object_that_calls_dlopen_is_a_guess() {
     let workshop = Workshop::new();
     workshop.library("libopener.so", OPENER, &["-Wl,-rpath,$ORIGIN"]);
-    let want = "`libopened.so.1` is missing
-  perhaps opened at run time by: DIR/libopener.so (the name is in its read-only data)
-  searched: the output, DIR
-  fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
-  fix: `--ignore-missing libopened.so.1` or a `[[dlopen]]` rule with `optional = true`, if all works without it";
-    assert_eq!(workshop.faults(), want);
-    workshop.library("libopened.so.1", "int opened;", &[]);
     assert_eq!(workshop.faults(), "");
+    let warnings = workshop.prove().warnings;
+    let text: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(text.len(), 1, "{text:?}");
+    assert!(text[0].contains("`libopened.so.1` is missing"), "{text:?}");
+    assert!(text[0].contains("perhaps opened at run time"), "{text:?}");
+    workshop.library("libopened.so.1", "int opened;", &[]);
+    assert!(workshop.prove().warnings.is_empty());
 }
 
 #[test]
@@ -51,16 +51,13 @@ ctypes.util.find_library('found')
         .filter(|line| !line.contains("fix:"))
         .collect();
     let want = [
-        "`libfound.so` is missing",
-        "  opened at run time by: DIR/x.py (x.py:8)",
-        "  searched: the output",
         "`libwanted.so.2` is missing",
         "  opened at run time by: DIR/x.py (x.py:7)",
         "  searched: the output",
     ];
     assert_eq!(first, want);
     let warnings = workshop.prove().warnings;
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
 }
 
 #[test]
