@@ -5,27 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use rayon::prelude::*;
+use serde_json::Value;
 use wheelfix_testkit::{cache, host};
 
 use crate::run::succeed;
 use crate::tree::{self, Tree};
-
-/// Wheels that look for libraries while they run and work without, which no rule knows: code for other
-/// systems, and what is embedded in libraries of others. `wheelfix` names each library, and is told to
-/// do without.
-const LOOKS_ELSEWHERE: [&str; 11] = [
-    "django-",
-    "ipykernel-",
-    "ipython-",
-    "keyring-",
-    "llvmlite-",
-    "matplotlib-",
-    "meson-",
-    "opencv_python_headless-",
-    "psycopg2_binary-",
-    "pyarrow-",
-    "pyogrio-",
-];
 
 const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
 
@@ -53,14 +37,13 @@ fn faults(wheel: &Path) -> Result<Vec<String>, String> {
     let runtimes = dir.path().join("runtimes");
     host::copy_runtimes(&runtimes);
     let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
-    let dropped = install(wheel, &ours, &runtimes, &[]).or_else(|error| {
-        let name = wheel.file_name().unwrap().to_str().unwrap();
-        let missing = missing(&error);
-        if missing.is_empty() || !LOOKS_ELSEWHERE.iter().any(|begin| name.starts_with(begin)) {
-            return Err(error);
-        }
-        install(wheel, &ours, &runtimes, &missing)
-    })?;
+    let mut report = install(wheel, &ours, &runtimes, &[])?;
+    if has_unbundled(&report) {
+        // pypa/installer keeps all.
+        fs_err::remove_dir_all(&ours).unwrap();
+        report = install(wheel, &ours, &runtimes, &["--bundled", "*=keep"])?;
+    }
+    let dropped = dropped(&report, &ours);
     let mut command = Command::new(cache::tool("python3"));
     command.args(["-I", "-m", "installer", "--no-compile-bytecode", "--prefix"]);
     succeed(command.arg(&theirs).arg(wheel))?;
@@ -91,33 +74,32 @@ fn is_named(fault: &str, ours: &Tree) -> bool {
     path.is_some_and(|path| path.starts_with("bin/") && ours.contains_key(path))
 }
 
-/// The libraries that an error names as missing.
-fn missing(error: &str) -> Vec<&str> {
-    let names = error.lines().filter_map(|line| {
-        let (_, rest) = line.split_once("error: `")?;
-        rest.strip_suffix("` is missing")
-    });
-    names.collect()
-}
-
-/// Installs the wheel and returns the files that a rule has left out, as paths below the prefix.
+/// Installs the wheel and returns the report.
 fn install(
     wheel: &Path,
     prefix: &Path,
     runtimes: &Path,
-    ignore_missing: &[&str],
-) -> Result<BTreeSet<String>, String> {
+    options: &[&str],
+) -> Result<Value, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
     command.args(["install", "--json", "--no-bytecode", "--jobs", "1"]);
     command.arg("--python").arg(cache::tool("python3"));
-    command.arg("--lib-path").arg(runtimes);
-    for name in ignore_missing {
-        command.args(["--ignore-missing", name]);
-    }
+    command.arg("--lib-path").arg(runtimes).args(options);
     let output = succeed(command.arg("--prefix").arg(prefix).arg(wheel))?;
-    let document: serde_json::Value = serde_json::from_str(&output).unwrap();
-    let drops = document["relocation"]["drops"].as_array().unwrap();
-    let path = |drop: &serde_json::Value| {
+    Ok(serde_json::from_str(&output).unwrap())
+}
+
+/// Whether a bundled library gave way to another.
+fn has_unbundled(report: &Value) -> bool {
+    let libraries = report["unbundling"]["libraries"].as_array();
+    let mut libraries = libraries.into_iter().flatten();
+    libraries.any(|library| library["verdict"]["verdict"] != "keep")
+}
+
+/// The files that a rule has left out, as paths below the prefix.
+fn dropped(report: &Value, prefix: &Path) -> BTreeSet<String> {
+    let drops = report["relocation"]["drops"].as_array().unwrap();
+    let path = |drop: &Value| {
         let path = Path::new(drop["path"].as_str().unwrap());
         path.strip_prefix(prefix)
             .unwrap()
@@ -125,7 +107,7 @@ fn install(
             .unwrap()
             .to_owned()
     };
-    Ok(drops.iter().map(path).collect())
+    drops.iter().map(path).collect()
 }
 
 /// The rows of RECORD by path below the prefix: hash and size.
