@@ -8,6 +8,7 @@ mod env;
 mod install;
 mod nix;
 pub(crate) mod pair;
+mod scratch;
 
 use pico_args::Arguments;
 

@@ -11,9 +11,10 @@ use std::process::Command;
 use crate::bench::Options;
 use crate::bench::env::sets::{Overlap, PrefixSet};
 use crate::bench::pair::{self, Side};
+use crate::bench::scratch::Scratch;
 use crate::failure::Result;
 use crate::manifest::{Manifest, Set};
-use crate::{build, fetch, place, python, runtimes, usage};
+use crate::{build, fetch, python, runtimes, usage};
 
 /// 300 prefixes, beside the two makers of links, and the same as wheels, beside uv.
 pub(crate) fn run(options: &Options) -> Result {
@@ -191,23 +192,4 @@ fn script(program: &str, text: &str, set: &PrefixSet, dir: &Path) -> Result<Comm
     let mut command = Command::new(program);
     command.arg(script).arg(&set.list).arg(dir.join("out"));
     Ok(command)
-}
-
-/// A directory below `target`, removed in the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let parent = place::target().join("bench");
-        fs_err::create_dir_all(&parent)?;
-        Ok(Self(place::numbered(&parent)?))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs_err::remove_dir_all(&self.0) {
-            eprintln!("warning: {error}");
-        }
-    }
 }

@@ -5,11 +5,11 @@
 //! Every run gets a directory of its own, and nothing is removed before the end: some file systems
 //! are slow for minutes where many files have just been deleted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::bench::scratch::Scratch;
 use crate::failure::Result;
-use crate::place;
 use crate::usage::{self, Usage};
 
 /// One side of a comparison.
@@ -136,25 +136,6 @@ fn sorted(mut values: Vec<f64>) -> Vec<f64> {
 fn middle(sorted: &[f64]) -> f64 {
     let index = sorted.len().saturating_sub(1) / 2;
     sorted.get(index).copied().unwrap_or(f64::NAN)
-}
-
-/// A directory below `target`, removed in the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let parent = place::target().join("bench");
-        fs_err::create_dir_all(&parent)?;
-        Ok(Self(place::numbered(&parent)?))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs_err::remove_dir_all(&self.0) {
-            eprintln!("warning: {error}");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 mod environment;
 mod popular;
+#[path = "../wheels/programs.rs"]
+mod programs;
 mod run;
 mod sdists;
 #[path = "../wheels/tree.rs"]

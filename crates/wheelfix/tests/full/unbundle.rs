@@ -10,22 +10,7 @@ use wheelfix_format::LibraryName;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::{cache, host};
 
-const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
-
-/// Runs wheelfix and gives its JSON document.
-#[track_caller]
-fn wheelfix(args: &mut Command) -> Value {
-    let output = args.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}\n{errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn command(name: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
-    command.args([name, "--json"]);
-    command
-}
+use crate::programs::{command, python, wheelfix};
 
 /// A directory with the host's runtimes, and libraries of torchvision's, as in a store.
 fn store() -> TempDir {
@@ -51,17 +36,6 @@ fn install(dir: &Path, name: &str, wheels: &[PathBuf]) -> Value {
         }
     }
     wheelfix(install.arg("--prefix").arg(dir.join(name)).args(wheels))
-}
-
-#[track_caller]
-fn python(prefix: &Path, program: &str) {
-    let output = Command::new(cache::tool("python3"))
-        .args(["-W", "ignore", "-c", program])
-        .env("PYTHONPATH", prefix.join(SITE_PACKAGES))
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}\n{errors}");
 }
 
 /// What becomes of each bundled library: decision by file name.

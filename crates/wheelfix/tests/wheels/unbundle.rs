@@ -9,29 +9,13 @@ use walkdir::WalkDir;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::{cache, host};
 
-/// Where modules are in a prefix.
-const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
+use crate::programs::{SITE_PACKAGES, command, python, wheelfix};
 
 /// A prefix that lives as long as this.
 struct Installed {
     _dir: tempfile::TempDir,
     prefix: PathBuf,
     document: Value,
-}
-
-/// Runs wheelfix and gives its JSON document.
-#[track_caller]
-fn wheelfix(args: &mut Command) -> Value {
-    let output = args.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}\n{errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn command(name: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
-    command.args([name, "--json"]);
-    command
 }
 
 /// Installs wheels with the host's runtimes at hand as in a store path.
@@ -56,18 +40,6 @@ fn install(wheels: &[&str]) -> Installed {
         prefix,
         document,
     }
-}
-
-/// Has the Python of the tests run a program with the modules of a prefix.
-#[track_caller]
-fn python(prefix: &Path, program: &str) {
-    let output = Command::new(cache::tool("python3"))
-        .args(["-W", "ignore", "-c", program])
-        .env("PYTHONPATH", prefix.join(SITE_PACKAGES))
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}\n{errors}");
 }
 
 /// The file names of the libraries that went.
