@@ -11,6 +11,9 @@ pub struct Target {
     pub implementation: Implementation,
     /// Its version.
     pub python: PythonVersion,
+    /// Its whole version, as `3.11.9` or `3.15.0b1`; `None` if no more than [`python`](Self::python)
+    /// is known.
+    pub full_version: Option<String>,
     /// Built without the global interpreter lock: ABI `cp313t`. From `CPython` 3.13 on.
     pub free_threaded: bool,
     /// A debug build, which also loads what is built for the normal one.
@@ -79,6 +82,7 @@ impl Target {
         Self {
             implementation: Implementation::CPython,
             python,
+            full_version: None,
             free_threaded: false,
             debug: false,
             arch: arch.to_owned(),
@@ -189,14 +193,15 @@ impl Target {
     }
 
     /// What markers are evaluated against. The release and version of the kernel are unknown at build
-    /// time and empty; the micro version of Python is taken as 0.
+    /// time and empty; a micro version of Python that is not known is taken as 0.
     pub fn marker_environment(&self) -> MarkerEnvironment {
         let (implementation_name, platform_python_implementation) = match self.implementation {
             Implementation::CPython => ("cpython", "CPython"),
             Implementation::PyPy => ("pypy", "PyPy"),
         };
         let python_version = self.python.to_string();
-        let python_full_version = format!("{python_version}.0");
+        let full_version = self.full_version.clone();
+        let python_full_version = full_version.unwrap_or_else(|| format!("{python_version}.0"));
         MarkerEnvironment {
             implementation_name: implementation_name.to_owned(),
             implementation_version: python_full_version.clone(),
@@ -326,6 +331,14 @@ mod tests {
     fn the_marker_environment_is_that_of_the_target() {
         let environment = cp311().marker_environment();
         assert_eq!(environment.python_version, "3.11");
+        assert_eq!(environment.python_full_version, "3.11.0");
         assert_eq!(environment.platform_machine, "x86_64");
+        let known = Target {
+            full_version: Some("3.11.9".to_owned()),
+            ..cp311()
+        };
+        let environment = known.marker_environment();
+        assert_eq!(environment.python_full_version, "3.11.9");
+        assert_eq!(environment.implementation_version, "3.11.9");
     }
 }

@@ -335,6 +335,42 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "only Python compiles Python")]
+    fn every_level_is_what_compileall_makes() {
+        let sources = [
+            ("plain.py", "def f():\n    return 1\nx = f()\n"),
+            ("module.py", "'doc'\nx = 1\n"),
+            ("class.py", "class A:\n    'doc'\n"),
+            (
+                "deep.py",
+                "def f():\n    class A:\n        def g(self):\n            'doc'\n",
+            ),
+            ("async.py", "async def f():\n    \"\"\"doc\"\"\"\n"),
+            ("text.py", "x = 'text'\ndef f():\n    return 'text'\n"),
+            ("assert.py", "def f(y):\n    'doc'\n    assert y\n"),
+            ("debug.py", "if __debug__:\n    x = 1\n"),
+            ("empty.py", ""),
+        ];
+        let (ours, failures) = compile(&sources, &[0, 1, 2], 1);
+        assert_eq!(failures, []);
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in sources {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let status = Command::new("python3")
+            .args(["-m", "compileall", "-q", "-o", "0", "-o", "1", "-o", "2"])
+            .args(["--invalidation-mode", "checked-hash", "-p", "/final", "-s"])
+            .arg(dir.path())
+            .arg(dir.path())
+            .status();
+        assert!(status.unwrap().success());
+        for (name, bytes) in ours {
+            let theirs = fs::read(dir.path().join("__pycache__").join(&name)).unwrap();
+            assert!(bytes == theirs, "{name}");
+        }
+    }
+
+    #[test]
     fn a_time_is_that_of_the_nix_store() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("plain.py");

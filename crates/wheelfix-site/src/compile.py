@@ -26,9 +26,9 @@ def compile_file(path, final_path, levels, mode):
         os.utime(path, (TIMESTAMP, TIMESTAMP))
     # Level 1 drops asserts and what __debug__ guards, level 2 also docstrings.
     uses_debug = b"assert" in source or b"__debug__" in source
-    previous = None
+    code = previous = None
     for level in levels:
-        if previous is None or level == 2 or uses_debug:
+        if code is None or uses_debug or (level == 2 and may_have_docstring(code)):
             code = compile(source, final_path, "exec", dont_inherit=True, optimize=level)
             previous = cached(code, source, mode)
         target = importlib.util.cache_from_source(path, optimization=level or "")
@@ -37,6 +37,14 @@ def compile_file(path, final_path, levels, mode):
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)
             file.write(previous)
+
+
+def may_have_docstring(code):
+    # That of a function is its first constant; a class or a module stores its own by this name.
+    constants = code.co_consts
+    if "__doc__" in code.co_names or (constants and isinstance(constants[0], str)):
+        return True
+    return any(may_have_docstring(it) for it in constants if isinstance(it, type(code)))
 
 
 def cached(code, source, mode):

@@ -84,6 +84,8 @@ except (AttributeError, OSError, ValueError):
     print('')
 print(getattr(sys, '_base_executable', '') or sys.executable)
 print('%d.%d.%d' % sys.version_info[:3])
+level, serial = sys.version_info[3:]
+print('%d.%d.%d' % sys.version_info[:3] + ('' if level == 'final' else level[0] + str(serial)))
 ";
 
 /// The C library that is assumed where nothing of the target can be asked.
@@ -143,7 +145,7 @@ impl Python {
         let mut line = || lines.next().unwrap_or_default().to_owned();
         let (implementation, version, resolved) = (line(), line(), line());
         let (arch, free_threaded, debug, libc) = (line(), line(), line(), line());
-        let (base, full_version) = (line(), line());
+        let (base, full_version, marker_version) = (line(), line(), line());
         if implementation != "cpython" {
             return Err(PythonError::Implementation {
                 path,
@@ -157,6 +159,7 @@ impl Python {
         let mut target = Target::linux(version, &arch, parse_libc(&libc));
         target.free_threaded = free_threaded == "1";
         target.debug = debug == "1";
+        target.full_version = Some(marker_version).filter(|text| !text.is_empty());
         Ok(Self {
             target,
             executable: Some(choose_path(executable, &resolved)),
@@ -233,10 +236,20 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the interpreter is the input")]
     fn a_python_tells_its_version() {
         let python = Python::probe(Path::new("python3")).unwrap();
         assert_eq!(python.version().major, 3);
         assert!(python.executable().unwrap().is_absolute());
+        let environment = python.target().marker_environment();
+        let full = &environment.python_full_version;
+        assert!(
+            full.starts_with(&python.base().unwrap().full_version),
+            "{full}"
+        );
+        let question = "import platform; print(platform.python_version().rstrip('+'), end='')";
+        let output = Command::new("python3").args(["-c", question]).output();
+        assert_eq!(full.as_bytes(), output.unwrap().stdout);
     }
 
     #[test]
