@@ -8,6 +8,7 @@ mod env;
 mod install;
 mod nix;
 pub(crate) mod pair;
+mod proof;
 mod scratch;
 
 use pico_args::Arguments;
@@ -51,6 +52,11 @@ const BENCHES: &[Bench] = &[
         name: "nix",
         about: "build with Nix, beside pypa/installer and patchelf",
         run: nix::run,
+    },
+    Bench {
+        name: "proof",
+        about: "prove that torch loads, and ten times as much",
+        run: proof::run,
     },
 ];
 

@@ -128,7 +128,6 @@ impl Tree {
         for (place, link) in links {
             tree.add_link(place, &link)?;
         }
-        tree.tell_copies_apart()?;
         Ok(tree)
     }
 
@@ -159,12 +158,12 @@ impl Tree {
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         tree.unreadable
             .sort_by(|one, other| one.path.cmp(&other.path));
-        tree.tell_copies_apart()?;
         Ok(tree)
     }
 
-    /// Reads the contents of those files whose name is needed and that have a namesake.
-    fn tell_copies_apart(&mut self) -> Result<(), TreeError> {
+    /// Reads the contents of those files whose name is needed and that have a namesake, which a plan
+    /// needs to tell copies from different files. A proof does not.
+    pub fn compared(mut self) -> Result<Self, TreeError> {
         let mut unclear = BTreeSet::new();
         for name in self.objects.values().flat_map(|object| &object.needed) {
             let by_name = self.holders.get(name).into_iter().flatten();
@@ -184,7 +183,7 @@ impl Tree {
                 }
             }
         }
-        Ok(())
+        Ok(self)
     }
 
     /// Adds one object that has been read already.

@@ -322,7 +322,8 @@ impl Installation<'_> {
         phase(Phase::Plan, 0);
         let mut paths = self.elf_paths(&extraction);
         paths.extend(self.source_paths());
-        let tree = Tree::read(paths).map_err(RelocationError::from)?;
+        let tree = Tree::read(paths).and_then(Tree::compared);
+        let tree = tree.map_err(RelocationError::from)?;
         let Planned {
             unbundling,
             mut relocation,

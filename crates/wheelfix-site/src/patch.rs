@@ -110,7 +110,8 @@ fn relocate(
     for path in &request.paths {
         places.push(Place::fixed(fs::canonicalize(path)?));
     }
-    let tree = Tree::scan_all(&places).map_err(RelocationError::from)?;
+    let tree = Tree::scan_all(&places).and_then(Tree::compared);
+    let tree = tree.map_err(RelocationError::from)?;
 
     phase(Phase::Plan);
     let Decision {

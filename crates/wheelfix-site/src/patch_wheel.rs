@@ -130,7 +130,8 @@ fn relocate(
     let libraries = unpack(&wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
-    let tree = Tree::read(paths(&libraries, scratch.path())).map_err(RelocationError::from)?;
+    let tree = Tree::read(paths(&libraries, scratch.path())).and_then(Tree::compared);
+    let tree = tree.map_err(RelocationError::from)?;
     let program = request.python.as_ref().and_then(Python::executable);
     let relocation = unbundling::plan(&tree, &[], &request.libraries, program)?.relocation;
     if !relocation.is_sound() {

@@ -127,13 +127,13 @@ impl Comparison {
     }
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+pub(super) fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
 }
 
 /// The median of sorted values; of an even number, the lower of the two in the middle.
-fn middle(sorted: &[f64]) -> f64 {
+pub(super) fn middle(sorted: &[f64]) -> f64 {
     let index = sorted.len().saturating_sub(1) / 2;
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
