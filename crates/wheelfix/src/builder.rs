@@ -12,11 +12,12 @@ mod settings;
 mod source;
 mod tree;
 mod wheel;
+mod wishes;
 
 use std::num::NonZeroUsize;
 
 use crate::builder::attributes::{Attributes, AttributesError};
-use crate::builder::settings::{SettingFault, Settings};
+use crate::builder::settings::{Scope, SettingFault, Settings};
 use crate::common::OutputArgs;
 use crate::error::{Error, print};
 
@@ -36,13 +37,29 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     let attributes = Attributes::read(std::env::vars_os()).map_err(not_a_derivation)?;
     let settings = Settings::read(&attributes).map_err(|faults| report_settings(&faults))?;
     if let Some(hook) = args.hook.hook {
+        // All hooks of a build read the same settings.
+        let checked = settings.refuse_idle(&[Scope::Wheels, Scope::Trees, Scope::Packages]);
+        checked.map_err(|faults| report_settings(&faults))?;
         return hook::run(hook, &args.hook, &attributes, &settings);
     }
     outputs::refuse_existing(&attributes)?;
+    let check = |scopes| {
+        let checked = settings.refuse_idle(scopes);
+        checked.map_err(|faults| report_settings(&faults))
+    };
     match settings.text("action").unwrap_or("install") {
-        "install" => wheel::run(&attributes, &settings),
-        "env" => environment::run(&attributes, &settings),
-        "patch" => tree::run(&attributes, &settings),
+        "install" => {
+            check(&[Scope::Wheels, Scope::Packages])?;
+            wheel::run(&attributes, &settings)
+        }
+        "env" => {
+            check(&[Scope::Wheels, Scope::Environments])?;
+            environment::run(&attributes, &settings)
+        }
+        "patch" => {
+            check(&[Scope::Trees, Scope::Packages])?;
+            tree::run(&attributes, &settings)
+        }
         other => Err(report_settings(&[SettingFault::Value {
             name: "action",
             value: other.to_owned(),

@@ -41,7 +41,7 @@ fn is_duplicate(fault: &EnvFault) -> bool {
 }
 
 /// What to do about the first kind of fault for which there is an option.
-fn hint(faults: &[EnvFault]) -> Option<&'static str> {
+pub(crate) fn hint(faults: &[EnvFault]) -> Option<&'static str> {
     faults.iter().find_map(|fault| match fault {
         EnvFault::Conflict(_) => Some(
             "decide with `--on-collision GLOB=first` or `GLOB=last`, in the order of the inputs",

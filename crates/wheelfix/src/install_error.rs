@@ -16,6 +16,7 @@ use wheelfix_wheel::{InstalledError, WheelError};
 
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, chain, print};
+use crate::limits;
 
 /// Prints what an error of an installation lists, and decides the exit code.
 pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
@@ -94,12 +95,21 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
         let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
         format!("error: `{}`: {reason}", wheel.path.display())
     }));
+    print(size_hint(refused).map(|hint| format!("hint: {hint}\n")));
     let is_io = |wheel: &RefusedWheel| matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)));
     if refused.iter().any(is_io) {
         Error::ReportedEnvironment
     } else {
         Error::Reported
     }
+}
+
+/// What to do about wheels that are too large, if any is.
+pub(crate) fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
+    refused.iter().find_map(|wheel| match &wheel.reason {
+        Refusal::Wheel(WheelError::Archive(faults)) => limits::hint(faults),
+        _ => None,
+    })
 }
 
 /// What to do about a file with another hash than in RECORD.
@@ -115,12 +125,24 @@ fn staging(error: StagingError) -> Error {
     refused(error, hint)
 }
 
+/// Whether a file differs from RECORD.
+pub(crate) fn is_mismatch(error: &ExtractionError) -> bool {
+    match error {
+        ExtractionError::Content(faults) => faults.iter().any(is_hash),
+        ExtractionError::Hash(_) => true,
+        _ => false,
+    }
+}
+
+fn is_hash(fault: &MemberFault) -> bool {
+    matches!(fault.source, ContentError::Sha256 { .. })
+}
+
 fn extraction(error: ExtractionError) -> Error {
     match error {
         ExtractionError::Io(error) => error.into(),
         ExtractionError::Content(faults) => {
             print(faults.iter().map(|fault| format!("error: {fault}\n")));
-            let is_hash = |fault: &MemberFault| matches!(fault.source, ContentError::Sha256 { .. });
             if faults.iter().any(is_hash) {
                 print([format!("hint: {ACCEPT}\n")]);
             }

@@ -49,10 +49,10 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
 /// Why a text is no size.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a number, or a number with K, M, G or T")]
-struct SizeError;
+pub(crate) struct SizeError;
 
 /// Parses a number of bytes.
-fn size(text: &str) -> Result<u64, SizeError> {
+pub(crate) fn size(text: &str) -> Result<u64, SizeError> {
     let (digits, shift) = match text.char_indices().next_back() {
         Some((at, 'K' | 'k')) => (at, 10),
         Some((at, 'M' | 'm')) => (at, 20),

@@ -88,6 +88,41 @@ struct ProvenanceArgs {
     direct_url: Option<String>,
 }
 
+/// Why a text is no name of its kind.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NameError {
+    /// Of a namespace.
+    #[error("expected a.b.c")]
+    Namespace,
+    /// Of what installs.
+    #[error("is no name")]
+    Installer,
+}
+
+/// A name for INSTALLER.
+pub(crate) fn installer_name(text: &str) -> Result<String, NameError> {
+    if text.is_empty() || text.contains(char::is_control) {
+        Err(NameError::Installer)
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// A package that is a namespace, like `google.cloud`.
+pub(crate) fn namespace(text: &str) -> Result<String, NameError> {
+    let mut parts = text.split('.');
+    let is_name = parts.all(|part| {
+        let is_start = !part.starts_with(|c: char| c.is_ascii_digit());
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        !part.is_empty() && is_start && part.chars().all(is_word)
+    });
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err(NameError::Namespace)
+    }
+}
+
 impl WishArgs {
     /// What the pipeline wants to know.
     pub(crate) fn resolve(&self, wheels: &[PathBuf], limits: &LimitArgs) -> Result<Wishes, Error> {
@@ -96,9 +131,9 @@ impl WishArgs {
             return Err(Error::Usage(text.to_owned()));
         }
         if let Some(name) = &self.provenance.installer
-            && (name.is_empty() || name.contains(char::is_control))
+            && let Err(error) = installer_name(name)
         {
-            let text = format!("`--installer {}` is no name", name.escape_default());
+            let text = format!("`--installer {}` {error}", name.escape_default());
             return Err(Error::Usage(text));
         }
         Ok(Wishes {
@@ -151,17 +186,10 @@ impl MetadataArgs {
 
 impl CleanupArgs {
     fn resolve(&self) -> Result<Cleanup, Error> {
-        let is_name = |name: &&String| {
-            let mut parts = name.split('.');
-            parts.all(|part| {
-                let is_start = !part.starts_with(|c: char| c.is_ascii_digit());
-                let is_word = |c: char| c.is_alphanumeric() || c == '_';
-                !part.is_empty() && is_start && part.chars().all(is_word)
-            })
-        };
-        if let Some(name) = self.namespace.iter().find(|name| !is_name(name)) {
-            let text = format!("invalid value `{name}` for `--namespace`: expected a.b.c");
-            return Err(Error::Usage(text));
+        for name in &self.namespace {
+            namespace(name).map_err(|error| {
+                Error::Usage(format!("invalid value `{name}` for `--namespace`: {error}"))
+            })?;
         }
         Ok(Cleanup {
             namespaces: self.namespace.clone(),

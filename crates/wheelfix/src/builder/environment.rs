@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_site::{Activation, EnvRequest, InstallRequest, LinkMode, ProofScope};
+use wheelfix_site::{Activation, EnvError, EnvRequest, InstallRequest, LinkMode, ProofScope};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
-use crate::builder::{OUTPUT, hint, jobs, outputs};
+use crate::builder::{OUTPUT, hint, jobs, outputs, wheel};
 use crate::error::{Error, print};
 use crate::{env_error, env_report};
 
 /// How files of packages come into the environment.
-const LINKS: &[(&str, LinkMode)] = &[
+const LINKS: &[(&str, LinkMode); 5] = &[
     ("auto", LinkMode::Auto),
     ("symlink", LinkMode::Symlink),
     ("copy", LinkMode::Copy),
@@ -21,10 +21,17 @@ const LINKS: &[(&str, LinkMode)] = &[
 ];
 
 /// How the interpreter learns where the modules are.
-const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
+const ACTIVATIONS: &[(&str, Option<Activation>); 3] = &[
     ("venv", Some(Activation::Venv)),
     ("variables", Some(Activation::Variables)),
     ("none", None),
+];
+
+/// By which paths libraries are proved to load; by none if nothing is known of the target.
+const PROOFS: &[(&str, ProofScope); 3] = &[
+    ("both", ProofScope::Both),
+    ("environment", ProofScope::Environment),
+    ("none", ProofScope::None),
 ];
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
@@ -38,12 +45,22 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     }
     let request = request(attributes, settings, inputs)?;
     let result = wheelfix_site::assemble(&request, &|_| {});
-    let report = result.map_err(|error| {
-        let error = env_error::explain(error, &OUTPUT);
-        hint::translate(["--on-collision --allow-unmet --lib-path".to_owned()]);
-        error
-    })?;
+    let report = result.map_err(explain)?;
     env_report::print(&report, false, &OUTPUT)
+}
+
+/// Prints what is wrong, and what to change in the .nix file.
+fn explain(error: EnvError) -> Error {
+    match error {
+        EnvError::Install(error) => wheel::explain(error),
+        EnvError::Faults(faults) => {
+            let mut texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            texts.extend(env_error::hint(&faults).map(str::to_owned));
+            let error = env_error::explain(EnvError::Faults(faults), &OUTPUT);
+            hint::translate(texts);
+            error
+        }
+    }
 }
 
 fn request(
@@ -59,6 +76,7 @@ fn request(
     let link = reader.choice("link", LINKS);
     let activation = reader.choice("activate", ACTIVATIONS);
     let on_collision = reader.parse("onCollision", str::parse);
+    let proof = reader.choice("prove", PROOFS);
     let allow_unmet = reader.parse("allowUnmet", wheelfix_relocate::Pattern::new);
     reader.finish()?;
     let (Some(python), Some(out)) = (python, attributes.output("out")) else {
@@ -83,7 +101,7 @@ fn request(
         on_collision,
         allow_unmet,
         proof: if runs || settings.text("interpreter").is_some() {
-            ProofScope::Both
+            proof
         } else {
             ProofScope::None
         },

@@ -13,8 +13,7 @@ use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::{Fault, Pattern};
 use wheelfix_site::{
-    Cleanup, InstallRequest, Libraries, PatchReport, PatchRequest, PatchTreeError, Python, Scope,
-    Wishes,
+    InstallRequest, Libraries, PatchReport, PatchRequest, PatchTreeError, Python, Scope, Wishes,
 };
 
 use crate::builder::attributes::Attributes;
@@ -141,17 +140,13 @@ fn of_nixpkgs(attributes: &Attributes, wishes: &mut Wishes) -> Result<(), Error>
             wishes.metadata.extend(edits);
         }
     }
-    let namespaces = if attributes.flag("dontUsePythonNamespacesHook") {
-        Vec::new()
-    } else {
-        attributes.words("pythonNamespaces")
-    };
-    wishes.cleanup = Cleanup {
-        namespaces,
-        keep_namespace_pth: attributes.flag("dontRemovePth"),
-        tests: !attributes.flag("dontUsePythonRemoveTestsDir"),
-        bin_bytecode: true,
-    };
+    if !attributes.flag("dontUsePythonNamespacesHook") {
+        let names = attributes.words("pythonNamespaces");
+        wishes.cleanup.namespaces.extend(names);
+    }
+    wishes.cleanup.keep_namespace_pth |= attributes.flag("dontRemovePth");
+    wishes.cleanup.tests |= !attributes.flag("dontUsePythonRemoveTestsDir");
+    wishes.cleanup.bin_bytecode = true;
     if !attributes.flag("dontCheckRuntimeDeps") {
         let roots: Vec<PathBuf> = ["propagatedBuildInputs", "buildInputs", "nativeBuildInputs"]
             .iter()
@@ -160,7 +155,7 @@ fn of_nixpkgs(attributes: &Attributes, wishes: &mut Wishes) -> Result<(), Error>
             .collect();
         let mut prefixes = inputs::closure(roots.iter().map(PathBuf::as_path))?;
         prefixes.retain(|path| path.is_dir());
-        wishes.dependencies = Some(prefixes);
+        wishes.dependencies.get_or_insert_default().extend(prefixes);
     }
     Ok(())
 }
@@ -185,7 +180,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
         paths,
         libraries,
         python: None,
-        heal: false,
+        heal: settings.flag("heal") == Some(true),
         scope: Scope::Everything,
         dry_run: false,
         jobs: jobs(),

@@ -3,9 +3,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::{Pattern, PlanOptions, Rules, RunPathStyle};
-use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python, Wishes};
+use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::inputs;
@@ -15,10 +14,17 @@ use crate::builder::{Error, report_settings};
 /// Where the driver's libraries are on NixOS.
 const DRIVER_PATH: &str = "/run/opengl-driver/lib";
 
+/// How Python sees that bytecode is stale; what is in the store never changes.
+const INVALIDATIONS: &[(&str, Invalidation); 3] = &[
+    ("unchecked-hash", Invalidation::UncheckedHash),
+    ("checked-hash", Invalidation::CheckedHash),
+    ("timestamp", Invalidation::Timestamp),
+];
+
 /// Reads settings, and collects what is wrong with their values.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     faults: Vec<SettingFault>,
 }
 
@@ -39,7 +45,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fault(&mut self, name: &'static str, value: &str, reason: impl Display) {
+    pub(super) fn fault(&mut self, name: &'static str, value: &str, reason: impl Display) {
         self.faults.push(SettingFault::Value {
             name,
             value: value.to_owned(),
@@ -48,12 +54,12 @@ impl<'a> Reader<'a> {
     }
 
     /// One of several names; the first of them if none is set.
-    pub(crate) fn choice<T: Copy + Default>(
+    pub(crate) fn choice<T: Copy, const N: usize>(
         &mut self,
         name: &'static str,
-        known: &[(&str, T)],
+        known: &[(&str, T); N],
     ) -> T {
-        let first = known.first().map(|(_, value)| *value).unwrap_or_default();
+        let (_, first) = known[0];
         let Some(text) = self.settings.text(name) else {
             return first;
         };
@@ -63,6 +69,22 @@ impl<'a> Reader<'a> {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
         self.fault(name, text, format!("expected one of: {}", names.join(", ")));
         first
+    }
+
+    /// A text of one kind, if it is set.
+    pub(crate) fn one<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let word = self.settings.text(name)?;
+        match parse(word) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(name, word, error);
+                None
+            }
+        }
     }
 
     /// A list whose words are all of one kind.
@@ -79,26 +101,6 @@ impl<'a> Reader<'a> {
             }
         }
         values
-    }
-
-    /// What the user wants different from what the wheels say.
-    pub(crate) fn wishes(&mut self) -> Wishes {
-        let mut metadata = Vec::new();
-        if self.settings.flag("relax") == Some(true) {
-            metadata.push(MetadataEdit::all(EditAction::Relax));
-        }
-        for (name, action) in [
-            ("relax", EditAction::Relax),
-            ("relaxUpper", EditAction::RelaxUpper),
-            ("removeDeps", EditAction::Remove),
-        ] {
-            metadata.extend(self.parse(name, |word| MetadataEdit::named(action, word)));
-        }
-        Wishes {
-            metadata,
-            exclude: self.parse("exclude", Pattern::new),
-            ..Wishes::default()
-        }
     }
 
     /// The Python to install for.
@@ -146,6 +148,7 @@ impl<'a> Reader<'a> {
         };
         let mut levels: Vec<u8> = self.parse("bytecode", level);
         let wanted = self.settings.flag("bytecode");
+        let invalidation = self.choice("invalidation", INVALIDATIONS);
         let python = python?;
         let runs = matches!(python.interpreter(), Interpreter::Path(_));
         if !runs && (wanted == Some(true) || !levels.is_empty()) {
@@ -162,8 +165,7 @@ impl<'a> Reader<'a> {
         levels.dedup();
         Some(Bytecode {
             levels,
-            // What is in the store never changes.
-            invalidation: Invalidation::UncheckedHash,
+            invalidation,
         })
     }
 
@@ -207,10 +209,8 @@ impl<'a> Reader<'a> {
     /// What becomes of bundled libraries; `None` leaves all of them alone.
     fn unbundle(&mut self) -> Option<UnbundleOptions> {
         let wishes = self.parse("bundled", str::parse);
-        (!wishes.is_empty()).then_some(UnbundleOptions {
-            wishes,
-            unify: false,
-        })
+        let unify = self.settings.flag("unify") == Some(true);
+        (unify || !wishes.is_empty()).then_some(UnbundleOptions { wishes, unify })
     }
 
     fn lib_paths(&mut self) -> Result<Vec<PathBuf>, Error> {

@@ -16,35 +16,74 @@ enum Kind {
     ListOrTrue,
     /// Optimisation levels of bytecode; `false` is none of them, `true` the usual ones.
     Levels,
+    Flag,
+    /// A number, or a text like `64G`.
+    Size,
+}
+
+/// What a setting is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scope {
+    /// Everything.
+    Any,
+    /// Wheels, also those of an environment.
+    Wheels,
+    /// Environments.
+    Environments,
+    /// Trees that are on disk already.
+    Trees,
+    /// Outputs that hold packages: not environments.
+    Packages,
 }
 
 /// All settings, sorted.
-const SETTINGS: &[(&str, Kind)] = &[
-    ("action", Kind::Text),
-    ("activate", Kind::Text),
-    ("allowUnmet", Kind::List),
-    ("appendRunpaths", Kind::List),
-    ("backends", Kind::List),
-    ("bundled", Kind::List),
-    ("bytecode", Kind::Levels),
-    ("driverPath", Kind::Text),
-    ("exclude", Kind::List),
-    ("ignoreMissing", Kind::List),
-    ("inputs", Kind::List),
-    ("interpreter", Kind::Text),
-    ("libs", Kind::List),
-    ("link", Kind::Text),
-    ("onCollision", Kind::List),
-    ("propagate", Kind::List),
-    ("python", Kind::Text),
-    ("pythonVersion", Kind::Text),
-    ("relax", Kind::ListOrTrue),
-    ("relaxUpper", Kind::List),
-    ("removeDeps", Kind::List),
-    ("rpath", Kind::Text),
-    ("rules", Kind::List),
-    ("runtimeDependencies", Kind::List),
+const SETTINGS: &[(&str, Kind, Scope)] = &[
+    ("acceptMismatch", Kind::List, Scope::Wheels),
+    ("action", Kind::Text, Scope::Any),
+    ("activate", Kind::Text, Scope::Environments),
+    ("allowUnmet", Kind::List, Scope::Environments),
+    ("appendRunpaths", Kind::List, Scope::Any),
+    ("backends", Kind::List, Scope::Any),
+    ("bundled", Kind::List, Scope::Any),
+    ("bytecode", Kind::Levels, Scope::Wheels),
+    ("checkDeps", Kind::List, Scope::Wheels),
+    ("directUrl", Kind::Text, Scope::Wheels),
+    ("driverPath", Kind::Text, Scope::Any),
+    ("exclude", Kind::List, Scope::Wheels),
+    ("heal", Kind::Flag, Scope::Trees),
+    ("ignoreMissing", Kind::List, Scope::Any),
+    ("inputs", Kind::List, Scope::Environments),
+    ("installer", Kind::Text, Scope::Wheels),
+    ("interpreter", Kind::Text, Scope::Any),
+    ("invalidation", Kind::Text, Scope::Wheels),
+    ("keepNamespacePth", Kind::Flag, Scope::Wheels),
+    ("libs", Kind::List, Scope::Any),
+    ("link", Kind::Text, Scope::Environments),
+    ("maxRatio", Kind::Size, Scope::Wheels),
+    ("maxSize", Kind::Size, Scope::Wheels),
+    ("namespaces", Kind::List, Scope::Wheels),
+    ("nixpkgsNames", Kind::Flag, Scope::Wheels),
+    ("onCollision", Kind::List, Scope::Environments),
+    ("propagate", Kind::List, Scope::Packages),
+    ("prove", Kind::Text, Scope::Environments),
+    ("python", Kind::Text, Scope::Any),
+    ("pythonVersion", Kind::Text, Scope::Wheels),
+    ("relax", Kind::ListOrTrue, Scope::Wheels),
+    ("relaxUpper", Kind::List, Scope::Wheels),
+    ("removeBinBytecode", Kind::Flag, Scope::Wheels),
+    ("removeDeps", Kind::ListOrTrue, Scope::Wheels),
+    ("removeTests", Kind::Flag, Scope::Wheels),
+    ("requested", Kind::Flag, Scope::Wheels),
+    ("rpath", Kind::Text, Scope::Any),
+    ("rules", Kind::List, Scope::Any),
+    ("runtimeDependencies", Kind::List, Scope::Any),
+    ("unify", Kind::Flag, Scope::Any),
 ];
+
+/// The names of all settings, sorted.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|(name, _, _)| *name)
+}
 
 /// The settings of a derivation: known names, right types.
 #[derive(Debug, Default)]
@@ -74,6 +113,12 @@ pub(crate) enum SettingFault {
         expected: &'static str,
         got: &'static str,
     },
+    /// It is of no use for what is made.
+    #[error("`{name}` has no effect here: it is for {use_for}")]
+    Idle {
+        name: &'static str,
+        use_for: &'static str,
+    },
     /// The value has the right type and is none of those that are possible.
     #[error("`{name}`: `{value}`: {reason}")]
     Value {
@@ -87,7 +132,7 @@ fn suggestion(nearest: Option<&'static str>) -> String {
     if let Some(name) = nearest {
         return format!(", did you mean `{name}`?");
     }
-    let names: Vec<&str> = SETTINGS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = names().collect();
     format!(", expected one of: {}", names.join(", "))
 }
 
@@ -98,14 +143,19 @@ impl Kind {
             Self::List => "a list of strings: [ \"...\" ]",
             Self::ListOrTrue => "a list of strings, or `true`: [ \"...\" ]",
             Self::Levels => "`true`, `false` or a list of levels: [ 0 1 ]",
+            Self::Flag => "`true` or `false`",
+            Self::Size => "a number, or a string like \"64G\"",
         }
     }
 
     /// Reads a value with types. `None` if it is of another kind.
     fn read(self, value: &Value) -> Option<Setting> {
         match (self, value) {
-            (Self::Text, Value::String(text)) => Some(Setting::Text(text.clone())),
-            (Self::ListOrTrue | Self::Levels, Value::Bool(flag)) => Some(Setting::Flag(*flag)),
+            (Self::Text | Self::Size, Value::String(text)) => Some(Setting::Text(text.clone())),
+            (Self::Size, Value::Number(number)) => Some(Setting::Text(number.to_string())),
+            (Self::ListOrTrue | Self::Levels | Self::Flag, Value::Bool(flag)) => {
+                Some(Setting::Flag(*flag))
+            }
             (Self::Levels, Value::Array(list)) => {
                 let words = list.iter().map(|it| it.as_u64().map(|it| it.to_string()));
                 words.collect::<Option<_>>().map(Setting::List)
@@ -118,13 +168,29 @@ impl Kind {
         }
     }
 
-    /// Reads a variable, in which Nix writes `true` as `1` and a list as words.
-    fn read_text(self, text: &str) -> Setting {
-        match (self, text) {
-            (Self::Text, text) => Setting::Text(text.to_owned()),
-            (Self::ListOrTrue, "1" | "true") | (Self::Levels, "true") => Setting::Flag(true),
-            (Self::Levels, "false") => Setting::Flag(false),
+    /// Reads a variable, in which Nix writes `true` as `1` and a list as words. `None` if it is of
+    /// another kind.
+    fn read_text(self, text: &str) -> Option<Setting> {
+        Some(match (self, text) {
+            (Self::Text | Self::Size, text) => Setting::Text(text.to_owned()),
+            (Self::ListOrTrue | Self::Flag, "1" | "true") | (Self::Levels, "true") => {
+                Setting::Flag(true)
+            }
+            (Self::Flag, "0" | "false") | (Self::Levels, "false") => Setting::Flag(false),
+            (Self::Flag, _) => return None,
             _ => Setting::List(text.split_whitespace().map(str::to_owned).collect()),
+        })
+    }
+}
+
+impl Scope {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Any => "everything",
+            Self::Wheels => "wheels",
+            Self::Environments => "environments, `action = \"env\"`",
+            Self::Trees => "trees, `action = \"patch\"`",
+            Self::Packages => "packages, not for environments",
         }
     }
 }
@@ -175,6 +241,30 @@ impl Settings {
         }
     }
 
+    /// Refuses settings that are for something else than these scopes; empty lists are no wishes.
+    pub(crate) fn refuse_idle(&self, scopes: &[Scope]) -> Result<(), Vec<SettingFault>> {
+        let is_set = |name: &str| match self.0.get(name) {
+            None => false,
+            Some(Setting::List(list)) => !list.is_empty(),
+            Some(Setting::Flag(flag)) => *flag,
+            Some(Setting::Text(_)) => true,
+        };
+        let idle = SETTINGS.iter().filter(|(name, _, scope)| {
+            *scope != Scope::Any && !scopes.contains(scope) && is_set(name)
+        });
+        let faults: Vec<_> = idle
+            .map(|(name, _, scope)| SettingFault::Idle {
+                name,
+                use_for: scope.describe(),
+            })
+            .collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
     /// A text, if it is set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
@@ -217,7 +307,7 @@ struct Reader {
 impl Reader {
     /// Takes a setting; `as_written` is its name in the derivation.
     fn take(&mut self, as_written: &str, name: &str, value: &Value, untyped: bool) {
-        let Some((name, kind)) = SETTINGS.iter().find(|(known, _)| *known == name) else {
+        let Some((name, kind, _)) = SETTINGS.iter().find(|(known, _, _)| *known == name) else {
             self.faults.push(SettingFault::Unknown {
                 name: as_written.to_owned(),
                 nearest: nearest(name),
@@ -230,7 +320,7 @@ impl Reader {
                 if text.is_empty() {
                     return;
                 }
-                Some(kind.read_text(text))
+                kind.read_text(text)
             }
             value => kind.read(value),
         };
@@ -260,7 +350,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     let (best, score) = SETTINGS
         .iter()
-        .map(|(known, _)| (*known, likeness(known)))
+        .map(|(known, _, _)| (*known, likeness(known)))
         .max_by(|one, other| one.1.total_cmp(&other.1))?;
     (0.75 <= score).then_some(best)
 }
@@ -296,7 +386,7 @@ mod tests {
 
     #[test]
     fn settings_are_sorted() {
-        assert!(SETTINGS.is_sorted_by_key(|(name, _)| *name));
+        assert!(names().is_sorted());
     }
 
     #[test]
@@ -332,6 +422,30 @@ mod tests {
     }
 
     #[test]
+    fn flags_and_sizes_are_read() {
+        let json = serde_json::json!({"wheelfix": {"requested": true, "heal": false,
+            "maxSize": "1G", "maxRatio": 7}});
+        let settings = read(&json).unwrap();
+        assert_eq!(settings.flag("requested"), Some(true));
+        assert_eq!(settings.flag("heal"), Some(false));
+        assert_eq!(settings.text("maxSize"), Some("1G"));
+        assert_eq!(settings.text("maxRatio"), Some("7"));
+        let settings = read_variables(&[
+            ("wheelfixRequested", "1"),
+            ("wheelfixHeal", ""),
+            ("wheelfixMaxRatio", "7"),
+            ("wheelfixRemoveDeps", "1"),
+        ]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.flag("requested"), Some(true));
+        assert_eq!(settings.flag("heal"), None);
+        assert_eq!(settings.text("maxRatio"), Some("7"));
+        assert_eq!(settings.flag("removeDeps"), Some(true));
+        let faults = read_variables(&[("wheelfixRequested", "yes")]).unwrap_err();
+        insta::assert_snapshot!(faults.join("\n"), @"`wheelfixRequested` has to be `true` or `false`, got a string");
+    }
+
+    #[test]
     fn all_faults_are_told_at_once() {
         let json = serde_json::json!({"wheelfix": {
             "lib": ["/a"], "libs": "/a", "python": ["/p"], "rules": {"a": 1}, "zzz": 1,
@@ -342,7 +456,7 @@ mod tests {
         `libs` has to be a list of strings: [ "..." ], got a string
         `python` has to be a string, got a list of other things
         `rules` has to be a list of strings: [ "..." ], got an attribute set
-        unknown setting `zzz`, expected one of: action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, driverPath, exclude, ignoreMissing, inputs, interpreter, libs, link, onCollision, propagate, python, pythonVersion, relax, relaxUpper, removeDeps, rpath, rules, runtimeDependencies
+        unknown setting `zzz`, expected one of: acceptMismatch, action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, checkDeps, directUrl, driverPath, exclude, heal, ignoreMissing, inputs, installer, interpreter, invalidation, keepNamespacePth, libs, link, maxRatio, maxSize, namespaces, nixpkgsNames, onCollision, propagate, prove, python, pythonVersion, relax, relaxUpper, removeBinBytecode, removeDeps, removeTests, requested, rpath, rules, runtimeDependencies, unify
         "#);
         let faults = read(&serde_json::json!({"wheelfix": 1})).unwrap_err();
         insta::assert_snapshot!(faults.join("\n"), @"`wheelfix` has to be an attribute set, with `__structuredAttrs = true`: { ... }, got a number");

@@ -44,7 +44,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         paths: vec![out.to_owned()],
         libraries,
         python: python.and_then(|python| python.executable().map(Path::to_owned)),
-        heal: false,
+        heal: settings.flag("heal") == Some(true),
         scope: Scope::Everything,
         dry_run: false,
         jobs: jobs(),

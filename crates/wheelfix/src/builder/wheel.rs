@@ -84,17 +84,31 @@ fn of_output(error: OutputError) -> Error {
 
 /// Prints what is wrong, and what to change in the .nix file.
 pub(crate) fn explain(error: InstallError) -> Error {
-    let texts: Vec<String> = match &error {
-        InstallError::Files(faults) => faults.iter().map(ToString::to_string).collect(),
-        InstallError::Unsound(plan) => plan.faults.iter().map(ToString::to_string).collect(),
-        InstallError::Unproved(proof) => proof.faults.iter().map(ToString::to_string).collect(),
-        _ => Vec::new(),
-    };
+    let mut texts = texts(&error);
     let hint = hint_of(&error);
     let error = install_error::explain(error, &OUTPUT);
     print(hint.map(|hint| format!("hint: {hint}\n")));
+    texts.extend(error.hint().map(str::to_owned));
     hint::translate(texts);
     error
+}
+
+/// What is printed of an error that lists something.
+fn texts(error: &InstallError) -> Vec<String> {
+    fn lines<T: ToString>(list: &[T]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+    match error {
+        InstallError::Wheels(refused) => install_error::size_hint(refused).into_iter().collect(),
+        InstallError::Files(faults) => lines(faults),
+        InstallError::Bundled(plan) => lines(&plan.faults),
+        InstallError::Unsound(plan) => lines(&plan.faults),
+        InstallError::Unproved(proof) => lines(&proof.faults),
+        InstallError::Extraction(error) if install_error::is_mismatch(error) => {
+            vec![install_error::ACCEPT.to_owned()]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn hint_of(error: &InstallError) -> Option<String> {

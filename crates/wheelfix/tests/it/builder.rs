@@ -242,3 +242,240 @@ fn a_tree_is_copied_and_relocated() {
     ");
     assert_eq!(sandbox.tree("out"), "644 bin/script\n");
 }
+
+/// The texts below the site-packages of `out`, without the directory.
+fn in_site(sandbox: &Sandbox, name: &str) -> String {
+    read(sandbox, &format!("out/lib/python3.11/site-packages/{name}"))
+}
+
+#[test]
+fn every_option_for_wheels_is_a_setting() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(
+        &sandbox,
+        &demo()
+            .metadata("Requires-Dist: six\n")
+            .file("google/__init__.py", "")
+            .file("google/cloud/__init__.py", "")
+            .file("demo-nspkg.pth", "")
+            .file("tests/test_demo.py", "")
+            .data("scripts/__pycache__/demo.pyc", ""),
+    );
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {
+            "pythonVersion": "3.11", "nixpkgsNames": true, "relaxUpper": ["num"],
+            "removeDeps": ["s"], "namespaces": ["google.cloud"], "keepNamespacePth": true,
+            "removeTests": true, "removeBinBytecode": true, "installer": "nix",
+            "requested": true, "directUrl": "https://example.org/demo.whl", "maxSize": "1M",
+            "maxRatio": 100, "unify": false, "heal": false, "invalidation": "checked-hash",
+        }}),
+    );
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    insta::assert_snapshot!(sandbox.tree("out"), @"
+    755 bin/demo
+    644 include/python3.11/demo/demo.h
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/INSTALLER
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/METADATA
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/RECORD
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/REQUESTED
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/WHEEL
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/direct_url.json
+    644 lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt
+    644 lib/python3.11/site-packages/demo-nspkg.pth
+    644 lib/python3.11/site-packages/demo/__init__.py
+    ");
+    assert!(in_site(&sandbox, "demo-1.0.dist-info/METADATA").contains("Requires-Dist: numpy\n"));
+    assert!(!in_site(&sandbox, "demo-1.0.dist-info/METADATA").contains("six"));
+    assert_eq!(in_site(&sandbox, "demo-1.0.dist-info/INSTALLER"), "nix\n");
+    assert!(in_site(&sandbox, "demo-1.0.dist-info/direct_url.json").contains("example.org"));
+}
+
+#[test]
+fn what_is_required_is_looked_for_in_prefixes() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    fs_err::create_dir(sandbox.path("empty")).unwrap();
+    let prefix = sandbox.path("empty").to_str().unwrap().to_owned();
+    let attributes = |prefix: &str| {
+        let settings = json!({"pythonVersion": "3.11", "checkDeps": [prefix]});
+        json!({"src": wheel, "wheelfix": settings})
+    };
+    let text = build(&sandbox, &["out"], attributes(&prefix));
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `demo-1.0-py3-none-any.whl` lacks what it needs at run time
+      - numpy not installed
+    ");
+    let text = build(&sandbox, &["out"], attributes("/no/such/directory"));
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `checkDeps`: `/no/such/directory`: is no directory in this build
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+}
+
+#[test]
+fn options_in_messages_are_named_as_settings() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo().file("large", "x".repeat(5000)));
+    let attributes = |settings: Value| {
+        let mut all = json!({"pythonVersion": "3.11"});
+        for (name, value) in settings.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        json!({"src": wheel, "wheelfix": all})
+    };
+    let text = build(&sandbox, &["out"], attributes(json!({"maxSize": 100})));
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: `[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-py3-none-any.whl`: members take 5714 bytes, limit is 100
+    hint: allow more with `--max-size` or `--max-ratio`
+    hint: in the .nix file `--max-ratio` is `wheelfix.maxRatio = N;`
+    hint: in the .nix file `--max-size` is `wheelfix.maxSize = "SIZE";`
+    "#);
+    let text = build(
+        &sandbox,
+        &["out"],
+        attributes(json!({"exclude": ["*.rst"]})),
+    );
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: no file matches `--exclude *.rst`
+    hint: in the .nix file `--exclude` is `wheelfix.exclude = [ "GLOB" ];`
+    "#);
+    assert!(!sandbox.path("out").try_exists().unwrap());
+}
+
+#[test]
+fn settings_for_something_else_are_refused() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {
+            "pythonVersion": "3.11", "link": "copy", "onCollision": ["*=first"], "heal": true,
+            "inputs": [],
+        }}),
+    );
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: `heal` has no effect here: it is for trees, `action = "patch"`
+    error: `link` has no effect here: it is for environments, `action = "env"`
+    error: `onCollision` has no effect here: it is for environments, `action = "env"`
+    hint: change `wheelfix = { ... }` in the .nix file
+    "#);
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": "/", "wheelfix": {"action": "patch", "exclude": ["a"]}}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `exclude` has no effect here: it is for wheels
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+}
+
+#[test]
+fn values_of_settings_are_checked() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {
+            "pythonVersion": "3.11", "maxSize": "many", "maxRatio": true, "requested": "yes",
+        }}),
+    );
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: `maxRatio` has to be a number, or a string like "64G", got a Boolean
+    error: `requested` has to be `true` or `false`, got a string
+    hint: change `wheelfix = { ... }` in the .nix file
+    "#);
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"src": wheel, "wheelfix": {
+            "pythonVersion": "3.11", "maxSize": "many", "maxRatio": -1, "namespaces": ["a-b"],
+            "installer": "", "invalidation": "never",
+        }}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `invalidation`: `never`: expected one of: unchecked-hash, checked-hash, timestamp
+    error: `maxSize`: `many`: expected a number, or a number with K, M, G or T
+    error: `maxRatio`: `-1`: expected a number, or a number with K, M, G or T
+    error: `namespaces`: `a-b`: expected a.b.c
+    error: `installer`: ``: is no name
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+    let text = build(
+        &sandbox,
+        &["out"],
+        json!({"wheelfix": {"action": "instal"}}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `action`: `instal`: expected one of: install, env, patch
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+}
+
+#[test]
+fn an_environment_takes_its_settings() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo());
+    let other = in_store(
+        &sandbox,
+        &WheelBuilder::new("other", "1.0").file("demo/__init__.py", "x = 1\n"),
+    );
+    let attributes = |settings: Value| {
+        let mut all = json!({"action": "env", "pythonVersion": "3.11", "inputs": [wheel, other]});
+        for (name, value) in settings.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        json!({"wheelfix": all})
+    };
+    let text = build(&sandbox, &["out"], attributes(json!({"prove": "all"})));
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `prove`: `all`: expected one of: both, environment, none
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+    let text = build(&sandbox, &["out"], attributes(json!({})));
+    insta::assert_snapshot!(text, @r#"
+    exit: 1
+    --- stderr
+    error: `lib/python3.11/site-packages/demo/__init__.py` comes with different content from demo 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-py3-none-any.whl`) and other 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-other-1.0-py3-none-any.whl`)
+    error: demo 1.0 requires `numpy<2`, which is not in the environment
+    error: 2 faults in all
+    hint: decide with `--on-collision GLOB=first` or `GLOB=last`, in the order of the inputs
+    hint: in the .nix file `--on-collision` is `wheelfix.onCollision = [ "GLOB=first" ];`
+    "#);
+    let rules = json!({"onCollision": ["**/demo/__init__.py=last"], "allowUnmet": ["numpy"],
+        "prove": "environment"});
+    let text = build(&sandbox, &["out"], attributes(rules));
+    insta::assert_snapshot!(text, @"
+    exit: 0
+    --- stdout
+    [DIR]/out: 2 distributions, 0 directories taken whole, 0 single files, 8 new files, 1 collision decided by rules
+    --- stderr
+    warning: `lib/python3.11/site-packages/demo/__init__.py` comes with different content from demo 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-py3-none-any.whl`) and other 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-other-1.0-py3-none-any.whl`); the one of `[DIR]/0123456789abcdfghijklmnpqrsvwxyz-other-1.0-py3-none-any.whl` counts, by the rule `**/demo/__init__.py=last`
+    warning: demo 1.0 requires `numpy<2`, which is not in the environment
+    ");
+    assert_eq!(in_site(&sandbox, "demo/__init__.py"), "x = 1\n");
+}

@@ -1,0 +1,89 @@
+//! What is to be different from what the wheels say, from settings.
+
+use std::path::{Path, PathBuf};
+
+use wheelfix_archive::Limits;
+use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_relocate::Pattern;
+use wheelfix_site::{Cleanup, Provenance, Wishes};
+
+use crate::builder::request::Reader;
+use crate::limits::size;
+use crate::wishes::{installer_name, namespace};
+
+impl Reader<'_> {
+    /// What the user wants different from what the wheels say.
+    pub(crate) fn wishes(&mut self) -> Wishes {
+        Wishes {
+            metadata: self.metadata(),
+            exclude: self.parse("exclude", Pattern::new),
+            accept_mismatch: self
+                .settings
+                .list("acceptMismatch")
+                .iter()
+                .cloned()
+                .collect(),
+            limits: self.limits(),
+            cleanup: Cleanup {
+                namespaces: self.parse("namespaces", namespace),
+                keep_namespace_pth: self.is_set("keepNamespacePth"),
+                tests: self.is_set("removeTests"),
+                bin_bytecode: self.is_set("removeBinBytecode"),
+            },
+            provenance: Provenance {
+                installer: self.one("installer", installer_name),
+                requested: self.is_set("requested"),
+                direct_url: self.settings.text("directUrl").map(str::to_owned),
+            },
+            dependencies: self.check_deps(),
+        }
+    }
+
+    fn metadata(&mut self) -> Vec<MetadataEdit> {
+        let nixpkgs = self.is_set("nixpkgsNames");
+        let mut edits = Vec::new();
+        for (name, action) in [
+            ("relax", EditAction::Relax),
+            ("relaxUpper", EditAction::RelaxUpper),
+            ("removeDeps", EditAction::Remove),
+        ] {
+            if self.is_set(name) {
+                edits.push(MetadataEdit::all(action));
+            }
+            edits.extend(self.parse(name, |word| {
+                if nixpkgs && !word.is_empty() {
+                    Ok(MetadataEdit::nixpkgs(action, word))
+                } else {
+                    MetadataEdit::named(action, word)
+                }
+            }));
+        }
+        edits
+    }
+
+    fn limits(&mut self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(total) = self.one("maxSize", size) {
+            limits.total = total;
+        }
+        if let Some(ratio) = self.one("maxRatio", size) {
+            limits.ratio = ratio;
+        }
+        limits
+    }
+
+    /// Where what the wheels require has to be; `None` to check nothing.
+    fn check_deps(&mut self) -> Option<Vec<PathBuf>> {
+        let prefixes = self.settings.list("checkDeps");
+        for word in prefixes {
+            if !Path::new(word).is_dir() {
+                self.fault("checkDeps", word, "is no directory in this build");
+            }
+        }
+        (!prefixes.is_empty()).then(|| prefixes.iter().map(PathBuf::from).collect())
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.settings.flag(name) == Some(true)
+    }
+}
