@@ -94,9 +94,17 @@ pub enum FileFault {
     /// Two claims to one place.
     #[error("{0}")]
     Collision(Collision),
-    /// An edit of METADATA that matches no requirement of any wheel.
-    #[error("no wheel has a requirement to edit: {}", describe(.0))]
+    /// An edit of METADATA that matches no requirement of any wheel or distribution.
+    #[error("no distribution has a requirement to edit: {}", describe(.0))]
     MetadataEdit(MetadataEdit),
+    /// METADATA on disk that is none.
+    #[error("`{path}` is no valid METADATA: {reason}")]
+    Metadata {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A glob that matches no file.
     #[error("no file matches `--exclude {0}`")]
     Exclude(String),
@@ -209,10 +217,9 @@ pub(crate) fn collect<'a>(
     warnings.extend(unused.map(|name| InstallWarning::Namespace(name.to_owned())));
     let mut faults = Vec::new();
     for edit in unmatched {
-        match edit.selector {
-            // nixpkgs' hooks say nothing about these, so recipes are full of them.
-            Selector::NixpkgsPrefix { .. } => warnings.push(InstallWarning::MetadataEdit(edit)),
-            _ => faults.push(FileFault::MetadataEdit(edit)),
+        match self::unmatched(edit) {
+            Ok(warning) => warnings.push(warning),
+            Err(fault) => faults.push(fault),
         }
     }
     let has = |path: &&String| {
@@ -234,6 +241,15 @@ pub(crate) fn collect<'a>(
         warnings,
         faults,
     })
+}
+
+/// What an edit that matches no requirement at all is: odd or a fault.
+pub(crate) fn unmatched(edit: MetadataEdit) -> Result<InstallWarning, FileFault> {
+    match edit.selector {
+        // nixpkgs' hooks say nothing about these, so recipes are full of them.
+        Selector::NixpkgsPrefix { .. } => Ok(InstallWarning::MetadataEdit(edit)),
+        _ => Err(FileFault::MetadataEdit(edit)),
+    }
 }
 
 /// The edits that only met the begin of a name.
@@ -428,13 +444,13 @@ fn content(source: &Source<'_>, member: WheelMember<'_>) -> Option<Content> {
 }
 
 /// The name as the file name of the wheel spells it.
-fn distribution(wheel: &Wheel) -> &str {
+pub(crate) fn distribution(wheel: &Wheel) -> &str {
     let stem = wheel.filename().stem();
     stem.split('-').next().unwrap_or(stem)
 }
 
 /// Whether a path of `site-packages` is a module; metadata is not.
-fn is_source(path: &str, dist_info: &str) -> bool {
+pub(crate) fn is_source(path: &str, dist_info: &str) -> bool {
     // Python itself looks for this ending, in this case.
     path.as_bytes().ends_with(b".py") && path.split('/').next() != Some(dist_info)
 }

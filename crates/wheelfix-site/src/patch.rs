@@ -6,13 +6,19 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use wheelfix_format::MetadataEdit;
 use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::event::{Event, Listener, Phase};
+use crate::files::FileFault;
 use crate::install::in_pool;
-use crate::record_update::{Changes, RecordUpdateError, owners_below, update_records};
+use crate::record_update::{
+    Changes, RecordUpdateError, owners_below, update_records, update_these,
+};
 use crate::relocation::{self, Applied, Libraries, RelocationError};
+use crate::report::InstallWarning;
+use crate::requirements::{self, EditedRequirements, Requirements};
 use crate::sboms;
 use crate::sources::Sources;
 use crate::unbundling::{self, Planned};
@@ -30,6 +36,8 @@ pub struct PatchRequest {
     /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
     /// files that have them.
     pub heal: bool,
+    /// Edits of the requirements of what is installed there, in order.
+    pub metadata: Vec<MetadataEdit>,
     /// What to do.
     pub scope: Scope,
     /// Whether to decide only.
@@ -55,6 +63,10 @@ pub struct PatchReport {
     pub unbundling: UnbundlePlan,
     /// What became of each library.
     pub relocation: RelocationPlan,
+    /// Whose requirements were edited.
+    pub metadata: Vec<EditedRequirements>,
+    /// What is odd about what was asked for.
+    pub warnings: Vec<InstallWarning>,
     /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
     pub proof: Option<Proof>,
     /// How many ELF files were edited.
@@ -68,6 +80,9 @@ pub struct PatchReport {
 /// Why nothing was relocated.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchTreeError {
+    /// Wishes that nothing fulfils.
+    #[error("{} faults with requirements", .0.len())]
+    Files(Vec<FileFault>),
     /// Libraries cannot be read or edited.
     #[error(transparent)]
     Relocation(#[from] RelocationError),
@@ -114,37 +129,36 @@ fn relocate(
     let tree = tree.map_err(RelocationError::from)?;
 
     phase(Phase::Plan);
-    let Decision {
-        planned,
-        would_edit,
-        before,
-    } = plan(request, &tree, &places)?;
+    let decision = plan(request, &tree, &places)?;
     if request.dry_run {
         return Ok(PatchReport {
-            elf_edited: would_edit,
-            ..report(planned, &Applied::default(), 0)
+            elf_edited: decision.would_edit,
+            ..report(decision, &Applied::default(), 0)
         });
     }
 
     phase(Phase::Apply);
     let roots = record_roots(&places);
-    let has_undo = request.scope == Scope::Unbundling || !planned.unbundling.removed.is_empty();
+    let has_undo =
+        request.scope == Scope::Unbundling || !decision.planned.unbundling.removed.is_empty();
     let undo = if has_undo {
-        Some(Undo::save(&places, &planned, &roots)?)
+        let metadata = decision.requirements.edited.iter();
+        let metadata = metadata.map(|distribution| distribution.path.clone());
+        Some(Undo::save(&places, &decision.planned, &roots, metadata)?)
     } else {
         None
     };
     let mut applied = Applied::default();
-    let result = apply(&planned, request.heal, &roots, &mut applied);
+    let result = apply(&decision, request.heal, &roots, &mut applied);
 
     let proved = result.and_then(|records| {
         phase(Phase::Verify);
-        Ok((records, prove(request, &places, &before)?))
+        Ok((records, prove(request, &places, &decision.before)?))
     });
     match (proved, undo) {
         (Ok((records, proof)), _) => Ok(PatchReport {
             proof,
-            ..report(planned, &applied, records)
+            ..report(decision, &applied, records)
         }),
         (Err(error), Some(undo)) => {
             undo.restore(&applied)?;
@@ -157,6 +171,7 @@ fn relocate(
 /// What is to be done.
 struct Decision {
     planned: Planned,
+    requirements: Requirements,
     /// How many ELF files change.
     would_edit: usize,
     /// Faults that were there before and may be afterwards, by what makes them.
@@ -165,6 +180,10 @@ struct Decision {
 
 /// Decides, and refuses what cannot be done.
 fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PatchTreeError> {
+    let requirements = Requirements::on_disk(places, &request.metadata)?;
+    if !requirements.faults.is_empty() {
+        return Err(PatchTreeError::Files(requirements.faults));
+    }
     let program = request.python.as_deref();
     let mut planned = unbundling::plan(tree, places, &request.libraries, program)?;
     let mut before = BTreeSet::new();
@@ -189,6 +208,7 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
     let would_edit = relocation::rehearse(&planned.relocation, request.heal)?;
     Ok(Decision {
         planned,
+        requirements,
         would_edit,
         before,
     })
@@ -196,7 +216,11 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
 
 /// Edits and removes files, and gives how many RECORD files were updated.
 fn apply(
-    planned: &Planned,
+    Decision {
+        planned,
+        requirements,
+        ..
+    }: &Decision,
     heal: bool,
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
@@ -205,16 +229,25 @@ fn apply(
     if result.is_ok() && !planned.unbundling.removed.is_empty() {
         result = unbundle(planned, roots, applied);
     }
+    let is_metadata_alone = applied.edited.is_empty() && applied.removed.is_empty();
+    if result.is_ok() {
+        result = requirements::apply(&requirements.edited, applied).map_err(Into::into);
+    }
     let changes = Changes {
         edited: applied.edited.clone(),
         removed: applied.removed.clone(),
         added: applied.added.clone(),
     };
     // Also after an error RECORD tells the truth about the files that were edited before it.
-    let mut records = 0;
-    for root in roots {
-        records += update_records(root, &changes)?;
-    }
+    let records = if is_metadata_alone {
+        // What lists METADATA lies beside it: no need to look for it among thousands of files.
+        let beside = changes.edited.keys();
+        let beside = beside.map(|path| path.with_file_name("RECORD"));
+        update_these(beside.filter(|path| path.is_file()).collect(), &changes)?
+    } else {
+        let updated = roots.iter().map(|root| update_records(root, &changes));
+        updated.sum::<Result<usize, _>>()?
+    };
     result?;
     Ok(records)
 }
@@ -252,8 +285,15 @@ fn prove(
     Ok(proof)
 }
 
-fn report(planned: Planned, applied: &Applied, records_updated: usize) -> PatchReport {
+fn report(decision: Decision, applied: &Applied, records_updated: usize) -> PatchReport {
+    let Decision {
+        planned,
+        requirements,
+        ..
+    } = decision;
     PatchReport {
+        metadata: requirements.edited,
+        warnings: requirements.warnings,
         proof: None,
         elf_edited: applied.elf_edited,
         elf_bytes_written: applied.bytes_written,

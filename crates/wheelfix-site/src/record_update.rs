@@ -42,8 +42,16 @@ pub enum RecordUpdateError {
 ///
 /// A file that no RECORD lists is nobody's: nothing is added for it.
 pub(crate) fn update_records(root: &Path, changes: &Changes) -> Result<usize, RecordUpdateError> {
+    update_these(records_below(root)?, changes)
+}
+
+/// Updates those of the given RECORD files that list a changed file; returns how many.
+pub(crate) fn update_these(
+    records: Vec<PathBuf>,
+    changes: &Changes,
+) -> Result<usize, RecordUpdateError> {
     let mut updated = 0;
-    for path in records_below(root)? {
+    for path in records {
         let text = fs::read_to_string(&path)?;
         let record = match Record::parse(&text) {
             Ok(record) => record,
@@ -165,7 +173,7 @@ fn normalise(path: &Path) -> PathBuf {
 }
 
 /// Replaces a file by one rename, its mode kept.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode();
     let parent = path.parent().unwrap_or(path);
     let mut file = tempfile::NamedTempFile::new_in(parent)?;

@@ -46,7 +46,7 @@ pub enum InstallWarning {
         change: Change,
     },
     /// An edit by the begin of a name that matches no requirement of any wheel.
-    #[error("no wheel has a requirement to edit: {0}")]
+    #[error("no distribution has a requirement to edit: {0}")]
     MetadataEdit(MetadataEdit),
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]

@@ -22,17 +22,19 @@ pub(crate) struct Undo {
 }
 
 impl Undo {
-    /// Copies all files that the plan changes, and the texts that have to tell the truth about them.
+    /// Copies all files that the plan changes, the texts that have to tell the truth about them, and
+    /// further files.
     pub(crate) fn save(
         places: &[Place],
         planned: &Planned,
         roots: &BTreeSet<PathBuf>,
+        more: impl Iterator<Item = PathBuf>,
     ) -> io::Result<Self> {
         let mut undo = Self {
             saved: Vec::new(),
             directory: beside(places)?,
         };
-        let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut files: BTreeSet<PathBuf> = more.collect();
         files.extend(planned.relocation.edits().map(|object| object.file.clone()));
         files.extend(
             planned

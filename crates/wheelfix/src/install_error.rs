@@ -7,9 +7,9 @@ use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_relocate::{LibPathError, TreeError};
 use wheelfix_site::{
-    CompileError, EditFailure, ExtractionError, InstallError, MemberFault, PatchTreeError,
-    PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError, SbomUpdateError,
-    StagingError,
+    CompileError, EditFailure, ExtractionError, FileFault, InstallError, MemberFault,
+    PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError,
+    SbomUpdateError, StagingError,
 };
 use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
@@ -22,10 +22,7 @@ use crate::limits;
 pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
     match error {
         InstallError::Wheels(refused) => refused_wheels(&refused),
-        InstallError::Files(faults) => {
-            print(faults.iter().map(|fault| format!("error: {fault}\n")));
-            Error::Reported
-        }
+        InstallError::Files(faults) => files(&faults),
         InstallError::Bundled(plan) => report_bundled(&plan, output),
         InstallError::Unsound(plan) => report_unsound(&plan, output),
         InstallError::Unproved(proof) => report_unproved(&proof, output),
@@ -44,6 +41,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
 /// Prints what an error of a relocation lists, and decides the exit code.
 pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error {
     match error {
+        PatchTreeError::Files(faults) => files(&faults),
         PatchTreeError::Bundled(plan) => report_bundled(&plan, output),
         PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
         PatchTreeError::Unproved(proof) => report_unproved(&proof, output),
@@ -76,6 +74,7 @@ pub(crate) fn explain_patch_wheel(
             print([format!("hint: {ACCEPT}\n")]);
             Error::Reported
         }
+        PatchWheelError::Files(faults) => files(&faults),
         PatchWheelError::Unsound(plan) => report_unsound(&plan, output),
         PatchWheelError::Unproved(proof) => report_unproved(&proof, output),
         PatchWheelError::Relocation(error) => relocation(error),
@@ -86,6 +85,11 @@ pub(crate) fn explain_patch_wheel(
         PatchWheelError::Threads(error) => Error::environment(error),
         PatchWheelError::Io(error) => error.into(),
     }
+}
+
+fn files(faults: &[FileFault]) -> Error {
+    print(faults.iter().map(|fault| format!("error: {fault}\n")));
+    Error::Reported
 }
 
 /// One block per wheel. That a file cannot be read is worse than that it is refused.

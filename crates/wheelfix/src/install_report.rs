@@ -46,8 +46,9 @@ struct WheelDocument<'a> {
     warnings: Vec<String>,
 }
 
+/// A requirement that was edited.
 #[derive(Serialize)]
-struct ChangeDocument<'a> {
+pub(crate) struct ChangeDocument<'a> {
     before: &'a str,
     /// `null` if the requirement was removed.
     after: Option<&'a str>,
@@ -176,7 +177,7 @@ fn wheel_document(wheel: &InstalledWheel) -> WheelDocument<'_> {
     }
 }
 
-fn change_document(change: &Change) -> ChangeDocument<'_> {
+pub(crate) fn change_document(change: &Change) -> ChangeDocument<'_> {
     ChangeDocument {
         before: &change.before,
         after: change.after.as_deref(),

@@ -4,30 +4,46 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wheelfix_format::MetadataEdit;
 use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_site::{
-    PatchReport, PatchRequest, PatchWheelReport, PatchWheelRequest, Python, Scope,
+    EditedRequirements, InstallWarning, PatchReport, PatchRequest, PatchWheelReport,
+    PatchWheelRequest, Python, Scope,
 };
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::Error;
+use crate::install_report::{ChangeDocument, change_document};
 use crate::progress::Progress;
+use crate::wishes::MetadataArgs;
 use crate::{install_error, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
 pub(crate) struct PatchArgs {
-    /// Files and directories; or one wheel
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    files: FileArgs,
     /// Wheel to make, or directory to make it in
     #[arg(long = "output", short, value_name = "PATH")]
     out: Option<PathBuf>,
     /// File of the wheel to accept although it differs from RECORD
     #[arg(long, value_name = "PATH", requires = "out")]
     accept_mismatch: Vec<String>,
+    /// Retire segments that earlier tools left without a section, so that `strip` does no harm
+    #[arg(long)]
+    heal: bool,
+    #[command(flatten)]
+    metadata: MetadataArgs,
+}
+
+/// Files on disk, and how they are edited
+#[derive(Debug, clap::Args)]
+pub(crate) struct FileArgs {
+    /// Files and directories; or one wheel
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
     /// Python that will load the files; without it or `--interpreter` nothing is proved
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
@@ -35,9 +51,6 @@ pub(crate) struct PatchArgs {
     libraries: LibraryArgs,
     #[command(flatten)]
     pub(crate) relocation: RelocationArgs,
-    /// Retire segments that earlier tools left without a section, so that `strip` does no harm
-    #[arg(long)]
-    heal: bool,
     /// Print what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -60,6 +73,10 @@ struct Document<'a> {
     bytes_saved: u64,
     unbundling: &'a UnbundlePlan,
     relocation: &'a RelocationPlan,
+    /// Distributions with edited requirements.
+    metadata: Vec<MetadataDocument<'a>>,
+    /// What is odd about what was asked for.
+    warnings: Vec<String>,
     /// `null` in a dry run, or if nothing is known of the target.
     proof: Option<&'a Proof>,
 }
@@ -74,13 +91,36 @@ struct WheelDocument<'a> {
     elf_edited: usize,
     copied: usize,
     relocation: &'a RelocationPlan,
+    /// Distributions with edited requirements.
+    metadata: Vec<MetadataDocument<'a>>,
+    /// What is odd about what was asked for.
+    warnings: Vec<String>,
     /// `null` in a dry run, or if nothing is known of the target.
     proof: Option<&'a Proof>,
 }
 
+#[derive(Serialize)]
+struct MetadataDocument<'a> {
+    name: &'a str,
+    path: &'a Path,
+    changes: Vec<ChangeDocument<'a>>,
+}
+
+/// What is to be done to files on disk.
+pub(crate) struct Task {
+    /// How much is looked after.
+    pub(crate) scope: Scope,
+    /// What becomes of bundled libraries.
+    pub(crate) unbundle: Option<UnbundleOptions>,
+    /// Whether segments without a section are retired.
+    pub(crate) heal: bool,
+    /// Edits of requirements.
+    pub(crate) metadata: Vec<MetadataEdit>,
+}
+
 pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
     let is_wheel = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "whl");
-    match (&args.out, args.paths.as_slice()) {
+    match (&args.out, args.files.paths.as_slice()) {
         (Some(out), [wheel]) if is_wheel(wheel) => run_wheel(args, wheel, out),
         (Some(_), _) => Err(Error::Usage("`--output` is for one wheel".to_owned())),
         (None, paths) => match paths.iter().find(|path| is_wheel(path)) {
@@ -95,11 +135,21 @@ pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
 }
 
 fn run_wheel(args: &PatchArgs, wheel: &Path, out: &Path) -> Result<(), Error> {
-    if args.relocation.wants_unbundling() {
-        let text = "a wheel keeps its libraries: unbundle what is installed";
-        return Err(Error::Usage(text.to_owned()));
+    let files = &args.files;
+    let refused = [
+        (
+            files.relocation.wants_unbundling(),
+            "`--bundled` and `--unify` are",
+            "unbundle",
+        ),
+        (args.heal, "`--heal` is", "patch"),
+    ];
+    if let Some((_, options, command)) = refused.iter().find(|(is_asked, ..)| *is_asked) {
+        let text =
+            format!("{options} for files on disk: `{command}` what is installed or unpacked");
+        return Err(Error::Usage(text));
     }
-    let python = args.python.as_deref().map(Python::probe).transpose();
+    let python = files.python.as_deref().map(Python::probe).transpose();
     let request = PatchWheelRequest {
         wheel: wheel.to_owned(),
         output: out.to_owned(),
@@ -107,41 +157,42 @@ fn run_wheel(args: &PatchArgs, wheel: &Path, out: &Path) -> Result<(), Error> {
             accept_mismatch: args.accept_mismatch.iter().cloned().collect(),
             ..OpenOptions::default()
         },
-        libraries: args.libraries.resolve(&args.relocation)?,
+        libraries: files.libraries.resolve(&files.relocation)?,
+        metadata: args.metadata.resolve()?,
         python: python.map_err(Error::refused)?,
-        dry_run: args.dry_run,
-        jobs: args.jobs.count(),
+        dry_run: files.dry_run,
+        jobs: files.jobs.count(),
     };
-    let progress = Progress::bytes(args.output.quiet);
+    let progress = Progress::bytes(files.output.quiet);
     let result = wheelfix_site::patch_wheel(&request, &|event| progress.show(event));
     progress.finish();
-    let explain = |error| install_error::explain_patch_wheel(error, wheel, &args.output);
-    print_wheel(&result.map_err(explain)?, args)
+    let explain = |error| install_error::explain_patch_wheel(error, wheel, &files.output);
+    print_wheel(&result.map_err(explain)?, files)
 }
 
 fn run_tree(args: &PatchArgs) -> Result<(), Error> {
-    let unbundle = args
-        .relocation
-        .wants_unbundling()
-        .then(|| args.relocation.unbundle());
-    let report = execute(args, Scope::Everything, unbundle)?;
-    print(&report, args)
+    let relocation = &args.files.relocation;
+    let task = Task {
+        scope: Scope::Everything,
+        unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
+        heal: args.heal,
+        metadata: args.metadata.resolve()?,
+    };
+    let report = execute(&args.files, task)?;
+    print(&report, &args.files)
 }
 
 /// Does what is asked for, and gives what was done.
-pub(crate) fn execute(
-    args: &PatchArgs,
-    scope: Scope,
-    unbundle: Option<UnbundleOptions>,
-) -> Result<PatchReport, Error> {
+pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
-    libraries.unbundle = unbundle;
+    libraries.unbundle = task.unbundle;
     let request = PatchRequest {
         paths: args.paths.clone(),
         python: python(args)?,
         libraries,
-        scope,
-        heal: args.heal,
+        metadata: task.metadata,
+        scope: task.scope,
+        heal: task.heal,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),
     };
@@ -152,7 +203,7 @@ pub(crate) fn execute(
 }
 
 /// What is named may be a script or a link; Python knows its own program.
-fn python(args: &PatchArgs) -> Result<Option<PathBuf>, Error> {
+fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {
     let Some(python) = &args.python else {
         return Ok(None);
     };
@@ -160,7 +211,7 @@ fn python(args: &PatchArgs) -> Result<Option<PathBuf>, Error> {
     Ok(python.executable().map(Path::to_owned))
 }
 
-fn print_wheel(report: &PatchWheelReport, args: &PatchArgs) -> Result<(), Error> {
+fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     if args.output.json {
         let document = WheelDocument {
@@ -170,34 +221,72 @@ fn print_wheel(report: &PatchWheelReport, args: &PatchArgs) -> Result<(), Error>
             elf_edited: report.elf_edited,
             copied: report.copied,
             relocation: &report.relocation,
+            metadata: report.metadata.iter().map(metadata_document).collect(),
+            warnings: report.warnings.iter().map(ToString::to_string).collect(),
             proof: report.proof.as_ref(),
         };
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if args.dry_run {
         write!(stdout, "{}", report.relocation)?;
+        write!(stdout, "{}", changes(report.metadata.iter()))?;
     } else if !args.output.quiet {
+        write!(stdout, "{}", changes(report.metadata.iter()))?;
         let (edited, dropped) = (report.elf_edited, report.relocation.drops.len());
         let (path, copied) = (report.output.display(), report.copied);
+        let sources = match report.relocation.sources.len() {
+            0 => String::new(),
+            1 => " and 1 source".to_owned(),
+            count => format!(" and {count} sources"),
+        };
         writeln!(
             stdout,
-            "wrote {path}: {edited} ELF files edited, {dropped} removed, {copied} files copied"
+            "wrote {path}: {edited} ELF files{sources} edited, {dropped} removed, {copied} files copied"
         )?;
     }
+    warn(&report.warnings, args);
     Ok(())
 }
 
-fn print(report: &PatchReport, args: &PatchArgs) -> Result<(), Error> {
+fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     if args.output.json {
         print_json(report, args)?;
     } else if args.dry_run {
         write!(stdout, "{}{}", report.unbundling, report.relocation)?;
+        write!(stdout, "{}", changes(report.metadata.iter()))?;
     } else if !args.output.quiet {
+        write!(stdout, "{}", changes(report.metadata.iter()))?;
         write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
         writeln!(stdout, "{}", summary(report))?;
     }
+    warn(&report.warnings, args);
     Ok(())
+}
+
+/// Prints what is odd on standard error.
+fn warn(warnings: &[InstallWarning], args: &FileArgs) {
+    if !args.output.quiet {
+        let lines = warnings.iter();
+        crate::error::print(lines.map(|warning| format!("warning: {warning}\n")));
+    }
+}
+
+/// What was edited in METADATA, a line each.
+fn changes<'a>(edited: impl Iterator<Item = &'a EditedRequirements>) -> String {
+    let lines = edited.flat_map(|distribution| {
+        let line = |change| format!("{}: {change}\n", distribution.name);
+        distribution.changes.iter().map(line)
+    });
+    lines.collect()
+}
+
+fn metadata_document(edited: &EditedRequirements) -> MetadataDocument<'_> {
+    MetadataDocument {
+        name: &edited.name,
+        path: &edited.path,
+        changes: edited.changes.iter().map(change_document).collect(),
+    }
 }
 
 /// What was done to the files, in one line.
@@ -211,7 +300,7 @@ pub(crate) fn summary(report: &PatchReport) -> String {
 }
 
 /// Prints the document.
-pub(crate) fn print_json(report: &PatchReport, args: &PatchArgs) -> Result<(), Error> {
+pub(crate) fn print_json(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     let document = Document {
         version: 1,
@@ -222,6 +311,8 @@ pub(crate) fn print_json(report: &PatchReport, args: &PatchArgs) -> Result<(), E
         bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.relocation),
         unbundling: &report.unbundling,
         relocation: &report.relocation,
+        metadata: report.metadata.iter().map(metadata_document).collect(),
+        warnings: report.warnings.iter().map(ToString::to_string).collect(),
         proof: report.proof.as_ref(),
     };
     serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;

@@ -5,20 +5,26 @@ use std::io::{self, Write as _};
 use wheelfix_site::Scope;
 
 use crate::error::Error;
-use crate::patch::{self, PatchArgs};
+use crate::patch::{self, FileArgs, Task};
 use crate::unbundle_table;
 
 /// Remove bundled libraries whose users are proved to work with others, in place
 #[derive(Debug, clap::Args)]
 pub(crate) struct UnbundleArgs {
     #[command(flatten)]
-    args: PatchArgs,
+    args: FileArgs,
 }
 
 pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     let mut options = args.relocation.unbundle();
     options.unify = true;
-    let report = patch::execute(args, Scope::Unbundling, Some(options))?;
+    let task = Task {
+        scope: Scope::Unbundling,
+        unbundle: Some(options),
+        heal: false,
+        metadata: Vec::new(),
+    };
+    let report = patch::execute(args, task)?;
     if args.output.json {
         return patch::print_json(&report, args);
     }

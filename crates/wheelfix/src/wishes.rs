@@ -33,7 +33,7 @@ pub(crate) struct WishArgs {
 /// How requirements are edited
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Requirements")]
-struct MetadataArgs {
+pub(crate) struct MetadataArgs {
     /// Requirement to drop all version bounds of; `*` stands for any text
     #[arg(long, value_name = "NAME")]
     relax: Vec<String>,
@@ -149,7 +149,8 @@ impl WishArgs {
 }
 
 impl MetadataArgs {
-    fn resolve(&self) -> Result<Vec<MetadataEdit>, Error> {
+    /// The edits, in an order that does not depend on that of the command line.
+    pub(crate) fn resolve(&self) -> Result<Vec<MetadataEdit>, Error> {
         let mut edits = Vec::new();
         let all = [
             (self.relax_all, EditAction::Relax),

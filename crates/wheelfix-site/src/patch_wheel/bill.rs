@@ -3,17 +3,13 @@
 //!
 //! <https://peps.python.org/pep-0770/>, <https://cyclonedx.org/docs/1.6/json/>
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use wheelfix_relocate::RelocationPlan;
 use wheelfix_wheel::Wheel;
 
 use crate::digest::FileDigest;
-use crate::relocation::Applied;
 
 /// Path in the wheel; a number tells those of several runs apart.
-pub(crate) fn path(wheel: &Wheel) -> String {
+pub(super) fn path(wheel: &Wheel) -> String {
     let path = |number: u64| {
         let suffix = if number == 1 {
             String::new()
@@ -29,63 +25,74 @@ pub(crate) fn path(wheel: &Wheel) -> String {
     path(number)
 }
 
-/// The text; `member` gives the path in the wheel of a library.
-pub(crate) fn text(
-    wheel: &Wheel,
-    relocation: &RelocationPlan,
-    member: &dyn Fn(&Path) -> Option<String>,
-    applied: &Applied,
-) -> String {
-    let edited = relocation.edits().filter_map(|object| {
-        let digest = applied.edited.get(&object.file)?;
-        let name = member(&object.path)?;
-        let notes = object.edit.to_string();
-        Some(json!({
+/// Which files of a wheel are no longer those of its makers.
+pub(super) struct Bill<'a> {
+    wheel: &'a Wheel,
+    components: Vec<Value>,
+}
+
+impl<'a> Bill<'a> {
+    /// A bill of nothing.
+    pub(super) fn new(wheel: &'a Wheel) -> Self {
+        Self {
+            wheel,
+            components: Vec::new(),
+        }
+    }
+
+    /// Adds a file with new content; the notes say what is new.
+    pub(super) fn edited(&mut self, name: &str, digest: &FileDigest, notes: &str) {
+        self.components.push(json!({
             "type": "file",
             "bom-ref": name,
             "name": name,
             "hashes": [hash(digest)],
             "pedigree": {
-                "ancestors": [original(wheel, &name)],
-                "notes": notes.trim().replace("\n  ", "; "),
+                "ancestors": [original(self.wheel, name)],
+                "notes": notes,
             },
-        }))
-    });
-    let removed = relocation.drops.iter().filter_map(|drop| {
-        let name = member(&drop.path)?;
-        let mut component = original(wheel, &name);
+        }));
+    }
+
+    /// Adds a file that is gone.
+    pub(super) fn removed(&mut self, name: &str, rule: &str) {
+        let mut component = original(self.wheel, name);
         if let Value::Object(fields) = &mut component {
             fields.insert("bom-ref".to_owned(), json!(name));
             fields.insert("scope".to_owned(), json!("excluded"));
-            let notes = format!("removed by the rule {}", drop.rule);
+            let notes = format!("removed by the rule {rule}");
             fields.insert("pedigree".to_owned(), json!({ "notes": notes }));
         }
-        Some(component)
-    });
-    let components: Vec<Value> = edited.chain(removed).collect();
-    let (name, version) = (wheel.filename().name(), wheel.filename().version());
-    let purl = format!("pkg:pypi/{name}@{version}");
-    let bill = json!({
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "version": 1,
-        "metadata": {
-            "component": {
-                "type": "library",
-                "bom-ref": purl,
-                "name": name.as_str(),
-                "version": version.to_string(),
-                "purl": purl,
+        self.components.push(component);
+    }
+
+    /// The text.
+    pub(super) fn text(self) -> String {
+        let filename = self.wheel.filename();
+        let (name, version) = (filename.name(), filename.version());
+        let purl = format!("pkg:pypi/{name}@{version}");
+        let bill = json!({
+            "bomFormat": "CycloneDX",
+            "specVersion": "1.6",
+            "version": 1,
+            "metadata": {
+                "component": {
+                    "type": "library",
+                    "bom-ref": purl,
+                    "name": name.as_str(),
+                    "version": version.to_string(),
+                    "purl": purl,
+                },
+                "tools": { "components": [{
+                    "type": "application",
+                    "name": "wheelfix",
+                    "version": env!("CARGO_PKG_VERSION"),
+                }]},
             },
-            "tools": { "components": [{
-                "type": "application",
-                "name": "wheelfix",
-                "version": env!("CARGO_PKG_VERSION"),
-            }]},
-        },
-        "components": components,
-    });
-    format!("{bill:#}\n")
+            "components": self.components,
+        });
+        format!("{bill:#}\n")
+    }
 }
 
 /// A file as it was in the wheel.

@@ -181,6 +181,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
         libraries,
         python: None,
         heal: settings.flag("heal") == Some(true),
+        metadata: Vec::new(),
         scope: Scope::Everything,
         dry_run: false,
         jobs: jobs(),

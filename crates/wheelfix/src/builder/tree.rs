@@ -45,6 +45,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         libraries,
         python: python.and_then(|python| python.executable().map(Path::to_owned)),
         heal: settings.flag("heal") == Some(true),
+        metadata: Vec::new(),
         scope: Scope::Everything,
         dry_run: false,
         jobs: jobs(),

@@ -143,8 +143,8 @@ fn wishes_that_match_nothing_are_all_named() {
     insta::assert_snapshot!(install(&sandbox, &wheel, &args), @"
     exit: 1
     --- stderr
-    error: no wheel has a requirement to edit: `--relax torch`
-    error: no wheel has a requirement to edit: `--remove-dep jax`
+    error: no distribution has a requirement to edit: `--relax torch`
+    error: no distribution has a requirement to edit: `--remove-dep jax`
     error: no file matches `--exclude *.rs`
     ");
     assert_eq!(sandbox.names(), [wheel]);

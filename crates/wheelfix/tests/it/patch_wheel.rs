@@ -232,3 +232,106 @@ fn a_file_that_differs_from_record_is_refused() {
     let text = sandbox.run(&["inspect", PLAIN, "--verify"]);
     assert!(text.starts_with("exit: 0\n"), "{text}");
 }
+
+#[test]
+fn texts_of_sources_are_replaced_and_their_bytecode_goes() {
+    let driver = "triton/backends/nvidia/driver.py";
+    let cached = "triton/backends/nvidia/__pycache__/driver.cpython-311.pyc";
+    let wheel = WheelBuilder::new("triton", "1.0")
+        .file("triton/__init__.py", "")
+        .executable(
+            driver,
+            "libs = subprocess.check_output([\"/sbin/ldconfig\", \"-p\"]).decode(errors=\"ignore\")\n",
+        )
+        .file(cached, "old")
+        .file(
+            "triton/backends/nvidia/__pycache__/drivers.cpython-311.pyc",
+            "other",
+        );
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&wheel);
+    fs_err::create_dir(sandbox.path("new")).unwrap();
+    insta::assert_snapshot!(sandbox.run(&["patch", &wheel, "-o", "new"]), @"
+    exit: 0
+    --- stdout
+    wrote [DIR]/new/triton-1.0-py3-none-any.whl: 0 ELF files and 1 source edited, 0 removed, 4 files copied
+    ");
+    let new = format!("new/{wheel}");
+    let (before, after) = (members(&sandbox, &wheel), members(&sandbox, &new));
+    assert!(before.contains_key(cached) && !after.contains_key(cached));
+    assert_ne!(before[driver], after[driver]);
+    assert!(
+        sandbox
+            .run(&["unpack", &new, "out"])
+            .starts_with("exit: 0\n")
+    );
+    let text = fs_err::read_to_string(sandbox.path("out").join(driver)).unwrap();
+    assert!(
+        text.contains("/run/opengl-driver/lib/libcuda.so.1"),
+        "{text}"
+    );
+    assert!(sandbox.tree("out").contains(&format!("755 {driver}\n")));
+    let bill = sandbox.path("out/triton-1.0.dist-info/sboms/wheelfix.cdx.json");
+    let bill = fs_err::read_to_string(bill).unwrap();
+    let bill: serde_json::Value = serde_json::from_str(&bill).unwrap();
+    assert_eq!(bill["components"][0]["name"], driver);
+    assert_eq!(
+        bill["components"][0]["hashes"][0]["content"],
+        after[driver].as_str()
+    );
+    let notes = &bill["components"][0]["pedigree"]["notes"];
+    assert_eq!(notes, "texts replaced by rule triton-ldconfig-nvidia");
+
+    fs_err::create_dir(sandbox.path("again")).unwrap();
+    assert!(
+        sandbox
+            .run(&["patch", &new, "-o", "again"])
+            .starts_with("exit: 0\n")
+    );
+    let again = fs_err::read(sandbox.path("again").join(&wheel)).unwrap();
+    assert!(
+        again == fs_err::read(sandbox.path(&new)).unwrap(),
+        "a second run changes nothing"
+    );
+}
+
+#[test]
+fn a_text_that_no_rule_knows_is_a_fault() {
+    let sandbox = Sandbox::new();
+    let wheel = WheelBuilder::new("triton", "1.0").file(
+        "triton/backends/nvidia/driver.py",
+        "x = run([\"/sbin/ldconfig\", \"-p\"])\n",
+    );
+    let wheel = sandbox.wheel(&wheel);
+    fs_err::create_dir(sandbox.path("new")).unwrap();
+    let text = sandbox.run(&["patch", &wheel, "-o", "new"]);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(
+        text.contains("rule `triton-ldconfig-nvidia` replaces"),
+        "{text}"
+    );
+    assert_eq!(sandbox.tree("new"), "");
+}
+
+#[test]
+fn what_is_for_files_on_disk_is_refused_by_name() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0"));
+    for (options, want) in [
+        (
+            vec!["--bundled", "libgomp*=replace"],
+            "`--bundled` and `--unify` are for files on disk: `unbundle`",
+        ),
+        (
+            vec!["--unify"],
+            "`--bundled` and `--unify` are for files on disk: `unbundle`",
+        ),
+        (vec!["--heal"], "`--heal` is for files on disk: `patch`"),
+    ] {
+        let text = sandbox.run(&[&["patch", &wheel, "-o", "out"], &options[..]].concat());
+        assert!(
+            text.starts_with("exit: 2\n") && text.contains(want),
+            "{text}"
+        );
+    }
+}

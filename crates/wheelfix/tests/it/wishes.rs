@@ -107,7 +107,7 @@ fn names_of_nixpkgs_are_begins_of_names() {
     installed into [DIR]/out: 0 ELF files edited (0 B written)
     --- stderr
     warning: `demo-1.0-py3-none-any.whl`: only the begin of a name was asked for: `numpy-stl<2` is now `numpy-stl`
-    warning: no wheel has a requirement to edit: remove dependencies beginning with `torch`
+    warning: no distribution has a requirement to edit: remove dependencies beginning with `torch`
     ");
 }
 

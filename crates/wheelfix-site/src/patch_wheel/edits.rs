@@ -1,0 +1,208 @@
+//! How a wheel that was relocated differs from the one that it was, and writing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rayon::prelude::*;
+use wheelfix_archive::{MemberPath, Packed, ZipWriter};
+use wheelfix_format::{Record, RecordHash, RecordRow, WheelFile};
+use wheelfix_wheel::{Placement, Wheel, WheelMember};
+
+use super::bill::{self, Bill};
+use super::{PREFIX, PatchWheelError, PatchWheelReport, Unpacked};
+use crate::digest::FileDigest;
+use crate::relocation::Applied;
+
+/// How the new wheel differs from the old one.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    /// New content of members, by path: where it lies.
+    files: BTreeMap<String, PathBuf>,
+    /// New texts, by path.
+    texts: BTreeMap<String, String>,
+    removed: BTreeSet<String>,
+}
+
+impl Edits {
+    pub(super) fn new(
+        wheel: &Wheel,
+        filename: &wheelfix_format::WheelFilename,
+        unpacked: &[Unpacked],
+        applied: &Applied,
+        report: &PatchWheelReport,
+    ) -> Result<Self, PatchWheelError> {
+        let mut edits = Self::default();
+        let member_of: BTreeMap<PathBuf, &Unpacked> = unpacked
+            .iter()
+            .map(|file| (Path::new(PREFIX).join(file.installed.as_path()), file))
+            .collect();
+        let member = |path: &Path| member_of.get(path).map(|it| it.member.to_string());
+        let mut bill = Bill::new(wheel);
+        let relocation = &report.relocation;
+        for object in relocation.edits() {
+            if let Some(name) = member(&object.path)
+                && let Some(digest) = applied.edited.get(&object.file)
+            {
+                let notes = object.edit.to_string();
+                bill.edited(&name, digest, &notes.trim().replace("\n  ", "; "));
+                edits.files.insert(name, object.file.clone());
+            }
+        }
+        for source in &relocation.sources {
+            if let Some(name) = member(&source.path)
+                && let Some(digest) = applied.edited.get(&source.file)
+            {
+                let notes = format!("texts replaced by rule {}", source.rules.join(", "));
+                bill.edited(&name, digest, &notes);
+                edits.removed.extend(bytecode_of(wheel, &name));
+                edits.files.insert(name, source.file.clone());
+            }
+        }
+        for drop in &relocation.drops {
+            if let Some(name) = member(&drop.path) {
+                bill.removed(&name, &drop.rule);
+                edits.removed.insert(name);
+            }
+        }
+        if let Some(metadata) = &report.metadata {
+            let name = metadata.path.display().to_string();
+            let notes: Vec<String> = metadata.changes.iter().map(ToString::to_string).collect();
+            let digest = FileDigest::of_bytes(metadata.text.as_bytes());
+            bill.edited(&name, &digest, &notes.join("; "));
+            edits.texts.insert(name, metadata.text.clone());
+        }
+        if filename.tags() != wheel.filename().tags() {
+            let path = format!("{}/WHEEL", wheel.dist_info());
+            let text = text_of(wheel, &path)?;
+            edits
+                .texts
+                .insert(path, WheelFile::with_tags(&text, filename.tags()));
+        }
+        if !edits.is_empty() {
+            edits.texts.insert(bill::path(wheel), bill.text());
+        }
+        Ok(edits)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.texts.is_empty() && self.removed.is_empty()
+    }
+
+    /// Writes the wheel; returns how many members were copied.
+    pub(super) fn write(&self, wheel: &Wheel, path: &Path) -> Result<usize, PatchWheelError> {
+        let packed: BTreeMap<&String, io::Result<(Packed, FileDigest)>> = self
+            .files
+            .par_iter()
+            .map(|(name, file)| (name, pack(file)))
+            .collect();
+        let mut rows = Vec::new();
+        let mut copied = 0;
+        let mut zip = ZipWriter::new(BufWriter::new(fs::File::create_new(path)?));
+        let mut fresh = self.texts.clone();
+        let mut packed = packed;
+        for member in wheel.members() {
+            let name = member.file.path.to_string();
+            if self.is_left_out(&member, &name) {
+                continue;
+            }
+            if let Some(packed) = packed.remove(&name) {
+                let (packed, digest) = packed?;
+                zip.add(&member.file.path, member.file.executable, &packed)?;
+                rows.push(row(name, digest));
+            } else if let Some(text) = fresh.remove(&name) {
+                zip.add(&member.file.path, false, &Packed::new(text.as_bytes()))?;
+                rows.push(row(name, FileDigest::of_bytes(text.as_bytes())));
+            } else {
+                zip.copy(wheel.archive(), member.file)?;
+                copied += 1;
+                rows.push(copied_row(wheel, &member)?);
+            }
+        }
+        for (name, text) in fresh {
+            zip.add(
+                &MemberPath::new(&name)?,
+                false,
+                &Packed::new(text.as_bytes()),
+            )?;
+            rows.push(row(name, FileDigest::of_bytes(text.as_bytes())));
+        }
+        if !self.is_empty() {
+            let record = format!("{}/RECORD", wheel.dist_info());
+            rows.push(RecordRow::unhashed(record.clone()));
+            let text = Record { rows }.to_string();
+            zip.add(
+                &MemberPath::new(&record)?,
+                false,
+                &Packed::new(text.as_bytes()),
+            )?;
+        }
+        zip.finish()?.flush()?;
+        Ok(copied)
+    }
+
+    /// Whether a member is gone, or written last. If nothing changes, all members stay.
+    fn is_left_out(&self, member: &WheelMember<'_>, name: &str) -> bool {
+        let is_made = matches!(member.placement, Placement::Record | Placement::Signature);
+        !self.is_empty() && (is_made || self.removed.contains(name))
+    }
+}
+
+/// The members that are compiled from a source of the wheel.
+fn bytecode_of(wheel: &Wheel, source: &str) -> Vec<String> {
+    let (directory, name) = source.rsplit_once('/').unwrap_or(("", source));
+    let stem = name.strip_suffix(".py").unwrap_or(name);
+    let begin = match directory {
+        "" => format!("__pycache__/{stem}."),
+        directory => format!("{directory}/__pycache__/{stem}."),
+    };
+    let names = wheel.members().map(|member| member.file.path.to_string());
+    let is_compiled = |name: &String| {
+        let rest = name.strip_prefix(&begin);
+        rest.is_some_and(|rest| rest.as_bytes().ends_with(b".pyc"))
+    };
+    names.filter(is_compiled).collect()
+}
+
+/// A file, compressed.
+fn pack(file: &Path) -> io::Result<(Packed, FileDigest)> {
+    let content = fs::read(file)?;
+    Ok((Packed::new(&content), FileDigest::of_bytes(&content)))
+}
+
+/// The row of a member that stays: as it was, or true where another was accepted.
+fn copied_row(wheel: &Wheel, member: &WheelMember<'_>) -> io::Result<RecordRow> {
+    let path = member.file.path.to_string();
+    if let Some(hash) = member.hash {
+        return Ok(RecordRow {
+            path,
+            hash: Some(hash.clone()),
+            size: Some(member.file.len),
+        });
+    }
+    let content = wheel.archive().read_whole(member.file, u64::MAX);
+    let content = content.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(row(path, FileDigest::of_bytes(&content)))
+}
+
+fn row(path: String, digest: FileDigest) -> RecordRow {
+    RecordRow {
+        path,
+        hash: Some(RecordHash::sha256(digest.sha256)),
+        size: Some(digest.len),
+    }
+}
+
+/// Longest text that is read.
+const MAX_TEXT_LEN: u64 = 1 << 20;
+
+fn text_of(wheel: &Wheel, path: &str) -> io::Result<String> {
+    let archive = wheel.archive();
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let Some(member) = archive.find(path) else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let bytes = archive.read(member, MAX_TEXT_LEN).map_err(invalid)?;
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
