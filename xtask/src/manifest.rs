@@ -1,6 +1,7 @@
-//! `test-wheels/wheels.toml`, the list of the real wheels, and `test-wheels/popular.toml`, the many
-//! that are only compared.
+//! `test-wheels/wheels.toml`, the list of the real wheels, `test-wheels/popular.toml`, the many that
+//! are only compared, and `test-wheels/rodeo.toml`, those of large environments.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -34,7 +35,18 @@ struct Popular {
     sdists: Vec<Listed>,
 }
 
-/// A file that is only compared with what other tools make of it.
+/// The lists of the wheels of environments.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rodeo {
+    python: String,
+    /// Name and version of each wheel, by name of the environment.
+    environments: BTreeMap<String, Vec<String>>,
+    #[serde(rename = "wheel")]
+    wheels: Vec<Listed>,
+}
+
+/// A file of which nothing else is said.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listed {
@@ -76,23 +88,30 @@ pub(crate) enum Set {
 }
 
 impl Manifest {
-    /// Reads both lists.
+    /// Reads all lists.
     pub(crate) fn read() -> Result<Self> {
         let mut manifest: Self = parse("test-wheels/wheels.toml")?;
         let popular: Popular = parse("test-wheels/popular.toml")?;
-        if popular.python != manifest.python {
+        let rodeo: Rodeo = parse("test-wheels/rodeo.toml")?;
+        if [&popular.python, &rodeo.python] != [&manifest.python; 2] {
             return Err("the lists in test-wheels are for different versions of Python".into());
         }
-        manifest
-            .wheels
-            .extend(popular.wheels.into_iter().map(|listed| Wheel {
-                file: listed.file,
-                sha256: listed.sha256,
-                size: listed.size,
-                set: Set::Full,
-                exercises: String::new(),
-            }));
+        let more = popular.wheels.into_iter().chain(rodeo.wheels);
+        manifest.wheels.extend(more.map(|listed| Wheel {
+            file: listed.file,
+            sha256: listed.sha256,
+            size: listed.size,
+            set: Set::Full,
+            exercises: String::new(),
+        }));
         manifest.sdists = popular.sdists;
+        for name in rodeo.environments.values().flatten() {
+            let is_listed =
+                |wheel: &Wheel| name == &format!("{}-{}", wheel.name(), wheel.version());
+            if !manifest.wheels.iter().any(is_listed) {
+                return Err(format!("`{name}` of an environment is in no list").into());
+            }
+        }
         Ok(manifest)
     }
 

@@ -18,6 +18,7 @@ mod made;
 mod make;
 mod merge;
 mod plan;
+mod record;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::install::{self, InstallError, InstallRequest, Installation, Written, in_pool};
 use crate::layout::Layout;
 use crate::relocation::{self, RelocationError};
+use crate::sources::Sources;
 use crate::staging::{Staging, StagingError};
 
 pub use closure::{DistributionCopy, DuplicateDistribution, UnmetRequirement};
@@ -145,13 +147,17 @@ pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvRepo
             layout: &layout,
             prefix: &prefix,
         };
-        let drafted = draft.plan()?;
+        let mut drafted = draft.plan()?;
 
         let scratch = request.dry_run.then(tempfile::tempdir).transpose()?;
         let staging = match &scratch {
             Some(scratch) => Staging::never(scratch.path(), &prefix, false)?,
             None => Staging::whole(&prefix)?,
         };
+        if let Some(libraries) = &installation.libraries {
+            let sources = Sources::in_wheels(&mut drafted.files, &wheels, libraries, &staging);
+            drafted.files.sources = sources;
+        }
         let report = fill(&draft, drafted, &staging, listener)?;
         phase(Phase::Publish);
         staging.publish()?;

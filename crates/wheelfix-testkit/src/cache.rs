@@ -44,6 +44,26 @@ pub fn popular_wheels() -> Vec<PathBuf> {
     files.iter().map(|file| fetched(file, "full")).collect()
 }
 
+/// Returns the fetched wheels of the environment with this name in `test-wheels/rodeo.toml`,
+/// dependencies before those that need them.
+#[track_caller]
+pub fn environment(name: &str) -> Vec<PathBuf> {
+    let manifest = manifest("rodeo");
+    let own = files(&manifest, "wheel");
+    let own = own.into_iter().chain(popular("wheel"));
+    let mut listed = listed();
+    listed.extend(own.map(|file| (file, "full".to_owned())));
+    let environments = manifest.get("environments").unwrap();
+    let names = environments.get(name).unwrap().as_array().unwrap();
+    let find = |name: &toml::Value| {
+        let prefix = format!("{}-", name.as_str().unwrap());
+        let found = listed.iter().find(|(file, _)| file.starts_with(&prefix));
+        let (file, set) = found.unwrap_or_else(|| panic!("`{prefix}` is in no list"));
+        fetched(file, set)
+    };
+    names.iter().map(find).collect()
+}
+
 /// Returns all fetched source distributions of `test-wheels/popular.toml`, smallest first.
 #[track_caller]
 pub fn sdists() -> Vec<PathBuf> {
@@ -62,8 +82,17 @@ pub fn sdists() -> Vec<PathBuf> {
 
 /// The file names of one kind in `test-wheels/popular.toml`.
 fn popular(kind: &str) -> Vec<String> {
-    let text = fs_err::read_to_string(root().join("test-wheels/popular.toml")).unwrap();
-    let manifest: toml::Table = text.parse().unwrap();
+    files(&manifest("popular"), kind)
+}
+
+/// A list in `test-wheels`.
+fn manifest(name: &str) -> toml::Table {
+    let path = root().join("test-wheels").join(name).with_extension("toml");
+    fs_err::read_to_string(path).unwrap().parse().unwrap()
+}
+
+/// The file names of one kind in a list.
+fn files(manifest: &toml::Table, kind: &str) -> Vec<String> {
     let listed = manifest.get(kind).unwrap().as_array().unwrap();
     listed
         .iter()
@@ -90,8 +119,7 @@ pub fn tool(name: &str) -> PathBuf {
 
 /// File name and set of each listed wheel.
 fn listed() -> Vec<(String, String)> {
-    let text = fs_err::read_to_string(root().join("test-wheels/wheels.toml")).unwrap();
-    let manifest: toml::Table = text.parse().unwrap();
+    let manifest = manifest("wheels");
     let text_of = |wheel: &toml::Value, key| wheel.get(key).unwrap().as_str().unwrap().to_owned();
     let wheels = manifest.get("wheel").unwrap().as_array().unwrap();
     wheels

@@ -143,7 +143,7 @@ fn read(path: &Path, source: usize) -> Result<Option<Distribution>, EnvFault> {
 }
 
 /// The RECORD of a `.dist-info`; empty if it has none, as where a system package manager removed it.
-fn read_record(dist_info: &Path) -> Result<Record, EnvFault> {
+pub(crate) fn read_record(dist_info: &Path) -> Result<Record, EnvFault> {
     let path = dist_info.join("RECORD");
     let Some(text) = read_text(&path)? else {
         return Ok(Record { rows: Vec::new() });
@@ -226,7 +226,7 @@ impl<'a> Owners<'a> {
 }
 
 /// `a/b.py` of `a/__pycache__/b.cpython-311.pyc`.
-fn source_of_bytecode(path: &str) -> Option<String> {
+pub(crate) fn source_of_bytecode(path: &str) -> Option<String> {
     let (directory, name) = path.rsplit_once('/')?;
     let module = name.strip_suffix(".pyc")?.split('.').next()?;
     let parent = directory.strip_suffix("__pycache__")?;

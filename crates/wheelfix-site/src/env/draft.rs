@@ -14,6 +14,7 @@ use crate::env::input::{Inputs, pythons_of};
 use crate::env::made::{Made, MadeContent, Virtual};
 use crate::env::make::{Counts, LinkMode};
 use crate::env::merge::{Clash, Merger, Node, Notes, Source, What};
+use crate::env::record::{self, Changes};
 use crate::env::report::EnvReport;
 use crate::env::{EnvError, EnvRequest, interpreter, plan, torch};
 use crate::files::{self, Collected, File, Files};
@@ -102,12 +103,12 @@ impl<'a> Draft<'a> {
         faults.extend(wishes.into_iter().map(Box::new).map(EnvFault::Wish));
         let files: Vec<File<'a>> = tree.into_claims().collect();
         let installed = files.len();
-        let made = self.made(&files);
+        let mut made = self.made(&files);
 
         let (distributions, unreadable) = self.distributions();
         faults.extend(unreadable);
         let rules = Rules::new(&self.request.on_collision);
-        let (nodes, mut found) = self.merge(&sources, &made, &rules);
+        let (mut nodes, mut found) = self.merge(&sources, &made, &rules);
         faults.append(&mut found.faults);
         faults.extend(rules.unused().into_iter().map(EnvFault::UnusedRule));
 
@@ -125,6 +126,10 @@ impl<'a> Draft<'a> {
         if !faults.is_empty() {
             return Err(EnvError::Faults(faults));
         }
+        let changes = self.changes(&nodes, &found, &sources)?;
+        let in_prefixes = distributions.get(self.wheels.len()..).unwrap_or_default();
+        let apart = record::renew(&mut nodes, &mut made, &changes, in_prefixes, self.layout)?;
+        found.whole_files = found.whole_files.saturating_sub(apart);
         found.elf.sort_unstable();
         let files = Files {
             sources: crate::sources::Sources::default(),
@@ -304,6 +309,24 @@ impl<'a> Draft<'a> {
         let nodes = merger.merge(&prefixes, &files);
         let found = merger.notes.into_inner();
         (nodes, found.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What makes RECORDs of prefixes untrue.
+    fn changes(
+        &self,
+        nodes: &[Node],
+        found: &Notes,
+        sources: &[Source],
+    ) -> Result<Changes, EnvFault> {
+        let mut changes = Changes::default();
+        let root = |source: usize| {
+            let root = sources.get(source).map(|source| source.path.as_path());
+            root.unwrap_or(Path::new(""))
+        };
+        let interpreter = self.installation.python.interpreter();
+        changes.scripts(nodes, root, &interpreter, self.layout)?;
+        changes.losers(&found.clashes, self.layout);
+        Ok(changes)
     }
 
     /// The collisions with their owners: those that a rule decided, and the others.

@@ -208,12 +208,17 @@ impl Maker<'_> {
     }
 
     fn script(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let old = fs::read(from)?;
-        let mut text = launcher::shebang(self.interpreter).into_bytes();
-        let rest = end_of_shebang(&old).and_then(|end| old.get(end..));
-        text.extend_from_slice(rest.unwrap_or(&old));
-        write_new(to, &text, true)
+        write_new(to, &renewed_script(from, self.interpreter)?, true)
     }
+}
+
+/// A Python script with the interpreter's first line.
+pub(crate) fn renewed_script(path: &Path, interpreter: &Interpreter) -> io::Result<Vec<u8>> {
+    let old = fs::read(path)?;
+    let mut text = launcher::shebang(interpreter).into_bytes();
+    let rest = end_of_shebang(&old).and_then(|end| old.get(end..));
+    text.extend_from_slice(rest.unwrap_or(&old));
+    Ok(text)
 }
 
 /// Resolves `.` and `..` by name.

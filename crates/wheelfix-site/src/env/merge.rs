@@ -526,7 +526,7 @@ fn named(path: &str, claims: &[Claim<'_>]) -> Vec<(usize, String)> {
 
 /// What belongs to an input alone: what Nix and nixpkgs keep beside the files, indexes of others than
 /// Python, and interpreters.
-fn is_left_out(directory: &str, name: &str) -> bool {
+pub(crate) fn is_left_out(directory: &str, name: &str) -> bool {
     match directory {
         "" => matches!(
             name,

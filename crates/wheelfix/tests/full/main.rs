@@ -7,6 +7,7 @@ mod environment;
 mod popular;
 #[path = "../wheels/programs.rs"]
 mod programs;
+mod rodeo;
 mod run;
 mod sdists;
 #[path = "../wheels/tree.rs"]

@@ -10,7 +10,9 @@ mod mixed;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use wheelfix_testkit::prefix::PrefixBuilder;
+use sha2::{Digest as _, Sha256};
+use wheelfix_format::{Record, RecordHash};
+use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 
 use crate::support::Sandbox;
 
@@ -94,4 +96,33 @@ fn whole(sandbox: &Sandbox, name: &str) -> String {
         }
     }
     text
+}
+
+/// The rows of all RECORDs of the environment that are not true, each with its RECORD.
+fn untrue_rows(sandbox: &Sandbox) -> Vec<String> {
+    let site = sandbox.path("env").join(SITE_PACKAGES);
+    let mut untrue = Vec::new();
+    for entry in fs_err::read_dir(&site).unwrap() {
+        let path = entry.unwrap().path().join("RECORD");
+        let Ok(text) = fs_err::read_to_string(&path) else {
+            continue;
+        };
+        for row in Record::parse(&text).unwrap().rows {
+            // By name: a directory of the environment may be a link.
+            let file = match row.path.strip_prefix("../../../") {
+                Some(path) => sandbox.path("env").join(path),
+                None => site.join(&row.path),
+            };
+            let bytes = fs_err::read(file).unwrap_or_default();
+            let hash = RecordHash::sha256(Sha256::digest(&bytes).into());
+            if row.hash.is_some_and(|it| it != hash)
+                || row.size.is_some_and(|it| it != bytes.len() as u64)
+            {
+                let distribution = path.parent().unwrap().file_name().unwrap();
+                untrue.push(format!("{}: {}", distribution.display(), row.path));
+            }
+        }
+    }
+    untrue.sort();
+    untrue
 }

@@ -1,9 +1,9 @@
 //! What collides, what does not, and what rules decide.
 
 use insta::assert_snapshot;
-use wheelfix_testkit::prefix::PrefixBuilder;
+use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 
-use super::{make, refused, sandbox, tree};
+use super::{make, refused, sandbox, tree, untrue_rows};
 use crate::support::Sandbox;
 
 /// Every kind of collision at once.
@@ -48,7 +48,7 @@ fn rules_decide_by_the_order_of_the_inputs() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 4 directories taken whole, 5 single files, 6 collisions decided by rules
+    [DIR]/env: 2 distributions, 2 directories taken whole, 9 single files, 2 new files, 6 collisions decided by rules
     --- stderr
     warning: `bin/tool` comes with different content from two 2.0 (`[DIR]/b/bin/tool`) and one 1.0 (`[DIR]/a/bin/tool`); the one of `[DIR]/a/bin/tool` counts, by the rule `bin/*=last`
     warning: `lib/python3.11/site-packages/Case` comes in names that differ in case only from two 2.0 (`[DIR]/b/lib/python3.11/site-packages/case`) and one 1.0 (`[DIR]/a/lib/python3.11/site-packages/Case`); the one of `[DIR]/b/lib/python3.11/site-packages/case` counts, by the rule `**=first`
@@ -65,6 +65,35 @@ fn rules_decide_by_the_order_of_the_inputs() {
         "a directory\n"
     );
     assert!(!tree(&sandbox, "env").contains("/Case"));
+}
+
+#[test]
+fn records_list_what_counts() {
+    for rule in ["first", "last"] {
+        let sandbox = colliding();
+        let rule = format!("**={rule}");
+        make(&sandbox, &["a", "b", "--on-collision", &rule]);
+        assert_eq!(untrue_rows(&sandbox), Vec::<String>::new(), "{rule}");
+    }
+    // Those of the losers alone are new.
+    let sandbox = colliding();
+    let text = make(&sandbox, &["a", "b", "--on-collision", "**=first"]);
+    assert!(text.contains("8 single files, 1 new file,"), "{text}");
+    let record = sandbox
+        .path("env")
+        .join(SITE_PACKAGES)
+        .join("two-2.0.dist-info/RECORD");
+    let record = fs_err::read_to_string(record).unwrap();
+    let rows: Vec<&str> = record
+        .lines()
+        .map(|row| row.split(',').next().unwrap())
+        .collect();
+    assert_snapshot!(rows.join("\n"), @"
+    same.py
+    two-2.0.dist-info/METADATA
+    two-2.0.dist-info/RECORD
+    two-2.0.dist-info/WHEEL
+    ");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The interpreter of an environment, and its scripts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use insta::assert_snapshot;
 use wheelfix_testkit::cache;
-use wheelfix_testkit::prefix::PrefixBuilder;
+use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 use wheelfix_testkit::wheel::WheelBuilder;
 
-use super::{make, sandbox};
+use super::{make, sandbox, tree, untrue_rows};
 use crate::support::Sandbox;
 
 /// What nixpkgs' `sitecustomize.py` does with the variables.
@@ -106,6 +108,49 @@ fn the_variables_of_nixpkgs_lead_there_too() {
     let want = format!("{}/bin/python3.11 False\n", prefix.display());
     let python = bin.join("python");
     assert_eq!(output(&python, &["-c", code], Some(&customize)), want);
+}
+
+#[test]
+fn record_tells_of_the_new_first_lines() {
+    for link in ["auto", "symlink", "copy"] {
+        let sandbox = scripts(&["--link", link]);
+        assert_eq!(untrue_rows(&sandbox), Vec::<String>::new(), "{link}");
+        let record = |prefix: &str| -> BTreeSet<String> {
+            let path = sandbox.path(prefix).join(SITE_PACKAGES);
+            let text = fs_err::read_to_string(path.join("one-1.0.dist-info/RECORD")).unwrap();
+            text.lines().map(str::to_owned).collect()
+        };
+        let (new, old) = (record("env"), record("a"));
+        let changed: Vec<&str> = new
+            .difference(&old)
+            .map(|row| row.split(',').next().unwrap())
+            .collect();
+        assert_eq!(changed, ["../../../bin/long", "../../../bin/one"], "{link}");
+        assert_eq!(new.len(), old.len(), "{link}");
+    }
+}
+
+#[test]
+fn record_of_an_environment_of_one_prefix_is_true() {
+    let python = cache::tool("python3");
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")
+        .file("one/__init__.py", "")
+        .script("one", "#!/usr/bin/python3\nimport one\n")]);
+    let args = ["a", "--python", python.to_str().unwrap(), "--prove", "none"];
+    let text = make(&sandbox, &args);
+    assert_eq!(untrue_rows(&sandbox), Vec::<String>::new());
+    // The rest of what lay in one directory is taken as it was.
+    assert_snapshot!(text, @"
+    exit: 0
+    --- stdout
+    [DIR]/env: 1 distribution, 1 directory taken whole, 2 single files, 1 script, 5 new files
+    ");
+    assert_snapshot!(tree(&sandbox, "env/lib"), @"
+    python3.11/site-packages/one -> [DIR]/a/lib/python3.11/site-packages/one
+    python3.11/site-packages/one-1.0.dist-info/METADATA -> [DIR]/a/lib/python3.11/site-packages/one-1.0.dist-info/METADATA
+    python3.11/site-packages/one-1.0.dist-info/RECORD
+    python3.11/site-packages/one-1.0.dist-info/WHEEL -> [DIR]/a/lib/python3.11/site-packages/one-1.0.dist-info/WHEEL
+    ");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use wheelfix_testkit::cache;
 use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 use wheelfix_testkit::wheel::WheelBuilder;
 
-use super::{make, refused, sandbox, tree, whole};
+use super::{make, refused, sandbox, tree, untrue_rows, whole};
 use crate::support::Sandbox;
 
 /// Two wheels and a prefix that share a namespace with an `__init__.py`.
@@ -147,4 +147,20 @@ fn requirements_of_wheels_are_edited_before_they_are_checked() {
     hint: add what is missing, or leave it unmet with `--allow-unmet NAME`
     ");
     make(&sandbox, &[&args[..], &["--relax", "lib"]].concat());
+}
+
+#[test]
+fn texts_of_wheels_are_replaced() {
+    let driver = "triton/backends/nvidia/driver.py";
+    let text =
+        "libs = subprocess.check_output([\"/sbin/ldconfig\", \"-p\"]).decode(errors=\"ignore\")\n";
+    let wheel = WheelBuilder::new("triton", "1.0").file(driver, text);
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")]);
+    let wheel = sandbox.wheel(&wheel);
+    let loader = "/lib64/ld-linux-x86-64.so.2";
+    make(&sandbox, &["a", &wheel, "--interpreter", loader]);
+    let file = sandbox.path("env").join(SITE_PACKAGES).join(driver);
+    let text = fs_err::read_to_string(file).unwrap();
+    assert!(!text.contains("ldconfig"), "{text}");
+    assert_eq!(untrue_rows(&sandbox), Vec::<String>::new());
 }

@@ -1,0 +1,236 @@
+//! RECORDs of prefixes that would not be true in an environment: of scripts that get a new first line,
+//! and of files that lose to others.
+//!
+//! Such a RECORD becomes a file of the environment's own, with what is true there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use wheelfix_format::RecordHash;
+
+use crate::digest::FileDigest;
+use crate::env::conflict::ConflictKind;
+use crate::env::distribution::{Distribution, read_record, source_of_bytecode};
+use crate::env::fault::EnvFault;
+use crate::env::listing::{EntryKind, list};
+use crate::env::made::{Made, MadeContent};
+use crate::env::make::renewed_script;
+use crate::env::merge::{Clash, Node, What, is_left_out};
+use crate::launcher::Interpreter;
+use crate::layout::{Layout, join};
+
+/// What is different in an environment, by source. Paths are relative to `site-packages`.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    scripts: BTreeMap<usize, BTreeMap<String, FileDigest>>,
+    lost: BTreeMap<usize, BTreeSet<String>>,
+}
+
+impl Changes {
+    /// Notes the scripts in `bin`; `root` says where a source lies.
+    pub(crate) fn scripts<'a>(
+        &mut self,
+        nodes: &[Node],
+        root: impl Fn(usize) -> &'a Path,
+        interpreter: &Interpreter,
+        layout: &Layout,
+    ) -> Result<(), EnvFault> {
+        let bin = nodes.iter().find(|node| node.name == "bin");
+        let Some(What::Directory(programs)) = bin.map(|node| &node.what) else {
+            return Ok(());
+        };
+        for program in programs {
+            if let What::Script { source } = program.what {
+                let path = join("bin", &program.name);
+                let text = renewed_script(&root(source).join(&path), interpreter)?;
+                let digest = FileDigest::of_bytes(&text);
+                let scripts = self.scripts.entry(source).or_default();
+                scripts.insert(layout.from_site_packages(&path), digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the files that lose to others.
+    pub(crate) fn losers(&mut self, clashes: &[Clash], layout: &Layout) {
+        for clash in clashes {
+            let Some((_, kept)) = &clash.decision else {
+                continue;
+            };
+            let Some((winner, kept_path)) = clash.claims.get(*kept) else {
+                continue;
+            };
+            for (source, path) in &clash.claims {
+                let is_kept = match clash.kind {
+                    ConflictKind::Case => path == kept_path,
+                    ConflictKind::Content | ConflictKind::FileAndDirectory => source == winner,
+                };
+                if !is_kept {
+                    let lost = self.lost.entry(*source).or_default();
+                    lost.insert(layout.from_site_packages(path));
+                }
+            }
+        }
+    }
+
+    fn is_lost(&self, source: usize, path: &str) -> bool {
+        let is_named = |path: &str| {
+            let lost = self.lost.get(&source);
+            lost.is_some_and(|lost| {
+                let mut above = path;
+                loop {
+                    if lost.contains(above) {
+                        return true;
+                    }
+                    match above.rsplit_once('/') {
+                        Some((parent, _)) => above = parent,
+                        None => return false,
+                    }
+                }
+            })
+        };
+        is_named(path) || source_of_bytecode(path).is_some_and(|path| is_named(&path))
+    }
+
+    /// The RECORD of a distribution as it is in the environment; `None` if it is true as it is.
+    fn renewed(&self, distribution: &Distribution) -> Result<Option<String>, EnvFault> {
+        let source = distribution.source;
+        if !self.scripts.contains_key(&source) && !self.lost.contains_key(&source) {
+            return Ok(None);
+        }
+        let mut record = read_record(&distribution.path)?;
+        let before = record.clone();
+        record.rows.retain(|row| !self.is_lost(source, &row.path));
+        let scripts = self.scripts.get(&source);
+        for row in &mut record.rows {
+            if let Some(digest) = scripts.and_then(|scripts| scripts.get(&row.path))
+                && row.hash.is_some()
+            {
+                row.hash = Some(RecordHash::sha256(digest.sha256));
+                row.size = Some(digest.len);
+            }
+        }
+        Ok((record != before).then(|| record.to_string()))
+    }
+}
+
+/// Replaces the RECORDs that are not true among the entries of an environment; returns how many files
+/// of directories that were taken whole are entries of their own now.
+pub(crate) fn renew(
+    nodes: &mut [Node],
+    made: &mut Vec<Made<'_>>,
+    changes: &Changes,
+    distributions: &[Distribution],
+    layout: &Layout,
+) -> Result<usize, EnvFault> {
+    let mut files = 0;
+    for distribution in distributions {
+        let name = distribution.path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.filter(|name| name.ends_with(".dist-info")) else {
+            continue;
+        };
+        let Some(text) = changes.renewed(distribution)? else {
+            continue;
+        };
+        let path = format!("{}/{name}/RECORD", layout.site_packages());
+        let source = distribution.source;
+        let mut place = Place {
+            root: prefix_of(&distribution.path, layout),
+            source,
+            file: made.len(),
+            files: &mut files,
+        };
+        if place.take(nodes, "", &path)? {
+            made.push(Made {
+                path,
+                source: 0,
+                content: MadeContent::Text {
+                    text,
+                    executable: false,
+                },
+            });
+        }
+    }
+    Ok(files)
+}
+
+/// The prefix that a `.dist-info` directory belongs to.
+fn prefix_of<'a>(dist_info: &'a Path, layout: &Layout) -> &'a Path {
+    let depth = layout.site_packages().split('/').count() + 1;
+    dist_info.ancestors().nth(depth).unwrap_or(dist_info)
+}
+
+/// A file of a prefix that is to be one of the environment's own.
+struct Place<'a> {
+    /// The prefix.
+    root: &'a Path,
+    source: usize,
+    /// Position of the file that takes its place.
+    file: usize,
+    /// Counts files of directories that are no longer taken whole.
+    files: &'a mut usize,
+}
+
+impl Place<'_> {
+    /// Puts the file in its place below a directory; directories on the way that are taken whole become
+    /// the environment's own. False if what is there comes from somewhere else.
+    fn take(&mut self, nodes: &mut [Node], directory: &str, rest: &str) -> Result<bool, EnvFault> {
+        let (name, below) = rest
+            .split_once('/')
+            .map_or((rest, None), |(name, below)| (name, Some(below)));
+        let Some(node) = nodes.iter_mut().find(|node| node.name == name) else {
+            return Ok(false);
+        };
+        let path = join(directory, name);
+        let Some(below) = below else {
+            let is_ours = node.what
+                == What::File {
+                    source: self.source,
+                }
+                || node.what
+                    == What::Link {
+                        source: self.source,
+                    };
+            if is_ours {
+                node.what = What::Made { file: self.file };
+            }
+            return Ok(is_ours);
+        };
+        if node.what
+            == (What::Whole {
+                source: self.source,
+            })
+        {
+            node.what = What::Directory(self.entries(&path)?);
+        }
+        match &mut node.what {
+            What::Directory(nodes) => self.take(nodes, &path, below),
+            _ => Ok(false),
+        }
+    }
+
+    /// The entries of a directory of the prefix.
+    fn entries(&mut self, path: &str) -> Result<Vec<Node>, EnvFault> {
+        let mut faults = Vec::new();
+        let entries = list(&self.root.join(path), &mut faults);
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
+        }
+        let source = self.source;
+        let entries = entries
+            .into_iter()
+            .filter(|entry| !is_left_out(path, &entry.name));
+        let nodes = entries.map(|entry| Node {
+            name: entry.name,
+            what: match entry.kind {
+                EntryKind::Directory | EntryKind::DirectoryLink => What::Whole { source },
+                EntryKind::File => What::File { source },
+                EntryKind::FileLink => What::Link { source },
+            },
+        });
+        let nodes: Vec<Node> = nodes.collect();
+        let is_file = |node: &&Node| !matches!(node.what, What::Whole { .. });
+        *self.files += nodes.iter().filter(is_file).count();
+        Ok(nodes)
+    }
+}
