@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod agreement;
+mod environment;
 mod programs;
 mod same_tree;
 mod tree;
