@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod environment;
+mod own_prefixes;
 mod popular;
 #[path = "../wheels/programs.rs"]
 mod programs;

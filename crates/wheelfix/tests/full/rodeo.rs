@@ -117,7 +117,7 @@ fn wheelfix(command: &str, dir: &Path) -> Command {
 }
 
 /// Installs each wheel into a prefix of its own, with those before it at hand.
-fn install_each(dir: &Path, wheels: Vec<PathBuf>) -> Vec<PathBuf> {
+pub(crate) fn install_each(dir: &Path, wheels: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut prefixes: Vec<PathBuf> = Vec::new();
     for wheel in wheels {
         let name = wheel.file_stem().unwrap().to_str().unwrap();
