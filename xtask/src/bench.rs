@@ -49,6 +49,21 @@ const BENCHES: &[Bench] = &[
         run: install::run,
     },
     Bench {
+        name: "install-bytecode",
+        about: "the part of `install` that is about bytecode, beside compileall",
+        run: install::bytecode,
+    },
+    Bench {
+        name: "install-small-files",
+        about: "the part about small files, beside uv and bsdtar",
+        run: install::small_files,
+    },
+    Bench {
+        name: "install-relax",
+        about: "the part about edits of requirements, beside unpacking and packing",
+        run: install::relax,
+    },
+    Bench {
         name: "nix",
         about: "build with Nix, beside pypa/installer and patchelf",
         run: nix::run,
@@ -76,14 +91,16 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         wheel: args.opt_value_from_str("--wheel")?,
     };
     arguments::finish(args)?;
-    let wanted: Vec<&Bench> = BENCHES
-        .iter()
-        .filter(|bench| name.as_deref().is_none_or(|name| name == bench.name))
-        .collect();
+    let is_wanted = |bench: &&Bench| match name.as_deref() {
+        Some(name) => name == bench.name,
+        // A part comes with the whole.
+        None => !bench.name.starts_with("install-"),
+    };
+    let wanted: Vec<&Bench> = BENCHES.iter().filter(is_wanted).collect();
     if wanted.is_empty() {
         let lines: Vec<String> = BENCHES
             .iter()
-            .map(|bench| format!("  {:<12}{}", bench.name, bench.about))
+            .map(|bench| format!("  {:<21}{}", bench.name, bench.about))
             .collect();
         return Err(format!("expected one of these:\n{}", lines.join("\n")).into());
     }

@@ -3,6 +3,7 @@
 //! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/>
 
 mod dist_info;
+mod editable;
 pub(crate) mod fault;
 pub(crate) mod placement;
 mod record;
@@ -101,6 +102,7 @@ impl Wheel {
         let placements = placement::classify(&archive, &dist_info, &mut faults);
         scripts::check(&archive, &placements, &dist_info.entry_points, &mut faults);
         faults.into_result()?;
+        editable::warn(&archive, &placements, &mut warnings);
         Ok(Self {
             path: path.to_owned(),
             filename,

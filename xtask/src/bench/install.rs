@@ -1,7 +1,12 @@
-//! Installing one wheel, beside `uv pip install`, `pip install` and pypa/installer with the same file.
+//! Installing one wheel, beside `uv pip install`, `pip install` and pypa/installer with the same file;
+//! then bytecode, small files and edits of requirements.
 //!
 //! None of them relocates libraries or checks the hashes of RECORD. They are told to do as we do in
 //! the rest: no cache, no dependencies, no bytecode, copies instead of links.
+
+mod bytecode;
+mod relax;
+mod small_files;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,16 +23,33 @@ use crate::{build, fetch, python};
 const WHEELS: &[&str] = &["pygments", "numpy", "scipy", "bitsandbytes"];
 
 pub(crate) fn run(options: &Options) -> Result {
-    let bench = Bench {
-        wheelfix: build::release()?,
-        tools: python::tools()?,
-    };
-    match &options.wheel {
-        Some(name) => bench.compare(name, options.rounds),
-        None => WHEELS
-            .iter()
-            .try_for_each(|name| bench.compare(name, options.rounds)),
+    let bench = Bench::new()?;
+    let rounds = options.rounds;
+    if let Some(name) = &options.wheel {
+        return bench.compare(name, rounds);
     }
+    for name in WHEELS {
+        bench.compare(name, rounds)?;
+    }
+    bench.bytecode(bytecode::WHEEL, rounds)?;
+    bench.small_files(rounds)?;
+    bench.relax(rounds)
+}
+
+/// Bytecode alone, of any wheel that installs without libraries of others.
+pub(crate) fn bytecode(options: &Options) -> Result {
+    let name = options.wheel.as_deref().unwrap_or(bytecode::WHEEL);
+    Bench::new()?.bytecode(name, options.rounds)
+}
+
+/// Small files alone.
+pub(crate) fn small_files(options: &Options) -> Result {
+    Bench::new()?.small_files(options.rounds)
+}
+
+/// Edits of requirements alone.
+pub(crate) fn relax(options: &Options) -> Result {
+    Bench::new()?.relax(options.rounds)
 }
 
 /// What all comparisons use.
@@ -38,6 +60,13 @@ struct Bench {
 }
 
 impl Bench {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            wheelfix: build::release()?,
+            tools: python::tools()?,
+        })
+    }
+
     fn compare(&self, name: &str, rounds: usize) -> Result {
         let manifest = Manifest::read()?;
         let wheel = manifest.named(name)?;
@@ -47,22 +76,15 @@ impl Bench {
         // The page cache holds the wheel in every round.
         fs_err::read(&file)?;
         let ours = |dir: &Path| {
-            let mut command = Command::new(&self.wheelfix);
-            command.args(["install", "--quiet", "--no-bytecode", "--python"]);
-            command.arg(self.tools.join("python3"));
+            let mut command = self.install(dir);
+            command.arg("--no-bytecode");
             for path in prefixes.library_paths() {
                 command.arg("--lib-path").arg(path);
             }
-            command.arg("--prefix").arg(dir.join("prefix")).arg(&file);
+            command.arg(&file);
             Ok(command)
         };
-        let uv = |dir: &Path| {
-            let mut command = self.tool("uv", &["pip", "install", "--quiet", "--offline"]);
-            command.args(["--no-deps", "--no-cache", "--link-mode=copy", "--python"]);
-            command.arg(self.tools.join("python3"));
-            command.arg("--prefix").arg(dir.join("prefix")).arg(&file);
-            Ok(command)
-        };
+        let uv = |dir: &Path| Ok(self.uv(dir, &file));
         let pip = |dir: &Path| {
             let mut command = self.tool("python3", &["-I", "-m", "pip", "install", "--quiet"]);
             command.args(["--no-deps", "--no-index", "--no-compile", "--no-cache-dir"]);
@@ -90,6 +112,23 @@ impl Bench {
             pair::compare(name, rounds, [ours, theirs])?.print();
         }
         prefixes.finish(false)
+    }
+
+    /// Our installation into a prefix below a directory; wheels are to be added.
+    fn install(&self, dir: &Path) -> Command {
+        let mut command = Command::new(&self.wheelfix);
+        command.args(["install", "--quiet", "--python"]);
+        command.arg(self.tools.join("python3"));
+        command.arg("--prefix").arg(dir.join("prefix"));
+        command
+    }
+
+    fn uv(&self, dir: &Path, file: &Path) -> Command {
+        let mut command = self.tool("uv", &["pip", "install", "--quiet", "--offline"]);
+        command.args(["--no-deps", "--no-cache", "--link-mode=copy", "--python"]);
+        command.arg(self.tools.join("python3"));
+        command.arg("--prefix").arg(dir.join("prefix")).arg(file);
+        command
     }
 
     /// One of the Python tools.
@@ -125,4 +164,13 @@ impl Bench {
 
 fn named<'side>(name: &'side str, command: &'side dyn Fn(&Path) -> Result<Command>) -> Side<'side> {
     Side { name, command }
+}
+
+/// A wheel of the list, in the page cache.
+fn wheel(name: &str) -> Result<PathBuf> {
+    let manifest = Manifest::read()?;
+    let wheel = manifest.named(name)?;
+    let file = fetch::fetch(wheel.set)?.join(&wheel.file);
+    fs_err::read(&file)?;
+    Ok(file)
 }

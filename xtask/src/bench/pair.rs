@@ -13,6 +13,7 @@ use crate::failure::Result;
 use crate::usage::{self, Usage};
 
 /// One side of a comparison.
+#[derive(Clone, Copy)]
 pub(crate) struct Side<'side> {
     /// A few words for the table.
     pub(crate) name: &'side str,
@@ -83,6 +84,16 @@ impl Comparison {
     /// The median of the first side's share of the second side's wall time.
     pub(crate) fn wall_ratio(&self) -> f64 {
         self.ratio(|usage| usage.wall.as_secs_f64())
+    }
+
+    /// The medians of the wall times of both sides, in seconds.
+    pub(crate) fn walls(&self) -> [f64; 2] {
+        [0, 1].map(|side| {
+            let of_side = self.usages.iter().filter_map(|round| round.get(side));
+            middle(&sorted(
+                of_side.map(|usage| usage.wall.as_secs_f64()).collect(),
+            ))
+        })
     }
 
     /// Prints the table.
@@ -163,6 +174,8 @@ mod tests {
             ],
         };
         assert!((comparison.wall_ratio() - 0.5).abs() < 1e-9);
+        let [first, second] = comparison.walls();
+        assert!((first - 0.010).abs() < 1e-9 && (second - 0.020).abs() < 1e-9);
     }
 
     #[test]

@@ -192,6 +192,9 @@ pub enum WheelWarning {
         /// By `WHEEL`, one set per line.
         wheel_file: Vec<TagSet>,
     },
+    /// A file that leads to sources outside of the wheel, by its path in the wheel: a build for
+    /// development.
+    Editable(String),
 }
 
 impl WheelFaults {
@@ -271,6 +274,10 @@ impl fmt::Display for WheelWarning {
                     tags.join(", ")
                 )
             }
+            Self::Editable(path) => write!(
+                f,
+                "`{path}` leads to sources outside of the wheel, as builds for development do"
+            ),
         }
     }
 }

@@ -114,6 +114,30 @@ fn what_is_odd_is_a_warning() {
 }
 
 #[test]
+fn what_is_left_of_a_build_for_development_is_a_warning() {
+    let wheel = demo()
+        .file(
+            "__editable__.demo-1.0.pth",
+            "import __editable___demo_finder\n",
+        )
+        .file("__editable___demo_finder.py", "")
+        .file("_demo.pth", "# made by hatch\n/home/x/demo/src\n")
+        .file("demo-nspkg.pth", "import sys\nvendored\n")
+        .file("demo/below.pth", "/home/x\n");
+    let wheel = open(&wheel);
+    let warnings: Vec<String> = wheel
+        .warnings()
+        .iter()
+        .map(|it| format!("{it}\n"))
+        .collect();
+    insta::assert_snapshot!(warnings.concat(), @"
+    `__editable__.demo-1.0.pth` leads to sources outside of the wheel, as builds for development do
+    `__editable___demo_finder.py` leads to sources outside of the wheel, as builds for development do
+    `_demo.pth` leads to sources outside of the wheel, as builds for development do
+    ");
+}
+
+#[test]
 fn hygiene_has_the_codes_of_check_wheel_contents() {
     let wheel = open(
         &demo()

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod adversity;
+mod jail;
 mod patchelf;
 mod patchelf_refused;
 #[path = "../it/support.rs"]
