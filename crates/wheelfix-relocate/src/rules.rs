@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
 /// All rules of one run, the user's before ours.
@@ -224,22 +225,32 @@ fn pattern_map<'de, D: serde::Deserializer<'de>>(
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: String,
-    matcher: GlobMatcher,
+    glob: Glob,
+    /// Made when it is needed: of all the rules few are, and this takes most of the time to read them.
+    matcher: OnceLock<GlobMatcher>,
 }
 
 impl Pattern {
-    /// Compiles a glob.
+    /// Parses a glob.
     pub fn new(text: &str) -> Result<Self, globset::Error> {
-        let glob = GlobBuilder::new(text).literal_separator(true).build()?;
         Ok(Self {
             text: text.to_owned(),
-            matcher: glob.compile_matcher(),
+            glob: GlobBuilder::new(text).literal_separator(true).build()?,
+            matcher: OnceLock::new(),
         })
     }
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.text == text || self.matcher.is_match(text)
+        self.text == text || self.is_match(Path::new(text))
+    }
+
+    fn is_match(&self, path: &Path) -> bool {
+        if self.is_literal() {
+            return path.as_os_str() == self.text.as_str();
+        }
+        let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
+        matcher.is_match(path)
     }
 
     /// Whether the path ends in components that match, as `bitsandbytes/lib*.so` does anywhere.
@@ -248,7 +259,7 @@ impl Pattern {
         let components: Vec<_> = path.components().collect();
         let start = components.len().saturating_sub(depth);
         let end: PathBuf = components.get(start..).unwrap_or_default().iter().collect();
-        self.matcher.is_match(&end) || self.matcher.is_match(path)
+        self.is_match(&end) || self.is_match(path)
     }
 
     /// Whether a name matches, or it is one without a version and matches apart from the glob's

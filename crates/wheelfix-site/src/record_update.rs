@@ -1,6 +1,7 @@
 //! Keeps the RECORD files of a tree true after files of it were edited or removed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -89,7 +90,13 @@ pub(crate) fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
 fn apply(mut record: Record, path: &Path, changes: &Changes) -> Option<Record> {
     let site_packages = path.parent()?.parent()?;
     let mut dirty = false;
+    let files = changes.removed.iter().chain(changes.edited.keys());
+    let names: BTreeSet<&OsStr> = files.filter_map(|file| file.file_name()).collect();
     record.rows.retain_mut(|row| {
+        // Of thousands of rows few are about files with such a name.
+        if !names.contains(OsStr::new(row.path.rsplit('/').next().unwrap_or(&row.path))) {
+            return true;
+        }
         let file = normalise(&site_packages.join(&row.path));
         if changes.removed.contains(&file) {
             dirty = true;
