@@ -44,6 +44,9 @@ pub struct Dynamic {
     pub strings: Option<StringTable>,
     /// The libraries that are needed, in order.
     pub needed: Vec<String>,
+    /// The libraries that have the symbols this one only shows (`DT_FILTER`): they are needed, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
     /// The library's own name.
     pub soname: Option<String>,
     /// The search path.
@@ -212,6 +215,7 @@ impl Dynamic {
         let strings = StringTable::find(&array, addresses)?;
         let mut dynamic = Self {
             needed: Vec::new(),
+            filters: Vec::new(),
             soname: None,
             run_path: RunPath::None,
             flags: array.get(Tag::FLAGS).unwrap_or_default(),
@@ -243,6 +247,9 @@ impl Dynamic {
     ) -> Result<(), ReadError> {
         for value in self.array.all(Tag::NEEDED) {
             self.needed.push(strings.text(window, "DT_NEEDED", value)?);
+        }
+        for value in self.array.all(Tag::FILTER) {
+            self.filters.push(strings.text(window, "DT_FILTER", value)?);
         }
         let mut text = |tag, what| {
             self.array

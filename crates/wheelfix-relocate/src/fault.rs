@@ -134,6 +134,20 @@ pub enum Fault {
         /// What is wrong.
         reason: String,
     },
+    /// An object is for another machine than the program that opens the others: nothing is proved
+    /// of it. A warning.
+    Foreign {
+        /// Its final path.
+        path: PathBuf,
+        /// What it is for.
+        machine: String,
+    },
+    /// A library wants an executable stack, which new versions of the C library give to none that is
+    /// opened. A warning where the C library is not known or older.
+    ExecutableStack {
+        /// Its final path.
+        path: PathBuf,
+    },
     /// A program asks for an interpreter that the target does not have.
     NoInterpreter {
         /// Final path of the program.
@@ -215,7 +229,11 @@ impl fmt::Display for Fault {
                 self.fmt_unused(f)
             }
             Self::ChangedSource { .. } | Self::StaleSource { .. } => self.fmt_source(f),
-            _ => self.fmt_file(f),
+            Self::Unreadable { .. }
+            | Self::Stub { .. }
+            | Self::Blocked { .. }
+            | Self::Element { .. } => self.fmt_file(f),
+            _ => self.fmt_object(f),
         }
     }
 }
@@ -386,6 +404,13 @@ impl Fault {
                 )?;
                 f.write_str("\n  fix: `wheelfix patch`")
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Faults of one object as a whole.
+    fn fmt_object(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Dependent { path, with } => {
                 write!(
                     f,
@@ -396,6 +421,23 @@ impl Fault {
             }
             Self::Program { path, reason } => {
                 write!(f, "`{}` cannot be started: {reason}", path.display())
+            }
+            Self::Foreign { path, machine } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "`{path}` is for another machine, {machine}: nothing is proved of it"
+                )
+            }
+            Self::ExecutableStack { path } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "`{path}` wants an executable stack, which glibc 2.41 and later give to no library that is opened"
+                )?;
+                f.write_str(
+                    "\n  fix: `wheelfix patchelf --clear-execstack`, if its code can do without",
+                )
             }
             Self::NoInterpreter { path, interpreter } => {
                 write!(

@@ -63,7 +63,9 @@ impl Graph {
     pub fn new(tree: &Tree, world: &World, target: &Target, rules: &Rules) -> Self {
         let base = Process::new(world, target, rules, Trace::default());
         let objects: Vec<_> = tree.objects().collect();
-        let trials = objects.par_iter().map(|object| Trial::new(object, &base));
+        let trials = objects
+            .par_iter()
+            .map(|object| Trial::new(object, &base, &[]));
         let parts = trials.map(|trial| {
             let graph = Self::default();
             Drawer { graph, tree, rules }.draw(&trial)
@@ -176,7 +178,7 @@ impl Drawer<'_> {
         let Some(loaded) = loaded else {
             return self.graph;
         };
-        for (name, outcome) in loaded.object.needed.iter().zip(&loaded.needed) {
+        for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
             if let Some((to, kind)) = self.target(name, process, outcome) {
                 self.graph.edges.insert((from.clone(), to), kind);
             }

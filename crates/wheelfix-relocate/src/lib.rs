@@ -5,6 +5,7 @@
 //! to be changed in each object, or why the output cannot work.
 
 mod abi;
+mod admission;
 mod assumed;
 mod backend;
 mod edges;
@@ -57,7 +58,7 @@ pub use index::{Found, Library, LibraryIndex};
 pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
 pub use library_name::{LibraryName, is_library_name};
-pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, VersionNeed};
+pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, Terms, VersionNeed};
 pub use plan::{
     DroppedFile, Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle,
     Satisfied,

@@ -46,6 +46,10 @@ impl Lint<'_> {
                 warnings.push(fault("there is no such directory".to_owned()));
             }
         }
+        if object.terms.executable_stack && !object.is_program() {
+            let path = object.path.clone();
+            warnings.push(Fault::ExecutableStack { path });
+        }
         (faults, warnings)
     }
 

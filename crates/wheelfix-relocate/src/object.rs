@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use wheelfix_elf::dynamic_tag::flags_1;
+
 use crate::abi::Abi;
 use crate::run_path::RunPath;
 
@@ -29,9 +31,12 @@ pub struct Object {
     pub interpreter: Option<String>,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
+    /// What else decides whether the loader takes it.
+    #[serde(skip)]
+    pub terms: Terms,
     /// The versions that it needs, by the library that must define them.
     pub version_needs: Vec<VersionNeed>,
-    /// Names of the versions that it defines, the name of the file itself left out.
+    /// Names of the versions that it defines, that of the file itself left out.
     pub version_definitions: Vec<String>,
     /// What it declares to open while it runs, from `.note.dlopen`.
     pub dlopen_notes: Vec<DlopenNote>,
@@ -40,6 +45,25 @@ pub struct Object {
     pub names: Vec<String>,
     /// What tells copies from different files of one name, where it was needed to know.
     pub content: Option<ContentId>,
+}
+
+/// Facts for which the loader refuses an object, or stops, where it would take another one.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Terms {
+    /// Whether it is a program that can lie at one address only (`ET_EXEC`).
+    pub is_fixed: bool,
+    /// Whether its stack must be executable, by `PT_GNU_STACK` or, without one, by the machine's
+    /// default.
+    pub executable_stack: bool,
+    /// Bytes of thread-local data that must lie in the block of the first libraries
+    /// (`DF_STATIC_TLS`); 0 if they may lie anywhere.
+    pub static_tls: u64,
+    /// Whether its symbols have versions, be it only those that it needs (`DT_VERSYM`).
+    pub has_symbol_versions: bool,
+    /// The version that stands for the file itself, if it defines versions.
+    pub base_version: Option<String>,
+    /// `DT_FILTER`: libraries that glibc loads with it.
+    pub filters: Vec<String>,
 }
 
 /// One entry of `.gnu.version_r`.
@@ -97,6 +121,17 @@ impl Object {
     /// The directory that `$ORIGIN` stands for.
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Whether it is a program, linked statically or not.
+    pub fn is_program(&self) -> bool {
+        let starts = self.interpreter.is_some() && self.soname.is_none();
+        starts || self.terms.is_fixed || self.flags_1 & flags_1::PIE != 0
+    }
+
+    /// What glibc loads with it: `DT_NEEDED`, then `DT_FILTER`.
+    pub fn needs(&self) -> impl Iterator<Item = &String> {
+        self.needed.iter().chain(&self.terms.filters)
     }
 
     /// Whether an object of this kind can be loaded into a process of `abi`.

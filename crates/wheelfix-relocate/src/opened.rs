@@ -9,8 +9,9 @@ use crate::process::{Outcome, Process};
 use crate::python_source::PythonLoad;
 use crate::rules::{Pattern, Rules};
 use crate::run_path::{PathKind, Tokens, normalize};
+use crate::target::Target;
 use crate::tree::PythonSource;
-use crate::trial::Trial;
+use crate::trial::{Trial, driver_from_elsewhere};
 
 /// What became of the libraries that one file opens at run time.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Opened {
     pub(crate) drivers: BTreeSet<String>,
     /// What cannot be opened.
     pub(crate) lost: Vec<Unopened>,
+    /// Copies of libraries of the driver: the name, the copy, and the file that opens it.
+    pub(crate) stubs: Vec<(String, PathBuf, PathBuf)>,
 }
 
 /// A library that cannot be opened.
@@ -37,7 +40,7 @@ pub(crate) struct Unopened {
 }
 
 /// Opens what an object opens at run time, each in a copy of its process.
-pub(crate) fn opened_by_object(trial: &Trial<'_>, rules: &Rules) -> Opened {
+pub(crate) fn opened_by_object(trial: &Trial<'_>, rules: &Rules, target: &Target) -> Opened {
     let mut opened = Opened::default();
     for edge in edges(rules, trial.object) {
         let alternatives = edge.alternatives.iter();
@@ -46,7 +49,15 @@ pub(crate) fn opened_by_object(trial: &Trial<'_>, rules: &Rules) -> Opened {
         for name in names {
             let mut process = trial.process.clone();
             match process.open(trial.root, &name) {
-                Outcome::Loaded(_) | Outcome::Libc(_) => found = true,
+                Outcome::Loaded(index) => {
+                    found = true;
+                    let loaded = process.loaded.get(index);
+                    let stub =
+                        loaded.and_then(|found| driver_from_elsewhere(&name, found, rules, target));
+                    let stub = stub.map(|path| (name, path, trial.object.path.clone()));
+                    opened.stubs.extend(stub);
+                }
+                Outcome::Libc(_) => found = true,
                 Outcome::Driver(_) => {
                     found = true;
                     opened.drivers.insert(name);

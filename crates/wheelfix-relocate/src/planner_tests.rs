@@ -6,7 +6,7 @@ use crate::abi::Abi;
 use crate::fault::Fault;
 use crate::index::{Library, LibraryIndex};
 use crate::lib_path::Tier;
-use crate::object::{ContentId, Object};
+use crate::object::{ContentId, Object, Terms};
 use crate::plan::{PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle};
 use crate::planner::plan;
 use crate::rules::{Pattern, Rules};
@@ -26,6 +26,7 @@ fn object(path: &str, needed: &str) -> Object {
         run_path: None,
         interpreter: None,
         flags_1: 0,
+        terms: Terms::default(),
         version_needs: Vec::new(),
         version_definitions: Vec::new(),
         dlopen_notes: Vec::new(),

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::admission::Admission;
 use crate::object::Object;
 use crate::read::ReadOutcome;
 use crate::rules::{Rules, any_matches};
+use crate::run_path::{PathKind, RunPath};
 use crate::target::{LoaderKind, Target};
 use crate::trace::{Event, Trace};
 use crate::world::{FileKey, World};
@@ -24,7 +26,7 @@ pub struct Loaded {
     pub key: FileKey,
     /// Index of the object that asked for it first; `None` for the program.
     pub loader: Option<usize>,
-    /// What each of its `DT_NEEDED` led to. Empty until its needs were loaded.
+    /// What each of its needs led to. Empty until they were loaded.
     pub needed: Vec<Outcome>,
 }
 
@@ -56,6 +58,12 @@ pub struct Process<'a> {
     /// In the order of loading; the program first.
     pub loaded: Vec<Loaded>,
     interpreter: Option<usize>,
+    /// Whether the program has started, so that all that comes is opened by `dlopen`.
+    pub(crate) is_open: bool,
+    /// How many objects were loaded when the program started.
+    started: usize,
+    /// Names of libraries of the driver that are taken to be loaded.
+    drivers: BTreeSet<String>,
     /// Directories that were searched, by their text with a `/` at the end.
     pub(crate) directories: BTreeMap<String, DirectoryState>,
     /// Events, if somebody wants them.
@@ -71,6 +79,9 @@ impl<'a> Process<'a> {
             rules,
             loaded: Vec::new(),
             interpreter: None,
+            is_open: false,
+            started: 0,
+            drivers: BTreeSet::new(),
             directories: BTreeMap::new(),
             trace,
         }
@@ -89,10 +100,19 @@ impl<'a> Process<'a> {
             .any(|outcome| matches!(outcome, Outcome::Missing | Outcome::Fatal(_)))
     }
 
+    /// The files that the needs of an object led to.
+    pub(crate) fn needed_files(&self, loaded: &Loaded) -> Vec<Option<FileKey>> {
+        let file = |outcome: &Outcome| match outcome {
+            Outcome::Loaded(index) => Some(self.loaded.get(*index)?.key),
+            _ => None,
+        };
+        loaded.needed.iter().map(file).collect()
+    }
+
     /// The needs that were not found, with the objects that have them.
     pub(crate) fn lacking(&self) -> impl Iterator<Item = (&Loaded, &str)> {
         self.loaded.iter().flat_map(|loaded| {
-            let needs = loaded.object.needed.iter().zip(&loaded.needed);
+            let needs = loaded.object.needs().zip(&loaded.needed);
             let lacking = needs
                 .filter(|(_, outcome)| matches!(outcome, Outcome::Missing | Outcome::Fatal(_)));
             lacking.map(move |(name, _)| (loaded, name.as_str()))
@@ -121,6 +141,11 @@ impl<'a> Process<'a> {
         outcomes
             .into_iter()
             .any(|outcome| matches!(outcome, Outcome::Driver(_)))
+    }
+
+    /// What was loaded after the program had started.
+    pub(crate) fn opened(&self) -> &[Loaded] {
+        self.loaded.get(self.started..).unwrap_or_default()
     }
 
     /// Index of the loader itself.
@@ -181,7 +206,7 @@ impl<'a> Process<'a> {
         match program {
             Some(program) if program != path => {
                 self.start(&program);
-                self.open(Some(0), path);
+                self.open(Some(self.caller()), path);
             }
             _ => {
                 self.start(path);
@@ -194,12 +219,26 @@ impl<'a> Process<'a> {
         if self.loaded.is_empty() {
             self.start(path)
         } else {
-            self.open(Some(0), path)
+            self.open(Some(self.caller()), path)
         }
+    }
+
+    /// Index of the object that calls `dlopen` for what Python imports: the program, or the library
+    /// that it is mostly.
+    fn caller(&self) -> usize {
+        let is_python = |loaded: &Loaded| {
+            let soname = loaded.object.soname.as_deref();
+            soname.is_some_and(|soname| soname.starts_with("libpython"))
+        };
+        self.loaded.iter().position(is_python).unwrap_or(0)
     }
 
     /// Opens a library as `dlopen` does, called from the object `caller`, with all its needs.
     pub fn open(&mut self, caller: Option<usize>, name: &str) -> Outcome {
+        self.is_open = true;
+        if self.started == 0 {
+            self.started = self.loaded.len();
+        }
         let opened = self.find(caller, name);
         if let Outcome::Loaded(index) = opened {
             self.load_needs(index);
@@ -228,14 +267,16 @@ impl<'a> Process<'a> {
             return Vec::new();
         };
         let object = Arc::clone(&loaded.object);
-        if loaded.needed.len() == object.needed.len() {
+        // musl knows no filters.
+        let count = match self.target.loader {
+            LoaderKind::Glibc => object.needs().count(),
+            LoaderKind::Musl => object.needed.len(),
+        };
+        if loaded.needed.len() == count {
             return loaded.needed.clone();
         }
-        let outcomes: Vec<Outcome> = object
-            .needed
-            .iter()
-            .map(|name| self.find(Some(index), name))
-            .collect();
+        let needs = object.needs().take(count);
+        let outcomes: Vec<Outcome> = needs.map(|name| self.find(Some(index), name)).collect();
         if let Some(loaded) = self.loaded.get_mut(index) {
             loaded.needed.clone_from(&outcomes);
         }
@@ -261,7 +302,7 @@ impl<'a> Process<'a> {
     }
 
     /// What is not on this machine but will be on the target.
-    fn assumed(&self, loader: Option<usize>, name: &str) -> Outcome {
+    fn assumed(&mut self, loader: Option<usize>, name: &str) -> Outcome {
         let libc = self
             .rules
             .libc
@@ -276,24 +317,39 @@ impl<'a> Process<'a> {
             .iter()
             .find(|rule| any_matches(&rule.body.soname, name));
         match driver {
-            Some(rule) if self.searches_driver(loader) => Outcome::Driver(rule.name.clone()),
+            Some(rule) if self.drivers.contains(name) || self.searches_driver(loader) => {
+                self.drivers.insert(name.to_owned());
+                Outcome::Driver(rule.name.clone())
+            }
             _ => Outcome::Missing,
         }
     }
 
-    /// Whether the driver path is in a run path that counts for the needs of `loader`.
+    /// Whether the driver path is in the library path, or in a run path that counts for the needs of
+    /// `loader`: its own, and that of what loaded it where it is inherited.
     fn searches_driver(&self, loader: Option<usize>) -> bool {
         let driver = self.target.driver_path.to_string_lossy();
-        let mut at = loader;
+        let is_driver = |element: &String| element.trim_end_matches('/') == driver;
+        if self.target.library_path.iter().any(is_driver) {
+            return true;
+        }
+        let own = loader.and_then(|index| self.loaded.get(index)?.object.run_path.as_ref());
+        let inherits = match self.target.loader {
+            LoaderKind::Glibc => own.is_none_or(|path| path.kind == PathKind::Rpath),
+            LoaderKind::Musl => true,
+        };
+        if own.is_some_and(|path| path.elements.iter().any(is_driver)) {
+            return true;
+        }
+        let mut at = loader.filter(|_| inherits);
         while let Some(loaded) = at.and_then(|index| self.loaded.get(index)) {
-            let elements = loaded
-                .object
-                .run_path
-                .iter()
-                .flat_map(|path| &path.elements);
-            if elements
-                .into_iter()
-                .any(|element| element.trim_end_matches('/') == driver)
+            let path = loaded.object.run_path.as_ref();
+            let counts = |path: &&RunPath| {
+                self.target.loader == LoaderKind::Musl || path.kind == PathKind::Rpath
+            };
+            if path
+                .filter(counts)
+                .is_some_and(|path| path.elements.iter().any(is_driver))
             {
                 return true;
             }
@@ -309,7 +365,10 @@ impl<'a> Process<'a> {
         path: &str,
         name: &str,
     ) -> Option<Outcome> {
-        let file = self.world.file(path)?;
+        let file = self.world.entry(path)?;
+        if file.is_directory {
+            return Some(Outcome::Fatal(format!("`{path}` is a directory")));
+        }
         if let Some(known) = self.loaded.iter().position(|loaded| loaded.key == file.key) {
             if let Some(loaded) = self.loaded.get_mut(known) {
                 loaded.names.insert(name.to_owned());
@@ -327,11 +386,12 @@ impl<'a> Process<'a> {
                 return Some(Outcome::Fatal(format!("`{path}` is damaged: {reason}")));
             }
         };
-        // The first object decides what process this is.
-        if let Some(program) = self.loaded.first()
-            && !object.fits(program.object.abi, program.object.os_abi)
-        {
-            return None;
+        match self.admit(&object) {
+            Admission::Taken => {}
+            Admission::PassedOver => return None,
+            Admission::Refused(reason) => {
+                return Some(Outcome::Fatal(format!("`{path}` {reason}")));
+            }
         }
         self.loaded.push(Loaded {
             path: path.to_owned(),

@@ -13,10 +13,10 @@ use crate::index::LibraryIndex;
 use crate::lint::{self, Lint};
 use crate::object::Object;
 use crate::opened::{Opened, opened_by_object, opened_by_source};
-use crate::process::{Outcome, Process};
+use crate::process::{Loaded, Outcome, Process};
 use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
-use crate::symbols::{Scope, SymbolTables, Undefined};
+use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
 use crate::trace::Trace;
 use crate::tree::Tree;
@@ -106,7 +106,7 @@ pub fn prove(
     let objects: Vec<&Object> = tree.objects().collect();
     let trials: Vec<Trial<'_>> = objects
         .par_iter()
-        .map(|object| Trial::new(object, &base))
+        .map(|object| Trial::new(object, &base, &options.ignore_missing))
         .collect();
     let files = files(&trials, &base);
     let tables = SymbolTables::read(world, files.clone());
@@ -116,7 +116,7 @@ pub fn prove(
         tables: &tables,
         assumer: Assumer::new(rules, target, options),
     };
-    let alone = prover.undefined_alone(&trials);
+    let alone = prover.alone(&trials);
     let lacks = trials.par_iter().map(|trial| {
         let mut lacks = trial.lacks(rules, target);
         lacks.extend(prover.undefined(trial, &alone));
@@ -133,7 +133,7 @@ pub fn prove(
     };
     let by_objects = trials
         .par_iter()
-        .map(|trial| opened_by_object(trial, rules));
+        .map(|trial| opened_by_object(trial, rules, target));
     let by_sources = tree
         .sources
         .par_iter()
@@ -181,8 +181,13 @@ fn files(trials: &[Trial<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> 
         .collect()
 }
 
-/// What an object lacks when it is opened by itself.
-type Alone = BTreeMap<FileKey, Vec<Undefined>>;
+/// What became of a file when it was opened by itself.
+struct Alone {
+    /// The files that its needs led to.
+    needs: Vec<Option<FileKey>>,
+    /// The symbols that it lacks.
+    lacking: Vec<Undefined>,
+}
 
 /// Looks up symbols.
 struct Prover<'a> {
@@ -192,9 +197,10 @@ struct Prover<'a> {
 }
 
 impl Prover<'_> {
-    /// For each file, what it lacks when it is opened by itself. Nearly always nothing; then it
-    /// lacks nothing in a larger process either, and is not looked at again.
-    fn undefined_alone(&self, trials: &[Trial<'_>]) -> Alone {
+    /// What became of each file when it was opened by itself. Nearly always it lacks nothing; then
+    /// it lacks nothing in a larger process in which all needs lead to the same files, either, and
+    /// is not looked at again.
+    fn alone(&self, trials: &[Trial<'_>]) -> BTreeMap<FileKey, Alone> {
         let mut paths: BTreeMap<FileKey, &str> = BTreeMap::new();
         for loaded in trials.iter().flat_map(|trial| &trial.process.loaded) {
             paths.entry(loaded.key).or_insert(&loaded.path);
@@ -204,61 +210,86 @@ impl Prover<'_> {
             .filter_map(|trial| Some((trial.process.loaded.get(trial.root?)?.key, trial)))
             .collect();
         let alone = |(key, path): (FileKey, &str)| {
-            let lacking = match ours.get(&key) {
+            let alone = match ours.get(&key) {
                 Some(Trial {
                     process,
                     root: Some(root),
                     ..
-                }) => self.lacking(process, *root),
-                _ => self.lacking_outside(path),
+                }) => self.opened_alone(process, *root),
+                _ => self.outside_alone(path),
             };
-            (key, lacking)
+            (key, alone)
         };
-        let all = paths.into_par_iter().map(alone);
-        all.filter(|(_, lacking)| !lacking.is_empty()).collect()
+        paths.into_par_iter().map(alone).collect()
     }
 
-    /// What an object that is not of the output lacks, in a process of its own.
-    fn lacking_outside(&self, path: &str) -> Vec<Undefined> {
+    /// An object that is not of the output, in a process of its own.
+    fn outside_alone(&self, path: &str) -> Alone {
         let mut process = self.base.clone();
         match process.start_or_open(path) {
-            Outcome::Loaded(root) => self.lacking(&process, root),
-            _ => Vec::new(),
+            Outcome::Loaded(root) => self.opened_alone(&process, root),
+            _ => Alone {
+                needs: Vec::new(),
+                lacking: Vec::new(),
+            },
         }
     }
 
-    fn lacking(&self, process: &Process<'_>, root: usize) -> Vec<Undefined> {
+    fn opened_alone(&self, process: &Process<'_>, root: usize) -> Alone {
         let mut lacking = Scope::of(process, self.tables, root).undefined(root);
         lacking.retain(|symbol| !self.assumer.has(symbol, process));
-        lacking
+        let loaded = process.loaded.get(root);
+        Alone {
+            needs: loaded.map_or_else(Vec::new, |loaded| process.needed_files(loaded)),
+            lacking,
+        }
     }
 
-    /// The symbols that an object and all it brings along lack. Nothing if a library is missing:
-    /// that is the fault then, and the symbols follow from it.
-    fn undefined(&self, trial: &Trial<'_>, alone: &Alone) -> Vec<Lack> {
+    /// The symbols that an object and all it brings along lack. Of a process that lacks a library
+    /// only those that no such library can have; nothing unless the user excuses all of these, for
+    /// then they are the fault, and symbols follow from it.
+    fn undefined(&self, trial: &Trial<'_>, all_alone: &BTreeMap<FileKey, Alone>) -> Vec<Lack> {
         let process = &trial.process;
-        let (Some(root), true) = (trial.root, process.is_complete()) else {
+        let is_complete = process.is_complete();
+        let Some(root) = trial.root.filter(|_| is_complete || trial.is_excused) else {
             return Vec::new();
         };
+        let opened = || process.loaded.iter().enumerate();
+        let is_same = |loaded: &Loaded| {
+            let alone = all_alone.get(&loaded.key);
+            alone.is_none_or(|alone| alone.needs == process.needed_files(loaded))
+        };
+        let all_same = opened().all(|(_, loaded)| is_same(loaded));
         let mut suspects = Vec::new();
-        for (index, loaded) in process.loaded.iter().enumerate() {
-            if let Some(lacking) = alone.get(&loaded.key) {
-                suspects.push((index, loaded, lacking));
+        for (index, loaded) in opened() {
+            let lacking = all_alone.get(&loaded.key).map(|alone| &alone.lacking);
+            if !all_same || lacking.is_some_and(|lacking| !lacking.is_empty()) {
+                suspects.push((index, loaded, lacking.filter(|_| all_same)));
             }
         }
         if suspects.is_empty() {
             return Vec::new();
         }
         let scope = Scope::of(process, self.tables, root);
-        let lacks = suspects
-            .into_iter()
-            .map(|(index, loaded, lacking)| Lack::Symbols {
+        let lacks = suspects.into_iter().map(|(index, loaded, lacking)| {
+            let mut symbols = match lacking {
+                Some(lacking) => scope.still_undefined(index, lacking),
+                None => scope.undefined(index),
+            };
+            symbols.retain(|symbol| is_complete || is_of_found(loaded, symbol));
+            Lack::Symbols {
                 path: normalize(Path::new(&loaded.path)),
-                symbols: trial
-                    .without_assumed(scope.still_undefined(index, lacking), &self.assumer),
-            });
+                symbols: trial.without_assumed(symbols, &self.assumer),
+            }
+        });
         lacks
             .filter(|lack| !matches!(lack, Lack::Symbols { symbols, .. } if symbols.is_empty()))
             .collect()
     }
+}
+
+/// Whether a symbol has a version of a library that was found.
+fn is_of_found(loaded: &Loaded, symbol: &Undefined) -> bool {
+    let file = symbol.file.as_deref();
+    file.is_some_and(|file| provider(loaded, file).is_some())
 }

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wheelfix_elf::{ByteOrder, Class, Elf, FileSource, ObjectType, Source, VersionNeeds};
+use wheelfix_elf::dynamic_tag::flags;
+use wheelfix_elf::{
+    ByteOrder, Class, Dynamic, Elf, FileSource, Machine, ObjectType, SegmentKind, Source, Tag,
+    VersionNeeds,
+};
 
 use crate::abi::Abi;
-use crate::object::{ContentId, DlopenNote, Object, VersionNeed};
+use crate::object::{ContentId, DlopenNote, Object, Terms, VersionNeed};
 use crate::run_path::{PathKind, RunPath};
 
 /// What a file turned out to be.
@@ -46,7 +50,7 @@ pub fn object_of<S: Source + ?Sized>(path: PathBuf, file: &Path, source: &S) -> 
     }
 }
 
-fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
+fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     match elf.header.object_type {
         ObjectType::Dynamic | ObjectType::Executable => {}
         ObjectType::Relocatable => return ReadOutcome::Skipped("is an object file for the linker"),
@@ -61,9 +65,10 @@ fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
         elf.header.encoding.byte_order == ByteOrder::Little,
         elf.header.machine.0,
     );
-    let Some(dynamic) = elf.dynamic else {
+    let Some(dynamic) = elf.dynamic.take() else {
         return ReadOutcome::Skipped("is linked statically");
     };
+    let terms = terms(&elf, &dynamic);
     let run_path = match dynamic.run_path {
         wheelfix_elf::RunPath::None => None,
         wheelfix_elf::RunPath::Rpath { path } => Some(RunPath::parse(PathKind::Rpath, &path)),
@@ -87,6 +92,7 @@ fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
         run_path,
         interpreter: elf.interpreter,
         flags_1: dynamic.flags_1,
+        terms,
         version_needs: version_needs(dynamic.version_needs),
         version_definitions: definitions.map(|version| version.name).collect(),
         dlopen_notes: elf
@@ -98,6 +104,31 @@ fn from_elf(path: PathBuf, file: &Path, elf: Elf) -> ReadOutcome {
         names: Vec::new(),
         content: None,
     }))
+}
+
+fn terms(elf: &Elf, dynamic: &Dynamic) -> Terms {
+    let static_tls = dynamic.flags & flags::STATIC_TLS != 0;
+    let tls = elf.program_header(SegmentKind::TLS);
+    let base = dynamic.version_definitions.iter();
+    Terms {
+        is_fixed: elf.header.object_type == ObjectType::Executable,
+        executable_stack: elf
+            .executable_stack
+            .unwrap_or_else(|| has_executable_stack(elf.header.machine)),
+        static_tls: tls.filter(|_| static_tls).map_or(0, |tls| tls.memory_len),
+        has_symbol_versions: dynamic.array.get(Tag::VERSYM).is_some(),
+        base_version: base
+            .filter(|version| version.base)
+            .map(|version| version.name.clone())
+            .next(),
+        filters: dynamic.filters.clone(),
+    }
+}
+
+/// `DEFAULT_STACK_PERMS` of glibc's `sysdeps/*/stackinfo.h`: x86, ARM and PowerPC with 32 bits, S390
+/// and MIPS take it for granted that code may lie on the stack.
+fn has_executable_stack(machine: Machine) -> bool {
+    [3, 62, 40, 20, 22, 8].contains(&machine.0)
 }
 
 fn version_needs(needs: Vec<VersionNeeds>) -> Vec<VersionNeed> {

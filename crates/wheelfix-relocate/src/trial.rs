@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::assumed::{Assumed, Assumer};
 use crate::object::{Object, VersionNeed};
 use crate::process::{Loaded, Outcome, Process};
-use crate::rules::{Rules, any_matches};
+use crate::rules::{Pattern, Rules, any_matches};
 use crate::run_path::normalize;
 use crate::symbols::{Undefined, provider};
 use crate::target::{LoaderKind, Target};
@@ -16,6 +16,10 @@ pub(crate) struct Trial<'a> {
     pub(crate) process: Process<'a>,
     /// Index of the object; `None` if it cannot be opened at all.
     pub(crate) root: Option<usize>,
+    /// Whether libraries are missing, all of which may be.
+    pub(crate) is_excused: bool,
+    /// Why it cannot; `None` if it can, or if it is for another machine.
+    refusal: Option<String>,
 }
 
 /// A version that a library does not define: the library, the version, and the library that was
@@ -37,6 +41,8 @@ pub(crate) enum Lack {
     },
     /// A version.
     Version { key: VersionKey, needer: PathBuf },
+    /// The interpreter of a program.
+    Interpreter { interpreter: String },
     /// Symbols that an object refers to.
     Symbols {
         path: PathBuf,
@@ -44,34 +50,52 @@ pub(crate) enum Lack {
     },
 }
 
+/// How many bytes of static thread-local data glibc leaves for what is opened: 1,664 by default
+/// (`_dl_tls_static_surplus_init` of `elf/dl-tls.c`), and what rounding to 64 adds.
+const STATIC_TLS_LEFT: u64 = 1728;
+
 impl<'a> Trial<'a> {
     /// Opens an object as the program of `base` would, or starts it if it is a program itself.
-    pub(crate) fn new(object: &'a Object, base: &Process<'a>) -> Self {
+    pub(crate) fn new(object: &'a Object, base: &Process<'a>, excused: &[Pattern]) -> Self {
         let path = object.path.to_string_lossy();
-        let is_program = object.interpreter.is_some() && object.soname.is_none();
-        let mut process = if is_program {
+        let mut process = if object.is_program() {
             base.emptied()
         } else {
             base.clone()
         };
+        // What is no program is only ever opened.
+        process.is_open = !object.is_program();
         let outcome = process.start_or_open(&path);
-        let root = match outcome {
-            Outcome::Loaded(index) => Some(index),
-            _ => None,
+        let (root, refusal) = match outcome {
+            Outcome::Loaded(index) => (Some(index), None),
+            Outcome::Fatal(reason) => (None, Some(reason)),
+            _ => (None, None),
         };
+        let is_excused = !process.is_complete()
+            && process
+                .lacking()
+                .all(|(_, name)| any_matches(excused, name));
         Self {
             object,
             process,
             root,
+            is_excused,
+            refusal,
         }
     }
 
     /// What the process lacks, symbols left out.
     pub(crate) fn lacks(&self, rules: &Rules, target: &Target) -> Vec<Lack> {
         let mut lacks = Vec::new();
+        let blocked = self.refusal.iter().cloned().chain(self.static_tls(target));
+        lacks.extend(blocked.map(|reason| Lack::Blocked {
+            reason,
+            needer: self.object.path.clone(),
+        }));
+        lacks.extend(self.lacking_interpreter(target));
         for loaded in &self.process.loaded {
             let needer = normalize(Path::new(&loaded.path));
-            for (name, outcome) in loaded.object.needed.iter().zip(&loaded.needed) {
+            for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
                 let (name, needer) = (name.clone(), needer.clone());
                 match outcome {
                     Outcome::Loaded(index) => {
@@ -103,8 +127,8 @@ impl<'a> Trial<'a> {
     /// A version that is not where it should be. `None` if all is well, or the library is missing,
     /// which is a fault of its own.
     ///
-    /// As `_dl_check_map_versions` of glibc's `elf/dl-version.c`: a library without any version is
-    /// good for all. musl looks at no versions.
+    /// As `_dl_check_map_versions` of glibc's `elf/dl-version.c`: a library that defines no version
+    /// is good for all. musl looks at no versions.
     fn lacking_version(
         &self,
         need: &VersionNeed,
@@ -128,16 +152,65 @@ impl<'a> Trial<'a> {
                 .any(|rule| any_matches(&rule.body.soname, &need.file));
             return (!named && !of_libc).then(|| (need.file.clone(), need.version.clone(), None));
         };
-        let defined = &found.object.version_definitions;
-        let lacks = !defined.is_empty() && !defined.contains(&need.version);
+        let (object, version) = (&found.object, &need.version);
+        let base = object.terms.base_version.as_ref();
+        let defines = object.version_definitions.contains(version) || base == Some(version);
+        let defines_any = !object.version_definitions.is_empty() || base.is_some();
+        // A symbol without a version, where one with a version is expected, fails an assertion of
+        // `check_match` in `elf/dl-lookup.c`, if the object has no versions at all.
+        let lacks = if defines_any {
+            !defines
+        } else {
+            !object.terms.has_symbol_versions
+        };
         let found = normalize(Path::new(&found.path));
         lacks.then(|| (need.file.clone(), need.version.clone(), Some(found)))
+    }
+
+    /// The interpreter that a program asks for and the target does not have, if it is known.
+    fn lacking_interpreter(&self, target: &Target) -> Option<Lack> {
+        let object = self.object;
+        let interpreter = object.interpreter.as_ref()?;
+        let lacks = object.is_program()
+            && target.interpreter.is_some()
+            && self.process.world.file(interpreter).is_none();
+        lacks.then(|| Lack::Interpreter {
+            interpreter: interpreter.clone(),
+        })
+    }
+
+    /// Whether it is for another machine than the process that should open it.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.root.is_none() && self.refusal.is_none()
+    }
+
+    /// Why the thread-local data of what is opened does not fit into the block that the first
+    /// libraries have theirs in, where it must lie there.
+    fn static_tls(&self, target: &Target) -> Option<String> {
+        if !self.process.is_open || target.loader != LoaderKind::Glibc {
+            return None;
+        }
+        let opened = self.process.opened();
+        let wanting = opened
+            .iter()
+            .filter(|loaded| loaded.object.terms.static_tls != 0);
+        let total: u64 = wanting
+            .clone()
+            .map(|loaded| loaded.object.terms.static_tls)
+            .fold(0, u64::saturating_add);
+        let largest = wanting.max_by_key(|loaded| loaded.object.terms.static_tls)?;
+        (STATIC_TLS_LEFT < total).then(|| {
+            format!(
+                "`{}` and what is opened with it want {total} bytes of static thread-local data (`DF_STATIC_TLS`), of which at most {STATIC_TLS_LEFT} are left in a program that runs",
+                largest.path
+            )
+        })
     }
 
     /// Notes what the process takes for granted.
     pub(crate) fn assume(&self, assumed: &mut Assumed) {
         for loaded in &self.process.loaded {
-            for (name, outcome) in loaded.object.needed.iter().zip(&loaded.needed) {
+            for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
                 match outcome {
                     Outcome::Libc(_) => assumed.libc.insert(name.clone()),
                     Outcome::Driver(_) => assumed.driver.insert(name.clone()),
@@ -160,7 +233,7 @@ impl<'a> Trial<'a> {
 
 /// Where a library of the driver was found that must come from the driver path: a copy elsewhere is
 /// a stub, or of another version than the kernel's part.
-fn driver_from_elsewhere(
+pub(crate) fn driver_from_elsewhere(
     name: &str,
     found: &Loaded,
     rules: &Rules,

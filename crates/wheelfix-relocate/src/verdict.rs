@@ -125,6 +125,12 @@ impl<'a> Verdict<'a> {
             if trial.root.is_none() {
                 self.unloadable.insert(trial.object.path.clone());
             }
+            if trial.is_foreign() {
+                self.warnings.push(Fault::Foreign {
+                    path: trial.object.path.clone(),
+                    machine: trial.object.abi.to_string(),
+                });
+            }
             if lacks.is_empty() {
                 continue;
             }
@@ -190,6 +196,10 @@ impl<'a> Verdict<'a> {
             Lack::Driver { name, path, needer } => {
                 self.drivers.entry((name, path)).or_default().insert(needer);
             }
+            Lack::Interpreter { interpreter } => self.faults.push(Fault::NoInterpreter {
+                path: trial.object.path.clone(),
+                interpreter,
+            }),
             Lack::Version { key, needer } => {
                 self.versions.entry(key).or_default().insert(needer);
             }
@@ -204,6 +214,9 @@ impl<'a> Verdict<'a> {
     /// What an object opens at run time and is not there.
     pub(crate) fn unopened(&mut self, opened: Opened) {
         self.assumed.driver.extend(opened.drivers);
+        for (name, path, by) in opened.stubs {
+            self.drivers.entry((name, path)).or_default().insert(by);
+        }
         for unopened in opened.lost {
             if self.is_ignored(&unopened.name) {
                 continue;

@@ -23,6 +23,8 @@ pub struct WorldFile {
     pub key: FileKey,
     /// Where its bytes lie now.
     pub disk: PathBuf,
+    /// Whether it is a directory, which `file` does not give.
+    pub(crate) is_directory: bool,
 }
 
 /// The file system with the output in its final place. Look-ups and what was read are kept, for all
@@ -62,18 +64,28 @@ impl World {
     /// The regular file at a final path. `None` if it is not there or cannot be looked at, which
     /// the loader takes for the same.
     pub fn file(&self, path: &str) -> Option<Arc<WorldFile>> {
+        self.entry(path).filter(|file| !file.is_directory)
+    }
+
+    /// The same, directories too.
+    pub(crate) fn entry(&self, path: &str) -> Option<Arc<WorldFile>> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = files.get(path) {
             return known.clone();
         }
         let found = self.on_disk(path).into_iter().find_map(|disk| {
             let metadata = fs_err::metadata(&disk).ok()?;
-            metadata.is_file().then(|| {
+            let is_directory = metadata.is_dir();
+            (metadata.is_file() || is_directory).then(|| {
                 let key = FileKey {
                     device: metadata.dev(),
                     inode: metadata.ino(),
                 };
-                Arc::new(WorldFile { key, disk })
+                Arc::new(WorldFile {
+                    key,
+                    disk,
+                    is_directory,
+                })
             })
         });
         files.insert(path.to_owned(), found.clone());

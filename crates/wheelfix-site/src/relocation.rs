@@ -126,6 +126,19 @@ pub(crate) fn target(libraries: &Libraries, program: Option<&Path>) -> io::Resul
     }
 }
 
+/// What the user decides, and the interpreter of the programs where the user leaves that open: on
+/// Nix, where no program finds the one that it asks for, that of the Python.
+pub(crate) fn options(libraries: &Libraries, program: Option<&Path>) -> io::Result<PlanOptions> {
+    let mut options = libraries.options.clone();
+    if options.interpreter.is_none()
+        && let Some(target) = target(libraries, program)?
+        && target.nix
+    {
+        options.interpreter = target.interpreter;
+    }
+    Ok(options)
+}
+
 /// Where run paths may lead besides the output: an output in the Nix store may use the store alone.
 fn stores(tree: &Tree) -> Vec<PathBuf> {
     let nix = Path::new("/nix/store");

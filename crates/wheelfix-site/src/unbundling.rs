@@ -26,9 +26,9 @@ pub(crate) fn plan(
     program: Option<&Path>,
 ) -> Result<Planned, RelocationError> {
     let index = relocation::index(tree, libraries)?;
+    let wanted = relocation::options(libraries, program)?;
     let Some(options) = &libraries.unbundle else {
-        let relocation =
-            wheelfix_relocate::plan(tree, &index, &libraries.rules, &libraries.options);
+        let relocation = wheelfix_relocate::plan(tree, &index, &libraries.rules, &wanted);
         return Ok(Planned {
             unbundling: UnbundlePlan::default(),
             relocation,
@@ -36,8 +36,7 @@ pub(crate) fn plan(
     };
     let mut unbundling = unbundle(tree, places, libraries, options, (&index, program))?;
     let revised = unbundling.revise(tree);
-    let mut relocation =
-        wheelfix_relocate::plan(&revised, &index, &libraries.rules, &libraries.options);
+    let mut relocation = wheelfix_relocate::plan(&revised, &index, &libraries.rules, &wanted);
     unbundling.merge_into(&mut relocation);
     Ok(Planned {
         unbundling,

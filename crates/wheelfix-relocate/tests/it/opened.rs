@@ -73,3 +73,17 @@ fn the_driver_by_name_is_found_where_the_run_path_leads() {
     workshop.library("libopener.so", &source, &[&flag]);
     assert_eq!(workshop.faults(), "");
 }
+
+#[test]
+fn a_stub_of_the_driver_is_refused_where_it_is_opened_too() {
+    let source = OPENER.replace("libopened.so.1", "libcuda.so.1");
+    let workshop = Workshop::new();
+    workshop.library("stubs/libcuda.so.1", "int stub;", &[]);
+    workshop.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN/stubs"]);
+    assert_eq!(
+        workshop.faults(),
+        "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
+  needed by: DIR/libopener.so
+  fix: the driver path before that directory"
+    );
+}

@@ -89,9 +89,20 @@ fn a_version_that_was_removed_is_named() {
   fix: a newer one: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
 `DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@A_2`"
     );
-    // A library without versions is good for all.
-    workshop.library("liba.so", source, &[]);
+    // A library with versions for nothing but its needs is good for all; one without any is not.
+    let other = "int puts(const char *); void f(void) { puts(\"\"); } void g(void) {}";
+    workshop.library("liba.so", other, &["-lc"]);
     assert_eq!(workshop.faults(), "");
+    workshop.library("liba.so", source, &[]);
+    let faults = workshop.faults();
+    assert!(
+        faults.contains("does not define the version `A_1`"),
+        "{faults}"
+    );
+    assert!(
+        faults.contains("does not define the version `A_2`"),
+        "{faults}"
+    );
 }
 
 #[test]

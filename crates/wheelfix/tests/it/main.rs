@@ -10,6 +10,7 @@ mod hook;
 mod inspect;
 mod install;
 mod patch_wheel;
+mod reality;
 mod relax;
 mod replace;
 mod support;

@@ -1,0 +1,96 @@
+//! What the loader says to an ELF file that its search has found.
+
+use wheelfix_elf::dynamic_tag::flags_1;
+
+use crate::object::Object;
+use crate::process::Process;
+use crate::target::LoaderKind;
+
+/// What the loader does with a file.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Admission {
+    /// It is loaded.
+    Taken,
+    /// The search goes on, as if the file were not there.
+    PassedOver,
+    /// The loader gives up; why, as the end of a sentence that begins with the path.
+    Refused(String),
+}
+
+/// `EI_OSABI` of files that name no system in particular, and of those for Linux.
+const OS_ABIS: [u8; 2] = [0, 3];
+
+/// The minor version of glibc from which on no library that is opened gets an executable stack.
+///
+/// <https://sourceware.org/glibc/wiki/Release/2.41>
+const NO_EXECUTABLE_STACK: u32 = 41;
+
+impl Process<'_> {
+    /// Whether an object may become part of this process. The first one decides what process it is.
+    pub(crate) fn admit(&self, object: &Object) -> Admission {
+        let Some(program) = self.loaded.first() else {
+            return Admission::Taken;
+        };
+        let refused = |reason: &str| Admission::Refused(reason.to_owned());
+        let (abi, ours) = (object.abi, program.object.abi);
+        if self.target.loader == LoaderKind::Musl {
+            // It maps what it finds, and fails over it later.
+            return if abi == ours {
+                Admission::Taken
+            } else {
+                refused("is for another machine")
+            };
+        }
+        // In the order of `open_verify` and `_dl_map_object_from_fd` of glibc's `elf/dl-load.c`.
+        if abi.is_64 != ours.is_64 {
+            Admission::PassedOver
+        } else if abi.little_endian != ours.little_endian {
+            refused("has the other byte order")
+        } else if !OS_ABIS.contains(&object.os_abi) {
+            refused("is for another operating system")
+        } else if abi.machine != ours.machine {
+            Admission::PassedOver
+        } else if object.terms.is_fixed || object.flags_1 & flags_1::PIE != 0 {
+            refused("is a program")
+        } else if self.is_open && object.flags_1 & flags_1::NOOPEN != 0 {
+            refused("may not be opened by a program that runs (`DF_1_NOOPEN`)")
+        } else {
+            self.gives_stack(object)
+        }
+    }
+
+    /// Whether the stack may become executable, if an object wants it.
+    fn gives_stack(&self, object: &Object) -> Admission {
+        let is_executable = self
+            .loaded
+            .iter()
+            .any(|loaded| loaded.object.terms.executable_stack);
+        match self.glibc() {
+            Some(minor)
+                if NO_EXECUTABLE_STACK <= minor
+                    && self.is_open
+                    && object.terms.executable_stack
+                    && !is_executable =>
+            {
+                Admission::Refused(format!(
+                    "needs an executable stack, which glibc 2.{minor} gives to no library that is opened: `wheelfix patchelf --clear-execstack`, if its code can do without"
+                ))
+            }
+            _ => Admission::Taken,
+        }
+    }
+
+    /// The minor version of glibc, if it is loaded.
+    fn glibc(&self) -> Option<u32> {
+        let is_libc = |soname: Option<&str>| soname == Some("libc.so.6");
+        let mut loaded = self.loaded.iter();
+        let libc = loaded.find(|loaded| is_libc(loaded.object.soname.as_deref()))?;
+        let versions = libc.object.version_definitions.iter();
+        versions
+            .filter_map(|version| {
+                let minor = version.strip_prefix("GLIBC_2.")?;
+                minor.split('.').next()?.parse().ok()
+            })
+            .max()
+    }
+}
