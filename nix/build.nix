@@ -27,6 +27,7 @@ let
     "meta"
     "passthru"
     "extraAttrs"
+    "systems"
   ];
 
   build =
@@ -38,15 +39,24 @@ let
       libs ? [ ],
       dependencies ? [ ],
       outputs ? [ "out" ],
+      # the systems that it can be built for, `null` for all
+      systems ? null,
       meta ? { },
       passthru ? { },
       extraAttrs ? { },
       ...
     }@args:
     let
+      isForSystem = systems == null || builtins.elem system systems;
       drv = derivation (
         {
-          inherit name system outputs;
+          inherit name outputs;
+          # Asked for when it is built, not when it is only listed.
+          system =
+            if isForSystem then
+              system
+            else
+              throw "${name}: `src` is for ${builtins.concatStringsSep ", " systems}, this is ${system}: fetch another wheel, or leave the package out with `lib.optionals stdenv.hostPlatform...`";
           builder = "${wheelfix}/bin/wheelfix";
           args = [ "builder" ];
           __structuredAttrs = true;
@@ -95,6 +105,7 @@ in
     }@args:
     let
       parsed = wlib.parseWheelName (wlib.nameOf (src.name or src));
+      systems = wlib.systemsOf parsed;
       chosen = args.python or (if args ? pythonVersion then null else python);
     in
     build (
@@ -103,6 +114,8 @@ in
         action = "install";
         name = if name == null then "${parsed.distribution}-${parsed.version}" else name;
         python = chosen;
+        inherit systems;
+        meta = lib.optionalAttrs (systems != null) { platforms = systems; } // args.meta or { };
         passthru = {
           pname = wlib.normalizeName parsed.distribution;
           inherit (parsed) version;

@@ -8,7 +8,7 @@ wheelfixInstallPhase() {
     runHook postInstall
 }
 
-if [[ -z "${dontUseWheelfixInstall-}" && -z "${dontUsePypaInstall-}" && -z "${installPhase-}" ]]; then
+if [[ -z "${dontUseWheelfixInstall-}${dontUsePypaInstall-}${dontUsePyprojectInstall-}" && -z "${installPhase-}" ]]; then
     installPhase=wheelfixInstallPhase
     # strip breaks wheels whose libraries were edited before.
     dontStrip=1

@@ -52,6 +52,45 @@ rec {
     in
     if hashed == null then base else elemAt hashed 0;
 
+  # The systems that a parsed file name is for, as `meta.platforms` has them; `null` for all of them.
+  systemsOf =
+    parsed:
+    let
+      architectures = {
+        aarch64 = "aarch64-linux";
+        armv7l = "armv7l-linux";
+        i686 = "i686-linux";
+        ppc64le = "powerpc64le-linux";
+        riscv64 = "riscv64-linux";
+        s390x = "s390x-linux";
+        x86_64 = "x86_64-linux";
+      };
+      linux =
+        tag: match "(manylinux[0-9]+|manylinux_[0-9]+_[0-9]+|musllinux_[0-9]+_[0-9]+|linux)_(.*)" tag;
+      mac = tag: match "macosx_[0-9]+_[0-9]+_(arm64|x86_64|universal2)" tag;
+      ofMac = {
+        arm64 = [ "aarch64-darwin" ];
+        x86_64 = [ "x86_64-darwin" ];
+        universal2 = [
+          "aarch64-darwin"
+          "x86_64-darwin"
+        ];
+      };
+      of =
+        tag:
+        if linux tag != null then
+          filter (system: system != null) [ (architectures.${elemAt (linux tag) 1} or null) ]
+        else if mac tag != null then
+          ofMac.${elemAt (mac tag) 0}
+        else
+          [ ];
+      add = found: system: if builtins.elem system found then found else found ++ [ system ];
+    in
+    if builtins.elem "any" parsed.platforms then
+      null
+    else
+      builtins.foldl' add [ ] (builtins.concatMap of parsed.platforms);
+
   # An overlay: one torch, or another package, for a whole Python set.
   #   torchEverywhere { torch = py: py.torch-bin; torchvision = py: py.torchvision-bin; }
   torchEverywhere = chosen: _final: prev: {

@@ -1,16 +1,17 @@
 # What is built under the stub package set. `cargo xtask nix-test` builds each set in its way.
 { pkgs }:
 let
-  inherit (pkgs) lib mkWheel testWheels;
+  inherit (pkgs)
+    lib
+    mkWheel
+    nvidia
+    runtimes
+    testWheels
+    ;
   wlib = import ../lib;
   python = pkgs.python3;
   version = python.pythonVersion;
 
-  runtimes = [
-    pkgs.stdenv.cc.cc.lib
-    pkgs.gfortran-lib
-    pkgs.zlib
-  ];
   # Without a Python in the build: nothing but what is named is in the sandbox.
   plain = args: mkWheel ({ pythonVersion = version; } // args);
   wheel =
@@ -18,20 +19,8 @@ let
     plain {
       src = testWheels.${name};
       libs = runtimes;
+      extraAttrs.outputChecks.out.allowedReferences = runtimes ++ [ "out" ];
     };
-
-  # What NVIDIA's wheels need comes before them in the manifest.
-  nvidiaNames = builtins.filter (name: builtins.match "nvidia_.*" name != null) pkgs.wheelOrder;
-  nvidia = builtins.foldl' (
-    built: name:
-    built
-    // {
-      ${name} = plain {
-        src = testWheels.${name};
-        libs = runtimes ++ builtins.attrValues built;
-      };
-    }
-  ) { } nvidiaNames;
 
   pure = lib.genAttrs [
     "typing_extensions"
@@ -72,12 +61,12 @@ let
     src = testWheels.torch;
     libs = runtimes ++ builtins.attrValues nvidia;
     removeDeps = [ "cuda-toolkit" ];
-    extraAttrs.outputChecks.out.disallowedReferences = [ testWheels.torch ];
+    extraAttrs.outputChecks.out.allowedReferences = runtimes ++ builtins.attrValues nvidia ++ [ "out" ];
   };
   bitsandbytes = plain {
     src = testWheels.bitsandbytes;
     libs = runtimes ++ builtins.attrValues nvidia;
-    extraAttrs.outputChecks.out.disallowedReferences = [ testWheels.bitsandbytes ];
+    extraAttrs.outputChecks.out.allowedReferences = runtimes ++ builtins.attrValues nvidia ++ [ "out" ];
   };
 
   # Runs a script with packages on the module path.
@@ -115,8 +104,10 @@ let
     };
   };
 
-  recipes = import ./recipes.nix { inherit pkgs nvidia; };
+  recipes = import ./recipes.nix { inherit pkgs; };
   lessons = import ./lessons.nix { inherit pkgs recipes; };
+  announcing = import ./announcing.nix { inherit pkgs recipes; };
+  tested = import ./functions.nix { inherit pkgs recipes; };
   ok =
     name: condition:
     if condition then pkgs.runCommand name { } "echo ok >$out" else throw "test failed: ${name}";
@@ -175,12 +166,15 @@ in
     torch-bin = pkgs.wheelfixed python recipes.torch-bin;
   };
 
-  inherit lessons;
+  inherit lessons tested;
+  inherit (import ./guides.nix { inherit pkgs; }) documented documentedBuilt;
+  inherit announcing;
+  announcingSays = lib.mapAttrs (_: it: it.says) announcing;
   failingSays = lib.mapAttrs (_: it: it.says) (import ./failing.nix { inherit pkgs plain recipes; });
-  bench = import ./bench.nix { inherit pkgs runtimes nvidia; };
+  bench = import ./bench.nix { inherit pkgs; };
   # What the plan of torch's installation is made from.
   torchFacts = {
-    src = "${testWheels.torch}";
+    src = [ "${testWheels.torch}" ];
     libs = map (it: "${it}") (runtimes ++ builtins.attrValues nvidia);
   };
   failing = import ./failing.nix { inherit pkgs plain recipes; };

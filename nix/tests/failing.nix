@@ -36,8 +36,8 @@ in
     says = [ "numpy not installed" ];
   };
   unknown-setting = {
-    drv = wheel { library = [ ]; };
-    says = [ "unknown setting `library`" ];
+    drv = wheel { ignoreMising = [ ]; };
+    says = [ "unknown setting `ignoreMising`, did you mean `ignoreMissing`?" ];
   };
   wrong-type = {
     drv = wheel { exclude = "tests/**"; };
@@ -49,6 +49,20 @@ in
       "the wheel is for cp311, the target is cp313"
       "in the .nix file fetch another wheel than `scipy-"
     ];
+  };
+  setting-of-something-else = {
+    drv = wheel { onCollision = [ "*=first" ]; };
+    says = [ "`onCollision` has no effect here: it is for environments" ];
+  };
+  # Already when it is evaluated.
+  other-machine = {
+    drv = plain {
+      name = "foreign";
+      src = pkgs.runCommand "a-1-cp311-cp311-manylinux_2_17_aarch64.whl" { } ''
+        cp ${testWheels.packaging} $out
+      '';
+    };
+    says = [ "`src` is for aarch64-linux, this is x86_64-linux: fetch another wheel" ];
   };
   source-is-a-directory = {
     drv = plain {

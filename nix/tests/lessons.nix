@@ -188,28 +188,121 @@ in
     echo ok >$out
   '';
 
-  # The hook of pyproject.nix and uv2nix, in a set that has what theirs has.
-  pyproject =
+  # What torch-bin does after the hooks, with patchelf, leaves the driver's path where it was.
+  driver-path-survives = test "driver-path-survives" ''
+    path=${runPath "${pkgs.wheelfixed python recipes.torch-bin}/${site}/torch/lib/libtorch_cuda.so"}
+    [[ $path == *${pkgs.addDriverRunpath.driverLink}/lib* && $path == *${stdenv.cc.cc.lib}/lib* ]]
+    # Not twice, and no empty element, which is the current directory.
+    [[ $(tr : '\n' <<<"$path" | sort | uniq -d) == "" && :$path: != *::* ]]
+    echo ok >$out
+  '';
+
+  # Nothing refers to the wheel, or to where it was built.
+  nothing-leaks = test "nothing-leaks" ''
+    for tree in ${recipes.scipy} ${recipes.pygments}; do
+      if grep -rqF -e "$(basename ${testWheels.scipy} | head -c 32)" -e "$(basename ${testWheels.pygments} | head -c 32)" "$tree"; then
+        echo "$tree names its wheel" >&2
+        exit 1
+      fi
+    done
+    ${python.interpreter} -I - ${recipes.pygments} <<'END'
+    import marshal, pathlib, sys
+    [prefix] = sys.argv[1:]
+    compiled = list(pathlib.Path(prefix).rglob("*.pyc"))
+    names = {marshal.loads(it.read_bytes()[16:]).co_filename for it in compiled}
+    assert len(compiled) > 100 and all(name.startswith(prefix) for name in names), names
+    END
+    echo ok >$out
+  '';
+
+  # What the guide for migration says of variables.
+  migration =
     let
-      scope = pkgs.wheelfixPyproject (scope // { inherit python; }) { };
-      numpy = stdenv.mkDerivation {
-        name = "numpy";
-        src = testWheels.numpy;
-        dontUnpack = true;
-        nativeBuildInputs = [
-          scope.pyprojectInstallHook
-          scope.autoPatchelfHook
-        ];
+      pygments = recipes.simple "pygments" {
+        wheelfixExclude = [ "pygments/lexers/_*.py" ];
+        wheelfixRelaxUpper = [ ];
+        pythonRemoveDeps = [ "colorama" ];
+        dontUsePythonImportsCheck = true;
+      };
+      scipy = recipes.simple "scipy" {
+        pythonRelaxDeps = [ "numpy" ];
+        dependencies = [ recipes.numpy ];
         buildInputs = [
           stdenv.cc.cc.lib
           pkgs.zlib
         ];
-        wheelfix = ''{"bytecode": false}'';
-        buildPhase = ''mkdir -p dist; ln -s "$src" "dist/$(stripHash "$src")"'';
+        # Of gfortran: wheels of SciPy bring it along, so that this would match nothing.
+        autoPatchelfIgnoreMissingDeps = [ "libgfortran.so.5" ];
+      };
+      bitsandbytes = recipes.simple "bitsandbytes" {
+        dontCheckRuntimeDeps = true;
+        buildInputs = [ stdenv.cc.cc.lib ] ++ pkgs.wheelfixCuda { source = "nixpkgs"; };
+        wheelfixBackends = [ "cuda13*" ];
       };
     in
+    test "migration" ''
+      [[ ! -e $(echo ${pygments}/${site}/pygments/lexers/_lua_builtins.py) ]]
+      ! grep -q lexers/_lua_builtins ${pygments}/${site}/pygments-*.dist-info/RECORD
+      grep -qx 'Requires-Dist: numpy' ${scipy}/${site}/scipy-*.dist-info/METADATA
+      ls ${bitsandbytes}/${site}/bitsandbytes/libbitsandbytes_cuda13*.so
+      [[ ! -e ${bitsandbytes}/${site}/bitsandbytes/libbitsandbytes_cuda118.so ]]
+      echo ok >$out
+    '';
+
+  # The hook of pyproject.nix and uv2nix, in a set that has what theirs has.
+  pyproject =
+    let
+      scope = set // pkgs.wheelfixPyproject scope set;
+      set = {
+        inherit python;
+        resolveVirtualEnv = spec: map (name: scope.${name}) (builtins.attrNames spec);
+        nvidia-cublas = pkgs.nvidia.nvidia_cublas;
+        nvidia-cuda-runtime = pkgs.nvidia.nvidia_cuda_runtime;
+        nvidia-cusparse = pkgs.nvidia.nvidia_cusparse;
+      };
+      package =
+        name: extra:
+        stdenv.mkDerivation (
+          {
+            inherit name;
+            src = testWheels.${name};
+            dontUnpack = true;
+            nativeBuildInputs = [
+              scope.pyprojectInstallHook
+              scope.autoPatchelfHook
+            ];
+            buildInputs = [
+              stdenv.cc.cc.lib
+              pkgs.zlib
+            ];
+            UV_COMPILE_BYTECODE = "0";
+            buildPhase = ''mkdir -p dist; ln -s "$src" "dist/$(stripHash "$src")"'';
+          }
+          // extra
+        );
+      numpy = package "numpy" {
+        outputs = [
+          "out"
+          "dist"
+        ];
+      };
+      bitsandbytes = package "bitsandbytes" {
+        # as uv2nix writes what the lock file says: name -> extras
+        passthru.dependencies = {
+          nvidia-cublas = [ ];
+          nvidia-cuda-runtime = [ ];
+          nvidia-cusparse = [ ];
+        };
+      };
+      backend = drv: "${drv}/${site}/bitsandbytes/libbitsandbytes_cuda132.so";
+    in
     test "pyproject" ''
-      PYTHONPATH=${numpy}/${site} ${python.interpreter} -c 'import numpy.linalg'
+      PYTHONPATH=${numpy}/${site} ${python.interpreter} -B -c 'import numpy.linalg'
+      [[ $(find ${numpy} -name '*.pyc') == "" ]]
+      [[ $(readlink ${numpy.dist}/*.whl) == ${testWheels.numpy} ]]
+      # A package does not see the libraries of what it requires, unless it is told.
+      [[ ! -e ${backend bitsandbytes} ]]
+      [[ ${runPath (backend (scope.withDependencyLibs bitsandbytes))} == *${set.nvidia-cublas}/* ]]
       echo ok >$out
     '';
 }

@@ -1,7 +1,7 @@
 # Recipes in the shape of nixpkgs' own.
-{ pkgs, nvidia }:
+{ pkgs }:
 let
-  inherit (pkgs) lib testWheels;
+  inherit (pkgs) lib nvidia testWheels;
   python = pkgs.python3;
   py = python.pkgs;
 

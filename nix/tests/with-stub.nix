@@ -7,7 +7,10 @@ import ./. {
   pkgs = import ./stub (
     builtins.fromJSON (builtins.readFile host)
     // {
-      overlays = [ (import ../overlay.nix) ];
+      overlays = [
+        (import ../overlay.nix)
+        (import ./packages.nix)
+      ];
     }
   );
 }

@@ -2,10 +2,14 @@
 {
   system,
   overlays ? [ ],
+  config ? { },
 }:
+# Of an unfree licence here too.
+assert config.allowUnfree or true;
 import (/. + builtins.getEnv "WHEELFIX_STUB") (
   builtins.fromJSON (builtins.readFile (/. + builtins.getEnv "WHEELFIX_HOST"))
   // {
-    inherit overlays system;
+    inherit system;
+    overlays = [ (import (/. + builtins.getEnv "WHEELFIX_STUB" + "/../packages.nix")) ] ++ overlays;
   }
 )

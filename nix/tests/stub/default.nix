@@ -123,12 +123,14 @@ let
         {
           url ? name,
           name ? baseNameOf url,
-          sha256,
+          sha256 ? "",
+          hash ? "",
         }:
-        fixed name sha256;
+        fixed name (if hash == "" then sha256 else hash);
       # The shell of the flake is evaluated, and never entered.
       mkShell =
         { packages }: self.runCommand "shell" { } "echo ${toString (map (it: it.name) packages)} >$out";
+      addDriverRunpath.driverLink = "/run/opengl-driver";
       autoPatchelfHook = builtins.toFile "auto-patchelf-hook.sh" ''
         autoPatchelfPostFixup() { echo "stub: autoPatchelf runs" >&2; touch "$out/auto-patchelf-ran"; }
         postFixupHooks+=(autoPatchelfPostFixup)
@@ -187,6 +189,13 @@ let
         }) wheels
       );
     };
-  final = builtins.foldl' (acc: overlay: acc // overlay final acc) (base final) overlays;
+  build =
+    overlays:
+    let
+      final = builtins.foldl' (acc: overlay: acc // overlay final acc) (base final) overlays // {
+        extend = overlay: build (overlays ++ [ overlay ]);
+      };
+    in
+    final;
 in
-final
+build overlays

@@ -9,7 +9,13 @@ let
     ;
 in
 rec {
-  inherit (builtins) mapAttrs elem filter;
+  inherit (builtins)
+    elem
+    filter
+    head
+    mapAttrs
+    ;
+  splitString = separator: text: filter builtins.isString (builtins.split separator text);
   id = x: x;
   unique = builtins.foldl' (acc: x: if builtins.elem x acc then acc else acc ++ [ x ]) [ ];
   optional = condition: x: if condition then [ x ] else [ ];
@@ -33,8 +39,10 @@ rec {
       }) names
     );
   getLib = drv: drv.lib or drv.out or drv;
+  fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   getExe = drv: "${drv}/bin/${drv.meta.mainProgram}";
   cleanSource = path: path;
+  hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
   hasSuffix =
     suffix: text:
     let
@@ -45,6 +53,9 @@ rec {
   licenses = genAttrs [ "mit" "asl20" "bsd3" ] (name: {
     spdxId = name;
   });
+  composeManyExtensions =
+    extensions: final: prev:
+    builtins.foldl' (acc: extension: acc // extension final (prev // acc)) { } extensions;
   platforms.linux = [
     "x86_64-linux"
     "aarch64-linux"

@@ -18,6 +18,8 @@ let
       interpreter = "${python}/bin/${executable}";
       inherit sitePackages pythonVersion;
       pkgs = set;
+      # Names what is to be in it, and has nothing.
+      withPackages = choose: self.runCommand "python3-env" { } "echo ${toString (choose set)} >$out";
     };
 
   # The hooks of `format = "wheel"`: a slot each.

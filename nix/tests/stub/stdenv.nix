@@ -45,6 +45,7 @@ let
     drv
     // {
       meta = args.meta or { };
+      passthru = args.passthru or { };
       overrideAttrs = f: mkDerivation (args // f args);
       propagatedBuildInputs = args.propagatedBuildInputs or [ ];
     }

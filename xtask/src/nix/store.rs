@@ -71,6 +71,14 @@ impl Tests<'_> {
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
+    /// What the build of a derivation printed.
+    pub(crate) fn log(&self, attribute: &str) -> Result<String> {
+        let mut instantiate = self.command("nix-instantiate", &[attribute]);
+        let derivation = program::output(&mut instantiate)?;
+        let mut command = self.nix.command("nix-store");
+        program::output(command.args(["--read-log", derivation.trim_end()]))
+    }
+
     /// Evaluates a value; gives it as JSON.
     pub(crate) fn evaluate(&self, attribute: &str) -> Result<serde_json::Value> {
         let mut command = self.command("nix-instantiate", &[attribute]);

@@ -39,11 +39,13 @@ pub(crate) fn run() -> Result {
     store::add_wheels(&nix, Set::Cuda)?;
     let tests = Tests { nix: &nix, host };
     step("evaluation", || {
+        tests.evaluate("documented")?;
         tests.build(&["functions", "inputs"], &[]).map(drop)
     })?;
     step("builder", || builder(&tests))?;
     step("cuda", || cuda(&tests, &program))?;
     step("hooks", || hooks(&tests))?;
+    step("announcements", || announcements(&tests))?;
     step("failures", || failures(&tests))?;
     step("flake", || flake(&tests))?;
     nix.collect_garbage()
@@ -163,13 +165,14 @@ fn collect_store_paths(value: &Value, found: &mut BTreeSet<String>) {
 
 /// The hooks in recipes of nixpkgs' shape, and what once went wrong there.
 fn hooks(tests: &Tests<'_>) -> Result {
-    tests.build(&["hooks", "lessons"], &[])?;
+    tests.build(&["hooks", "lessons", "tested", "documentedBuilt"], &[])?;
     tests.check(
         &[
             "hooks.numpy",
             "hooks.scipy",
             "hooks.bitsandbytes",
             "hooks.pygments",
+            "hooks.torch-bin",
         ],
         &[],
     )
@@ -177,13 +180,37 @@ fn hooks(tests: &Tests<'_>) -> Result {
 
 /// Builds that must fail, and say why.
 fn failures(tests: &Tests<'_>) -> Result {
-    let expected = tests.evaluate("failingSays")?;
-    let Value::Object(expected) = expected else {
-        return Err("`failingSays` is no attribute set".into());
+    let count = compare_logs(tests, "failingSays", |name| {
+        tests.fail(&format!("failing.{name}.drv"))
+    })?;
+    eprintln!("{count} builds fail as they should");
+    Ok(())
+}
+
+/// Builds that succeed, and say something.
+fn announcements(tests: &Tests<'_>) -> Result {
+    let count = compare_logs(tests, "announcingSays", |name| {
+        let attribute = format!("announcing.{name}.drv");
+        tests.build(&[&attribute], &[])?;
+        tests.log(&attribute)
+    })?;
+    eprintln!("{count} builds say what they should");
+    Ok(())
+}
+
+/// Looks for what `expected`, an attribute set, wants to see in the log of each of its names; all
+/// faults at once. Gives their number.
+fn compare_logs(
+    tests: &Tests<'_>,
+    expected: &str,
+    log_of: impl Fn(&str) -> Result<String>,
+) -> Result<usize> {
+    let Value::Object(wanted) = tests.evaluate(expected)? else {
+        return Err(format!("`{expected}` is no attribute set").into());
     };
     let mut faults = Vec::new();
-    for (name, says) in &expected {
-        let log = tests.fail(&format!("failing.{name}.drv"))?;
+    for (name, says) in &wanted {
+        let log = log_of(name)?;
         for text in strings(Some(says)) {
             if !log.contains(text) {
                 faults.push(format!("{name}: expected `{text}` in the log, got:\n{log}"));
@@ -191,22 +218,42 @@ fn failures(tests: &Tests<'_>) -> Result {
         }
     }
     if faults.is_empty() {
-        eprintln!("{} builds fail as they should", expected.len());
-        Ok(())
+        Ok(wanted.len())
     } else {
         Err(faults.join("\n").into())
     }
 }
 
-/// The flake, with the stub as nixpkgs.
+/// The flake, with the stub as nixpkgs, and what its template makes.
 fn flake(tests: &Tests<'_>) -> Result {
-    let nix = place::root().join("nix");
-    let mut command = tests.nix.command("nix");
-    command.args(["flake", "check", "--impure", "--no-write-lock-file"]);
-    command.arg("--override-input").arg("nixpkgs");
-    command.arg(format!("path:{}", nix.join("tests/stub-nixpkgs").display()));
-    command.arg(place::root());
-    command.env("WHEELFIX_HOST", &tests.host);
-    command.env("WHEELFIX_STUB", nix.join("tests/stub"));
-    program::output(&mut command).map(drop)
+    let root = place::root();
+    let nix = |args: &[&str], dir: &Path| {
+        let mut command = tests.nix.command("nix");
+        command.arg("flake").args(args).current_dir(dir);
+        command.env("WHEELFIX_HOST", &tests.host);
+        command.env("WHEELFIX_STUB", root.join("nix/tests/stub"));
+        program::output(&mut command)
+    };
+    // A clone of CI is shallow.
+    let this = format!("git+file://{}?shallow=1", root.display());
+    let stub = format!("path:{}", root.join("nix/tests/stub-nixpkgs").display());
+    let check = ["check", "--impure", "--no-write-lock-file"];
+    let with_stub = ["--override-input", "nixpkgs", stub.as_str()];
+    nix(&[&check[..], &with_stub, &[this.as_str()]].concat(), &root)?;
+
+    let dir = place::target().join("nix/template");
+    if dir.is_dir() {
+        fs_err::remove_dir_all(&dir)?;
+    }
+    fs_err::create_dir_all(&dir)?;
+    // `nix flake init` would fetch nixpkgs.
+    for entry in fs_err::read_dir(root.join("nix/template"))? {
+        let entry = entry?;
+        fs_err::copy(entry.path(), dir.join(entry.file_name()))?;
+    }
+    let with_this = ["--override-input", "wheelfix", this.as_str()];
+    // As a path: it is not among the files of the repository around it.
+    let made = format!("path:{}", fs_err::canonicalize(&dir)?.display());
+    let all = [&check[..], &with_stub, &with_this, &[made.as_str()]].concat();
+    nix(&all, &dir).map(drop)
 }

@@ -19,7 +19,7 @@ use wheelfix_site::{
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
-use crate::builder::{OUTPUT, conflicts, inputs, jobs, tree, wheel};
+use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
 use crate::error::{Error, print};
 use crate::install_report;
 
@@ -103,10 +103,13 @@ fn install(
         Some(program) => Some(Python::probe(program).map_err(Error::refused)?),
         None => reader.python(),
     };
-    let bytecode = reader.bytecode(python.as_ref());
+    let mut bytecode = reader.bytecode(python.as_ref());
     reader.finish()?;
     if hook == Hook::Install {
         of_nixpkgs(attributes, &mut wishes)?;
+    } else if attributes.words("UV_COMPILE_BYTECODE") == ["0"] {
+        // So uv2nix writes that the workspace wants none.
+        bytecode = None;
     }
     let (Some(python), Some(out)) = (python, attributes.output("out")) else {
         return Err(Error::Reported);
@@ -123,6 +126,11 @@ fn install(
         jobs: jobs(),
     };
     let report = wheelfix_site::install(&request, &|_| {}).map_err(wheel::explain)?;
+    if hook == Hook::Pyproject
+        && let Some(dist) = attributes.output("dist")
+    {
+        outputs::keep_wheels(dist, &request.wheels)?;
+    }
     install_report::print(&report, false, &OUTPUT)
 }
 

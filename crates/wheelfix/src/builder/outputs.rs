@@ -11,6 +11,9 @@ use wheelfix_format::{Record, RecordError};
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
 
+/// Where what is there never changes.
+const STORE: &str = "/nix/store";
+
 /// Refuses outputs that are there already.
 pub(crate) fn refuse_existing(attributes: &Attributes) -> Result<(), Error> {
     let mut existing = Vec::new();
@@ -82,6 +85,22 @@ pub(crate) fn link_wheels<'a>(
     fs::create_dir(dist)?;
     for (path, name) in wheels {
         symlink(path, dist.join(name))?;
+    }
+    Ok(())
+}
+
+/// Puts wheels into the output `dist`, as links if they lie in the store and as copies if they were
+/// made in this build.
+pub(crate) fn keep_wheels(dist: &Path, wheels: &[PathBuf]) -> io::Result<()> {
+    fs::create_dir_all(dist)?;
+    for wheel in wheels {
+        let source = fs::canonicalize(wheel)?;
+        let to = dist.join(wheel.file_name().unwrap_or_default());
+        if source.starts_with(STORE) {
+            symlink(source, to)?;
+        } else {
+            fs::copy(source, to)?;
+        }
     }
     Ok(())
 }

@@ -67,6 +67,20 @@ fn pyproject_nix_wants_none_of_that() {
 }
 
 #[test]
+fn pyproject_nix_gets_its_output_of_wheels() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let dist = sandbox.path("dist").to_str().unwrap().to_owned();
+    let variables = [("outputs", "out dist"), ("dist", dist.as_str())];
+    let text = hook(&sandbox, &["pyproject", "--", &wheel], &variables);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert_eq!(
+        fs_err::read(sandbox.path("dist").join(&wheel)).unwrap(),
+        fs_err::read(sandbox.path(&wheel)).unwrap()
+    );
+}
+
+#[test]
 fn dependencies_that_are_not_there_are_named() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&demo());

@@ -1,0 +1,146 @@
+# The functions of the overlay and of `lib`.
+{
+  pkgs,
+  recipes,
+}:
+let
+  inherit (pkgs) lib testWheels;
+  wlib = import ../lib;
+  python = pkgs.python3;
+  test = name: pkgs.runCommand "test-${name}" { };
+  runPath = file: "$(${pkgs.wheelfix}/libexec/wheelfix/patchelf --print-rpath ${file})";
+  throws = value: !(builtins.tryEval value).success;
+
+  # A package of nixpkgs' shape that takes torch, and one more.
+  users = _final: prev: {
+    pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [
+      (
+        pyfinal: _pyprev:
+        lib.genAttrs [ "user-one" "user-two" ] (
+          pname:
+          pyfinal.callPackage (
+            { buildPythonPackage, torch }:
+            buildPythonPackage {
+              inherit pname;
+              version = "1";
+              format = "wheel";
+              dependencies = [ torch ];
+              passthru = { inherit torch; };
+            }
+          ) { }
+        )
+      )
+    ];
+  };
+  before = pkgs.extend users;
+  after = before.extend (
+    final: prev:
+    wlib.torchEverywhere { torch = py: final.wheelfixed py.python py.torch-bin; } final prev
+  );
+
+  # bitsandbytes with one backend for CUDA, whose libraries come from somewhere.
+  bitsandbytes =
+    cuda:
+    pkgs.mkWheel {
+      src = testWheels.bitsandbytes;
+      libs = pkgs.runtimes ++ pkgs.wheelfixCuda cuda;
+      pythonVersion = python.pythonVersion;
+      backends = [ "cuda132" ];
+    };
+  distributions = [
+    "nvidia-cublas"
+    "nvidia-cuda-nvrtc"
+    "nvidia-cuda-runtime"
+    "nvidia-cusparse"
+    "nvidia-nvjitlink"
+  ];
+  sources = {
+    nixpkgs.source = "nixpkgs";
+    wheels = {
+      source = "wheels";
+      libs = pkgs.runtimes;
+      wheels = lib.genAttrs distributions (
+        name: testWheels.${builtins.replaceStrings [ "-" ] [ "_" ] name}
+      );
+    };
+  };
+  backend =
+    source:
+    "${bitsandbytes sources.${source}}/${python.sitePackages}/bitsandbytes/libbitsandbytes_cuda132.so";
+  finds =
+    source: drvs:
+    builtins.concatStringsSep "\n" (
+      map (drv: ''[[ "${runPath (backend source)}" == *${drv}/* ]]'') drvs
+    );
+  needed =
+    name:
+    builtins.elem name [
+      "nvidia-cublas"
+      "nvidia-cuda-runtime"
+    ];
+
+  parsed = file: wlib.parseWheelName "a-1-py3-none-${file}.whl";
+  systems = platforms: wlib.systemsOf (parsed platforms);
+  foreign = pkgs.mkWheel {
+    src = builtins.toFile "a-1-py3-none-macosx_11_0_arm64.whl" "";
+  };
+in
+{
+  # Every package gets the chosen torch, by the name `torch`, and so do environments.
+  torch-everywhere =
+    assert before.python3.pkgs.torch.drvPath != before.python3.pkgs.torch-bin.drvPath;
+    assert after.python3.pkgs.torch.drvPath == (pkgs.wheelfixed python recipes.torch-bin).drvPath;
+    assert after.python3.pkgs.user-one.torch.drvPath == after.python3.pkgs.torch.drvPath;
+    assert after.python3.pkgs.user-two.torch.drvPath == after.python3.pkgs.torch.drvPath;
+    assert before.python3.pkgs.user-one.torch.drvPath == before.python3.pkgs.torch.drvPath;
+    # What does not take torch is not built anew.
+    assert after.python3.pkgs.numpy.drvPath == before.python3.pkgs.numpy.drvPath;
+    test "torch-everywhere" "echo ok >$out";
+
+  # One switch, and the backend finds its libraries here or there.
+  cuda-from-nixpkgs = test "cuda-from-nixpkgs" ''
+    ${finds "nixpkgs" [
+      # Where the links of cudaPackages lead.
+      pkgs.nvidia.nvidia_cublas
+      pkgs.nvidia.nvidia_cuda_runtime
+    ]}
+    echo ok >$out
+  '';
+  cuda-from-wheels = test "cuda-from-wheels" ''
+    ${finds "wheels" (lib.filter (drv: needed drv.pname) (pkgs.wheelfixCuda sources.wheels))}
+    echo ok >$out
+  '';
+  cuda-sources =
+    assert throws (pkgs.wheelfixCuda { source = "conda"; });
+    # What this cudaPackages has not got is left out.
+    assert
+      builtins.length (pkgs.wheelfixCuda { }) == builtins.length (builtins.attrNames pkgs.cudaPackages);
+    assert builtins.length (pkgs.wheelfixCuda sources.wheels) == builtins.length distributions;
+    test "cuda-sources" "echo ok >$out";
+
+  # Platforms are those of the file name.
+  platforms =
+    assert systems "any" == null;
+    assert systems "manylinux_2_17_x86_64.manylinux2014_x86_64" == [ "x86_64-linux" ];
+    assert systems "musllinux_1_2_aarch64" == [ "aarch64-linux" ];
+    assert
+      systems "macosx_10_9_universal2" == [
+        "aarch64-darwin"
+        "x86_64-darwin"
+      ];
+    assert systems "win_amd64" == [ ];
+    assert (pkgs.mkWheel { src = testWheels.torch; }).meta.platforms == [ "x86_64-linux" ];
+    assert !((pkgs.mkWheel { src = testWheels.packaging; }).meta ? platforms);
+    assert throws foreign.drvPath && foreign.pname == "a";
+    assert throws (wlib.parseWheelName "a-1.tar.gz");
+    test "platforms" "echo ok >$out";
+
+  # The recipe of the template, with the wheel that its placeholder stands for.
+  template-bitsandbytes = python.pkgs.callPackage ../template/bitsandbytes.nix {
+    fetchurl =
+      { url, hash }:
+      assert hash == lib.fakeHash;
+      testWheels.${lib.head (lib.splitString "-" (baseNameOf url))};
+    torch = pkgs.wheelfixed python recipes.torch-bin;
+  };
+}

@@ -1,0 +1,82 @@
+# The Nix expressions of the documentation, evaluated: each of its blocks becomes a derivation.
+{ pkgs }:
+let
+  inherit (pkgs) lib;
+  python = pkgs.python3;
+  blocksOf =
+    file:
+    map (part: builtins.head (lib.splitString "\n```" part)) (
+      builtins.tail (lib.splitString "\n```nix\n" (builtins.readFile file))
+    );
+
+  # What stands for uv2nix and pyproject.nix.
+  set = {
+    torch = pkgs.runCommand "torch" { passthru.dependencies = { }; } "echo >$out";
+    resolveVirtualEnv = _: [ ];
+    inherit python;
+    mkVirtualEnv = name: _: pkgs.runCommand name { } "echo ${scope.torch} >$out";
+  };
+  scope = set // {
+    overrideScope =
+      extension:
+      let
+        changed = set // extension (scope // changed) set;
+      in
+      changed // { mkVirtualEnv = name: _: pkgs.runCommand name { } "echo ${changed.torch} >$out"; };
+  };
+  names = pkgs // {
+    inherit pkgs;
+    # the flake, and its package
+    wheelfix = pkgs.wheelfix // {
+      overlays.default = import ../overlay.nix;
+      lib = import ../lib;
+    };
+    pyproject-nix.build.packages = _: scope;
+    pyproject-build-systems.overlays.default = _final: _prev: { };
+    uv2nix.lib.workspace.loadWorkspace = _: {
+      mkPyprojectOverlay =
+        _: _final: _prev:
+        { };
+      deps.default = { };
+    };
+  };
+
+  evaluated =
+    text:
+    let
+      value = import (builtins.toFile "block.nix" "names: with names; (\n${text}\n)") names;
+      ofPackages =
+        overlays: (builtins.foldl' (set: overlay: set.extend overlay) pkgs overlays).python3.pkgs.torch;
+    in
+    if builtins.isFunction value then
+      [ (python.pkgs.callPackage value { }) ]
+    else if builtins.isList value && builtins.any builtins.isFunction value then
+      [ (ofPackages value) ]
+    else if builtins.isList value then
+      value
+    else
+      [ value ];
+  all = builtins.concatMap (file: builtins.concatMap evaluated (blocksOf file)) [
+    ../../docs/nix-guides.md
+    ../../docs/nix.md
+  ];
+  # Those whose sources are here, and that take a moment only.
+  isBuilt =
+    drv:
+    builtins.elem drv.name [
+      "environment"
+      "numpy-2.4.6"
+      "python-environment"
+      "python3-scipy-1.17.1"
+    ];
+in
+# The numbers see to it that no block is overlooked.
+assert builtins.length (blocksOf ../../docs/nix-guides.md) == 8;
+assert builtins.length (blocksOf ../../docs/nix.md) == 4;
+{
+  # evaluated only: the paths of derivations
+  documented = map (drv: "${drv.drvPath}") all;
+  documentedBuilt =
+    assert builtins.length (lib.filter isBuilt all) == 5;
+    lib.filter isBuilt all;
+}
