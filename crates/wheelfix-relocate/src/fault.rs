@@ -480,6 +480,9 @@ impl fmt::Display for Missing {
         for fix in &self.fixes {
             write!(f, "\n  fix: {fix}")?;
         }
+        if self.soname == "ldconfig" {
+            f.write_str("\n  fix: a `[[replace]]` rule for the text, where it matters: there is no such program on Nix")?;
+        }
         if matches!(self.opened, Some(Origin::Data | Origin::Source(_))) {
             let name = &self.soname;
             write!(

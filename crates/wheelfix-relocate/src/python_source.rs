@@ -25,6 +25,13 @@ const CALLS: [&str; 5] = ["CDLL(", "PyDLL(", "LoadLibrary(", "dlopen(", FIND];
 /// as well.
 const FIND: &str = "find_library(";
 
+/// The program that lists what the loader's cache has. There is neither on Nix; those who ask it go
+/// on without an answer, or a rule replaces the question.
+const LDCONFIG: &str = "ldconfig";
+
+/// Where it is looked for.
+const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
+
 /// Words in a handler that catches the `OSError` of a library that is missing.
 const CATCHING: [&str; 6] = [
     "OSError",
@@ -39,7 +46,7 @@ const CATCHING: [&str; 6] = [
 /// systems, are not seen.
 pub fn python_loads(text: &str) -> Vec<PythonLoad> {
     // Most sources have none of these.
-    if !CALLS.iter().any(|call| text.contains(call)) {
+    if !CALLS.iter().any(|call| text.contains(call)) && !text.contains(LDCONFIG) {
         return Vec::new();
     }
     let source = Masked::new(text);
@@ -57,6 +64,17 @@ pub fn python_loads(text: &str) -> Vec<PythonLoad> {
                     guarded: call == FIND || is_guarded(&lines, line),
                 });
             }
+        }
+    }
+    for (at, _) in text.match_indices(LDCONFIG) {
+        if let Some(path) = source.program(at, LDCONFIG) {
+            let before = text.get(..at).unwrap_or_default();
+            loads.push(PythonLoad {
+                name: LDCONFIG.to_owned(),
+                path: path.contains('/').then(|| path.to_owned()),
+                line: before.matches('\n').count() + 1,
+                guarded: true,
+            });
         }
     }
     loads.sort_by(|one, other| (one.line, &one.name).cmp(&(other.line, &other.name)));
@@ -104,6 +122,18 @@ impl<'a> Masked<'a> {
             text,
             code: String::from_utf8(code).unwrap_or_default(),
         }
+    }
+
+    /// The program that a text names at its start, alone or with arguments, if `name` at `at` is its
+    /// last part.
+    fn program(&self, at: usize, name: &str) -> Option<&'a str> {
+        let code = self.code.get(..at)?.trim_end_matches(' ');
+        let start = code.ends_with(['"', '\'']).then_some(code.len())?;
+        let place = self.text.get(start..at)?;
+        let next = *self.text.as_bytes().get(at + name.len())?;
+        let is_whole = matches!(next, b'"' | b'\'' | b' ');
+        (is_whole && LDCONFIG_PLACES.contains(&place))
+            .then(|| self.text.get(start..at + name.len()))?
     }
 
     /// The library that the only text in the first argument of a call names.
@@ -263,6 +293,16 @@ mod tests {
         check("s = 'CDLL(\"libx.so\")'", &[]);
         check("CDLL('libx.so", &[]);
         check("x = 'é'; CDLL('libx.so')", &["1:libx.so"]);
+    }
+
+    #[test]
+    fn the_question_for_the_cache_is_seen() {
+        check(
+            "libs = run([\"/sbin/ldconfig\", \"-p\"])\nsh('ldconfig -p | grep x')",
+            &["1:/sbin/ldconfig guarded", "2:ldconfig guarded"],
+        );
+        check("m = 'run \"/sbin/ldconfig\"'\n# 'ldconfig'\n", &[]);
+        check("'''\nldconfig\n'''; ldconfig('my-ldconfig')", &[]);
     }
 
     #[test]

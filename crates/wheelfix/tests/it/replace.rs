@@ -77,6 +77,31 @@ fn record_tells_of_the_new_text() {
 }
 
 #[test]
+fn an_environment_of_wheels_has_the_new_text_too() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&triton(LDCONFIG));
+    let python = ["--python-version", "3.11", "--driver-path", "/drv"];
+    let text = sandbox.run(&[&["env", "--prefix", "out", &wheel], &python[..]].concat());
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(read(&sandbox).contains("/drv/libcuda.so.1"));
+    assert!(is_record_true(&sandbox));
+    // Also there a text that has changed is an error.
+    let changed = sandbox.wheel(&triton("libs = run([\"/sbin/ldconfig\", \"-p\"])\n"));
+    let args = [
+        "env",
+        "--prefix",
+        "other",
+        &changed,
+        "--python-version",
+        "3.11",
+    ];
+    let text = sandbox.run(&args);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(text.contains("triton-ldconfig"), "{text}");
+    assert!(!sandbox.path("other").exists());
+}
+
+#[test]
 fn a_changed_text_is_an_error_until_a_rule_knows_it() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&triton("x = run([\"/sbin/ldconfig\", \"-p\"])\n"));
