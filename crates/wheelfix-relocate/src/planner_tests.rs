@@ -264,6 +264,7 @@ fn missing_libraries_are_told_once_with_the_way_out() {
   near miss: /a/lib/libcudnn.so.8: version 8, not 9
   fix: add `cudaPackages.cudnn` to buildInputs, or `--lib-path ${lib.getLib pkgs.cudaPackages.cudnn}`
   fix: `--lib-path` of the prefix of the wheel `nvidia-cudnn-cu13`
+  fix: `--lib-path` of the prefix of the wheel `nvidia-cudnn-cu12`
 `libwhat.so.1` is missing
   needed by: /p/d.so
   searched: the output, /a, /b
