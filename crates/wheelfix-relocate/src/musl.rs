@@ -3,7 +3,6 @@
 //! <https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c>
 
 use crate::process::{Outcome, Process};
-use crate::run_path::Tokens;
 use crate::trace::Event;
 
 /// Parts of the C library that are in the loader itself, between `lib` and `.`.
@@ -78,24 +77,28 @@ impl Process<'_> {
         None
     }
 
-    /// `fixup_rpath`: `$ORIGIN` is the only token; a path with another one is not used at all.
+    /// `fixup_rpath`: `$ORIGIN` is the only token, whatever follows it; a path with another one is
+    /// not used at all.
     fn musl_elements(path: &str, elements: &[String]) -> Vec<String> {
         let origin = path
             .rsplit_once('/')
             .map_or(".", |(directory, _)| directory);
-        let tokens = Tokens {
-            origin,
-            lib: "$",
-            platform: "$",
+        let expand = |element: &String| {
+            element
+                .replace("$ORIGIN", origin)
+                .replace("${ORIGIN}", origin)
         };
-        let expanded: Vec<String> = elements
-            .iter()
-            .map(|element| tokens.expand(element))
-            .collect();
-        if expanded.iter().any(|element| element.contains('$')) {
+        let has_other = |element: &String| {
+            let mut tokens = element.match_indices('$');
+            tokens.any(|(at, _)| {
+                let token = element.get(at + 1..).unwrap_or_default();
+                !token.starts_with("ORIGIN") && !token.starts_with("{ORIGIN}")
+            })
+        };
+        if elements.iter().any(has_other) {
             return Vec::new();
         }
-        expanded
+        elements.iter().map(expand).collect()
     }
 }
 

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use wheelfix_elf::{
-    Binding, Elf, FileSource, HashedName, ReadError, Symbol, SymbolTable, Visibility, WantedVersion,
+    Binding, Elf, FileSource, HashedName, ReadError, Symbol, SymbolTable, VersionIndex, Visibility,
+    WantedVersion,
 };
 
 use crate::fault::with_causes;
 use crate::process::{Loaded, Outcome, Process};
+use crate::target::LoaderKind;
 use crate::world::{FileKey, World};
 
 /// Symbol tables by file, or why one cannot be read.
@@ -158,18 +160,26 @@ impl<'a> Scope<'a> {
             name,
             hidden: false,
         });
+        let has = |table: &SymbolTable| match self.process.target.loader {
+            LoaderKind::Glibc => table.definition(&name, wanted).is_some(),
+            // Whatever version is needed, the one that is not hidden is taken.
+            LoaderKind::Musl => {
+                let is_hidden =
+                    |symbol: &Symbol<'_>| symbol.version.is_some_and(VersionIndex::is_hidden);
+                table.lookup(&name).any(|symbol| !is_hidden(&symbol))
+            }
+        };
         let provider = reference.file.and_then(|file| provider(loaded, file));
         let provider = provider.and_then(|index| self.process.loaded.get(index));
         if let Some(table) = provider.and_then(|provider| self.tables.get(provider.key))
-            && table.definition(&name, wanted).is_some()
+            && has(table)
         {
             return true;
         }
-        let has = |table: &&SymbolTable| table.definition(&name, wanted).is_some();
-        if self.searched.get(*hint).is_some_and(has) {
+        if self.searched.get(*hint).is_some_and(|table| has(table)) {
             return true;
         }
-        let found = self.searched.iter().position(has);
+        let found = self.searched.iter().position(|table| has(table));
         *hint = found.unwrap_or(*hint);
         found.is_some()
     }

@@ -91,7 +91,7 @@ impl Target {
         target.nix = nix;
         if name.starts_with("ld-musl") {
             target.loader = LoaderKind::Musl;
-            target.system_directories = musl_directories(&name)?;
+            target.system_directories = musl_directories(interpreter, &name)?;
             return Ok(target);
         }
         target.system_directories = system_directories(&real)?;
@@ -102,12 +102,15 @@ impl Target {
     }
 }
 
-/// What musl searches: `/etc/ld-musl-ARCH.path`, or else what is compiled in.
+/// What musl searches: `etc/ld-musl-ARCH.path` beside the directory of the loader, or else what is
+/// compiled in.
 ///
 /// <https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c>, `load_library`.
-fn musl_directories(name: &str) -> io::Result<Vec<String>> {
+fn musl_directories(interpreter: &Path, name: &str) -> io::Result<Vec<String>> {
     let stem = name.strip_suffix(".so.1").unwrap_or(name);
-    let file = format!("/etc/{stem}.path");
+    let prefix = interpreter.parent().and_then(Path::parent);
+    let prefix = prefix.unwrap_or(Path::new("/"));
+    let file = prefix.join("etc").join(format!("{stem}.path"));
     let text = match fs_err::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

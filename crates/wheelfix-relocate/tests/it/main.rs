@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod loader;
+mod musl;
 mod opened;
 mod proof;
 mod workshop;
