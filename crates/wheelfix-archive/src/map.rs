@@ -7,8 +7,8 @@
 //! * An archive is an input: a store path, a download or a file the user named. Who rewrites a wheel
 //!   while it is installed gets bytes that fail the checksum, or, if they shorten it, the end of the
 //!   process by `SIGBUS`; in neither case is output published.
-//! * An output file was created by this process with `O_EXCL`, in a staging directory that only this
-//!   process knows, and its blocks were allocated before it is mapped, so that a full disk is an
+//! * An output file, or one for results on their way, was created by this process with `O_EXCL`,
+//!   in a staging directory that only this process knows, and its blocks were allocated before it is mapped, so that a full disk is an
 //!   error of `fallocate` and never a signal.
 //!
 //! The bytes have no invariants (`u8`), and a map is exposed as one slice with the lifetime of the

@@ -3,10 +3,15 @@
 //!
 //! <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Deref;
 
 use libdeflater::{CompressionLvl, Compressor};
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
+use crate::map::{ReadMap, WriteMap};
 use crate::member_path::MemberPath;
 use crate::zip::{Member, Method, ZipArchive};
 
@@ -22,34 +27,98 @@ const FLAG_UTF8: u16 = 1 << 11;
 const TYPE_FILE: u32 = 0o100_000;
 
 /// A member that is ready to be written.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Packed {
     method: Method,
     crc32: u32,
     len: u64,
-    data: Vec<u8>,
+    data: Data,
+}
+
+/// The data of a member, as the archive holds it.
+#[derive(Debug)]
+enum Data {
+    Memory(Vec<u8>),
+    /// In a file that is there for nothing else.
+    Scratch(WriteMap),
+}
+
+impl Deref for Data {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Memory(bytes) => bytes,
+            Self::Scratch(map) => map,
+        }
+    }
 }
 
 impl Packed {
     /// Compresses content; what does not get smaller is stored.
     pub fn new(content: &[u8]) -> Self {
-        let mut compressor = Compressor::new(CompressionLvl::default());
         // Room for less than the content is enough: more is not wanted.
         let mut data = vec![0; content.len().saturating_sub(1)];
-        let (method, data) = match compressor.deflate_compress(content, &mut data) {
-            Ok(len) => {
+        let (method, data) = match compress(content, &mut data) {
+            Some(len) => {
                 data.truncate(len);
                 data.shrink_to_fit();
                 (Method::Deflated, data)
             }
-            Err(_) => (Method::Stored, content.to_vec()),
+            None => (Method::Stored, content.to_vec()),
         };
+        Self::made(method, content, Data::Memory(data))
+    }
+
+    /// Compresses the content of a file without holding it in memory: the result is in `scratch`, an
+    /// empty file that nobody else knows. Gives the same as [`new`](Self::new).
+    pub fn of_file(file: &File, scratch: &File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        if len == 0 {
+            return Ok(Self::new(&[]));
+        }
+        let content = ReadMap::new(file)?;
+        let Some(mut data) = allocated(scratch, content.len())? else {
+            return Ok(Self::new(&content));
+        };
+        let end = content.len() - 1;
+        let room = data.get_mut(..end).unwrap_or_default();
+        let Some(len) = compress(&content, room) else {
+            data.copy_from_slice(&content);
+            return Ok(Self::made(Method::Stored, &content, Data::Scratch(data)));
+        };
+        drop(data);
+        scratch.set_len(len as u64)?;
+        let data = match len {
+            0 => Data::Memory(Vec::new()),
+            len => Data::Scratch(WriteMap::new(scratch, len)?),
+        };
+        Ok(Self::made(Method::Deflated, &content, data))
+    }
+
+    fn made(method: Method, content: &[u8], data: Data) -> Self {
         Self {
             method,
             crc32: crc32fast::hash(content),
             len: content.len() as u64,
             data,
         }
+    }
+}
+
+/// Compresses into a buffer; gives the length, `None` if the result does not fit.
+fn compress(content: &[u8], data: &mut [u8]) -> Option<usize> {
+    let mut compressor = Compressor::new(CompressionLvl::default());
+    compressor.deflate_compress(content, data).ok()
+}
+
+/// An empty file, made as long as asked for and mapped; `None` if its file system cannot promise the
+/// room. A disk that is full is an error here.
+fn allocated(file: &File, len: usize) -> io::Result<Option<WriteMap>> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len as u64) {
+        Ok(()) => WriteMap::new(file, len).map(Some),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -282,6 +351,29 @@ mod tests {
             writer.copy(&archive, member).unwrap();
         }
         assert_eq!(writer.finish().unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_file_gives_the_same_as_its_content() {
+        let noise: Vec<u8> = (0..5000_u32)
+            .map(|it| it.wrapping_mul(2_654_435_761).to_be_bytes()[0])
+            .collect();
+        for content in [b"".to_vec(), b"x".to_vec(), vec![b'x'; 100_000], noise] {
+            let (mut file, scratch) =
+                (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+            file.write_all(&content).unwrap();
+            let (packed, want) = (
+                Packed::of_file(&file, &scratch).unwrap(),
+                Packed::new(&content),
+            );
+            assert_eq!(packed.method, want.method);
+            assert_eq!((packed.crc32, packed.len), (want.crc32, want.len));
+            assert!(*packed.data == *want.data);
+            if !content.is_empty() {
+                let len = scratch.metadata().unwrap().len();
+                assert_eq!(len, packed.data.len() as u64, "no more than is needed");
+            }
+        }
     }
 
     #[test]

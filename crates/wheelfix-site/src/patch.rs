@@ -14,7 +14,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::files::FileFault;
 use crate::install::in_pool;
 use crate::record_update::{
-    Changes, RecordUpdateError, owners_below, update_records, update_these,
+    Changes, RecordUpdateError, owners_below, update_beside, update_records,
 };
 use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::InstallWarning;
@@ -241,9 +241,9 @@ fn apply(
     // Also after an error RECORD tells the truth about the files that were edited before it.
     let records = if is_metadata_alone {
         // What lists METADATA lies beside it: no need to look for it among thousands of files.
-        let beside = changes.edited.keys();
-        let beside = beside.map(|path| path.with_file_name("RECORD"));
-        update_these(beside.filter(|path| path.is_file()).collect(), &changes)?
+        let updated = changes.edited.iter();
+        let updated = updated.map(|(path, digest)| update_beside(path, *digest, &changes));
+        updated.sum::<Result<usize, _>>()?
     } else {
         let updated = roots.iter().map(|root| update_records(root, &changes));
         updated.sum::<Result<usize, _>>()?

@@ -69,6 +69,55 @@ pub(crate) fn update_these(
     Ok(updated)
 }
 
+/// Updates the RECORD beside a file of `.dist-info`; returns how many that are, none or one.
+pub(crate) fn update_beside(
+    file: &Path,
+    digest: FileDigest,
+    changes: &Changes,
+) -> Result<usize, RecordUpdateError> {
+    let record = file.with_file_name("RECORD");
+    if !record.is_file() {
+        return Ok(0);
+    }
+    let text = fs::read_to_string(&record)?;
+    match with_row(&text, file, digest) {
+        Some(new) if new == text => Ok(0),
+        Some(new) => {
+            replace(&record, &new)?;
+            Ok(1)
+        }
+        None => update_these(vec![record], changes),
+    }
+}
+
+/// The text of a RECORD with another row for a file beside it, all other rows as they are; `None` if the
+/// text has to be parsed to find the row.
+fn with_row(text: &str, file: &Path, digest: FileDigest) -> Option<String> {
+    let name = file.file_name()?.to_str()?;
+    let path = format!("{}/{name}", file.parent()?.file_name()?.to_str()?);
+    if text.contains('"') || path.contains(['"', ',', '\n', '\r']) {
+        return None;
+    }
+    let begin = format!("\n{path},");
+    let start = if text.starts_with(begin.trim_start()) {
+        0
+    } else {
+        text.find(&begin)? + 1
+    };
+    let (before, rest) = text.split_at_checked(start)?;
+    let (row, after) = rest.split_at_checked(rest.find(['\r', '\n'])?)?;
+    // A row without a hash stays as it is, and the first of two is not the only one.
+    if row.ends_with(",,") || after.contains(&begin) {
+        return None;
+    }
+    let row = RecordRow {
+        path,
+        hash: Some(RecordHash::sha256(digest.sha256)),
+        size: Some(digest.len),
+    };
+    Some(format!("{before}{row}{after}"))
+}
+
 /// The RECORD files below a directory, sorted.
 pub(crate) fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
@@ -226,6 +275,38 @@ mod tests {
             )
         );
         assert_eq!(update_records(dir.path(), &changes).unwrap(), 0);
+    }
+
+    #[test]
+    fn one_row_is_replaced_without_parsing_the_others() {
+        let file = Path::new("/p/a-1.dist-info/METADATA");
+        let digest = FileDigest::of_bytes(b"new");
+        let (old, new) = (
+            RecordHash::sha256([1; 32]),
+            RecordHash::sha256(digest.sha256),
+        );
+        let row = |hash: &RecordHash, len| format!("a-1.dist-info/METADATA,{hash},{len}");
+        let rows = |row: &str| {
+            [
+                format!("a.py,{old},1\n{row}\na-1.dist-info/RECORD,,\n"),
+                format!("{row}\r\na.py,,\r\n"),
+                format!("x/{}\n{row}\n", row_of_another(&old)),
+            ]
+        };
+        for (text, want) in rows(&row(&old, 1)).iter().zip(rows(&row(&new, 3))) {
+            assert_eq!(with_row(text, file, digest), Some(want), "{text}");
+        }
+        let quoted = format!("\"a,b.py\",{old},1\n{}\n", row(&old, 1));
+        let twice = format!("{0}\n{0}\n", row(&old, 1));
+        let unhashed = "a-1.dist-info/METADATA,,\n";
+        for text in [&quoted, &twice, unhashed, "a.py,,\n", ""] {
+            assert_eq!(with_row(text, file, digest), None, "{text}");
+        }
+    }
+
+    /// A row whose path ends as that of METADATA does.
+    fn row_of_another(hash: &RecordHash) -> String {
+        format!("a-1.dist-info/METADATA,{hash},1")
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::relocation::Applied;
 /// How the new wheel differs from the old one.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
-    /// New content of members, by path: where it lies.
-    files: BTreeMap<String, PathBuf>,
+    /// New content of members, by path: where it lies, and what it is.
+    files: BTreeMap<String, (PathBuf, FileDigest)>,
     /// New texts, by path.
     texts: BTreeMap<String, String>,
     removed: BTreeSet<String>,
@@ -47,7 +47,7 @@ impl Edits {
             {
                 let notes = object.edit.to_string();
                 bill.edited(&name, digest, &notes.trim().replace("\n  ", "; "));
-                edits.files.insert(name, object.file.clone());
+                edits.files.insert(name, (object.file.clone(), *digest));
             }
         }
         for source in &relocation.sources {
@@ -57,7 +57,7 @@ impl Edits {
                 let notes = format!("texts replaced by rule {}", source.rules.join(", "));
                 bill.edited(&name, digest, &notes);
                 edits.removed.extend(bytecode_of(wheel, &name));
-                edits.files.insert(name, source.file.clone());
+                edits.files.insert(name, (source.file.clone(), *digest));
             }
         }
         for drop in &relocation.drops {
@@ -95,7 +95,7 @@ impl Edits {
         let packed: BTreeMap<&String, io::Result<(Packed, FileDigest)>> = self
             .files
             .par_iter()
-            .map(|(name, file)| (name, pack(file)))
+            .map(|(name, (file, digest))| (name, pack(file).map(|packed| (packed, *digest))))
             .collect();
         let mut rows = Vec::new();
         let mut copied = 0;
@@ -165,10 +165,11 @@ fn bytecode_of(wheel: &Wheel, source: &str) -> Vec<String> {
     names.filter(is_compiled).collect()
 }
 
-/// A file, compressed.
-fn pack(file: &Path) -> io::Result<(Packed, FileDigest)> {
-    let content = fs::read(file)?;
-    Ok((Packed::new(&content), FileDigest::of_bytes(&content)))
+/// A file, compressed in a file beside it that has no name.
+fn pack(file: &Path) -> io::Result<Packed> {
+    let directory = file.parent().unwrap_or(file);
+    let scratch = tempfile::tempfile_in(directory)?;
+    Packed::of_file(fs::File::open(file)?.file(), &scratch)
 }
 
 /// The row of a member that stays: as it was, or true where another was accepted.

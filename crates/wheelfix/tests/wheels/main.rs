@@ -4,6 +4,7 @@
 
 mod agreement;
 mod environment;
+mod patch_wheel;
 mod programs;
 mod same_tree;
 mod tree;
