@@ -26,6 +26,14 @@ const OS_ABIS: [u8; 2] = [0, 3];
 const NO_EXECUTABLE_STACK: u32 = 41;
 
 impl Process<'_> {
+    /// Whether an object is for the machine and the system of the program. Others are data to it, as
+    /// code for GPUs is, and nobody has the loader open them.
+    pub(crate) fn is_for_its_machine(&self, object: &Object) -> bool {
+        let program = self.loaded.first();
+        program.is_none_or(|program| program.object.abi == object.abi)
+            && OS_ABIS.contains(&object.os_abi)
+    }
+
     /// Whether an object may become part of this process. The first one decides what process it is.
     pub(crate) fn admit(&self, object: &Object) -> Admission {
         let Some(program) = self.loaded.first() else {

@@ -248,6 +248,9 @@ impl Prover<'_> {
     /// The symbols that an object and all it brings along lack. Of a process that lacks a library
     /// only those that no such library can have; nothing unless the user excuses all of these, for
     /// then they are the fault, and symbols follow from it.
+    ///
+    /// What lacks nothing alone lacks nothing in a process with the same files either, unless the
+    /// process is that of another program: there are no symbols of Python's in it.
     fn undefined(&self, trial: &Trial<'_>, all_alone: &BTreeMap<FileKey, Alone>) -> Vec<Lack> {
         let process = &trial.process;
         let is_complete = process.is_complete();
@@ -259,7 +262,7 @@ impl Prover<'_> {
             let alone = all_alone.get(&loaded.key);
             alone.is_none_or(|alone| alone.needs == process.needed_files(loaded))
         };
-        let all_same = opened().all(|(_, loaded)| is_same(loaded));
+        let all_same = !trial.object.is_program() && opened().all(|(_, loaded)| is_same(loaded));
         let mut suspects = Vec::new();
         for (index, loaded) in opened() {
             let lacking = all_alone.get(&loaded.key).map(|alone| &alone.lacking);

@@ -68,7 +68,7 @@ impl<'a> Trial<'a> {
         let outcome = process.start_or_open(&path);
         let (root, refusal) = match outcome {
             Outcome::Loaded(index) => (Some(index), None),
-            Outcome::Fatal(reason) => (None, Some(reason)),
+            Outcome::Fatal(reason) if base.is_for_its_machine(object) => (None, Some(reason)),
             _ => (None, None),
         };
         let is_excused = !process.is_complete()

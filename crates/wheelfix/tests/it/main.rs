@@ -10,6 +10,7 @@ mod hook;
 mod inspect;
 mod install;
 mod patch_wheel;
+mod processes;
 mod reality;
 mod relax;
 mod replace;

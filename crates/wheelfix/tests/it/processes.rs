@@ -1,0 +1,69 @@
+//! `wheelfix check` on what Python does not load: programs, and code for other machines.
+
+use std::path::Path;
+use std::process::Command;
+
+use wheelfix_testkit::cache;
+use wheelfix_testkit::elf::Tool;
+
+use crate::support::Sandbox;
+
+/// What `check` says with the Python of the tests, and whether all is well.
+fn check(sandbox: &Sandbox) -> (bool, String) {
+    let mut command = sandbox.command(&["check", "--warnings", "--python"]);
+    let output = command.arg(cache::tool("python3")).arg("t").output();
+    let output = output.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[track_caller]
+fn compile(dir: &Path, source: &str, args: &[&str]) {
+    fs_err::create_dir_all(dir).unwrap();
+    fs_err::write(dir.join("source.c"), source).unwrap();
+    Tool::CC
+        .run_in(dir, &[&["source.c"], args].concat())
+        .expect();
+}
+
+#[expect(clippy::disallowed_methods, reason = "asks the real loader")]
+fn starts(program: &Path) -> bool {
+    Command::new(program).output().unwrap().status.success()
+}
+
+#[test]
+fn code_for_gpus_is_data() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("t");
+    compile(
+        &dir,
+        "int f;",
+        &["-shared", "-nostdlib", "-o", "kernels.hsaco"],
+    );
+    let path = dir.join("kernels.hsaco");
+    let mut bytes = fs_err::read(&path).unwrap();
+    // ELFOSABI_AMDGPU_HSA and EM_AMDGPU.
+    bytes[7] = 64;
+    bytes[18..20].copy_from_slice(&224_u16.to_le_bytes());
+    fs_err::write(&path, bytes).unwrap();
+    let (is_well, text) = check(&sandbox);
+    assert!(is_well && text.contains("kernels.hsaco"), "{text}");
+}
+
+#[test]
+fn programs_have_no_symbols_of_python() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("t");
+    let source = "void *PyList_New(long); void *foo(void) { return PyList_New(0); }";
+    compile(&dir, source, &["-shared", "-fPIC", "-o", "libfoo.so"]);
+    let (is_well, text) = check(&sandbox);
+    assert!(is_well, "{text}");
+
+    let flags = ["-Wl,-rpath,$ORIGIN", "-Wl,--unresolved-symbols=ignore-all"];
+    let main = "void *foo(void); int main(void) { return foo() == 0; }";
+    let args = ["-o", "prog", "libfoo.so"];
+    compile(&dir, main, &[&args[..], &flags[..]].concat());
+    assert!(!starts(&dir.join("prog")));
+    let (is_well, text) = check(&sandbox);
+    assert!(!is_well && text.contains("PyList_New"), "{text}");
+}
