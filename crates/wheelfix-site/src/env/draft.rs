@@ -325,7 +325,7 @@ impl<'a> Draft<'a> {
         };
         let interpreter = self.installation.python.interpreter();
         changes.scripts(nodes, root, &interpreter, self.layout)?;
-        changes.losers(&found.clashes, self.layout);
+        changes.losers(&found.lost, self.layout);
         Ok(changes)
     }
 

@@ -98,6 +98,8 @@ pub(crate) struct Clash {
 pub(crate) struct Notes {
     pub(crate) faults: Vec<EnvFault>,
     pub(crate) clashes: Vec<Clash>,
+    /// Files and directories that the environment does not have, since others do: source, and path.
+    pub(crate) lost: Vec<(usize, String)>,
     /// Files that may be ELF files: path, and source.
     pub(crate) elf: Vec<(String, usize)>,
     /// Files that are made and equal to another that is made: the other, and they.
@@ -268,8 +270,9 @@ impl<'a> Merger<'a> {
             let kept = self.decide(&place, ConflictKind::Case, &claims);
             let kept = kept.and_then(|kept| claims.get(kept)).map(|(_, path)| path);
             for name in &names {
-                if kept != Some(&join(path, name)) {
-                    groups.remove(name);
+                let path = join(path, name);
+                if kept != Some(&path) {
+                    self.lose(&path, &groups.remove(name).unwrap_or_default());
                 }
             }
         }
@@ -312,6 +315,12 @@ impl<'a> Merger<'a> {
         kept
     }
 
+    /// Notes claims that do not count.
+    fn lose(&self, path: &str, claims: &[Claim<'a>]) {
+        let lost = named(path, claims);
+        self.note(|notes| notes.lost.extend(lost));
+    }
+
     /// What becomes of a name.
     fn entry(&self, directory: &str, name: &str, mut claims: Vec<Claim<'a>>) -> Outcome {
         let path = join(directory, name);
@@ -322,7 +331,11 @@ impl<'a> Merger<'a> {
             let Some(kept) = kept.and_then(|kept| claims.get(kept)).copied() else {
                 return Outcome::undecided();
             };
-            claims.retain(|claim| claim.is_directory() == kept.is_directory());
+            let (kept, lost): (Vec<_>, Vec<_>) = claims
+                .into_iter()
+                .partition(|claim| claim.is_directory() == kept.is_directory());
+            self.lose(&path, &lost);
+            claims = kept;
         }
         let (what, valid) = if claims.iter().all(Claim::is_directory) {
             let valid = claims.iter().map(Claim::source).collect();
@@ -404,15 +417,12 @@ impl<'a> Merger<'a> {
             let kept = self.decide(path, ConflictKind::Content, &named)?;
             claims.get(kept)?
         };
-        let equal: Vec<&Claim<'a>> = if is_one {
-            claims.iter().collect()
-        } else {
-            let equal = claims
-                .iter()
-                .filter(|claim| self.is_equal(path, winner, claim));
-            equal.collect()
-        };
-        let valid = equal.iter().map(|claim| claim.source()).collect();
+        let (equal, lost): (Vec<Claim<'a>>, Vec<Claim<'a>>) = claims
+            .iter()
+            .copied()
+            .partition(|claim| is_one || self.is_equal(path, winner, claim));
+        self.lose(path, &lost);
+        let valid = equal.iter().map(Claim::source).collect();
         let (winner, twins) = equal.split_first()?;
         if let Claim::File { file, .. } = winner {
             let twins = twins.iter().filter_map(|twin| match twin {

@@ -9,20 +9,20 @@ use std::path::Path;
 use wheelfix_format::RecordHash;
 
 use crate::digest::FileDigest;
-use crate::env::conflict::ConflictKind;
 use crate::env::distribution::{Distribution, read_record, source_of_bytecode};
 use crate::env::fault::EnvFault;
 use crate::env::listing::{EntryKind, list};
 use crate::env::made::{Made, MadeContent};
 use crate::env::make::renewed_script;
-use crate::env::merge::{Clash, Node, What, is_left_out};
+use crate::env::merge::{Node, What, is_left_out};
 use crate::launcher::Interpreter;
 use crate::layout::{Layout, join};
 
-/// What is different in an environment, by source. Paths are relative to `site-packages`.
+/// What is different in an environment. Paths are relative to `site-packages`.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    scripts: BTreeMap<usize, BTreeMap<String, FileDigest>>,
+    scripts: BTreeMap<String, FileDigest>,
+    /// What is not there, by source.
     lost: BTreeMap<usize, BTreeSet<String>>,
 }
 
@@ -44,32 +44,18 @@ impl Changes {
                 let path = join("bin", &program.name);
                 let text = renewed_script(&root(source).join(&path), interpreter)?;
                 let digest = FileDigest::of_bytes(&text);
-                let scripts = self.scripts.entry(source).or_default();
-                scripts.insert(layout.from_site_packages(&path), digest);
+                let path = layout.from_site_packages(&path);
+                self.scripts.insert(path, digest);
             }
         }
         Ok(())
     }
 
-    /// Notes the files that lose to others.
-    pub(crate) fn losers(&mut self, clashes: &[Clash], layout: &Layout) {
-        for clash in clashes {
-            let Some((_, kept)) = &clash.decision else {
-                continue;
-            };
-            let Some((winner, kept_path)) = clash.claims.get(*kept) else {
-                continue;
-            };
-            for (source, path) in &clash.claims {
-                let is_kept = match clash.kind {
-                    ConflictKind::Case => path == kept_path,
-                    ConflictKind::Content | ConflictKind::FileAndDirectory => source == winner,
-                };
-                if !is_kept {
-                    let lost = self.lost.entry(*source).or_default();
-                    lost.insert(layout.from_site_packages(path));
-                }
-            }
+    /// Notes what is not there since others have it: source, and path.
+    pub(crate) fn losers(&mut self, lost: &[(usize, String)], layout: &Layout) {
+        for (source, path) in lost {
+            let lost = self.lost.entry(*source).or_default();
+            lost.insert(layout.from_site_packages(path));
         }
     }
 
@@ -93,17 +79,21 @@ impl Changes {
     }
 
     /// The RECORD of a distribution as it is in the environment; `None` if it is true as it is.
-    fn renewed(&self, distribution: &Distribution) -> Result<Option<String>, EnvFault> {
+    fn renewed(
+        &self,
+        distribution: &Distribution,
+        prefix: &Path,
+    ) -> Result<Option<String>, EnvFault> {
         let source = distribution.source;
-        if !self.scripts.contains_key(&source) && !self.lost.contains_key(&source) {
+        let may_have_scripts = || !self.scripts.is_empty() && prefix.join("bin").is_dir();
+        if !self.lost.contains_key(&source) && !may_have_scripts() {
             return Ok(None);
         }
         let mut record = read_record(&distribution.path)?;
         let before = record.clone();
         record.rows.retain(|row| !self.is_lost(source, &row.path));
-        let scripts = self.scripts.get(&source);
         for row in &mut record.rows {
-            if let Some(digest) = scripts.and_then(|scripts| scripts.get(&row.path))
+            if let Some(digest) = self.scripts.get(&row.path)
                 && row.hash.is_some()
             {
                 row.hash = Some(RecordHash::sha256(digest.sha256));
@@ -129,13 +119,14 @@ pub(crate) fn renew(
         let Some(name) = name.filter(|name| name.ends_with(".dist-info")) else {
             continue;
         };
-        let Some(text) = changes.renewed(distribution)? else {
+        let root = prefix_of(&distribution.path, layout);
+        let Some(text) = changes.renewed(distribution, root)? else {
             continue;
         };
         let path = format!("{}/{name}/RECORD", layout.site_packages());
         let source = distribution.source;
         let mut place = Place {
-            root: prefix_of(&distribution.path, layout),
+            root,
             source,
             file: made.len(),
             files: &mut files,
@@ -196,12 +187,14 @@ impl Place<'_> {
             }
             return Ok(is_ours);
         };
-        if node.what
-            == (What::Whole {
-                source: self.source,
-            })
-        {
-            node.what = What::Directory(self.entries(&path)?);
+        let source = self.source;
+        if node.what == (What::Whole { source }) {
+            let nodes = self.entries(&path, true)?;
+            let is_file = |node: &&Node| !matches!(node.what, What::Whole { .. });
+            *self.files += nodes.iter().filter(is_file).count();
+            node.what = What::Directory(nodes);
+        } else if node.what == (What::Link { source }) {
+            node.what = What::Directory(self.entries(&path, false)?);
         }
         match &mut node.what {
             What::Directory(nodes) => self.take(nodes, &path, below),
@@ -209,8 +202,9 @@ impl Place<'_> {
         }
     }
 
-    /// The entries of a directory of the prefix.
-    fn entries(&mut self, path: &str) -> Result<Vec<Node>, EnvFault> {
+    /// The entries of a directory of the prefix, or of one that a link of it leads to; whether
+    /// directories in it are taken whole.
+    fn entries(&self, path: &str, whole: bool) -> Result<Vec<Node>, EnvFault> {
         let mut faults = Vec::new();
         let entries = list(&self.root.join(path), &mut faults);
         if let Some(fault) = faults.into_iter().next() {
@@ -220,17 +214,18 @@ impl Place<'_> {
         let entries = entries
             .into_iter()
             .filter(|entry| !is_left_out(path, &entry.name));
-        let nodes = entries.map(|entry| Node {
-            name: entry.name,
-            what: match entry.kind {
-                EntryKind::Directory | EntryKind::DirectoryLink => What::Whole { source },
+        let nodes = entries.map(|entry| {
+            let what = match entry.kind {
+                EntryKind::Directory | EntryKind::DirectoryLink if whole => What::Whole { source },
+                EntryKind::Directory => {
+                    What::Directory(self.entries(&join(path, &entry.name), whole)?)
+                }
                 EntryKind::File => What::File { source },
-                EntryKind::FileLink => What::Link { source },
-            },
+                EntryKind::FileLink | EntryKind::DirectoryLink => What::Link { source },
+            };
+            let name = entry.name;
+            Ok(Node { name, what })
         });
-        let nodes: Vec<Node> = nodes.collect();
-        let is_file = |node: &&Node| !matches!(node.what, What::Whole { .. });
-        *self.files += nodes.iter().filter(is_file).count();
-        Ok(nodes)
+        nodes.collect()
     }
 }

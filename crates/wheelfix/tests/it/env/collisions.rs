@@ -68,6 +68,35 @@ fn rules_decide_by_the_order_of_the_inputs() {
 }
 
 #[test]
+fn records_list_what_others_have_as_well() {
+    // Two directories beside a file, and two equal files beside another.
+    let sandbox = sandbox(&[
+        PrefixBuilder::new("one", "1.0")
+            .file("m/x.py", "x\n")
+            .file("q.py", "q\n"),
+        PrefixBuilder::new("two", "1.0")
+            .file("m/y.py", "y\n")
+            .file("q.py", "other\n"),
+        PrefixBuilder::new("three", "1.0")
+            .file("m", "m\n")
+            .file("q.py", "q\n"),
+    ]);
+    make(&sandbox, &["a", "b", "c", "--on-collision", "**=first"]);
+    assert_eq!(untrue_rows(&sandbox), Vec::<String>::new());
+    let site = sandbox.path("env").join(SITE_PACKAGES);
+    let listed = |distribution: &str| {
+        let path = site.join(format!("{distribution}-1.0.dist-info/RECORD"));
+        let text = fs_err::read_to_string(path).unwrap();
+        let rows = text.lines().map(|row| row.split(',').next().unwrap());
+        let rows = rows.filter(|path| !path.contains(".dist-info/"));
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("one"), ["m/x.py", "q.py"]);
+    assert_eq!(listed("two"), ["m/y.py"]);
+    assert_eq!(listed("three"), ["q.py"]);
+}
+
+#[test]
 fn records_list_what_counts() {
     for rule in ["first", "last"] {
         let sandbox = colliding();

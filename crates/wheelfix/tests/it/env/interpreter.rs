@@ -131,6 +131,42 @@ fn record_tells_of_the_new_first_lines() {
 }
 
 #[test]
+fn both_records_tell_of_a_script_that_two_distributions_have() {
+    let python = cache::tool("python3");
+    let prefix = |name| PrefixBuilder::new(name, "1.0").script("tool", "#!/usr/bin/python3\n");
+    let sandbox = sandbox(&[prefix("one"), prefix("two")]);
+    let args = ["a", "b", "--python", python.to_str().unwrap()];
+    make(&sandbox, &[&args[..], &["--prove", "none"]].concat());
+    assert_eq!(untrue_rows(&sandbox), Vec::<String>::new());
+}
+
+#[test]
+fn record_tells_of_the_new_first_line_where_metadata_is_a_link() {
+    let python = cache::tool("python3");
+    for link in ["auto", "symlink", "copy"] {
+        let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")
+            .file("one/__init__.py", "")
+            .file("one-1.0.dist-info/licenses/LICENSE", "free\n")
+            .script("one", "#!/usr/bin/python3\nimport one\n")]);
+        // As buildEnv makes it.
+        let [from, to] = ["a", "b"].map(|name| sandbox.path(name));
+        fs_err::create_dir_all(to.join(SITE_PACKAGES)).unwrap();
+        for entry in fs_err::read_dir(from.join(SITE_PACKAGES)).unwrap() {
+            let entry = fs_err::canonicalize(entry.unwrap().path()).unwrap();
+            let name = entry.file_name().unwrap();
+            fs_err::os::unix::fs::symlink(&entry, to.join(SITE_PACKAGES).join(name)).unwrap();
+        }
+        fs_err::rename(from.join("bin"), to.join("bin")).unwrap();
+        let args = ["b", "--link", link, "--python", python.to_str().unwrap()];
+        make(&sandbox, &[&args[..], &["--prove", "none"]].concat());
+        assert_eq!(untrue_rows(&sandbox), Vec::<String>::new(), "{link}");
+        let site = sandbox.path("env").join(SITE_PACKAGES);
+        let license = fs_err::read_to_string(site.join("one-1.0.dist-info/licenses/LICENSE"));
+        assert_eq!(license.unwrap(), "free\n");
+    }
+}
+
+#[test]
 fn record_of_an_environment_of_one_prefix_is_true() {
     let python = cache::tool("python3");
     let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")
