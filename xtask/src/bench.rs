@@ -82,6 +82,15 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// The wheel to use, for benchmarks of a single one, as file names spell the distribution.
     pub(crate) wheel: Option<String>,
+    /// What a heading has to have in it, for benchmarks with long comparisons.
+    pub(crate) only: Option<String>,
+}
+
+impl Options {
+    /// Whether a comparison is wanted.
+    pub(crate) fn wants(&self, title: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| title.contains(only))
+    }
 }
 
 pub(crate) fn task(mut args: Arguments) -> Result {
@@ -89,6 +98,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     let options = Options {
         rounds: args.opt_value_from_str("--rounds")?.unwrap_or(5),
         wheel: args.opt_value_from_str("--wheel")?,
+        only: args.opt_value_from_str("--only")?,
     };
     arguments::finish(args)?;
     let is_wanted = |bench: &&Bench| match name.as_deref() {

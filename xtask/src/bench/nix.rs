@@ -43,6 +43,9 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// The heading of the comparison without Nix.
+const OWN_COST: &str = "Nix's own part of torch without bytecode";
+
 /// What a build runs on.
 struct Bench<'a> {
     nix: &'a Nix,
@@ -68,6 +71,9 @@ pub(crate) fn run(options: &Options) -> Result {
     let mut inputs = bench.build("inputs", "none");
     program::run(inputs.arg("--out-link").arg(dir.join("bench-inputs")))?;
     for (title, ours, theirs, name) in PAIRS {
+        if !options.wants(title) {
+            continue;
+        }
         let ours = |dir: &Path| Ok(bench.unlinked(ours, &salt(dir)));
         let theirs = |dir: &Path| Ok(bench.unlinked(theirs, &salt(dir)));
         let sides = [
@@ -84,7 +90,9 @@ pub(crate) fn run(options: &Options) -> Result {
         // Gigabytes; what the links keep stays.
         nix.collect_garbage()?;
     }
-    bench.own_cost(options.rounds, &program)?;
+    if options.wants(OWN_COST) {
+        bench.own_cost(options.rounds, &program)?;
+    }
     nix.collect_garbage()
 }
 
@@ -122,7 +130,7 @@ impl Bench<'_> {
                 command: &alone,
             },
         ];
-        pair::compare("torch without bytecode, and Nix's own part", rounds, sides)?.print();
+        pair::compare(OWN_COST, rounds, sides)?.print();
         Ok(())
     }
 
