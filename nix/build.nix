@@ -56,7 +56,9 @@ let
             if isForSystem then
               system
             else
-              throw "${name}: `src` is for ${builtins.concatStringsSep ", " systems}, this is ${system}: fetch another wheel, or leave the package out with `lib.optionals stdenv.hostPlatform...`";
+              throw "${name}: `src` is for ${
+                if systems == [ ] then "no system of Nix" else builtins.concatStringsSep ", " systems
+              }, this is ${system}: fetch another wheel, or leave the package out with `lib.optionals stdenv.hostPlatform...`";
           builder = "${wheelfix}/bin/wheelfix";
           args = [ "builder" ];
           __structuredAttrs = true;

@@ -56,20 +56,17 @@ rec {
   systemsOf =
     parsed:
     let
-      architectures = {
-        aarch64 = "aarch64-linux";
-        armv7l = "armv7l-linux";
-        i686 = "i686-linux";
-        ppc64le = "powerpc64le-linux";
-        riscv64 = "riscv64-linux";
-        s390x = "s390x-linux";
-        x86_64 = "x86_64-linux";
+      # Nix calls most machines as wheels do.
+      cpus = {
+        ppc64 = "powerpc64";
+        ppc64le = "powerpc64le";
       };
       linux =
         tag: match "(manylinux[0-9]+|manylinux_[0-9]+_[0-9]+|musllinux_[0-9]+_[0-9]+|linux)_(.*)" tag;
-      mac = tag: match "macosx_[0-9]+_[0-9]+_(arm64|x86_64|universal2)" tag;
+      mac = tag: match "macosx_[0-9]+_[0-9]+_(arm64|x86_64|intel|universal2)" tag;
       ofMac = {
         arm64 = [ "aarch64-darwin" ];
+        intel = [ "x86_64-darwin" ];
         x86_64 = [ "x86_64-darwin" ];
         universal2 = [
           "aarch64-darwin"
@@ -79,7 +76,7 @@ rec {
       of =
         tag:
         if linux tag != null then
-          filter (system: system != null) [ (architectures.${elemAt (linux tag) 1} or null) ]
+          [ "${cpus.${elemAt (linux tag) 1} or (elemAt (linux tag) 1)}-linux" ]
         else if mac tag != null then
           ofMac.${elemAt (mac tag) 0}
         else

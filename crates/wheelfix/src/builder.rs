@@ -38,7 +38,12 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     let settings = Settings::read(&attributes).map_err(|faults| report_settings(&faults))?;
     if let Some(hook) = args.hook.hook {
         // All hooks of a build read the same settings.
-        let checked = settings.refuse_idle(&[Scope::Wheels, Scope::Trees, Scope::Packages]);
+        let checked = settings.refuse_idle(&[
+            Scope::Wheels,
+            Scope::Installs,
+            Scope::Trees,
+            Scope::Packages,
+        ]);
         checked.map_err(|faults| report_settings(&faults))?;
         return hook::run(hook, &args.hook, &attributes, &settings);
     }
@@ -49,7 +54,7 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     };
     match settings.text("action").unwrap_or("install") {
         "install" => {
-            check(&[Scope::Wheels, Scope::Packages])?;
+            check(&[Scope::Wheels, Scope::Installs, Scope::Packages])?;
             wheel::run(&attributes, &settings)
         }
         "env" => {

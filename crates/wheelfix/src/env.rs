@@ -169,6 +169,7 @@ impl EnvPythonArgs {
 }
 
 pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
+    args.wishes.refuse_check_deps()?;
     let python = args.python.resolve(&args.inputs)?;
     let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
     let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();

@@ -124,6 +124,15 @@ pub(crate) fn namespace(text: &str) -> Result<String, NameError> {
 }
 
 impl WishArgs {
+    /// Refuses the check of requirements, for what always has it.
+    pub(crate) fn refuse_check_deps(&self) -> Result<(), Error> {
+        if self.check_deps.is_empty() {
+            return Ok(());
+        }
+        let text = "`--check-deps` is for `install`: an environment checks requirements itself";
+        Err(Error::Usage(text.to_owned()))
+    }
+
     /// What the pipeline wants to know.
     pub(crate) fn resolve(&self, wheels: &[PathBuf], limits: &LimitArgs) -> Result<Wishes, Error> {
         if self.provenance.direct_url.is_some() && wheels.len() != 1 {

@@ -68,10 +68,12 @@ fn request(
     settings: &Settings,
     inputs: Vec<PathBuf>,
 ) -> Result<EnvRequest, Error> {
+    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+    let wheels: Vec<PathBuf> = inputs.iter().filter(is_wheel).cloned().collect();
     let mut reader = Reader::new(settings);
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
-    let wishes = reader.wishes();
+    let wishes = reader.wishes(wheels.len());
     let libraries = reader.libraries()?;
     let link = reader.choice("link", LINKS);
     let activation = reader.choice("activate", ACTIVATIONS);
@@ -83,10 +85,9 @@ fn request(
         return Err(Error::Reported);
     };
     let runs = python.executable().is_some();
-    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
     Ok(EnvRequest {
         installation: InstallRequest {
-            wheels: inputs.iter().filter(is_wheel).cloned().collect(),
+            wheels,
             prefix: Path::new(out).to_owned(),
             merge: false,
             python,

@@ -98,7 +98,7 @@ fn install(
     settings: &Settings,
 ) -> Result<(), Error> {
     let mut reader = Reader::new(settings);
-    let mut wishes = reader.wishes();
+    let mut wishes = reader.wishes(args.paths.len());
     let python = match &args.python {
         Some(program) => Some(Python::probe(program).map_err(Error::refused)?),
         None => reader.python(),

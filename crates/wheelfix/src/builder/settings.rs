@@ -32,6 +32,8 @@ pub(crate) enum Scope {
     Environments,
     /// Trees that are on disk already.
     Trees,
+    /// Wheels, but not those of an environment.
+    Installs,
     /// Outputs that hold packages: not environments.
     Packages,
 }
@@ -46,7 +48,7 @@ const SETTINGS: &[(&str, Kind, Scope)] = &[
     ("backends", Kind::List, Scope::Any),
     ("bundled", Kind::List, Scope::Any),
     ("bytecode", Kind::Levels, Scope::Wheels),
-    ("checkDeps", Kind::List, Scope::Wheels),
+    ("checkDeps", Kind::List, Scope::Installs),
     ("directUrl", Kind::Text, Scope::Wheels),
     ("driverPath", Kind::Text, Scope::Any),
     ("exclude", Kind::List, Scope::Wheels),
@@ -62,16 +64,16 @@ const SETTINGS: &[(&str, Kind, Scope)] = &[
     ("maxRatio", Kind::Size, Scope::Wheels),
     ("maxSize", Kind::Size, Scope::Wheels),
     ("namespaces", Kind::List, Scope::Wheels),
-    ("nixpkgsNames", Kind::Flag, Scope::Wheels),
+    ("nixpkgsNames", Kind::Flag, Scope::Any),
     ("onCollision", Kind::List, Scope::Environments),
     ("propagate", Kind::List, Scope::Packages),
     ("prove", Kind::Text, Scope::Environments),
     ("python", Kind::Text, Scope::Any),
     ("pythonVersion", Kind::Text, Scope::Wheels),
-    ("relax", Kind::ListOrTrue, Scope::Wheels),
-    ("relaxUpper", Kind::List, Scope::Wheels),
+    ("relax", Kind::ListOrTrue, Scope::Any),
+    ("relaxUpper", Kind::List, Scope::Any),
     ("removeBinBytecode", Kind::Flag, Scope::Wheels),
-    ("removeDeps", Kind::ListOrTrue, Scope::Wheels),
+    ("removeDeps", Kind::ListOrTrue, Scope::Any),
     ("removeTests", Kind::Flag, Scope::Wheels),
     ("requested", Kind::Flag, Scope::Wheels),
     ("rpath", Kind::Text, Scope::Any),
@@ -156,6 +158,7 @@ impl Kind {
             (Self::ListOrTrue | Self::Levels | Self::Flag, Value::Bool(flag)) => {
                 Some(Setting::Flag(*flag))
             }
+            (Self::Levels, Value::Array(list)) if list.is_empty() => Some(Setting::Flag(false)),
             (Self::Levels, Value::Array(list)) => {
                 let words = list.iter().map(|it| it.as_u64().map(|it| it.to_string()));
                 words.collect::<Option<_>>().map(Setting::List)
@@ -168,16 +171,17 @@ impl Kind {
         }
     }
 
-    /// Reads a variable, in which Nix writes `true` as `1` and a list as words. `None` if it is of
-    /// another kind.
+    /// Reads a variable, in which Nix writes `true` as `1`, `false` as nothing and a list as words.
+    /// `None` if it is of another kind, or may mean several things.
     fn read_text(self, text: &str) -> Option<Setting> {
         Some(match (self, text) {
             (Self::Text | Self::Size, text) => Setting::Text(text.to_owned()),
             (Self::ListOrTrue | Self::Flag, "1" | "true") | (Self::Levels, "true") => {
                 Setting::Flag(true)
             }
-            (Self::Flag, "0" | "false") | (Self::Levels, "false") => Setting::Flag(false),
-            (Self::Flag, _) => return None,
+            (Self::Flag, "0" | "false") | (Self::Levels, "false" | "") => Setting::Flag(false),
+            // `true`, or level 1.
+            (Self::Flag, _) | (Self::Levels, "1") => return None,
             _ => Setting::List(text.split_whitespace().map(str::to_owned).collect()),
         })
     }
@@ -190,6 +194,7 @@ impl Scope {
             Self::Wheels => "wheels",
             Self::Environments => "environments, `action = \"env\"`",
             Self::Trees => "trees, `action = \"patch\"`",
+            Self::Installs => "wheels; an environment checks requirements itself",
             Self::Packages => "packages, not for environments",
         }
     }
@@ -317,7 +322,7 @@ impl Reader {
         let setting = match value {
             Value::Null => return,
             Value::String(text) if untyped => {
-                if text.is_empty() {
+                if text.is_empty() && *kind != Kind::Levels {
                     return;
                 }
                 kind.read_text(text)
@@ -443,6 +448,23 @@ mod tests {
         assert_eq!(settings.flag("removeDeps"), Some(true));
         let faults = read_variables(&[("wheelfixRequested", "yes")]).unwrap_err();
         insta::assert_snapshot!(faults.join("\n"), @"`wheelfixRequested` has to be `true` or `false`, got a string");
+    }
+
+    #[test]
+    fn levels_are_read_where_they_are_clear() {
+        for (json, variable) in [
+            (serde_json::json!(false), "false"),
+            (serde_json::json!([]), ""),
+        ] {
+            let settings = read(&serde_json::json!({"wheelfix": {"bytecode": json}})).unwrap();
+            assert_eq!(settings.flag("bytecode"), Some(false));
+            let settings = read_variables(&[("wheelfixBytecode", variable)]).unwrap();
+            assert_eq!(settings.flag("bytecode"), Some(false));
+        }
+        let settings = read_variables(&[("wheelfixBytecode", "0 1")]).unwrap();
+        assert_eq!(settings.list("bytecode"), ["0", "1"]);
+        let faults = read_variables(&[("wheelfixBytecode", "1")]).unwrap_err();
+        insta::assert_snapshot!(faults.join("\n"), @"`wheelfixBytecode` has to be `true`, `false` or a list of levels: [ 0 1 ], got a string");
     }
 
     #[test]

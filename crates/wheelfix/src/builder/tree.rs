@@ -38,6 +38,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         None
     };
     let libraries = reader.libraries()?;
+    let metadata = reader.metadata();
     reader.finish()?;
     copy_tree(&source, out)?;
     let request = PatchRequest {
@@ -45,7 +46,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         libraries,
         python: python.and_then(|python| python.executable().map(Path::to_owned)),
         heal: settings.flag("heal") == Some(true),
-        metadata: Vec::new(),
+        metadata,
         scope: Scope::Everything,
         dry_run: false,
         jobs: jobs(),

@@ -12,8 +12,15 @@ use crate::limits::size;
 use crate::wishes::{installer_name, namespace};
 
 impl Reader<'_> {
-    /// What the user wants different from what the wheels say.
-    pub(crate) fn wishes(&mut self) -> Wishes {
+    /// What the user wants different from what so many wheels say.
+    pub(crate) fn wishes(&mut self, wheels: usize) -> Wishes {
+        let direct_url = self.settings.text("directUrl");
+        if let Some(url) = direct_url
+            && wheels != 1
+        {
+            let reason = "is for one wheel: each has a URL of its own";
+            self.fault("directUrl", url, reason);
+        }
         Wishes {
             metadata: self.metadata(),
             exclude: self.parse("exclude", Pattern::new),
@@ -33,13 +40,14 @@ impl Reader<'_> {
             provenance: Provenance {
                 installer: self.one("installer", installer_name),
                 requested: self.is_set("requested"),
-                direct_url: self.settings.text("directUrl").map(str::to_owned),
+                direct_url: direct_url.map(str::to_owned),
             },
             dependencies: self.check_deps(),
         }
     }
 
-    fn metadata(&mut self) -> Vec<MetadataEdit> {
+    /// How requirements are edited.
+    pub(crate) fn metadata(&mut self) -> Vec<MetadataEdit> {
         let nixpkgs = self.is_set("nixpkgsNames");
         let mut edits = Vec::new();
         for (name, action) in [

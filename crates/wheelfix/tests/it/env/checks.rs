@@ -5,7 +5,7 @@ use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 use wheelfix_testkit::wheel::WheelBuilder;
 
-use super::{env, make, refused, sandbox};
+use super::{env, failed, make, refused, sandbox};
 use crate::support::Sandbox;
 
 #[test]
@@ -285,4 +285,11 @@ fn libraries_of_a_wheel_find_those_of_a_prefix() {
     --- stdout
     [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, 3 new files, 2 objects proved to load
     ");
+}
+
+#[test]
+fn requirements_are_always_checked() {
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")]);
+    let said = failed(&sandbox, &["a", "--check-deps", "a"], 2);
+    assert_snapshot!(said, @"error: `--check-deps` is for `install`: an environment checks requirements itself");
 }
