@@ -1,6 +1,8 @@
 //! `wheelfix check` beside the loader itself: libraries built for one question each, opened by
 //! Python with `RTLD_NOW` in fresh processes.
 
+mod programs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -586,31 +588,4 @@ fn what_is_excused_hides_no_symbol_of_others() {
         serde_json::json!(["g@A_1"])
     );
     assert_eq!(document["faults"].as_array().unwrap().len(), 1);
-}
-
-#[test]
-fn programs_need_their_interpreter() {
-    let bench = Bench::new();
-    fs_err::write(bench.path("main.c"), "int main(void) { return 0; }").unwrap();
-    Tool::CC
-        .run_in(&bench.root(), &["-o", "works", "main.c"])
-        .expect();
-    Tool::CC
-        .run_in(&bench.root(), &["-static", "-o", "static", "main.c"])
-        .expect();
-    Tool::CC
-        .run_in(
-            &bench.root(),
-            &["-static-pie", "-o", "static-pie", "main.c"],
-        )
-        .expect();
-    let flag = "-Wl,--dynamic-linker=/nonexistent/ld.so";
-    Tool::CC
-        .run_in(&bench.root(), &["-o", "fails", "main.c", flag])
-        .expect();
-    let agreed = bench.agree();
-    assert_eq!(agreed.failing(), ["fails"]);
-    let faults = agreed.document["faults"].as_array().unwrap();
-    assert_eq!(faults.len(), 1, "{faults:?}");
-    assert_eq!(faults[0]["interpreter"], "/nonexistent/ld.so");
 }
