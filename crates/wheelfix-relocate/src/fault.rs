@@ -1,6 +1,6 @@
 //! What keeps an output from working, with what is needed to mend it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,8 @@ pub enum Fault {
         opened_by: BTreeSet<PathBuf>,
         /// The symbols, with their versions after `@`.
         symbols: Vec<String>,
+        /// The libraries that should have them, as far as versions say so, with what has newer ones.
+        providers: BTreeMap<String, Vec<Fix>>,
     },
     /// An object does not load by itself, but with another one that brings it along. A warning: it
     /// is only ever loaded so.
@@ -285,6 +287,7 @@ impl Fault {
             path,
             opened_by,
             symbols,
+            providers,
         } = self
         else {
             return Ok(());
@@ -304,6 +307,11 @@ impl Fault {
         }
         if opened_by.iter().any(|root| root != path) {
             write!(f, "\n  opened by: {}", some_of(opened_by))?;
+        }
+        for (library, fixes) in providers {
+            for fix in fixes {
+                write!(f, "\n  fix: a newer `{library}`: {fix}")?;
+            }
         }
         Ok(())
     }

@@ -268,7 +268,8 @@ impl fmt::Display for Graph {
         writeln!(
             f,
             "  graph [rankdir=LR, ranksep=1.2, nodesep=0.12, fontname=\"Helvetica\", fontsize=20, \
-             labelloc=b, label=\"{LEGEND}\"];"
+             labelloc=b, label={}];",
+            legend()
         )?;
         writeln!(
             f,
@@ -349,20 +350,44 @@ impl Graph {
 }
 
 impl Kind {
-    fn style(self) -> &'static str {
+    fn colour(self) -> &'static str {
         match self {
-            Self::Found => "color=\"#2e7d32\"",
-            Self::Sibling => "color=\"#1565c0\"",
-            Self::Opened => "color=\"#8d6e00\", style=dashed",
-            Self::Driver => "color=\"#7a3fb0\", style=dotted",
-            Self::Missing => "color=\"#cc0000\", penwidth=2",
+            Self::Found => "#2e7d32",
+            Self::Sibling => "#1565c0",
+            Self::Opened => "#8d6e00",
+            Self::Driver => "#7a3fb0",
+            Self::Missing => "#cc0000",
         }
+    }
+
+    fn style(self) -> String {
+        let line = match self {
+            Self::Found | Self::Sibling => "",
+            Self::Opened => ", style=dashed",
+            Self::Driver => ", style=dotted",
+            Self::Missing => ", penwidth=2",
+        };
+        format!("color=\"{}\"{line}", self.colour())
     }
 }
 
-/// What the colours mean.
-const LEGEND: &str = "needs: green within, blue elsewhere; brown dashes: opened at run time; \
-    violet: left to the driver; red: missing";
+/// What the colours mean: the words in front, in the colour of the edges.
+const LEGEND: [(Kind, &str, &str); 5] = [
+    (Kind::Found, "green", "needed, within"),
+    (Kind::Sibling, "blue", "needed, elsewhere"),
+    (Kind::Opened, "brown, dashed", "opened at run time"),
+    (Kind::Driver, "violet, dotted", "left to the driver"),
+    (Kind::Missing, "red", "missing"),
+];
+
+/// The legend, as Graphviz reads it.
+fn legend() -> String {
+    let entries = LEGEND.map(|(kind, line, means)| {
+        let colour = kind.colour();
+        format!("<font color=\"{colour}\"><b>{line}</b></font>: {means}")
+    });
+    format!("<{}; the area of a box: bytes>", entries.join("; "))
+}
 
 /// The side of a box in inches: its area is as the size of the file, 500 MB are 3 by 3 inches.
 fn side(len: u64) -> f64 {

@@ -9,6 +9,7 @@ use crate::rules::{Pattern, Rules, any_matches};
 use crate::run_path::normalize;
 use crate::symbols::{Undefined, provider};
 use crate::target::{LoaderKind, Target};
+use crate::world::FileKey;
 
 /// One object opened in a process of its own.
 pub(crate) struct Trial<'a> {
@@ -48,6 +49,21 @@ pub(crate) enum Lack {
         path: PathBuf,
         symbols: Vec<Undefined>,
     },
+}
+
+impl Lack {
+    /// What of it another process lacks, too: of symbols those that the same object lacks there.
+    pub(crate) fn shared_with(self, others: &[Self]) -> Option<Self> {
+        let Self::Symbols { path, mut symbols } = self else {
+            return Some(self);
+        };
+        let theirs = others.iter().find_map(|other| match other {
+            Self::Symbols { path: its, symbols } if *its == path => Some(symbols),
+            _ => None,
+        });
+        symbols.retain(|symbol| theirs.is_some_and(|theirs| theirs.contains(symbol)));
+        (!symbols.is_empty()).then_some(Self::Symbols { path, symbols })
+    }
 }
 
 /// How many bytes of static thread-local data glibc leaves for what is opened: 1,664 by default
@@ -179,6 +195,11 @@ impl<'a> Trial<'a> {
         })
     }
 
+    /// The file, if it was opened.
+    pub(crate) fn key(&self) -> Option<FileKey> {
+        Some(self.process.loaded.get(self.root?)?.key)
+    }
+
     /// Whether it is for another machine than the process that should open it.
     pub(crate) fn is_foreign(&self) -> bool {
         self.root.is_none() && self.refusal.is_none()
@@ -245,6 +266,17 @@ pub(crate) fn driver_from_elsewhere(
         .any(|rule| any_matches(&rule.body.soname, name));
     let path = normalize(Path::new(&found.path));
     let is_stub = path.components().any(|part| part.as_os_str() == "stubs");
-    let is_elsewhere = is_stub || target.nix && !path.starts_with(&target.driver_path);
-    (is_driver && is_elsewhere).then_some(path)
+    let is_elsewhere = !path.starts_with(&target.driver_path) && !is_of_system(name, found, target);
+    (is_driver && (is_stub || is_elsewhere)).then_some(path)
+}
+
+/// Whether a library lies where a system without Nix has those of its driver.
+fn is_of_system(name: &str, found: &Loaded, target: &Target) -> bool {
+    let mut directories = target.system_directories.iter().chain(&target.library_path);
+    let cache = target.cache.as_ref();
+    let cached =
+        cache.and_then(|cache| cache.lookup(name, found.object.abi, &target.subdirectories));
+    !target.nix
+        && (cached == Some(&found.path)
+            || directories.any(|directory| Path::new(&found.path).starts_with(directory)))
 }

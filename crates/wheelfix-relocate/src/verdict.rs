@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::assumed::Assumed;
 use crate::edges::Origin;
-use crate::fault::{Fault, Missing};
+use crate::fault::{Fault, Fix, Missing};
 use crate::floors::Floors;
-use crate::object::Object;
 use crate::opened::Opened;
 use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
@@ -93,32 +92,14 @@ impl<'a> Verdict<'a> {
 
     /// What all processes lack.
     ///
-    /// An object that lacks something when it is opened alone, and nothing in the process of
-    /// another one that brings it along, is only ever opened with that one:
-    /// `libtorch_nvshmem.so`, for one, refers to symbols of `libtorch_cuda.so`, which needs it.
+    /// An object that lacks symbols when it is opened alone, and not in the process of another one
+    /// that brings it along, is only ever opened with that one: `libtorch_nvshmem.so`, for one,
+    /// refers to symbols of `libtorch_cuda.so`, which needs it.
     pub(crate) fn trials(&mut self, trials: &[Trial<'_>], lacks: Vec<Vec<Lack>>) {
-        let mut carried: BTreeMap<FileKey, &Object> = BTreeMap::new();
-        // Where a library is missing, symbols are not looked up; what such a process brings along
-        // may lack some alone, as a consequence.
-        let mut broken: BTreeMap<FileKey, &Object> = BTreeMap::new();
-        for (trial, lacks) in trials.iter().zip(&lacks) {
-            if !trial.process.is_complete() {
-                let root = trial.root;
-                let others = trial.process.loaded.iter().enumerate();
-                let others = others.filter(|(index, _)| Some(*index) != root);
-                broken.extend(others.map(|(_, loaded)| (loaded.key, trial.object)));
-            }
-            if lacks.is_empty() {
-                let others = trial
-                    .process
-                    .loaded
-                    .iter()
-                    .map(|loaded| (loaded.key, trial.object));
-                carried.extend(others);
-            }
-        }
+        let carriers = carriers(trials, &lacks);
+        let all = lacks.clone();
         for (trial, lacks) in trials.iter().zip(lacks) {
-            let lacks: Vec<Lack> = lacks
+            let mut lacks: Vec<Lack> = lacks
                 .into_iter()
                 .filter(|lack| !self.is_allowed(lack))
                 .collect();
@@ -135,23 +116,29 @@ impl<'a> Verdict<'a> {
                 continue;
             }
             self.unloadable.insert(trial.object.path.clone());
-            let key = trial
-                .root
-                .and_then(|root| trial.process.loaded.get(root))
-                .map(|loaded| loaded.key);
-            let only_symbols = lacks
-                .iter()
-                .all(|lack| matches!(lack, Lack::Symbols { .. }));
-            let with = key.and_then(|key| {
-                let broken = broken.get(&key).filter(|_| only_symbols);
-                carried.get(&key).or(broken)
-            });
+            let carriers = trial.key().and_then(|key| carriers.get(&key));
+            let mut with = None;
+            for carrier in carriers.into_iter().flatten() {
+                let (Some(other), Some(theirs)) = (trials.get(*carrier), all.get(*carrier)) else {
+                    continue;
+                };
+                with = Some(other.object);
+                // Where a library is missing, symbols were not looked up: they follow from it.
+                if other.process.is_complete() {
+                    lacks = lacks
+                        .into_iter()
+                        .filter_map(|lack| lack.shared_with(theirs))
+                        .collect();
+                } else {
+                    lacks.retain(|lack| !matches!(lack, Lack::Symbols { .. }));
+                }
+            }
             match with {
-                Some(with) => self.warnings.push(Fault::Dependent {
+                Some(with) if lacks.is_empty() => self.warnings.push(Fault::Dependent {
                     path: trial.object.path.clone(),
                     with: with.path.clone(),
                 }),
-                None => lacks.into_iter().for_each(|lack| self.lack(trial, lack)),
+                _ => lacks.into_iter().for_each(|lack| self.lack(trial, lack)),
             }
         }
     }
@@ -291,6 +278,7 @@ impl<'a> Verdict<'a> {
                 .map(|(path, (opened_by, symbols))| Fault::Symbols {
                     path,
                     opened_by,
+                    providers: providers(self.rules, &symbols),
                     symbols: symbols.iter().map(ToString::to_string).collect(),
                 }),
         );
@@ -318,6 +306,39 @@ impl<'a> Verdict<'a> {
         });
         faults.collect()
     }
+}
+
+/// For each object that lacks symbols, the trials of others that bring it along: their
+/// positions.
+fn carriers(trials: &[Trial<'_>], lacks: &[Vec<Lack>]) -> BTreeMap<FileKey, Vec<usize>> {
+    let mut carriers: BTreeMap<FileKey, Vec<usize>> = BTreeMap::new();
+    for (trial, lacks) in trials.iter().zip(lacks) {
+        let mut lacks = lacks.iter();
+        if lacks.any(|lack| matches!(lack, Lack::Symbols { .. })) {
+            carriers.extend(trial.key().map(|key| (key, Vec::new())));
+        }
+    }
+    for (position, trial) in trials.iter().enumerate() {
+        let root = trial.key();
+        let others = trial.process.loaded.iter().map(|loaded| loaded.key);
+        for key in others.filter(|key| Some(*key) != root) {
+            if let Some(positions) = carriers.get_mut(&key) {
+                positions.push(position);
+            }
+        }
+    }
+    carriers
+}
+
+/// The libraries that symbols should come from, with what is known to have newer ones.
+fn providers(rules: &Rules, symbols: &BTreeSet<Undefined>) -> BTreeMap<String, Vec<Fix>> {
+    let sonames = symbols.iter().filter_map(|symbol| symbol.file.as_ref());
+    let with_fixes = sonames.map(|file| {
+        let mut fixes = rules.fixes(file);
+        fixes.retain(|fix| matches!(fix, Fix::Nixpkgs(_) | Fix::Wheel(_)));
+        (file.clone(), fixes)
+    });
+    with_fixes.filter(|(_, fixes)| !fixes.is_empty()).collect()
 }
 
 /// The directories that the loader searched for a name, from a second run that keeps its trace.

@@ -1,11 +1,14 @@
 //! Pictures of who needs whom, drawn by Graphviz.
 
 use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
+use wheelfix_archive::{Digest, ExtractItem, Observer, extract};
 use wheelfix_relocate::{Graph, Place, Rules, Target, Tree, World};
+use wheelfix_wheel::{Placement, Wheel};
 
 use crate::error::Error;
 
@@ -14,7 +17,7 @@ use crate::error::Error;
 enum GraphError {
     #[error("a picture is a `.dot` or a `.svg` file, got `{}`", .0.display())]
     Kind(PathBuf),
-    #[error("`{}` is no directory or ELF file: install or unpack it first", .0.display())]
+    #[error("`{}` is no wheel, directory or ELF file, or there are no libraries in it", .0.display())]
     Subject(PathBuf),
     #[error(
         "failed to run `dot`: install Graphviz (`apt-get install graphviz`, `nix-shell -p graphviz`), or write a `.dot` file"
@@ -24,20 +27,33 @@ enum GraphError {
     Graphviz(String),
 }
 
-/// Draws the libraries below a path.
-pub(crate) fn draw(subject: &Path, picture: &Path) -> Result<(), Error> {
+/// Where the libraries of a wheel are said to be: no name of a temporary directory is in the picture.
+const IN_WHEEL: &str = "/wheel/site-packages";
+
+/// Draws the libraries below a path or in a wheel.
+pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
     let extension = picture.extension().unwrap_or_default();
     if extension != "dot" && extension != "svg" {
         return Err(Error::refused(GraphError::Kind(picture.to_owned())));
     }
     let path = fs::canonicalize(subject)?;
-    let tree = Tree::scan(&Place::fixed(path)).map_err(Error::environment)?;
+    let scratch = tempfile::tempdir()?;
+    let place = if path.extension().is_some_and(|extension| extension == "whl") {
+        unpack(&path, scratch.path(), jobs)?;
+        Place {
+            on_disk: scratch.path().to_owned(),
+            used_at: PathBuf::from(IN_WHEEL),
+        }
+    } else {
+        Place::fixed(path)
+    };
+    let tree = Tree::scan(&place).map_err(Error::environment)?;
     if tree.is_empty() {
         return Err(Error::refused(GraphError::Subject(subject.to_owned())));
     }
     let rules = Rules::shipped().map_err(Error::refused)?;
     let target = Target::unknown(PathBuf::from("/run/opengl-driver/lib"));
-    let graph = Graph::new(&tree, &World::new(Vec::new()), &target, &rules).to_string();
+    let graph = Graph::new(&tree, &World::new(vec![place]), &target, &rules).to_string();
     let bytes = if extension == "dot" {
         graph.into_bytes()
     } else {
@@ -46,6 +62,35 @@ pub(crate) fn draw(subject: &Path, picture: &Path) -> Result<(), Error> {
     fs::write(picture, bytes)?;
     Ok(())
 }
+
+/// Writes the ELF files of a wheel into a directory, as they lie in it.
+fn unpack(wheel: &Path, root: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
+    let wheel = Wheel::open(wheel).map_err(Error::refused)?;
+    let elf = wheel.elf_files();
+    let numbers: Vec<usize> = elf.iter().map(|member| member.file.index).collect();
+    let mut items = Vec::new();
+    for member in wheel.members() {
+        if let Placement::File { path, .. } = member.placement
+            && numbers.contains(&member.file.index)
+        {
+            items.push(ExtractItem {
+                archive: wheel.archive(),
+                member: member.file,
+                dst: path.clone(),
+                executable: false,
+                digest: Digest::Skip,
+                early: false,
+            });
+        }
+    }
+    extract(&items, root, jobs, &Quiet).map_err(Error::refused)?;
+    Ok(())
+}
+
+/// An observer who does not want to know.
+struct Quiet;
+
+impl Observer for Quiet {}
 
 fn svg(graph: &str) -> Result<Vec<u8>, GraphError> {
     #[expect(clippy::disallowed_methods, reason = "Graphviz lays the picture out")]

@@ -92,7 +92,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
         .build();
     let pool = pool.map_err(|error| Error::Environment(Box::new(error)))?;
     if let Some(picture) = &args.graph {
-        return pool.install(|| crate::graph::draw(&args.path, picture));
+        return pool.install(|| crate::graph::draw(&args.path, picture, args.jobs.count()));
     }
     let report = pool.install(|| read(&args.path, wish))?;
     if args.output.json {

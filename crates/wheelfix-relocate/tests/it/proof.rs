@@ -286,3 +286,23 @@ fn what_follows_from_a_library_that_is_missing_is_not_told_again() {
         .collect();
     assert_eq!(first, ["`libgone.so` is missing"]);
 }
+
+#[test]
+fn an_older_library_is_told_with_what_has_a_newer_one() {
+    let workshop = Workshop::new();
+    let script = "libgomp.so.1 { *; };";
+    workshop.versioned("libgomp.so.1", "void f(void) {} void g(void) {}", script);
+    let user = "void f(void); void g(void); void u(void) { f(); g(); }";
+    workshop.library("libuser.so", user, &["-L.", "-l:libgomp.so.1", ORIGIN]);
+    assert_eq!(workshop.faults(), "");
+    workshop.versioned("libgomp.so.1", "void f(void) {}", script);
+    let proof = workshop.prove();
+    let faults = workshop.describe(&proof);
+    let want =
+        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@libgomp.so.1`
+  fix: a newer `libgomp.so.1`: add `stdenv.cc.cc.lib` to buildInputs";
+    assert!(faults.starts_with(want), "{faults}");
+    let json = serde_json::to_value(&proof.faults[0]).unwrap();
+    let fix = &json["providers"]["libgomp.so.1"][0];
+    assert_eq!(fix["name"], "stdenv.cc.cc.lib");
+}

@@ -1,6 +1,7 @@
 //! `wheelfix inspect --graph`.
 
 use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
 
@@ -70,7 +71,26 @@ fn other_pictures_and_subjects_are_refused() {
     fs_err::write(sandbox.path("text"), "x").unwrap();
     let text = sandbox.run(&["inspect", "text", "--graph", "out.dot"]);
     assert!(
-        text.contains("`text` is no directory or ELF file"),
+        text.contains("`text` is no wheel, directory or ELF file"),
         "{text}"
     );
+}
+
+#[test]
+fn a_wheel_is_drawn_as_it_would_be_installed() {
+    let sandbox = package();
+    let mut wheel = WheelBuilder::new("pkg", "1.0").file("pkg/__init__.py", "");
+    for name in ["a.so", "b.so", "libx.so"] {
+        let bytes = fs_err::read(sandbox.path("p/site-packages/pkg").join(name)).unwrap();
+        wheel = wheel.file(&format!("pkg/{name}"), bytes);
+    }
+    let file = sandbox.wheel(&wheel);
+    let text = sandbox.run(&["inspect", &file, "--graph", "wheel.dot"]);
+    assert_eq!(text, "exit: 0\n");
+    assert_eq!(
+        sandbox.run(&["inspect", "p", "--graph", "out.dot"]),
+        "exit: 0\n"
+    );
+    let read = |name: &str| fs_err::read_to_string(sandbox.path(name)).unwrap();
+    assert_eq!(read("wheel.dot"), read("out.dot"));
 }

@@ -160,6 +160,8 @@ fn every_object_of_the_small_and_the_cuda_set_loads_where_the_proof_says_so() {
 
     a_library_less(&store);
     an_older_cudnn(&store);
+    a_version_less(&store);
+    a_stub_of_the_driver(&store);
 }
 
 /// Without cuFFT, exactly that is missing, for the loader too.
@@ -230,4 +232,56 @@ fn an_older_cudnn(store: &Store) {
         .collect();
     assert_eq!(symbols, lacking.iter().map(String::as_str).collect());
     fs_err::rename(&aside, &library).unwrap();
+}
+
+/// A libstdc++ that lacks one version: exactly that is named, with the symbols that have it, and the
+/// loader misses it in the same files.
+fn a_version_less(store: &Store) {
+    let library = store.root().join("runtimes/lib/libstdc++.so.6");
+    let whole = fs_err::read(&library).unwrap();
+    let (old, new) = (b"\0GLIBCXX_3.4.22\0", b"\0GLIBCXX_3.4.XX\0");
+    let at = whole.windows(old.len()).position(|bytes| bytes == old);
+    let mut less = whole.clone();
+    less[at.unwrap()..][..new.len()].copy_from_slice(new);
+    fs_err::write(&library, less).unwrap();
+    let document = store.check();
+    let faults = Store::faults(&document);
+    let of_kind = |kind: &'static str| faults.iter().filter(move |fault| fault["fault"] == kind);
+    let versions: Vec<&Value> = of_kind("version").map(|fault| &fault["version"]).collect();
+    assert_eq!(versions, ["GLIBCXX_3.4.22"], "{faults:?}");
+    let mut symbols = of_kind("symbols").flat_map(|fault| paths(&fault["symbols"]));
+    assert!(symbols.all(|symbol| symbol.ends_with("@GLIBCXX_3.4.22")));
+    assert_eq!(of_kind("symbols").count() + 1, faults.len(), "{faults:?}");
+    let (wrong, _) = differences(&document);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    fs_err::write(&library, whole).unwrap();
+}
+
+/// A library of the driver's name beside those of torch is refused.
+fn a_stub_of_the_driver(store: &Store) {
+    let stub = store.file("torch", "torch/lib/libcuda.so.1");
+    fs_err::write(
+        store.root().join("stub.c"),
+        "int cuInit(int x) { return x; }",
+    )
+    .unwrap();
+    let flags = [
+        "-shared",
+        "-fPIC",
+        "-Wl,-soname,libcuda.so.1",
+        "stub.c",
+        "-o",
+    ];
+    let args = [&flags[..], &[stub.to_str().unwrap()]].concat();
+    Tool::CC.run_in(&store.root(), &args).expect();
+    let document = store.check();
+    let faults = Store::faults(&document);
+    let stubs: Vec<&&Value> = faults
+        .iter()
+        .filter(|fault| fault["fault"] == "stub")
+        .collect();
+    assert_eq!(stubs.len(), 1, "{faults:?}");
+    assert_eq!(stubs[0]["soname"], "libcuda.so.1");
+    assert_eq!(stubs[0]["path"].as_str(), stub.to_str());
+    fs_err::remove_file(&stub).unwrap();
 }
