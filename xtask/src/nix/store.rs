@@ -82,7 +82,8 @@ impl Tests<'_> {
     /// Evaluates a value; gives it as JSON.
     pub(crate) fn evaluate(&self, attribute: &str) -> Result<serde_json::Value> {
         let mut command = self.command("nix-instantiate", &[attribute]);
-        let text = program::output(command.args(["--eval", "--strict", "--json"]))?;
+        let text =
+            program::output(command.args(["--eval", "--strict", "--json", "--read-write-mode"]))?;
         serde_json::from_str(&text)
             .map_err(|error| format!("`{attribute}` is no JSON: {error}").into())
     }
