@@ -239,15 +239,19 @@ fn apply(
         added: applied.added.clone(),
     };
     // Also after an error RECORD tells the truth about the files that were edited before it.
-    let records = if is_metadata_alone {
-        // What lists METADATA lies beside it: no need to look for it among thousands of files.
-        let updated = changes.edited.iter();
-        let updated = updated.map(|(path, digest)| update_beside(path, *digest, &changes));
-        updated.sum::<Result<usize, _>>()?
-    } else {
-        let updated = roots.iter().map(|root| update_records(root, &changes));
-        updated.sum::<Result<usize, _>>()?
-    };
+    // What lists METADATA lies beside it: where nothing else changed, there is no need to look for it
+    // among thousands of files. Where more did, it may be behind a link still.
+    let mut records = 0;
+    if !is_metadata_alone {
+        for root in roots {
+            records += update_records(root, &changes)?;
+        }
+    }
+    for distribution in &requirements.edited {
+        if let Some(digest) = changes.edited.get(&distribution.path) {
+            records += update_beside(&distribution.path, *digest, &changes)?;
+        }
+    }
     result?;
     Ok(records)
 }

@@ -1,5 +1,6 @@
 //! Edits of the requirements of what is installed already: METADATA alone is written anew.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -45,17 +46,20 @@ impl Requirements {
             return Ok(requirements);
         }
         let mut unmatched = edits.to_vec();
+        // One place may lie in another.
+        let mut paths = BTreeSet::new();
         for place in places {
-            for path in metadata_below(&place.on_disk)? {
-                let text = String::from_utf8(fs::read(&path)?);
-                let text = text.map_err(|error| error.to_string());
-                match text.and_then(|text| text.parse().map_err(|it: MetadataError| chain(&it))) {
-                    Ok(metadata) => requirements.add(&metadata, path, edits, &mut unmatched),
-                    Err(reason) => requirements.faults.push(FileFault::Metadata {
-                        path: path.display().to_string(),
-                        reason,
-                    }),
-                }
+            paths.extend(metadata_below(&place.on_disk)?);
+        }
+        for path in paths {
+            let text = String::from_utf8(fs::read(&path)?);
+            let text = text.map_err(|error| error.to_string());
+            match text.and_then(|text| text.parse().map_err(|it: MetadataError| chain(&it))) {
+                Ok(metadata) => requirements.add(&metadata, path, edits, &mut unmatched),
+                Err(reason) => requirements.faults.push(FileFault::Metadata {
+                    path: path.display().to_string(),
+                    reason,
+                }),
             }
         }
         requirements.finish(unmatched);

@@ -1,8 +1,7 @@
 //! Texts of Python sources that rules replace: in wheels before they are written, and on disk.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -12,6 +11,7 @@ use wheelfix_wheel::Wheel;
 
 use crate::digest::FileDigest;
 use crate::files::{Files, Source};
+use crate::record_update;
 use crate::relocation::{Applied, Libraries};
 use crate::staging::Staging;
 
@@ -129,13 +129,7 @@ pub(crate) fn apply(edits: &[SourceEdit], applied: &mut Applied) -> io::Result<(
             fs::remove_file(&stale)?;
             applied.removed.insert(stale);
         }
-        let mode = fs::metadata(&edit.file)?.permissions().mode();
-        let parent = edit.file.parent().unwrap_or(&edit.file);
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
-        file.write_all(edit.text.as_bytes())?;
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(mode))?;
-        file.persist(&edit.file)?;
+        record_update::replace(&edit.file, &edit.text)?;
         let digest = FileDigest::of_bytes(edit.text.as_bytes());
         applied.edited.insert(edit.file.clone(), digest);
     }
