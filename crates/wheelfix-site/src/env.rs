@@ -26,7 +26,7 @@ mod torch;
 
 use std::path::PathBuf;
 
-use wheelfix_relocate::{Pattern, Place, Proof, RelocationPlan, Tree};
+use wheelfix_relocate::{Pattern, Place, Proof, Tree};
 
 use crate::env::draft::{Draft, Drafted};
 use crate::env::make::Maker;
@@ -222,18 +222,19 @@ fn fill(
         None => Vec::new(),
     };
     maker.check("", &drafted.nodes)?;
-    let applied = written
-        .as_ref()
-        .map_or(0, |written| written.applied.edited.len());
-    Ok(EnvReport {
+    let mut report = EnvReport {
+        copies,
         proof,
         input_proof,
-        copies,
         compile_failures,
-        elf_edited: applied,
-        relocation: written.map_or_else(RelocationPlan::empty, |written| written.relocation),
         ..draft.report(drafted)
-    })
+    };
+    if let Some(written) = written {
+        report.elf_edited = written.applied.edited.len();
+        report.unbundling = written.unbundling;
+        report.relocation = written.relocation;
+    }
+    Ok(report)
 }
 
 /// Proves that everything loads.

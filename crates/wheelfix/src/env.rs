@@ -173,6 +173,8 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     let python = args.python.resolve(&args.inputs)?;
     let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
     let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();
+    let mut libraries = args.libraries.resolve(&args.relocation)?;
+    libraries.unbundle = Some(args.relocation.unbundle());
     let request = EnvRequest {
         inputs: args.inputs.clone(),
         installation: InstallRequest {
@@ -180,7 +182,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
             merge: false,
             bytecode: args.bytecode.resolve(&python, &args.prefix)?,
             wishes: args.wishes.resolve(&wheels, &args.limits)?,
-            libraries: Some(args.libraries.resolve(&args.relocation)?),
+            libraries: Some(libraries),
             jobs: args.jobs.count(),
             python,
             wheels,

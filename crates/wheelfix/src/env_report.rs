@@ -8,9 +8,11 @@ use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_site::{
     Counts, EnvReport, PlannedEntry, Prefix, ResolvedCollision, RuntimeCopies, UnmetRequirement,
 };
+use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
 use crate::error::{self, Error};
+use crate::unbundle_table;
 
 /// The JSON document, version 1.
 #[derive(Serialize)]
@@ -32,6 +34,9 @@ struct Document<'a> {
     unmet: &'a [UnmetRequirement],
     runtime_copies: &'a [RuntimeCopies],
     elf_edited: usize,
+    /// The length of all libraries and backends of wheels that are left out.
+    bytes_saved: u64,
+    unbundling: &'a UnbundlePlan,
     relocation: &'a RelocationPlan,
     /// `null` if it was not asked for, or nothing is known of the target.
     proof: Option<&'a Proof>,
@@ -68,6 +73,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
             }
         }
         if !output.quiet {
+            write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
             writeln!(stdout, "{}", summary(report))?;
         }
     }
@@ -95,6 +101,11 @@ fn summary(report: &EnvReport) -> String {
             "{} decided by rules",
             count(report.resolved.len(), "collision")
         ));
+    }
+    let left_out = report.relocation.drops.len() + report.unbundling.removed.len();
+    if left_out != 0 {
+        let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
+        parts.push(format!("{left_out} left out ({saved})"));
     }
     let proved = report.proof.iter().map(|proof| proof.loadable.len());
     parts.extend(proved.map(|objects| format!("{} proved to load", count(objects, "object"))));
@@ -183,6 +194,8 @@ fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {
         unmet: &report.unmet,
         runtime_copies: &report.copies,
         elf_edited: report.elf_edited,
+        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.relocation),
+        unbundling: &report.unbundling,
         relocation: &report.relocation,
         proof: report.proof.as_ref(),
         input_proof: report.input_proof.as_ref(),

@@ -180,6 +180,7 @@ impl<'a> Draft<'a> {
             resolved: drafted.resolved,
             unmet: drafted.closure.allowed,
             copies: Vec::new(),
+            unbundling: wheelfix_unbundle::UnbundlePlan::default(),
             relocation: wheelfix_relocate::RelocationPlan::empty(),
             proof: None,
             input_proof: None,

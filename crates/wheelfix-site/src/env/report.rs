@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_unbundle::UnbundlePlan;
 
 use crate::bytecode::CompileFailure;
 use crate::env::closure::UnmetRequirement;
@@ -38,7 +39,9 @@ pub struct EnvReport {
     pub unmet: Vec<UnmetRequirement>,
     /// Run-time libraries with several copies.
     pub copies: Vec<RuntimeCopies>,
-    /// What became of the wheels' libraries.
+    /// What became of the bundled libraries of wheels.
+    pub unbundling: UnbundlePlan,
+    /// What became of the wheels' other libraries.
     pub relocation: RelocationPlan,
     /// The proof that everything loads by its path in the environment; `None` if it was not asked
     /// for, or nothing is known of the target.

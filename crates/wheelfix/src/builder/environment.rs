@@ -74,7 +74,9 @@ fn request(
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
     let wishes = reader.wishes(wheels.len());
-    let libraries = reader.libraries()?;
+    let mut libraries = reader.libraries()?;
+    // As for wheels that are installed.
+    libraries.unbundle.get_or_insert_default();
     let link = reader.choice("link", LINKS);
     let activation = reader.choice("activate", ACTIVATIONS);
     let on_collision = reader.parse("onCollision", str::parse);

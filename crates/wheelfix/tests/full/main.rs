@@ -11,6 +11,7 @@ mod programs;
 mod rodeo;
 mod run;
 mod sdists;
+mod suites;
 #[path = "../wheels/tree.rs"]
 mod tree;
 mod unbundle;

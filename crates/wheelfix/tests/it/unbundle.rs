@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
 
@@ -219,6 +220,30 @@ fn a_copy_is_replaced_and_forgotten() {
     let before = shop.all();
     assert!(shop.run(&[]).starts_with("exit: 0\n"));
     assert!(before == shop.all(), "a second run changes files");
+}
+
+#[test]
+fn wheels_in_environments_are_unbundled_too() {
+    let shop = Shop::new();
+    shop.substitute(FOO, VERSIONS);
+    let mut wheel = WheelBuilder::new("pkg", "1.0").platlib();
+    for name in ["pkg/ext.so", "pkg.libs/libfoo-01234567.so.1.0.0"] {
+        wheel = wheel.file(name, fs_err::read(shop.path("site").join(name)).unwrap());
+    }
+    let wheel = shop.sandbox.wheel(&wheel.tags("py3-none-linux_x86_64"));
+    let libraries = ["--rules", "foo.toml", "--lib-path", "store"];
+    let args = ["env", &wheel, "--prefix", "env", "--python-version", "3.11"];
+    let text = shop.sandbox.run(&[&args[..], &libraries].concat());
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(
+        text.contains("has all 4 symbols") && text.contains("1 left out"),
+        "{text}"
+    );
+    let tree = shop.sandbox.tree("env");
+    assert!(
+        tree.contains("pkg/ext.so") && !tree.contains("libfoo"),
+        "{tree}"
+    );
 }
 
 #[test]
