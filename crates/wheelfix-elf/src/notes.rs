@@ -1,11 +1,12 @@
-//! Notes: the build id, and the libraries that a program says it loads by `dlopen`.
+//! Notes: the build id, the libraries that a program says it loads by `dlopen`, and the level of x86-64
+//! that it needs.
 //!
 //! <https://www.sco.com/developers/gabi/latest/ch5.pheader.html#note_section>,
-//! <https://systemd.io/ELF_DLOPEN_METADATA/>
+//! <https://systemd.io/ELF_DLOPEN_METADATA/>, <https://gitlab.com/x86-psABIs/x86-64-ABI>
 
 use serde::Serialize;
 
-use crate::encoding::{Encoding, Fields};
+use crate::encoding::{Class, Encoding, Fields};
 use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::section_header::{SHT_NOTE, SectionHeader};
@@ -13,6 +14,10 @@ use crate::window::Window;
 
 /// `n_type` of the build id, owner `GNU`.
 const NT_GNU_BUILD_ID: u32 = 3;
+/// `n_type` of the properties of a program, owner `GNU`.
+const NT_GNU_PROPERTY_TYPE_0: u32 = 5;
+/// `pr_type` of the levels of x86-64 that a program needs: a bit for each, from the first on.
+const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
 /// `n_type` of a `dlopen` note, owner `FDO`.
 const NT_FDO_DLOPEN: u32 = 0x407c_0c0a;
 /// Longer notes are passed over: none that we look at is.
@@ -29,6 +34,9 @@ pub struct Notes {
     pub build_id: Option<String>,
     /// The JSON texts of the `.note.dlopen` notes, as they are in the file without the NUL at the end.
     pub dlopen: Vec<String>,
+    /// The level of x86-64 that a processor must have for it, from 1 to 4: 3 is `x86-64-v3`. `None` if
+    /// no property says so, which is so for most files, whatever they need.
+    pub x86_level: Option<u8>,
 }
 
 /// Where a table of notes is.
@@ -117,17 +125,20 @@ impl Notes {
             if u64::from(name_len) == 4 && u64::from(len) <= MAX_NOTE_LEN {
                 let owner = window.bytes("note owner", name_at, 4)?.to_vec();
                 let data = window.bytes("note", data_at, len.into())?;
-                self.take(&owner, kind, data);
+                self.take(&owner, kind, data, encoding);
             }
             offset = place.offset + (data_end - place.offset).next_multiple_of(align);
         }
         Ok(())
     }
 
-    fn take(&mut self, owner: &[u8], kind: u32, data: &[u8]) {
+    fn take(&mut self, owner: &[u8], kind: u32, data: &[u8], encoding: Encoding) {
         match (owner, kind) {
             (b"GNU\0", NT_GNU_BUILD_ID) if data.len() <= MAX_BUILD_ID_LEN => {
                 self.build_id.get_or_insert_with(|| hexadecimal(data));
+            }
+            (b"GNU\0", NT_GNU_PROPERTY_TYPE_0) => {
+                self.x86_level = self.x86_level.max(x86_level(data, encoding));
             }
             (b"FDO\0", NT_FDO_DLOPEN) => {
                 let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -135,6 +146,23 @@ impl Notes {
             }
             _ => {}
         }
+    }
+}
+
+/// The highest level of x86-64 among properties; `None` if they name none.
+fn x86_level(mut properties: &[u8], encoding: Encoding) -> Option<u8> {
+    let align = match encoding.class {
+        Class::Elf32 => 4,
+        Class::Elf64 => 8,
+    };
+    loop {
+        let mut fields = Fields::new(encoding, properties.get(..12)?);
+        let (kind, len, value) = (fields.u32()?, fields.u32()?, fields.u32()?);
+        if kind == GNU_PROPERTY_X86_ISA_1_NEEDED && len == 4 {
+            return u8::try_from((value & 0xf).checked_ilog2()? + 1).ok();
+        }
+        let len = usize::try_from(len).ok()?.checked_next_multiple_of(align)?;
+        properties = properties.get(8_usize.checked_add(len)?..)?;
     }
 }
 
@@ -148,7 +176,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::{ByteOrder, Class, FieldWriter};
+    use crate::encoding::{ByteOrder, FieldWriter};
 
     const ENCODING: Encoding = Encoding {
         class: Class::Elf64,
@@ -196,8 +224,32 @@ mod tests {
             &Notes {
                 build_id: Some("ab01".to_owned()),
                 dlopen: vec![json.to_owned()],
+                x86_level: None,
             },
         );
+    }
+
+    #[test]
+    fn the_highest_level_of_x86_64_is_taken() {
+        let property = |kind: u32, value: u32| {
+            let mut writer = FieldWriter::new(ENCODING);
+            writer.u32(kind).u32(4).u32(value).u32(0);
+            writer.finish()
+        };
+        let levels = |value| property(GNU_PROPERTY_X86_ISA_1_NEEDED, value);
+        let check = |properties: &[u8], level| {
+            let notes = Notes {
+                x86_level: level,
+                ..Notes::default()
+            };
+            check(&note(*b"GNU\0", 5, properties), &notes);
+        };
+        check(&levels(0b11), Some(2));
+        check(&[property(0xc000_0002, 3), levels(0b111)].concat(), Some(3));
+        check(&property(0xc000_0002, 3), None);
+        check(&levels(0), None);
+        check(&[&property(0xc000_0002, 3)[..], &[2, 0x80]].concat(), None);
+        check(&[0xff; 16], None);
     }
 
     #[test]
@@ -209,6 +261,7 @@ mod tests {
             &Notes {
                 build_id: Some("01".to_owned()),
                 dlopen: Vec::new(),
+                x86_level: None,
             },
         );
         check(&[0; 11], &Notes::default());

@@ -1,4 +1,4 @@
-//! What objects ask of the C and C++ runtimes of the target, at least.
+//! What objects ask of the C and C++ runtimes and of the processor of the target, at least.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,18 +8,19 @@ use serde::Serialize;
 
 use crate::object::Object;
 
-/// The newest version that is needed of each runtime.
+/// The newest version that is needed of each runtime, and of the instruction set.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Floors {
-    /// By the name of the version, without its number: `GLIBC`, `GLIBCXX`, `CXXABI`, `GOMP`.
+    /// By the name of the version, without its number: `GLIBC`, `GLIBCXX`, `CXXABI`, `GOMP`; `x86-64` for
+    /// the level of the processor, if an object says that it needs more than the first.
     pub newest: BTreeMap<String, Floor>,
 }
 
 /// The newest version of one runtime.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Floor {
-    /// The version: `2.34`.
+    /// The version: `2.34`; of `x86-64` the level: `3`.
     pub version: String,
     /// Final path of the first object that needs it.
     pub needed_by: PathBuf,
@@ -30,8 +31,11 @@ impl Floors {
     pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
         let mut newest: BTreeMap<String, Floor> = BTreeMap::new();
         for object in objects {
-            for need in &object.version_needs {
-                let Some((name, version)) = need.version.rsplit_once('_') else {
+            let level = object.terms.x86_level.filter(|level| 1 < *level);
+            let level = level.map(|level| format!("x86-64_{level}"));
+            let needs = object.version_needs.iter().map(|need| &need.version);
+            for need in needs.chain(&level) {
+                let Some((name, version)) = need.rsplit_once('_') else {
                     continue;
                 };
                 let Some(numbers) = numbers(version) else {
@@ -60,10 +64,10 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
 
 impl fmt::Display for Floors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let floors = self
-            .newest
-            .iter()
-            .map(|(name, floor)| format!("{name} {}", floor.version));
+        let floors = self.newest.iter().map(|(name, floor)| match name.as_str() {
+            "x86-64" => format!("{name}-v{}", floor.version),
+            _ => format!("{name} {}", floor.version),
+        });
         f.write_str(&floors.collect::<Vec<_>>().join(", "))
     }
 }

@@ -64,6 +64,9 @@ pub struct Terms {
     pub base_version: Option<String>,
     /// `DT_FILTER`: libraries that glibc loads with it.
     pub filters: Vec<String>,
+    /// The level of x86-64 that the processor must have, as 3 for `x86-64-v3`; `None` if the object does
+    /// not say, or is for another machine. glibc refuses it on less, from 2.33 on.
+    pub x86_level: Option<u8>,
 }
 
 /// One entry of `.gnu.version_r`.

@@ -122,6 +122,7 @@ fn terms(elf: &Elf, dynamic: &Dynamic) -> Terms {
             .map(|version| version.name.clone())
             .next(),
         filters: dynamic.filters.clone(),
+        x86_level: elf.notes.x86_level.filter(|_| elf.header.machine.0 == 62),
     }
 }
 

@@ -67,3 +67,22 @@ fn programs_have_no_symbols_of_python() {
     let (is_well, text) = check(&sandbox);
     assert!(!is_well && text.contains("PyList_New"), "{text}");
 }
+
+#[test]
+fn the_level_of_the_processor_is_told() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("t");
+    for (name, flag) in [("old", "-z,x86-64-baseline"), ("new", "-z,x86-64-v2")] {
+        let (name, flag) = (format!("lib{name}.so"), format!("-Wl,{flag}"));
+        compile(
+            &dir,
+            "int f;",
+            &["-shared", "-nostdlib", &flag, "-o", &name],
+        );
+    }
+    let (is_well, text) = check(&sandbox);
+    assert!(
+        is_well && text.contains("needs at least: x86-64-v2\n"),
+        "{text}"
+    );
+}
