@@ -1,5 +1,6 @@
 //! `wheelfix install` on small wheels: what it makes, and what it refuses.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
 use wheelfix_testkit::wheel::WheelBuilder;
@@ -380,4 +381,35 @@ fn the_umask_does_not_matter() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o755);
+}
+
+#[test]
+fn an_install_for_a_version_runs_no_python() {
+    let sandbox = Sandbox::new();
+    // Pythons that tell when somebody runs them.
+    let bin = sandbox.path("bin");
+    fs_err::create_dir(&bin).unwrap();
+    for name in ["python", "python3", "python3.11"] {
+        let program = bin.join(name);
+        fs_err::write(&program, "#!/bin/sh\n: > \"$0.ran\"\n").unwrap();
+        fs_err::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    }
+    let wheel = WheelBuilder::new("demo", "1.0")
+        .file("demo.py", "def main():\n    print('demo')\n")
+        .entry_points("[console_scripts]\ndemo = demo:main [cli]\n");
+    let wheel = sandbox.wheel(&wheel);
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "out",
+        "--python-version",
+        "3.11",
+    ];
+    let text = sandbox.run_with(&args, &[("PATH", bin.to_str().unwrap())]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert_eq!(fs_err::read_dir(&bin).unwrap().count(), 3, "none ran");
+    // The extra says what the script needs, not what it runs.
+    let script = fs_err::read_to_string(sandbox.path("out/bin/demo")).unwrap();
+    assert!(script.contains("from demo import main") && !script.contains("cli"));
 }
