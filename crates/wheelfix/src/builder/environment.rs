@@ -82,11 +82,18 @@ fn request(
     let on_collision = reader.parse("onCollision", str::parse);
     let proof = reader.choice("prove", PROOFS);
     let allow_unmet = reader.parse("allowUnmet", wheelfix_relocate::Pattern::new);
+    let runs = python.as_ref().is_some_and(|it| it.executable().is_some());
+    let is_known = runs || settings.text("interpreter").is_some();
+    if python.is_some() {
+        let reason = "needs `python`: `pythonVersion` names no program";
+        reader.refuse_unless(activation.is_none() || runs, "activate", reason);
+        let reason = "needs `python` or `interpreter`, without which the C library is not known";
+        reader.refuse_unless(proof == ProofScope::None || is_known, "prove", reason);
+    }
     reader.finish()?;
     let (Some(python), Some(out)) = (python, attributes.output("out")) else {
         return Err(Error::Reported);
     };
-    let runs = python.executable().is_some();
     Ok(EnvRequest {
         installation: InstallRequest {
             wheels,
@@ -103,11 +110,7 @@ fn request(
         link,
         on_collision,
         allow_unmet,
-        proof: if runs || settings.text("interpreter").is_some() {
-            proof
-        } else {
-            ProofScope::None
-        },
+        proof: if is_known { proof } else { ProofScope::None },
         dry_run: false,
     })
 }

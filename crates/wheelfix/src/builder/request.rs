@@ -53,6 +53,13 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// Refuses a text that has no effect, unless it is not set or a condition holds.
+    pub(super) fn refuse_unless(&mut self, holds: bool, name: &'static str, reason: &str) {
+        if let Some(text) = self.settings.text(name).filter(|_| !holds) {
+            self.fault(name, text, reason);
+        }
+    }
+
     /// One of several names; the first of them if none is set.
     pub(crate) fn choice<T: Copy, const N: usize>(
         &mut self,

@@ -21,6 +21,9 @@ impl Reader<'_> {
             let reason = "is for one wheel: each has a URL of its own";
             self.fault("directUrl", url, reason);
         }
+        if self.is_set("keepNamespacePth") && self.settings.list("namespaces").is_empty() {
+            self.fault("keepNamespacePth", "true", "needs `namespaces`");
+        }
         Wishes {
             metadata: self.metadata(),
             exclude: self.parse("exclude", Pattern::new),

@@ -454,6 +454,7 @@ fn an_environment_takes_its_settings() {
     exit: 1
     --- stderr
     error: `prove`: `all`: expected one of: both, environment, none
+    error: `prove`: `all`: needs `python` or `interpreter`, without which the C library is not known
     hint: change `wheelfix = { ... }` in the .nix file
     ");
     let text = build(&sandbox, &["out"], attributes(json!({})));
@@ -466,8 +467,18 @@ fn an_environment_takes_its_settings() {
     hint: decide with `--on-collision GLOB=first` or `GLOB=last`, in the order of the inputs
     hint: in the .nix file `--on-collision` is `wheelfix.onCollision = [ "GLOB=first" ];`
     "#);
+    let idle = json!({"prove": "environment", "activate": "venv", "keepNamespacePth": true});
+    let text = build(&sandbox, &["out"], attributes(idle));
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `keepNamespacePth`: `true`: needs `namespaces`
+    error: `activate`: `venv`: needs `python`: `pythonVersion` names no program
+    error: `prove`: `environment`: needs `python` or `interpreter`, without which the C library is not known
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
     let rules = json!({"onCollision": ["**/demo/__init__.py=last"], "allowUnmet": ["numpy"],
-        "prove": "environment"});
+        "prove": "none"});
     let text = build(&sandbox, &["out"], attributes(rules));
     insta::assert_snapshot!(text, @"
     exit: 0
