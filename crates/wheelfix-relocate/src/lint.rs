@@ -8,7 +8,7 @@ use crate::object::Object;
 use crate::proof::ProofOptions;
 use crate::rules::{Rule, Rules, Stale, any_matches};
 use crate::run_path::{Tokens, normalize};
-use crate::target::Target;
+use crate::target::{LoaderKind, Target};
 use crate::tree::Tree;
 use crate::world::World;
 
@@ -46,7 +46,8 @@ impl Lint<'_> {
                 warnings.push(fault("there is no such directory".to_owned()));
             }
         }
-        if object.terms.executable_stack && !object.is_program() {
+        let is_glibc = self.target.loader == LoaderKind::Glibc;
+        if is_glibc && object.terms.executable_stack && !object.is_program() {
             let path = object.path.clone();
             warnings.push(Fault::ExecutableStack { path });
         }
