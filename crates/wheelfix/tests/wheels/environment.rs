@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use walkdir::WalkDir;
 use wheelfix_testkit::{cache, host};
 
+use crate::programs::succeed;
+
 /// Wheels whose requirements are not in the sets.
 const NOT_MET: &[&str] = &["black-"];
 
@@ -176,17 +178,4 @@ impl Place {
         }
         tree
     }
-}
-
-/// Runs the command and returns its standard output.
-#[track_caller]
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }

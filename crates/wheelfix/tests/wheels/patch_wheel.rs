@@ -8,6 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 use wheelfix_testkit::{cache, host};
 
+use crate::programs::succeed;
+
 /// For each member that is a file: its name, the digest of its data as it is compressed, and that of its content.
 const MEMBERS: &str = r"
 import hashlib, struct, sys, zipfile
@@ -142,17 +144,4 @@ fn bill(prefix: &Path) -> BTreeSet<String> {
     components
         .map(|it| it["name"].as_str().unwrap().to_owned())
         .collect()
-}
-
-/// Runs the command and returns its standard output.
-#[track_caller]
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }

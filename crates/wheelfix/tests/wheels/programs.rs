@@ -9,13 +9,23 @@ use wheelfix_testkit::cache;
 /// Where modules are in a prefix.
 pub(crate) const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
 
+/// Runs the command and returns its standard output.
+#[track_caller]
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Runs wheelfix and gives its JSON document.
 #[track_caller]
 pub(crate) fn wheelfix(args: &mut Command) -> Value {
-    let output = args.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}\n{errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_str(&succeed(args)).unwrap()
 }
 
 pub(crate) fn command(name: &str) -> Command {
@@ -27,11 +37,7 @@ pub(crate) fn command(name: &str) -> Command {
 /// Has the Python of the tests run a program with the modules of a prefix.
 #[track_caller]
 pub(crate) fn python(prefix: &Path, program: &str) {
-    let output = Command::new(cache::tool("python3"))
-        .args(["-W", "ignore", "-c", program])
-        .env("PYTHONPATH", prefix.join(SITE_PACKAGES))
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}\n{errors}");
+    let mut python = Command::new(cache::tool("python3"));
+    python.args(["-W", "ignore", "-c", program]);
+    succeed(python.env("PYTHONPATH", prefix.join(SITE_PACKAGES)));
 }

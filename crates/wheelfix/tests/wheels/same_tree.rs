@@ -7,6 +7,7 @@ use std::process::Command;
 
 use wheelfix_testkit::{cache, host};
 
+use crate::programs::succeed;
 use crate::tree::{self, Tree};
 
 const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
@@ -103,17 +104,4 @@ fn theirs(wheel: &Path, dir: &Path) -> Tree {
     command.args(["-I", "-m", "installer", "--no-compile-bytecode", "--prefix"]);
     succeed(command.arg(&prefix).arg(wheel));
     tree::read(&prefix)
-}
-
-/// Runs the command and returns its standard output.
-#[track_caller]
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }
