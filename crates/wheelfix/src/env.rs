@@ -173,6 +173,11 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     let python = args.python.resolve(&args.inputs)?;
     let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
     let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();
+    if wheels.is_empty() && args.relocation.wants_unbundling() {
+        let text = "`--bundled` and `--unify` are for wheels: an environment leaves prefixes as they are; \
+                    `wheelfix unbundle` changes them";
+        return Err(Error::Usage(text.to_owned()));
+    }
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     let request = EnvRequest {

@@ -293,3 +293,10 @@ fn requirements_are_always_checked() {
     let said = failed(&sandbox, &["a", "--check-deps", "a"], 2);
     assert_snapshot!(said, @"error: `--check-deps` is for `install`: an environment checks requirements itself");
 }
+
+#[test]
+fn libraries_of_prefixes_stay_as_they_are() {
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")]);
+    let said = failed(&sandbox, &["a", "--bundled", "libgomp*=keep"], 2);
+    assert_snapshot!(said, @"error: `--bundled` and `--unify` are for wheels: an environment leaves prefixes as they are; `wheelfix unbundle` changes them");
+}
