@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::object::{DF_1_NODEFLIB, Object};
 use crate::process::{Outcome, Process};
-use crate::run_path::{PathKind, Tokens};
+use crate::run_path::PathKind;
 use crate::trace::Event;
 
 impl Process<'_> {
@@ -223,7 +223,7 @@ impl Process<'_> {
             Some((directory, _)) => directory,
             None => ".",
         };
-        Tokens::new(origin, loaded.object.abi, self.target.nix).expand(text)
+        self.target.tokens(origin, loaded.object.abi).expand(text)
     }
 
     fn object(&self, index: Option<usize>) -> Option<Arc<Object>> {

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::object::Object;
 use crate::proof::ProofOptions;
 use crate::rules::{Rule, Rules, Stale, any_matches};
-use crate::run_path::{Tokens, normalize};
+use crate::run_path::normalize;
 use crate::target::{LoaderKind, Target};
 use crate::tree::Tree;
 use crate::world::World;
@@ -98,7 +98,7 @@ impl Lint<'_> {
 
     fn expand(&self, object: &Object, element: &str) -> PathBuf {
         let origin = object.directory().to_string_lossy();
-        let expanded = Tokens::new(&origin, object.abi, self.target.nix).expand(element);
+        let expanded = self.target.tokens(&origin, object.abi).expand(element);
         if expanded.starts_with('/') {
             normalize(Path::new(&expanded))
         } else {

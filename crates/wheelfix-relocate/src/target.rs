@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::abi::Abi;
 use crate::ld_cache::LdCache;
 use crate::read::{ReadOutcome, read_object};
+use crate::run_path::Tokens;
 use crate::system_dirs::system_directories;
 
 /// Whose loader it is.
@@ -99,6 +101,21 @@ impl Target {
             target.cache = LdCache::read(Path::new("/etc/ld.so.cache"))?;
         }
         Ok(target)
+    }
+
+    /// The values of the dynamic string tokens for an object in `origin`.
+    ///
+    /// `$LIB` is what glibc was built with, which the first of its default directories shows:
+    /// `lib/x86_64-linux-gnu` on Debian.
+    pub fn tokens<'a>(&'a self, origin: &'a str, abi: Abi) -> Tokens<'a> {
+        let tokens = Tokens::new(origin, abi, self.nix);
+        let first = self.system_directories.first().filter(|_| !self.nix);
+        let lib = first.map(|directory| directory.trim_matches('/'));
+        let lib = lib.map(|lib| lib.strip_prefix("usr/").unwrap_or(lib));
+        match lib.filter(|lib| lib.starts_with("lib")) {
+            Some(lib) => Tokens { lib, ..tokens },
+            None => tokens,
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use wheelfix_testkit::cache;
 use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::{cache, host};
 
 use crate::support::Sandbox;
 
@@ -85,4 +85,27 @@ fn the_level_of_the_processor_is_told() {
         is_well && text.contains("needs at least: x86-64-v2\n"),
         "{text}"
     );
+}
+
+#[test]
+fn lib_in_a_run_path_is_what_the_loader_was_built_with() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("t");
+    let libc = host::library("libc.so.6");
+    let lib = libc.parent().unwrap().strip_prefix("/").unwrap();
+    let lib = lib.strip_prefix("usr").unwrap_or(lib);
+    compile(
+        &dir.join(lib),
+        "int f;",
+        &["-shared", "-nostdlib", "-o", "libf.so"],
+    );
+    let needed = dir.join(lib).join("libf.so");
+    let flags = ["-Wl,--no-as-needed,-rpath,$ORIGIN/$LIB", "-o", "prog"];
+    let main = "int main(void) { return 0; }";
+    // By its file name, since it has no soname.
+    let link = format!("-L{}", needed.parent().unwrap().display());
+    compile(&dir, main, &[&flags[..], &[&link, "-lf"]].concat());
+    assert!(starts(&dir.join("prog")));
+    let (is_well, text) = check(&sandbox);
+    assert!(is_well, "{text}");
 }
