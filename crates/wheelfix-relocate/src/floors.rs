@@ -26,18 +26,20 @@ pub struct Floor {
     pub needed_by: PathBuf,
 }
 
+/// The name under which the level of the processor is kept.
+const PROCESSOR: &str = "x86-64";
+
 impl Floors {
     /// The floors of some objects.
     pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
         let mut newest: BTreeMap<String, Floor> = BTreeMap::new();
         for object in objects {
+            let needs = object.version_needs.iter();
+            let versions = needs.filter_map(|need| need.version.rsplit_once('_'));
             let level = object.terms.x86_level.filter(|level| 1 < *level);
-            let level = level.map(|level| format!("x86-64_{level}"));
-            let needs = object.version_needs.iter().map(|need| &need.version);
-            for need in needs.chain(&level) {
-                let Some((name, version)) = need.rsplit_once('_') else {
-                    continue;
-                };
+            let level = level.map(|level| level.to_string());
+            let level = level.as_deref().map(|level| (PROCESSOR, level));
+            for (name, version) in versions.chain(level) {
                 let Some(numbers) = numbers(version) else {
                     continue;
                 };
@@ -65,7 +67,7 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
 impl fmt::Display for Floors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let floors = self.newest.iter().map(|(name, floor)| match name.as_str() {
-            "x86-64" => format!("{name}-v{}", floor.version),
+            PROCESSOR => format!("{name}-v{}", floor.version),
             _ => format!("{name} {}", floor.version),
         });
         f.write_str(&floors.collect::<Vec<_>>().join(", "))

@@ -317,8 +317,11 @@ impl<'a> Merger<'a> {
 
     /// Notes claims that do not count.
     fn lose(&self, path: &str, claims: &[Claim<'a>]) {
-        let lost = named(path, claims);
-        self.note(|notes| notes.lost.extend(lost));
+        // Nearly all files have one claim: no lock for them.
+        if !claims.is_empty() {
+            let lost = named(path, claims);
+            self.note(|notes| notes.lost.extend(lost));
+        }
     }
 
     /// What becomes of a name.
