@@ -8,6 +8,9 @@
 
 mod random;
 mod stream;
+mod tail;
+#[cfg(test)]
+mod tail_tests;
 mod whole;
 
 use std::io::{self, Read};
@@ -56,9 +59,6 @@ pub enum ContentError {
         /// Number of bytes used.
         got: u64,
     },
-    /// Parts were read in an order that needs the whole content again and again.
-    #[error("reads are too scattered")]
-    TooScattered,
     /// The checksum differs.
     #[error("crc32 mismatch: expected {expected:08x}, got {got:08x}")]
     Crc32 {
@@ -123,7 +123,8 @@ impl ZipArchive {
         }
     }
 
-    /// A reader of any part of a member, for one who does not know beforehand which.
+    /// A reader of the parts of a member that an ELF file's readers want: the start and the end cost
+    /// little, others as much as the whole.
     pub fn random_reader<'a>(&'a self, member: &'a Member) -> RandomReader<'a> {
         RandomReader::new(self, member)
     }

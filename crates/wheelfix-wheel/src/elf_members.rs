@@ -1,10 +1,11 @@
 //! The ELF files in a wheel, read without unpacking it.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use rayon::prelude::*;
-use wheelfix_archive::{ContentError, Member};
-use wheelfix_elf::{Elf, ReadError};
+use wheelfix_archive::{ContentError, Member, RandomReader};
+use wheelfix_elf::{Elf, ReadError, Source};
 
 use crate::{GpuCode, Wheel, WheelMember, loads};
 
@@ -18,7 +19,8 @@ pub struct ElfMember<'a> {
     /// The symbols of Python's C interface that it takes from the interpreter, sorted. Empty for files
     /// that [claim no stable ABI](Wheel::claims_stable_abi).
     pub python_symbols: Vec<String>,
-    /// Its code for GPUs; `None` if it has nothing to do with them.
+    /// Its code for GPUs; `None` if it has nothing to do with them. Without targets unless they were
+    /// asked for.
     pub gpu_code: Option<GpuCode>,
     /// What it may load or look for while it runs; empty unless it was asked for.
     pub loads: BTreeSet<String>,
@@ -27,8 +29,12 @@ pub struct ElfMember<'a> {
 /// How much is wanted of the ELF files in a wheel.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ElfOptions {
-    /// What they may load while they run: all of their texts are searched.
-    pub loads: bool,
+    /// Which GPUs they have code for, and what they may load while they run: all of their contents are
+    /// searched.
+    pub contents: bool,
+    /// Each is inflated whole. Else of large ones only what the loader looks at is, and a wheel that is
+    /// made to mislead can show other data there than those which are unpacked.
+    pub whole: bool,
 }
 
 /// Why an ELF file in a wheel cannot be read.
@@ -49,6 +55,9 @@ const MAGIC: &[u8] = b"\x7fELF";
 /// Larger members are not inflated into memory; the largest real library has some 1 GB.
 const MAX_LEN: u64 = 4 << 30;
 
+/// Smaller members are inflated whole: to find out what is not needed would cost as much.
+const MIN_PARTIAL_LEN: u64 = 64 << 20;
+
 /// Files that are text by their names, which is most of a wheel: not even their first bytes are looked at.
 const TEXT_SUFFIXES: [&str; 22] = [
     ".c", ".cc", ".cmake", ".cpp", ".css", ".cu", ".cuh", ".f90", ".h", ".hpp", ".html", ".inc",
@@ -58,9 +67,8 @@ const TEXT_SUFFIXES: [&str; 22] = [
 impl Wheel {
     /// Reads all ELF files, in the order of their paths, in parallel on the current thread pool.
     ///
-    /// A file is one by its first bytes. Its dynamic data usually lies behind everything else, so each
-    /// is inflated whole, into memory: the largest ones first, as many at once as there are threads.
-    /// Checksums are not compared; [`verify_contents`](Self::verify_contents) does.
+    /// A file is one by its first bytes. The largest are read first, as many at once as there are
+    /// threads. Checksums are not compared; [`verify_contents`](Self::verify_contents) does.
     pub fn elf_members(&self, options: ElfOptions) -> Vec<ElfMember<'_>> {
         let candidates = self
             .archive()
@@ -99,22 +107,46 @@ impl Wheel {
             gpu_code: None,
             loads: BTreeSet::new(),
         };
-        let content = self
-            .archive()
-            .inflate_whole(file, MAX_LEN)
-            .map_err(ElfMemberError::from);
-        member.elf = content.and_then(|content| {
-            let elf = Elf::read(&*content)?;
-            if self.claims_stable_abi(file.path.as_str()) {
-                member.python_symbols = imported_from_python(&elf, &content)?;
-            }
-            member.gpu_code = GpuCode::find(&elf, &content);
-            if options.loads {
-                member.loads = loads::in_library(&elf, &content);
-            }
-            Ok(elf)
-        });
+        let claims_stable_abi = self.claims_stable_abi(file.path.as_str());
+        let is_searched = options.contents || claims_stable_abi;
+        if file.len < MIN_PARTIAL_LEN || options.whole || is_searched {
+            let content = self.archive().inflate_whole(file, MAX_LEN);
+            member.elf = content.map_err(ElfMemberError::from).and_then(|content| {
+                let elf = Elf::read(&*content)?;
+                if claims_stable_abi {
+                    member.python_symbols = imported_from_python(&elf, &content)?;
+                }
+                let searched = options.contents.then_some(&*content);
+                member.gpu_code = GpuCode::find(&elf, searched);
+                if let Some(content) = searched {
+                    member.loads = loads::in_library(&elf, content);
+                }
+                Ok(elf)
+            });
+        } else {
+            let parts = Parts(self.archive().random_reader(file));
+            // Section headers are behind all else that is read: without them first, so that the end of
+            // the member is inflated once, from where it is needed.
+            Elf::read_without_sections(&parts).ok();
+            let elf = Elf::read(&parts);
+            member.gpu_code = elf.as_ref().ok().and_then(|elf| GpuCode::find(elf, None));
+            member.elf = elf.map_err(ElfMemberError::from);
+        }
         Some(member)
+    }
+}
+
+/// A member whose parts are inflated as they are read.
+struct Parts<'a>(RandomReader<'a>);
+
+impl Source for Parts<'_> {
+    fn file_len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let read = self.0.read_exact_at(buffer, offset);
+        read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
 

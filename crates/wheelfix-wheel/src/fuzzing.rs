@@ -25,7 +25,10 @@ pub fn check_wheel(bytes: &[u8]) {
     wheel.verify_contents();
     wheel.hygiene();
     wheel.python_loads();
-    wheel.truth(&wheel.elf_members(ElfOptions { loads: true }));
+    wheel.truth(&wheel.elf_members(ElfOptions {
+        contents: true,
+        whole: true,
+    }));
     let mut places = BTreeSet::new();
     for member in wheel.members() {
         if let Placement::File { scheme, path } = member.placement {

@@ -34,9 +34,11 @@ const MAX_TABLE_LEN: u64 = 64 << 10;
 
 impl GpuCode {
     /// Finds the code for GPUs in a file; `None` if there is none and it is linked with no platform.
-    pub fn find(elf: &Elf, bytes: &[u8]) -> Option<Self> {
+    /// Without the file's bytes only the platform is found.
+    pub fn find(elf: &Elf, bytes: Option<&[u8]>) -> Option<Self> {
         let mut targets = BTreeSet::new();
-        for section in &elf.sections {
+        for section in bytes.iter().flat_map(|_| &elf.sections) {
+            let bytes = bytes.unwrap_or_default();
             match section.name.as_str() {
                 ".nv_fatbin" | "__nv_relfatbin" => cuda(content(section, bytes), &mut targets),
                 ".hip_fatbin" => bundles(content(section, bytes), &mut targets),

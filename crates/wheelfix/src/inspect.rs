@@ -29,7 +29,7 @@ pub(crate) struct InspectArgs {
     /// Check contents as well: hashes in RECORD, rules that ELF files keep
     #[arg(long)]
     verify: bool,
-    /// Search contents of a wheel for libraries and places that are looked for at run time
+    /// Search contents of a wheel for what is looked for at run time, and which GPUs there is code for
     #[arg(long)]
     deep: bool,
     /// Draw who needs whom into a .svg file, with Graphviz, or a .dot file

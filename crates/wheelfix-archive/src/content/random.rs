@@ -1,34 +1,30 @@
-//! Any part of a member, in bounded memory and with as little inflating as the order of the reads
-//! allows.
+//! Any part of a member, with as little inflating as the reads allow.
 //!
-//! Deflate can only be read forward. What an ELF reader wants of a library lies at its start (headers,
-//! symbols), at the end of its segments (the dynamic section) and, once a tool has edited it, at the
-//! end of the file (strings). So the start is kept, and of the rest what was inflated last. A read
-//! beyond inflates just as far as it has to; a read of what is no longer kept starts again.
+//! What an ELF reader wants of a library lies at its start (headers, symbols), behind its segments (the
+//! dynamic section) and, once a tool has edited it, at the end of the file (strings). So the start is
+//! inflated as far as it is read, and so is the end. A read of what is between inflates the whole.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use crate::content::{ContentError, Stream};
+use crate::content::tail::Tail;
+use crate::content::{Content, ContentError, Stream};
 use crate::zip::{Member, Method, ZipArchive, fields};
 
-/// Number of bytes that are inflated and kept together.
-const PIECE: usize = 64 << 10;
+/// The start is inflated in pieces of so many bytes.
+const PIECE: u64 = 256 << 10;
 
-/// Number of pieces at the start that are kept: 24 MiB. The string table of `libtriton.so`, one of the
-/// largest, ends at 18 MiB.
-const HEAD: u64 = 384;
+/// The start is this part of the whole: in `libtensorflow_cc.so.2`, which shows the most symbols, what
+/// comes behind their names is at a tenth.
+const HEAD_SHARE: u64 = 8;
 
-/// Number of pieces of the rest that are kept: 8 MiB. The string table of `libtorch_cpu.so`, near its
-/// end, has 5 MiB.
-const RECENT: u64 = 128;
-
-/// How often the content may be inflated before the reads are held to be malice.
-const MAX_PASSES: u32 = 4;
+/// How many tails are tried, each longer than the one before, until the whole is inflated.
+const MAX_TAILS: u32 = 3;
 
 /// Reads any part of a member; see [`ZipArchive::random_reader`].
 ///
-/// Takes at most 32 MiB. The checksum of the archive is not compared, since it is of the whole member.
+/// What is read is what [`read`](ZipArchive::read) gives, but neither the checksum nor what is between
+/// the parts is looked at: who packs a member can make its end look other than it is. Whoever relies on
+/// the content reads it whole.
 #[derive(Debug)]
 pub struct RandomReader<'a> {
     archive: &'a ZipArchive,
@@ -39,20 +35,28 @@ pub struct RandomReader<'a> {
 #[derive(Debug)]
 struct State<'a> {
     stream: Stream<'a>,
-    /// What is kept, by the position among all pieces; each but the last has the full length.
-    pieces: BTreeMap<u64, Vec<u8>>,
-    /// Position of the piece that is inflated next.
-    next: u64,
-    passes: u32,
+    /// What the stream gave.
+    head: Vec<u8>,
+    rest: Rest,
+    /// Number of tails that were looked for.
+    tails: u32,
+}
+
+/// What is behind the start.
+#[derive(Debug)]
+enum Rest {
+    Untouched,
+    Tail(Tail),
+    Whole(Content),
 }
 
 impl<'a> RandomReader<'a> {
     pub(crate) fn new(archive: &'a ZipArchive, member: &'a Member) -> Self {
         let state = State {
             stream: Stream::new(archive, member),
-            pieces: BTreeMap::new(),
-            next: 0,
-            passes: 1,
+            head: Vec::new(),
+            rest: Rest::Untouched,
+            tails: 0,
         };
         Self {
             archive,
@@ -72,8 +76,9 @@ impl<'a> RandomReader<'a> {
     }
 
     /// Fills `buffer` with the bytes that start at `offset`.
-    pub fn read_exact_at(&self, mut buffer: &mut [u8], offset: u64) -> Result<(), ContentError> {
-        let end = offset.saturating_add(buffer.len() as u64);
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), ContentError> {
+        let len = buffer.len() as u64;
+        let end = offset.saturating_add(len);
         if self.member.len < end {
             return Err(ContentError::TooShort {
                 expected: end,
@@ -82,71 +87,72 @@ impl<'a> RandomReader<'a> {
         }
         if self.member.method == Method::Stored {
             let data = self.archive.compressed(self.member);
-            let stored = fields::slice(data, offset, buffer.len() as u64);
-            let corrupt = ContentError::Corrupt;
-            return stored
-                .map(|stored| buffer.copy_from_slice(stored))
-                .ok_or(corrupt);
+            return copy(fields::slice(data, offset, len), buffer);
         }
         let mut state = self.state.borrow_mut();
-        let mut at = offset;
-        while !buffer.is_empty() {
-            let piece = state.piece(at / PIECE as u64, self)?;
-            let rest = usize::try_from(at % PIECE as u64)
-                .ok()
-                .and_then(|skipped| piece.get(skipped..))
-                .unwrap_or_default();
-            let len = rest.len().min(buffer.len());
-            let (filled, unfilled) = buffer.split_at_mut(len);
-            filled.copy_from_slice(rest.get(..len).unwrap_or_default());
-            buffer = unfilled;
-            at += len as u64;
+        if end <= self.member.len / HEAD_SHARE {
+            state.grow_head(end, self.member.len)?;
+            return copy(fields::slice(&state.head, offset, len), buffer);
         }
-        Ok(())
+        if !state.rest.has(offset) {
+            state.tails += 1;
+            state.rest = self.rest(state.tails, offset)?;
+        }
+        copy(state.rest.get(offset, len), buffer)
+    }
+
+    /// The rest from `offset` on.
+    fn rest(&self, tails: u32, offset: u64) -> Result<Rest, ContentError> {
+        if tails <= MAX_TAILS {
+            let data = self.archive.compressed(self.member);
+            if let Some(tail) = Tail::find(data, self.member.len, offset) {
+                return Ok(Rest::Tail(tail));
+            }
+        }
+        let whole = self.archive.inflate_whole(self.member, u64::MAX)?;
+        Ok(Rest::Whole(whole))
     }
 }
 
-impl<'a> State<'a> {
-    /// The piece at a position, which is below the end of the member.
-    fn piece(&mut self, position: u64, reader: &RandomReader<'a>) -> Result<&[u8], ContentError> {
-        if position < self.next && !self.pieces.contains_key(&position) {
-            self.restart(reader)?;
+impl State<'_> {
+    /// Inflates the start of a member of `len` bytes up to `end`.
+    fn grow_head(&mut self, end: u64, len: u64) -> Result<(), ContentError> {
+        let had = self.head.len();
+        if end <= had as u64 {
+            return Ok(());
         }
-        while self.next <= position {
-            self.inflate(reader.member.len)?;
+        let wanted = end.next_multiple_of(PIECE).min(len);
+        self.head
+            .resize(usize::try_from(wanted).unwrap_or(usize::MAX), 0);
+        let grown = self
+            .stream
+            .fill(self.head.get_mut(had..).unwrap_or_default());
+        if grown.is_err() {
+            self.head.truncate(had);
         }
-        Ok(self.pieces.get(&position).map_or(&[], Vec::as_slice))
+        grown
+    }
+}
+
+impl Rest {
+    fn has(&self, offset: u64) -> bool {
+        match self {
+            Self::Untouched => false,
+            Self::Tail(tail) => tail.get(offset).is_some(),
+            Self::Whole(_) => true,
+        }
     }
 
-    /// Starts again at the first byte.
-    fn restart(&mut self, reader: &RandomReader<'a>) -> Result<(), ContentError> {
-        if self.passes == MAX_PASSES {
-            return Err(ContentError::TooScattered);
+    fn get(&self, offset: u64, len: u64) -> Option<&[u8]> {
+        match self {
+            Self::Untouched => None,
+            Self::Tail(tail) => fields::slice(tail.get(offset)?, 0, len),
+            Self::Whole(content) => fields::slice(content, offset, len),
         }
-        self.passes += 1;
-        self.stream = Stream::new(reader.archive, reader.member);
-        self.pieces.clear();
-        self.next = 0;
-        Ok(())
     }
+}
 
-    /// Inflates the next piece of a member of this length, in the place of one that is kept no more.
-    fn inflate(&mut self, len: u64) -> Result<(), ContentError> {
-        let dropped = self
-            .next
-            .checked_sub(RECENT)
-            .filter(|dropped| HEAD <= *dropped);
-        let mut piece = dropped
-            .and_then(|dropped| self.pieces.remove(&dropped))
-            .unwrap_or_default();
-        let left = len.saturating_sub(self.next * PIECE as u64);
-        piece.resize(
-            usize::try_from(left).map_or(PIECE, |left| left.min(PIECE)),
-            0,
-        );
-        self.stream.fill(&mut piece)?;
-        self.pieces.insert(self.next, piece);
-        self.next += 1;
-        Ok(())
-    }
+fn copy(from: Option<&[u8]>, buffer: &mut [u8]) -> Result<(), ContentError> {
+    let copied = from.map(|from| buffer.copy_from_slice(from));
+    copied.ok_or(ContentError::Corrupt)
 }

@@ -50,7 +50,7 @@ impl ZipArchive {
 
 impl Content {
     /// Memory of `len` bytes; `None` if there is not so much.
-    fn new(len: usize) -> Option<Self> {
+    pub(super) fn new(len: usize) -> Option<Self> {
         if len < MIN_MAPPED {
             return Some(Self(Memory::Heap(vec![0; len])));
         }

@@ -158,8 +158,8 @@ pub(crate) struct GpuCode {
     pub(crate) path: String,
     /// What the file is linked with: `CUDA 13`, `ROCm`, `oneAPI`.
     pub(crate) platform: Option<String>,
-    /// The machines there is code for.
-    pub(crate) targets: Vec<String>,
+    /// The machines there is code for; `None` if contents were not searched.
+    pub(crate) targets: Option<Vec<String>>,
 }
 
 /// Something that a file may load or look for while it runs.
@@ -212,7 +212,12 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
         }),
     })?;
     let (members, (hygiene, files)) = rayon::join(
-        || wheel.elf_members(ElfOptions { loads: wish.deep }),
+        || {
+            wheel.elf_members(ElfOptions {
+                contents: wish.deep,
+                whole: wish.verify,
+            })
+        },
         || (wheel.hygiene(), files(&wheel)),
     );
     let readable: Vec<(&str, &Elf)> = members
@@ -241,7 +246,10 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
             .into_iter()
             .map(VersionFloor::from)
             .collect(),
-        gpu_code: members.iter().filter_map(gpu_code).collect(),
+        gpu_code: members
+            .iter()
+            .filter_map(|member| gpu_code(member, wish))
+            .collect(),
         runtime_loads: wish.deep.then(|| runtime_loads(&wheel, &members)),
         bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
         findings: findings.map(Finding::from).collect(),
@@ -359,7 +367,7 @@ fn unreadable(member: &ElfMember<'_>) -> Option<Unreadable> {
     })
 }
 
-fn gpu_code(member: &ElfMember<'_>) -> Option<GpuCode> {
+fn gpu_code(member: &ElfMember<'_>, wish: Wish) -> Option<GpuCode> {
     let code = member.gpu_code.as_ref()?;
     let mut targets: Vec<String> = code.targets.iter().cloned().collect();
     // `sm_90` is older than `sm_100`.
@@ -370,7 +378,7 @@ fn gpu_code(member: &ElfMember<'_>) -> Option<GpuCode> {
     Some(GpuCode {
         path: member.file.path.to_string(),
         platform: code.platform.clone(),
-        targets,
+        targets: wish.deep.then_some(targets),
     })
 }
 

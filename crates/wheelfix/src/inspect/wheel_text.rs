@@ -178,8 +178,11 @@ fn gpu_code(text: &mut Text, code: &[GpuCode]) {
         path,
         platform,
         targets,
-    } in code.iter().filter(|code| !code.targets.is_empty())
+    } in code
     {
+        let Some(targets) = targets.as_ref().filter(|targets| !targets.is_empty()) else {
+            continue;
+        };
         let platform = platform.as_deref().unwrap_or("linked with none");
         rows.entry((platform, targets.join(" ")))
             .or_default()
