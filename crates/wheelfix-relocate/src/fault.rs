@@ -393,7 +393,7 @@ impl Fault {
                     "`{soname}` would be loaded from `{}`, not from the driver",
                     path.display()
                 )?;
-                write!(f, "\n  needed by: {}", some_of(needed_by))?;
+                write!(f, "\n  needed or opened by: {}", some_of(needed_by))?;
                 f.write_str("\n  fix: the driver path before that directory")
             }
             Self::Blocked { reason, needed_by } => {

@@ -76,10 +76,10 @@ impl Lint<'_> {
                 rule.name
             ));
         }
-        if !self.options.stores.is_empty()
-            && !element.contains("$ORIGIN")
-            && !element.contains("${ORIGIN}")
-        {
+        // Of a file that is in no store nobody knows here where its output ends.
+        let has_origin = element.contains("$ORIGIN") || element.contains("${ORIGIN}");
+        let is_free = has_origin && !self.is_in_store(&object.path);
+        if !self.options.stores.is_empty() && !is_free {
             return Some("it is outside of the output and of the store".to_owned());
         }
         self.is_writable_by_all(&directory)
@@ -90,10 +90,12 @@ impl Lint<'_> {
     fn is_allowed(&self, directory: &Path) -> bool {
         *directory == self.target.driver_path
             || self.tree.directories().contains_key(directory)
-            || self
-                .allowed
-                .iter()
-                .any(|allowed| directory.starts_with(allowed))
+            || self.is_in_store(directory)
+    }
+
+    /// Whether a path is in a store or in a directory of the user's choice.
+    fn is_in_store(&self, path: &Path) -> bool {
+        self.allowed.iter().any(|allowed| path.starts_with(allowed))
     }
 
     fn expand(&self, object: &Object, element: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::edges::{Origin, edges, rule_of_source};
+use crate::edges::{Edge, Origin, edges, rule_of_source};
 use crate::object::Object;
 use crate::process::{Outcome, Process};
 use crate::python_source::PythonLoad;
@@ -11,17 +11,19 @@ use crate::rules::{Pattern, Rules};
 use crate::run_path::{PathKind, Tokens, normalize};
 use crate::target::Target;
 use crate::tree::PythonSource;
-use crate::trial::{Trial, driver_from_elsewhere};
+use crate::trial::{Lack, Trial, driver_from_elsewhere};
 
 /// What became of the libraries that one file opens at run time.
-#[derive(Debug, Default)]
-pub(crate) struct Opened {
+#[derive(Default)]
+pub(crate) struct Opened<'a> {
     /// Libraries of the driver, which are taken for granted.
     pub(crate) drivers: BTreeSet<String>,
     /// What cannot be opened.
     pub(crate) lost: Vec<Unopened>,
     /// Copies of libraries of the driver: the name, the copy, and the file that opens it.
     pub(crate) stubs: Vec<(String, PathBuf, PathBuf)>,
+    /// What is there and lacks something itself: the process with it, and what it lacks.
+    pub(crate) lacking: Option<(Trial<'a>, Vec<Lack>)>,
 }
 
 /// A library that cannot be opened.
@@ -40,47 +42,64 @@ pub(crate) struct Unopened {
 }
 
 /// Opens what an object opens at run time, each in a copy of its process.
-pub(crate) fn opened_by_object(trial: &Trial<'_>, rules: &Rules, target: &Target) -> Opened {
+///
+/// Of alternatives the first one counts that can be opened. Symbols are not looked up: a library of the
+/// output has a trial of its own, and others may take theirs from whoever opens them.
+pub(crate) fn opened_by_object<'a>(
+    trial: &Trial<'a>,
+    rules: &Rules,
+    target: &Target,
+) -> Vec<Opened<'a>> {
+    let edges = edges(rules, trial.object).into_iter();
+    edges
+        .map(|edge| opened_by_edge(trial, edge, rules, target))
+        .collect()
+}
+
+fn opened_by_edge<'a>(trial: &Trial<'a>, edge: Edge, rules: &Rules, target: &Target) -> Opened<'a> {
     let mut opened = Opened::default();
-    for edge in edges(rules, trial.object) {
-        let alternatives = edge.alternatives.iter();
-        let names: Vec<String> = alternatives.flat_map(|name| names(trial, name)).collect();
-        let mut found = false;
-        for name in names {
-            let mut process = trial.process.clone();
-            match process.open(trial.root, &name) {
-                Outcome::Loaded(index) => {
-                    found = true;
-                    let loaded = process.loaded.get(index);
-                    let stub =
-                        loaded.and_then(|found| driver_from_elsewhere(&name, found, rules, target));
-                    let stub = stub.map(|path| (name, path, trial.object.path.clone()));
-                    opened.stubs.extend(stub);
-                }
-                Outcome::Libc(_) => found = true,
-                Outcome::Driver(_) => {
-                    found = true;
-                    opened.drivers.insert(name);
-                }
-                Outcome::Missing | Outcome::Fatal(_) => continue,
+    let alternatives = edge.alternatives.iter();
+    let names: Vec<String> = alternatives.flat_map(|name| names(trial, name)).collect();
+    for name in names {
+        let (outcome, process, lacks) = trial.open(&name, rules, target);
+        match outcome {
+            Outcome::Loaded(_) if !lacks.is_empty() => {
+                opened.lacking.get_or_insert((process, lacks));
+                continue;
             }
-            break;
+            Outcome::Loaded(index) => {
+                let loaded = process.process.loaded.get(index);
+                let stub =
+                    loaded.and_then(|found| driver_from_elsewhere(&name, found, rules, target));
+                let stub = stub.map(|path| (name, path, trial.object.path.clone()));
+                opened.stubs.extend(stub);
+            }
+            Outcome::Libc(_) => {}
+            Outcome::Driver(_) => drop(opened.drivers.insert(name)),
+            Outcome::Missing | Outcome::Fatal(_) => continue,
         }
-        if !found {
-            opened.lost.push(Unopened {
-                name: edge.name(),
-                by: trial.object.path.clone(),
-                origin: edge.origin,
-                optional: edge.optional,
-                searched: own_directories(trial.object),
-            });
-        }
+        opened.lacking = None;
+        return opened;
+    }
+    if edge.optional || opened.lacking.is_none() {
+        opened.lacking = None;
+        opened.lost.push(Unopened {
+            name: edge.name(),
+            by: trial.object.path.clone(),
+            origin: edge.origin,
+            optional: edge.optional,
+            searched: own_directories(trial.object),
+        });
     }
     opened
 }
 
 /// Opens what a Python source opens: from the interpreter, which has no run path of ours.
-pub(crate) fn opened_by_source(source: &PythonSource, base: &Process<'_>, rules: &Rules) -> Opened {
+pub(crate) fn opened_by_source<'a>(
+    source: &PythonSource,
+    base: &Process<'_>,
+    rules: &Rules,
+) -> Opened<'a> {
     let mut opened = Opened::default();
     let is_test = source
         .path

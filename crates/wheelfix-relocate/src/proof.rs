@@ -133,15 +133,15 @@ pub fn prove(
     };
     let by_objects = trials
         .par_iter()
-        .map(|trial| opened_by_object(trial, rules, target));
+        .flat_map_iter(|trial| opened_by_object(trial, rules, target));
     let by_sources = tree
         .sources
         .par_iter()
         .filter(|source| !source.loads.is_empty())
         .map(|source| opened_by_source(source, &base, rules));
-    let opened: Vec<Opened> = by_objects.chain(by_sources).collect();
+    let opened: Vec<Opened<'_>> = by_objects.chain(by_sources).collect();
     for opened in opened {
-        verdict.unopened(opened);
+        verdict.opened(opened);
     }
     verdict.lints((unreplaced(tree, rules, &target.driver_path), Vec::new()));
     for trial in &trials {

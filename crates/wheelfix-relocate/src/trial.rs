@@ -109,7 +109,14 @@ impl<'a> Trial<'a> {
             needer: self.object.path.clone(),
         }));
         lacks.extend(self.lacking_interpreter(target));
-        for loaded in &self.process.loaded {
+        lacks.extend(self.lacks_of(&self.process.loaded, rules, target));
+        lacks
+    }
+
+    /// The libraries and versions that some objects of the process lack.
+    fn lacks_of(&self, objects: &[Loaded], rules: &Rules, target: &Target) -> Vec<Lack> {
+        let mut lacks = Vec::new();
+        for loaded in objects {
             let needer = normalize(Path::new(&loaded.path));
             for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
                 let (name, needer) = (name.clone(), needer.clone());
@@ -181,6 +188,29 @@ impl<'a> Trial<'a> {
         };
         let found = normalize(Path::new(&found.path));
         lacks.then(|| (need.file.clone(), need.version.clone(), Some(found)))
+    }
+
+    /// Opens one more library in a copy of the process: what became of it, the copy, and the libraries
+    /// and versions that it and what it brings along lack.
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        rules: &Rules,
+        target: &Target,
+    ) -> (Outcome, Self, Vec<Lack>) {
+        let mut process = self.process.clone();
+        let outcome = process.open(self.root, name);
+        let trial = Self {
+            object: self.object,
+            process,
+            root: self.root,
+            is_excused: false,
+            refusal: None,
+        };
+        let had = self.process.loaded.len();
+        let opened = trial.process.loaded.get(had..).unwrap_or_default();
+        let lacks = trial.lacks_of(opened, rules, target);
+        (outcome, trial, lacks)
     }
 
     /// The interpreter that a program asks for and the target does not have, if it is known.

@@ -198,9 +198,16 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// What an object opens at run time and is not there.
-    pub(crate) fn unopened(&mut self, opened: Opened) {
+    /// What a file opens at run time and is not there, or is not whole.
+    pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
+        if let Some((trial, lacks)) = opened.lacking {
+            for lack in lacks {
+                if !self.is_allowed(&lack) {
+                    self.lack(&trial, lack);
+                }
+            }
+        }
         for (name, path, by) in opened.stubs {
             self.drivers.entry((name, path)).or_default().insert(by);
         }

@@ -83,7 +83,25 @@ fn a_stub_of_the_driver_is_refused_where_it_is_opened_too() {
     assert_eq!(
         workshop.faults(),
         "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
-  needed by: DIR/libopener.so
+  needed or opened by: DIR/libopener.so
   fix: the driver path before that directory"
     );
+}
+
+#[test]
+fn what_is_opened_elsewhere_must_find_what_it_needs() {
+    let store = Workshop::new();
+    store.library("libgone.so", "int gone;", &[]);
+    let needs = ["-L.", "-lgone", "-Wl,-rpath,$ORIGIN"];
+    store.library("libnvrtc-builtins.so.13.2", "", &needs);
+    let workshop = Workshop::new();
+    let driver = workshop.path("driver");
+    let path = format!("-Wl,-rpath,{}:{}", store.root().display(), driver.display());
+    workshop.library("libnvrtc.so.13", "", &[&path]);
+    let faults = || workshop.describe(&workshop.prove_in(&[store.root()]));
+    assert_eq!(faults(), "");
+    fs_err::remove_file(store.path("libgone.so")).unwrap();
+    let faults = store.shorten(&faults());
+    let start = "`libgone.so` is missing\n  needed by: DIR/libnvrtc-builtins.so.13.2\n";
+    assert!(faults.starts_with(start), "{faults}");
 }

@@ -177,7 +177,7 @@ fn the_driver_is_taken_for_granted_and_a_stub_is_not() {
     assert_eq!(
         workshop.faults(),
         "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
-  needed by: DIR/libuser.so
+  needed or opened by: DIR/libuser.so
   fix: the driver path before that directory"
     );
 }
@@ -205,6 +205,19 @@ fn dangerous_run_paths_are_named() {
     assert_eq!(
         workshop.shorten(&warnings.join("\n")),
         "`DIR/liba.so` has `/no/such/place` in its run path: there is no such directory
+  fix: `wheelfix patch`"
+    );
+}
+
+#[test]
+fn a_run_path_that_leads_out_of_the_store_is_a_fault() {
+    let workshop = Workshop::new();
+    let path = "-Wl,-rpath,$ORIGIN:$ORIGIN/../../b/lib:$ORIGIN/../../../elsewhere";
+    workshop.library("store/a/lib/liba.so", "", &[path]);
+    let proof = workshop.prove_in(&[workshop.path("store")]);
+    assert_eq!(
+        workshop.describe(&proof),
+        "`DIR/store/a/lib/liba.so` has `$ORIGIN/../../../elsewhere` in its run path: it is outside of the output and of the store
   fix: `wheelfix patch`"
     );
 }

@@ -76,10 +76,19 @@ impl Workshop {
     }
 
     pub(crate) fn prove_for(&self, target: &Target) -> Proof {
+        self.prove_with(target, &[])
+    }
+
+    /// As [`prove`](Self::prove), with stores that run paths must stay in.
+    pub(crate) fn prove_in(&self, stores: &[PathBuf]) -> Proof {
+        self.prove_with(&Target::unknown(self.path("driver")), stores)
+    }
+
+    fn prove_with(&self, target: &Target, stores: &[PathBuf]) -> Proof {
         let options = ProofOptions {
             program: None,
             ignore_missing: Vec::new(),
-            stores: Vec::new(),
+            stores: stores.to_vec(),
             lib_paths: Vec::new(),
         };
         let world = World::default();
