@@ -14,7 +14,8 @@ use crate::event::{Event, Listener, Phase};
 use crate::files::FileFault;
 use crate::install::in_pool;
 use crate::record_update::{
-    Changes, RecordUpdateError, owners_below, update_beside, update_records,
+    Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
+    update_records,
 };
 use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::InstallWarning;
@@ -96,7 +97,7 @@ pub enum PatchTreeError {
     /// libraries were to go; the proof says why.
     #[error("{} faults with what is loaded", .0.faults.len())]
     Unproved(Box<Proof>),
-    /// The files were edited, and a RECORD that lists them cannot be updated.
+    /// A RECORD cannot be updated.
     #[error(transparent)]
     Record(#[from] RecordUpdateError),
     /// The threads cannot be started.
@@ -137,8 +138,10 @@ fn relocate(
         });
     }
 
-    phase(Phase::Apply);
     let roots = record_roots(&places);
+    decision.check_records(&roots)?;
+
+    phase(Phase::Apply);
     let has_undo =
         request.scope == Scope::Unbundling || !decision.planned.unbundling.removed.is_empty();
     let undo = if has_undo {
@@ -176,6 +179,21 @@ struct Decision {
     would_edit: usize,
     /// Faults that were there before and may be afterwards, by what makes them.
     before: BTreeSet<String>,
+}
+
+impl Decision {
+    /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
+    fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
+        let relocation = &self.planned.relocation;
+        if 0 < self.would_edit
+            || !relocation.sources.is_empty()
+            || !self.planned.unbundling.removed.is_empty()
+        {
+            roots.iter().try_for_each(|root| check_records(root))?;
+        }
+        let mut edited = self.requirements.edited.iter();
+        edited.try_for_each(|distribution| check_beside(&distribution.path))
+    }
 }
 
 /// Decides, and refuses what cannot be done.

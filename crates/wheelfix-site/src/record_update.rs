@@ -54,19 +54,43 @@ pub(crate) fn update_these(
     let mut updated = 0;
     for path in records {
         let text = fs::read_to_string(&path)?;
-        let record = match Record::parse(&text) {
-            Ok(record) => record,
-            Err(faults) => match faults.into_iter().next() {
-                Some(source) => return Err(RecordUpdateError::Invalid { path, source }),
-                None => continue,
-            },
-        };
+        let record = parse(path.clone(), &text)?;
         if let Some(record) = apply(record, &path, changes) {
             replace(&path, &record.to_string())?;
             updated += 1;
         }
     }
     Ok(updated)
+}
+
+/// Refuses RECORD files below `root` that could not be updated.
+pub(crate) fn check_records(root: &Path) -> Result<(), RecordUpdateError> {
+    records_below(root)?.into_iter().try_for_each(|path| {
+        let text = fs::read_to_string(&path)?;
+        parse(path, &text).map(drop)
+    })
+}
+
+/// Refuses a RECORD beside a file of `.dist-info` that could not be updated.
+pub(crate) fn check_beside(file: &Path) -> Result<(), RecordUpdateError> {
+    let record = file.with_file_name("RECORD");
+    if !record.is_file() {
+        return Ok(());
+    }
+    let text = fs::read_to_string(&record)?;
+    if with_row(&text, file, FileDigest::of_bytes(&[])).is_some() {
+        return Ok(());
+    }
+    parse(record, &text).map(drop)
+}
+
+fn parse(path: PathBuf, text: &str) -> Result<Record, RecordUpdateError> {
+    let first = |faults: Vec<RecordError>| faults.into_iter().next();
+    match Record::parse(text).map_err(first) {
+        Ok(record) => Ok(record),
+        Err(Some(source)) => Err(RecordUpdateError::Invalid { path, source }),
+        Err(None) => Ok(Record::default()),
+    }
 }
 
 /// Updates the RECORD beside a file of `.dist-info`; returns how many that are, none or one.

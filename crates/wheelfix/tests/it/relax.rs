@@ -129,6 +129,22 @@ fn nothing_is_edited_after_a_fault() {
 }
 
 #[test]
+fn nothing_is_edited_where_record_cannot_be_updated() {
+    let sandbox = Sandbox::new();
+    install(&sandbox);
+    fs_err::write(sandbox.path(DIST_INFO).join("RECORD"), "\"demo.py,,\n").unwrap();
+    insta::assert_snapshot!(sandbox.run(&["patch", "out", "--relax", "numpy-stl"]), @"
+    exit: 1
+    --- stderr
+    error: invalid RECORD: `[DIR]/out/lib/python3.11/site-packages/demo-1.0.dist-info/RECORD`
+      cause: row 1: expected 3 fields, got 1
+    ");
+    let metadata = sandbox.path(DIST_INFO).join("METADATA");
+    let metadata = fs_err::read_to_string(metadata).unwrap();
+    assert!(metadata.contains("<2"), "{metadata}");
+}
+
+#[test]
 fn begins_of_names_only_warn() {
     let sandbox = Sandbox::new();
     install(&sandbox);
