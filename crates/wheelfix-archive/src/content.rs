@@ -124,7 +124,7 @@ impl ZipArchive {
     }
 
     /// A reader of the parts of a member that an ELF file's readers want: the start and the end cost
-    /// little, others as much as the whole.
+    /// little, others as much as the whole and what was tried before.
     pub fn random_reader<'a>(&'a self, member: &'a Member) -> RandomReader<'a> {
         RandomReader::new(self, member)
     }

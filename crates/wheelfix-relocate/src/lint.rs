@@ -78,7 +78,7 @@ impl Lint<'_> {
         }
         // Of a file that is in no store nobody knows here where its output ends.
         let has_origin = element.contains("$ORIGIN") || element.contains("${ORIGIN}");
-        let is_free = has_origin && !self.is_in_store(&object.path);
+        let is_free = has_origin && !self.is_in_allowed(&object.path);
         if !self.options.stores.is_empty() && !is_free {
             return Some("it is outside of the output and of the store".to_owned());
         }
@@ -90,11 +90,11 @@ impl Lint<'_> {
     fn is_allowed(&self, directory: &Path) -> bool {
         *directory == self.target.driver_path
             || self.tree.directories().contains_key(directory)
-            || self.is_in_store(directory)
+            || self.is_in_allowed(directory)
     }
 
-    /// Whether a path is in a store or in a directory of the user's choice.
-    fn is_in_store(&self, path: &Path) -> bool {
+    /// Whether a path is in a store or in a library path.
+    fn is_in_allowed(&self, path: &Path) -> bool {
         self.allowed.iter().any(|allowed| path.starts_with(allowed))
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wheelfix_elf::dynamic_tag::flags_1;
 
 use crate::abi::Abi;
-use crate::run_path::RunPath;
+use crate::run_path::{RunPath, Tokens, normalize};
 
 /// The dynamic linking facts of one ELF file.
 #[derive(Clone, Debug, Serialize)]
@@ -119,6 +119,16 @@ impl Object {
     /// The last part of the path. Empty only for a path that ends in `/`.
     pub fn file_name(&self) -> &OsStr {
         self.path.file_name().unwrap_or_default()
+    }
+
+    /// The directories of its own run path, tokens expanded; relative ones left out.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let origin = self.directory().to_string_lossy();
+        let tokens = Tokens::new(&origin, self.abi, true);
+        let elements = self.run_path.iter().flat_map(|path| &path.elements);
+        let expanded = elements.map(|element| PathBuf::from(tokens.expand(element)));
+        let absolute = expanded.filter(|path| path.is_absolute());
+        absolute.map(|path| normalize(&path)).collect()
     }
 
     /// The directory that `$ORIGIN` stands for.

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::edges::{Edge, Origin, edges, rule_of_source};
-use crate::object::Object;
 use crate::process::{Outcome, Process};
 use crate::python_source::PythonLoad;
-use crate::rules::{Pattern, Rules};
-use crate::run_path::{PathKind, Tokens, normalize};
+use crate::rules::{Pattern, Rules, any_matches};
+use crate::run_path::PathKind;
 use crate::target::Target;
 use crate::tree::PythonSource;
 use crate::trial::{Lack, Trial, driver_from_elsewhere};
@@ -22,8 +21,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) lost: Vec<Unopened>,
     /// Copies of libraries of the driver: the name, the copy, and the file that opens it.
     pub(crate) stubs: Vec<(String, PathBuf, PathBuf)>,
-    /// What is there and lacks something itself: the process with it, and what it lacks.
-    pub(crate) lacking: Option<(Trial<'a>, Vec<Lack>)>,
+    /// What is there and lacks something itself: a process with it, and what it lacks.
+    pub(crate) lacking: Vec<(Trial<'a>, Vec<Lack>)>,
 }
 
 /// A library that cannot be opened.
@@ -41,60 +40,91 @@ pub(crate) struct Unopened {
     pub(crate) searched: Vec<PathBuf>,
 }
 
-/// Opens what an object opens at run time, each in a copy of its process.
-///
-/// Of alternatives the first one counts that can be opened. Symbols are not looked up: a library of the
-/// output has a trial of its own, and others may take theirs from whoever opens them.
-pub(crate) fn opened_by_object<'a>(
-    trial: &Trial<'a>,
-    rules: &Rules,
-    target: &Target,
-) -> Vec<Opened<'a>> {
-    let edges = edges(rules, trial.object).into_iter();
-    edges
-        .map(|edge| opened_by_edge(trial, edge, rules, target))
-        .collect()
+/// What opened libraries are judged by.
+pub(crate) struct Judge<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) target: &'a Target,
+    /// Sonames that may be missing.
+    pub(crate) excused: &'a [Pattern],
 }
 
-fn opened_by_edge<'a>(trial: &Trial<'a>, edge: Edge, rules: &Rules, target: &Target) -> Opened<'a> {
-    let mut opened = Opened::default();
-    let alternatives = edge.alternatives.iter();
-    let names: Vec<String> = alternatives.flat_map(|name| names(trial, name)).collect();
-    for name in names {
-        let (outcome, process, lacks) = trial.open(&name, rules, target);
-        match outcome {
-            Outcome::Loaded(_) if !lacks.is_empty() => {
-                opened.lacking.get_or_insert((process, lacks));
+impl Judge<'_> {
+    /// Opens what an object opens at run time, each in a copy of its process.
+    ///
+    /// Symbols are not looked up: a library of the output has a trial of its own, and others may take
+    /// theirs from whoever opens them.
+    pub(crate) fn opened_by_object<'a>(&self, trial: &Trial<'a>) -> Vec<Opened<'a>> {
+        let edges = edges(self.rules, trial.object).into_iter();
+        edges.map(|edge| self.opened_by_edge(trial, edge)).collect()
+    }
+
+    /// Of alternatives the first one counts that is whole, else the first that is there.
+    fn opened_by_edge<'a>(&self, trial: &Trial<'a>, edge: Edge) -> Opened<'a> {
+        let mut there = None;
+        for pattern in &edge.alternatives {
+            let Some(opened) = self.opened_by_pattern(trial, pattern) else {
+                continue;
+            };
+            if self.is_whole(&opened) {
+                return opened;
+            }
+            there.get_or_insert(opened);
+        }
+        let optional = edge.optional;
+        let mut opened = there.unwrap_or_else(|| Opened {
+            lost: vec![Unopened {
+                name: edge.name(),
+                by: trial.object.path.clone(),
+                origin: edge.origin,
+                optional,
+                searched: trial.object.directories(),
+            }],
+            ..Opened::default()
+        });
+        if optional {
+            opened.lacking.clear();
+        }
+        opened
+    }
+
+    /// All libraries that a pattern stands for; `None` if there is none.
+    fn opened_by_pattern<'a>(&self, trial: &Trial<'a>, pattern: &Pattern) -> Option<Opened<'a>> {
+        let mut opened = None;
+        for name in names(trial, pattern) {
+            let (outcome, process, lacks) = trial.open(&name, self.rules, self.target);
+            if matches!(outcome, Outcome::Missing | Outcome::Fatal(_)) {
                 continue;
             }
-            Outcome::Loaded(index) => {
-                let loaded = process.process.loaded.get(index);
-                let stub =
-                    loaded.and_then(|found| driver_from_elsewhere(&name, found, rules, target));
-                let stub = stub.map(|path| (name, path, trial.object.path.clone()));
-                opened.stubs.extend(stub);
+            let opened = opened.get_or_insert_with(Opened::default);
+            match outcome {
+                Outcome::Loaded(index) => {
+                    let loaded = process.process.loaded.get(index);
+                    let stub = loaded.and_then(|found| {
+                        driver_from_elsewhere(&name, found, self.rules, self.target)
+                    });
+                    let stub = stub.map(|path| (name, path, trial.object.path.clone()));
+                    opened.stubs.extend(stub);
+                }
+                Outcome::Driver(_) => drop(opened.drivers.insert(name)),
+                Outcome::Libc(_) | Outcome::Missing | Outcome::Fatal(_) => {}
             }
-            Outcome::Libc(_) => {}
-            Outcome::Driver(_) => drop(opened.drivers.insert(name)),
-            Outcome::Missing | Outcome::Fatal(_) => continue,
+            if !lacks.is_empty() {
+                opened.lacking.push((process, lacks));
+            }
         }
-        opened.lacking = None;
-        return opened;
+        opened
     }
-    if edge.optional || opened.lacking.is_none() {
-        opened.lacking = None;
-        opened.lost.push(Unopened {
-            name: edge.name(),
-            by: trial.object.path.clone(),
-            origin: edge.origin,
-            optional: edge.optional,
-            searched: own_directories(trial.object),
-        });
+
+    fn is_whole(&self, opened: &Opened<'_>) -> bool {
+        let mut lacks = opened.lacking.iter().flat_map(|(_, lacks)| lacks);
+        lacks.all(
+            |lack| matches!(lack, Lack::Library { name, .. } if any_matches(self.excused, name)),
+        )
     }
-    opened
 }
 
-/// Opens what a Python source opens: from the interpreter, which has no run path of ours.
+/// Opens what a Python source opens: from the interpreter, which has no run path of ours. What such a
+/// library needs itself is looked at only if it is of the output.
 pub(crate) fn opened_by_source<'a>(
     source: &PythonSource,
     base: &Process<'_>,
@@ -152,27 +182,13 @@ fn names(trial: &Trial<'_>, pattern: &Pattern) -> Vec<String> {
     let mut found = Vec::new();
     let inherited = process.loaded.iter().filter_map(|loaded| {
         let path = loaded.object.run_path.as_ref()?;
-        (path.kind == PathKind::Rpath).then(|| own_directories(&loaded.object))
+        (path.kind == PathKind::Rpath).then(|| loaded.object.directories())
     });
-    let directories = own_directories(object)
-        .into_iter()
-        .chain(inherited.flatten());
+    let directories = object.directories().into_iter().chain(inherited.flatten());
     for directory in directories {
         let names = process.world.names(&directory.to_string_lossy());
         found.extend(names.into_iter().filter(|name| pattern.matches(name)));
     }
     found.dedup();
     found
-}
-
-/// The directories of an object's own run path.
-pub(crate) fn own_directories(object: &Object) -> Vec<PathBuf> {
-    let origin = object.directory().to_string_lossy();
-    let tokens = Tokens::new(&origin, object.abi, true);
-    let elements = object.run_path.iter().flat_map(|path| &path.elements);
-    let expanded = elements.map(|element| PathBuf::from(tokens.expand(element)));
-    expanded
-        .filter(|path| path.is_absolute())
-        .map(|path| normalize(&path))
-        .collect()
 }

@@ -12,7 +12,7 @@ use crate::floors::Floors;
 use crate::index::LibraryIndex;
 use crate::lint::{self, Lint};
 use crate::object::Object;
-use crate::opened::{Opened, opened_by_object, opened_by_source};
+use crate::opened::{Judge, Opened, opened_by_source};
 use crate::process::{Loaded, Outcome, Process};
 use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
@@ -131,9 +131,14 @@ pub fn prove(
         options,
         allowed: lint::allowed(options),
     };
+    let judge = Judge {
+        rules,
+        target,
+        excused: &options.ignore_missing,
+    };
     let by_objects = trials
         .par_iter()
-        .flat_map_iter(|trial| opened_by_object(trial, rules, target));
+        .flat_map_iter(|trial| judge.opened_by_object(trial));
     let by_sources = tree
         .sources
         .par_iter()

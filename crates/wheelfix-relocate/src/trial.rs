@@ -109,12 +109,17 @@ impl<'a> Trial<'a> {
             needer: self.object.path.clone(),
         }));
         lacks.extend(self.lacking_interpreter(target));
-        lacks.extend(self.lacks_of(&self.process.loaded, rules, target));
+        lacks.extend(self.lacks_of(self.process.loaded.iter(), rules, target));
         lacks
     }
 
     /// The libraries and versions that some objects of the process lack.
-    fn lacks_of(&self, objects: &[Loaded], rules: &Rules, target: &Target) -> Vec<Lack> {
+    fn lacks_of<'b>(
+        &'b self,
+        objects: impl Iterator<Item = &'b Loaded>,
+        rules: &Rules,
+        target: &Target,
+    ) -> Vec<Lack> {
         let mut lacks = Vec::new();
         for loaded in objects {
             let needer = normalize(Path::new(&loaded.path));
@@ -207,10 +212,25 @@ impl<'a> Trial<'a> {
             is_excused: false,
             refusal: None,
         };
-        let had = self.process.loaded.len();
-        let opened = trial.process.loaded.get(had..).unwrap_or_default();
+        let opened = trial.process.loaded.iter().skip(self.process.loaded.len());
+        // The driver's libraries are the driver's business.
+        let opened = opened.filter(|loaded| {
+            let soname = loaded.object.soname.iter();
+            let mut patterns = rules.driver.iter().flat_map(|rule| &rule.body.soname);
+            !Path::new(&loaded.path).starts_with(&target.driver_path)
+                && !patterns.any(|pattern| soname.clone().any(|name| pattern.matches(name)))
+        });
         let lacks = trial.lacks_of(opened, rules, target);
         (outcome, trial, lacks)
+    }
+
+    /// The directories in the run path of an object of the process.
+    pub(crate) fn directories_of(&self, path: &Path) -> Vec<PathBuf> {
+        let loaded = self.process.loaded.iter();
+        let mut found = loaded.filter(|loaded| normalize(Path::new(&loaded.path)) == path);
+        found
+            .next()
+            .map_or_else(Vec::new, |loaded| loaded.object.directories())
     }
 
     /// The interpreter that a program asks for and the target does not have, if it is known.

@@ -138,7 +138,13 @@ impl<'a> Verdict<'a> {
                     path: trial.object.path.clone(),
                     with: with.path.clone(),
                 }),
-                _ => lacks.into_iter().for_each(|lack| self.lack(trial, lack)),
+                _ => lacks.into_iter().for_each(|lack| {
+                    let searched = match &lack {
+                        Lack::Library { name, .. } => searched(trial, name),
+                        _ => Vec::new(),
+                    };
+                    self.lack(trial, lack, searched);
+                }),
             }
         }
     }
@@ -163,14 +169,15 @@ impl<'a> Verdict<'a> {
         glob.is_some()
     }
 
-    fn lack(&mut self, trial: &Trial<'_>, lack: Lack) {
+    /// Notes what a process lacks; a library that is missing was searched in these directories.
+    fn lack(&mut self, trial: &Trial<'_>, lack: Lack, searched: Vec<PathBuf>) {
         match lack {
             Lack::Library { name, needer } => {
                 let rules = self.rules;
                 let missing = self.missing.entry(name).or_insert_with_key(|name| Missing {
                     soname: name.clone(),
                     needed_by: BTreeSet::new(),
-                    searched: searched(trial, name),
+                    searched,
                     near: Vec::new(),
                     fixes: rules.fixes(name),
                     opened: None,
@@ -201,11 +208,16 @@ impl<'a> Verdict<'a> {
     /// What a file opens at run time and is not there, or is not whole.
     pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
-        if let Some((trial, lacks)) = opened.lacking {
+        for (trial, lacks) in opened.lacking {
             for lack in lacks {
-                if !self.is_allowed(&lack) {
-                    self.lack(&trial, lack);
+                if self.is_allowed(&lack) {
+                    continue;
                 }
+                let searched = match &lack {
+                    Lack::Library { needer, .. } => trial.directories_of(needer),
+                    _ => Vec::new(),
+                };
+                self.lack(&trial, lack, searched);
             }
         }
         for (name, path, by) in opened.stubs {

@@ -131,15 +131,14 @@ fn relocate(
 
     phase(Phase::Plan);
     let decision = plan(request, &tree, &places)?;
+    let roots = record_roots(&places);
+    decision.check_records(&roots)?;
     if request.dry_run {
         return Ok(PatchReport {
             elf_edited: decision.would_edit,
             ..report(decision, &Applied::default(), 0)
         });
     }
-
-    let roots = record_roots(&places);
-    decision.check_records(&roots)?;
 
     phase(Phase::Apply);
     let has_undo =
@@ -186,6 +185,7 @@ impl Decision {
     fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
         let relocation = &self.planned.relocation;
         if 0 < self.would_edit
+            || !relocation.drops.is_empty()
             || !relocation.sources.is_empty()
             || !self.planned.unbundling.removed.is_empty()
         {

@@ -107,6 +107,11 @@ impl Wheel {
             gpu_code: None,
             loads: BTreeSet::new(),
         };
+        if MAX_LEN < file.len {
+            let (expected, got) = (MAX_LEN, file.len);
+            member.elf = Err(ContentError::TooLarge { expected, got }.into());
+            return Some(member);
+        }
         let claims_stable_abi = self.claims_stable_abi(file.path.as_str());
         let is_searched = options.contents || claims_stable_abi;
         if file.len < MIN_PARTIAL_LEN || options.whole || is_searched {
@@ -127,10 +132,12 @@ impl Wheel {
             let parts = Parts(self.archive().random_reader(file));
             // Section headers are behind all else that is read: without them first, so that the end of
             // the member is inflated once, from where it is needed.
-            Elf::read_without_sections(&parts).ok();
-            let elf = Elf::read(&parts);
+            let elf = match Elf::read_without_sections(&parts) {
+                Err(error @ ReadError::Io { .. }) => Err(error),
+                _ => Elf::read(&parts),
+            };
             member.gpu_code = elf.as_ref().ok().and_then(|elf| GpuCode::find(elf, None));
-            member.elf = elf.map_err(ElfMemberError::from);
+            member.elf = elf.map_err(of_content);
         }
         Some(member)
     }
@@ -148,6 +155,19 @@ impl Source for Parts<'_> {
         let read = self.0.read_exact_at(buffer, offset);
         read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
+}
+
+/// What is wrong with the content, where that is why the file cannot be read.
+fn of_content(error: ReadError) -> ElfMemberError {
+    if let ReadError::Io { source, .. } = &error {
+        let content = source
+            .get_ref()
+            .and_then(|it| it.downcast_ref::<ContentError>());
+        if let Some(content) = content {
+            return content.clone().into();
+        }
+    }
+    error.into()
 }
 
 fn is_text(member: &Member) -> bool {

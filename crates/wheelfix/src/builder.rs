@@ -38,12 +38,7 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     let settings = Settings::read(&attributes).map_err(|faults| report_settings(&faults))?;
     if let Some(hook) = args.hook.hook {
         // All hooks of a build read the same settings.
-        let checked = settings.refuse_idle(&[
-            Scope::Wheels,
-            Scope::Installs,
-            Scope::Trees,
-            Scope::Packages,
-        ]);
+        let checked = settings.refuse_idle(&[Scope::Wheels, Scope::Installs, Scope::Trees]);
         checked.map_err(|faults| report_settings(&faults))?;
         return hook::run(hook, &args.hook, &attributes, &settings);
     }

@@ -19,9 +19,28 @@ const HISTORY_LEN: u16 = 32 << 10;
 /// A block is begun after at most so many bytes, as the encoders in use make them.
 const SEARCHED: usize = 512 << 10;
 
-/// A place where so much can be inflated is the begin of a block: a wrong one fails at the end of its
-/// first block, or of the second.
-const TRIED: usize = 256 << 10;
+/// A place from which so much can be inflated is the begin of a block: a wrong one nearly always fails
+/// at the end of its first block, or of the second.
+const LONG: Limit = Limit {
+    data: 256 << 10,
+    content: 16 << 20,
+    trials: 8,
+};
+
+/// Most places fail at once, so little is tried first. In wheels the begin of a block is among the first
+/// 300 that look like one.
+const SHORT: Limit = Limit {
+    data: 4 << 10,
+    content: 256 << 10,
+    trials: 2000,
+};
+
+/// How much is inflated from a place in bytes of data and of content, and from how many places.
+struct Limit {
+    data: usize,
+    content: usize,
+    trials: usize,
+}
 
 /// A tail is looked for from at least so many bytes before the end.
 const MIN_GUESS: u64 = 1 << 20;
@@ -67,19 +86,24 @@ impl Tail {
 
     /// The tail from the first block that begins after the byte `from` of the data.
     fn from(data: &[u8], from: usize, len: u64) -> Option<Self> {
-        let end = data.len().min(from + SEARCHED);
-        let mut starts = (from..end).flat_map(|byte| block_headers(data, byte));
         let history = History::new(false);
-        let start = starts.find(|start| start.is_begin(&history, data))?;
+        let start = first_block(&history, data, from)?;
         let mut stream = start.behind(&history, data, data.len());
-        let len = usize::try_from(len).ok()?.checked_add(HISTORY)?;
-        let mut content = Content::new(len + 1)?;
-        let made = Inflater::new().inflate(&stream, &mut content).ok()?;
+        let len = usize::try_from(len).ok()?;
+        let mut content = Content::new(len.checked_add(2 * HISTORY)?)?;
+        let mut inflater = Inflater::new();
+        // What is deflated within the content has blocks, too, the last of which ends before the data
+        // does: then nothing is missing without the last byte.
+        let (_, cut) = stream.split_last()?;
+        if inflater.inflate(cut, &mut content).is_ok() {
+            return None;
+        }
+        let made = inflater.inflate(&stream, &mut content).ok()?;
         let made = usize::try_from(made).ok()?;
         let other = start.prefix(&History::new(true), data);
         stream.get_mut(..other.len())?.copy_from_slice(&other);
         let known = known_from(&stream, content.get(..made)?)?;
-        let base = len.checked_sub(made)?.checked_sub(HISTORY)?;
+        let base = len.checked_sub(made)?;
         Some(Self {
             start: (base + known) as u64,
             base: base as u64,
@@ -125,23 +149,21 @@ struct Place {
 }
 
 impl Place {
-    /// Whether blocks begin here. Most places fail at once, so little is tried first.
-    fn is_begin(self, history: &History, data: &[u8]) -> bool {
-        self.inflates(history, data, TRIED / 64) && self.inflates(history, data, TRIED)
-    }
-
-    fn inflates(self, history: &History, data: &[u8], len: usize) -> bool {
-        let end = data.len().min(self.byte + len);
+    /// Whether so much can be inflated from here.
+    fn inflates(self, history: &History, data: &[u8], limit: &Limit) -> bool {
+        let end = data.len().min(self.byte + limit.data);
         let stream = self.behind(history, data, end);
         let mut pieces = Pieces::new(&stream);
         let mut piece = vec![0; HISTORY];
-        while let Ok(len) = pieces.fill(&mut piece) {
-            if len < piece.len() {
+        for _ in 0..limit.content / HISTORY {
+            match pieces.fill(&mut piece) {
+                Err(_) => return false,
                 // The last block is where the data ends and nowhere before.
-                return pieces.is_done == (end == data.len());
+                Ok(len) if len < piece.len() => return pieces.is_done == (end == data.len()),
+                Ok(_) => {}
             }
         }
-        false
+        true
     }
 
     /// A stream that begins with the history and goes on with the data from here up to a byte.
@@ -191,6 +213,17 @@ impl Place {
         }
         (bits, len)
     }
+}
+
+/// The first place after the byte `from` where a block begins.
+fn first_block(history: &History, data: &[u8], from: usize) -> Option<Place> {
+    let end = data.len().min(from + SEARCHED);
+    let likely = (from..end).flat_map(|byte| block_headers(data, byte));
+    let likely = likely
+        .take(SHORT.trials)
+        .filter(|place| place.inflates(history, data, &SHORT));
+    let mut likely = likely.take(LONG.trials);
+    likely.find(|place| place.inflates(history, data, &LONG))
 }
 
 /// The bits of a byte at which a block with codes of its own may begin that is not the last one.

@@ -163,6 +163,8 @@ impl<'a> Reader<'a> {
             self.fault("bytecode", "true", reason);
         }
         if wanted == Some(false) || !runs {
+            let reason = "nothing is compiled: `bytecode = false`";
+            self.refuse_unless(wanted != Some(false), "invalidation", reason);
             return None;
         }
         if levels.is_empty() {

@@ -34,7 +34,7 @@ pub(crate) enum Scope {
     Trees,
     /// Wheels, but not those of an environment.
     Installs,
-    /// Outputs that hold packages: not environments.
+    /// Packages of the builder: a recipe says what it propagates itself.
     Packages,
 }
 
@@ -195,7 +195,9 @@ impl Scope {
             Self::Environments => "environments, `action = \"env\"`",
             Self::Trees => "trees, `action = \"patch\"`",
             Self::Installs => "wheels; an environment checks requirements itself",
-            Self::Packages => "packages, not for environments",
+            Self::Packages => {
+                "packages of the builder; recipes have `propagatedBuildInputs`, environments `inputs`"
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_archive::Limits;
-use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_format::{EditAction, MetadataEdit, Selector};
 use wheelfix_relocate::Pattern;
 use wheelfix_site::{Cleanup, Provenance, Wishes};
 
@@ -68,6 +68,10 @@ impl Reader<'_> {
                     MetadataEdit::named(action, word)
                 }
             }));
+        }
+        if nixpkgs && edits.iter().all(|edit| edit.selector == Selector::All) {
+            let reason = "there are no names in `relax`, `relaxUpper` or `removeDeps`";
+            self.fault("nixpkgsNames", "true", reason);
         }
         edits
     }

@@ -424,6 +424,21 @@ fn values_of_settings_are_checked() {
     let text = build(
         &sandbox,
         &["out"],
+        json!({"src": wheel, "wheelfix": {
+            "python": "python3", "bytecode": false, "invalidation": "timestamp",
+            "nixpkgsNames": true, "relax": true,
+        }}),
+    );
+    insta::assert_snapshot!(text, @"
+    exit: 1
+    --- stderr
+    error: `invalidation`: `timestamp`: nothing is compiled: `bytecode = false`
+    error: `nixpkgsNames`: `true`: there are no names in `relax`, `relaxUpper` or `removeDeps`
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+    let text = build(
+        &sandbox,
+        &["out"],
         json!({"wheelfix": {"action": "instal"}}),
     );
     insta::assert_snapshot!(text, @"

@@ -55,6 +55,19 @@ fn variables_of_nixpkgs_are_honoured() {
 }
 
 #[test]
+fn what_a_recipe_says_itself_is_refused() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let propagated = [("wheelfixPropagate", "/nix/store")];
+    insta::assert_snapshot!(hook(&sandbox, &["install", "--", &wheel], &propagated), @"
+    exit: 1
+    --- stderr
+    error: `propagate` has no effect here: it is for packages of the builder; recipes have `propagatedBuildInputs`, environments `inputs`
+    hint: change `wheelfix = { ... }` in the .nix file
+    ");
+}
+
+#[test]
 fn pyproject_nix_wants_none_of_that() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&demo());

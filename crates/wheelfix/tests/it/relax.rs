@@ -133,7 +133,10 @@ fn nothing_is_edited_where_record_cannot_be_updated() {
     let sandbox = Sandbox::new();
     install(&sandbox);
     fs_err::write(sandbox.path(DIST_INFO).join("RECORD"), "\"demo.py,,\n").unwrap();
-    insta::assert_snapshot!(sandbox.run(&["patch", "out", "--relax", "numpy-stl"]), @"
+    let args = ["patch", "out", "--relax", "numpy-stl"];
+    let dry = sandbox.run(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!(dry, sandbox.run(&args));
+    insta::assert_snapshot!(dry, @"
     exit: 1
     --- stderr
     error: invalid RECORD: `[DIR]/out/lib/python3.11/site-packages/demo-1.0.dist-info/RECORD`
