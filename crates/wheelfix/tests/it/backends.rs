@@ -173,3 +173,26 @@ fn a_backend_that_is_not_there_is_an_error() {
         "{text}"
     );
 }
+
+#[test]
+fn nothing_goes_where_record_cannot_be_updated() {
+    let sandbox = sandbox();
+    fs_err::write(sandbox.path("site/x-1.dist-info/RECORD"), "x\n").unwrap();
+    for command in ["unbundle", "patch"] {
+        let args = [
+            command,
+            "site",
+            "--lib-path",
+            "store",
+            "--backend",
+            "cuda132",
+        ];
+        let text = sandbox.run(&args);
+        assert!(
+            text.starts_with("exit: 1\n") && text.contains("invalid RECORD"),
+            "{text}"
+        );
+        let site = sandbox.path("site");
+        assert!(FILES.iter().all(|file| site.join(file).is_file()), "{text}");
+    }
+}
