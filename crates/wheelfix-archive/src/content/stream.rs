@@ -1,5 +1,7 @@
 //! The content of a member piece by piece, inflated by zlib-rs in constant memory.
 
+use std::io::Read as _;
+
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::content::ContentError;
@@ -8,11 +10,8 @@ use crate::zip::{Member, Method, ZipArchive};
 /// The content of a member in pieces, without its checksum.
 #[derive(Debug)]
 pub(crate) struct Stream<'a> {
-    /// Data that is not read yet.
-    data: &'a [u8],
+    source: Source<'a>,
     data_len: u64,
-    /// `None` for a stored member.
-    inflate: Option<Box<Decompress>>,
     /// Length of the content as stated.
     expected: u64,
     /// Number of bytes given out.
@@ -21,17 +20,74 @@ pub(crate) struct Stream<'a> {
     is_done: bool,
 }
 
+/// Data that is not read yet.
+#[derive(Debug)]
+enum Source<'a> {
+    Stored(&'a [u8]),
+    Deflated(Deflated<'a>),
+}
+
+/// What deflated data inflates to.
+#[derive(Debug)]
+pub(crate) struct Deflated<'a> {
+    inflate: Box<Decompress>,
+    /// What is not read yet.
+    data: &'a [u8],
+    /// Whether the stream has ended.
+    pub(crate) is_done: bool,
+}
+
+impl<'a> Deflated<'a> {
+    pub(crate) fn new(data: &'a [u8]) -> Self {
+        Self {
+            inflate: Box::new(Decompress::new(false)),
+            data,
+            is_done: false,
+        }
+    }
+
+    /// Reads the next bytes; 0 where the stream ends, or the data does before that.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ContentError> {
+        loop {
+            let (used, made) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self
+                .inflate
+                .decompress(self.data, buffer, FlushDecompress::None)
+                .map_err(|_| ContentError::Corrupt)?;
+            let used = usize::try_from(self.inflate.total_in() - used).unwrap_or(usize::MAX);
+            let made = usize::try_from(self.inflate.total_out() - made).unwrap_or(usize::MAX);
+            self.data = self.data.get(used..).unwrap_or_default();
+            self.is_done = status == Status::StreamEnd;
+            if 0 < made || self.is_done || used == 0 {
+                return Ok(made);
+            }
+        }
+    }
+
+    /// Fills a piece; it stays short only where [`read`](Self::read) ends.
+    pub(crate) fn fill(&mut self, piece: &mut [u8]) -> Result<usize, ContentError> {
+        let mut filled = 0;
+        while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
+            let len = self.read(room)?;
+            filled += len;
+            if len == 0 {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+}
+
 impl<'a> Stream<'a> {
     pub(crate) fn new(archive: &'a ZipArchive, member: &Member) -> Self {
         let data = archive.compressed(member);
-        let inflate = match member.method {
-            Method::Stored => None,
-            Method::Deflated => Some(Box::new(Decompress::new(false))),
+        let source = match member.method {
+            Method::Stored => Source::Stored(data),
+            Method::Deflated => Source::Deflated(Deflated::new(data)),
         };
         Self {
-            data,
+            source,
             data_len: data.len() as u64,
-            inflate,
             expected: member.len,
             got: 0,
             must_use_all: member.has_descriptor,
@@ -44,54 +100,24 @@ impl<'a> Stream<'a> {
         if buffer.is_empty() || self.is_done {
             return Ok(0);
         }
-        let Some(mut inflate) = self.inflate.take() else {
-            return self.read_stored(buffer);
+        let (len, is_end) = match &mut self.source {
+            Source::Stored(data) => {
+                let len = data.read(buffer).unwrap_or_default();
+                (len, len == 0)
+            }
+            Source::Deflated(deflated) => {
+                let len = deflated.read(buffer)?;
+                (len, deflated.is_done)
+            }
         };
-        let read = self.read_deflated(&mut inflate, buffer);
-        self.inflate = Some(inflate);
-        read
-    }
-
-    fn read_stored(&mut self, buffer: &mut [u8]) -> Result<usize, ContentError> {
-        let len = buffer.len().min(self.data.len());
-        let (taken, rest) = self.data.split_at(len);
-        for (to, from) in buffer.iter_mut().zip(taken) {
-            *to = *from;
-        }
-        self.data = rest;
         self.count(len)?;
-        if len == 0 {
-            self.finish()?;
+        match (len, is_end) {
+            (0, true) => self.finish()?,
+            // The data ends within the stream.
+            (0, false) => return Err(ContentError::Corrupt),
+            _ => {}
         }
         Ok(len)
-    }
-
-    fn read_deflated(
-        &mut self,
-        inflate: &mut Decompress,
-        buffer: &mut [u8],
-    ) -> Result<usize, ContentError> {
-        loop {
-            let (used, made) = (inflate.total_in(), inflate.total_out());
-            let status = inflate
-                .decompress(self.data, buffer, FlushDecompress::None)
-                .map_err(|_| ContentError::Corrupt)?;
-            let used = usize::try_from(inflate.total_in() - used).unwrap_or(usize::MAX);
-            let made = usize::try_from(inflate.total_out() - made).unwrap_or(usize::MAX);
-            self.data = self.data.get(used..).unwrap_or_default();
-            self.count(made)?;
-            if status == Status::StreamEnd && made == 0 {
-                self.finish()?;
-                return Ok(0);
-            }
-            if 0 < made {
-                return Ok(made);
-            }
-            if used == 0 {
-                // No progress: the data ends within the stream.
-                return Err(ContentError::Corrupt);
-            }
-        }
     }
 
     /// Fills `piece` with the next bytes, of which so many must be left.
@@ -133,7 +159,10 @@ impl<'a> Stream<'a> {
                 got: self.got,
             });
         }
-        let left = self.data.len() as u64;
+        let left = match &self.source {
+            Source::Stored(data) => data.len() as u64,
+            Source::Deflated(deflated) => deflated.data.len() as u64,
+        };
         if self.must_use_all && left != 0 {
             return Err(ContentError::Surplus {
                 expected: self.data_len,

@@ -7,10 +7,9 @@
 //! give the same 32 KiB, everything after them is what the whole would have given. This is how
 //! parallel readers of gzip begin in the middle: <https://arxiv.org/abs/1905.07224>.
 
-use flate2::{Decompress, FlushDecompress, Status};
-
+use crate::content::Inflater;
+use crate::content::stream::Deflated;
 use crate::content::whole::Content;
-use crate::content::{ContentError, Inflater};
 
 /// Data is copied from at most so far back.
 const HISTORY: usize = HISTORY_LEN as usize;
@@ -153,7 +152,7 @@ impl Place {
     fn inflates(self, history: &History, data: &[u8], limit: &Limit) -> bool {
         let end = data.len().min(self.byte + limit.data);
         let stream = self.behind(history, data, end);
-        let mut pieces = Pieces::new(&stream);
+        let mut pieces = Deflated::new(&stream);
         let mut piece = vec![0; HISTORY];
         for _ in 0..limit.content / HISTORY {
             match pieces.fill(&mut piece) {
@@ -252,7 +251,7 @@ fn is_block_header(bits: u128) -> bool {
 /// How many of the bytes of `first` have to be skipped, so that the others are the same whatever the
 /// history was; `stream` is the other one. `None` if that never comes to be.
 fn known_from(stream: &[u8], first: &[u8]) -> Option<usize> {
-    let mut pieces = Pieces::new(stream);
+    let mut pieces = Deflated::new(stream);
     let mut piece = vec![0; 2 * HISTORY];
     let mut end = 0;
     loop {
@@ -266,44 +265,5 @@ fn known_from(stream: &[u8], first: &[u8]) -> Option<usize> {
         if first.get(end - HISTORY..end)? == last {
             return Some(end);
         }
-    }
-}
-
-/// What a stream inflates to, in pieces.
-struct Pieces<'a> {
-    inflate: Decompress,
-    data: &'a [u8],
-    /// Whether the last block has ended.
-    is_done: bool,
-}
-
-impl<'a> Pieces<'a> {
-    fn new(data: &'a [u8]) -> Self {
-        Self {
-            inflate: Decompress::new(false),
-            data,
-            is_done: false,
-        }
-    }
-
-    /// Fills a piece; it stays short only where the stream ends or `data` does.
-    fn fill(&mut self, piece: &mut [u8]) -> Result<usize, ContentError> {
-        let mut filled = 0;
-        while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let (used, made) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(self.data, room, FlushDecompress::None)
-                .map_err(|_| ContentError::Corrupt)?;
-            let used = usize::try_from(self.inflate.total_in() - used).unwrap_or(usize::MAX);
-            let made = usize::try_from(self.inflate.total_out() - made).unwrap_or(usize::MAX);
-            self.data = self.data.get(used..).unwrap_or_default();
-            filled += made;
-            self.is_done = status == Status::StreamEnd;
-            if self.is_done || used == 0 && made == 0 {
-                break;
-            }
-        }
-        Ok(filled)
     }
 }
