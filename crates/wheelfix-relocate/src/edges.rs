@@ -96,18 +96,11 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
                 alternatives: vec![pattern],
                 origin: probe.map_or(Origin::Data, |rule| Origin::Rule(rule.name.clone())),
                 // A text is no promise; only the driver's libraries are what they look like.
-                optional: probe.is_some() || !is_driver(rules, name),
+                optional: probe.is_some() || !rules.is_driver(name),
             }));
         }
     }
     edges
-}
-
-fn is_driver(rules: &Rules, name: &str) -> bool {
-    rules
-        .driver
-        .iter()
-        .any(|rule| any_matches(&rule.body.soname, name))
 }
 
 /// The rule for what a Python source opens.

@@ -8,7 +8,7 @@ use crate::fault::{Fix, Missing, NearMiss};
 use crate::library_name::LibraryName;
 use crate::object::Object;
 use crate::resolve::Resolver;
-use crate::rules::{Rules, any_matches};
+use crate::rules::Rules;
 
 /// How many near misses are named.
 const NAMED: usize = 5;
@@ -51,11 +51,7 @@ impl Resolver<'_> {
 impl Rules {
     /// What has the library, by the rules.
     pub(crate) fn fixes(&self, soname: &str) -> Vec<Fix> {
-        if self
-            .driver
-            .iter()
-            .any(|rule| any_matches(&rule.body.soname, soname))
-        {
+        if self.is_driver(soname) {
             return vec![Fix::Driver];
         }
         let rules = self.provider.iter();

@@ -303,6 +303,14 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
+impl Rules {
+    /// Whether a library is one of the driver's.
+    pub(crate) fn is_driver(&self, soname: &str) -> bool {
+        let mut rules = self.driver.iter();
+        rules.any(|rule| any_matches(&rule.body.soname, soname))
+    }
+}
+
 /// Whether one of the globs matches.
 pub fn any_matches(patterns: &[Pattern], text: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(text))

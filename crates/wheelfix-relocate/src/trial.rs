@@ -215,10 +215,9 @@ impl<'a> Trial<'a> {
         let opened = trial.process.loaded.iter().skip(self.process.loaded.len());
         // The driver's libraries are the driver's business.
         let opened = opened.filter(|loaded| {
-            let soname = loaded.object.soname.iter();
-            let mut patterns = rules.driver.iter().flat_map(|rule| &rule.body.soname);
+            let soname = loaded.object.soname.as_ref();
             !Path::new(&loaded.path).starts_with(&target.driver_path)
-                && !patterns.any(|pattern| soname.clone().any(|name| pattern.matches(name)))
+                && !soname.is_some_and(|soname| rules.is_driver(soname))
         });
         let lacks = trial.lacks_of(opened, rules, target);
         (outcome, trial, lacks)
@@ -310,14 +309,10 @@ pub(crate) fn driver_from_elsewhere(
     rules: &Rules,
     target: &Target,
 ) -> Option<PathBuf> {
-    let is_driver = rules
-        .driver
-        .iter()
-        .any(|rule| any_matches(&rule.body.soname, name));
     let path = normalize(Path::new(&found.path));
     let is_stub = path.components().any(|part| part.as_os_str() == "stubs");
     let is_elsewhere = !path.starts_with(&target.driver_path) && !is_of_system(name, found, target);
-    (is_driver && (is_stub || is_elsewhere)).then_some(path)
+    (rules.is_driver(name) && (is_stub || is_elsewhere)).then_some(path)
 }
 
 /// Whether a library lies where a system without Nix has those of its driver.

@@ -36,22 +36,27 @@ impl GpuCode {
     /// Finds the code for GPUs in a file; `None` if there is none and it is linked with no platform.
     /// Without the file's bytes only the platform is found.
     pub fn find(elf: &Elf, bytes: Option<&[u8]>) -> Option<Self> {
-        let mut targets = BTreeSet::new();
-        for section in bytes.iter().flat_map(|_| &elf.sections) {
-            let bytes = bytes.unwrap_or_default();
-            match section.name.as_str() {
-                ".nv_fatbin" | "__nv_relfatbin" => cuda(content(section, bytes), &mut targets),
-                ".hip_fatbin" => bundles(content(section, bytes), &mut targets),
-                name => {
-                    let triple = name.strip_prefix("__CLANG_OFFLOAD_BUNDLE__");
-                    targets.extend(triple.and_then(machine));
-                }
-            }
-        }
+        let targets = bytes.map_or_else(BTreeSet::new, |bytes| targets(elf, bytes));
         let needed = elf.dynamic.iter().flat_map(|dynamic| &dynamic.needed);
         let platform = needed.filter_map(|name| platform(name)).max();
         (platform.is_some() || !targets.is_empty()).then_some(Self { platform, targets })
     }
+}
+
+/// The machines for which the sections of a file have code.
+fn targets(elf: &Elf, bytes: &[u8]) -> BTreeSet<String> {
+    let mut targets = BTreeSet::new();
+    for section in &elf.sections {
+        match section.name.as_str() {
+            ".nv_fatbin" | "__nv_relfatbin" => cuda(content(section, bytes), &mut targets),
+            ".hip_fatbin" => bundles(content(section, bytes), &mut targets),
+            name => {
+                let triple = name.strip_prefix("__CLANG_OFFLOAD_BUNDLE__");
+                targets.extend(triple.and_then(machine));
+            }
+        }
+    }
+    targets
 }
 
 fn content<'a>(section: &SectionHeader, bytes: &'a [u8]) -> &'a [u8] {
