@@ -1,8 +1,9 @@
 //! The dynamic symbol table with all that is needed to look names up in it.
 
 use std::collections::BTreeMap;
-use std::ffi::CStr;
 use std::fmt;
+
+use memchr::memchr;
 
 use crate::dynamic_tag::Tag;
 use crate::elf::{Dynamic, Elf};
@@ -221,7 +222,8 @@ impl SymbolTable {
 
     fn name_at(&self, offset: u32) -> &[u8] {
         let rest = self.strings.get(offset as usize..).unwrap_or_default();
-        CStr::from_bytes_until_nul(rest).map_or(b"", CStr::to_bytes)
+        let len = memchr(0, rest).unwrap_or_default();
+        rest.get(..len).unwrap_or_default()
     }
 
     fn is_name_at(&self, offset: u32, name: &[u8]) -> bool {

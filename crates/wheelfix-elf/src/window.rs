@@ -1,6 +1,6 @@
 //! Small reads of a [`Source`] through one buffer, every length checked against the file first.
 
-use std::ffi::CStr;
+use memchr::memchr;
 
 use crate::error::ReadError;
 use crate::source::Source;
@@ -83,8 +83,8 @@ impl<'a> Window<'a> {
             let done = string.len() as u64;
             let len = (limit - done).min(256);
             let bytes = self.bytes(what, offset + done, len)?;
-            if let Ok(text) = CStr::from_bytes_until_nul(bytes) {
-                string.extend_from_slice(text.to_bytes());
+            if let Some(text) = memchr(0, bytes).and_then(|len| bytes.get(..len)) {
+                string.extend_from_slice(text);
                 self.count_string(what, offset, string.len() as u64)?;
                 return Ok(string);
             }
@@ -120,9 +120,7 @@ impl<'a> Window<'a> {
         let mut len = self.rest(offset).min(limit);
         loop {
             let found = match self.buffered(offset, len) {
-                Some(bytes) => CStr::from_bytes_until_nul(bytes)
-                    .ok()
-                    .map(CStr::count_bytes),
+                Some(bytes) => memchr(0, bytes),
                 None => None,
             };
             if let Some(found) = found {
@@ -155,8 +153,8 @@ impl<'a> Window<'a> {
                 rest => (end - at).min(rest),
             };
             let bytes = self.bytes(what, at, len)?;
-            if let Ok(text) = CStr::from_bytes_until_nul(bytes) {
-                return Ok(at + text.count_bytes() as u64);
+            if let Some(len) = memchr(0, bytes) {
+                return Ok(at + len as u64);
             }
             at += len;
         }

@@ -1,5 +1,6 @@
 //! What a Python source opens with `ctypes` and its like, as far as it says so in plain texts.
 
+use memchr::memmem;
 use serde::Serialize;
 
 use crate::text_names::library_in;
@@ -44,12 +45,14 @@ const CATCHING: [&str; 6] = [
 
 /// The libraries that a source opens. Names that are put together while it runs, and those of other
 /// systems, are not seen.
-pub fn python_loads(text: &str) -> Vec<PythonLoad> {
+pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     // Most sources have none of these.
-    if !CALLS.iter().any(|call| text.contains(call)) && !text.contains(LDCONFIG) {
+    let has = |text: &&str| memmem::find(source, text.as_bytes()).is_some();
+    if !CALLS.iter().any(has) && !has(&LDCONFIG) {
         return Vec::new();
     }
-    let source = Masked::new(text);
+    let text = String::from_utf8_lossy(source);
+    let source = Masked::new(&text);
     let lines: Vec<&str> = source.code.split('\n').collect();
     let mut loads = Vec::new();
     for call in CALLS {
@@ -257,7 +260,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, want: &[&str]) {
-        let loads = python_loads(text);
+        let loads = python_loads(text.as_bytes());
         let got: Vec<String> = loads
             .iter()
             .map(|load| {

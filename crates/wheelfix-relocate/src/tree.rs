@@ -138,12 +138,12 @@ impl Tree {
             content(normalize(&path), &file).map(|outcome| (path, outcome))
         };
         let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
-        let mut tree = Self::default();
+        let (mut tree, mut sources) = (Self::default(), Vec::new());
         for (path, content) in outcomes? {
             let outcome = match content {
                 Content::Elf(outcome) => outcome,
                 Content::Python(source) => {
-                    tree.sources.push(source);
+                    sources.push(source);
                     continue;
                 }
             };
@@ -154,11 +154,17 @@ impl Tree {
                 ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable { path, reason }),
             }
         }
-        tree.sources.sort_by(|one, other| one.path.cmp(&other.path));
+        tree.add_sources(sources);
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         tree.unreadable
             .sort_by(|one, other| one.path.cmp(&other.path));
         Ok(tree)
+    }
+
+    /// Adds Python sources that have been read already.
+    pub fn add_sources(&mut self, sources: Vec<PythonSource>) {
+        self.sources.extend(sources);
+        self.sources.sort_by(|one, other| one.path.cmp(&other.path));
     }
 
     /// Reads the contents of those files whose name is needed and that have a namesake, which a plan
@@ -326,7 +332,7 @@ fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
         return Ok(Content::Python(PythonSource {
             path,
             file: file.to_path_buf(),
-            loads: python_loads(&String::from_utf8_lossy(&text)),
+            loads: python_loads(&text),
         }));
     }
     let mut outcome = read_object(path, file)?;

@@ -31,7 +31,9 @@ use wheelfix_relocate::{Pattern, Place, Proof, Tree};
 use crate::env::draft::{Draft, Drafted};
 use crate::env::make::Maker;
 use crate::event::{Event, Listener, Phase};
-use crate::install::{self, InstallError, InstallRequest, Installation, Written, in_pool};
+use crate::install::{
+    self, InstallError, InstallRequest, Installation, Unproved, Written, in_pool,
+};
 use crate::layout::Layout;
 use crate::relocation::{self, RelocationError};
 use crate::sources::Sources;
@@ -187,7 +189,7 @@ fn fill(
         layout: draft.layout,
         staging,
     };
-    let written = if has_wheels {
+    let mut written = if has_wheels {
         Some(installing.write(compiler.as_ref(), listener)?)
     } else {
         None
@@ -212,9 +214,7 @@ fn fill(
         drafted: &drafted,
         staging,
     };
-    let tree = prover.tree(&installing, written.as_ref())?;
-    let copies = copies::find(&tree);
-    let (proof, input_proof) = prover.prove(&tree)?;
+    let verdict = prover.prove_beside(&installing, written.as_mut())?;
 
     phase(Phase::Compile);
     let compile_failures = match compiler {
@@ -223,14 +223,14 @@ fn fill(
     };
     maker.check("", &drafted.nodes)?;
     let mut report = EnvReport {
-        copies,
-        proof,
-        input_proof,
+        copies: verdict.copies,
+        proof: verdict.proof,
+        input_proof: verdict.input_proof,
         compile_failures,
         ..draft.report(drafted)
     };
     if let Some(written) = written {
-        report.elf_edited = written.applied.edited.len();
+        report.elf_edited = written.applied.elf_edited;
         report.unbundling = written.unbundling;
         report.relocation = written.relocation;
     }
@@ -244,22 +244,52 @@ struct Prover<'a> {
     staging: &'a Staging,
 }
 
+/// What there is to say of the files of an environment.
+struct Verdict {
+    copies: Vec<RuntimeCopies>,
+    proof: Option<Proof>,
+    input_proof: Option<Proof>,
+}
+
 impl Prover<'_> {
     /// All ELF files by their paths in the environment.
-    fn tree(
-        &self,
-        installing: &Installation<'_>,
-        written: Option<&Written>,
-    ) -> Result<Tree, EnvError> {
-        let of_wheels = written.map(|written| installing.paths_to_prove(written));
-        let mut paths = of_wheels.unwrap_or_default();
-        paths.extend(self.drafted.elf.iter().map(|(path, source)| {
+    fn tree(&self, mut unproved: Unproved) -> Result<Tree, RelocationError> {
+        let of_prefixes = self.drafted.elf.iter().map(|(path, source)| {
             (
                 self.staging.prefix().join(path),
                 self.drafted.disk(*source, path),
             )
-        }));
-        Ok(Tree::read(paths).map_err(RelocationError::from)?)
+        });
+        unproved.elf.extend(of_prefixes);
+        unproved.read()
+    }
+
+    /// Proves everything, while what comes from wheels is finished.
+    fn prove_beside(
+        &self,
+        installing: &Installation<'_>,
+        mut written: Option<&mut Written>,
+    ) -> Result<Verdict, EnvError> {
+        let unproved = written
+            .as_deref_mut()
+            .map(|written| installing.unproved(written));
+        let finish = || {
+            let mut written = written.into_iter();
+            written.try_for_each(|written| installing.finish(written))
+        };
+        let prove = || {
+            let tree = self.tree(unproved.unwrap_or_default())?;
+            let copies = copies::find(&tree);
+            let (proof, input_proof) = self.prove(&tree)?;
+            Ok(Verdict {
+                copies,
+                proof,
+                input_proof,
+            })
+        };
+        let (finished, verdict) = rayon::join(finish, prove);
+        finished?;
+        verdict
     }
 
     /// The proofs that are asked for: by the paths in the environment, and by those in the inputs.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
+use wheelfix_relocate::{Place, Proof, PythonSource, RelocationPlan, Tree};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
 
@@ -212,10 +212,15 @@ fn fill(
         layout: &layout,
         staging,
     };
-    let written = installation.write(compiler.as_ref(), listener)?;
+    let mut written = installation.write(compiler.as_ref(), listener)?;
 
     phase(Phase::Verify, 0);
-    let proof = installation.prove(&written)?;
+    let unproved = installation.unproved(&mut written);
+    let finish = || installation.finish(&mut written);
+    // Hashing what was edited takes longer than the proof, which has parts that no two threads share.
+    let (finished, proof) = rayon::join(finish, || installation.prove(unproved));
+    finished?;
+    let proof = proof?;
 
     phase(Phase::Compile, 0);
     let compile_failures = match compiler {
@@ -300,10 +305,31 @@ pub(crate) struct Written {
     pub(crate) unbundling: UnbundlePlan,
     pub(crate) relocation: RelocationPlan,
     pub(crate) applied: Applied,
+    /// The Python sources, of which nothing changes any more.
+    sources: Vec<PythonSource>,
+}
+
+/// What is to be proved.
+#[derive(Debug, Default)]
+pub(crate) struct Unproved {
+    /// Files that may be ELF files: where they will be, and where they are.
+    pub(crate) elf: Vec<(PathBuf, PathBuf)>,
+    /// Python sources as they were read for the plan.
+    sources: Vec<PythonSource>,
+}
+
+impl Unproved {
+    /// Reads the ELF files.
+    pub(crate) fn read(self) -> Result<Tree, RelocationError> {
+        let mut tree = Tree::read(self.elf)?;
+        tree.add_sources(self.sources);
+        Ok(tree)
+    }
 }
 
 impl Installation<'_> {
-    /// Writes the files to the staging directory, and edits libraries, scripts and RECORD.
+    /// Writes the files to the staging directory and edits libraries. [`finish`](Self::finish) is
+    /// still to be called.
     pub(crate) fn write(
         &self,
         compiler: Option<&Compiler>,
@@ -323,34 +349,50 @@ impl Installation<'_> {
         let mut paths = self.elf_paths(&extraction);
         paths.extend(self.source_paths());
         let tree = Tree::read(paths).and_then(Tree::compared);
-        let tree = tree.map_err(RelocationError::from)?;
+        let mut tree = tree.map_err(RelocationError::from)?;
         let Planned {
             unbundling,
             mut relocation,
         } = self.plan(&tree)?;
+        let sources = std::mem::take(&mut tree.sources);
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
         relocation::apply(&relocation, false, &mut applied)?;
         // They were written with their new texts.
         relocation.sources.clone_from(&self.planned.sources.edits);
-        let site = Site {
-            wheels: self.wheels,
-            planned: self.planned,
-            layout: self.layout,
-            root: self.staging.root(),
-        };
         unbundling::apply(&unbundling, &mut applied)?;
-        sboms::update(&unbundling, &site.owners(&applied.removed), &mut applied)
-            .map_err(RelocationError::from)?;
-        let interpreter = self.request.python.interpreter();
-        site.finish(&extraction, &applied, &interpreter)?;
+        sboms::update(
+            &unbundling,
+            &self.site().owners(&applied.removed),
+            &mut applied,
+        )
+        .map_err(RelocationError::from)?;
         Ok(Written {
             extraction,
             unbundling,
             relocation,
             applied,
+            sources,
         })
+    }
+
+    /// Edits scripts and writes RECORD, after all that was edited has been read.
+    pub(crate) fn finish(&self, written: &mut Written) -> Result<(), InstallError> {
+        written.applied.hash()?;
+        let interpreter = self.request.python.interpreter();
+        let site = self.site();
+        site.finish(&written.extraction, &written.applied, &interpreter)?;
+        Ok(())
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site {
+            wheels: self.wheels,
+            planned: self.planned,
+            layout: self.layout,
+            root: self.staging.root(),
+        }
     }
 
     /// Decides what becomes of the libraries, and refuses what cannot be done.
@@ -383,12 +425,11 @@ impl Installation<'_> {
     }
 
     /// Proves that what was written loads from where it will be.
-    fn prove(&self, written: &Written) -> Result<Option<Proof>, InstallError> {
+    fn prove(&self, unproved: Unproved) -> Result<Option<Proof>, InstallError> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(None);
         };
-        let paths = self.paths_to_prove(written);
-        let tree = Tree::read(paths).map_err(RelocationError::from)?;
+        let tree = unproved.read()?;
         let program = self.request.python.executable();
         let proof = relocation::prove(&tree, vec![self.place()], libraries, program)?;
         match proof {
@@ -397,12 +438,14 @@ impl Installation<'_> {
         }
     }
 
-    /// The ELF files that are left, and Python's sources: where they will be, and where they are.
-    pub(crate) fn paths_to_prove(&self, written: &Written) -> Vec<(PathBuf, PathBuf)> {
-        let mut paths = self.elf_paths(&written.extraction);
-        paths.retain(|(_, file)| !written.applied.removed.contains(file));
-        paths.extend(self.source_paths());
-        paths
+    /// What is left of what was written.
+    pub(crate) fn unproved(&self, written: &mut Written) -> Unproved {
+        let mut elf = self.elf_paths(&written.extraction);
+        elf.retain(|(_, file)| !written.applied.removed.contains(file));
+        Unproved {
+            elf,
+            sources: std::mem::take(&mut written.sources),
+        }
     }
 
     /// Python's sources: where they will be, and where they are.

@@ -244,6 +244,10 @@ fn apply(
     applied: &mut Applied,
 ) -> Result<usize, PatchTreeError> {
     let mut result = relocation::apply(&planned.relocation, heal, applied);
+    let hashed = applied.hash();
+    if result.is_ok() {
+        result = hashed.map_err(Into::into);
+    }
     if result.is_ok() && !planned.unbundling.removed.is_empty() {
         result = unbundle(planned, roots, applied);
     }

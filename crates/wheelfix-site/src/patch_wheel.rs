@@ -163,6 +163,7 @@ fn relocate(
     relocation::apply(&report.relocation, false, &mut applied)?;
     phase(Phase::Verify);
     report.proof = prove(request, &unpacked, &applied, scratch.path())?;
+    applied.hash()?;
     report.elf_edited = applied.elf_edited;
 
     phase(Phase::Publish);

@@ -50,19 +50,8 @@ pub enum RelocationError {
     Sbom(#[from] SbomUpdateError),
     /// Files that cannot be edited, by path: their final place, and why.
     #[error("{}", list(.0))]
-    Edit(Vec<(PathBuf, EditFailure)>),
+    Edit(Vec<(PathBuf, PatchError)>),
     /// The operating system said no.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// Why a file is not edited. It is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum EditFailure {
-    /// The edit is refused, or cannot be written.
-    #[error(transparent)]
-    Patch(#[from] PatchError),
-    /// The edited file cannot be read back.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -72,6 +61,8 @@ pub enum EditFailure {
 pub(crate) struct Applied {
     /// Files with new content, and what they are now.
     pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
+    /// Files with new content that [`hash`](Self::hash) has still to read.
+    unhashed: Vec<PathBuf>,
     /// How many of these are ELF files.
     pub(crate) elf_edited: usize,
     /// How many bytes were written to these.
@@ -80,6 +71,23 @@ pub(crate) struct Applied {
     pub(crate) removed: BTreeSet<PathBuf>,
     /// Files that are new, for the RECORD of the `.dist-info` directory that they are in.
     pub(crate) added: BTreeMap<PathBuf, FileDigest>,
+}
+
+impl Applied {
+    /// Reads the ELF files that were edited. [`apply`] leaves this to be done beside something else,
+    /// as it takes far longer than the edits.
+    ///
+    /// Also after an error the others are known.
+    pub(crate) fn hash(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for (path, digest) in FileDigest::of_files(std::mem::take(&mut self.unhashed)) {
+            match digest {
+                Ok(digest) => drop(self.edited.insert(path, digest)),
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        result
+    }
 }
 
 /// The libraries that a tree may use.
@@ -154,7 +162,7 @@ pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<usize, Reloc
     let edits = edits(plan, heal);
     let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
         Ok(plan) => Ok(usize::from(!plan.is_noop())),
-        Err(error) => Err((object.path.clone(), EditFailure::from(error))),
+        Err(error) => Err((object.path.clone(), error)),
     };
     let results: Vec<_> = edits.par_iter().map(rehearse).collect();
     let mut count = 0;
@@ -179,24 +187,25 @@ fn edits(plan: &RelocationPlan, heal: bool) -> Vec<&ObjectPlan> {
 
 /// Edits and drops the files that a plan names.
 ///
-/// `applied` is true also after an error: each file is edited or as it was.
+/// `applied` is true also after an error: each file is edited or as it was. What ELF files are now is
+/// known after [`Applied::hash`] only.
 pub(crate) fn apply(
     plan: &RelocationPlan,
     heal: bool,
     applied: &mut Applied,
 ) -> Result<(), RelocationError> {
     let edits = edits(plan, heal);
-    let edit = |object: &&ObjectPlan| edit(object, &request(object, heal));
+    let edit = |object: &&ObjectPlan| patch_file(&object.file, &request(object, heal));
     let results: Vec<_> = edits.par_iter().map(edit).collect();
     let mut failures = Vec::new();
     for (object, result) in edits.iter().zip(results) {
         match result {
-            Ok(Some((digest, written))) => {
-                applied.edited.insert(object.file.clone(), digest);
+            Ok(outcome) if outcome.plan.is_noop() => {}
+            Ok(outcome) => {
+                applied.unhashed.push(object.file.clone());
                 applied.elf_edited += 1;
-                applied.bytes_written += written;
+                applied.bytes_written += outcome.plan.written_len();
             }
-            Ok(None) => {}
             Err(error) => failures.push((object.path.clone(), error)),
         }
     }
@@ -209,22 +218,12 @@ pub(crate) fn apply(
     Ok(())
 }
 
-fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), RelocationError> {
+fn refuse(failures: Vec<(PathBuf, PatchError)>) -> Result<(), RelocationError> {
     if failures.is_empty() {
         Ok(())
     } else {
         Err(RelocationError::Edit(failures))
     }
-}
-
-/// Edits one file; `None` if it is as it should be.
-fn edit(object: &ObjectPlan, request: &Request) -> Result<Option<(FileDigest, u64)>, EditFailure> {
-    let outcome = patch_file(&object.file, request)?;
-    if outcome.plan.is_noop() {
-        return Ok(None);
-    }
-    let digest = FileDigest::of_file(&object.file)?;
-    Ok(Some((digest, outcome.plan.written_len())))
 }
 
 /// The words of `wheelfix-relocate` in the words of `wheelfix-elf`.
@@ -255,7 +254,7 @@ fn request(object: &ObjectPlan, heal: bool) -> Request {
     }
 }
 
-fn list(refused: &[(PathBuf, EditFailure)]) -> String {
+fn list(refused: &[(PathBuf, PatchError)]) -> String {
     let lines = refused
         .iter()
         .map(|(path, error)| format!("`{}`: {error}", path.display()));

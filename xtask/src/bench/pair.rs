@@ -12,6 +12,9 @@ use crate::bench::scratch::Scratch;
 use crate::failure::Result;
 use crate::usage::{self, Usage};
 
+/// Files of this many bytes are large.
+const LARGE: u64 = 64 << 10;
+
 /// One side of a comparison.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'side> {
@@ -37,13 +40,27 @@ pub(crate) fn compare(title: &str, rounds: usize, sides: [Side<'_>; 2]) -> Resul
     measure(title, rounds, sides, |_| Ok(()))
 }
 
-/// The same for outputs that are too large to keep until the end: each is removed at once.
+/// The same for outputs that are too large to keep until the end: their large files are emptied at
+/// once. They stay where they are, for the same reason.
 pub(crate) fn compare_large(
     title: &str,
     rounds: usize,
     sides: [Side<'_>; 2],
 ) -> Result<Comparison> {
-    measure(title, rounds, sides, |dir| Ok(fs_err::remove_dir_all(dir)?))
+    measure(title, rounds, sides, empty_files)
+}
+
+/// Gives back the blocks of all large files below a directory.
+fn empty_files(dir: &Path) -> Result {
+    for entry in walkdir::WalkDir::new(dir) {
+        let entry = entry.map_err(|error| error.to_string())?;
+        let metadata = entry.metadata().map_err(|error| error.to_string())?;
+        if metadata.is_file() && LARGE <= metadata.len() {
+            let mut file = fs_err::OpenOptions::new();
+            file.write(true).truncate(true).open(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn measure(
@@ -176,6 +193,17 @@ mod tests {
         assert!((comparison.wall_ratio() - 0.5).abs() < 1e-9);
         let [first, second] = comparison.walls();
         assert!((first - 0.010).abs() < 1e-9 && (second - 0.020).abs() < 1e-9);
+    }
+
+    #[test]
+    fn files_that_are_emptied_stay() {
+        let dir = Scratch::new().unwrap();
+        for (name, len) in [("large", LARGE), ("small", LARGE - 1)] {
+            fs_err::write(dir.0.join(name), vec![1; usize::try_from(len).unwrap()]).unwrap();
+        }
+        empty_files(&dir.0).unwrap();
+        let len = |name| fs_err::metadata(dir.0.join(name)).unwrap().len();
+        assert_eq!([len("large"), len("small")], [0, LARGE - 1]);
     }
 
     #[test]
