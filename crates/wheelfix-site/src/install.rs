@@ -258,7 +258,7 @@ fn plan_files<'a>(
     match files::plan(wheels, layout, interpreter, wishes) {
         Ok(mut planned) if faults.is_empty() => {
             if let Some(libraries) = &request.libraries {
-                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);
+                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging, []);
             }
             Ok(planned)
         }

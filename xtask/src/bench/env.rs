@@ -53,6 +53,7 @@ pub(crate) fn run(options: &Options) -> Result {
         };
         pair::compare(&title, options.rounds, [ours, venv])?.print();
         if overlap == Overlap::Namespace {
+            bench.programs(&set, options.rounds)?;
             let wheels = bench.scratch.0.join("wheels");
             let wheels = sets::wheels(&set, &wheels, &bench.tools.join("python3"))?;
             bench.wheels("the same as wheels", &wheels, options.rounds)?;
@@ -149,6 +150,35 @@ impl Bench {
         command.args(["env", "--quiet", "--python-version", python::VERSION]);
         command.arg("--prefix").arg(dir.join("out")).args(prefixes);
         command
+    }
+
+    /// An environment with an interpreter and programs of its own.
+    fn programs(&self, set: &PrefixSet, rounds: usize) -> Result {
+        let python = self.tools.join("python3");
+        let ours = |dir: &Path| {
+            let mut command = Command::new(&self.wheelfix);
+            command.args(["env", "--quiet", "--python"]).arg(&python);
+            command
+                .arg("--prefix")
+                .arg(dir.join("out"))
+                .args(&set.prefixes);
+            Ok(command)
+        };
+        let theirs = |dir: &Path| {
+            let mut command = script("perl", BUILD_ENV, set, dir)?;
+            command.arg(&python);
+            Ok(command)
+        };
+        let ours = Side {
+            name: "wheelfix env --python",
+            command: &ours,
+        };
+        let theirs = Side {
+            name: "withPackages' algorithm",
+            command: &theirs,
+        };
+        pair::compare("the same with programs", rounds, [ours, theirs])?.print();
+        Ok(())
     }
 
     /// Our environment of wheels beside uv's, one run at a time on the disk.

@@ -2,14 +2,17 @@
 # one process, depth first; a name that a single prefix has becomes one link, a directory that several
 # have is walked for each, two files are compared by content and mode.
 #
-# usage: perl buildenv.pl LIST OUT, where LIST names a prefix in each line
+# With a Python it goes on as `python.withPackages` does: each program of the prefixes is run by a small
+# one in C, compiled for it, that tells Python where the environment is.
+#
+# usage: perl buildenv.pl LIST OUT [PYTHON], where LIST names a prefix in each line
 use strict;
 use warnings;
 use Cwd 'abs_path';
 use File::Compare;
 use File::Path;
 
-my ($list, $out) = @ARGV;
+my ($list, $out, $python) = @ARGV;
 open my $in, '<', $list or die "$list: $!\n";
 chomp(my @prefixes = <$in>);
 close $in;
@@ -93,3 +96,41 @@ for my $path (sort keys %entries) {
     }
 }
 warn "created $links symlinks in user environment\n";
+
+sub wrap {
+    my ($program, $wrapper) = @_;
+    unlink $wrapper;
+    my %variables = (
+        NIX_PYTHONPREFIX => $out,
+        NIX_PYTHONEXECUTABLE => $python,
+        NIX_PYTHONPATH => "$out/lib/python3.11/site-packages",
+        PYTHONNOUSERSITE => 'true',
+    );
+    my $set = join '', map { qq{    setenv("$_", "$variables{$_}", 1);\n} } sort keys %variables;
+    my @flags = qw(-Wall -Werror -Wpedantic -Wno-overlength-strings -Os -x c);
+    open my $compiler, '|-', 'cc', @flags, '-o', $wrapper, '-' or die "cc: $!\n";
+    print $compiler <<"END";
+#define _POSIX_C_SOURCE 200112L
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+    (void)argc;
+${set}    argv[0] = "$wrapper";
+    return execv("$program", argv);
+}
+END
+    close $compiler or die "cc failed for $wrapper\n";
+}
+
+if (defined $python) {
+    if (-l "$out/bin") {
+        unlink "$out/bin";
+    }
+    mkdir "$out/bin" unless -d "$out/bin";
+    for my $prefix (@prefixes) {
+        for my $program (glob "$prefix/bin/*") {
+            wrap($program, "$out/bin/" . ($program =~ s{.*/}{}r)) if -f $program && -x $program;
+        }
+    }
+}

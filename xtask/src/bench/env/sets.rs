@@ -1,6 +1,8 @@
 //! Made-up sets of prefixes, and of the same as wheels.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,8 +14,17 @@ use crate::program;
 /// Where modules lie.
 const SITE: &str = "lib/python3.11/site-packages";
 
+/// How many files each has.
+const COUNT: usize = 200;
+
+/// The program that some bring.
+const PROGRAM: &str = "#!/usr/bin/python3.11\nprint()\n";
+
 /// How many distributions share a namespace.
 const SHARE: usize = 10;
+
+/// How many programs so many projects have: the wheels of `test-wheels/popular.toml`.
+const PROGRAMS: (usize, usize) = (146, 346);
 
 /// How much of each distribution lies in directories that others have, too.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +48,7 @@ pub(crate) struct PrefixSet {
     pub(crate) list: PathBuf,
 }
 
-/// Makes prefixes of 200 files each.
+/// Makes prefixes.
 pub(crate) fn prefixes(dir: &Path, count: usize, overlap: Overlap) -> Result<PrefixSet> {
     fs_err::create_dir_all(dir)?;
     let paths: Vec<PathBuf> = (0..count)
@@ -94,7 +105,7 @@ for number, prefix in enumerate(open(sys.argv[1]).read().split()):
         .collect())
 }
 
-/// Path and content of the files of a distribution: 200.
+/// Path and content of the files of a distribution.
 fn files(number: usize, overlap: Overlap) -> Vec<(String, String)> {
     let name = format!("dist{number}");
     let namespace = format!("ns{}", number / SHARE);
@@ -141,10 +152,18 @@ fn files(number: usize, overlap: Overlap) -> Vec<(String, String)> {
     ] {
         files.push((format!("{SITE}/{info}/{file}"), text));
     }
-    for file in 0..8 {
+    let program = has_program(number).then(|| (format!("bin/{name}"), PROGRAM.to_owned()));
+    files.extend(program);
+    for file in files.len()..COUNT {
         files.push((format!("share/doc/{name}/{file}.txt"), String::new()));
     }
     files
+}
+
+/// Whether a distribution brings a program; as many do as real ones have programs.
+fn has_program(number: usize) -> bool {
+    let (programs, projects) = PROGRAMS;
+    number * programs / projects != (number + 1) * programs / projects
 }
 
 fn write(prefix: &Path, files: &[(String, String)]) -> Result<usize> {
@@ -156,7 +175,10 @@ fn write(prefix: &Path, files: &[(String, String)]) -> Result<usize> {
         {
             fs_err::create_dir_all(parent)?;
         }
-        fs_err::write(path, text)?;
+        fs_err::write(&path, text)?;
+        if text == PROGRAM {
+            fs_err::set_permissions(path, Permissions::from_mode(0o755))?;
+        }
     }
     Ok(files.len())
 }
@@ -166,9 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_distribution_has_200_files() {
+    fn a_distribution_has_as_many_files_with_a_program_as_without() {
         for overlap in [Overlap::Namespace, Overlap::Flat] {
-            assert_eq!(files(7, overlap).len(), 200);
+            for number in 0..4 {
+                assert_eq!(files(number, overlap).len(), COUNT);
+            }
         }
+        let (programs, projects) = PROGRAMS;
+        let some = (0..projects).filter(|number| has_program(*number));
+        assert_eq!(some.count(), programs);
     }
 }
