@@ -63,7 +63,7 @@ pub(crate) struct Applied {
     pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
     /// Files with new content that [`hash`](Self::hash) has still to read.
     unhashed: Vec<PathBuf>,
-    /// How many of these are ELF files.
+    /// How many ELF files were edited.
     pub(crate) elf_edited: usize,
     /// How many bytes were written to these.
     pub(crate) bytes_written: u64,
