@@ -157,9 +157,8 @@ pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvRepo
             None => Staging::whole(&prefix)?,
         };
         if let Some(libraries) = &installation.libraries {
-            let prefixes = inputs.prefixes.iter().map(|prefix| prefix.path.as_path());
-            let files = &mut drafted.files;
-            files.sources = Sources::in_wheels(files, &wheels, libraries, &staging, prefixes);
+            let sources = Sources::in_wheels(&mut drafted.files, &wheels, libraries, &staging);
+            drafted.files.sources = sources;
         }
         let report = fill(&draft, drafted, &staging, listener)?;
         phase(Phase::Publish);

@@ -258,7 +258,7 @@ fn plan_files<'a>(
     match files::plan(wheels, layout, interpreter, wishes) {
         Ok(mut planned) if faults.is_empty() => {
             if let Some(libraries) = &request.libraries {
-                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging, []);
+                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);
             }
             Ok(planned)
         }
@@ -358,7 +358,8 @@ impl Installation<'_> {
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
-        relocation::apply(&relocation, false, &mut applied)?;
+        relocation::edit(&relocation, false, &mut applied)?;
+        relocation::replace_and_drop(&relocation, &mut applied)?;
         // They were written with their new texts.
         relocation.sources.clone_from(&self.planned.sources.edits);
         unbundling::apply(&unbundling, &mut applied)?;

@@ -49,7 +49,7 @@ pub use patch_wheel::{
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};
 pub use record_update::RecordUpdateError;
-pub use relocation::{Libraries, RelocationError};
+pub use relocation::{EditFailure, Libraries, RelocationError};
 pub use report::{InstallReport, InstallWarning, InstalledWheel};
 pub use requirements::EditedRequirements;
 pub use sboms::SbomUpdateError;

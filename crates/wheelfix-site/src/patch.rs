@@ -243,10 +243,10 @@ fn apply(
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PatchTreeError> {
-    let mut result = relocation::apply(&planned.relocation, heal, applied);
-    let hashed = applied.hash();
+    let mut result = relocation::edit(&planned.relocation, heal, applied);
+    result = result.and(applied.hash());
     if result.is_ok() {
-        result = hashed.map_err(Into::into);
+        result = relocation::replace_and_drop(&planned.relocation, applied);
     }
     if result.is_ok() && !planned.unbundling.removed.is_empty() {
         result = unbundle(planned, roots, applied);

@@ -160,7 +160,8 @@ fn relocate(
 
     phase(Phase::Apply);
     let mut applied = Applied::default();
-    relocation::apply(&report.relocation, false, &mut applied)?;
+    relocation::edit(&report.relocation, false, &mut applied)?;
+    relocation::replace_and_drop(&report.relocation, &mut applied)?;
     phase(Phase::Verify);
     report.proof = prove(request, &unpacked, &applied, scratch.path())?;
     applied.hash()?;

@@ -50,8 +50,19 @@ pub enum RelocationError {
     Sbom(#[from] SbomUpdateError),
     /// Files that cannot be edited, by path: their final place, and why.
     #[error("{}", list(.0))]
-    Edit(Vec<(PathBuf, PatchError)>),
+    Edit(Vec<(PathBuf, EditFailure)>),
     /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why a file is not edited, or what it is now not known.
+#[derive(Debug, thiserror::Error)]
+pub enum EditFailure {
+    /// The edit is refused, or cannot be written; the file is as it was.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The edited file cannot be read back.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -61,8 +72,8 @@ pub enum RelocationError {
 pub(crate) struct Applied {
     /// Files with new content, and what they are now.
     pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
-    /// Files with new content that [`hash`](Self::hash) has still to read.
-    unhashed: Vec<PathBuf>,
+    /// Files with new content that [`hash`](Self::hash) has still to read, with their final paths.
+    unhashed: BTreeMap<PathBuf, PathBuf>,
     /// How many ELF files were edited.
     pub(crate) elf_edited: usize,
     /// How many bytes were written to these.
@@ -74,19 +85,24 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// Reads the ELF files that were edited. [`apply`] leaves this to be done beside something else,
-    /// as it takes far longer than the edits.
+    /// Reads the ELF files that were edited. [`edit`] leaves this to be done beside something else, as
+    /// it takes far longer than the edits.
     ///
     /// Also after an error the others are known.
-    pub(crate) fn hash(&mut self) -> io::Result<()> {
-        let mut result = Ok(());
-        for (path, digest) in FileDigest::of_files(std::mem::take(&mut self.unhashed)) {
-            match digest {
-                Ok(digest) => drop(self.edited.insert(path, digest)),
-                Err(error) => result = result.and(Err(error)),
+    pub(crate) fn hash(&mut self) -> Result<(), RelocationError> {
+        let unhashed = std::mem::take(&mut self.unhashed);
+        let mut failures = Vec::new();
+        for (file, digest) in FileDigest::of_files(unhashed.keys().cloned().collect()) {
+            match (digest, unhashed.get(&file)) {
+                (Ok(digest), _) => drop(self.edited.insert(file, digest)),
+                (Err(error), path) => {
+                    let path = path.unwrap_or(&file).clone();
+                    failures.push((path, error.into()));
+                }
             }
         }
-        result
+        failures.sort_by(|(one, _), (other, _)| one.cmp(other));
+        refuse(failures)
     }
 }
 
@@ -162,7 +178,7 @@ pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<usize, Reloc
     let edits = edits(plan, heal);
     let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
         Ok(plan) => Ok(usize::from(!plan.is_noop())),
-        Err(error) => Err((object.path.clone(), error)),
+        Err(error) => Err((object.path.clone(), EditFailure::from(error))),
     };
     let results: Vec<_> = edits.par_iter().map(rehearse).collect();
     let mut count = 0;
@@ -185,11 +201,11 @@ fn edits(plan: &RelocationPlan, heal: bool) -> Vec<&ObjectPlan> {
         .collect()
 }
 
-/// Edits and drops the files that a plan names.
+/// Edits the ELF files that a plan names.
 ///
-/// `applied` is true also after an error: each file is edited or as it was. What ELF files are now is
-/// known after [`Applied::hash`] only.
-pub(crate) fn apply(
+/// `applied` is true also after an error: each file is edited or as it was. What they are now is known
+/// after [`Applied::hash`] only.
+pub(crate) fn edit(
     plan: &RelocationPlan,
     heal: bool,
     applied: &mut Applied,
@@ -202,14 +218,22 @@ pub(crate) fn apply(
         match result {
             Ok(outcome) if outcome.plan.is_noop() => {}
             Ok(outcome) => {
-                applied.unhashed.push(object.file.clone());
+                let (file, path) = (object.file.clone(), object.path.clone());
+                applied.unhashed.insert(file, path);
                 applied.elf_edited += 1;
                 applied.bytes_written += outcome.plan.written_len();
             }
-            Err(error) => failures.push((object.path.clone(), error)),
+            Err(error) => failures.push((object.path.clone(), error.into())),
         }
     }
-    refuse(failures)?;
+    refuse(failures)
+}
+
+/// Writes the Python sources that a plan replaces, and removes the files that it drops.
+pub(crate) fn replace_and_drop(
+    plan: &RelocationPlan,
+    applied: &mut Applied,
+) -> Result<(), RelocationError> {
     sources::apply(&plan.sources, applied)?;
     for dropped in &plan.drops {
         fs::remove_file(&dropped.file)?;
@@ -218,7 +242,7 @@ pub(crate) fn apply(
     Ok(())
 }
 
-fn refuse(failures: Vec<(PathBuf, PatchError)>) -> Result<(), RelocationError> {
+fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), RelocationError> {
     if failures.is_empty() {
         Ok(())
     } else {
@@ -254,7 +278,7 @@ fn request(object: &ObjectPlan, heal: bool) -> Request {
     }
 }
 
-fn list(refused: &[(PathBuf, PatchError)]) -> String {
+fn list(refused: &[(PathBuf, EditFailure)]) -> String {
     let lines = refused
         .iter()
         .map(|(path, error)| format!("`{}`: {error}", path.display()));

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use walkdir::{DirEntry, WalkDir};
 use wheelfix_format::HashAlgorithm;
 use wheelfix_relocate::{Fault, SourceEdit, Tree};
 use wheelfix_wheel::Wheel;
@@ -31,14 +30,11 @@ pub(crate) struct Sources {
 impl Sources {
     /// Replaces texts in the files of wheels: those become texts of ours. A file that is not as its
     /// RECORD says is left alone, so that writing it tells so.
-    ///
-    /// A rule may also be about a file of the `prefixes` that the wheels come together with.
-    pub(crate) fn in_wheels<'p>(
+    pub(crate) fn in_wheels(
         files: &mut Files<'_>,
         wheels: &[Wheel],
         libraries: &Libraries,
         staging: &Staging,
-        prefixes: impl IntoIterator<Item = &'p Path>,
     ) -> Self {
         let mut sources = Self::default();
         for file in files.list.iter_mut().filter(|file| file.compile) {
@@ -58,13 +54,9 @@ impl Sources {
             }
         }
         let paths = files.list.iter().map(|file| Path::new(&file.path));
-        let mut unused = libraries.rules.unused_replacements(paths.clone());
-        if !unused.is_empty() {
-            let elsewhere: Vec<PathBuf> = prefixes.into_iter().flat_map(sources_below).collect();
-            let paths = paths.chain(elsewhere.iter().map(PathBuf::as_path));
-            unused = libraries.rules.unused_replacements(paths);
-        }
-        sources.faults.extend(unused);
+        sources
+            .faults
+            .extend(libraries.rules.unused_replacements(paths));
         sources
     }
 
@@ -104,13 +96,6 @@ impl Sources {
         });
         Some(text)
     }
-}
-
-/// The Python sources of a prefix; what cannot be listed has none.
-fn sources_below(prefix: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = WalkDir::new(prefix).follow_links(true).into_iter();
-    let paths = entries.filter_map(Result::ok).map(DirEntry::into_path);
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "py"))
 }
 
 /// The text of a member that is as RECORD says.

@@ -7,9 +7,9 @@ use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_relocate::{LibPathError, TreeError};
 use wheelfix_site::{
-    CompileError, ExtractionError, FileFault, InstallError, MemberFault, PatchTreeError,
-    PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError, SbomUpdateError,
-    StagingError,
+    CompileError, EditFailure, ExtractionError, FileFault, InstallError, MemberFault,
+    PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError,
+    SbomUpdateError, StagingError,
 };
 use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
@@ -173,7 +173,10 @@ fn relocation(error: RelocationError) -> Error {
         RelocationError::Edit(refused) => {
             let mut environment = false;
             print(refused.iter().map(|(path, error)| {
-                environment |= is_io(error);
+                environment |= match error {
+                    EditFailure::Io(_) => true,
+                    EditFailure::Patch(error) => is_io(error),
+                };
                 let reason = chain(error);
                 let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
                 format!("error: `{}`: {reason}", path.display())

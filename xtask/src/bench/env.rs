@@ -181,7 +181,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Our environment of wheels beside uv's, one run at a time on the disk.
+    /// Our environment of wheels beside uv's.
     fn wheels(&self, title: &str, wheels: &[PathBuf], rounds: usize) -> Result {
         let python = self.tools.join("python3");
         let ours = |dir: &Path| {

@@ -74,7 +74,7 @@ fn is_equal_to_made(path: &Path, made: &MadeContent<'_>) -> io::Result<bool> {
         MadeContent::Text { text, .. } => Ok(
             fs::metadata(path)?.len() == text.len() as u64 && fs::read(path)? == text.as_bytes()
         ),
-        MadeContent::Link(_) => Ok(false),
+        MadeContent::Record | MadeContent::Link(_) => Ok(false),
     }
 }
 

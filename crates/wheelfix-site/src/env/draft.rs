@@ -102,7 +102,7 @@ impl<'a> Draft<'a> {
         } = collected;
         faults.extend(wishes.into_iter().map(Box::new).map(EnvFault::Wish));
         let files: Vec<File<'a>> = tree.into_claims().collect();
-        let installed = files.len();
+        let installed = files.len() + self.wheels.len();
         let mut made = self.made(&files);
 
         let (distributions, unreadable) = self.distributions();
@@ -262,7 +262,16 @@ impl<'a> Draft<'a> {
                 },
             },
         };
+        let record = |(source, wheel): (usize, &Wheel)| {
+            let site_packages = self.layout.site_packages();
+            Made {
+                path: format!("{site_packages}/{}/RECORD", wheel.dist_info()),
+                source,
+                content: MadeContent::Record,
+            }
+        };
         let mut made: Vec<Made<'a>> = files.iter().map(of_wheel).collect();
+        made.extend((1..).zip(self.wheels).map(record));
         if let Some(activation) = self.request.activation {
             let python = &self.installation.python;
             made.extend(interpreter::files(

@@ -26,6 +26,8 @@ pub(crate) enum MadeContent<'a> {
         crc32: u32,
         hash: Option<&'a RecordHash>,
     },
+    /// RECORD of a wheel, which is written when all its other files are what they will be.
+    Record,
     /// A text.
     Text { text: String, executable: bool },
     /// A link, as it is written.

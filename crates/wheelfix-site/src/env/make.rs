@@ -174,7 +174,7 @@ impl Maker<'_> {
                 write_new(&path, text.as_bytes(), *executable)?;
             }
             MadeContent::Link(target) => symlink(target, &path)?,
-            MadeContent::Member { .. } => {}
+            MadeContent::Member { .. } | MadeContent::Record => {}
         }
         Ok(())
     }

@@ -196,26 +196,3 @@ fn a_rule_for_no_file_is_an_error() {
         "{text}"
     );
 }
-
-#[test]
-fn in_an_environment_a_rule_may_be_for_a_file_of_a_prefix() {
-    let sandbox = Sandbox::new();
-    let other = sandbox.wheel(&WheelBuilder::new("other", "1.0").file("other.py", ""));
-    let mine = sandbox.wheel(&WheelBuilder::new("mine", "1.0").file("mine/a.py", "x = 1\n"));
-    let rule = "[[replace]]\nname = 'mine'\nreason = 'r'\nsource = 's'\nfile = ['mine/a.py']\n\
-                old = ['x = 1']\nnew = 'x = 2'\n";
-    fs_err::write(sandbox.path("rules.toml"), rule).unwrap();
-    let target = ["--python-version", "3.11", "--rules", "rules.toml"];
-    let args = ["install", &mine, "--prefix", "prefix"];
-    let text = sandbox.run(&[&args[..], &target].concat());
-    assert!(text.starts_with("exit: 0\n"), "{text}");
-    let args = ["env", "--prefix", "out", &other];
-    let text = sandbox.run(&[&args[..], &["prefix"], &target].concat());
-    assert!(text.starts_with("exit: 0\n"), "{text}");
-    let source = fs_err::read_to_string(sandbox.path(SITE).join("mine/a.py")).unwrap();
-    assert_eq!(source, "x = 2\n");
-    fs_err::remove_dir_all(sandbox.path("out")).unwrap();
-    let text = sandbox.run(&[&args[..], &target].concat());
-    let fault = "rule `mine` of `rules.toml` applies to nothing";
-    assert!(text.contains(fault), "{text}");
-}

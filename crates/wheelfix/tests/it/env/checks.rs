@@ -283,7 +283,7 @@ fn libraries_of_a_wheel_find_those_of_a_prefix() {
     assert_snapshot!(make(&sandbox, &[&args[..], &["--python-version", "3.11"]].concat()), @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, 3 new files, 2 objects proved to load
+    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, 4 new files, 2 objects proved to load
     ");
 }
 

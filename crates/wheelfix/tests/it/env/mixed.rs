@@ -39,7 +39,7 @@ fn wheels_and_prefixes_merge() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 3 distributions, 2 directories taken whole, 2 single files, 8 new files, 1 collision decided by rules
+    [DIR]/env: 3 distributions, 2 directories taken whole, 2 single files, 10 new files, 1 collision decided by rules
     --- stderr
     warning: `lib/python3.11/site-packages/share.txt` comes with different content from two 2.0 (`[DIR]/two-2.0-py3-none-any.whl`) and three 3.0 (`[DIR]/three-3.0-py3-none-any.whl`); the one of `[DIR]/two-2.0-py3-none-any.whl` counts, by the rule `share.txt=first`
     ");
@@ -163,4 +163,22 @@ fn texts_of_wheels_are_replaced() {
     let text = fs_err::read_to_string(file).unwrap();
     assert!(!text.contains("ldconfig"), "{text}");
     assert_eq!(untrue_rows(&sandbox), Vec::<String>::new());
+}
+
+#[test]
+fn a_wheel_without_modules_writes_its_record_into_no_prefix() {
+    let sandbox = sandbox(&[PrefixBuilder::new("other", "1.0").file("other/a.py", "")]);
+    let wheel = WheelBuilder::new("mine", "1.0").file("mine-1.0.data/data/share/mine.txt", "x");
+    let wheel = sandbox.wheel(&wheel);
+    let before = whole(&sandbox, "a");
+    let args = ["a", &wheel, "--python-version", "3.11"];
+    let exclude = ["--exclude", "mine-1.0.dist-info/*"];
+    make(&sandbox, &[&args[..], &exclude].concat());
+    assert_eq!(whole(&sandbox, "a"), before);
+    assert_snapshot!(tree(&sandbox, "env"), @"
+    lib/python3.11/site-packages/mine-1.0.dist-info/RECORD
+    lib/python3.11/site-packages/other -> [DIR]/a/lib/python3.11/site-packages/other
+    lib/python3.11/site-packages/other-1.0.dist-info -> [DIR]/a/lib/python3.11/site-packages/other-1.0.dist-info
+    share/mine.txt
+    ");
 }
