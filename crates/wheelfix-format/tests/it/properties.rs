@@ -91,6 +91,16 @@ proptest! {
     }
 
     #[test]
+    fn a_record_without_quotes_means_the_same_beside_one(text in "(a|b\\.py|,|=|sha256|1|\u{feff}|é|\n|\r|\t| ){0,40}") {
+        // A quote anywhere makes it a matter for the CSV reader.
+        let mut beside = Record::parse(&format!("{text}\n\"last\",,\n"));
+        if let Ok(record) = &mut beside {
+            prop_assert_eq!(record.rows.pop(), Some(RecordRow::unhashed("last")));
+        }
+        prop_assert_eq!(Record::parse(&text), beside);
+    }
+
+    #[test]
     fn an_edit_changes_the_wanted_lines_only_and_once(
         requirements in proptest::collection::vec(requirement(), 1..6),
         action in proptest::sample::select(vec![EditAction::Relax, EditAction::RelaxUpper, EditAction::Remove]),
