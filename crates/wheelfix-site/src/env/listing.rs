@@ -1,13 +1,19 @@
 //! The entries of a directory of an input, and the surveys of directories that are taken whole.
 
-use std::io::ErrorKind;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use rayon::prelude::*;
+use rustix::fs::{FileType, Mode, OFlags, RawDir};
+use rustix::io::Errno;
 
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
+use crate::layout::join;
 
 /// One entry of a directory.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,43 +35,76 @@ pub(crate) enum EntryKind {
 
 /// Lists a directory, sorted by name; what cannot be used goes to `faults`.
 pub(crate) fn list(directory: &Path, faults: &mut Vec<EnvFault>) -> Vec<Entry> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) => {
-            faults.push(if is_loop(&error) {
-                EnvFault::Loop(directory.to_owned())
-            } else {
-                error.into()
-            });
-            return Vec::new();
-        }
-    };
     let mut listed = Vec::new();
-    for entry in entries {
-        match entry.map_err(EnvFault::from).and_then(|entry| read(&entry)) {
-            Ok(entry) => listed.push(entry),
-            Err(fault) => faults.push(fault),
-        }
-    }
+    read(directory, faults, |name, kind| {
+        let name = name.to_owned();
+        listed.push(Entry { name, kind });
+    });
     listed.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     listed
 }
 
-fn read(entry: &fs::DirEntry) -> Result<Entry, EnvFault> {
-    let file_type = entry.file_type()?;
-    let Ok(name) = entry.file_name().into_string() else {
-        return Err(EnvFault::Name(entry.path()));
+/// Bytes for the entries that the kernel gives at once: enough for most directories.
+const BUFFER_LEN: usize = 16 << 10;
+
+/// Calls `each` with every entry of a directory, in any order; what cannot be used goes to `faults`.
+///
+/// Inputs have thousands of directories with few entries each. The buffer on the stack and names that
+/// are only lent take a third less time for them than `std::fs::read_dir`.
+fn read(directory: &Path, faults: &mut Vec<EnvFault>, mut each: impl FnMut(&str, EntryKind)) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = match rustix::fs::open(directory, flags, Mode::empty()) {
+        Ok(opened) => opened,
+        Err(error) => return faults.push(unreadable(directory, error)),
     };
-    let kind = if file_type.is_dir() {
-        EntryKind::Directory
-    } else if file_type.is_file() {
-        EntryKind::File
-    } else if file_type.is_symlink() {
-        follow(&entry.path())?
-    } else {
-        return Err(EnvFault::Special(entry.path()));
-    };
-    Ok(Entry { name, kind })
+    let mut buffer = [MaybeUninit::uninit(); BUFFER_LEN];
+    let mut entries = RawDir::new(&opened, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            // The next try would fail, too.
+            Err(error) => return faults.push(unreadable(directory, error)),
+        };
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let path = || directory.join(OsStr::from_bytes(name.to_bytes()));
+        match (name.to_str(), kind(entry.file_type(), path)) {
+            (Ok(name), Ok(kind)) => each(name, kind),
+            (Ok(_), Err(fault)) => faults.push(fault),
+            (Err(_), _) => faults.push(EnvFault::Name(path())),
+        }
+    }
+}
+
+/// What an entry of this type is; file systems need not tell the type.
+fn kind(file_type: FileType, path: impl Fn() -> PathBuf) -> Result<EntryKind, EnvFault> {
+    match file_type {
+        FileType::Directory => Ok(EntryKind::Directory),
+        FileType::RegularFile => Ok(EntryKind::File),
+        FileType::Symlink => follow(&path()),
+        FileType::Unknown => {
+            let mode = fs::symlink_metadata(path())?.mode();
+            match FileType::from_raw_mode(mode) {
+                FileType::Unknown => Err(EnvFault::Special(path())),
+                known => kind(known, path),
+            }
+        }
+        _ => Err(EnvFault::Special(path())),
+    }
+}
+
+fn unreadable(directory: &Path, error: Errno) -> EnvFault {
+    if error == Errno::LOOP {
+        return EnvFault::Loop(directory.to_owned());
+    }
+    let error = io::Error::from(error);
+    let text = format!(
+        "failed to read directory `{}`: {error}",
+        directory.display()
+    );
+    io::Error::new(error.kind(), text).into()
 }
 
 /// What a link leads to.
@@ -83,12 +122,12 @@ fn follow(path: &Path) -> Result<EntryKind, EnvFault> {
     }
 }
 
-/// What lies in a directory that is taken whole.
+/// What lies in a directory that is taken whole; bytecode is not looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Files that may be ELF files, relative to the directory, sorted.
+    /// Files that may be ELF files, relative to the directory, in any order.
     pub(crate) elf: Vec<String>,
-    /// How many files and links there are.
+    /// How many files and links there are, without bytecode.
     pub(crate) files: usize,
     pub(crate) faults: Vec<EnvFault>,
 }
@@ -96,40 +135,32 @@ pub(crate) struct Survey {
 /// Looks at everything below a directory; links are not followed.
 pub(crate) fn survey(directory: &Path) -> Survey {
     let mut survey = Survey::default();
-    let entries = list(directory, &mut survey.faults);
-    let mut directories = Vec::new();
-    for entry in entries {
-        match entry.kind {
-            EntryKind::Directory => directories.push(entry.name),
+    let mut pending = vec![String::new()];
+    while let Some(below) = pending.pop() {
+        let directory = match below.as_str() {
+            "" => directory.to_owned(),
+            below => directory.join(below),
+        };
+        read(&directory, &mut survey.faults, |name, kind| match kind {
+            // No library is loaded from there, and what is wrong with it Python passes over.
+            EntryKind::Directory if name == "__pycache__" => {}
+            EntryKind::Directory => pending.push(join(&below, name)),
             EntryKind::File | EntryKind::FileLink => {
                 survey.files += 1;
-                if may_be_elf(&entry.name) && is_own(directory, &entry) {
-                    survey.elf.push(entry.name);
+                if may_be_elf(name) && is_own(&directory, name, kind) {
+                    survey.elf.push(join(&below, name));
                 }
             }
             EntryKind::DirectoryLink => survey.files += 1,
-        }
-    }
-    let below: Vec<(String, Survey)> = directories
-        .into_par_iter()
-        .map(|name| {
-            let survey = self::survey(&directory.join(&name));
-            (name, survey)
-        })
-        .collect();
-    for (name, found) in below {
-        let paths = found.elf.iter().map(|path| format!("{name}/{path}"));
-        survey.elf.extend(paths);
-        survey.files += found.files;
-        survey.faults.extend(found.faults);
+        });
     }
     survey
 }
 
 /// Whether an entry is a file, or a link that leads somewhere else than to a sibling: that one is
 /// looked at itself.
-fn is_own(directory: &Path, entry: &Entry) -> bool {
-    entry.kind == EntryKind::File || leads_away(&directory.join(&entry.name))
+fn is_own(directory: &Path, name: &str, kind: EntryKind) -> bool {
+    kind == EntryKind::File || leads_away(&directory.join(name))
 }
 
 /// Whether a link leads to another directory.
@@ -159,6 +190,25 @@ pub(crate) fn may_be_elf(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_that_the_file_system_does_not_tell_are_looked_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir(path("directory")).unwrap();
+        fs::write(path("file"), "").unwrap();
+        fs_err::os::unix::fs::symlink("file", path("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), Mode::RUSR).unwrap();
+        for (name, want) in [
+            ("directory", Some(EntryKind::Directory)),
+            ("file", Some(EntryKind::File)),
+            ("link", Some(EntryKind::FileLink)),
+            ("pipe", None),
+        ] {
+            let found = kind(FileType::Unknown, || path(name));
+            assert_eq!(found.ok(), want, "{name}");
+        }
+    }
 
     #[test]
     fn endings_are_sorted() {
