@@ -110,10 +110,12 @@ fn read(path: &Path, source: usize) -> Result<Option<Distribution>, EnvFault> {
     let is_dist_info = path
         .extension()
         .is_some_and(|extension| extension == "dist-info");
-    let metadata_path = match (is_dist_info, path.is_dir()) {
-        (true, _) => path.join("METADATA"),
-        (false, true) => path.join("PKG-INFO"),
-        (false, false) => path.to_owned(),
+    let metadata_path = if is_dist_info {
+        path.join("METADATA")
+    } else if path.is_dir() {
+        path.join("PKG-INFO")
+    } else {
+        path.to_owned()
     };
     let Some(text) = read_text(&metadata_path)? else {
         // What is left of an uninstalled one; Python passes it over.

@@ -3,11 +3,12 @@
 //! nixpkgs writes the run-time inputs of a package to `nix-support/propagated-build-inputs`:
 //! <https://nixos.org/manual/nixpkgs/stable/#ssec-stdenv-dependencies-propagated>.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::env::fault::EnvFault;
@@ -55,22 +56,28 @@ pub(crate) struct Inputs {
 pub(crate) fn find(paths: &[PathBuf], layout: &Layout) -> Result<Inputs, Vec<EnvFault>> {
     let mut finder = Finder {
         site_packages: layout.site_packages(),
-        queue: VecDeque::new(),
-        prefixes: BTreeMap::new(),
+        seen: BTreeSet::new(),
+        rank: 0,
         inputs: Inputs::default(),
         faults: Vec::new(),
     };
-    for (rank, path) in paths.iter().enumerate() {
-        finder.named(path, rank);
+    let named = |path: &PathBuf| Candidate {
+        path: path.clone(),
+        users: Vec::new(),
+    };
+    let mut candidates: Vec<Candidate> = paths.iter().map(named).collect();
+    // The shortest chains first.
+    while !candidates.is_empty() {
+        candidates = finder.take(&candidates);
     }
-    finder.follow(paths.len());
     let mut inputs = finder.inputs;
-    inputs.prefixes = finder.prefixes.into_values().collect();
+    inputs
+        .prefixes
+        .sort_by(|one, other| one.path.cmp(&other.path));
     let file_name = |wheel: &WheelInput| wheel.path.file_name().map(ToOwned::to_owned);
     inputs
         .wheels
         .sort_by_key(|wheel| (file_name(wheel), wheel.path.clone()));
-    inputs.wheels.dedup_by(|one, other| one.path == other.path);
     let mut faults = finder.faults;
     faults.extend(nested(&inputs.prefixes));
     if faults.is_empty() {
@@ -122,122 +129,140 @@ pub fn pythons_of(prefix: &Path) -> BTreeSet<String> {
     versions
 }
 
+/// A path that may be an input.
+struct Candidate {
+    /// As it is written.
+    path: PathBuf,
+    /// The chain of prefixes that propagate it; empty if it was named.
+    users: Vec<PathBuf>,
+}
+
+/// What lies at a path.
+enum Look {
+    Wheel,
+    /// With the paths that it propagates, sorted.
+    Prefix(Result<BTreeSet<PathBuf>, EnvFault>),
+    PassedOver,
+}
+
 struct Finder {
     /// Relative to a prefix.
     site_packages: String,
-    /// Prefixes whose propagated inputs are to be looked at.
-    queue: VecDeque<Prefix>,
-    prefixes: BTreeMap<PathBuf, Prefix>,
+    /// Everything that was looked at, links resolved.
+    seen: BTreeSet<PathBuf>,
+    /// The place of the next input.
+    rank: usize,
     inputs: Inputs,
     faults: Vec<EnvFault>,
 }
 
 impl Finder {
-    fn named(&mut self, path: &Path, rank: usize) {
-        let Some(real) = self.resolve(path, None) else {
-            return;
+    /// Takes candidates in; what they propagate are the next ones.
+    fn take(&mut self, candidates: &[Candidate]) -> Vec<Candidate> {
+        let resolved: Vec<_> = candidates.par_iter().map(resolve).collect();
+        let mut new: Vec<(PathBuf, &Candidate)> = Vec::new();
+        for (candidate, real) in candidates.iter().zip(resolved) {
+            match real {
+                Ok(real) if self.seen.insert(real.clone()) => new.push((real, candidate)),
+                Ok(_) => {}
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        let look = |(real, candidate): &(PathBuf, &Candidate)| {
+            look(real, candidate.users.is_empty(), &self.site_packages)
         };
-        if real.is_file() {
-            self.inputs.wheels.push(WheelInput { path: real, rank });
-        } else if real.is_dir() {
-            if is_python(&real, &self.site_packages) {
-                self.inputs.passed_over.insert(real);
-            } else {
-                let chain = vec![real.clone()];
-                self.add(Prefix {
-                    path: real,
-                    chain,
-                    rank,
-                });
+        let looks: Vec<_> = new.par_iter().map(look).collect();
+        let mut next = Vec::new();
+        for ((real, candidate), look) in new.into_iter().zip(looks) {
+            match look {
+                Ok(look) => next.extend(self.add(real, candidate, look)),
+                Err(fault) => self.faults.push(fault),
             }
-        } else {
-            self.faults.push(EnvFault::Special(real));
         }
+        next
     }
 
-    /// Adds a prefix, unless it is there.
-    fn add(&mut self, prefix: Prefix) {
-        if !self.prefixes.contains_key(&prefix.path) {
-            self.queue.push_back(prefix.clone());
-            self.prefixes.insert(prefix.path.clone(), prefix);
-        }
+    /// Adds what was looked at; what it propagates is returned.
+    fn add(&mut self, path: PathBuf, candidate: &Candidate, look: Look) -> Vec<Candidate> {
+        let rank = self.rank;
+        self.rank += 1;
+        let propagated = match look {
+            Look::Prefix(propagated) => propagated,
+            Look::Wheel => {
+                self.inputs.wheels.push(WheelInput { path, rank });
+                return Vec::new();
+            }
+            Look::PassedOver => {
+                self.inputs.passed_over.insert(path);
+                return Vec::new();
+            }
+        };
+        let mut chain = candidate.users.clone();
+        chain.push(path.clone());
+        let propagated = propagated.unwrap_or_else(|fault| {
+            self.faults.push(fault);
+            BTreeSet::new()
+        });
+        let next = propagated.into_iter().map(|path| Candidate {
+            path,
+            users: chain.clone(),
+        });
+        let next = next.collect();
+        self.inputs.prefixes.push(Prefix { path, chain, rank });
+        next
     }
+}
 
-    /// Adds what prefixes propagate, the shortest chains first.
-    fn follow(&mut self, mut rank: usize) {
-        while let Some(prefix) = self.queue.pop_front() {
-            for path in self.propagated(&prefix.path) {
-                let Some(real) = self.resolve(&path, Some(&prefix.path)) else {
-                    continue;
-                };
-                let has_modules = real.join(&self.site_packages).is_dir();
-                if !has_modules || is_python(&real, &self.site_packages) {
-                    self.inputs.passed_over.insert(real);
-                    continue;
-                }
-                let mut chain = prefix.chain.clone();
-                chain.push(real.clone());
-                self.add(Prefix {
-                    path: real,
-                    chain,
-                    rank,
-                });
-                rank += 1;
-            }
-        }
+/// The real path of a candidate.
+fn resolve(candidate: &Candidate) -> Result<PathBuf, EnvFault> {
+    let path = candidate.path.clone();
+    match fs::canonicalize(&path) {
+        Ok(real) if real.to_str().is_none() => Err(EnvFault::Name(real)),
+        Ok(real) => Ok(real),
+        Err(error) => Err(match (error.kind(), candidate.users.last()) {
+            (ErrorKind::NotFound, Some(user)) => EnvFault::MissingPropagated {
+                path,
+                user: user.clone(),
+            },
+            (ErrorKind::NotFound, None) => EnvFault::Missing(path),
+            _ if is_loop(&error) => EnvFault::Loop(path),
+            _ => EnvFault::Read(error),
+        }),
     }
+}
 
-    /// The paths that a prefix propagates, sorted.
-    fn propagated(&mut self, prefix: &Path) -> BTreeSet<PathBuf> {
-        let file = prefix.join(PROPAGATED);
-        match fs::metadata(&file) {
-            Err(error) if is_absent(error.kind()) => return BTreeSet::new(),
-            Err(error) => {
-                self.faults.push(EnvFault::Read(error));
-                return BTreeSet::new();
-            }
-            Ok(metadata) if metadata.len() > PROPAGATED_LIMIT => {
-                self.faults.push(EnvFault::Propagated(file));
-                return BTreeSet::new();
-            }
-            Ok(_) => {}
-        }
-        let text = fs::read(&file).map(String::from_utf8);
-        match text {
-            Ok(Ok(text)) => text.split_whitespace().map(PathBuf::from).collect(),
-            Ok(Err(_)) => {
-                self.faults.push(EnvFault::Propagated(file));
-                BTreeSet::new()
-            }
-            Err(error) => {
-                self.faults.push(EnvFault::Read(error));
-                BTreeSet::new()
-            }
-        }
+/// Looks at a path, links resolved. A wheel must be named, and so must a prefix without modules.
+fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFault> {
+    let file_type = fs::metadata(path)?.file_type();
+    if is_named && file_type.is_file() {
+        return Ok(Look::Wheel);
     }
+    if is_named && !file_type.is_dir() {
+        return Err(EnvFault::Special(path.to_owned()));
+    }
+    let has_modules = || path.join(site_packages).is_dir();
+    let is_left_out = !is_named && !has_modules() || is_python(path, site_packages);
+    Ok(if is_left_out {
+        Look::PassedOver
+    } else {
+        Look::Prefix(propagated(path))
+    })
+}
 
-    /// The real path of an input; `user` is the prefix that propagates it.
-    fn resolve(&mut self, path: &Path, user: Option<&Path>) -> Option<PathBuf> {
-        match fs::canonicalize(path) {
-            Ok(real) if real.to_str().is_none() => {
-                self.faults.push(EnvFault::Name(real));
-                None
-            }
-            Ok(real) => Some(real),
-            Err(error) => {
-                let path = path.to_owned();
-                self.faults.push(match (error.kind(), user) {
-                    (ErrorKind::NotFound, Some(user)) => EnvFault::MissingPropagated {
-                        path,
-                        user: user.to_owned(),
-                    },
-                    (ErrorKind::NotFound, None) => EnvFault::Missing(path),
-                    _ if is_loop(&error) => EnvFault::Loop(path),
-                    _ => EnvFault::Read(error),
-                });
-                None
-            }
+/// The paths that a prefix propagates, sorted.
+fn propagated(prefix: &Path) -> Result<BTreeSet<PathBuf>, EnvFault> {
+    let file = prefix.join(PROPAGATED);
+    match fs::metadata(&file) {
+        Err(error) if is_absent(error.kind()) => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error.into()),
+        Ok(metadata) if metadata.len() > PROPAGATED_LIMIT => {
+            return Err(EnvFault::Propagated(file));
         }
+        Ok(_) => {}
+    }
+    match String::from_utf8(fs::read(&file)?) {
+        Ok(text) => Ok(text.split_whitespace().map(PathBuf::from).collect()),
+        Err(_) => Err(EnvFault::Propagated(file)),
     }
 }
 

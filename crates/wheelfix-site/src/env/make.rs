@@ -100,23 +100,39 @@ pub(crate) struct Maker<'a> {
 impl Maker<'_> {
     /// Makes the entries of a directory that exists.
     pub(crate) fn make(&self, directory: &str, nodes: &[Node]) -> Result<(), EnvFault> {
-        nodes.par_iter().with_min_len(16).try_for_each(|node| {
-            let path = join(directory, &node.name);
-            match &node.what {
-                What::Directory(below) => {
-                    self.directory(&path)?;
-                    self.make(&path, below)
-                }
-                What::Made { file } => self.own(*file),
-                What::Whole { source }
-                | What::File { source }
-                | What::Link { source }
-                | What::Script { source } => {
-                    let result = self.taken(&path, &node.what, *source);
-                    result.map_err(|error| self.explain(error, *source))
-                }
+        let (directories, entries): (Vec<&Node>, Vec<&Node>) = nodes
+            .iter()
+            .partition(|node| matches!(node.what, What::Directory(_)));
+        let one = |node: &&Node| self.one(directory, node);
+        // A directory takes one new name at a time: threads that make links in it would only wait.
+        let entries = || {
+            if self.mode.is_symbolic() {
+                entries.iter().try_for_each(one)
+            } else {
+                entries.par_iter().with_min_len(16).try_for_each(one)
             }
-        })
+        };
+        let (made, below) = rayon::join(entries, || directories.par_iter().try_for_each(one));
+        made.and(below)
+    }
+
+    /// Makes an entry, and what is below it.
+    fn one(&self, directory: &str, node: &Node) -> Result<(), EnvFault> {
+        let path = join(directory, &node.name);
+        match &node.what {
+            What::Directory(below) => {
+                self.directory(&path)?;
+                self.make(&path, below)
+            }
+            What::Made { file } => self.own(*file),
+            What::Whole { source }
+            | What::File { source }
+            | What::Link { source }
+            | What::Script { source } => {
+                let result = self.taken(&path, &node.what, *source);
+                result.map_err(|error| self.explain(error, *source))
+            }
+        }
     }
 
     /// Checks that everything the environment leads to is still there.
