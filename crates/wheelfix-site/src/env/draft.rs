@@ -193,18 +193,18 @@ impl<'a> Draft<'a> {
     /// Prefixes that hold modules for other Pythons only.
     fn other_pythons(&self) -> Vec<EnvFault> {
         let target = self.installation.python.version().to_string();
-        let mut faults = Vec::new();
-        for prefix in &self.inputs.prefixes {
-            let versions = pythons_of(&prefix.path);
-            if let (Some(version), false) = (versions.first(), versions.contains(&target)) {
-                faults.push(EnvFault::OtherPython {
-                    path: prefix.path.clone(),
-                    version: version.clone(),
-                    target: target.clone(),
-                });
-            }
-        }
-        faults
+        let site_packages = self.layout.site_packages();
+        let prefixes = self.inputs.prefixes.iter();
+        let without = prefixes.filter(|prefix| !prefix.path.join(&site_packages).is_dir());
+        let faults = without.filter_map(|prefix| {
+            let version = pythons_of(&prefix.path).into_iter().next()?;
+            Some(EnvFault::OtherPython {
+                path: prefix.path.clone(),
+                version,
+                target: target.clone(),
+            })
+        });
+        faults.collect()
     }
 
     /// The environment itself, the wheels, the prefixes.
@@ -318,7 +318,10 @@ impl<'a> Draft<'a> {
             .collect::<Vec<_>>();
         let nodes = merger.merge(&prefixes, &files);
         let found = merger.notes.into_inner();
-        (nodes, found.unwrap_or_else(PoisonError::into_inner))
+        let mut found = found.unwrap_or_else(PoisonError::into_inner);
+        // Threads find them in any order.
+        found.faults.sort_by_cached_key(ToString::to_string);
+        (nodes, found)
     }
 
     /// What makes RECORDs of prefixes untrue.

@@ -7,7 +7,7 @@ use fs_err::os::unix::fs::symlink;
 use insta::assert_snapshot;
 use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 
-use super::{refused, sandbox};
+use super::{make, refused, sandbox};
 use crate::support::Sandbox;
 
 fn one() -> Sandbox {
@@ -40,6 +40,37 @@ fn a_link_to_nothing_is_named_wherever_it_is() {
             stderr,
             format!("error: link leads to nothing: `[DIR]/a/{place}` -> `/nowhere`\n")
         );
+    }
+}
+
+#[test]
+fn bytecode_of_directories_that_are_taken_whole_is_not_looked_at() {
+    let sandbox = one();
+    let cache = sandbox
+        .path("a")
+        .join(SITE_PACKAGES)
+        .join("one/data/__pycache__");
+    fs_err::create_dir(&cache).unwrap();
+    symlink("/nowhere", cache.join("a.cpython-311.pyc")).unwrap();
+    make(&sandbox, &["a"]);
+}
+
+#[test]
+fn faults_are_listed_in_one_order() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let sandbox = sandbox(&names.map(|name| PrefixBuilder::new(name, "1.0")));
+    for prefix in names {
+        for name in ["x", "y", "z"] {
+            let directory = sandbox.path(prefix).join("share").join(prefix).join(name);
+            fs_err::create_dir_all(&directory).unwrap();
+            symlink("/nowhere", directory.join("broken")).unwrap();
+        }
+    }
+    let all = |jobs| refused(&sandbox, &[&names[..], &["--jobs", jobs]].concat());
+    let one = all("1");
+    assert!(one.contains("error: 24 faults in all"), "{one}");
+    for _ in 0..8 {
+        assert_eq!(all("7"), one);
     }
 }
 
