@@ -3,6 +3,7 @@
 //! The two that are not ours are written anew here, in the language of the original and after its
 //! algorithm, because the originals run within Nix only.
 
+mod links;
 mod sets;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::bench::pair::{self, Side};
 use crate::bench::scratch::Scratch;
 use crate::failure::Result;
 use crate::manifest::{Manifest, Set};
-use crate::{build, fetch, python, runtimes, usage};
+use crate::{build, fetch, place, python, runtimes, usage};
 
 /// 300 prefixes, beside the two makers of links, and the same as wheels, beside uv.
 pub(crate) fn run(options: &Options) -> Result {
@@ -33,12 +34,19 @@ pub(crate) fn run(options: &Options) -> Result {
             name: "wheelfix env",
             command: &ours,
         };
-        let perl = |dir: &Path| script("perl", BUILD_ENV, &set, dir);
+        let perl = |dir: &Path| script("perl", BUILD_ENV, &set.list, dir);
         let perl = Side {
             name: "buildEnv's algorithm in Perl",
             command: &perl,
         };
         pair::compare(&title, options.rounds, [ours, perl])?.print();
+        let list = bench.links(&set)?;
+        let links = |dir: &Path| script("perl", links::SCRIPT, &list, dir);
+        let links = Side {
+            name: "its links alone, in Perl",
+            command: &links,
+        };
+        pair::compare(&title, options.rounds, [links, perl])?.print();
         let ours = |dir: &Path| Ok(bench.env(&set.prefixes, dir));
         let ours = Side {
             name: "wheelfix env",
@@ -46,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result {
         };
         let interpreter = bench.tools.join("python3");
         let interpreter = interpreter.to_string_lossy();
-        let venv = |dir: &Path| script(&interpreter, MAKE_VENV, &set, dir);
+        let venv = |dir: &Path| script(&interpreter, MAKE_VENV, &set.list, dir);
         let venv = Side {
             name: "a venv maker in Python",
             command: &venv,
@@ -152,6 +160,15 @@ impl Bench {
         command
     }
 
+    /// A list of the links of our environment: no maker of links can take less time than they do.
+    fn links(&self, set: &PrefixSet) -> Result<PathBuf> {
+        let dir = place::numbered(&self.scratch.0)?;
+        usage::measure(&mut self.env(&set.prefixes, &dir), &dir.join("log"))?;
+        let list = dir.join("links");
+        fs_err::write(&list, links::list(&dir.join("out"))?)?;
+        Ok(list)
+    }
+
     /// An environment with an interpreter and programs of its own.
     fn programs(&self, set: &PrefixSet, rounds: usize) -> Result {
         let python = self.tools.join("python3");
@@ -165,7 +182,7 @@ impl Bench {
             Ok(command)
         };
         let theirs = |dir: &Path| {
-            let mut command = script("perl", BUILD_ENV, set, dir)?;
+            let mut command = script("perl", BUILD_ENV, &set.list, dir)?;
             command.arg(&python);
             Ok(command)
         };
@@ -215,11 +232,11 @@ impl Bench {
     }
 }
 
-/// A script that takes a list of prefixes.
-fn script(program: &str, text: &str, set: &PrefixSet, dir: &Path) -> Result<Command> {
+/// A script that makes an environment from a list.
+fn script(program: &str, text: &str, list: &Path, dir: &Path) -> Result<Command> {
     let script = dir.join("script");
     fs_err::write(&script, text)?;
     let mut command = Command::new(program);
-    command.arg(script).arg(&set.list).arg(dir.join("out"));
+    command.arg(script).arg(list).arg(dir.join("out"));
     Ok(command)
 }

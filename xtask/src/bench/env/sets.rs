@@ -48,7 +48,7 @@ pub(crate) struct PrefixSet {
     pub(crate) list: PathBuf,
 }
 
-/// Makes prefixes.
+/// Makes prefixes, and waits until they are on the disk: that work would fall into the measurements.
 pub(crate) fn prefixes(dir: &Path, count: usize, overlap: Overlap) -> Result<PrefixSet> {
     fs_err::create_dir_all(dir)?;
     let paths: Vec<PathBuf> = (0..count)
@@ -65,6 +65,7 @@ pub(crate) fn prefixes(dir: &Path, count: usize, overlap: Overlap) -> Result<Pre
         writeln!(text, "{}", path.display()).map_err(|error| error.to_string())?;
     }
     fs_err::write(&list, text)?;
+    rustix::fs::sync();
     Ok(PrefixSet {
         prefixes: paths,
         files: files.iter().sum(),
