@@ -49,8 +49,8 @@ const BUFFER_LEN: usize = 16 << 10;
 
 /// Calls `each` with every entry of a directory, in any order; what cannot be used goes to `faults`.
 ///
-/// Inputs have thousands of directories with few entries each. The buffer on the stack and names that
-/// are only lent take a third less time for them than `std::fs::read_dir`.
+/// Inputs have thousands of directories with few entries each. A buffer on the stack and names that
+/// are only lent take an eighth to a quarter less time for them than `std::fs::read_dir`.
 fn read(directory: &Path, faults: &mut Vec<EnvFault>, mut each: impl FnMut(&str, EntryKind)) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = match rustix::fs::open(directory, flags, Mode::empty()) {
