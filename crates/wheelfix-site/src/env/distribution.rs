@@ -29,6 +29,12 @@ impl Distribution {
         self.metadata.name()
     }
 
+    /// The wheel that brings it; `None` if a prefix does.
+    pub(crate) fn wheel<'w>(&self, wheels: &'w [Wheel]) -> Option<&'w Wheel> {
+        // The environment's own files come first, then the wheels.
+        wheels.get(self.source.checked_sub(1)?)
+    }
+
     /// `name version`.
     pub(crate) fn label(&self) -> String {
         format!("{} {}", self.metadata.name(), self.metadata.version())

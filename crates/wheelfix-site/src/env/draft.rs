@@ -121,7 +121,7 @@ impl<'a> Draft<'a> {
         faults.extend(conflicts.into_iter().map(EnvFault::Conflict));
         faults.extend(closure.duplicates.drain(..).map(EnvFault::Duplicate));
         faults.extend(closure.unmet.drain(..).map(Box::new).map(EnvFault::Unmet));
-        let mismatches = torch::mismatches(&distributions);
+        let mismatches = torch::mismatches(&distributions, self.wheels);
         faults.extend(mismatches.into_iter().map(Box::new).map(EnvFault::Torch));
         if !faults.is_empty() {
             return Err(EnvError::Faults(faults));

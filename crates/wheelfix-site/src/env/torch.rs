@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use serde::Serialize;
+use wheelfix_wheel::{Placement, Scheme, Wheel};
 
 use crate::env::distribution::Distribution;
 
@@ -54,7 +55,7 @@ struct Torch {
 /// Names every package that was built against another torch.
 ///
 /// Those that pin another are unmet requirements already.
-pub(crate) fn mismatches(distributions: &[Distribution]) -> Vec<TorchMismatch> {
+pub(crate) fn mismatches(distributions: &[Distribution], wheels: &[Wheel]) -> Vec<TorchMismatch> {
     let Some(torch) = distributions
         .iter()
         .find(|distribution| distribution.name().as_str() == "torch")
@@ -70,10 +71,10 @@ pub(crate) fn mismatches(distributions: &[Distribution]) -> Vec<TorchMismatch> {
     let others = distributions
         .iter()
         .filter(|distribution| distribution.name().as_str() != "torch");
-    others.flat_map(|other| of(other, &torch)).collect()
+    others.flat_map(|other| of(other, wheels, &torch)).collect()
 }
 
-fn of(distribution: &Distribution, torch: &Torch) -> Vec<TorchMismatch> {
+fn of(distribution: &Distribution, wheels: &[Wheel], torch: &Torch) -> Vec<TorchMismatch> {
     let mut found = Vec::new();
     let mut add = |wants: String, has: String, evidence: String| {
         found.push(TorchMismatch {
@@ -88,7 +89,7 @@ fn of(distribution: &Distribution, torch: &Torch) -> Vec<TorchMismatch> {
     let label = local(&version);
     let built =
         torch_of_label(label).map(|torch| (torch, format!("its version ends in `+{label}`")));
-    let built = built.or_else(|| torch_of_build_file(distribution));
+    let built = built.or_else(|| torch_of_build_file(distribution, wheels));
     if let Some((wants, evidence)) = built
         && wants != torch.minor
     {
@@ -168,12 +169,14 @@ fn cuda_of_requirements(torch: &Distribution) -> Option<String> {
 }
 
 /// The torch that xformers was built with, from the file it writes for its own check.
-fn torch_of_build_file(distribution: &Distribution) -> Option<(String, String)> {
-    let site_packages = distribution.path.parent()?;
-    let name = distribution.name().to_filename_form();
-    let path = site_packages.join(name).join("cpp_lib.json");
-    let text = read_small(&path)?;
-    let version = torch_of_json(&text)?;
+fn torch_of_build_file(distribution: &Distribution, wheels: &[Wheel]) -> Option<(String, String)> {
+    let path = format!("{}/cpp_lib.json", distribution.name().to_filename_form());
+    if let Some(wheel) = distribution.wheel(wheels) {
+        let version = torch_of_json(&small_member(wheel, &path)?)?;
+        return Some((version, format!("its `{path}`")));
+    }
+    let path = distribution.path.parent()?.join(path);
+    let version = torch_of_json(&read_small(&path)?)?;
     Some((version, format!("`{}`", path.display())))
 }
 
@@ -187,13 +190,28 @@ fn torch_of_json(text: &str) -> Option<String> {
         .then(|| minor(version))
 }
 
-/// A text of at most a megabyte; `None` if it is none, or not there.
+/// Most bytes of a file that is read for what it says of torch.
+const SMALL: u64 = 1 << 20;
+
+/// A small text; `None` if it is none, or not there.
 fn read_small(path: &Path) -> Option<String> {
     let metadata = fs::metadata(path).ok()?;
-    if 1 << 20 < metadata.len() {
+    if SMALL < metadata.len() {
         return None;
     }
     fs::read_to_string(path).ok()
+}
+
+/// A small text that a wheel puts into `site-packages`; `None` if it is none, or not there.
+fn small_member(wheel: &Wheel, path: &str) -> Option<String> {
+    let mut members = wheel.members();
+    let member = members.find(|member| match member.placement {
+        Placement::File { scheme, path: at } => {
+            matches!(scheme, Scheme::Purelib | Scheme::Platlib) && at.as_str() == path
+        }
+        _ => false,
+    })?;
+    String::from_utf8(wheel.archive().read(member.file, SMALL).ok()?).ok()
 }
 
 #[cfg(test)]

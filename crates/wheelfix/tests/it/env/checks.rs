@@ -172,6 +172,19 @@ fn packages_for_another_torch_are_named() {
     ");
 }
 
+#[test]
+fn wheels_for_another_torch_are_named() {
+    let sandbox = sandbox(&[PrefixBuilder::new("torch", "2.15.0")]);
+    let wheel = WheelBuilder::new("xformers", "0.0.33")
+        .metadata("Requires-Dist: torch\n")
+        .file(
+            "xformers-0.0.33.data/platlib/xformers/cpp_lib.json",
+            r#"{"version": {"cuda": 1300, "torch": "2.10.0+cu130"}}"#,
+        );
+    let wheel = sandbox.wheel(&wheel);
+    assert_snapshot!(refused(&sandbox, &["a", &wheel]), @"error: xformers 0.0.33 was made for torch 2.10, the environment has torch 2.15.0: its `xformers/cpp_lib.json` (`[DIR]/xformers-0.0.33-py3-none-any.whl`)");
+}
+
 /// Compiles a library.
 fn library(sandbox: &Sandbox, path: &str, source: &str, args: &[&str]) {
     let path = sandbox.path(path);
