@@ -26,7 +26,7 @@ struct Document<'a> {
     wheels: Vec<&'a str>,
     distributions: Vec<DistributionDocument<'a>>,
     counts: Counts,
-    /// How many files lie in the directories that are taken whole, without bytecode.
+    /// How many files lie in the directories that are taken whole.
     whole_files: usize,
     /// `null` unless it is a dry run.
     plan: Option<&'a [PlannedEntry]>,

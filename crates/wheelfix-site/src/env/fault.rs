@@ -68,6 +68,14 @@ pub enum EnvFault {
     /// Links that lead to each other, or to a directory above them.
     #[error("links lead in a circle: `{}`", .0.display())]
     Loop(PathBuf),
+    /// A directory that lies too deep to be made; one that is taken whole may lie in any depth.
+    #[error("more than {limit} directories above each other: `{}`", path.display())]
+    Depth {
+        /// The directory.
+        path: PathBuf,
+        /// How many there may be.
+        limit: usize,
+    },
     /// Neither a file nor a directory nor a link.
     #[error("neither file nor directory nor link: `{}`", .0.display())]
     Special(PathBuf),

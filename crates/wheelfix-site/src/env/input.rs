@@ -3,8 +3,8 @@
 //! nixpkgs writes the run-time inputs of a package to `nix-support/propagated-build-inputs`:
 //! <https://nixos.org/manual/nixpkgs/stable/#ssec-stdenv-dependencies-propagated>.
 
-use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -57,18 +57,16 @@ pub(crate) fn find(paths: &[PathBuf], layout: &Layout) -> Result<Inputs, Vec<Env
     let mut finder = Finder {
         site_packages: layout.site_packages(),
         seen: BTreeSet::new(),
-        rank: 0,
         inputs: Inputs::default(),
         faults: Vec::new(),
     };
-    let named = |path: &PathBuf| Candidate {
-        path: path.clone(),
-        users: Vec::new(),
-    };
-    let mut candidates: Vec<Candidate> = paths.iter().map(named).collect();
+    let mut candidates = Candidates::default();
+    for path in paths {
+        candidates.add(path.clone(), None);
+    }
     // The shortest chains first.
-    while !candidates.is_empty() {
-        candidates = finder.take(&candidates);
+    while !candidates.list.is_empty() {
+        candidates = finder.take(&candidates.list);
     }
     let mut inputs = finder.inputs;
     inputs
@@ -133,15 +131,39 @@ pub fn pythons_of(prefix: &Path) -> BTreeSet<String> {
 struct Candidate {
     /// As it is written.
     path: PathBuf,
-    /// The chain of prefixes that propagate it; empty if it was named.
-    users: Vec<PathBuf>,
+    /// Positions of the prefixes that propagate it; empty if it was named.
+    users: Vec<usize>,
+}
+
+/// Paths that may be inputs, each of them once, in the order in which they were first written.
+#[derive(Default)]
+struct Candidates {
+    list: Vec<Candidate>,
+    /// Positions by path.
+    known: BTreeMap<PathBuf, usize>,
+}
+
+impl Candidates {
+    /// Adds a path, and the position of the prefix that propagates it.
+    fn add(&mut self, path: PathBuf, user: Option<usize>) {
+        let position = *self.known.entry(path).or_insert_with_key(|path| {
+            self.list.push(Candidate {
+                path: path.clone(),
+                users: Vec::new(),
+            });
+            self.list.len() - 1
+        });
+        if let Some(candidate) = self.list.get_mut(position) {
+            candidate.users.extend(user);
+        }
+    }
 }
 
 /// What lies at a path.
 enum Look {
     Wheel,
     /// With the paths that it propagates, sorted.
-    Prefix(Result<BTreeSet<PathBuf>, EnvFault>),
+    Prefix(BTreeSet<PathBuf>),
     PassedOver,
 }
 
@@ -150,89 +172,85 @@ struct Finder {
     site_packages: String,
     /// Everything that was looked at, links resolved.
     seen: BTreeSet<PathBuf>,
-    /// The place of the next input.
-    rank: usize,
     inputs: Inputs,
     faults: Vec<EnvFault>,
 }
 
 impl Finder {
     /// Takes candidates in; what they propagate are the next ones.
-    fn take(&mut self, candidates: &[Candidate]) -> Vec<Candidate> {
-        let resolved: Vec<_> = candidates.par_iter().map(resolve).collect();
-        let mut new: Vec<(PathBuf, &Candidate)> = Vec::new();
-        for (candidate, real) in candidates.iter().zip(resolved) {
-            match real {
-                Ok(real) if self.seen.insert(real.clone()) => new.push((real, candidate)),
-                Ok(_) => {}
-                Err(fault) => self.faults.push(fault),
-            }
-        }
-        let look = |(real, candidate): &(PathBuf, &Candidate)| {
-            look(real, candidate.users.is_empty(), &self.site_packages)
+    fn take(&mut self, candidates: &[Candidate]) -> Candidates {
+        let find = |candidate: &Candidate| {
+            let real = fs::canonicalize(&candidate.path)?;
+            let look = look(&real, candidate.users.is_empty(), &self.site_packages);
+            Ok((real, look))
         };
-        let looks: Vec<_> = new.par_iter().map(look).collect();
-        let mut next = Vec::new();
-        for ((real, candidate), look) in new.into_iter().zip(looks) {
-            match look {
-                Ok(look) => next.extend(self.add(real, candidate, look)),
-                Err(fault) => self.faults.push(fault),
+        let found: Vec<io::Result<_>> = candidates.par_iter().map(find).collect();
+        let mut next = Candidates::default();
+        for (candidate, found) in candidates.iter().zip(found) {
+            match found {
+                Ok((real, _)) if self.seen.contains(&real) => {}
+                Ok((real, look)) => {
+                    self.seen.insert(real.clone());
+                    match look {
+                        Ok(look) => self.add(real, candidate, look, &mut next),
+                        Err(fault) => self.faults.push(fault),
+                    }
+                }
+                Err(error) => self.refuse(candidate, error),
             }
         }
         next
     }
 
-    /// Adds what was looked at; what it propagates is returned.
-    fn add(&mut self, path: PathBuf, candidate: &Candidate, look: Look) -> Vec<Candidate> {
-        let rank = self.rank;
-        self.rank += 1;
-        let propagated = match look {
-            Look::Prefix(propagated) => propagated,
-            Look::Wheel => {
-                self.inputs.wheels.push(WheelInput { path, rank });
-                return Vec::new();
-            }
+    /// Adds what was looked at, and what it propagates to the next candidates.
+    fn add(&mut self, path: PathBuf, candidate: &Candidate, look: Look, next: &mut Candidates) {
+        // Every path that was looked at has a place, also one that is passed over.
+        let rank = self.seen.len();
+        match look {
+            Look::Wheel => self.inputs.wheels.push(WheelInput { path, rank }),
             Look::PassedOver => {
                 self.inputs.passed_over.insert(path);
-                return Vec::new();
             }
-        };
-        let mut chain = candidate.users.clone();
-        chain.push(path.clone());
-        let propagated = propagated.unwrap_or_else(|fault| {
-            self.faults.push(fault);
-            BTreeSet::new()
-        });
-        let next = propagated.into_iter().map(|path| Candidate {
-            path,
-            users: chain.clone(),
-        });
-        let next = next.collect();
-        self.inputs.prefixes.push(Prefix { path, chain, rank });
-        next
+            Look::Prefix(propagated) => {
+                let position = self.inputs.prefixes.len();
+                for path in propagated {
+                    next.add(path, Some(position));
+                }
+                let user = candidate.users.first();
+                let user = user.and_then(|user| self.inputs.prefixes.get(*user));
+                let mut chain = user.map(|user| user.chain.clone()).unwrap_or_default();
+                chain.push(path.clone());
+                self.inputs.prefixes.push(Prefix { path, chain, rank });
+            }
+        }
     }
-}
 
-/// The real path of a candidate.
-fn resolve(candidate: &Candidate) -> Result<PathBuf, EnvFault> {
-    let path = candidate.path.clone();
-    match fs::canonicalize(&path) {
-        Ok(real) if real.to_str().is_none() => Err(EnvFault::Name(real)),
-        Ok(real) => Ok(real),
-        Err(error) => Err(match (error.kind(), candidate.users.last()) {
-            (ErrorKind::NotFound, Some(user)) => EnvFault::MissingPropagated {
-                path,
-                user: user.clone(),
-            },
-            (ErrorKind::NotFound, None) => EnvFault::Missing(path),
-            _ if is_loop(&error) => EnvFault::Loop(path),
-            _ => EnvFault::Read(error),
-        }),
+    /// Notes why a candidate is none; what is missing, for each prefix that propagates it.
+    fn refuse(&mut self, candidate: &Candidate, error: io::Error) {
+        let path = &candidate.path;
+        if error.kind() == ErrorKind::NotFound && !candidate.users.is_empty() {
+            let users = candidate.users.iter();
+            let users = users.filter_map(|user| self.inputs.prefixes.get(*user));
+            let missing = users.map(|user| EnvFault::MissingPropagated {
+                path: path.clone(),
+                user: user.path.clone(),
+            });
+            self.faults.extend(missing);
+        } else if error.kind() == ErrorKind::NotFound {
+            self.faults.push(EnvFault::Missing(path.clone()));
+        } else if is_loop(&error) {
+            self.faults.push(EnvFault::Loop(path.clone()));
+        } else {
+            self.faults.push(EnvFault::Read(error));
+        }
     }
 }
 
 /// Looks at a path, links resolved. A wheel must be named, and so must a prefix without modules.
 fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFault> {
+    if path.to_str().is_none() {
+        return Err(EnvFault::Name(path.to_owned()));
+    }
     let file_type = fs::metadata(path)?.file_type();
     if is_named && file_type.is_file() {
         return Ok(Look::Wheel);
@@ -240,13 +258,11 @@ fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFau
     if is_named && !file_type.is_dir() {
         return Err(EnvFault::Special(path.to_owned()));
     }
-    let has_modules = || path.join(site_packages).is_dir();
-    let is_left_out = !is_named && !has_modules() || is_python(path, site_packages);
-    Ok(if is_left_out {
-        Look::PassedOver
-    } else {
-        Look::Prefix(propagated(path))
-    })
+    let is_needed = is_named || path.join(site_packages).is_dir();
+    if !is_needed || is_python(path, site_packages) {
+        return Ok(Look::PassedOver);
+    }
+    propagated(path).map(Look::Prefix)
 }
 
 /// The paths that a prefix propagates, sorted.

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rayon::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
@@ -51,6 +52,8 @@ const BUFFER_LEN: usize = 16 << 10;
 ///
 /// Inputs have thousands of directories with few entries each. A buffer on the stack and names that
 /// are only lent take an eighth to a quarter less time for them than `std::fs::read_dir`.
+// Within a function that calls itself the buffer would be there once for each level.
+#[inline(never)]
 fn read(directory: &Path, faults: &mut Vec<EnvFault>, mut each: impl FnMut(&str, EntryKind)) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = match rustix::fs::open(directory, flags, Mode::empty()) {
@@ -122,38 +125,57 @@ fn follow(path: &Path) -> Result<EntryKind, EnvFault> {
     }
 }
 
-/// What lies in a directory that is taken whole; bytecode is not looked at.
+/// What lies in directories that are taken whole.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Files that may be ELF files, relative to the directory, in any order.
+    /// Files that may be ELF files, relative to the first directory, in any order.
     pub(crate) elf: Vec<String>,
-    /// How many files and links there are, without bytecode.
+    /// How many files and links there are.
     pub(crate) files: usize,
     pub(crate) faults: Vec<EnvFault>,
+    /// Directories that are still to be looked at, relative to the first.
+    pending: Vec<String>,
 }
 
+/// How many directories are worth a second thread.
+const MANY: usize = 16;
+
 /// Looks at everything below a directory; links are not followed.
-pub(crate) fn survey(directory: &Path) -> Survey {
-    let mut survey = Survey::default();
-    let mut pending = vec![String::new()];
-    while let Some(below) = pending.pop() {
-        let directory = match below.as_str() {
-            "" => directory.to_owned(),
-            below => directory.join(below),
-        };
-        read(&directory, &mut survey.faults, |name, kind| match kind {
-            // No library is loaded from there, and what is wrong with it Python passes over.
-            EntryKind::Directory if name == "__pycache__" => {}
-            EntryKind::Directory => pending.push(join(&below, name)),
-            EntryKind::File | EntryKind::FileLink => {
-                survey.files += 1;
-                if may_be_elf(name) && is_own(&directory, name, kind) {
-                    survey.elf.push(join(&below, name));
-                }
-            }
-            EntryKind::DirectoryLink => survey.files += 1,
-        });
+pub(crate) fn survey(root: &Path) -> Survey {
+    let mut survey = look(root, "");
+    // Level by level: no depth is too much for the stack.
+    while !survey.pending.is_empty() {
+        let level = std::mem::take(&mut survey.pending);
+        let level = level.par_iter().with_min_len(MANY);
+        let found: Vec<Survey> = level.map(|below| look(root, below)).collect();
+        for found in found {
+            survey.elf.extend(found.elf);
+            survey.files += found.files;
+            survey.faults.extend(found.faults);
+            survey.pending.extend(found.pending);
+        }
     }
+    survey
+}
+
+/// Looks at one directory below another.
+fn look(root: &Path, below: &str) -> Survey {
+    let directory = match below {
+        // To join nothing would add a slash.
+        "" => root.to_owned(),
+        below => root.join(below),
+    };
+    let mut survey = Survey::default();
+    read(&directory, &mut survey.faults, |name, kind| match kind {
+        EntryKind::Directory => survey.pending.push(join(below, name)),
+        EntryKind::File | EntryKind::FileLink => {
+            survey.files += 1;
+            if may_be_elf(name) && is_own(&directory, name, kind) {
+                survey.elf.push(join(below, name));
+            }
+        }
+        EntryKind::DirectoryLink => survey.files += 1,
+    });
     survey
 }
 

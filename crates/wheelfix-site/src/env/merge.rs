@@ -24,6 +24,10 @@ pub(crate) struct Source {
     pub(crate) rank: usize,
 }
 
+/// How many directories may lie above each other in the environment: what merges and makes them calls
+/// itself for each. Real packages have about twenty; wheels must not have more than this either.
+const DEPTH_LIMIT: usize = 128;
+
 /// One name in a directory of the environment.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Node {
@@ -380,6 +384,13 @@ impl<'a> Merger<'a> {
                 self.note(|notes| notes.faults.push(EnvFault::Loop(link)));
                 return What::Directory(Vec::new());
             }
+        }
+        if DEPTH_LIMIT <= path.split('/').count() {
+            let source = claims.first().map(Claim::source).unwrap_or_default();
+            let path = self.disk(source, path);
+            let limit = DEPTH_LIMIT;
+            self.note(|notes| notes.faults.push(EnvFault::Depth { path, limit }));
+            return What::Directory(Vec::new());
         }
         What::Directory(self.directory(path, claims))
     }

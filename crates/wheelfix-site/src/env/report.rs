@@ -29,7 +29,7 @@ pub struct EnvReport {
     pub distributions: Vec<(String, String)>,
     /// What there is of each kind.
     pub counts: Counts,
-    /// How many files lie in the directories that are taken whole, without bytecode.
+    /// How many files lie in the directories that are taken whole.
     pub whole_files: usize,
     /// Every entry, by path; `None` if it was not asked for.
     pub plan: Option<Vec<PlannedEntry>>,

@@ -1,4 +1,5 @@
-# Makes links that are all decided: what is left of the work of a maker of links.
+# Makes links that are all decided: what is left of the work of a maker of links. No name may have a
+# tab or a line break.
 #
 # usage: perl links.pl LIST OUT, where a line of LIST is a directory, or a link, a tab and its target
 use strict;

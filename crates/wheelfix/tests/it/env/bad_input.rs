@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use fs_err::os::unix::fs::symlink;
 use insta::assert_snapshot;
 use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
+use wheelfix_testkit::wheel::WheelBuilder;
 
 use super::{make, refused, sandbox};
 use crate::support::Sandbox;
@@ -44,15 +45,39 @@ fn a_link_to_nothing_is_named_wherever_it_is() {
 }
 
 #[test]
-fn bytecode_of_directories_that_are_taken_whole_is_not_looked_at() {
-    let sandbox = one();
-    let cache = sandbox
-        .path("a")
-        .join(SITE_PACKAGES)
-        .join("one/data/__pycache__");
-    fs_err::create_dir(&cache).unwrap();
-    symlink("/nowhere", cache.join("a.cpython-311.pyc")).unwrap();
+fn directories_that_are_too_deep_are_named() {
+    let deep = "d/".repeat(1000);
+    let file = |name: &str| PrefixBuilder::new(name, "1.0").file(&format!("{deep}{name}.py"), "");
+    let sandbox = sandbox(&[file("one"), file("two")]);
+    // One input alone is taken whole.
     make(&sandbox, &["a"]);
+    fs_err::remove_dir_all(sandbox.path("env")).unwrap();
+    let stderr = refused(&sandbox, &["a", "b"]);
+    let start = "error: more than 128 directories above each other: `[DIR]/a/lib/python3.11/";
+    assert!(stderr.starts_with(start), "{stderr}");
+    // Wheels may be as deep as they may be at all.
+    let deep = "d/".repeat(124);
+    let wheel = |name: &str| WheelBuilder::new(name, "1.0").file(&format!("{deep}{name}.py"), "");
+    let wheels = [
+        sandbox.wheel(&wheel("three")),
+        sandbox.wheel(&wheel("four")),
+    ];
+    make(&sandbox, &[&wheels[0], &wheels[1]]);
+}
+
+#[test]
+fn inputs_that_are_named_and_propagated_come_in_once() {
+    let sandbox = Sandbox::new();
+    let plain = sandbox.path("plain");
+    fs_err::create_dir_all(plain.join("share/doc")).unwrap();
+    fs_err::write(plain.join("share/doc/plain.txt"), "").unwrap();
+    PrefixBuilder::new("one", "1.0")
+        .propagates(&plain)
+        .write_to(&sandbox.path("a"));
+    let inputs = ["plain", "a", "plain", "./plain"];
+    let text = make(&sandbox, &[&inputs[..], &["--dry-run", "--json"]].concat());
+    assert!(text.contains("\"passed_over\": []"), "{text}");
+    assert_eq!(text.matches("\"chain\"").count(), 2, "{text}");
 }
 
 #[test]
