@@ -284,6 +284,23 @@ fn what_does_not_load_makes_no_environment() {
 }
 
 #[test]
+fn libraries_beside_bytecode_are_proved() {
+    // cffi's `verify` puts them there.
+    let sandbox = neighbours();
+    let user = sandbox.path(&format!("a/{SITE_PACKAGES}/user"));
+    fs_err::create_dir(user.join("__pycache__")).unwrap();
+    fs_err::rename(
+        user.join("libuser.so"),
+        user.join("__pycache__/_cffi__x.so"),
+    )
+    .unwrap();
+    let args = ["a", "--interpreter", "/lib64/ld-linux-x86-64.so.2"];
+    let stderr = refused(&sandbox, &args);
+    assert!(stderr.contains("__pycache__/_cffi__x.so"), "{stderr}");
+    assert!(stderr.contains("`liba.so` is missing"), "{stderr}");
+}
+
+#[test]
 fn libraries_of_a_wheel_find_those_of_a_prefix() {
     let sandbox = neighbours();
     let user = sandbox.path(&format!("a/{SITE_PACKAGES}/user/libuser.so"));
