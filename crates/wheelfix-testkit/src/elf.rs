@@ -4,9 +4,11 @@
 //! editor does to it; [`violations`] and `compare` look at the result without running it.
 
 mod bad;
+mod chain;
 mod check;
 mod compare;
 mod edit;
+mod golang;
 mod image;
 mod layout;
 mod linking;
@@ -20,6 +22,7 @@ mod tool;
 mod workshop;
 
 pub use self::bad::Bad;
+pub use self::chain::{Chains, run as run_chains};
 pub use self::check::{Violation, describe, violations};
 pub use self::compare::{layout_violations, violations as differences};
 pub use self::edit::{Edit, Request};
@@ -28,8 +31,8 @@ pub use self::layout::{Kind, Layout};
 pub use self::linking::{GnuHash, Linking, VersionNeed, tag};
 pub use self::matrix::{Editor, run as run_matrix};
 pub use self::member::{Member, for_each_member};
-pub use self::mutate::{Mutant, damaged_fields, scribbled, truncated};
-pub use self::patchelf::{Patchelf, patchelf};
+pub use self::mutate::{Mutant, damaged_fields, drop_section_headers, scribbled, truncated};
+pub use self::patchelf::{PATCHELF_RELEASES, Patchelf, patchelf, patchelf_release};
 pub use self::platform::{Cross, Platform};
 pub use self::strip::Stripper;
 pub use self::tool::{Outcome, Tool, list_needed};

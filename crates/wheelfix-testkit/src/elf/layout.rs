@@ -25,10 +25,14 @@ pub enum Layout {
     Lld,
     /// The gold linker.
     Gold,
+    /// The gold linker, with read-only data apart from code.
+    GoldRosegment,
+    /// The mold linker.
+    Mold,
 }
 
 impl Layout {
-    /// Every layout.
+    /// The layouts of the matrix.
     pub const ALL: [Self; 10] = [
         Self::Default,
         Self::NoSeparateCode,
@@ -55,6 +59,8 @@ impl Layout {
             Self::SysvHash => &["-fuse-ld=bfd", "-Wl,--hash-style=sysv"],
             Self::Lld => &["-fuse-ld=lld"],
             Self::Gold => &["-fuse-ld=gold"],
+            Self::GoldRosegment => &["-fuse-ld=gold", "-Wl,--rosegment"],
+            Self::Mold => &["-fuse-ld=mold"],
         }
     }
 }

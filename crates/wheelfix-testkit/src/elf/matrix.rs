@@ -23,6 +23,11 @@ pub trait Editor: Sync {
     /// Edits the file in place; `Err` says why not.
     fn edit(&self, file: &Path, request: &Request) -> Result<(), String>;
 
+    /// Whether the edited file will survive `strip`, as far as the editor says.
+    fn survives_strip(&self, _file: &Path, _request: &Request) -> bool {
+        true
+    }
+
     /// Rules that this editor promises beyond what every file and every edit must fulfil.
     fn promises(&self, _before: &[u8], _after: &[u8]) -> Vec<Violation> {
         Vec::new()

@@ -171,3 +171,12 @@ fn write(bytes: &mut [u8], field: Field, value: u64, big_endian: bool) {
         target[if big_endian { len - 1 - index } else { index }] = byte;
     }
 }
+
+/// A copy of a file of 64 bits whose ELF header names no section headers, as some tools leave files.
+pub fn drop_section_headers(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = bytes.to_vec();
+    // `e_shoff`, then `e_shnum` and `e_shstrndx`.
+    copy[40..48].fill(0);
+    copy[60..64].fill(0);
+    copy
+}

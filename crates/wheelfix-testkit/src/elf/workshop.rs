@@ -22,6 +22,14 @@ const SOURCES: &[(&str, &str)] = &[
 /// The name of the library that the probe needs by version.
 pub const DEPENDENCY: &str = "libdep.so.1";
 
+/// What a probe examines of itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Checks {
+    All,
+    /// Not what patchelf breaks: the headers and the dynamic section as code sees them that is linked to their first place.
+    Lenient,
+}
+
 /// How many libraries [`Edit::SevenNeeded`] adds.
 const EXTRA_LIBRARIES: usize = 7;
 
@@ -167,6 +175,23 @@ impl Workshop {
     /// The libraries are found by the probe's own search path if an edit gave it one. What an edit
     /// added or renamed must be loaded.
     pub fn run(&self, kind: Kind, probe: &Path, edited: &Request) -> Result<(), String> {
+        self.run_checks(kind, probe, edited, Checks::All)
+    }
+
+    /// Like [`Self::run`], without what no file survives that patchelf has edited: the headers and the dynamic section as
+    /// code sees them that is linked to their first place.
+    pub fn run_lenient(&self, kind: Kind, probe: &Path, edited: &Request) -> Result<(), String> {
+        self.run_checks(kind, probe, edited, Checks::Lenient)
+    }
+
+    /// Like [`Self::run`], with the checks that are wanted.
+    pub(super) fn run_checks(
+        &self,
+        kind: Kind,
+        probe: &Path,
+        edited: &Request,
+        checks: Checks,
+    ) -> Result<(), String> {
         let libraries = self.libraries();
         let libraries = edited.rpath.is_none().then_some(libraries.as_path());
         let mut command = match kind {
@@ -177,6 +202,9 @@ impl Workshop {
             }
             Kind::Pie | Kind::FixedProgram => self.platform.command(probe, libraries),
         };
+        if checks == Checks::Lenient {
+            command.env("PROBE_LENIENT", "1");
+        }
         command.args(&edited.add_needed);
         command.args(edited.replace_needed.iter().map(|(_, new)| new));
         let outcome = Outcome::of(command);
@@ -188,10 +216,10 @@ impl Workshop {
 }
 
 /// The long name that [`Edit::LongReplace`] gives to the dependency.
-fn long_dependency() -> String {
+pub(super) fn long_dependency() -> String {
     format!("libdep-{}.so.1", "0123456789abcdef".repeat(10))
 }
 
-fn extra_names() -> impl Iterator<Item = String> {
+pub(super) fn extra_names() -> impl Iterator<Item = String> {
     (1..=EXTRA_LIBRARIES).map(|number| format!("libextra-number-{number}.so"))
 }
