@@ -200,7 +200,7 @@ impl Elf {
     }
 
     pub(crate) fn address_map(&self) -> AddressMap {
-        AddressMap::new(&self.program_headers)
+        AddressMap::new(&self.program_headers, self.file_len)
     }
 }
 

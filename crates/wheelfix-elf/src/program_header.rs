@@ -108,6 +108,18 @@ pub const PF_W: u32 = 2;
 pub const PF_R: u32 = 4;
 
 impl ProgramHeader {
+    /// An entry that is not in use.
+    pub(crate) const NULL: Self = Self {
+        kind: SegmentKind::NULL,
+        flags: 0,
+        offset: 0,
+        vaddr: 0,
+        paddr: 0,
+        file_len: 0,
+        memory_len: 0,
+        align: 0,
+    };
+
     pub(crate) fn read_all(window: &Window<'_>, header: &Header) -> Result<Vec<Self>, ReadError> {
         if header.program_header_count == 0 {
             return Ok(Vec::new());

@@ -7,6 +7,7 @@ use crate::dynamic_tag::Tag;
 use crate::edit::lay::{Item, Place, enter};
 use crate::edit::model::Model;
 use crate::edit::place::Placement;
+use crate::edit::slot::{self, has_memory};
 use crate::encoding::Fields;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
@@ -58,20 +59,7 @@ impl Displacement {
         interpreter_moves: bool,
     ) -> Result<Result<Self, &'static str>, ReadError> {
         let entry_len = model.encoding().program_header_len() as u64;
-        let interpreter = model.interpreter_section();
-        let leaving = |index: usize| interpreter_moves && Some(index) == interpreter;
-        let mut rest: Vec<usize> = (0..model.sections.len())
-            .filter(|index| !leaving(*index))
-            .collect();
-        rest.retain(|index| {
-            section(model, *index).is_some_and(|section| lies_behind(section, table_end))
-        });
-        rest.sort_by_key(|index| section(model, *index).map(|section| section.offset));
-        let slides = |index: &&usize| {
-            let kind = section(model, **index).map(|section| section.kind);
-            kind == Some(SHT_NOTE) || Some(**index) == interpreter
-        };
-        let block: Vec<usize> = rest.iter().take_while(slides).copied().collect();
+        let (block, rest) = block_behind(model, table_end, interpreter_moves);
         let sections = || block.iter().filter_map(|index| section(model, *index));
         let range = match (sections().next(), sections().next_back()) {
             (Some(first), Some(last)) => first.offset..last.file_end(),
@@ -90,13 +78,17 @@ impl Displacement {
             .saturating_sub(range.start)
             .next_multiple_of(align);
         let limit = (range.end + distance).max(table_end + entry_len);
-        let in_way = rest.iter().skip(block.len()).copied();
+        if !slot::first_load_covers(model, limit) {
+            return Ok(Err("the segment that holds the table ends there"));
+        }
+        let in_way = rest.into_iter();
         let in_way: Vec<usize> = in_way
             .take_while(|index| {
                 section(model, *index).is_some_and(|section| section.offset < limit)
             })
             .collect();
         if !notes_may_slide(model, &block)?
+            || has_memory(model, table_end, limit)
             || !segments_allow(model, &range, table_end..limit, interpreter_moves)
         {
             return Ok(Err("something that refers to its own place is there"));
@@ -134,7 +126,7 @@ impl Displacement {
         let old = model.strings;
         let mut free = old.offset.max(self.limit);
         let free_end = if strings_move {
-            old.offset + old.len
+            old.offset + model.strings_in_segment()
         } else {
             free
         };
@@ -186,6 +178,30 @@ impl Displacement {
             }
         }
     }
+}
+
+/// Returns the sections that slide, and those that follow them, in the order of the file.
+fn block_behind(
+    model: &Model<'_>,
+    table_end: u64,
+    interpreter_moves: bool,
+) -> (Vec<usize>, Vec<usize>) {
+    let interpreter = model.interpreter_section();
+    let leaving = |index: usize| interpreter_moves && Some(index) == interpreter;
+    let mut rest: Vec<usize> = (0..model.sections.len())
+        .filter(|index| !leaving(*index))
+        .collect();
+    rest.retain(|index| {
+        section(model, *index).is_some_and(|section| lies_behind(section, table_end))
+    });
+    rest.sort_by_key(|index| section(model, *index).map(|section| section.offset));
+    let slides = |index: &&usize| {
+        let kind = section(model, **index).map(|section| section.kind);
+        kind == Some(SHT_NOTE) || Some(**index) == interpreter
+    };
+    let block: Vec<usize> = rest.iter().take_while(slides).copied().collect();
+    let rest = rest.split_off(block.len());
+    (block, rest)
 }
 
 fn section<'m>(model: &'m Model<'_>, index: usize) -> Option<&'m SectionHeader> {

@@ -10,7 +10,7 @@ use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::relocations;
 
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::program_header::ProgramHeader;
 use crate::symbol_table::SymbolTable;
 
 /// Turns the dead segments into `PT_NULL`.
@@ -38,18 +38,8 @@ pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), E
         if relocated {
             continue;
         }
-        let empty = ProgramHeader {
-            kind: SegmentKind::NULL,
-            flags: 0,
-            offset: 0,
-            vaddr: 0,
-            paddr: 0,
-            file_len: 0,
-            memory_len: 0,
-            align: 0,
-        };
         if let Some(header) = model.program_headers.get_mut(index) {
-            *header = empty;
+            *header = ProgramHeader::NULL;
         }
         model.summary.push(format!(
             "segment at {:#x} without sections: retired",

@@ -8,7 +8,7 @@ use crate::edit::strings::StringLayout;
 use crate::program_header::SegmentKind;
 
 /// No linker aligns a table further; a damaged file may say so, and would grow by as much.
-const MAX_TABLE_ALIGN: u64 = 4096;
+const MAX_ALIGN: u64 = 64;
 
 /// Something that lies in the last segment, or will.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,12 +53,17 @@ impl Item {
                 let count = model.program_headers.len() as u64 + 1;
                 (count * encoding.program_header_len() as u64, 8)
             }
-            Self::Dynamic => ((model.capacity * encoding.dynamic_entry_len()) as u64, 16),
+            Self::Dynamic => {
+                let section = model.dynamic_section();
+                let align = section.map_or(16, |index| section_align(model, index).max(16));
+                (
+                    (model.capacity * encoding.dynamic_entry_len()) as u64,
+                    align,
+                )
+            }
             Self::Table(index, _) => {
-                let table = model.elf.sections.get(index);
-                table.map_or((0, 8), |table| {
-                    (table.len, table.align.clamp(8, MAX_TABLE_ALIGN))
-                })
+                let len = model.elf.sections.get(index).map_or(0, |table| table.len);
+                (len, section_align(model, index))
             }
             Self::Interpreter => (
                 model
@@ -69,6 +74,20 @@ impl Item {
             ),
             Self::Strings => (strings.content_len, 1),
         }
+    }
+}
+
+/// The alignment that a section of numbers is laid out at.
+fn section_align(model: &Model<'_>, index: usize) -> u64 {
+    let align = model
+        .elf
+        .sections
+        .get(index)
+        .map_or(8, |section| section.align);
+    if align.is_power_of_two() {
+        align.clamp(8, MAX_ALIGN)
+    } else {
+        8
     }
 }
 
@@ -128,6 +147,12 @@ pub(crate) fn enter(model: &mut Model<'_>, item: Item, place: Place) {
     };
     if let Some(section) = section.and_then(|index| model.sections.get_mut(index)) {
         (section.offset, section.vaddr, section.len) = (offset, vaddr, len);
+        section.align = match item {
+            // Texts: earlier tools may have said more, which is kept by nobody.
+            Item::Interpreter | Item::Strings => 1,
+            _ if vaddr.is_multiple_of(section.align.max(1)) => section.align,
+            _ => 1 << vaddr.trailing_zeros().min(3),
+        };
     }
     if let Some(header) = kind.and_then(|kind| model.segment_mut(kind)) {
         (header.offset, header.vaddr, header.paddr) = (offset, vaddr, vaddr);

@@ -188,6 +188,18 @@ impl<'a> Model<'a> {
         })
     }
 
+    /// Returns how many bytes of the string table are in its segment; the rest is loaded with the last page alone.
+    pub(crate) fn strings_in_segment(&self) -> u64 {
+        let addresses = self.elf.address_map();
+        let inside = addresses.locate_in_segment(self.strings.vaddr);
+        inside.map_or(0, |(_, left)| left.min(self.strings.len))
+    }
+
+    /// Whether the string table is not whole in its segment, which a move mends.
+    pub(crate) fn strings_stick_out(&self) -> bool {
+        self.strings_in_segment() < self.strings.len
+    }
+
     /// Returns the number of the dynamic section's section.
     pub(crate) fn dynamic_section(&self) -> Option<usize> {
         let offset = self.dynamic.array.offset;
@@ -205,6 +217,14 @@ impl<'a> Model<'a> {
                 && section.offset == segment.offset
                 && section.vaddr == segment.vaddr
         })
+    }
+
+    /// Makes the interpreter's name one that is written anew, because its place is given up.
+    pub(crate) fn keep_interpreter(&mut self) {
+        if self.interpreter.is_none() {
+            let path = self.elf.interpreter.iter().flat_map(|path| path.bytes());
+            self.interpreter = Some(path.chain([0]).collect());
+        }
     }
 
     /// Adds a write.

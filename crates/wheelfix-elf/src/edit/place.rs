@@ -7,13 +7,13 @@ use crate::edit::error::EditError;
 use crate::edit::lay::{Item, Place, lay};
 use crate::edit::model::Model;
 use crate::edit::origin::Origin;
-use crate::edit::plan::Warning;
+use crate::edit::plan::{Data, Warning};
 use crate::edit::retire;
 use crate::edit::slack::Slack;
 use crate::edit::slot::{self, Slot};
 use crate::edit::strings::StringLayout;
 use crate::edit::tail::Tail;
-use crate::edit::vacate::Vacated;
+use crate::edit::vacate::{self, Vacated};
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 
 /// What lies where.
@@ -37,10 +37,10 @@ const LEAD: u64 = 16;
 
 /// What has to leave its place.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Moves {
-    strings: bool,
-    interpreter: bool,
-    dynamic: bool,
+pub(crate) struct Moves {
+    pub(crate) strings: bool,
+    pub(crate) interpreter: bool,
+    pub(crate) dynamic: bool,
 }
 
 impl Moves {
@@ -61,6 +61,12 @@ impl Moves {
 
 /// Decides on the places and changes the tables of the model accordingly.
 pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
+    let placement = find_places(model, strings)?;
+    vacate::retire_empty(model);
+    Ok(placement)
+}
+
+fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
     let dynamic = !fit_entries(model);
     let tail = Tail::find(model)?;
     let settled = match &tail {
@@ -78,7 +84,8 @@ pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Pla
     let moves = Moves {
         strings: tail.as_ref().is_some_and(|tail| tail.has_strings)
             || settled.is_some() && strings.content_len != strings.old().len
-            || strings.content_len > strings.old().len,
+            || strings.content_len > strings.old().len
+            || model.strings_stick_out(),
         interpreter: tail.as_ref().is_some_and(|tail| tail.has_interpreter) || too_long,
         dynamic,
     };
@@ -220,23 +227,30 @@ fn append(
     mut moves: Moves,
     mut placement: Placement,
 ) -> Result<Placement, EditError> {
-    let vacated = if moves.strings {
-        Vacated::find(model)
-    } else {
-        None
-    };
     let mut tables = Vec::new();
-    let slot = if let Some(vacated) = vacated {
-        moves.interpreter |= vacated.keep_interpreter(model);
+    let slot = if let Some(vacated) = Vacated::find(model, moves) {
+        if vacated.interpreter {
+            moves.interpreter = true;
+            model.keep_interpreter();
+        }
         tables = vacated.tables;
         Slot::Replace(vacated.load)
     } else {
-        let slot = slot::find(model, moves.interpreter);
+        let mut slot = slot::find(model, moves.interpreter);
         if moves.is_strings()
-            && matches!(slot, Ok(Slot::End) | Err(EditError::NoSlot { .. }))
+            && is_last_resort(&slot)
             && let Some(slack) = Slack::find(model, strings.content_len)?
         {
             return fill(model, strings, slack, placement);
+        }
+        if is_last_resort(&slot) && !moves.interpreter && model.interpreter_section().is_some() {
+            // The name may be what is in the way.
+            let other = slot::find(model, true);
+            if !is_last_resort(&other) {
+                moves.interpreter = true;
+                model.keep_interpreter();
+                slot = other;
+            }
         }
         slot?
     };
@@ -254,7 +268,7 @@ fn append(
     }
     let mut items = moves.items(tables);
     items.sort_by_key(|item| *item != Item::ProgramHeaders);
-    let mut start = model.elf.file_len;
+    let mut start = make_way(model, &slot);
     if moves.dynamic {
         start = retire::add_section(model, start);
     }
@@ -272,6 +286,32 @@ fn append(
     let flags = if moves.dynamic { PF_R | PF_W } else { PF_R };
     insert_load(model, &slot, origin, flags);
     Ok(placement)
+}
+
+/// Whether there is no place for a program header that `strip` keeps.
+fn is_last_resort(slot: &Result<Slot, EditError>) -> bool {
+    matches!(slot, Ok(Slot::End) | Err(EditError::NoSlot { .. }))
+}
+
+/// Moves the section headers to the end of the file if the program headers, or what they displace, will reach into them:
+/// Go's linker puts them there. Returns where the file ends then.
+fn make_way(model: &mut Model<'_>, slot: &Slot) -> u64 {
+    let end = model.elf.file_len;
+    let table_end = slot::table_end(model);
+    let limit = match slot {
+        Slot::Free => table_end + model.encoding().program_header_len() as u64,
+        Slot::Displace(displacement) => displacement.limit,
+        Slot::Replace(_) | Slot::End => return end,
+    };
+    let Some(headers) = slot::section_headers(model)
+        .filter(|headers| headers.start < limit && table_end < headers.end)
+    else {
+        return end;
+    };
+    let len = headers.end - headers.start;
+    model.put(headers.start, "retired section headers", Data::Zeros(len));
+    model.section_headers_offset = end.next_multiple_of(8);
+    model.section_headers_offset + len
 }
 
 /// Enters a new segment behind the last one; it reaches to the end of the file.

@@ -63,7 +63,7 @@ pub(crate) fn add_section(model: &mut Model<'_>, end: u64) -> u64 {
     model.sections.push(retired);
     let entry_len = model.encoding().section_header_len() as u64;
     let old_end = model.section_headers_offset + model.elf.sections.len() as u64 * entry_len;
-    let is_last = end == model.elf.file_len && old_end <= end && end - old_end <= 8;
+    let is_last = end >= model.elf.file_len && old_end <= end && end - old_end <= 8;
     if !is_last {
         model.section_headers_offset = end.next_multiple_of(8);
     }

@@ -2,6 +2,7 @@
 //! right behind the ELF header, eu-strip where the sections end.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
@@ -9,6 +10,7 @@ use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::error::ReadError;
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
+use crate::section_header::SHF_TLS;
 use crate::window::read_range;
 
 /// Where the program header of a new segment goes.
@@ -144,7 +146,8 @@ pub(crate) fn table_end(model: &Model<'_>) -> u64 {
     model.program_headers_offset.saturating_add(len)
 }
 
-fn first_load_covers(model: &Model<'_>, end: u64) -> bool {
+/// Whether the segment that holds the program headers reaches to `end` in the file.
+pub(crate) fn first_load_covers(model: &Model<'_>, end: u64) -> bool {
     let start = model.program_headers_offset;
     model
         .program_headers
@@ -166,13 +169,12 @@ fn is_unused(model: &Model<'_>, start: u64, end: u64) -> Result<bool, ReadError>
         .filter(|header| !header.is_load());
     let by_segment = segments
         .any(|header| header.kind != SegmentKind::PHDR && overlaps(header.offset, header.file_len));
-    let headers_len = model.sections.len() as u64 * model.encoding().section_header_len() as u64;
     let addresses = model.elf.address_map();
     let pointer = |tag: Tag| model.number(tag).and_then(|vaddr| addresses.locate(vaddr));
     let by_tag = Tag::ADDRESSES
         .iter()
         .any(|tag| pointer(*tag).is_some_and(|(offset, _)| overlaps(offset, 1)));
-    if by_section || by_segment || by_tag || overlaps(model.section_headers_offset, headers_len) {
+    if by_section || by_segment || by_tag || has_memory(model, start, end) {
         return Ok(false);
     }
     let bytes = read_range(
@@ -181,8 +183,37 @@ fn is_unused(model: &Model<'_>, start: u64, end: u64) -> Result<bool, ReadError>
         start,
         end - start,
     )?;
+    // The section headers can be anywhere: they make room.
+    let headers = section_headers(model).unwrap_or_default();
     // patchelf fills what it moved away with the letter Z, in older versions with X.
-    Ok(bytes.iter().all(|byte| matches!(byte, 0 | b'Z' | b'X')))
+    let is_free = |(byte, at)| matches!(byte, &(0 | b'Z' | b'X')) || headers.contains(&at);
+    Ok(bytes.iter().zip(start..).all(is_free))
+}
+
+/// Whether a section without bytes has addresses of a range of the file. patchelf moves such sections like others, and
+/// `strip` makes room for them.
+pub(crate) fn has_memory(model: &Model<'_>, start: u64, end: u64) -> bool {
+    let mut loads = model
+        .elf
+        .program_headers
+        .iter()
+        .filter(|header| header.is_load());
+    let Some(load) = loads.find(|load| load.offset <= start && end <= load.file_end()) else {
+        return false;
+    };
+    let vaddr = |offset: u64| load.vaddr + (offset - load.offset);
+    model.sections.iter().any(|section| {
+        let in_memory = section.is_alloc() && section.flags & SHF_TLS == 0;
+        let overlaps = section.vaddr < vaddr(end) && vaddr(start) < section.memory_end();
+        in_memory && !section.has_bytes() && section.len != 0 && overlaps
+    })
+}
+
+/// The range of the file that the section headers have. `None` without any.
+pub(crate) fn section_headers(model: &Model<'_>) -> Option<Range<u64>> {
+    let start = model.section_headers_offset;
+    let len = model.sections.len() as u64 * model.encoding().section_header_len() as u64;
+    (len != 0).then(|| start..start.saturating_add(len))
 }
 
 /// Returns a program header that can be spared.

@@ -1,10 +1,13 @@
 //! A segment that an earlier edit made, which something now follows in the file: `strip` puts its headers there. All that
 //! is in it moves on to the new segment, which takes its program header, so that neither headers nor dead segments pile up.
 
+use crate::dynamic_tag::Tag;
 use crate::edit::displace::movable_tag;
 use crate::edit::lay::Item;
 use crate::edit::model::Model;
+use crate::edit::place::Moves;
 use crate::program_header::{PF_R, ProgramHeader, SegmentKind};
+use crate::section_header::SectionHeader;
 
 /// A segment that is given up.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,11 +21,20 @@ pub(crate) struct Vacated {
 }
 
 impl Vacated {
-    /// Finds the segment of the strings, if all that is in it can move.
-    pub(crate) fn find(model: &Model<'_>) -> Option<Self> {
+    /// Finds the segment of the strings or of the interpreter's name, if these move, and all else that is in it can.
+    pub(crate) fn find(model: &Model<'_>, moves: Moves) -> Option<Self> {
+        let interpreter = model.elf.program_header(SegmentKind::INTERP);
+        let strings = moves.strings.then_some(model.strings.vaddr);
+        let interpreter = interpreter
+            .filter(|_| moves.interpreter)
+            .map(|header| header.vaddr);
+        let mut places = strings.into_iter().chain(interpreter);
+        places.find_map(|vaddr| Self::find_at(model, vaddr, moves))
+    }
+
+    fn find_at(model: &Model<'_>, vaddr: u64, moves: Moves) -> Option<Self> {
         let strings = model.strings_section()?;
         let interpreter = model.interpreter_section();
-        let vaddr = model.strings.vaddr;
         let holds = |load: &ProgramHeader| {
             load.is_load() && load.vaddr <= vaddr && vaddr < load.memory_end()
         };
@@ -40,7 +52,8 @@ impl Vacated {
         for (section, index) in model.sections.iter().zip(0..) {
             let apart =
                 section.memory_end() <= header.vaddr || header.memory_end() <= section.vaddr;
-            if !section.is_alloc() || section.len == 0 || apart || index == strings {
+            let leaves = moves.strings && index == strings;
+            if !section.is_alloc() || section.len == 0 || apart || leaves {
                 continue;
             }
             if Some(index) == interpreter {
@@ -58,18 +71,46 @@ impl Vacated {
         });
         alone.then_some(vacated)
     }
+}
 
-    /// Takes the interpreter's name along, if it is in the segment and is not changed anyway. Returns whether it has to.
-    pub(crate) fn keep_interpreter(&self, model: &mut Model<'_>) -> bool {
-        let path = model
-            .elf
-            .interpreter
-            .iter()
-            .flat_map(|path| path.bytes())
-            .chain([0]);
-        if self.interpreter && model.interpreter.is_none() {
-            model.interpreter = Some(path.collect());
+/// Retires the segments that have no section any more, since `strip` would move them out of step with the others.
+pub(crate) fn retire_empty(model: &mut Model<'_>) {
+    let empty = |load: &ProgramHeader| {
+        let old = model.elf.program_headers.contains(load);
+        load.is_load() && old && load.offset != 0 && load.memory_len != 0 && is_emptied(model, load)
+    };
+    let headers = model.program_headers.iter().enumerate();
+    let empty: Vec<usize> = headers
+        .filter(|(_, header)| empty(header))
+        .map(|(index, _)| index)
+        .collect();
+    for index in empty {
+        if let Some(header) = model.program_headers.get_mut(index) {
+            let vaddr = header.vaddr;
+            *header = ProgramHeader::NULL;
+            let line = format!("segment at {vaddr:#x}: retired, all that was in it has moved");
+            model.summary.push(line);
         }
-        self.interpreter
     }
+}
+
+/// Whether a segment had sections, but has none, nor anything else that is named by address.
+fn is_emptied(model: &Model<'_>, load: &ProgramHeader) -> bool {
+    let holds = |section: &&SectionHeader| {
+        let apart = section.memory_end() <= load.vaddr || load.memory_end() <= section.vaddr;
+        section.is_alloc() && section.len != 0 && !apart
+    };
+    let inside = |vaddr: u64| load.vaddr <= vaddr && vaddr < load.memory_end();
+    let table = model.program_headers_offset;
+    let named = load.offset <= table && table < load.file_end()
+        || inside(model.elf.header.entry)
+        || Tag::ADDRESSES
+            .iter()
+            .any(|tag| model.number(*tag).is_some_and(inside));
+    let shared = model.program_headers.iter().any(|other| {
+        let apart = other.memory_end() <= load.vaddr || load.memory_end() <= other.vaddr;
+        !other.is_load() && other.memory_len != 0 && !apart
+    });
+    let had = model.elf.sections.iter().any(|section| holds(&section));
+    had && !named && !shared && !model.sections.iter().any(|section| holds(&section))
 }

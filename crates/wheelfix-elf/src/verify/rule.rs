@@ -76,6 +76,9 @@ rules! {
     LoadShared = "LOAD_SHARED";
     /// The program headers are in a segment.
     PhtUnmapped = "PHT_UNMAPPED";
+    /// The program headers are in no page that is zeroed in part: without `PT_PHDR`, glibc takes them from the first segment
+    /// whose pages hold them.
+    PhtZeroed = "PHT_ZEROED";
     /// The program headers are where kernels before 5.18 look for them.
     PhtOldKernel = "PHT_OLDKERNEL";
     /// `PT_PHDR` has the offset of the program headers.

@@ -1,16 +1,15 @@
 //! Rules for the program headers.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
+use crate::address::PAGE;
 use crate::encoding::Fields;
 use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::verify::rule::{Report, Rule};
 use crate::verify::subject::Subject;
 use crate::window::Window;
-
-/// The smallest page of all machines.
-const PAGE: u64 = 4096;
 
 pub(crate) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<(), ReadError> {
     let at = subject.header.program_headers_offset;
@@ -122,7 +121,9 @@ fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) 
 /// Checks what else is in a segment.
 fn check_sections(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) {
     let at = subject.header_offset(load);
-    if !subject.sections.is_empty() && load.memory_len != 0 {
+    // Of the ELF header `strip` takes care itself; patchelf puts it into a segment of its own.
+    let holds_header = load.offset == 0 && load.file_len != 0;
+    if !subject.sections.is_empty() && load.memory_len != 0 && !holds_header {
         let mut sections = subject
             .sections
             .iter()
@@ -211,6 +212,7 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
         );
         return;
     };
+    check_shadow(subject, at..end, report);
     let vaddr = load.vaddr.wrapping_add(at - load.offset);
     if let Some(first) = subject.loads().next() {
         let old = first.vaddr.wrapping_sub(first.offset).wrapping_add(at);
@@ -242,6 +244,32 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
     );
     let detail = || format!("address {:#x}, the table is at {vaddr:#x}", header.vaddr);
     report.check(header.vaddr == vaddr, Rule::PhdrVaddr, place, detail);
+}
+
+/// Checks that loaders that go by pages find the program headers: without `PT_PHDR`, glibc takes them from the first
+/// segment whose pages hold them (`elf/dl-load.h`).
+fn check_shadow(subject: &Subject<'_>, table: Range<u64>, report: &mut Report) {
+    if subject.first(SegmentKind::PHDR).is_some() {
+        return;
+    }
+    let largest = subject.header.machine.max_page_len().unwrap_or(PAGE);
+    for page in BTreeSet::from([PAGE, largest]) {
+        let holds = |load: &&ProgramHeader| {
+            let start = load.offset - load.offset % page;
+            let end = load.file_end().checked_next_multiple_of(page);
+            start <= table.start && end.is_none_or(|end| table.end <= end)
+        };
+        let zeroed =
+            |load: &ProgramHeader| load.file_len != load.memory_len && load.file_end() < table.end;
+        if let Some(load) = subject.loads().find(holds).filter(|load| zeroed(load)) {
+            let detail = format!(
+                "the pages of the segment at {:#x} hold the program headers, but not its bytes",
+                load.vaddr
+            );
+            report.add(Rule::PhtZeroed, subject.header_offset(load), detail);
+            return;
+        }
+    }
 }
 
 /// Checks a program header that names a part of a segment.

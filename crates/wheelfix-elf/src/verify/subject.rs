@@ -53,8 +53,8 @@ impl<'a> Subject<'a> {
         report.check(sht.is_multiple_of(word_len), Rule::ShtAlign, sht, || {
             format!("not a multiple of {word_len}")
         });
-        let addresses = AddressMap::new(&program_headers);
         let file_len = source.file_len();
+        let addresses = AddressMap::new(&program_headers, file_len);
         let subject = Self {
             source,
             header,
@@ -107,7 +107,7 @@ impl<'a> Subject<'a> {
     /// File offset of the `len` bytes at an address, if one segment has them all from the file.
     pub(crate) fn locate(&self, vaddr: u64, len: u64) -> Option<u64> {
         self.addresses
-            .locate(vaddr)
+            .locate_in_segment(vaddr)
             .filter(|(_, left)| len <= *left)
             .map(|(offset, _)| offset)
     }
@@ -142,6 +142,11 @@ impl<'a> Subject<'a> {
         };
         let strings = StringTable::find(&array, &self.addresses);
         let strings = report.take(Rule::StrtabRange, at, strings)?.flatten();
+        if let Some(StringTable { vaddr, len, .. }) = strings {
+            let detail = || format!("{len} bytes at {vaddr:#x} are not in one segment of the file");
+            let whole = self.locate(vaddr, len.max(1)).is_some();
+            report.check(whole, Rule::StrtabRange, at, detail);
+        }
         Ok(strings.map(|strings| Linking {
             segment,
             array,

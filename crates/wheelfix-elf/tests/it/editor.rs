@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use wheelfix_elf::{NeededEdit, Request, RunPathEdit, RunPathRequest, patch_file};
+use wheelfix_elf::{
+    NeededEdit, Request, RunPathEdit, RunPathRequest, Warning, patch_file, plan_file,
+};
 use wheelfix_testkit::elf::{self, Editor, Violation, layout_violations};
 
 /// Our editor.
@@ -14,6 +16,13 @@ impl Editor for Ours {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("refused: {error}")),
         }
+    }
+
+    fn survives_strip(&self, file: &Path, wanted: &elf::Request) -> bool {
+        plan_file(file, &request(wanted)).is_ok_and(|plan| {
+            let warned = &plan.warnings;
+            !warned.contains(&Warning::ProgramHeadersAtEnd)
+        })
     }
 
     fn promises(&self, before: &[u8], after: &[u8]) -> Vec<Violation> {

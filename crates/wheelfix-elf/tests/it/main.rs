@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod damage;
+mod earlier;
 mod editor;
 mod files;
 mod harness;

@@ -1,6 +1,8 @@
 //! What the crate promises to its users, in every layout and on every machine.
 #![cfg(test)]
 
+#[path = "../it/chain.rs"]
+mod chain;
 #[path = "../it/damage.rs"]
 mod damage;
 #[path = "../it/editor.rs"]
@@ -8,6 +10,7 @@ mod editor;
 #[path = "../it/opinion.rs"]
 mod opinion;
 
+mod chains;
 mod edits;
 mod freestanding;
 mod machines;

