@@ -18,3 +18,10 @@ pub(crate) fn release() -> Result<PathBuf> {
     program::run(&mut program::cargo(&args))?;
     Ok(place::target().join("release/wheelfix"))
 }
+
+/// Builds `wheelfix` as the tests run it and returns the program.
+pub(crate) fn debug() -> Result<PathBuf> {
+    let args = ["build", "--quiet", "--locked", "--package", "wheelfix"];
+    program::run(&mut program::cargo(&args))?;
+    Ok(place::target().join("debug/wheelfix"))
+}

@@ -14,7 +14,7 @@ use pico_args::Arguments;
 use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
-use crate::{arguments, demo, doc, fetch, fmt, lint, nix, place, program, python, results};
+use crate::{arguments, demo, doc, fetch, fmt, lint, nix, nixos, place, program, python, results};
 
 /// The names of integration tests, with the smallest extent that runs them.
 const GROUPS: &[(&str, Extent)] = &[
@@ -55,6 +55,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     steps.take("lint", lint::run)?;
     if extent != Extent::Quick {
         steps.take("doc", doc::run)?;
+        steps.take("bed", || nixos::ensure().map(drop))?;
         steps.take("demo", || demo::run(Set::Cuda, false))?;
         steps.take("nix", nix::test::run)?;
     }

@@ -156,13 +156,13 @@ fn fetched(file: &str, set: &str) -> PathBuf {
     path
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// As `cache` in `xtask/src/place.rs` has it.
 #[track_caller]
-fn dir() -> PathBuf {
+pub(crate) fn dir() -> PathBuf {
     let absolute = |name| {
         let path = env::var_os(name).map(PathBuf::from);
         path.filter(|path| path.is_absolute())

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod elf;
 pub mod host;
 pub mod hostile;
+pub mod nixos;
 pub mod prefix;
 pub mod python;
 pub mod raw_zip;

@@ -1,4 +1,4 @@
-//! nixfmt, deadnix and shellcheck on `nix/` and `flake.nix`.
+//! nixfmt and deadnix on `nix/` and `flake.nix`, and shellcheck on all scripts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,20 +12,21 @@ const TOOLS: &[(&str, &str)] = &[("nixfmt_rs", "nixfmt"), ("deadnix", "deadnix")
 /// Fails on a file that is not formatted, on unused bindings, and on what shellcheck finds.
 pub(crate) fn run() -> Result {
     let bin = tools()?;
-    let files = |extension: &str| -> Result<Vec<PathBuf>> {
+    let files = |dir: &str, extension: &str| -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
-        list(&place::root().join("nix"), extension, &mut files)?;
+        list(&place::root().join(dir), extension, &mut files)?;
         files.sort();
         Ok(files)
     };
-    let mut nix = files("nix")?;
+    let mut nix = files("nix", "nix")?;
     nix.push(place::root().join("flake.nix"));
     program::output(Command::new(bin.join("nixfmt")).arg("--check").args(&nix))?;
     program::output(Command::new(bin.join("deadnix")).arg("--fail").args(&nix))?;
     // 2034: variables that stdenv reads; 2317: functions that stdenv calls.
     let mut shellcheck = Command::new("shellcheck");
     shellcheck.arg("--exclude=SC2034,SC2317");
-    program::output(shellcheck.args(files("sh")?)).map(drop)
+    shellcheck.args(files("nix", "sh")?);
+    program::output(shellcheck.args(files("xtask", "sh")?)).map(drop)
 }
 
 /// The directory of the tools; what is missing is built.

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod agreement;
+mod bed;
 mod environment;
 mod patch_wheel;
 mod programs;
