@@ -25,6 +25,7 @@ use crate::content::ContentError;
 use crate::extract::schedule::Schedule;
 use crate::extract::tree::Tree;
 use crate::extract::worker::{Outcome, Shared};
+use crate::fault::BREAK;
 use crate::member_path::MemberPath;
 use crate::output::Output;
 use crate::zip::{Member, ZipArchive};
@@ -117,6 +118,9 @@ pub enum ExtractError {
         /// The cause.
         source: io::Error,
     },
+    /// An archive could not be read to its end.
+    #[error(transparent)]
+    Archive(io::Error),
     /// Members do not hold what is expected.
     #[error("{}", List(.0))]
     Content(Vec<ItemFault>),
@@ -162,6 +166,10 @@ pub fn extract(
             workers.into_iter().map(join).collect()
         })
     };
+    // Content that is wrong may be so because it could not be read.
+    for item in items {
+        item.archive.check_source().map_err(ExtractError::Archive)?;
+    }
     merge(outcomes, items)
 }
 
@@ -216,7 +224,7 @@ impl fmt::Display for List<'_> {
         }
         write!(f, "{} members are corrupt", self.0.len())?;
         for fault in self.0 {
-            write!(f, "\n  {fault}")?;
+            write!(f, "{BREAK}  {fault}")?;
         }
         Ok(())
     }

@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
+/// Begins a line of a message. A newline within a text is escaped where messages are printed; one
+/// that is written as a `char` is not.
+pub(crate) const BREAK: char = '\n';
+
 /// Faults that are listed; an archive may have one for each of its members and more.
 const MAX_LISTED: usize = 50;
 
@@ -105,10 +109,10 @@ impl<P: fmt::Display> fmt::Display for FaultList<P> {
             self.list.len() + self.unlisted
         )?;
         for fault in &self.list {
-            write!(f, "\n  {fault}")?;
+            write!(f, "{BREAK}  {fault}")?;
         }
         if 0 < self.unlisted {
-            write!(f, "\n  and {} more", self.unlisted)?;
+            write!(f, "{BREAK}  and {} more", self.unlisted)?;
         }
         Ok(())
     }

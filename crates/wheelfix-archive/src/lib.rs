@@ -34,7 +34,7 @@ pub use crate::extract::{
     create_directories, extract,
 };
 pub use crate::fault::{Fault, FaultList};
-pub use crate::member_path::{MemberPath, MemberPathError};
+pub use crate::member_path::{MemberPath, MemberPathError, is_invisible};
 pub use crate::tar::fault::{TarFault, TarFaults, TarProblem};
 pub use crate::tar::{Compression, TarArchive, TarError, TarKind, TarMember};
 pub use crate::times::normalise_times;

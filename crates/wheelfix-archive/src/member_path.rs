@@ -247,7 +247,7 @@ fn check_characters(name: &str) -> Result<(), MemberPathError> {
 
 /// Line and paragraph separators, format characters (among them those that reorder text), tags and
 /// noncharacters: what makes two names look the same or one name look like another.
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'

@@ -116,7 +116,9 @@ impl TarArchive {
         &self,
         visitor: &mut dyn FnMut(&TarMember, &mut dyn Read) -> io::Result<()>,
     ) -> Result<(), TarError> {
-        read::read(self, visitor)
+        let result = read::read(self, visitor);
+        self.bytes.check()?;
+        result
     }
 
     /// Unpacks everything below the existing directory `root`; gives the members in their order.

@@ -93,24 +93,40 @@ pub enum OpenError {
 impl ZipArchive {
     /// Opens the archive at `path`, without reading more than its headers.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, OpenError> {
-        Ok(Self::new(Bytes::open(path)?, limits)?)
+        let bytes = Bytes::open(path)?;
+        let parsed = parse(&bytes, limits);
+        bytes.check()?;
+        Ok(Self::assemble(bytes, parsed?))
+    }
+
+    /// An error if some of the file could not be read so far: it was made shorter, or its disk fails.
+    ///
+    /// Until then it reads as zeros, so what was read since the archive was opened counts only after
+    /// this has been asked.
+    pub fn check_source(&self) -> io::Result<()> {
+        self.bytes.check()
+    }
+
+    /// The error if some of the file cannot be read.
+    pub(crate) fn lost(&self) -> io::Error {
+        self.bytes.lost()
     }
 
     /// Opens the archive whose content is `bytes`.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Faults> {
-        Self::new(Bytes::Owned(bytes), limits)
+        let parsed = parse(&bytes, limits)?;
+        Ok(Self::assemble(Bytes::Owned(bytes), parsed))
     }
 
-    fn new(bytes: Bytes, limits: &Limits) -> Result<Self, Faults> {
-        let (members, directories) = parse(&bytes, limits)?;
+    fn assemble(bytes: Bytes, (members, directories): (Vec<Member>, Vec<MemberPath>)) -> Self {
         let mut by_path: Vec<usize> = (0..members.len()).collect();
         by_path.sort_by_key(|index| members.get(*index).map(|member| &member.path));
-        Ok(Self {
+        Self {
             bytes,
             members,
             directories,
             by_path,
-        })
+        }
     }
 
     /// The files, in the order of the central directory.

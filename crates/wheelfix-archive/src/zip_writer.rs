@@ -83,8 +83,13 @@ impl Packed {
         };
         let end = content.len() - 1;
         let room = data.get_mut(..end).unwrap_or_default();
-        let Some(len) = compress(&content, room) else {
+        let compressed = compress(&content, room);
+        if compressed.is_none() {
             data.copy_from_slice(&content);
+        }
+        content.check()?;
+        data.check()?;
+        let Some(len) = compressed else {
             return Ok(Self::made(Method::Stored, &content, Data::Scratch(data)));
         };
         drop(data);
@@ -167,7 +172,13 @@ impl<W: Write> ZipWriter<W> {
             len: member.len,
             offset: self.offset,
         };
-        self.write(&header, data)
+        let written = self.write(&header, data);
+        // Where the kernel reads for us, it sends no signal.
+        let is_lost = |error: &io::Error| error.raw_os_error() == Some(Errno::FAULT.raw_os_error());
+        match written {
+            Err(error) if is_lost(&error) => Err(archive.lost()),
+            written => written.and(archive.check_source()),
+        }
     }
 
     /// Adds a member.

@@ -160,7 +160,9 @@ pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvRepo
             let sources = Sources::in_wheels(&mut drafted.files, &wheels, libraries, &staging);
             drafted.files.sources = sources;
         }
-        let report = fill(&draft, drafted, &staging, listener)?;
+        let report = fill(&draft, drafted, &staging, listener);
+        install::check_sources(&wheels)?;
+        let report = report?;
         phase(Phase::Publish);
         staging.publish()?;
         Ok(report)

@@ -25,6 +25,9 @@ use crate::sources::Sources;
 use crate::staging::{Staging, StagingError};
 use crate::unbundling::{self, Planned};
 
+#[cfg(test)]
+mod tests;
+
 /// What to install, and how.
 #[derive(Clone, Debug)]
 pub struct InstallRequest {
@@ -120,7 +123,9 @@ pub fn install(
         } else {
             Staging::whole(&request.prefix)?
         };
-        let report = fill(request, &wheels, &staging, listener)?;
+        let report = fill(request, &wheels, &staging, listener);
+        check_sources(&wheels)?;
+        let report = report?;
         listener(Event::Phase {
             phase: Phase::Publish,
             bytes: 0,
@@ -139,8 +144,15 @@ pub fn dry_run(
         let wheels = open(request, listener)?;
         let scratch = tempfile::tempdir()?;
         let staging = Staging::never(scratch.path(), &request.prefix, request.merge)?;
-        fill(request, &wheels, &staging, listener)
+        let report = fill(request, &wheels, &staging, listener);
+        check_sources(&wheels)?;
+        report
     })
+}
+
+/// An error if a wheel could not be read to its end: it explains all others.
+pub(crate) fn check_sources(wheels: &[Wheel]) -> io::Result<()> {
+    wheels.iter().try_for_each(Wheel::check_source)
 }
 
 /// Bytes of stack for each thread: directories nest up to a limit, and a thread that waits for those

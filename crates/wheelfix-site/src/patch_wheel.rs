@@ -129,7 +129,18 @@ fn relocate(
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
     let wheel = Wheel::open_with(&request.wheel, &request.options)?;
-    let mut requirements = requirements(&wheel, &request.metadata)?;
+    let report = relocate_wheel(&wheel, request, listener);
+    wheel.check_source()?;
+    report
+}
+
+fn relocate_wheel(
+    wheel: &Wheel,
+    request: &PatchWheelRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchWheelReport, PatchWheelError> {
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    let mut requirements = requirements(wheel, &request.metadata)?;
     let output = name::directory(&request.output)?;
     let scratch = tempfile::Builder::new()
         .prefix(".wheelfix-")
@@ -140,7 +151,7 @@ fn relocate(
     }
     let version = request.python.as_ref().map(Python::version);
     let layout = Layout::new(version.unwrap_or_else(|| name::python_version(wheel.filename())));
-    let unpacked = unpack(&wheel, &layout, scratch.path(), request.jobs)?;
+    let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
     let relocation = plan(request, &unpacked, scratch.path())?;
@@ -168,9 +179,9 @@ fn relocate(
     report.elf_edited = applied.elf_edited;
 
     phase(Phase::Publish);
-    let edits = Edits::new(&wheel, &filename, &unpacked, &applied, &report)?;
+    let edits = Edits::new(wheel, &filename, &unpacked, &applied, &report)?;
     let staged = scratch.path().join(filename.to_string());
-    report.copied = edits.write(&wheel, &staged)?;
+    report.copied = edits.write(wheel, &staged)?;
     // What is written must be a wheel by our own standards.
     Wheel::open_with(&staged, &request.options)?;
     fs::rename(&staged, &report.output)?;

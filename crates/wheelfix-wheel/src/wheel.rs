@@ -10,6 +10,7 @@ mod record;
 mod scripts;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use wheelfix_archive::{Limits, Member, ZipArchive};
@@ -72,6 +73,12 @@ impl Wheel {
         Self::new(path, filename, archive, options)
     }
 
+    /// An error if some of the file could not be read since it was opened: it was made shorter, or
+    /// its disk fails. Whoever reads contents asks afterwards, before the contents count.
+    pub fn check_source(&self) -> io::Result<()> {
+        self.archive.check_source()
+    }
+
     /// Makes a wheel of an archive that is known under a path.
     pub(crate) fn from_archive(
         path: &Path,
@@ -87,22 +94,14 @@ impl Wheel {
         archive: ZipArchive,
         options: &OpenOptions,
     ) -> Result<Self, WheelError> {
-        let mut faults = WheelFaults::default();
-        let dist_info = DistInfo::read(&archive, &filename, &mut faults);
-        let Some(dist_info) = dist_info else {
-            return Err(faults.into());
-        };
-        let mut warnings = Vec::new();
-        dist_info.warn(&filename, &mut warnings);
-        for group in archive.collisions() {
-            let paths = group.iter().map(ToString::to_string);
-            warnings.push(WheelWarning::Collision(paths.collect()));
-        }
-        let rows = record::check(&archive, &dist_info, options, &mut faults);
-        let placements = placement::classify(&archive, &dist_info, &mut faults);
-        scripts::check(&archive, &placements, &dist_info.entry_points, &mut faults);
-        faults.into_result()?;
-        editable::warn(&archive, &placements, &mut warnings);
+        let parts = Parts::read(&archive, &filename, options);
+        archive.check_source()?;
+        let Parts {
+            dist_info,
+            placements,
+            rows,
+            warnings,
+        } = parts?;
         Ok(Self {
             path: path.to_owned(),
             filename,
@@ -170,6 +169,44 @@ impl Wheel {
     /// What is odd about the wheel but no reason to refuse it.
     pub fn warnings(&self) -> &[WheelWarning] {
         &self.warnings
+    }
+}
+
+/// What the archive of a wheel says, compared with itself.
+struct Parts {
+    dist_info: DistInfo,
+    placements: Vec<Placement>,
+    rows: Vec<Option<usize>>,
+    warnings: Vec<WheelWarning>,
+}
+
+impl Parts {
+    fn read(
+        archive: &ZipArchive,
+        filename: &WheelFilename,
+        options: &OpenOptions,
+    ) -> Result<Self, WheelError> {
+        let mut faults = WheelFaults::default();
+        let Some(dist_info) = DistInfo::read(archive, filename, &mut faults) else {
+            return Err(faults.into());
+        };
+        let mut warnings = Vec::new();
+        dist_info.warn(filename, &mut warnings);
+        for group in archive.collisions() {
+            let paths = group.iter().map(ToString::to_string);
+            warnings.push(WheelWarning::Collision(paths.collect()));
+        }
+        let rows = record::check(archive, &dist_info, options, &mut faults);
+        let placements = placement::classify(archive, &dist_info, &mut faults);
+        scripts::check(archive, &placements, &dist_info.entry_points, &mut faults);
+        faults.into_result()?;
+        editable::warn(archive, &placements, &mut warnings);
+        Ok(Self {
+            dist_info,
+            placements,
+            rows,
+            warnings,
+        })
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
-use wheelfix_archive::{Digest, ExtractItem, Observer, extract};
+use wheelfix_archive::{Digest, ExtractError, ExtractItem, Observer, extract};
 use wheelfix_relocate::{Graph, Place, Rules, Target, Tree, World};
-use wheelfix_wheel::{Placement, Wheel};
+use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;
 
@@ -65,8 +65,12 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
 
 /// Writes the ELF files of a wheel into a directory, as they lie in it.
 fn unpack(wheel: &Path, root: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
-    let wheel = Wheel::open(wheel).map_err(Error::refused)?;
+    let wheel = Wheel::open(wheel).map_err(|error| match error {
+        WheelError::Io(error) => error.into(),
+        error => Error::refused(error),
+    })?;
     let elf = wheel.elf_files();
+    wheel.check_source()?;
     let numbers: Vec<usize> = elf.iter().map(|member| member.file.index).collect();
     let mut items = Vec::new();
     for member in wheel.members() {
@@ -83,7 +87,10 @@ fn unpack(wheel: &Path, root: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
             });
         }
     }
-    extract(&items, root, jobs, &Quiet).map_err(Error::refused)?;
+    extract(&items, root, jobs, &Quiet).map_err(|error| match error {
+        ExtractError::Content(_) => Error::refused(error),
+        _ => Error::environment(error),
+    })?;
     Ok(())
 }
 

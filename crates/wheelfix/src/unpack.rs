@@ -15,7 +15,7 @@ use wheelfix_wheel::{
 };
 
 use crate::common::{JobsArgs, OutputArgs};
-use crate::error::Error;
+use crate::error::{Error, print_line};
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
@@ -153,7 +153,9 @@ fn extract_error(args: &UnpackArgs, error: ExtractError) -> Error {
             let hint = hint.then(|| install_error::ACCEPT.to_owned());
             refused_with(args, error, hint)
         }
-        ExtractError::CreateDir { .. } | ExtractError::Write { .. } => Error::environment(error),
+        ExtractError::CreateDir { .. } | ExtractError::Write { .. } | ExtractError::Archive(_) => {
+            Error::environment(error)
+        }
     }
 }
 
@@ -240,8 +242,8 @@ fn print(args: &UnpackArgs, kind: Kind, unpacked: &[Unpacked]) -> io::Result<()>
         _ => 0,
     });
     let bytes = lens.sum();
-    let mut stdout = io::stdout().lock();
     if args.output.json {
+        let mut stdout = io::stdout().lock();
         let document = Document {
             version: 1,
             archive: &args.archive,
@@ -257,7 +259,7 @@ fn print(args: &UnpackArgs, kind: Kind, unpacked: &[Unpacked]) -> io::Result<()>
         let files = unpacked.iter().filter(|entry| !is_dir(entry)).count();
         let noun = if files == 1 { "file" } else { "files" };
         let (bytes, dir) = (table::bytes(bytes), args.dir.display());
-        writeln!(stdout, "{files} {noun}, {bytes}, unpacked to {dir}")?;
+        print_line(format_args!("{files} {noun}, {bytes}, unpacked to {dir}"))?;
     }
     Ok(())
 }

@@ -155,7 +155,9 @@ impl Worker<'_> {
         let file = self.create(index, item)?;
         let Some(mut map) = allocate(&file, item.member.len)? else {
             let extracted = self.stream(item, file)?;
-            notify(&ReadMap::new(&self.reopen(index, item)?)?);
+            let map = ReadMap::new(&self.reopen(index, item)?)?;
+            notify(&map);
+            map.check()?;
             return Ok(extracted);
         };
         let extracted = if split {
@@ -164,6 +166,7 @@ impl Worker<'_> {
             self.fill(item, &mut map)?
         };
         notify(&map);
+        map.check()?;
         Ok(extracted)
     }
 

@@ -1,6 +1,7 @@
 //! Opening zip archives that are in order.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use wheelfix_archive::{ContentError, Limits, ZipArchive};
 
@@ -145,4 +146,47 @@ fn any_part_of_a_member_is_read_in_any_order() {
         past.to_string(),
         "content ends early: expected 41943041 bytes, got 41943040"
     );
+}
+
+#[test]
+fn an_archive_that_shrinks_before_it_is_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let wheel = WheelBuilder::new("demo", "1.0").file("demo/a.bin", vec![7; 1 << 20]);
+    wheel.write_to(dir.path());
+    let path = dir.path().join(wheel.file_name());
+    let archive = ZipArchive::open(&path, &Limits::default()).unwrap();
+    archive.check_source().unwrap();
+    fs_err::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    let member = archive.find("demo/a.bin").unwrap();
+    archive.read(member, u64::MAX).unwrap_err();
+    let error = archive.check_source().unwrap_err().to_string();
+    let want = format!(
+        "failed to read file `{}`: it was made shorter meanwhile, or its disk fails",
+        path.display()
+    );
+    assert_eq!(error, want);
+}
+
+#[test]
+fn pipes_and_devices_are_no_archives() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.whl");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
+    for path in [pipe.as_path(), Path::new("/dev/zero"), dir.path()] {
+        let error = ZipArchive::open(path, &Limits::default()).unwrap_err();
+        let want = format!("not a regular file: `{}`", path.display());
+        assert_eq!(error.to_string(), want);
+    }
 }

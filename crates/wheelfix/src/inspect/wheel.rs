@@ -226,7 +226,7 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
         .collect();
     let set = ElfSet::new(readable.iter().copied());
     let findings = wheel.truth(&members).into_iter().chain(hygiene);
-    Ok(WheelReport {
+    let report = WheelReport {
         path: path.display().to_string(),
         file_name: wheel.filename().to_string(),
         len: wheel.archive().len(),
@@ -254,7 +254,9 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
         bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
         findings: findings.map(Finding::from).collect(),
         warnings: wheel.warnings().iter().map(ToString::to_string).collect(),
-    })
+    };
+    wheel.check_source()?;
+    Ok(report)
 }
 
 impl Distribution {
