@@ -101,7 +101,22 @@ impl TagSet {
         &self.platforms
     }
 
-    /// Every tag of the set, the platform varying fastest.
+    /// Number of tags in the set, those that are there twice counted twice.
+    pub fn count(&self) -> usize {
+        let pairs = self.pythons.len().saturating_mul(self.abis.len());
+        pairs.saturating_mul(self.platforms.len())
+    }
+
+    /// Whether a tag is in the set; compares part by part.
+    pub fn contains(&self, tag: &Tag) -> bool {
+        let has = |parts: &[String], part: &str| parts.iter().any(|it| it == part);
+        has(&self.pythons, tag.python())
+            && has(&self.abis, tag.abi())
+            && has(&self.platforms, tag.platform())
+    }
+
+    /// Every tag of the set, the platform varying fastest. There may be a billion in 10 kB of text:
+    /// see [`count`](Self::count).
     pub fn iter(&self) -> impl Iterator<Item = Tag> + '_ {
         self.pythons.iter().flat_map(move |python| {
             self.abis.iter().flat_map(move |abi| {

@@ -57,8 +57,7 @@ impl Target {
     /// the tags does not fit.
     pub fn rank(&self, tags: &TagSet) -> Result<usize, TagMismatch> {
         let supported = self.supported_tags();
-        let wanted: BTreeSet<Tag> = tags.iter().collect();
-        let rank = supported.iter().position(|tag| wanted.contains(tag));
+        let rank = supported.iter().position(|tag| tags.contains(tag));
         rank.ok_or_else(|| self.mismatch(tags, &supported))
     }
 

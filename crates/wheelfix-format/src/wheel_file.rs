@@ -22,6 +22,9 @@ pub struct WheelFile {
     pub build: Option<String>,
 }
 
+/// Most `Tag` lines that are read; the most of a real wheel are some 30.
+const MAX_TAGS: usize = 10_000;
+
 /// Why a text is not a `WHEEL` file.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -38,6 +41,9 @@ pub enum WheelFileError {
     /// Neither true nor false.
     #[error("`Root-Is-Purelib` must be true or false: `{0}`")]
     Boolean(String),
+    /// More `Tag` lines than the tags of any file name.
+    #[error("{0} `Tag` lines, limit is {MAX_TAGS}")]
+    TooManyTags(usize),
     /// A `Tag` line.
     #[error("line {line}: invalid tag")]
     Tag {
@@ -97,6 +103,10 @@ impl FromStr for WheelFile {
             text if text.eq_ignore_ascii_case("false") => false,
             text => return Err(WheelFileError::Boolean(text.to_owned())),
         };
+        let lines = headers.get_all("Tag").count();
+        if MAX_TAGS < lines {
+            return Err(WheelFileError::TooManyTags(lines));
+        }
         let tags = headers.get_all("Tag").map(|field| {
             let parsed = field.value.parse();
             parsed.map_err(|source| WheelFileError::Tag {

@@ -28,6 +28,7 @@ mod planner;
 mod planner_tests;
 mod process;
 mod proof;
+mod python_blocks;
 mod python_source;
 mod read;
 mod replace;

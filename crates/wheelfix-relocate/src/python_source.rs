@@ -3,6 +3,7 @@
 use memchr::memmem;
 use serde::Serialize;
 
+use crate::python_blocks::Blocks;
 use crate::text_names::library_in;
 
 /// One library that a Python source opens by a name that stands in it.
@@ -33,16 +34,6 @@ const LDCONFIG: &str = "ldconfig";
 /// Where it is looked for.
 const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
 
-/// Words in a handler that catches the `OSError` of a library that is missing.
-const CATCHING: [&str; 6] = [
-    "OSError",
-    "Exception",
-    "BaseException",
-    "IOError",
-    "EnvironmentError",
-    "except:",
-];
-
 /// The libraries that a source opens. Names that are put together while it runs, and those of other
 /// systems, are not seen.
 pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
@@ -53,29 +44,26 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     }
     let text = String::from_utf8_lossy(source);
     let source = Masked::new(&text);
-    let lines: Vec<&str> = source.code.split('\n').collect();
+    let blocks = Blocks::new(&source.code);
     let mut loads = Vec::new();
     for call in CALLS {
         for (at, _) in source.code.match_indices(call) {
             if let Some((name, path)) = source.argument(at, call) {
-                let before = source.code.get(..at).unwrap_or_default();
-                let line = before.matches('\n').count();
                 loads.push(PythonLoad {
                     name,
                     path,
-                    line: line + 1,
-                    guarded: call == FIND || is_guarded(&lines, line),
+                    line: blocks.line(at),
+                    guarded: call == FIND || blocks.is_guarded(at),
                 });
             }
         }
     }
     for (at, _) in text.match_indices(LDCONFIG) {
         if let Some(path) = source.program(at, LDCONFIG) {
-            let before = text.get(..at).unwrap_or_default();
             loads.push(PythonLoad {
                 name: LDCONFIG.to_owned(),
                 path: path.contains('/').then(|| path.to_owned()),
-                line: before.matches('\n').count() + 1,
+                line: blocks.line(at),
                 guarded: true,
             });
         }
@@ -130,13 +118,22 @@ impl<'a> Masked<'a> {
     /// The program that a text names at its start, alone or with arguments, if `name` at `at` is its
     /// last part.
     fn program(&self, at: usize, name: &str) -> Option<&'a str> {
-        let code = self.code.get(..at)?.trim_end_matches(' ');
-        let start = code.ends_with(['"', '\'']).then_some(code.len())?;
-        let place = self.text.get(start..at)?;
         let next = *self.text.as_bytes().get(at + name.len())?;
-        let is_whole = matches!(next, b'"' | b'\'' | b' ');
-        (is_whole && LDCONFIG_PLACES.contains(&place))
-            .then(|| self.text.get(start..at + name.len()))?
+        if !matches!(next, b'"' | b'\'' | b' ') {
+            return None;
+        }
+        let before = self.text.get(..at)?;
+        let starts = LDCONFIG_PLACES
+            .iter()
+            .filter_map(|place| before.strip_suffix(place))
+            .map(str::len);
+        let is_start = |start: &usize| {
+            let quoted = self.code.get(..*start).unwrap_or_default();
+            quoted.ends_with(['"', '\''])
+        };
+        // What is within a literal is blank in the code: a quote there is its begin.
+        let start = starts.into_iter().find(is_start)?;
+        self.text.get(start..at + name.len())
     }
 
     /// The library that the only text in the first argument of a call names.
@@ -208,50 +205,6 @@ fn literal_len(rest: &[u8], quote: u8, quotes: usize) -> usize {
         }
     }
     rest.len()
-}
-
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-/// Whether the call on a line is in a block that goes on where a library is missing. Looks no
-/// further than the function that the line is in.
-fn is_guarded(lines: &[&str], line: usize) -> bool {
-    let mut within = lines.get(line).map_or(0, |line| indent(line));
-    for (above, text) in lines.iter().enumerate().take(line).rev() {
-        let code = text.trim();
-        if code.is_empty() || within <= indent(text) {
-            continue;
-        }
-        within = indent(text);
-        if code.starts_with("def ") || code.starts_with("async def ") || code.starts_with("class ")
-        {
-            return false;
-        }
-        let suppresses = code.starts_with("with ") && code.contains("suppress(");
-        if suppresses || code == "try:" && is_caught(lines, above) {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether a handler of the `try` on a line catches what a missing library raises.
-fn is_caught(lines: &[&str], line: usize) -> bool {
-    let column = lines.get(line).map_or(0, |line| indent(line));
-    let below = lines.iter().skip(line + 1);
-    let mut handlers = below
-        .filter(|text| !text.trim().is_empty() && indent(text) <= column)
-        .take_while(|text| {
-            let code = text.trim();
-            indent(text) == column
-                && ["except", "else", "finally"]
-                    .iter()
-                    .any(|word| code.starts_with(word))
-        });
-    handlers.any(|text| {
-        text.trim().starts_with("except") && CATCHING.iter().any(|word| text.contains(word))
-    })
 }
 
 #[cfg(test)]

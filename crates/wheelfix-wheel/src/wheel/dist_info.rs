@@ -74,15 +74,27 @@ impl DistInfo {
         if let Some(line) = self.metadata.headers().malformed_line() {
             warnings.push(WheelWarning::MalformedMetadata { line });
         }
-        let named: BTreeSet<Tag> = filename.tags().iter().collect();
-        let listed: BTreeSet<Tag> = self.wheel_file.tags.iter().flat_map(TagSet::iter).collect();
-        if named != listed {
+        if !are_same(filename.tags(), &self.wheel_file.tags) {
             warnings.push(WheelWarning::Tags {
                 filename: filename.tags().clone(),
                 wheel_file: self.wheel_file.tags.clone(),
             });
         }
     }
+}
+
+/// More tags than the name of a file has room for.
+const MAX_TAGS: usize = 100_000;
+
+/// Whether sets have the same tags together as another has.
+fn are_same(named: &TagSet, listed: &[TagSet]) -> bool {
+    let count = listed.iter().map(TagSet::count);
+    if MAX_TAGS < count.fold(0, usize::saturating_add) {
+        return false;
+    }
+    let named: BTreeSet<Tag> = named.iter().collect();
+    let listed: BTreeSet<Tag> = listed.iter().flat_map(TagSet::iter).collect();
+    named == listed
 }
 
 /// The name of the only `.dist-info` directory, if it is for this project and version.
