@@ -24,8 +24,13 @@ pub struct BuildSystem {
 #[non_exhaustive]
 pub enum BuildSystemError {
     /// Not TOML, or fields of other types.
-    #[error("malformed pyproject.toml")]
-    Toml(#[source] Box<toml::de::Error>),
+    #[error("malformed pyproject.toml, line {line}: {reason}")]
+    Toml {
+        /// Counts from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// `build-system.requires` is missing.
     #[error("`build-system.requires` is missing")]
     NoRequires,
@@ -38,6 +43,17 @@ pub enum BuildSystemError {
     /// An element of `build-system.backend-path` that leaves the source tree.
     #[error("`build-system.backend-path` must stay inside the source tree: `{0}`")]
     BackendPath(String),
+}
+
+impl BuildSystemError {
+    fn of_toml(text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start);
+        let before = text.as_bytes().get(..at).unwrap_or_default();
+        Self::Toml {
+            line: before.split(|byte| *byte == b'\n').count(),
+            reason: error.message().replace('\n', ", "),
+        }
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -81,7 +97,7 @@ impl FromStr for BuildSystem {
 
     fn from_str(text: &str) -> Result<Self, BuildSystemError> {
         let document: Document =
-            toml::from_str(text).map_err(|error| BuildSystemError::Toml(Box::new(error)))?;
+            toml::from_str(text).map_err(|error| BuildSystemError::of_toml(text, &error))?;
         let dynamic = document
             .project
             .map(|project| project.dynamic)
@@ -177,7 +193,7 @@ mod tests {
     fn other_texts_are_refused() {
         check(
             "[",
-            "error: malformed pyproject.toml TOML parse error at line 1, column 2",
+            "error: malformed pyproject.toml, line 1: unclosed table, expected `]` ",
         );
         check(
             "[build-system]\n",

@@ -217,6 +217,10 @@ impl fmt::Display for Fix {
     }
 }
 
+/// Begins a line of a message. A newline within a text is escaped where messages are printed; one
+/// that is written as a `char` is not.
+pub(crate) const BREAK: char = '\n';
+
 /// How many names of objects are printed before `and N more`.
 const NAMED: usize = 3;
 
@@ -252,11 +256,14 @@ impl Fault {
             return Ok(());
         };
         write!(f, "`{soname}` is ambiguous: {reason}")?;
-        write!(f, "\n  needed by: {}", some_of(needed_by))?;
+        write!(f, "{BREAK}  needed by: {}", some_of(needed_by))?;
         for candidate in candidates {
-            write!(f, "\n  candidate: {}", candidate.display())?;
+            write!(f, "{BREAK}  candidate: {}", candidate.display())?;
         }
-        f.write_str("\n  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule")
+        write!(
+            f,
+            "{BREAK}  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule"
+        )
     }
 
     fn fmt_version(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,13 +278,16 @@ impl Fault {
             return Ok(());
         };
         write!(f, "`{soname}` does not define the version `{version}`")?;
-        write!(f, "\n  needed by: {}", some_of(needed_by))?;
+        write!(f, "{BREAK}  needed by: {}", some_of(needed_by))?;
         match found {
-            Some(found) => write!(f, "\n  found: {}", found.display())?,
-            None => f.write_str("\n  found: nothing by that name is needed, only its version")?,
+            Some(found) => write!(f, "{BREAK}  found: {}", found.display())?,
+            None => write!(
+                f,
+                "{BREAK}  found: nothing by that name is needed, only its version"
+            )?,
         }
         for fix in fixes {
-            write!(f, "\n  fix: a newer one: {fix}")?;
+            write!(f, "{BREAK}  fix: a newer one: {fix}")?;
         }
         Ok(())
     }
@@ -306,11 +316,11 @@ impl Fault {
             write!(f, " and {} more", symbols.len() - NAMED)?;
         }
         if opened_by.iter().any(|root| root != path) {
-            write!(f, "\n  opened by: {}", some_of(opened_by))?;
+            write!(f, "{BREAK}  opened by: {}", some_of(opened_by))?;
         }
         for (library, fixes) in providers {
             for fix in fixes {
-                write!(f, "\n  fix: a newer `{library}`: {fix}")?;
+                write!(f, "{BREAK}  fix: a newer `{library}`: {fix}")?;
             }
         }
         Ok(())
@@ -323,12 +333,12 @@ impl Fault {
                     f,
                     "`--ignore-missing {glob}` matches nothing that is missing"
                 )?;
-                f.write_str("\n  fix: remove it")
+                write!(f, "{BREAK}  fix: remove it")
             }
             Self::UnusedBackend { glob, known } => {
                 write!(f, "`--backend {glob}` names no backend of these files")?;
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                write!(f, "\n  there are: {}", known.join(", "))
+                write!(f, "{BREAK}  there are: {}", known.join(", "))
             }
             Self::UnusedRule { name, file } => {
                 write!(
@@ -336,7 +346,7 @@ impl Fault {
                     "rule `{name}` of `{}` applies to nothing",
                     file.display()
                 )?;
-                f.write_str("\n  fix: remove it, or correct its globs")
+                write!(f, "{BREAK}  fix: remove it, or correct its globs")
             }
             _ => Ok(()),
         }
@@ -358,10 +368,13 @@ impl Fault {
                 )?;
                 for (index, text) in expected.iter().enumerate() {
                     let word = if index == 0 { "expected" } else { "or" };
-                    write!(f, "\n  {word}: {}", text.trim())?;
+                    write!(f, "{BREAK}  {word}: {}", text.trim())?;
                 }
-                write!(f, "\n  why: {reason}")?;
-                f.write_str("\n  fix: a `[[replace]]` rule for this file in a file named with `--rules`: with its text, or with `old = []` to leave it")
+                write!(f, "{BREAK}  why: {reason}")?;
+                write!(
+                    f,
+                    "{BREAK}  fix: a `[[replace]]` rule for this file in a file named with `--rules`: with its text, or with `old = []` to leave it"
+                )
             }
             Self::StaleSource { path, rules } => {
                 let rules = rules.join("`, `");
@@ -370,7 +383,7 @@ impl Fault {
                     "`{}` has a text that rule `{rules}` replaces",
                     path.display()
                 )?;
-                f.write_str("\n  fix: `wheelfix patch`")
+                write!(f, "{BREAK}  fix: `wheelfix patch`")
             }
             _ => Ok(()),
         }
@@ -381,7 +394,7 @@ impl Fault {
         match self {
             Self::Unreadable { path, reason } => {
                 write!(f, "`{}` is a damaged ELF file: {reason}", path.display())?;
-                f.write_str("\n  fix: `--exclude` it if nothing loads it")
+                write!(f, "{BREAK}  fix: `--exclude` it if nothing loads it")
             }
             Self::Stub {
                 soname,
@@ -393,12 +406,12 @@ impl Fault {
                     "`{soname}` would be loaded from `{}`, not from the driver",
                     path.display()
                 )?;
-                write!(f, "\n  needed or opened by: {}", some_of(needed_by))?;
-                f.write_str("\n  fix: the driver path before that directory")
+                write!(f, "{BREAK}  needed or opened by: {}", some_of(needed_by))?;
+                write!(f, "{BREAK}  fix: the driver path before that directory")
             }
             Self::Blocked { reason, needed_by } => {
                 write!(f, "the loader stops at a file: {reason}")?;
-                write!(f, "\n  needed by: {}", some_of(needed_by))
+                write!(f, "{BREAK}  needed by: {}", some_of(needed_by))
             }
             Self::Element {
                 path,
@@ -410,7 +423,7 @@ impl Fault {
                     "`{}` has `{element}` in its run path: {reason}",
                     path.display()
                 )?;
-                f.write_str("\n  fix: `wheelfix patch`")
+                write!(f, "{BREAK}  fix: `wheelfix patch`")
             }
             _ => Ok(()),
         }
@@ -443,8 +456,9 @@ impl Fault {
                     f,
                     "`{path}` wants an executable stack, which glibc 2.41 and later give to no library that is opened"
                 )?;
-                f.write_str(
-                    "\n  fix: `wheelfix patchelf --clear-execstack`, if its code can do without",
+                write!(
+                    f,
+                    "{BREAK}  fix: `wheelfix patchelf --clear-execstack`, if its code can do without"
                 )
             }
             Self::NoInterpreter { path, interpreter } => {
@@ -453,7 +467,10 @@ impl Fault {
                     "program `{}` asks for the interpreter `{interpreter}`",
                     path.display()
                 )?;
-                f.write_str("\n  fix: `--interpreter` with the one of the target's C library")
+                write!(
+                    f,
+                    "{BREAK}  fix: `--interpreter` with the one of the target's C library"
+                )
             }
             _ => Ok(()),
         }
@@ -468,11 +485,11 @@ impl fmt::Display for Missing {
             Some(_) => "opened at run time",
         };
         write!(f, "`{}` is missing", self.soname)?;
-        write!(f, "\n  {how} by: {}", some_of(&self.needed_by))?;
+        write!(f, "{BREAK}  {how} by: {}", some_of(&self.needed_by))?;
         if let Some(origin) = &self.opened {
             write!(f, " ({origin})")?;
         }
-        f.write_str("\n  searched: the output")?;
+        write!(f, "{BREAK}  searched: the output")?;
         for entry in &self.searched {
             // An empty element of a run path is the current directory.
             let here = entry.as_os_str().is_empty();
@@ -483,19 +500,27 @@ impl fmt::Display for Missing {
             )?;
         }
         for near in &self.near {
-            write!(f, "\n  near miss: {}: {}", near.path.display(), near.reason)?;
+            write!(
+                f,
+                "{BREAK}  near miss: {}: {}",
+                near.path.display(),
+                near.reason
+            )?;
         }
         for fix in &self.fixes {
-            write!(f, "\n  fix: {fix}")?;
+            write!(f, "{BREAK}  fix: {fix}")?;
         }
         if self.soname == "ldconfig" {
-            f.write_str("\n  fix: a `[[replace]]` rule for the text, where it matters: there is no such program on Nix")?;
+            write!(
+                f,
+                "{BREAK}  fix: a `[[replace]]` rule for the text, where it matters: there is no such program on Nix"
+            )?;
         }
         if matches!(self.opened, Some(Origin::Data | Origin::Source(_))) {
             let name = &self.soname;
             write!(
                 f,
-                "\n  fix: `--ignore-missing {name}` or a `[[dlopen]]` rule with `optional = true`, if all works without it"
+                "{BREAK}  fix: `--ignore-missing {name}` or a `[[dlopen]]` rule with `optional = true`, if all works without it"
             )?;
         }
         Ok(())

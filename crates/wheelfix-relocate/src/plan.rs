@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::abi::Abi;
-use crate::fault::Fault;
+use crate::fault::{BREAK, Fault};
 use crate::replace::SourceEdit;
 use crate::rules::Pattern;
 use crate::run_path::RunPath;
@@ -221,14 +221,14 @@ impl RelocationPlan {
 impl fmt::Display for RelocationPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for object in self.edits() {
-            writeln!(f, "edit {}", object.path.display())?;
+            write!(f, "edit {}{BREAK}", object.path.display())?;
             object.edit.fmt(f)?;
         }
         for source in &self.sources {
             let rules = source.rules.join("`, `");
-            writeln!(
+            write!(
                 f,
-                "replace texts in {} (rule `{rules}`)",
+                "replace texts in {} (rule `{rules}`){BREAK}",
                 source.path.display()
             )?;
         }
@@ -241,13 +241,18 @@ impl fmt::Display for RelocationPlan {
                 drop.rule
             )?;
             if drop.missing.is_empty() {
-                writeln!(f, ": not asked for)")?;
+                write!(f, ": not asked for){BREAK}")?;
             } else {
-                writeln!(f, ": without {})", drop.missing.join(", "))?;
+                write!(f, ": without {}){BREAK}", drop.missing.join(", "))?;
             }
         }
         for skipped in &self.skipped {
-            writeln!(f, "skip {}: {}", skipped.path.display(), skipped.reason)?;
+            write!(
+                f,
+                "skip {}: {}{BREAK}",
+                skipped.path.display(),
+                skipped.reason
+            )?;
         }
         let kept = self
             .objects
@@ -255,9 +260,9 @@ impl fmt::Display for RelocationPlan {
             .filter(|object| object.edit.is_empty())
             .count();
         let edited = self.objects.len() - kept;
-        writeln!(
+        write!(
             f,
-            "{edited} to edit, {kept} to keep, {} to drop",
+            "{edited} to edit, {kept} to keep, {} to drop{BREAK}",
             self.drops.len()
         )
     }
@@ -266,15 +271,15 @@ impl fmt::Display for RelocationPlan {
 impl fmt::Display for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.run_path {
-            Some(RunPathEdit::Set(path)) => writeln!(f, "  set {path}")?,
-            Some(RunPathEdit::Remove) => writeln!(f, "  remove the run path")?,
+            Some(RunPathEdit::Set(path)) => write!(f, "  set {path}{BREAK}")?,
+            Some(RunPathEdit::Remove) => write!(f, "  remove the run path{BREAK}")?,
             None => {}
         }
         if let Some(interpreter) = &self.interpreter {
-            writeln!(f, "  set interpreter {interpreter}")?;
+            write!(f, "  set interpreter {interpreter}{BREAK}")?;
         }
         for (old, new) in &self.rename_needed {
-            writeln!(f, "  need {new} instead of {old}")?;
+            write!(f, "  need {new} instead of {old}{BREAK}")?;
         }
         Ok(())
     }

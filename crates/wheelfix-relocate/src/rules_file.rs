@@ -29,12 +29,14 @@ pub enum RulesError {
     #[error(transparent)]
     Read(#[from] std::io::Error),
     /// A file is not TOML.
-    #[error("`{file}` is no TOML file")]
+    #[error("`{file}`, line {line}: not TOML: {reason}")]
     Syntax {
         /// The file, or the name of the shipped table.
         file: String,
-        /// With line and column.
-        source: Box<toml::de::Error>,
+        /// Counts from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
     },
     /// A top-level key is not the name of a class of rules.
     #[error("`{file}`: unknown class of rules `{class}`, expected one of: {}", CLASSES.join(", "))]
@@ -72,6 +74,12 @@ const CLASSES: &[&str] = &[
     "stale",
 ];
 
+/// The number of the line that an offset lies in, from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or_default();
+    before.split(|byte| *byte == b'\n').count()
+}
+
 impl Rules {
     /// The rules that come with the program.
     pub fn shipped() -> Result<Self, RulesError> {
@@ -107,7 +115,8 @@ impl Rules {
     fn append(&mut self, name: &str, file: Option<&Path>, text: &str) -> Result<(), RulesError> {
         let tables: Table = toml::from_str(text).map_err(|error| RulesError::Syntax {
             file: name.to_owned(),
-            source: Box::new(error),
+            line: line_of(text, error.span().map_or(0, |span| span.start)),
+            reason: error.message().replace('\n', ", "),
         })?;
         let mut reader = Reader {
             name,
@@ -266,7 +275,10 @@ mod tests {
             "driver = 1",
             "`t.toml`: rule 1 of `[[driver]]`: expected an array of tables",
         );
-        check("x", "`t.toml` is no TOML file");
+        check(
+            "# a\n\nx",
+            "`t.toml`, line 3: not TOML: key with no value, expected `=`",
+        );
     }
 
     #[test]

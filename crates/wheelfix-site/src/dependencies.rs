@@ -1,10 +1,15 @@
 //! The check that what the wheels need at run time is installed, without Python.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use wheelfix_format::{Metadata, MetadataEdit, PackageName, Target, UnmetDependency, Version};
 use wheelfix_wheel::{InstalledError, Wheel, installed_distributions};
+
+/// Begins a line of a message. A newline within a text is escaped where messages are printed; one
+/// that is written as a `char` is not.
+pub(crate) const BREAK: char = '\n';
 
 /// A wheel with dependencies that nothing meets.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -51,7 +56,6 @@ pub(crate) fn check(
 }
 
 /// As nixpkgs' hook prints them.
-fn list(unmet: &[UnmetDependency]) -> String {
-    let lines = unmet.iter().map(|it| format!("\n  - {it}"));
-    lines.collect::<Vec<_>>().concat()
+fn list(unmet: &[UnmetDependency]) -> impl fmt::Display {
+    fmt::from_fn(|f| unmet.iter().try_for_each(|it| write!(f, "{BREAK}  - {it}")))
 }

@@ -54,6 +54,10 @@ pub enum UnbundleFault {
     },
 }
 
+/// Begins a line of a message. A newline within a text is escaped where messages are printed; one
+/// that is written as a `char` is not.
+pub(crate) const BREAK: char = '\n';
+
 impl fmt::Display for UnbundleFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,7 +86,7 @@ impl fmt::Display for UnbundleFault {
                 )?;
                 match reason {
                     KeepReason::Unproved { by, lacks } => {
-                        write!(f, "\n  {} will not do:", by.display())?;
+                        write!(f, "{BREAK}  {} will not do:", by.display())?;
                         lacks.iter().try_for_each(|lack| write_in_full(f, lack))
                     }
                     other => write!(f, ": {other}"),
@@ -96,7 +100,7 @@ impl fmt::Display for UnbundleFault {
                 )?;
                 users
                     .iter()
-                    .try_for_each(|user| write!(f, "\n  needed by {}", user.display()))
+                    .try_for_each(|user| write!(f, "{BREAK}  needed by {}", user.display()))
             }
             Self::Diverted {
                 user,
@@ -120,7 +124,7 @@ impl fmt::Display for UnbundleFault {
 
 /// A lack with all names, a line each.
 fn write_in_full(f: &mut fmt::Formatter<'_>, lack: &Lack) -> fmt::Result {
-    write!(f, "\n  {lack}")?;
+    write!(f, "{BREAK}  {lack}")?;
     let (names, users) = match lack {
         Lack::Symbols { symbols, needed_by } => (symbols, needed_by),
         Lack::Versions {
@@ -130,9 +134,9 @@ fn write_in_full(f: &mut fmt::Formatter<'_>, lack: &Lack) -> fmt::Result {
         _ => return Ok(()),
     };
     for name in names {
-        write!(f, "\n    {name}")?;
+        write!(f, "{BREAK}    {name}")?;
     }
     users
         .iter()
-        .try_for_each(|user| write!(f, "\n    needed by {}", user.display()))
+        .try_for_each(|user| write!(f, "{BREAK}    needed by {}", user.display()))
 }

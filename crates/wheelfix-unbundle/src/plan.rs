@@ -8,7 +8,7 @@ use serde::Serialize;
 use wheelfix_relocate::{Object, RelocationPlan, Satisfied, Tree};
 
 use crate::bundled::{Bundled, Provider, Verdict};
-use crate::fault::UnbundleFault;
+use crate::fault::{BREAK, UnbundleFault};
 use crate::twice::Twice;
 
 /// What becomes of the bundled libraries of a tree.
@@ -152,9 +152,9 @@ fn compose(first: &[(String, String)], second: &[(String, String)]) -> Vec<(Stri
 impl fmt::Display for UnbundlePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for library in &self.libraries {
-            writeln!(
+            write!(
                 f,
-                "{} {} ({}): {}",
+                "{} {} ({}): {}{BREAK}",
                 library.verdict.word(),
                 library.path.display(),
                 library.soname,
@@ -162,7 +162,7 @@ impl fmt::Display for UnbundlePlan {
             )?;
         }
         for twice in &self.twice {
-            writeln!(f, "{twice}")?;
+            write!(f, "{twice}{BREAK}")?;
         }
         Ok(())
     }

@@ -80,8 +80,8 @@ fn not_a_derivation(error: AttributesError) -> Error {
 
 /// Prints what is wrong with settings, all at once.
 fn report_settings(faults: &[SettingFault]) -> Error {
-    print(faults.iter().map(|fault| format!("error: {fault}\n")));
-    print(["hint: change `wheelfix = { ... }` in the .nix file\n".to_owned()]);
+    print("error", faults);
+    print("hint", ["change `wheelfix = { ... }` in the .nix file"]);
     Error::Reported
 }
 

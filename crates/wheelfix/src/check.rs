@@ -10,7 +10,7 @@ use wheelfix_relocate::{
 };
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
-use crate::error::{Error, print};
+use crate::error::{Error, print, print_line};
 use crate::target::{TargetArgs, lib_path_error};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
@@ -88,14 +88,9 @@ fn stores(given: &[PathBuf], paths: &[PathBuf]) -> Vec<PathBuf> {
 
 fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
     if args.warnings {
-        print(
-            proof
-                .warnings
-                .iter()
-                .map(|fault| format!("warning: {fault}\n")),
-        );
+        print("warning", &proof.warnings);
     }
-    print(proof.faults.iter().map(|fault| format!("error: {fault}\n")));
+    print("error", &proof.faults);
     let proved = proof.faults.is_empty();
     let mut stdout = io::stdout().lock();
     if args.output.json {
@@ -108,7 +103,7 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
         writeln!(stdout)?;
     } else if !args.output.quiet {
         for line in summary(proof) {
-            writeln!(stdout, "{line}")?;
+            print_line(line)?;
         }
     }
     if proved { Ok(()) } else { Err(Error::Reported) }

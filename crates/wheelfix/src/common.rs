@@ -117,9 +117,9 @@ fn report_faults(
     whole: &impl Serialize,
     output: &OutputArgs,
 ) -> Error {
-    print(faults.iter().map(|fault| format!("error: {fault}\n")));
+    print("error", faults);
     let noun = if faults.len() == 1 { "fault" } else { "faults" };
-    print([format!("error: {} {noun} in all\n", faults.len())]);
+    print("error", [format!("{} {noun} in all", faults.len())]);
     if output.json
         && let Err(error) = print_json(name, whole)
     {

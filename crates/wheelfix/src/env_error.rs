@@ -15,15 +15,15 @@ pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
 }
 
 fn report(faults: &[EnvFault]) -> Error {
-    print(faults.iter().map(|fault| chain(fault)));
+    print("error", faults.iter().map(|fault| chain(fault)));
     if faults.iter().any(is_duplicate) {
-        print([NIXPKGS_DUPLICATES.to_owned()]);
+        print("error", [NIXPKGS_DUPLICATES]);
     }
     if 1 < faults.len() {
-        print([format!("error: {} faults in all\n", faults.len())]);
+        print("error", [format!("{} faults in all", faults.len())]);
     }
     if let Some(hint) = hint(faults) {
-        print([format!("hint: {hint}\n")]);
+        print("hint", [hint]);
     }
     if faults.iter().any(EnvFault::is_environment) {
         Error::ReportedEnvironment
@@ -34,7 +34,7 @@ fn report(faults: &[EnvFault]) -> Error {
 
 /// How nixpkgs' `pythonCatchConflictsHook` ends.
 const NIXPKGS_DUPLICATES: &str = "Package duplicates found in closure, see above. Usually this \
-    happens if two packages depend on different version of the same dependency.\n";
+    happens if two packages depend on different version of the same dependency.";
 
 fn is_duplicate(fault: &EnvFault) -> bool {
     matches!(fault, EnvFault::Duplicate(_))

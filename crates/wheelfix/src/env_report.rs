@@ -11,7 +11,8 @@ use wheelfix_site::{
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
-use crate::error::{self, Error};
+use crate::error::{self, Error, print_line, print_report};
+use crate::install_report::compile_failures;
 use crate::unbundle_table;
 
 /// The JSON document, version 1.
@@ -59,8 +60,8 @@ struct FailureDocument<'a> {
 
 /// Prints a report.
 pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
     if output.json {
+        let mut stdout = io::stdout().lock();
         serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
             .map_err(io::Error::from)?;
         writeln!(stdout)?;
@@ -68,17 +69,19 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
         for entry in report.plan.iter().flatten() {
             let verb = entry.action.verb();
             match &entry.from {
-                Some(from) => writeln!(stdout, "{verb} {} <- {}", entry.path, from.display())?,
-                None => writeln!(stdout, "{verb} {}", entry.path)?,
+                Some(from) => {
+                    print_line(format_args!("{verb} {} <- {}", entry.path, from.display()))?;
+                }
+                None => print_line(format_args!("{verb} {}", entry.path))?,
             }
         }
         if !output.quiet {
-            write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
-            writeln!(stdout, "{}", summary(report))?;
+            print_report(unbundle_table::render(&report.unbundling))?;
+            print_line(summary(report))?;
         }
     }
     if !output.quiet {
-        error::print(warnings(report));
+        warn(report);
     }
     Ok(())
 }
@@ -120,51 +123,50 @@ fn count(number: usize, noun: &str) -> String {
     }
 }
 
-/// What is odd, a line each.
-fn warnings(report: &EnvReport) -> Vec<String> {
-    let mut lines = Vec::new();
-    for collision in &report.resolved {
-        let kept = collision.conflict.claims.get(collision.kept);
-        let kept = kept.map(|claim| claim.from.display().to_string());
-        lines.push(format!(
-            "warning: {}; the one of `{}` counts, by the rule `{}`\n",
-            collision.conflict,
-            kept.unwrap_or_default(),
-            collision.rule
-        ));
-    }
-    for unmet in &report.unmet {
-        lines.push(format!("warning: {unmet}\n"));
-    }
-    for copies in &report.copies {
-        let paths = copies
-            .paths
-            .iter()
-            .map(|path| format!("`{}`", path.display()));
-        lines.push(format!(
-            "warning: {} copies of {}, {}: {}\n",
-            copies.paths.len(),
-            copies.library,
-            copies.reason,
-            paths.collect::<Vec<_>>().join(", ")
-        ));
-    }
-    for path in &report.passed_over {
-        lines.push(format!(
-            "note: nothing is taken from `{}`: it is a Python, or holds no modules for this one\n",
+/// Prints what is odd on standard error.
+fn warn(report: &EnvReport) {
+    error::print("warning", report.resolved.iter().map(resolved));
+    error::print("warning", &report.unmet);
+    error::print("warning", report.copies.iter().map(copies));
+    let passed_over = |path: &PathBuf| {
+        format!(
+            "nothing is taken from `{}`: it is a Python, or holds no modules for this one",
             path.display()
-        ));
-    }
-    for wheel in &report.wheels {
-        let warnings = wheel.warnings.iter();
-        lines.extend(warnings.map(|it| format!("warning: `{}`: {it}\n", wheel.filename)));
-    }
-    lines.extend(report.warnings.iter().map(|it| format!("warning: {it}\n")));
-    lines.extend(report.compile_failures.iter().map(|failure| {
-        let (path, reason) = (failure.path.display(), &failure.reason);
-        format!("warning: `{path}` does not compile: {reason}\n")
-    }));
-    lines
+        )
+    };
+    error::print("note", report.passed_over.iter().map(passed_over));
+    let of_wheels = report.wheels.iter().flat_map(|wheel| {
+        let warning = |it| format!("`{}`: {it}", wheel.filename);
+        wheel.warnings.iter().map(warning)
+    });
+    error::print("warning", of_wheels);
+    error::print("warning", &report.warnings);
+    error::print("warning", compile_failures(&report.compile_failures));
+}
+
+fn resolved(collision: &ResolvedCollision) -> String {
+    let kept = collision.conflict.claims.get(collision.kept);
+    let kept = kept.map(|claim| claim.from.display().to_string());
+    format!(
+        "{}; the one of `{}` counts, by the rule `{}`",
+        collision.conflict,
+        kept.unwrap_or_default(),
+        collision.rule
+    )
+}
+
+fn copies(copies: &RuntimeCopies) -> String {
+    let paths = copies
+        .paths
+        .iter()
+        .map(|path| format!("`{}`", path.display()));
+    format!(
+        "{} copies of {}, {}: {}",
+        copies.paths.len(),
+        copies.library,
+        copies.reason,
+        paths.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {

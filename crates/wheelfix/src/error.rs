@@ -4,8 +4,14 @@
 //! so that a new library error does not compile until its exit code is decided.
 
 use std::error::Error as StdError;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use crate::message::{BREAK, escaped, escaped_report};
+
+/// Messages of one kind that are printed; `--json` has all of them.
+const MAX_MESSAGES: usize = 1_000;
 
 /// Everything that ends a run early. Documented in `docs/exit-codes.md`.
 #[derive(Debug)]
@@ -68,44 +74,55 @@ impl From<io::Error> for Error {
 
 /// Prints the error, its causes outermost first, and the hint.
 pub(crate) fn report(error: &Error) {
-    let text = match error {
-        Error::Reported | Error::ReportedEnvironment => return,
-        Error::Environment(error) if is_broken_pipe(error.as_ref()) => return,
-        Error::Usage(text) => format!("error: {text}\n"),
-        Error::Environment(error) => chain(error.as_ref()),
+    match error {
+        Error::Reported | Error::ReportedEnvironment => {}
+        Error::Environment(error) if is_broken_pipe(error.as_ref()) => {}
+        Error::Usage(text) => print("error", [text]),
+        Error::Environment(error) => print("error", [chain(error.as_ref())]),
         Error::Refused { error, hint } => {
-            let mut text = chain(error.as_ref());
-            if let Some(hint) = hint {
-                text.push_str("hint: ");
-                text.push_str(hint);
-                text.push('\n');
-            }
-            text
+            print("error", [chain(error.as_ref())]);
+            print("hint", hint);
         }
-    };
-    print([text]);
+    }
 }
 
-/// Prints texts on standard error, as they are.
-pub(crate) fn print(texts: impl IntoIterator<Item = String>) {
+/// Prints messages on standard error, each after its label, and escaped: they hold texts of inputs.
+pub(crate) fn print(label: &str, messages: impl IntoIterator<Item = impl Display>) {
     let mut stderr = io::stderr().lock();
-    for text in texts {
+    let mut messages = messages.into_iter();
+    for message in messages.by_ref().take(MAX_MESSAGES) {
         // If standard error is gone there is nobody left to tell.
-        stderr.write_all(text.as_bytes()).ok();
+        writeln!(stderr, "{label}: {}", escaped(message)).ok();
     }
+    match messages.count() {
+        0 => {}
+        more => {
+            writeln!(stderr, "{label}: and {more} more, which `--json` lists").ok();
+        }
+    }
+}
+
+/// Prints a line on standard output, escaped: it may hold texts of inputs.
+pub(crate) fn print_line(line: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", escaped(line))
+}
+
+/// Prints a report on standard output, escaped; it ends its lines itself.
+pub(crate) fn print_report(report: impl Display) -> io::Result<()> {
+    write!(io::stdout(), "{}", escaped_report(report))
 }
 
 /// An error and its causes, outermost first, a line each.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = format!("error: {error}\n");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str("  cause: ");
-        text.push_str(&cause.to_string());
-        text.push('\n');
-        source = cause.source();
-    }
-    text
+pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Display + 'a {
+    fmt::from_fn(move |f| {
+        write!(f, "{error}")?;
+        let mut source = error.source();
+        while let Some(cause) = source {
+            write!(f, "{BREAK}  cause: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    })
 }
 
 /// The reader of standard output went away, which is its right.

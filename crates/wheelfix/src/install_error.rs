@@ -1,6 +1,7 @@
 //! Which exit code the errors of the pipeline have, and what is printed of those that are lists.
 
 use std::error::Error as StdError;
+use std::fmt::{self, Display};
 use std::path::Path;
 
 use wheelfix_archive::{ContentError, ExtractError};
@@ -66,12 +67,8 @@ pub(crate) fn explain_patch_wheel(
             reason: Refusal::Wheel(reason),
         }]),
         PatchWheelError::Contents(faults) => {
-            let wheel = wheel.display();
-            print(faults.iter().map(|fault| {
-                let (path, problem) = (&fault.path, &fault.problem);
-                format!("error: `{wheel}`: `{path}`: {problem}\n")
-            }));
-            print([format!("hint: {ACCEPT}\n")]);
+            print("error", faults.iter().map(|fault| in_file(wheel, fault)));
+            print("hint", [ACCEPT]);
             Error::Reported
         }
         PatchWheelError::Files(faults) => files(&faults),
@@ -88,24 +85,30 @@ pub(crate) fn explain_patch_wheel(
 }
 
 fn files(faults: &[FileFault]) -> Error {
-    print(faults.iter().map(|fault| format!("error: {fault}\n")));
+    print("error", faults);
     Error::Reported
 }
 
 /// One block per wheel. That a file cannot be read is worse than that it is refused.
 fn refused_wheels(refused: &[RefusedWheel]) -> Error {
-    print(refused.iter().map(|wheel| {
-        let reason = chain(&wheel.reason);
-        let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
-        format!("error: `{}`: {reason}", wheel.path.display())
-    }));
-    print(size_hint(refused).map(|hint| format!("hint: {hint}\n")));
+    print(
+        "error",
+        refused
+            .iter()
+            .map(|wheel| in_file(&wheel.path, chain(&wheel.reason))),
+    );
+    print("hint", size_hint(refused));
     let is_io = |wheel: &RefusedWheel| matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)));
     if refused.iter().any(is_io) {
         Error::ReportedEnvironment
     } else {
         Error::Reported
     }
+}
+
+/// What is wrong, behind the file that it is wrong with.
+fn in_file(path: &Path, reason: impl Display) -> impl Display {
+    fmt::from_fn(move |f| write!(f, "`{}`: {reason}", path.display()))
 }
 
 /// What to do about wheels that are too large, if any is.
@@ -146,9 +149,9 @@ fn extraction(error: ExtractionError) -> Error {
     match error {
         ExtractionError::Io(error) => error.into(),
         ExtractionError::Content(faults) => {
-            print(faults.iter().map(|fault| format!("error: {fault}\n")));
+            print("error", &faults);
             if faults.iter().any(is_hash) {
-                print([format!("hint: {ACCEPT}\n")]);
+                print("hint", [ACCEPT]);
             }
             Error::Reported
         }
@@ -172,15 +175,16 @@ fn relocation(error: RelocationError) -> Error {
         RelocationError::Tree(error) => Error::refused(error),
         RelocationError::Edit(refused) => {
             let mut environment = false;
-            print(refused.iter().map(|(path, error)| {
-                environment |= match error {
-                    EditFailure::Io(_) => true,
-                    EditFailure::Patch(error) => is_io(error),
-                };
-                let reason = chain(error);
-                let reason = reason.strip_prefix("error: ").unwrap_or(&reason);
-                format!("error: `{}`: {reason}", path.display())
-            }));
+            print(
+                "error",
+                refused.iter().map(|(path, error)| {
+                    environment |= match error {
+                        EditFailure::Io(_) => true,
+                        EditFailure::Patch(error) => is_io(error),
+                    };
+                    in_file(path, chain(error))
+                }),
+            );
             if environment {
                 Error::ReportedEnvironment
             } else {

@@ -1,16 +1,18 @@
 //! What `wheelfix install` prints when it is done.
 
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_format::Change;
 use wheelfix_relocate::{Proof, RelocationPlan};
-use wheelfix_site::{InstallReport, InstalledWheel};
+use wheelfix_site::{CompileFailure, InstallReport, InstalledWheel};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
-use crate::error::Error;
+use crate::error::{self, Error, print_line, print_report};
+use crate::message::{BREAK, Lines};
 use crate::{table, unbundle_table};
 
 /// The JSON document, version 1.
@@ -66,20 +68,21 @@ pub(crate) fn print(
     dry_run: bool,
     output: &OutputArgs,
 ) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
     if output.json {
+        let mut stdout = io::stdout().lock();
         serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
             .map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if dry_run {
-        write!(stdout, "{}{}", report.unbundling, report.relocation)?;
-        writeln!(stdout, "{}", wheel_table(report))?;
-        write!(stdout, "{}", changes(report))?;
+        print_report(&report.unbundling)?;
+        print_report(&report.relocation)?;
+        print_line(wheel_table(report))?;
+        print_report(changes(report))?;
     } else if !output.quiet {
-        writeln!(stdout, "{}", wheel_table(report))?;
-        write!(stdout, "{}", changes(report))?;
-        write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
-        writeln!(stdout, "{}", summary(report))?;
+        print_line(wheel_table(report))?;
+        print_report(changes(report))?;
+        print_report(unbundle_table::render(&report.unbundling))?;
+        print_line(summary(report))?;
     }
     if !output.quiet {
         warn(report);
@@ -90,19 +93,23 @@ pub(crate) fn print(
 /// Prints what is odd on standard error.
 fn warn(report: &InstallReport) {
     let of_wheels = report.wheels.iter().flat_map(|wheel| {
-        let warning = |it| format!("warning: `{}`: {it}\n", wheel.filename);
+        let warning = |it| format!("`{}`: {it}", wheel.filename);
         wheel.warnings.iter().map(warning)
     });
-    crate::error::print(of_wheels);
-    let of_wishes = report.warnings.iter();
-    crate::error::print(of_wishes.map(|warning| format!("warning: {warning}\n")));
-    crate::error::print(report.compile_failures.iter().map(|failure| {
-        let (path, reason) = (failure.path.display(), &failure.reason);
-        format!("warning: `{path}` does not compile: {reason}\n")
-    }));
+    error::print("warning", of_wheels);
+    error::print("warning", &report.warnings);
+    error::print("warning", compile_failures(&report.compile_failures));
 }
 
-fn wheel_table(report: &InstallReport) -> String {
+/// Which sources do not compile, and why.
+pub(crate) fn compile_failures(failures: &[CompileFailure]) -> impl Iterator<Item = String> {
+    failures.iter().map(|failure| {
+        let (path, reason) = (failure.path.display(), &failure.reason);
+        format!("`{path}` does not compile: {reason}")
+    })
+}
+
+fn wheel_table(report: &InstallReport) -> Lines {
     let row = |wheel: &InstalledWheel| {
         [
             wheel.name.clone(),
@@ -116,12 +123,13 @@ fn wheel_table(report: &InstallReport) -> String {
 }
 
 /// What was edited in METADATA, a line each.
-fn changes(report: &InstallReport) -> String {
-    let changes = report.wheels.iter().flat_map(|wheel| {
-        let line = |change| format!("{}: {change}\n", wheel.name);
-        wheel.metadata.iter().map(line)
-    });
-    changes.collect()
+fn changes(report: &InstallReport) -> impl Display {
+    fmt::from_fn(|f| {
+        report.wheels.iter().try_for_each(|wheel| {
+            let line = |change| write!(f, "{}: {change}{BREAK}", wheel.name);
+            wheel.metadata.iter().try_for_each(line)
+        })
+    })
 }
 
 fn summary(report: &InstallReport) -> String {

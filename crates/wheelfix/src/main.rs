@@ -16,6 +16,7 @@ mod install;
 mod install_error;
 mod install_report;
 mod limits;
+mod message;
 mod patch;
 mod patchelf;
 mod progress;

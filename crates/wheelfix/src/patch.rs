@@ -1,5 +1,6 @@
 //! `wheelfix patch`
 
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,9 @@ use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
-use crate::error::Error;
+use crate::error::{self, Error, print_line, print_report};
 use crate::install_report::{ChangeDocument, change_document};
+use crate::message::BREAK;
 use crate::progress::Progress;
 use crate::wishes::MetadataArgs;
 use crate::{install_error, table, unbundle_table};
@@ -212,8 +214,8 @@ fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {
 }
 
 fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
     if args.output.json {
+        let mut stdout = io::stdout().lock();
         let document = WheelDocument {
             version: 1,
             dry_run: args.dry_run,
@@ -228,10 +230,10 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if args.dry_run {
-        write!(stdout, "{}", report.relocation)?;
-        write!(stdout, "{}", changes(report.metadata.iter()))?;
+        print_report(&report.relocation)?;
+        print_report(changes(report.metadata.as_slice()))?;
     } else if !args.output.quiet {
-        write!(stdout, "{}", changes(report.metadata.iter()))?;
+        print_report(changes(report.metadata.as_slice()))?;
         let (edited, dropped) = (report.elf_edited, report.relocation.drops.len());
         let (path, copied) = (report.output.display(), report.copied);
         let sources = match report.relocation.sources.len() {
@@ -239,26 +241,25 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
             1 => " and 1 source".to_owned(),
             count => format!(" and {count} sources"),
         };
-        writeln!(
-            stdout,
+        print_line(format_args!(
             "wrote {path}: {edited} ELF files{sources} edited, {dropped} removed, {copied} files copied"
-        )?;
+        ))?;
     }
     warn(&report.warnings, args);
     Ok(())
 }
 
 fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
     if args.output.json {
         print_json(report, args)?;
     } else if args.dry_run {
-        write!(stdout, "{}{}", report.unbundling, report.relocation)?;
-        write!(stdout, "{}", changes(report.metadata.iter()))?;
+        print_report(&report.unbundling)?;
+        print_report(&report.relocation)?;
+        print_report(changes(&report.metadata))?;
     } else if !args.output.quiet {
-        write!(stdout, "{}", changes(report.metadata.iter()))?;
-        write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
-        writeln!(stdout, "{}", summary(report))?;
+        print_report(changes(&report.metadata))?;
+        print_report(unbundle_table::render(&report.unbundling))?;
+        print_line(summary(report))?;
     }
     warn(&report.warnings, args);
     Ok(())
@@ -267,18 +268,18 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
 /// Prints what is odd on standard error.
 fn warn(warnings: &[InstallWarning], args: &FileArgs) {
     if !args.output.quiet {
-        let lines = warnings.iter();
-        crate::error::print(lines.map(|warning| format!("warning: {warning}\n")));
+        error::print("warning", warnings);
     }
 }
 
 /// What was edited in METADATA, a line each.
-fn changes<'a>(edited: impl Iterator<Item = &'a EditedRequirements>) -> String {
-    let lines = edited.flat_map(|distribution| {
-        let line = |change| format!("{}: {change}\n", distribution.name);
-        distribution.changes.iter().map(line)
-    });
-    lines.collect()
+fn changes(edited: &[EditedRequirements]) -> impl Display {
+    fmt::from_fn(|f| {
+        edited.iter().try_for_each(|distribution| {
+            let line = |change| write!(f, "{}: {change}{BREAK}", distribution.name);
+            distribution.changes.iter().try_for_each(line)
+        })
+    })
 }
 
 fn metadata_document(edited: &EditedRequirements) -> MetadataDocument<'_> {

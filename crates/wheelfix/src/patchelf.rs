@@ -22,6 +22,7 @@ use rayon::prelude::*;
 use self::arguments::{Arguments, Invocation};
 use self::edit::FileError;
 use crate::error::Error;
+use crate::message::escaped;
 
 /// The version of patchelf whose command line this is.
 const PATCHELF_VERSION: &str = "0.19.3";
@@ -159,7 +160,7 @@ fn are_independent(arguments: &Arguments) -> bool {
 }
 
 fn report(text: &str) -> Error {
-    print_error(&format!("patchelf: {text}\n"));
+    print_error(&format!("patchelf: {}\n", escaped(text)));
     Error::Reported
 }
 

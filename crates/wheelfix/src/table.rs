@@ -3,18 +3,15 @@
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::BinaryBytes;
 
+use crate::message::{Lines, escaped};
+
 /// A table without lines: the first column left-aligned, all others right-aligned.
 pub(crate) fn render<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
-) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    table.add_rows(rows);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+) -> Lines {
+    let right: Vec<usize> = (1..N).collect();
+    render_text(header, rows, &right)
 }
 
 /// A table without lines: the columns with these numbers right-aligned, all others left-aligned.
@@ -22,16 +19,16 @@ pub(crate) fn render_text<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
     right: &[usize],
-) -> String {
+) -> Lines {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
-    table.add_rows(rows);
+    table.add_rows(rows.map(|row| row.map(escaped)));
     for column in right {
         if let Some(column) = table.column_mut(*column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.trim_fmt()
+    Lines(table.trim_fmt())
 }
 
 /// A number of bytes with a unit: `1.09 GiB`.

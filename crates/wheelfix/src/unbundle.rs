@@ -1,10 +1,8 @@
 //! `wheelfix unbundle`
 
-use std::io::{self, Write as _};
-
 use wheelfix_site::Scope;
 
-use crate::error::Error;
+use crate::error::{Error, print_line, print_report};
 use crate::patch::{self, FileArgs, Task};
 use crate::unbundle_table;
 
@@ -31,14 +29,13 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     if args.output.quiet {
         return Ok(());
     }
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "{}", unbundle_table::render(&report.unbundling))?;
-    write!(stdout, "{}", unbundle_table::backends(&report.relocation))?;
+    print_report(unbundle_table::render(&report.unbundling))?;
+    print_report(unbundle_table::backends(&report.relocation))?;
     let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
     if args.dry_run {
-        writeln!(stdout, "nothing was changed; {saved} would be saved")?;
+        print_line(format_args!("nothing was changed; {saved} would be saved"))?;
     } else {
-        writeln!(stdout, "{}; {saved} saved", patch::summary(&report))?;
+        print_line(format_args!("{}; {saved} saved", patch::summary(&report)))?;
     }
     Ok(())
 }

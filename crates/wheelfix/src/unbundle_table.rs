@@ -1,19 +1,23 @@
 //! What becomes of bundled libraries, as a table for people.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display};
 use std::path::Path;
 
 use wheelfix_relocate::RelocationPlan;
 use wheelfix_unbundle::{Bundled, UnbundlePlan};
 
+use crate::message::BREAK;
 use crate::table;
 
 /// A table of the libraries, and a line for each group of which two are left. Empty if nothing is
 /// bundled.
-pub(crate) fn render(plan: &UnbundlePlan) -> String {
-    let mut text = String::new();
+pub(crate) fn render(plan: &UnbundlePlan) -> impl Display {
+    fmt::from_fn(|f| write(f, plan))
+}
+
+fn write(f: &mut fmt::Formatter<'_>, plan: &UnbundlePlan) -> fmt::Result {
     if plan.libraries.is_empty() {
-        return text;
+        return Ok(());
     }
     let header = [
         "library",
@@ -25,11 +29,9 @@ pub(crate) fn render(plan: &UnbundlePlan) -> String {
         "reason",
     ];
     let rows = plan.libraries.iter().map(row);
-    writeln!(text, "{}", table::render_text(header, rows, &[3, 5])).ok();
-    for twice in &plan.twice {
-        writeln!(text, "{twice}").ok();
-    }
-    text
+    write!(f, "{}{BREAK}", table::render_text(header, rows, &[3, 5]))?;
+    let mut twice = plan.twice.iter();
+    twice.try_for_each(|twice| write!(f, "{twice}{BREAK}"))
 }
 
 fn row(library: &Bundled) -> [String; 7] {
@@ -50,17 +52,17 @@ fn row(library: &Bundled) -> [String; 7] {
 }
 
 /// A line for each backend that goes. Empty if none does.
-pub(crate) fn backends(relocation: &RelocationPlan) -> String {
-    let mut text = String::new();
-    for drop in &relocation.drops {
-        let reason = match drop.missing.as_slice() {
-            [] => "not asked for".to_owned(),
-            missing => format!("without {}", missing.join(", ")),
-        };
-        let saved = table::bytes(drop.len);
-        writeln!(text, "backend {} dropped ({saved}): {reason}", drop.backend).ok();
-    }
-    text
+pub(crate) fn backends(relocation: &RelocationPlan) -> impl Display {
+    fmt::from_fn(|f| {
+        relocation.drops.iter().try_for_each(|drop| {
+            let reason = match drop.missing.as_slice() {
+                [] => "not asked for".to_owned(),
+                missing => format!("without {}", missing.join(", ")),
+            };
+            let (backend, saved) = (&drop.backend, table::bytes(drop.len));
+            write!(f, "backend {backend} dropped ({saved}): {reason}{BREAK}")
+        })
+    })
 }
 
 /// The length of all files that go, with a unit.

@@ -1,6 +1,7 @@
 //! `wheelfix why`
 
-use std::io::{self, Write};
+use std::fmt::{self, Display};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use fs_err as fs;
@@ -10,7 +11,8 @@ use wheelfix_relocate::{
 };
 
 use crate::common::{LibraryArgs, OutputArgs};
-use crate::error::Error;
+use crate::error::{Error, print_report};
+use crate::message::BREAK;
 use crate::target::TargetArgs;
 
 /// Explain what satisfies each need of a library or program, and what was tried
@@ -80,8 +82,8 @@ pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
             lookups.retain(|lookup| lookup.name == *soname);
         }
     }
-    let mut stdout = io::stdout().lock();
     if args.output.json {
+        let mut stdout = io::stdout().lock();
         let document = Document {
             version: 1,
             object: &object,
@@ -90,7 +92,7 @@ pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else {
-        print(&mut stdout, &object, &lookups, args.soname.is_some())?;
+        print_report(report(&object, &lookups, args.soname.is_some()))?;
     }
     let lost = |lookup: &Lookup| {
         matches!(
@@ -106,31 +108,27 @@ pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
 }
 
 /// One block per need; with all files that were tried if it is a single one.
-fn print(
-    out: &mut impl Write,
-    object: &Object,
-    lookups: &[Lookup],
-    in_full: bool,
-) -> io::Result<()> {
-    match &object.run_path {
-        Some(path) => writeln!(out, "{}: {path}", object.path.display())?,
-        None => writeln!(out, "{}: no run path", object.path.display())?,
-    }
-    for lookup in lookups {
-        write!(out, "{}", lookup.name)?;
-        if in_full {
-            write!(out, ", needed by {}", lookup.asked_by)?;
+fn report(object: &Object, lookups: &[Lookup], in_full: bool) -> impl Display {
+    fmt::from_fn(move |f| {
+        match &object.run_path {
+            Some(path) => write!(f, "{}: {path}{BREAK}", object.path.display())?,
+            None => write!(f, "{}: no run path{BREAK}", object.path.display())?,
         }
-        writeln!(out)?;
-        for search in lookup.searches.iter().filter(|_| in_full) {
-            writeln!(out, "  search {}", search.whose)?;
-            for file in &search.tried {
-                writeln!(out, "    try {file}")?;
+        for lookup in lookups {
+            write!(f, "{}", lookup.name)?;
+            if in_full {
+                write!(f, ", needed by {}", lookup.asked_by)?;
             }
+            for search in lookup.searches.iter().filter(|_| in_full) {
+                write!(f, "{BREAK}  search {}", search.whose)?;
+                for file in &search.tried {
+                    write!(f, "{BREAK}    try {file}")?;
+                }
+            }
+            write!(f, "{BREAK}  {}{BREAK}", describe(lookup))?;
         }
-        writeln!(out, "  {}", describe(lookup))?;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn describe(lookup: &Lookup) -> String {

@@ -73,3 +73,71 @@ fn integration_tests_belong_to_a_group() {
         }
     }
 }
+
+/// What writes to a stream by itself, in pieces, so that this file does not contain it.
+const STREAMS: &[&str] = &[
+    concat!("io::", "stderr()"),
+    concat!("io::", "stdout()"),
+    concat!("anstream::", "stdout()"),
+    concat!("eprint", "ln!("),
+];
+
+/// Where streams are written to, and why what is written needs no escaping, or has had it.
+const WRITERS: &[(&str, &str)] = &[
+    ("error.rs", "escapes"),
+    ("progress.rs", "a bar without texts of inputs"),
+    ("patchelf.rs", "`--print-*` gives what the file holds"),
+    (
+        "inspect.rs",
+        "JSON; a report made with colours of ours is escaped cell by cell",
+    ),
+    ("check.rs", "JSON"),
+    ("common.rs", "JSON"),
+    ("env_report.rs", "JSON"),
+    ("install_report.rs", "JSON"),
+    ("patch.rs", "JSON"),
+    ("unpack.rs", "JSON"),
+    ("why.rs", "JSON"),
+];
+
+#[test]
+fn only_listed_files_write_to_streams() {
+    let src = "crates/wheelfix/src/";
+    check(
+        "files of the program that print past `error::print`, which escapes texts of inputs",
+        |path, text| {
+            let Some(name) = path.strip_prefix(src) else {
+                return true;
+            };
+            let writes = STREAMS.iter().any(|stream| text.contains(stream));
+            writes == WRITERS.iter().any(|(listed, _)| *listed == name)
+        },
+    );
+}
+
+#[test]
+fn streams_that_are_locked_get_json_alone() {
+    // In pieces, so that this file does not contain it.
+    let to_stream = concat!("(stdout", ", ");
+    check(
+        "files that print texts to a locked stream: use `error::print_line`",
+        |path, text| !path.starts_with("crates/wheelfix/src/") || !text.contains(to_stream),
+    );
+}
+
+#[test]
+fn messages_break_lines_with_a_char() {
+    let is_message = |line: &str| {
+        line.contains("write!(f,") || line.contains("f.write_str(") || line.contains("#[error(")
+    };
+    check(
+        "a newline in a message that is no `char`: it would be printed escaped; write `{BREAK}`",
+        |path, text| {
+            !path.contains("/src/")
+                || path.contains("testkit")
+                || text.lines().all(|line| {
+                    !is_message(line) || !line.contains(r"\n") || line.contains(r"'\n'")
+                })
+        },
+    );
+}

@@ -181,32 +181,36 @@ impl Plan {
     }
 }
 
+/// Begins a line of a message. A newline within a text is escaped where messages are printed; one
+/// that is written as a `char` is not.
+const BREAK: char = '\n';
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_noop() {
-            return f.write_str("nothing to change\n");
+            return write!(f, "nothing to change{BREAK}");
         }
         for line in &self.summary {
-            writeln!(f, "{line}")?;
+            write!(f, "{line}{BREAK}")?;
         }
         for write in &self.writes {
-            writeln!(
+            write!(
                 f,
-                "write {:#x}..{:#x} {}",
+                "write {:#x}..{:#x} {}{BREAK}",
                 write.offset,
                 write.end(),
                 write.what
             )?;
         }
-        writeln!(
+        write!(
             f,
-            "length {} -> {}, {} bytes written",
+            "length {} -> {}, {} bytes written{BREAK}",
             self.old_len,
             self.new_len,
             self.written_len()
         )?;
         for line in &self.warnings {
-            writeln!(f, "warning: {line}")?;
+            write!(f, "warning: {line}{BREAK}")?;
         }
         Ok(())
     }

@@ -5,9 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_format::{Constraint, PackageName, Tag, TagSet, Target, VersionSpecifiers};
+use wheelfix_format::{Constraint, PackageName, TagSet, Target, VersionSpecifiers};
 use wheelfix_relocate::Pattern;
 
+use crate::dependencies::BREAK;
 use crate::env::distribution::Distribution;
 use crate::env::fault::EnvFault;
 
@@ -48,25 +49,28 @@ impl fmt::Display for DuplicateDistribution {
         )?;
         for copy in &self.copies {
             let path = copy.path.display();
-            write!(f, "\n  {name} {} ({path})", copy.version)?;
-            write!(f, "\n    dependency chain:\n      this environment")?;
+            write!(f, "{BREAK}  {name} {} ({path})", copy.version)?;
+            write!(
+                f,
+                "{BREAK}    dependency chain:{BREAK}      this environment"
+            )?;
             for path in &copy.chain {
-                write!(f, "\n      ...depending on: {}", path.display())?;
+                write!(f, "{BREAK}      ...depending on: {}", path.display())?;
             }
             if !copy.needed_by.is_empty() {
                 write!(
                     f,
-                    "\n    needed by: {}",
+                    "{BREAK}    needed by: {}",
                     copy.needed_by.join(", which is needed by ")
                 )?;
             }
         }
         if self.collisions != 0 {
-            write!(f, "\n  {} of their files collide", self.collisions)?;
+            write!(f, "{BREAK}  {} of their files collide", self.collisions)?;
         }
         write!(
             f,
-            "\n  keep one of them: leave one input out, or build both users with the same one"
+            "{BREAK}  keep one of them: leave one input out, or build both users with the same one"
         )
     }
 }
@@ -182,10 +186,10 @@ pub(crate) fn check(
 fn unfit(distributions: &[Distribution], target: &Target) -> Vec<EnvFault> {
     let mut faults = Vec::new();
     // There are more than a thousand: they are made once.
-    let supported: BTreeSet<Tag> = target.supported_tags().into_iter().collect();
+    let supported = target.supported_tags();
     for distribution in distributions {
         // One tag that fits is enough; of several sets that do not fit, the first tells why.
-        let fits = |tags: &TagSet| tags.iter().any(|tag| supported.contains(&tag));
+        let fits = |tags: &TagSet| supported.iter().any(|tag| tags.contains(tag));
         if let Some(tags) = distribution.tags.first()
             && !distribution.tags.iter().any(fits)
             && let Err(source) = target.rank(tags)

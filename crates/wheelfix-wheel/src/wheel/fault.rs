@@ -227,6 +227,10 @@ impl WheelFaults {
 
 impl std::error::Error for WheelFaults {}
 
+/// Begins a line of a message. A newline within a text is escaped where messages are printed; one
+/// that is written as a `char` is not.
+const BREAK: char = '\n';
+
 impl fmt::Display for WheelFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let ([fault], 0) = (self.list.as_slice(), self.unlisted) {
@@ -234,10 +238,10 @@ impl fmt::Display for WheelFaults {
         }
         write!(f, "{} faults in the wheel", self.list.len() + self.unlisted)?;
         for fault in &self.list {
-            write!(f, "\n  {fault}")?;
+            write!(f, "{BREAK}  {fault}")?;
         }
         if 0 < self.unlisted {
-            write!(f, "\n  and {} more", self.unlisted)?;
+            write!(f, "{BREAK}  and {} more", self.unlisted)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! `pythonCatchConflictsHook` makes it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::PackageName;
@@ -10,6 +10,7 @@ use wheelfix_wheel::{InstalledDistribution, InstalledError, installed_distributi
 
 use crate::builder::inputs;
 use crate::error::{Error, print};
+use crate::message::BREAK;
 
 /// Refuses a package that brings along a distribution from two prefixes.
 pub(crate) fn run(out: &Path) -> Result<(), Error> {
@@ -27,24 +28,35 @@ pub(crate) fn run(out: &Path) -> Result<(), Error> {
     if found.is_empty() {
         return Ok(());
     }
-    print(found.iter().map(|(name, places)| describe(name, places)));
-    print(["error: package duplicates found in closure, see above\n\
-         hint: two packages depend on different versions of the same dependency: give all of them \
-         the one of the package set, `torchEverywhere` for torch; \
-         `catchConflicts = false` turns this check off\n"
-        .to_owned()]);
+    print(
+        "error",
+        found.iter().map(|(name, places)| describe(name, places)),
+    );
+    print("error", ["package duplicates found in closure, see above"]);
+    print(
+        "hint",
+        [
+            "two packages depend on different versions of the same dependency: give all of them \
+            the one of the package set, `torchEverywhere` for torch; \
+            `catchConflicts = false` turns this check off",
+        ],
+    );
     Err(Error::Reported)
 }
 
 /// The words are nixpkgs', which people search for.
-fn describe(name: &PackageName, places: &[InstalledDistribution]) -> String {
-    let mut text = format!("Found duplicated packages in closure for dependency '{name}':\n");
-    for place in places {
-        let prefix = prefix_of(&place.path).display().to_string();
-        // Writing to a string does not fail.
-        writeln!(text, "  {name} {} ({prefix})", place.version).ok();
-    }
-    text
+fn describe(name: &PackageName, places: &[InstalledDistribution]) -> impl Display {
+    fmt::from_fn(move |f| {
+        write!(
+            f,
+            "Found duplicated packages in closure for dependency '{name}':"
+        )?;
+        places.iter().try_for_each(|place| {
+            let prefix = prefix_of(&place.path);
+            let (version, prefix) = (&place.version, prefix.display());
+            write!(f, "{BREAK}  {name} {version} ({prefix})")
+        })
+    })
 }
 
 /// The prefix of `lib/pythonX.Y/site-packages/NAME.dist-info`.

@@ -38,9 +38,11 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     outputs::refuse_unknown(attributes, &["out"])?;
     let inputs: Vec<PathBuf> = settings.list("inputs").iter().map(PathBuf::from).collect();
     if inputs.is_empty() {
-        print(["error: the environment has no `inputs`\n\
-             hint: in the .nix file `mkEnv { packages = [ ... ]; }` names the packages\n"
-            .to_owned()]);
+        print("error", ["the environment has no `inputs`"]);
+        print(
+            "hint",
+            ["in the .nix file `mkEnv { packages = [ ... ]; }` names the packages"],
+        );
         return Err(Error::Reported);
     }
     let request = request(attributes, settings, inputs)?;

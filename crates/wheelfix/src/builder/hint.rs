@@ -55,9 +55,12 @@ pub(crate) fn translate(texts: impl IntoIterator<Item = String>) {
             mentioned.extend(OPTIONS.iter().find(|(option, _)| *option == word));
         }
     }
-    print(mentioned.iter().map(|(option, setting)| {
-        format!("hint: in the .nix file `{option}` is `wheelfix.{setting}`\n")
-    }));
+    print(
+        "hint",
+        mentioned.iter().map(|(option, setting)| {
+            format!("in the .nix file `{option}` is `wheelfix.{setting}`")
+        }),
+    );
 }
 
 #[cfg(test)]

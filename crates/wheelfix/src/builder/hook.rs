@@ -5,7 +5,7 @@
 //! <https://nixos.org/manual/nixpkgs/stable/#setup-hook-autopatchelfhook>.
 
 use std::ffi::OsStr;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -20,7 +20,7 @@ use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
-use crate::error::{Error, print};
+use crate::error::{Error, print, print_line};
 use crate::install_report;
 
 /// A hook whose part to do.
@@ -196,11 +196,10 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
     };
     let report = relocate(&mut request, args).map_err(tree::explain)?;
     let edited = report.elf_edited;
-    writeln!(
-        io::stdout(),
-        "wheelfix: {edited} ELF files edited, {} looked at",
-        report.relocation.objects.len()
-    )?;
+    let looked_at = report.relocation.objects.len();
+    print_line(format_args!(
+        "wheelfix: {edited} ELF files edited, {looked_at} looked at"
+    ))?;
     Ok(())
 }
 
@@ -220,11 +219,13 @@ fn gather(args: &HookArgs, libraries: &mut Libraries) -> Result<(), Error> {
         .extend(programs.map(|path| path.join("lib")));
     for word in &args.ignore_missing {
         let glob = if word == "1" {
-            print([
-                "warning: `autoPatchelfIgnoreMissingDeps = true` is taken for `[ \"*\" ]`: \
-                 name the libraries instead\n"
-                    .to_owned(),
-            ]);
+            print(
+                "warning",
+                [
+                    "`autoPatchelfIgnoreMissingDeps = true` is taken for `[ \"*\" ]`: \
+                    name the libraries instead",
+                ],
+            );
             "*"
         } else {
             word
@@ -279,9 +280,12 @@ fn relocate(request: &mut PatchRequest, args: &HookArgs) -> Result<PatchReport, 
         if let Fault::UnusedIgnore { glob } = fault
             && args.ignore_missing.iter().any(|word| is_word(word, glob))
         {
-            print([format!(
-                "warning: nothing that `autoPatchelfIgnoreMissingDeps` calls `{glob}` is missing\n"
-            )]);
+            print(
+                "warning",
+                [format!(
+                    "nothing that `autoPatchelfIgnoreMissingDeps` calls `{glob}` is missing"
+                )],
+            );
             ignores.retain(|pattern| pattern.text() != glob);
         }
     }

@@ -27,17 +27,19 @@ pub(crate) fn refuse_existing(attributes: &Attributes) -> Result<(), Error> {
     if existing.is_empty() {
         return Ok(());
     }
-    print(existing.iter().map(|(name, path)| {
-        format!(
-            "error: the output `{name}` exists already: `{}`\n",
-            path.display()
-        )
-    }));
-    print([
-        "hint: in the .nix file nothing but wheelfix may write to an output; inside of \
-         `stdenv.mkDerivation` use the hooks instead of `wheelfix builder`\n"
-            .to_owned(),
-    ]);
+    print(
+        "error",
+        existing.iter().map(|(name, path)| {
+            format!("the output `{name}` exists already: `{}`", path.display())
+        }),
+    );
+    print(
+        "hint",
+        [
+            "in the .nix file nothing but wheelfix may write to an output; inside of \
+            `stdenv.mkDerivation` use the hooks instead of `wheelfix builder`",
+        ],
+    );
     Err(Error::Reported)
 }
 
@@ -51,15 +53,17 @@ pub(crate) fn refuse_unknown(attributes: &Attributes, known: &[&str]) -> Result<
         return Ok(());
     }
     print(
+        "error",
         unknown
             .iter()
-            .map(|name| format!("error: nothing is written to the output `{name}`\n")),
+            .map(|name| format!("nothing is written to the output `{name}`")),
     );
     let known: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
-    print([format!(
-        "hint: in the .nix file `outputs` may name {}\n",
-        known.join(", ")
-    )]);
+    let known = known.join(", ");
+    print(
+        "hint",
+        [format!("in the .nix file `outputs` may name {known}")],
+    );
     Err(Error::Reported)
 }
 

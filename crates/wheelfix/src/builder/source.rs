@@ -77,8 +77,8 @@ pub(crate) fn wheels(attributes: &Attributes) -> Result<Vec<PathBuf>, Error> {
     let mut environment = false;
     for fault in &faults {
         environment |= matches!(fault, SourceFault::Io(_));
-        print([format!("error: {fault}\n")]);
-        print(fault.hint().map(|hint| format!("hint: {hint}\n")));
+        print("error", [fault]);
+        print("hint", fault.hint());
     }
     Err(if environment {
         Error::ReportedEnvironment

@@ -1,6 +1,6 @@
 //! The derivation of a tree whose libraries and programs are relocated.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::source::{self, SourceFault};
 use crate::builder::{OUTPUT, hint, inputs, jobs, outputs};
-use crate::error::{Error, print};
+use crate::error::{Error, print, print_line};
 use crate::install_error;
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
@@ -23,12 +23,15 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         return Err(Error::Reported);
     };
     if !fs::metadata(&source)?.is_dir() {
-        print([
-            format!("error: `src` is no directory: `{}`\n", source.display()),
-            "hint: `action = \"patch\"` wants a tree: fetch it with `fetchzip`, or leave `action` \
-             away for a wheel\n"
-                .to_owned(),
-        ]);
+        let source = source.display();
+        print("error", [format!("`src` is no directory: `{source}`")]);
+        print(
+            "hint",
+            [
+                "`action = \"patch\"` wants a tree: fetch it with `fetchzip`, or leave `action` \
+                away for a wheel",
+            ],
+        );
         return Err(Error::Reported);
     }
     let mut reader = Reader::new(settings);
@@ -52,7 +55,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         jobs: jobs(),
     };
     let report = wheelfix_site::patch(&request, &|_| {}).map_err(explain)?;
-    writeln!(io::stdout(), "{} ELF files edited", report.elf_edited)?;
+    print_line(format_args!("{} ELF files edited", report.elf_edited))?;
     let propagated = settings.list("propagate").iter().map(String::as_str);
     inputs::write(out, propagated)?;
     Ok(())

@@ -87,7 +87,7 @@ pub(crate) fn explain(error: InstallError) -> Error {
     let mut texts = texts(&error);
     let hint = hint_of(&error);
     let error = install_error::explain(error, &OUTPUT);
-    print(hint.map(|hint| format!("hint: {hint}\n")));
+    print("hint", hint);
     texts.extend(error.hint().map(str::to_owned));
     hint::translate(texts);
     error

@@ -1,5 +1,6 @@
 //! The report on one ELF file.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use wheelfix_elf::{Class, Elf, FileSource, ObjectType, ReadError, RunPath, Viola
 
 use crate::error::Error;
 use crate::inspect::Wish;
+use crate::message::BREAK;
 
 /// What an ELF file says about itself.
 #[derive(Debug, Serialize)]
@@ -60,14 +62,15 @@ struct ElfFileError {
     source: ReadError,
 }
 
-fn list(violations: &[Violation]) -> String {
-    let lines = violations
-        .iter()
-        .map(|violation| format!("\n  {violation}"));
-    match violations.len() {
-        0 => String::new(),
-        count => format!("; {count} broken rules:{}", lines.collect::<String>()),
-    }
+fn list(violations: &[Violation]) -> impl fmt::Display {
+    fmt::from_fn(|f| {
+        if violations.is_empty() {
+            return Ok(());
+        }
+        write!(f, "; {} broken rules:", violations.len())?;
+        let mut violations = violations.iter();
+        violations.try_for_each(|violation| write!(f, "{BREAK}  {violation}"))
+    })
 }
 
 pub(crate) fn read(path: &Path, wish: Wish) -> Result<ElfReport, Error> {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::message::escaped;
+
 /// Reports are this wide, in characters, unless a name is longer.
 pub(super) const WIDTH: usize = 100;
 
@@ -131,14 +133,7 @@ pub(super) fn paint(style: Style, text: &str) -> String {
 
 /// What a file says, without what a terminal would obey.
 pub(super) fn clean(text: &str) -> String {
-    let escape = |c: char| {
-        if c.is_control() {
-            c.escape_unicode().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(escape).collect()
+    escaped(text)
 }
 
 /// A number with commas.
@@ -204,7 +199,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(clean("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\u{a}");
+        assert_eq!(clean("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file: print what is wanted of it, then make all edits in one go.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use super::arguments::Arguments;
 use super::print::{self, MissingSection};
 use super::request::request;
 use super::shrink::ShrinkError;
+use crate::message::{BREAK, escaped_report};
 
 /// Why a file was not printed or not edited. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -92,5 +94,8 @@ fn reason(error: &io::Error) -> String {
 
 fn debug(file: &Path, outcome: &Outcome) {
     let file = file.display();
-    super::print_error(&format!("patching ELF file '{file}'\n{}", outcome.plan));
+    let plan = &outcome.plan;
+    super::print_error(&escaped_report(fmt::from_fn(|f| {
+        write!(f, "patching ELF file '{file}'{BREAK}{plan}")
+    })));
 }

@@ -5,6 +5,7 @@ mod backends;
 mod builder;
 mod check;
 mod env;
+mod foreign_text;
 mod graph;
 mod hook;
 mod inspect;

@@ -44,7 +44,7 @@ fn a_distribution_that_comes_twice_is_named_with_both_chains() {
         needed by: two 1.0, which is needed by app 3
       1 of their files collide
       keep one of them: leave one input out, or build both users with the same one
-    Package duplicates found in closure, see above. Usually this happens if two packages depend on different version of the same dependency.
+    error: Package duplicates found in closure, see above. Usually this happens if two packages depend on different version of the same dependency.
     ");
 }
 
