@@ -33,21 +33,14 @@ impl Bytes {
     /// An error if some of the file could not be read so far, and zeros were taken for it.
     pub(crate) fn check(&self) -> io::Result<()> {
         match self {
-            Self::Mapped { map, .. } if map.is_lost() => Err(self.lost()),
+            Self::Mapped { map, path } if map.is_lost() => {
+                let path = path.display();
+                Err(io::Error::other(format!(
+                    "failed to read file `{path}`: it was made shorter meanwhile, or its disk fails"
+                )))
+            }
             _ => Ok(()),
         }
-    }
-
-    /// The error if some of the file cannot be read.
-    pub(crate) fn lost(&self) -> io::Error {
-        let path = match self {
-            Self::Mapped { path, .. } => path.as_path(),
-            Self::Owned(_) => Path::new(""),
-        };
-        io::Error::other(format!(
-            "failed to read file `{}`: it was made shorter meanwhile, or its disk fails",
-            path.display()
-        ))
     }
 }
 

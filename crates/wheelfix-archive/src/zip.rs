@@ -107,11 +107,6 @@ impl ZipArchive {
         self.bytes.check()
     }
 
-    /// The error if some of the file cannot be read.
-    pub(crate) fn lost(&self) -> io::Error {
-        self.bytes.lost()
-    }
-
     /// Opens the archive whose content is `bytes`.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Faults> {
         let parsed = parse(&bytes, limits)?;

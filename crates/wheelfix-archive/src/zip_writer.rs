@@ -173,12 +173,12 @@ impl<W: Write> ZipWriter<W> {
             offset: self.offset,
         };
         let written = self.write(&header, data);
-        // Where the kernel reads for us, it sends no signal.
-        let is_lost = |error: &io::Error| error.raw_os_error() == Some(Errno::FAULT.raw_os_error());
-        match written {
-            Err(error) if is_lost(&error) => Err(archive.lost()),
-            written => written.and(archive.check_source()),
+        if written.is_err() {
+            // Where the kernel reads for us, it sends no signal: reading does.
+            std::hint::black_box(data.iter().step_by(512).fold(0, |sum, byte| sum ^ byte));
         }
+        archive.check_source()?;
+        written
     }
 
     /// Adds a member.
