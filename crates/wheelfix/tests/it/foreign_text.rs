@@ -180,32 +180,35 @@ fn with_library(source: &str, args: &[&str]) -> WheelBuilder {
         .file("demo/a.so", edited)
 }
 
-#[test]
-fn texts_of_libraries_are_escaped() {
+/// A wheel with a library that needs one called [`LINES`].
+fn with_need() -> WheelBuilder {
     let p = PLACEHOLDER;
-    let needed = {
-        let dir = tempfile::tempdir().unwrap();
-        let soname = format!("-Wl,-soname,{p}");
-        let library = dir.path().join("b.so");
-        let args = [
-            "-shared",
-            "-nostdlib",
-            "-o",
-            library.to_str().unwrap(),
-            &soname,
-        ];
-        Tool::CC
-            .run(&[&args[..], &["-x", "c", "/dev/null"]].concat())
-            .expect();
-        let library = library.to_str().unwrap().to_owned();
-        with_library("", &["-Wl,--no-as-needed", &library])
-    };
+    let dir = tempfile::tempdir().unwrap();
+    let soname = format!("-Wl,-soname,{p}");
+    let library = dir.path().join("b.so");
+    let args = [
+        "-shared",
+        "-nostdlib",
+        "-o",
+        library.to_str().unwrap(),
+        &soname,
+    ];
+    Tool::CC
+        .run(&[&args[..], &["-x", "c", "/dev/null"]].concat())
+        .expect();
+    let library = library.to_str().unwrap().to_owned();
+    with_library("", &["-Wl,--no-as-needed", &library])
+}
+
+/// Wheels with [`LINES`] in each place that a library has for a text.
+fn libraries() -> Vec<(&'static str, WheelBuilder)> {
+    let p = PLACEHOLDER;
     let note = format!(
         "const char note[] __attribute__((section(\".note.dlopen\"), aligned(4), used)) = \
          \"\\4\\0\\0\\0\\200\\0\\0\\0\\012\\174\\014\\100FDO\\0[{{\\\"soname\\\":[\\\"{p}\\\"]}}]\";"
     );
-    for (what, wheel) in [
-        ("DT_NEEDED", needed),
+    vec![
+        ("DT_NEEDED", with_need()),
         (
             "DT_SONAME",
             with_library("", &[&format!("-Wl,-soname,{p}")]),
@@ -244,7 +247,12 @@ fn texts_of_libraries_are_escaped() {
             ),
         ),
         ("a note", with_library(&note, &[])),
-    ] {
+    ]
+}
+
+#[test]
+fn texts_of_libraries_are_escaped() {
+    for (what, wheel) in libraries() {
         let text = look_at_wheel(what, &wheel);
         // Nothing prints the names of what a library defines.
         let is_printed = what != "a defined symbol";
