@@ -67,7 +67,12 @@ impl Bed {
 
     /// A command that runs this wheelfix in the bed, started by the bed's loader.
     pub fn wheelfix(&self, wheelfix: &Path) -> Command {
-        let mut command = self.command(self.loader());
+        self.wheelfix_with(Lib64::Empty, wheelfix)
+    }
+
+    /// Like [`Bed::wheelfix`], with this in `/lib64`.
+    pub fn wheelfix_with(&self, lib64: Lib64, wheelfix: &Path) -> Command {
+        let mut command = self.command_with(lib64, self.loader());
         command.arg("--library-path").arg(self.library("libgcc-s1"));
         command.arg(wheelfix);
         command
@@ -76,7 +81,13 @@ impl Bed {
     /// CPython 3.11, whose interpreter is [`Bed::loader`]; runs outside of the bed, too.
     #[must_use]
     pub fn python(&self) -> PathBuf {
-        self.store().join("python3.11-minimal/bin/python3.11")
+        self.python_prefix().join("bin/python3")
+    }
+
+    /// The prefix of that Python, as a builder is told of it.
+    #[must_use]
+    pub fn python_prefix(&self) -> PathBuf {
+        self.store().join("python3.11-minimal")
     }
 
     /// The loader of the bed's C library.

@@ -19,6 +19,9 @@ const ENTER: &str = include_str!("enter.sh");
 /// The loader that is there and does not run.
 const STUB: &str = include_str!("stub.c");
 
+/// How the rest is made.
+const SELF: &str = include_str!("bed.rs");
+
 /// Libraries that `ctypes/util.py` opens when it is run as a program.
 const OF_A_TEST: &[&str] = &["libcrypt.so", "librpm.so"];
 
@@ -46,7 +49,7 @@ impl Bed {
         let made_by = format!(
             "{} {}",
             digest::of_file(wheelfix)?,
-            digest::hex(&Sha256::digest([ENTER, STUB].concat()))
+            digest::hex(&Sha256::digest([ENTER, STUB, SELF].concat()))
         );
         if fs_err::read_to_string(&marker).is_ok_and(|text| text == made_by) {
             return Ok(bed);
@@ -157,15 +160,15 @@ impl Bed {
         gcc.arg(at("stub/ld-linux-x86-64.so.2"));
         program::output(gcc.arg(at("stub.c")))?;
         link(&self.store().join("libc6/lib"), &at("lib/x86_64-linux-gnu"))?;
-        for entry in self.programs() {
-            let name = entry.file_name().unwrap_or_default();
-            link(&entry, &at("sw/bin").join(name))?;
+        // As Debian's package python3-minimal has it.
+        let python = self.store().join("python3.11-minimal/bin/python3");
+        link(Path::new("python3.11"), &python)?;
+        for program in self.programs() {
+            let name = program.file_name().unwrap_or_default();
+            link(&program, &at("sw/bin").join(name))?;
         }
-        for (name, program) in [("sh", "dash"), ("env", "env"), ("python3", "python3.11")] {
-            let program = fs_err::canonicalize(at("sw/bin").join(program))?;
-            let place = if name == "python3" { "sw/bin" } else { "bin" };
-            link(&program, &at(place).join(name))?;
-        }
+        link(&self.store().join("dash/bin/dash"), &at("bin/sh"))?;
+        link(&self.store().join("coreutils/bin/env"), &at("bin/env"))?;
         write_program(&at("sw/bin/wheelfix"), &self.start(wheelfix))?;
         write_program(&self.enter(), ENTER)
     }

@@ -7,6 +7,7 @@ mod bed;
 mod environment;
 mod patch_wheel;
 mod programs;
+mod red;
 mod same_tree;
 mod tree;
 mod unbundle;
