@@ -22,6 +22,17 @@ impl Abi {
     /// 64-bit ARM.
     pub const AARCH64: Self = Self::new(true, true, 183);
 
+    /// That of the machine that wheelfix is built for; `None` where programs of wheels are not known.
+    pub const fn host() -> Option<Self> {
+        if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
+            Some(Self::X86_64)
+        } else if cfg!(target_arch = "aarch64") {
+            Some(Self::AARCH64)
+        } else {
+            None
+        }
+    }
+
     /// The triple of header facts.
     pub const fn new(is_64: bool, little_endian: bool, machine: u16) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -150,12 +150,23 @@ pub enum Fault {
         /// Its final path.
         path: PathBuf,
     },
-    /// A program asks for an interpreter that the target does not have.
+    /// A program asks for an interpreter that does not start it on the target.
     NoInterpreter {
         /// Final path of the program.
         path: PathBuf,
         /// What it asks for.
         interpreter: String,
+        /// What is wrong with that, as the end of a sentence.
+        reason: String,
+    },
+    /// The interpreter that the user names is not one of these programs.
+    WrongInterpreter {
+        /// The interpreter.
+        interpreter: PathBuf,
+        /// What it is for.
+        machine: String,
+        /// Final paths of the programs.
+        programs: BTreeSet<PathBuf>,
     },
 }
 
@@ -461,16 +472,29 @@ impl Fault {
                     "{BREAK}  fix: `wheelfix patchelf --clear-execstack`, if its code can do without"
                 )
             }
-            Self::NoInterpreter { path, interpreter } => {
+            Self::NoInterpreter {
+                path,
+                interpreter,
+                reason,
+            } => {
                 write!(
                     f,
-                    "program `{}` asks for the interpreter `{interpreter}`",
+                    "program `{}` asks for the interpreter `{interpreter}`, which {reason}",
                     path.display()
                 )?;
-                write!(
-                    f,
-                    "{BREAK}  fix: `--interpreter` with the one of the target's C library"
-                )
+                f.write_char(BREAK)?;
+                f.write_str("  fix: `wheelfix patch --python EXE`, which sets that of the Python, or `--interpreter` with the one of the target's C library")
+            }
+            Self::WrongInterpreter {
+                interpreter,
+                machine,
+                programs,
+            } => {
+                let interpreter = interpreter.display();
+                write!(f, "`{interpreter}` is a loader for {machine}")?;
+                write!(f, "{BREAK}  asked for: {}", some_of(programs))?;
+                f.write_char(BREAK)?;
+                f.write_str("  fix: `--interpreter` with the one for the machine and the C library of these programs")
             }
             _ => Ok(()),
         }

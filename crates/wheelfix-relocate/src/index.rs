@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::abi::Abi;
+use crate::absolute::existing_path;
 use crate::lib_path::{
     LibPathError, LibraryDirectory, Tier, check_writable, expand, holds_libraries,
 };
@@ -287,7 +288,7 @@ fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Erro
     for name in names {
         let path = directory.path.join(&name);
         // A broken link is no library.
-        let Ok(real) = fs_err::canonicalize(&path) else {
+        let Ok(real) = existing_path(&path) else {
             continue;
         };
         if !real.is_file() {
@@ -323,7 +324,7 @@ fn home_of(path: &Path, name: &str) -> Result<PathBuf, io::Error> {
         }
         home = next;
     }
-    fs_err::canonicalize(home.parent().unwrap_or(Path::new("/")))
+    existing_path(home.parent().unwrap_or(Path::new("/")))
 }
 
 /// The absolute directories in the run paths of libraries, that are there, hold libraries and were
@@ -356,7 +357,7 @@ fn usable_directories<'a>(
         if !path.is_absolute() || stale || seen.contains(path) || !holds_libraries(path)? {
             continue;
         }
-        let real = fs_err::canonicalize(path)?;
+        let real = existing_path(path)?;
         if seen.insert(real.clone()) {
             check_writable(&real)?;
             found.push(LibraryDirectory {

@@ -5,6 +5,7 @@
 //! to be changed in each object, or why the output cannot work.
 
 mod abi;
+mod absolute;
 mod admission;
 mod assumed;
 mod backend;
@@ -14,6 +15,7 @@ mod floors;
 mod glibc;
 mod graph;
 mod index;
+mod interpreter;
 mod ld_cache;
 mod lib_path;
 mod library_name;
@@ -46,16 +48,19 @@ mod tree;
 mod trial;
 mod unused;
 mod verdict;
+mod walk;
 mod why;
 mod world;
 
 pub use abi::Abi;
+pub use absolute::{absolute_path, existing_path, real_path};
 pub use assumed::Assumed;
 pub use edges::Origin;
 pub use fault::{Fault, Fix, Missing, NearMiss};
 pub use floors::{Floor, Floors};
 pub use graph::Graph;
 pub use index::{Found, Library, LibraryIndex};
+pub use interpreter::{Loader, LoaderError, interpreter_fault};
 pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
 pub use library_name::{LibraryName, is_library_name};
@@ -79,5 +84,6 @@ pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relat
 pub use target::{LoaderKind, Target};
 pub use trace::{Event, Trace};
 pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable};
+pub use walk::{Walk, walk};
 pub use why::{Lookup, LookupResult, Search, explain};
 pub use world::{FileKey, World, WorldFile};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use walkdir::WalkDir;
 
+use crate::absolute::existing_path;
 use crate::library_name::is_library_name;
 use crate::run_path::has_token;
 
@@ -69,7 +70,7 @@ pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>
     if !given.is_dir() {
         return Err(LibPathError::NoDirectory(given.to_path_buf()));
     }
-    let given = fs_err::canonicalize(given)?;
+    let given = existing_path(given)?;
     let mut public = vec![given.clone(), given.join("lib"), given.join("lib64")];
     let mut bundled = Vec::new();
     for site in site_packages(&given)? {
@@ -90,7 +91,7 @@ pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>
     let mut directories = Vec::new();
     for (path, tier) in public.chain(bundled) {
         if holds_libraries(&path)? {
-            let path = fs_err::canonicalize(&path)?;
+            let path = existing_path(&path)?;
             if seen.insert(path.clone()) {
                 check_writable(&path)?;
                 directories.push(LibraryDirectory { path, tier, entry });

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::absolute::existing_path;
 use crate::fault::Fault;
 use crate::object::Object;
 use crate::proof::ProofOptions;
@@ -26,7 +27,7 @@ pub(crate) struct Lint<'a> {
 /// The directories that run paths may name.
 pub(crate) fn allowed(options: &ProofOptions) -> Vec<PathBuf> {
     let named = || options.stores.iter().chain(&options.lib_paths);
-    let real = named().filter_map(|path| fs_err::canonicalize(path).ok());
+    let real = named().filter_map(|path| existing_path(path).ok());
     named().cloned().chain(real).collect()
 }
 

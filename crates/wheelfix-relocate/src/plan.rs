@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::abi::Abi;
 use crate::fault::{BREAK, Fault};
+use crate::interpreter::Loader;
 use crate::replace::SourceEdit;
 use crate::rules::Pattern;
 use crate::run_path::RunPath;
@@ -27,8 +28,11 @@ pub enum RunPathStyle {
 pub struct PlanOptions {
     /// Where the libraries of the driver are at run time.
     pub driver_path: PathBuf,
-    /// The interpreter of programs; `None` keeps what they ask for.
+    /// The interpreter of programs that the user names.
     pub interpreter: Option<PathBuf>,
+    /// The loader of the target, which programs get that it can start: that of `interpreter`, or else
+    /// of the Python. `None` keeps what they ask for.
+    pub loader: Option<Loader>,
     /// How run paths are written.
     pub style: RunPathStyle,
     /// Sonames that may be missing.
@@ -49,6 +53,7 @@ impl PlanOptions {
         Self {
             driver_path,
             interpreter: None,
+            loader: None,
             style: RunPathStyle::Origin,
             ignore_missing: Vec::new(),
             backends: Vec::new(),

@@ -8,6 +8,7 @@ use crate::backend;
 use crate::edges::{Origin, edges};
 use crate::fault::{Fault, Missing};
 use crate::index::LibraryIndex;
+use crate::interpreter::Loader;
 use crate::object::Object;
 use crate::plan::{Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, Satisfied};
 use crate::resolve::{Answer, Resolver};
@@ -65,7 +66,7 @@ pub fn plan(
         // Whether it is missing is for the proof to say.
         planner.ignoring(&load.name);
     }
-    let mut faults = planner.faults.into_list(tree);
+    let mut faults = planner.faults.into_list(tree, options.loader.as_ref());
     faults.extend(decision.faults);
     faults.extend(unused::ignores(&options.ignore_missing, &planner.ignored));
     faults.extend(unused::rules(resolver));
@@ -97,10 +98,18 @@ fn prevailing_abi(tree: &Tree) -> Option<Abi> {
 struct Faults {
     missing: BTreeMap<String, Missing>,
     ambiguous: BTreeMap<(String, Vec<PathBuf>), (BTreeSet<PathBuf>, String)>,
+    /// Programs for which the interpreter that the user names is none.
+    unstarted: BTreeSet<PathBuf>,
 }
 
 impl Faults {
-    fn into_list(self, tree: &Tree) -> Vec<Fault> {
+    fn into_list(self, tree: &Tree, loader: Option<&Loader>) -> Vec<Fault> {
+        let unstarted = loader.filter(|_| !self.unstarted.is_empty());
+        let unstarted = unstarted.map(|loader| Fault::WrongInterpreter {
+            interpreter: loader.path.clone(),
+            machine: format!("{} and {}", loader.abi, loader.kind),
+            programs: self.unstarted,
+        });
         let unreadable = tree.unreadable.iter().map(|file| Fault::Unreadable {
             path: file.path.clone(),
             reason: file.reason.clone(),
@@ -117,7 +126,11 @@ impl Faults {
                         reason,
                     },
                 );
-        unreadable.chain(missing).chain(ambiguous).collect()
+        unreadable
+            .chain(missing)
+            .chain(ambiguous)
+            .chain(unstarted)
+            .collect()
     }
 }
 
@@ -137,16 +150,9 @@ impl<'a> Planner<'a> {
             needed.push(self.need(object, name, answer));
         }
         let (opens, dlopen) = self.opened(object);
-        let options = self.resolver.options;
-        let interpreter = match (&object.interpreter, &options.interpreter) {
-            (Some(old), Some(new)) if Path::new(old) != new.as_path() => {
-                Some(new.to_string_lossy().into_owned())
-            }
-            _ => None,
-        };
         let edit = Edit {
             run_path: RunPathPlanner::edit(self.resolver, object, &answers, &opens),
-            interpreter,
+            interpreter: self.interpreter(object),
             rename_needed: renames(&answers),
         };
         ObjectPlan {
@@ -156,6 +162,24 @@ impl<'a> Planner<'a> {
             needed,
             dlopen,
         }
+    }
+
+    /// The interpreter that a program is to get, if that is another one.
+    fn interpreter(&mut self, object: &Object) -> Option<String> {
+        let options = self.resolver.options;
+        let loader = options.loader.as_ref()?;
+        let old = object
+            .interpreter
+            .as_ref()
+            .filter(|_| object.is_program())?;
+        if !loader.starts(object) {
+            // That of the Python is for what is like the Python; what was asked for is for all.
+            if options.interpreter.is_some() {
+                self.faults.unstarted.insert(object.path.clone());
+            }
+            return None;
+        }
+        (Path::new(old) != loader.path).then(|| loader.path.to_string_lossy().into_owned())
     }
 
     /// Notes what satisfies one need, or that nothing does.

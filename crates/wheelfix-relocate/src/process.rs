@@ -153,11 +153,10 @@ impl<'a> Process<'a> {
         self.interpreter
     }
 
-    /// Starts a program of this machine, as the kernel does: `$ORIGIN` is then the directory of the
+    /// Starts a program, as the kernel does: `$ORIGIN` is then the directory of the
     /// real file.
     pub fn start_program(&mut self, program: &Path) -> Outcome {
-        let real = fs_err::canonicalize(program);
-        let path = real.as_deref().unwrap_or(program);
+        let path = self.world.real_path(program);
         self.start(&path.to_string_lossy())
     }
 

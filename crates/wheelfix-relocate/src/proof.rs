@@ -40,7 +40,7 @@ pub struct ProofOptions {
 }
 
 /// The result of a proof.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Proof {
     /// What keeps objects from working. Proved if it is empty.
     pub faults: Vec<Fault>,

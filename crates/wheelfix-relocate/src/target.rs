@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::abi::Abi;
+use crate::absolute::existing_path;
+use crate::interpreter::{Loader, LoaderError};
 use crate::ld_cache::LdCache;
 use crate::read::{ReadOutcome, read_object};
 use crate::run_path::Tokens;
@@ -21,6 +23,15 @@ pub enum LoaderKind {
     Musl,
 }
 
+impl std::fmt::Display for LoaderKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Glibc => "glibc",
+            Self::Musl => "musl",
+        })
+    }
+}
+
 /// How the loader of the target searches beyond the run paths.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -29,6 +40,8 @@ pub struct Target {
     /// The loader itself. `None` if it is not known: then the libraries of the C library are taken
     /// to be there.
     pub interpreter: Option<PathBuf>,
+    /// What the loader loads; `None` if the loader is not known.
+    pub abi: Option<Abi>,
     /// Directories that are searched last, each with a `/` at its end.
     pub system_directories: Vec<String>,
     /// What `ldconfig` found; `None` on Nix.
@@ -45,7 +58,7 @@ pub struct Target {
 }
 
 /// Where Nix keeps its outputs, unless it was built otherwise.
-const STORE: &str = "/nix/store";
+pub(crate) const STORE: &str = "/nix/store";
 
 impl Target {
     /// A Nix target of which only the driver path is known.
@@ -53,6 +66,7 @@ impl Target {
         Self {
             loader: LoaderKind::Glibc,
             interpreter: None,
+            abi: None,
             system_directories: Vec::new(),
             cache: None,
             library_path: Vec::new(),
@@ -65,7 +79,11 @@ impl Target {
     /// The target that a program runs on: that of the interpreter that it asks for.
     ///
     /// `None` if it is no program that is linked dynamically.
-    pub fn of_program(program: &Path, driver_path: PathBuf) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    ///
+    /// The program or its interpreter cannot be read, or that is not a loader.
+    pub fn of_program(program: &Path, driver_path: PathBuf) -> Result<Option<Self>, LoaderError> {
         let ReadOutcome::Object(object) = read_object(program.to_path_buf(), program)? else {
             return Ok(None);
         };
@@ -81,8 +99,13 @@ impl Target {
     ///
     /// One in a store searches only its own directory. Another one is asked for its directories,
     /// which are compiled in, and the cache of this machine is read.
-    pub fn of_interpreter(interpreter: &Path, driver_path: PathBuf) -> io::Result<Self> {
-        let real = fs_err::canonicalize(interpreter)?;
+    ///
+    /// # Errors
+    ///
+    /// The interpreter cannot be read, or is not a loader.
+    pub fn of_interpreter(interpreter: &Path, driver_path: PathBuf) -> Result<Self, LoaderError> {
+        let loader = Loader::read(interpreter)?;
+        let real = existing_path(interpreter)?;
         let name = interpreter
             .file_name()
             .unwrap_or_default()
@@ -91,8 +114,9 @@ impl Target {
         let mut target = Self::unknown(driver_path);
         target.interpreter = Some(interpreter.to_path_buf());
         target.nix = nix;
-        if name.starts_with("ld-musl") {
-            target.loader = LoaderKind::Musl;
+        target.abi = Some(loader.abi);
+        target.loader = loader.kind;
+        if loader.kind == LoaderKind::Musl {
             target.system_directories = musl_directories(interpreter, &name)?;
             return Ok(target);
         }
@@ -101,6 +125,15 @@ impl Target {
             target.cache = LdCache::read(Path::new("/etc/ld.so.cache"))?;
         }
         Ok(target)
+    }
+
+    /// The loader itself, if it is known.
+    pub fn loader_file(&self) -> Option<Loader> {
+        Some(Loader {
+            path: self.interpreter.clone()?,
+            abi: self.abi?,
+            kind: self.loader,
+        })
     }
 
     /// The values of the dynamic string tokens for an object in `origin`.

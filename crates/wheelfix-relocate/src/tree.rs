@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use walkdir::WalkDir;
 
+use crate::absolute::existing_path;
 use crate::object::Object;
 use crate::python_source::{PythonLoad, python_loads};
 use crate::read::{ReadOutcome, content_of, read_object};
 use crate::run_path::normalize;
+use crate::target::STORE;
 use crate::text_names::text_names;
+use crate::walk::walk;
 
 /// A directory tree that lies elsewhere now than where it will be used: the staging directory of an
 /// installation, and the prefix that it will become. The same path twice for a tree in its place.
@@ -29,10 +31,9 @@ pub struct Place {
 pub struct Tree {
     /// By their final path.
     objects: BTreeMap<PathBuf, Object>,
-    /// Symbolic links to objects: final path of the link, final path of the object. The object is
-    /// one of ours or, for a link that leads out, one of `outside`.
+    /// Symbolic links to objects: final path of the link, final path of the object.
     links: BTreeMap<PathBuf, PathBuf>,
-    /// Objects that lie elsewhere, to which links of ours lead. They are never edited.
+    /// Objects of the Nix store, to which links lead, by their path in the tree. They are never edited.
     outside: BTreeMap<PathBuf, Object>,
     /// File names, per directory.
     names: BTreeMap<PathBuf, BTreeMap<String, PathBuf>>,
@@ -108,26 +109,52 @@ impl Tree {
     }
 
     /// Reads all ELF files of several places, each a directory or a file, as one tree.
+    ///
+    /// Links are followed as [`walk`] does. A link that is called as a Python is, as in `bin` of a
+    /// virtual environment, leads to what is not part of the tree.
     pub fn scan_all(places: &[Place]) -> Result<Self, TreeError> {
-        let mut files = Vec::new();
-        let mut links = Vec::new();
         for place in places {
             if !place.used_at.is_absolute() {
                 return Err(TreeError::NotAbsolute(place.used_at.clone()));
             }
-            for entry in WalkDir::new(&place.on_disk) {
-                let entry = entry?;
-                if entry.file_type().is_file() {
-                    files.push((place.used(entry.path()), entry.into_path()));
-                } else if entry.file_type().is_symlink() {
-                    links.push((place, entry.into_path()));
-                }
-            }
         }
-        let mut tree = Self::read(files)?;
-        for (place, link) in links {
-            tree.add_link(place, &link)?;
+        let on_disk: Vec<PathBuf> = places.iter().map(|place| place.on_disk.clone()).collect();
+        let mut walk = walk(&on_disk)?;
+        let used = |file: &Path| {
+            let place = places.iter().find(|place| file.starts_with(&place.on_disk));
+            place.map_or_else(|| file.to_path_buf(), |place| place.used(file))
+        };
+        let mut pythons = walk.outside.clone();
+        pythons.retain(|link| is_python(link));
+        walk.outside.retain(|link| !is_python(link));
+        let files = walk.files.iter().chain(&walk.outside);
+        let mut tree = Self::read(files.map(|file| (used(file), file.clone())).collect())?;
+        for (link, file) in &walk.links {
+            tree.add_link(used(link), used(file));
         }
+        tree.skipped.extend(pythons.iter().map(|link| Skipped {
+            path: used(link),
+            reason: "is a link to the Python that imports the others",
+        }));
+        tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(tree)
+    }
+
+    /// Reads the files of several places as [`Tree::scan_all`] does, to be edited: what links into the
+    /// Nix store lead to is there to be used, and not part of what is edited.
+    pub fn scan_own(places: &[Place]) -> Result<Self, TreeError> {
+        let mut tree = Self::scan_all(places)?;
+        let is_other = |file: &Path| {
+            let real = existing_path(file).unwrap_or_else(|_| file.to_path_buf());
+            let mut roots = places.iter().map(|place| &place.on_disk);
+            real.starts_with(STORE) && !roots.any(|root| real.starts_with(root))
+        };
+        let objects = std::mem::take(&mut tree.objects);
+        let (outside, objects) = objects
+            .into_iter()
+            .partition(|(_, object)| is_other(&object.file));
+        (tree.outside, tree.objects) = (outside, objects);
+        tree.sources.retain(|source| !is_other(&source.file));
         Ok(tree)
     }
 
@@ -220,6 +247,9 @@ impl Tree {
                 tree.add(object);
             }
         }
+        for path in self.outside.keys() {
+            tree.name(path, path);
+        }
         for (link, target) in &self.links {
             if !removed.contains(target) {
                 tree.name(link, target);
@@ -235,32 +265,12 @@ impl Tree {
         links.map(|(link, _)| link.as_path())
     }
 
-    /// Adds a symbolic link, if it leads to an object.
-    fn add_link(&mut self, place: &Place, link: &Path) -> Result<(), TreeError> {
-        // A broken link, a loop and a link to a directory provide no library.
-        let Ok(target) = fs_err::canonicalize(link) else {
-            return Ok(());
-        };
-        let root = fs_err::canonicalize(&place.on_disk)?;
-        let used = place.used(link);
-        if let Ok(inside) = target.strip_prefix(&root) {
-            let object = place.used_at.join(inside);
-            if self.objects.contains_key(&object) {
-                self.name(&used, &object);
-                self.links.insert(used, object);
-            }
-        } else if self.objects.contains_key(&target) {
-            self.name(&used, &target);
-            self.links.insert(used, target);
-        } else if target.is_file()
-            && let ReadOutcome::Object(object) = read_object(target.clone(), &target)?
-        {
-            self.name(&used, &target);
-            self.outside
-                .insert(target.clone(), Arc::unwrap_or_clone(object));
-            self.links.insert(used, target);
+    /// Adds a symbolic link, if it leads to an object of the tree.
+    fn add_link(&mut self, link: PathBuf, object: PathBuf) {
+        if self.objects.contains_key(&object) {
+            self.name(&link, &object);
+            self.links.insert(link, object);
         }
-        Ok(())
     }
 
     fn name(&mut self, path: &Path, object: &Path) {
@@ -317,6 +327,17 @@ impl Tree {
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
     }
+}
+
+/// Whether a file is called as a Python is: `python3.11`, `python`, `pypy3`.
+fn is_python(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default();
+    let version = name.strip_prefix("python").or(name.strip_prefix("pypy"));
+    version.is_some_and(|version| {
+        let version = version.trim_end_matches(['d', 't']);
+        version.chars().all(|c| c.is_ascii_digit() || c == '.')
+    })
 }
 
 /// Reads one file of a tree, objects with the names in their data.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::assumed::{Assumed, Assumer};
+use crate::interpreter::interpreter_fault;
 use crate::object::{Object, VersionNeed};
 use crate::process::{Loaded, Outcome, Process};
 use crate::rules::{Pattern, Rules, any_matches};
@@ -43,7 +44,7 @@ pub(crate) enum Lack {
     /// A version.
     Version { key: VersionKey, needer: PathBuf },
     /// The interpreter of a program.
-    Interpreter { interpreter: String },
+    Interpreter { interpreter: String, reason: String },
     /// Symbols that an object refers to.
     Symbols {
         path: PathBuf,
@@ -81,7 +82,11 @@ impl<'a> Trial<'a> {
         };
         // What is no program is only ever opened.
         process.is_open = !object.is_program();
-        let outcome = process.start_or_open(&path);
+        let outcome = if object.is_program() {
+            process.start_program(&object.path)
+        } else {
+            process.start_or_open(&path)
+        };
         let (root, refusal) = match outcome {
             Outcome::Loaded(index) => (Some(index), None),
             Outcome::Fatal(reason) if base.is_for_its_machine(object) => (None, Some(reason)),
@@ -232,15 +237,13 @@ impl<'a> Trial<'a> {
             .map_or_else(Vec::new, |loaded| loaded.object.directories())
     }
 
-    /// The interpreter that a program asks for and the target does not have, if it is known.
+    /// The interpreter that a program asks for and that does not start it on the target.
     fn lacking_interpreter(&self, target: &Target) -> Option<Lack> {
-        let object = self.object;
-        let interpreter = object.interpreter.as_ref()?;
-        let lacks = object.is_program()
-            && target.interpreter.is_some()
-            && self.process.world.file(interpreter).is_none();
-        lacks.then(|| Lack::Interpreter {
-            interpreter: interpreter.clone(),
+        let reason = interpreter_fault(self.process.world, target, self.object)?;
+        let interpreter = self.object.interpreter.clone()?;
+        Some(Lack::Interpreter {
+            interpreter,
+            reason,
         })
     }
 

@@ -190,9 +190,13 @@ impl<'a> Verdict<'a> {
             Lack::Driver { name, path, needer } => {
                 self.drivers.entry((name, path)).or_default().insert(needer);
             }
-            Lack::Interpreter { interpreter } => self.faults.push(Fault::NoInterpreter {
+            Lack::Interpreter {
+                interpreter,
+                reason,
+            } => self.faults.push(Fault::NoInterpreter {
                 path: trial.object.path.clone(),
                 interpreter,
+                reason,
             }),
             Lack::Version { key, needer } => {
                 self.versions.entry(key).or_default().insert(needer);

@@ -1,6 +1,6 @@
 //! Why a need leads where it leads: the search of the loader as data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -79,7 +79,10 @@ pub fn explain(
         process.start_program(program);
     }
     process.trace = Trace::kept();
-    let outcome = process.start_or_open(file);
+    let outcome = match program {
+        Some(_) => process.start_or_open(file),
+        None => process.start_program(Path::new(file)),
+    };
     if let (Outcome::Loaded(index), Some(opened)) = (outcome, opened) {
         process.open(Some(index), opened);
     }

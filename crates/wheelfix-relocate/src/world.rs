@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::absolute::existing_path;
 use crate::read::{ReadOutcome, read_object};
 use crate::run_path::normalize;
 use crate::tree::Place;
@@ -90,6 +91,20 @@ impl World {
         });
         files.insert(path.to_owned(), found.clone());
         found
+    }
+
+    /// Where a final path leads, links followed; the path itself where it leads to a file that is not
+    /// in its final place, or nowhere.
+    pub(crate) fn real_path(&self, path: &Path) -> PathBuf {
+        let disk = self.on_disk(&path.to_string_lossy());
+        let found = disk.iter().find_map(|disk| existing_path(disk).ok());
+        let is_staged = |real: &PathBuf| {
+            let mut places = self.places.iter();
+            places.any(|place| real.starts_with(&place.on_disk))
+        };
+        found
+            .filter(|real| !is_staged(real))
+            .unwrap_or_else(|| path.to_path_buf())
     }
 
     /// Whether there is a directory at a final path.

@@ -26,7 +26,7 @@ mod torch;
 
 use std::path::PathBuf;
 
-use wheelfix_relocate::{Pattern, Place, Proof, Tree};
+use wheelfix_relocate::{Pattern, Place, Proof, Tree, real_path};
 
 use crate::env::draft::{Draft, Drafted};
 use crate::env::make::Maker;
@@ -135,7 +135,7 @@ pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvRepo
         phase(Phase::Read);
         let layout = Layout::new(request.installation.python.version());
         let inputs = input::find(&request.inputs, &layout).map_err(EnvError::Faults)?;
-        let prefix = std::path::absolute(&request.installation.prefix)?;
+        let prefix = real_path(&request.installation.prefix)?;
         input::refuse_inside(&prefix, &inputs)?;
         let installation = draft::installation(request, &inputs, &prefix);
         let wheels = install::open(&installation, listener)?;
@@ -304,7 +304,7 @@ impl Prover<'_> {
         if request.proof == ProofScope::None {
             return Ok((None, None));
         }
-        let program = installation.python.executable();
+        let program = installation.python.program();
         let place = || Place {
             on_disk: self.staging.root().to_owned(),
             used_at: self.staging.prefix().to_owned(),

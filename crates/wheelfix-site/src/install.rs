@@ -258,7 +258,7 @@ fn fill(
 }
 
 /// Decides the files, and checks that what the wheels require is there; all faults at once.
-fn plan_files<'a>(
+pub(crate) fn plan_files<'a>(
     request: &InstallRequest,
     wheels: &'a [Wheel],
     layout: &Layout,
@@ -421,7 +421,7 @@ impl Installation<'_> {
                 relocation: RelocationPlan::empty(),
             });
         };
-        let program = self.request.python.executable();
+        let program = self.request.python.program();
         let mut planned = unbundling::plan(tree, &[self.place()], libraries, program)?;
         let sources = self.planned.sources.faults.iter().cloned();
         planned.relocation.faults.extend(sources);
@@ -435,7 +435,7 @@ impl Installation<'_> {
     }
 
     /// Where the files lie, and where they will be.
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place {
             on_disk: self.staging.root().to_owned(),
             used_at: self.staging.prefix().to_owned(),
@@ -448,7 +448,7 @@ impl Installation<'_> {
             return Ok(None);
         };
         let tree = unproved.read()?;
-        let program = self.request.python.executable();
+        let program = self.request.python.program();
         let proof = relocation::prove(&tree, vec![self.place()], libraries, program)?;
         match proof {
             Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),

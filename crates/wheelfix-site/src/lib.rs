@@ -1,8 +1,10 @@
 //! Install wheels into a prefix and assemble site-packages: one pipeline.
 
 mod bytecode;
+mod check_wheels;
 mod cleanup;
 mod dependencies;
+mod detach;
 mod digest;
 mod env;
 mod event;
@@ -28,6 +30,7 @@ mod unbundling;
 mod undo;
 
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
+pub use check_wheels::{check_wheels, prefix_of_wheels, python_of_wheels};
 pub use cleanup::Cleanup;
 pub use dependencies::UnmetDependencies;
 pub use env::{

@@ -1,15 +1,16 @@
 //! The relocation of what is on disk already.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
+use crate::detach::behind_links;
 use crate::event::{Event, Listener, Phase};
 use crate::files::FileFault;
 use crate::install::in_pool;
@@ -97,6 +98,10 @@ pub enum PatchTreeError {
     /// libraries were to go; the proof says why.
     #[error("{} faults with what is loaded", .0.faults.len())]
     Unproved(Box<Proof>),
+    /// Files to be changed lie elsewhere, in directories that links lead to: the directory as it is
+    /// reached, and where it is.
+    #[error("{}", Behind(.0))]
+    BehindLinks(BTreeSet<(PathBuf, PathBuf)>),
     /// A RECORD cannot be updated.
     #[error(transparent)]
     Record(#[from] RecordUpdateError),
@@ -106,6 +111,25 @@ pub enum PatchTreeError {
     /// The operating system said no.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// A line for each directory.
+struct Behind<'a>(&'a BTreeSet<(PathBuf, PathBuf)>);
+
+impl fmt::Display for Behind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (reached, real)) in self.0.iter().enumerate() {
+            if position != 0 {
+                f.write_char('\n')?;
+            }
+            let (reached, real) = (reached.display(), real.display());
+            write!(
+                f,
+                "files in `{reached}` are to be edited, which lies elsewhere, in `{real}`"
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// Relocates ELF files in place, and keeps RECORD true.
@@ -124,9 +148,9 @@ fn relocate(
     phase(Phase::Read);
     let mut places = Vec::new();
     for path in &request.paths {
-        places.push(Place::fixed(fs::canonicalize(path)?));
+        places.push(Place::fixed(existing_path(path)?));
     }
-    let tree = Tree::scan_all(&places).and_then(Tree::compared);
+    let tree = Tree::scan_own(&places).and_then(Tree::compared);
     let tree = tree.map_err(RelocationError::from)?;
 
     phase(Phase::Plan);
@@ -224,12 +248,42 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         return Err(PatchTreeError::Unsound(Box::new(planned.relocation)));
     }
     let would_edit = relocation::rehearse(&planned.relocation, request.heal)?;
+    refuse_behind_links(places, &planned, &requirements)?;
     Ok(Decision {
         planned,
         requirements,
         would_edit,
         before,
     })
+}
+
+/// Refuses to change what lies elsewhere, in a directory that a link leads to.
+fn refuse_behind_links(
+    places: &[Place],
+    planned: &Planned,
+    requirements: &Requirements,
+) -> Result<(), PatchTreeError> {
+    let relocation = &planned.relocation;
+    let edited = relocation.edits().map(|object| &object.file);
+    let dropped = relocation.drops.iter().map(|drop| &drop.file);
+    let sources = relocation.sources.iter().map(|source| &source.file);
+    let removed = planned
+        .unbundling
+        .removed
+        .iter()
+        .map(|removed| &removed.file);
+    let metadata = requirements.edited.iter().map(|edited| &edited.path);
+    let files = edited
+        .chain(dropped)
+        .chain(sources)
+        .chain(removed)
+        .chain(metadata);
+    let behind = behind_links(places, files.map(PathBuf::as_path))?;
+    if behind.is_empty() {
+        Ok(())
+    } else {
+        Err(PatchTreeError::BehindLinks(behind))
+    }
 }
 
 /// Edits and removes files, and gives how many RECORD files were updated.

@@ -32,6 +32,7 @@ use crate::requirements::{EditedRequirements, Requirements};
 use crate::sources::Sources;
 use crate::unbundling;
 pub use name::OutputNameError;
+pub(crate) use name::python_version;
 
 /// What to relocate, and where to write it.
 #[derive(Clone, Debug)]
@@ -207,7 +208,7 @@ fn plan(
 ) -> Result<RelocationPlan, PatchWheelError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(RelocationError::from)?;
-    let program = request.python.as_ref().and_then(Python::executable);
+    let program = request.python.as_ref().and_then(Python::program);
     let mut relocation = unbundling::plan(&tree, &[], &request.libraries, program)?.relocation;
     let sources = Sources::on_disk(&tree, &request.libraries)?;
     relocation.sources = sources.edits;
@@ -296,7 +297,7 @@ fn prove(
         on_disk: root.to_owned(),
         used_at: PathBuf::from(PREFIX),
     };
-    let program = request.python.as_ref().and_then(Python::executable);
+    let program = request.python.as_ref().and_then(Python::program);
     match relocation::prove(&tree, vec![place], &request.libraries, program)? {
         Some(proof) if !proof.faults.is_empty() => Err(PatchWheelError::Unproved(Box::new(proof))),
         proof => Ok(proof),

@@ -152,7 +152,8 @@ pub(crate) fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
                 .extension()
                 .is_some_and(|extension| extension == "dist-info")
         });
-        if in_dist_info && entry.file_name() == "RECORD" && entry.file_type().is_file() {
+        // A link too: what is written in its place is a file of the tree's own.
+        if in_dist_info && entry.file_name() == "RECORD" && entry.path().is_file() {
             paths.push(entry.into_path());
         }
     }

@@ -10,12 +10,13 @@ use wheelfix_elf::{
     NeededEdit, PatchError, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
-    LibPathError, LibraryIndex, ObjectPlan, PathKind, Place, PlanOptions, Proof, ProofOptions,
-    RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
+    LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place, PlanOptions, Proof,
+    ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
 
+use crate::detach::detach;
 use crate::digest::FileDigest;
 use crate::sboms::SbomUpdateError;
 use crate::sources;
@@ -39,6 +40,9 @@ pub enum RelocationError {
     /// The libraries that may be used cannot be read.
     #[error(transparent)]
     LibPath(#[from] LibPathError),
+    /// The interpreter that is named is none.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
     /// The files of the output cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -141,25 +145,28 @@ pub(crate) fn prove(
 }
 
 /// What will load the files, if it is known.
-pub(crate) fn target(libraries: &Libraries, program: Option<&Path>) -> io::Result<Option<Target>> {
-    let driver_path = libraries.options.driver_path.clone();
-    match (&libraries.options.interpreter, program) {
-        (Some(interpreter), _) => Target::of_interpreter(interpreter, driver_path).map(Some),
-        (None, Some(program)) => Target::of_program(program, driver_path),
-        (None, None) => Ok(None),
-    }
+pub(crate) fn target(
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Option<Target>, LoaderError> {
+    let driver_path = || libraries.options.driver_path.clone();
+    Ok(match (&libraries.options.interpreter, program) {
+        (Some(interpreter), _) => Some(Target::of_interpreter(interpreter, driver_path())?),
+        // Of a program without an interpreter the proof says that it opens nothing.
+        (None, Some(program)) => Target::of_program(program, driver_path())?
+            .or_else(|| Some(Target::unknown(driver_path()))),
+        (None, None) => None,
+    })
 }
 
-/// What the user decides, and the interpreter of the programs where the user leaves that open: on
-/// Nix, where no program finds the one that it asks for, that of the Python.
-pub(crate) fn options(libraries: &Libraries, program: Option<&Path>) -> io::Result<PlanOptions> {
+/// What the user decides, and the interpreter of the programs where the user leaves that open: that
+/// of the Python, as on Nix no program finds the one that it asks for.
+pub(crate) fn options(
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<PlanOptions, LoaderError> {
     let mut options = libraries.options.clone();
-    if options.interpreter.is_none()
-        && let Some(target) = target(libraries, program)?
-        && target.nix
-    {
-        options.interpreter = target.interpreter;
-    }
+    options.loader = target(libraries, program)?.and_then(|target| target.loader_file());
     Ok(options)
 }
 
@@ -211,7 +218,13 @@ pub(crate) fn edit(
     applied: &mut Applied,
 ) -> Result<(), RelocationError> {
     let edits = edits(plan, heal);
-    let edit = |object: &&ObjectPlan| patch_file(&object.file, &request(object, heal));
+    let edit = |object: &&ObjectPlan| {
+        let request = request(object, heal);
+        if !object.edit.is_empty() || !plan_file(&object.file, &request)?.is_noop() {
+            detach(&object.file)?;
+        }
+        patch_file(&object.file, &request)
+    };
     let results: Vec<_> = edits.par_iter().map(edit).collect();
     let mut failures = Vec::new();
     for (object, result) in edits.iter().zip(results) {

@@ -12,6 +12,7 @@ use fs_err as fs;
 use rustix::fs::{CWD, RenameFlags};
 use tempfile::TempDir;
 use walkdir::WalkDir;
+use wheelfix_relocate::real_path;
 
 /// A directory whose content becomes a prefix.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub enum StagingError {
 impl Staging {
     /// Makes a staging directory for a prefix that does not exist or is an empty directory.
     pub fn whole(prefix: &Path) -> Result<Self, StagingError> {
-        let prefix = std::path::absolute(prefix)?;
+        let prefix = real_path(prefix)?;
         refuse_taken(&prefix)?;
         let made_parent = make_parent(&prefix)?;
         let parent = prefix.parent().unwrap_or(&prefix);
@@ -70,11 +71,11 @@ impl Staging {
 
     /// Makes a staging directory for a prefix that may hold files already.
     pub fn merge(prefix: &Path) -> Result<Self, StagingError> {
-        match fs::symlink_metadata(prefix) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::whole(prefix),
+        let prefix = real_path(prefix)?;
+        match fs::symlink_metadata(&prefix) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::whole(&prefix),
             Err(error) => Err(error.into()),
             Ok(_) => {
-                let prefix = fs::canonicalize(prefix)?;
                 if !prefix.is_dir() {
                     return Err(StagingError::NotADirectory(prefix));
                 }
@@ -91,7 +92,7 @@ impl Staging {
     /// Makes a staging directory in `scratch` that is never published, for a prefix that could be
     /// made: by [`Staging::merge`] if `merge` is set, else by [`Staging::whole`].
     pub fn never(scratch: &Path, prefix: &Path, merge: bool) -> Result<Self, StagingError> {
-        let prefix = std::path::absolute(prefix)?;
+        let prefix = real_path(prefix)?;
         if !merge {
             refuse_taken(&prefix)?;
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wheelfix_relocate::{Found, Object, ReadOutcome, read_object};
+use wheelfix_relocate::{Found, Object, ReadOutcome, existing_path, read_object};
 
 use crate::request::Request;
 
@@ -56,9 +56,7 @@ impl std::fmt::Display for GlibcVersion {
 
 /// The libc beside a loader.
 fn of_interpreter(interpreter: &Path) -> Option<GlibcVersion> {
-    let libc = fs_err::canonicalize(interpreter)
-        .ok()?
-        .with_file_name("libc.so.6");
+    let libc = existing_path(interpreter).ok()?.with_file_name("libc.so.6");
     match read_object(libc.clone(), &libc).ok()? {
         ReadOutcome::Object(object) => newest_defined(&object),
         _ => None,

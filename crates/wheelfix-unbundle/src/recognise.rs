@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::{Bundled as BundledRule, Found, Object, Pattern, Rule, any_matches};
+use wheelfix_relocate::{
+    Bundled as BundledRule, Found, Object, Pattern, Rule, any_matches, existing_path,
+};
 
 use crate::facts::{Facts, FactsOf};
 use crate::graph::Graph;
@@ -193,7 +195,7 @@ fn soname_of(rule: &Rule<BundledRule>, names: &[String]) -> String {
 
 /// Whether a path is the file itself or a link to it.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (fs_err::canonicalize(one), fs_err::canonicalize(other)) {
+    match (existing_path(one), existing_path(other)) {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     }

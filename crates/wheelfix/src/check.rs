@@ -3,22 +3,29 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use serde::Serialize;
+use wheelfix_format::PythonVersion;
 use wheelfix_relocate::{
-    LibraryIndex, Place, Proof, ProofOptions, Rules, Tree, TreeError, World, prove,
+    LibraryIndex, Place, Proof, ProofOptions, Rules, Tree, TreeError, World, absolute_path,
+    existing_path, prove,
 };
+use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::error::{Error, print, print_line};
-use crate::target::{TargetArgs, lib_path_error};
+use crate::install_error;
+use crate::progress::Progress;
+use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// Files and directories
+    /// Files and directories, links followed; or wheels, as they would be installed together
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Version of Python that wheels would be installed for [default: the newest that their names speak of]
+    #[arg(long, value_name = "X.Y", conflicts_with = "python")]
+    python_version: Option<PythonVersion>,
     #[command(flatten)]
     libraries: LibraryArgs,
     #[command(flatten)]
@@ -46,14 +53,40 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
+    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+    let (wheels, paths): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        args.paths.iter().partition(|path| is_wheel(path));
+    let places = |paths: Vec<&PathBuf>| {
+        let places = paths.into_iter().map(|path| place(path));
+        places.collect::<Result<Vec<_>, _>>()
+    };
+    let (wheels, paths) = (places(wheels)?, places(paths)?);
+    let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
+    let proof = match (wheels.is_empty(), paths.is_empty()) {
+        (true, _) => prove_paths(args, resolved, paths)?,
+        (false, true) => prove_wheels(args, resolved, wheels)?,
+        (false, false) => {
+            let text = "wheels are checked as they would be installed, with nothing beside them: \
+                        check other paths in a run of their own";
+            return Err(Error::Usage(text.to_owned()));
+        }
+    };
+    report(&proof, args)
+}
+
+/// Proves what is on disk, by the paths there.
+fn prove_paths(
+    args: &CheckArgs,
+    resolved: ResolvedTarget,
+    paths: Vec<PathBuf>,
+) -> Result<Proof, Error> {
     let rules = Rules::with_files(&args.libraries.rules).map_err(Error::refused)?;
-    let resolved = args.target.resolve(&args.libraries.driver_path)?;
-    let paths = absolute(&args.paths)?;
+    let lib_paths = args.libraries.lib_paths()?;
     let options = ProofOptions {
         program: resolved.program,
         ignore_missing: args.libraries.ignore_missing.clone(),
-        stores: stores(&args.store, &paths),
-        lib_paths: args.libraries.lib_paths.clone(),
+        stores: stores(&args.store, &paths)?,
+        lib_paths: lib_paths.clone(),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
     let pool = pool.build().map_err(Error::environment)?;
@@ -64,26 +97,77 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
         Ok(prove(&tree, &world, &resolved.target, &rules, &options))
     });
     let mut proof = proof.map_err(Error::environment)?;
-    if !args.libraries.lib_paths.is_empty() {
-        let (lib_paths, driver_path) = (&args.libraries.lib_paths, &args.libraries.driver_path);
-        let index = pool.install(|| LibraryIndex::read(lib_paths, &rules, driver_path));
+    if !lib_paths.is_empty() {
+        let driver_path = &resolved.target.driver_path;
+        let index = pool.install(|| LibraryIndex::read(&lib_paths, &rules, driver_path));
         proof.look_into(&index.map_err(lib_path_error)?);
     }
-    report(&proof, args)
+    Ok(proof)
 }
 
-/// The paths as the loader would be given them: absolute, and links that lead to them resolved.
-fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    let real = paths.iter().map(fs::canonicalize);
-    real.collect::<Result<_, _>>().map_err(Error::from)
+/// Proves wheels as they would be installed together.
+fn prove_wheels(
+    args: &CheckArgs,
+    resolved: ResolvedTarget,
+    wheels: Vec<PathBuf>,
+) -> Result<Proof, Error> {
+    let version = || args.python_version.or_else(|| python_of_wheels(&wheels));
+    let default = PythonVersion { major: 3, minor: 0 };
+    let python = resolved
+        .python
+        .unwrap_or_else(|| Python::of_version(version().unwrap_or(default)));
+    let prefix = prefix_of_wheels(&wheels);
+    let options = ProofOptions {
+        program: resolved.program,
+        ignore_missing: args.libraries.ignore_missing.clone(),
+        stores: stores(&args.store, std::slice::from_ref(&prefix))?,
+        lib_paths: args.libraries.lib_paths()?,
+    };
+    let mut libraries = args.libraries.plain()?;
+    libraries
+        .options
+        .interpreter
+        .clone_from(&resolved.interpreter);
+    let request = InstallRequest {
+        wheels,
+        prefix,
+        merge: true,
+        python,
+        bytecode: None,
+        wishes: Wishes::default(),
+        libraries: Some(libraries),
+        jobs: args.jobs.count(),
+    };
+    let progress = Progress::bytes(args.output.quiet);
+    let listener = |event| progress.show(event);
+    let proof = wheelfix_site::check_wheels(&request, &resolved.target, &options, &listener);
+    progress.finish();
+    proof.map_err(|error| install_error::explain(error, &args.output))
 }
 
-fn stores(given: &[PathBuf], paths: &[PathBuf]) -> Vec<PathBuf> {
+/// The path as the loader would be given it: absolute, and links that lead to it resolved. A link to a
+/// file is opened by its own name, from the directory that it is in.
+pub(crate) fn place(path: &Path) -> Result<PathBuf, Error> {
+    let real = existing_path(path)?;
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if real.is_file() && path.is_symlink() => {
+            let parent = if parent == Path::new("") {
+                Path::new(".")
+            } else {
+                parent
+            };
+            Ok(existing_path(parent)?.join(name))
+        }
+        _ => Ok(real),
+    }
+}
+
+fn stores(given: &[PathBuf], paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     let nix = Path::new("/nix/store");
     if given.is_empty() && paths.iter().all(|path| path.starts_with(nix)) {
-        return vec![nix.to_path_buf()];
+        return Ok(vec![nix.to_path_buf()]);
     }
-    given.to_vec()
+    given.iter().map(|path| absolute_path(path)).collect()
 }
 
 fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {

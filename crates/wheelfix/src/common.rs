@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_relocate::{Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle};
+use wheelfix_relocate::{
+    Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle, absolute_path, real_path,
+};
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
 
@@ -17,13 +19,13 @@ use crate::error::{Error, print};
 pub(crate) struct LibraryArgs {
     /// Directory of libraries, or a prefix or store path that holds some; the first one wins
     #[arg(long = "lib-path", value_name = "DIR")]
-    pub(crate) lib_paths: Vec<PathBuf>,
+    lib_paths: Vec<PathBuf>,
     /// File with further rules, see docs/rules.md
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Vec<PathBuf>,
     /// Directory of the graphics driver's libraries at run time
     #[arg(long, value_name = "DIR", default_value = "/run/opengl-driver/lib")]
-    pub(crate) driver_path: PathBuf,
+    driver_path: PathBuf,
     /// Library that may be missing; one that matches nothing is an error
     #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
     pub(crate) ignore_missing: Vec<Pattern>,
@@ -75,25 +77,47 @@ impl RelocationArgs {
 }
 
 impl LibraryArgs {
-    /// What the pipeline wants to know; reads the files with rules.
-    pub(crate) fn resolve(&self, relocation: &RelocationArgs) -> Result<Libraries, Error> {
-        let mut options = PlanOptions::new(self.driver_path.clone());
+    /// The directories of libraries, absolute and without links.
+    pub(crate) fn lib_paths(&self) -> io::Result<Vec<PathBuf>> {
+        real_paths(&self.lib_paths)
+    }
+
+    /// The directory of the driver, absolute; a link is kept, as the driver of another day is behind it.
+    pub(crate) fn driver_path(&self) -> io::Result<PathBuf> {
+        absolute_path(&self.driver_path)
+    }
+
+    /// What the pipeline wants to know where nothing else is decided; reads the files with rules.
+    pub(crate) fn plain(&self) -> Result<Libraries, Error> {
+        let mut options = PlanOptions::new(self.driver_path()?);
         options.ignore_missing.clone_from(&self.ignore_missing);
+        Ok(Libraries {
+            lib_paths: self.lib_paths()?,
+            rules: Rules::with_files(&self.rules).map_err(Error::refused)?,
+            options,
+            unbundle: Some(UnbundleOptions::default()),
+        })
+    }
+
+    /// The same, with what the user decides about relocation; bundled libraries stay.
+    pub(crate) fn resolve(&self, relocation: &RelocationArgs) -> Result<Libraries, Error> {
+        let mut libraries = self.plain()?;
+        libraries.unbundle = None;
+        let options = &mut libraries.options;
         options.backends.clone_from(&relocation.backends);
-        options.interpreter.clone_from(&relocation.interpreter);
+        let interpreter = relocation.interpreter.as_deref();
+        options.interpreter = interpreter.map(absolute_path).transpose()?;
         options.style = match relocation.rpath {
             RunPathArg::Origin => RunPathStyle::Origin,
             RunPathArg::Absolute => RunPathStyle::Absolute,
         };
-        let lib_paths: Result<_, io::Error> =
-            self.lib_paths.iter().map(std::path::absolute).collect();
-        Ok(Libraries {
-            lib_paths: lib_paths?,
-            rules: Rules::with_files(&self.rules).map_err(Error::refused)?,
-            options,
-            unbundle: None,
-        })
+        Ok(libraries)
     }
+}
+
+/// Where paths lead, absolute and without links; they need not exist.
+pub(crate) fn real_paths(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    paths.iter().map(|path| real_path(path)).collect()
 }
 
 /// Prints which wishes about bundled libraries cannot be met, and the plan as JSON if asked.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::PythonVersion;
-use wheelfix_relocate::Pattern;
+use wheelfix_relocate::{Pattern, real_path};
 use wheelfix_site::{
     Activation, CollisionRule, EnvRequest, InstallRequest, LinkMode, ProofScope, Python, pythons_of,
 };
@@ -178,14 +178,15 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
                     `wheelfix unbundle` changes them";
         return Err(Error::Usage(text.to_owned()));
     }
+    let prefix = real_path(&args.prefix)?;
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     let request = EnvRequest {
         inputs: args.inputs.clone(),
         installation: InstallRequest {
-            prefix: args.prefix.clone(),
             merge: false,
-            bytecode: args.bytecode.resolve(&python, &args.prefix)?,
+            bytecode: args.bytecode.resolve(&python, &prefix)?,
+            prefix,
             wishes: args.wishes.resolve(&wheels, &args.limits)?,
             libraries: Some(libraries),
             jobs: args.jobs.count(),

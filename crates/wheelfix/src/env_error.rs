@@ -46,6 +46,7 @@ pub(crate) fn hint(faults: &[EnvFault]) -> Option<&'static str> {
         EnvFault::Conflict(_) => Some(
             "decide with `--on-collision GLOB=first` or `GLOB=last`, in the order of the inputs",
         ),
+        EnvFault::Wheels { .. } => Some("name the wheels themselves, as `DIR/*.whl`"),
         EnvFault::Unmet(_) => {
             Some("add what is missing, or leave it unmet with `--allow-unmet NAME`")
         }

@@ -65,7 +65,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
         serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
             .map_err(io::Error::from)?;
         writeln!(stdout)?;
-    } else {
+    } else if !output.quiet {
         for entry in report.plan.iter().flatten() {
             let verb = entry.action.verb();
             match &entry.from {
@@ -75,10 +75,8 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
                 None => print_line(format_args!("{verb} {}", entry.path))?,
             }
         }
-        if !output.quiet {
-            print_report(unbundle_table::render(&report.unbundling))?;
-            print_line(summary(report))?;
-        }
+        print_report(unbundle_table::render(&report.unbundling))?;
+        print_line(summary(report))?;
     }
     if !output.quiet {
         warn(report);

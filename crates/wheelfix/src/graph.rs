@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use wheelfix_archive::{Digest, ExtractError, ExtractItem, Observer, extract};
-use wheelfix_relocate::{Graph, Place, Rules, Target, Tree, World};
+use wheelfix_relocate::{Graph, Place, Rules, Target, Tree, World, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;
@@ -36,7 +36,7 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
     if extension != "dot" && extension != "svg" {
         return Err(Error::refused(GraphError::Kind(picture.to_owned())));
     }
-    let path = fs::canonicalize(subject)?;
+    let path = existing_path(subject)?;
     let scratch = tempfile::tempdir()?;
     let place = if path.extension().is_some_and(|extension| extension == "whl") {
         unpack(&path, scratch.path(), jobs)?;

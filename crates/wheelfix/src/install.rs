@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::PythonVersion;
+use wheelfix_relocate::real_path;
 use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
@@ -160,13 +161,14 @@ fn invalidation(prefix: &Path) -> Invalidation {
 
 pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     let python = args.python.resolve()?;
+    let prefix = real_path(&args.prefix)?;
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     let request = InstallRequest {
         wheels: args.wheels.clone(),
-        prefix: args.prefix.clone(),
         merge: args.merge,
-        bytecode: args.bytecode.resolve(&python, &args.prefix)?,
+        bytecode: args.bytecode.resolve(&python, &prefix)?,
+        prefix,
         python,
         wishes: args.wishes.resolve(&args.wheels, &args.limits)?,
         libraries: Some(libraries),

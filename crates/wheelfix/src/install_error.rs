@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
-use wheelfix_relocate::{LibPathError, TreeError};
+use wheelfix_relocate::{LibPathError, LoaderError, TreeError};
 use wheelfix_site::{
     CompileError, EditFailure, ExtractionError, FileFault, InstallError, MemberFault,
     PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError,
@@ -47,6 +47,10 @@ pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error
         PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
         PatchTreeError::Unproved(proof) => report_unproved(&proof, output),
         PatchTreeError::Relocation(error) => relocation(error),
+        PatchTreeError::BehindLinks(_) => {
+            let hint = "patch that directory itself, or put a copy of it in the place of the link";
+            refused(error, Some(hint))
+        }
         PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
         PatchTreeError::Threads(error) => Error::environment(error),
         PatchTreeError::Record(RecordUpdateError::Io(error)) | PatchTreeError::Io(error) => {
@@ -164,12 +168,14 @@ fn extraction(error: ExtractionError) -> Error {
 fn relocation(error: RelocationError) -> Error {
     match error {
         RelocationError::Io(error)
+        | RelocationError::Loader(LoaderError::Read(error))
         | RelocationError::Unbundle(UnbundleError::Read(error))
         | RelocationError::Sbom(SbomUpdateError::Io(error)) => error.into(),
         RelocationError::Unbundle(error) => Error::refused(error),
         RelocationError::Tree(error @ (TreeError::Walk(_) | TreeError::Read(_))) => {
             Error::environment(error)
         }
+        RelocationError::Loader(error) => Error::refused(error),
         RelocationError::LibPath(error) => lib_path(error),
         RelocationError::Sbom(error) => Error::refused(error),
         RelocationError::Tree(error) => Error::refused(error),

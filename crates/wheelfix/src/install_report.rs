@@ -73,7 +73,7 @@ pub(crate) fn print(
         serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
             .map_err(io::Error::from)?;
         writeln!(stdout)?;
-    } else if dry_run {
+    } else if dry_run && !output.quiet {
         print_report(&report.unbundling)?;
         print_report(&report.relocation)?;
         print_line(wheel_table(report))?;

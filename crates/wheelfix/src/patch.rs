@@ -204,13 +204,12 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
     result.map_err(|error| install_error::explain_patch(error, &args.output))
 }
 
-/// What is named may be a script or a link; Python knows its own program.
 fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {
     let Some(python) = &args.python else {
         return Ok(None);
     };
     let python = Python::probe(python).map_err(Error::refused)?;
-    Ok(python.executable().map(Path::to_owned))
+    Ok(python.program().map(Path::to_owned))
 }
 
 fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {
@@ -229,7 +228,7 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
         };
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
-    } else if args.dry_run {
+    } else if args.dry_run && !args.output.quiet {
         print_report(&report.relocation)?;
         print_report(changes(report.metadata.as_slice()))?;
     } else if !args.output.quiet {
@@ -252,7 +251,7 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
 fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     if args.output.json {
         print_json(report, args)?;
-    } else if args.dry_run {
+    } else if args.dry_run && !args.output.quiet {
         print_report(&report.unbundling)?;
         print_report(&report.relocation)?;
         print_report(changes(&report.metadata))?;

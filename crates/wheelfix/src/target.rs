@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{LibPathError, Target};
+use wheelfix_relocate::{LibPathError, LoaderError, Target, absolute_path, has_token};
 use wheelfix_site::Python;
 
 use crate::error::Error;
@@ -30,36 +30,63 @@ pub(crate) struct TargetArgs {
 pub(crate) struct ResolvedTarget {
     /// How it searches.
     pub(crate) target: Target,
-    /// The program that opens the files.
+    /// The Python that is named.
+    pub(crate) python: Option<Python>,
+    /// Its program, which opens the files.
     pub(crate) program: Option<PathBuf>,
+    /// The loader that is named, absolute.
+    pub(crate) interpreter: Option<PathBuf>,
 }
 
 impl TargetArgs {
     /// Looks at the interpreters that are named.
     pub(crate) fn resolve(&self, driver_path: &Path) -> Result<ResolvedTarget, Error> {
-        let program = match &self.python {
-            // What is named may be a script or a link; Python knows its own program.
-            Some(python) => Python::probe(python)
-                .map_err(Error::refused)?
-                .executable()
-                .map(Path::to_path_buf),
-            None => None,
-        };
+        let python = self.python.as_deref().map(Python::probe).transpose();
+        let python = python.map_err(Error::refused)?;
+        let program = python.as_ref().and_then(Python::program);
+        let program = program.map(Path::to_path_buf);
         let driver = || driver_path.to_path_buf();
-        let mut target = match (&self.interpreter, &program) {
+        let interpreter = self.interpreter.as_deref().map(absolute_path).transpose()?;
+        let mut target = match (&interpreter, &program) {
             (Some(interpreter), _) => {
-                Target::of_interpreter(interpreter, driver()).map_err(Error::from)?
+                Target::of_interpreter(interpreter, driver()).map_err(loader_error)?
             }
             (None, Some(program)) => {
-                let found = Target::of_program(program, driver()).map_err(Error::from)?;
+                let found = Target::of_program(program, driver()).map_err(loader_error)?;
                 found.unwrap_or_else(|| Target::unknown(driver()))
             }
             (None, None) => Target::unknown(driver()),
         };
-        target.library_path.clone_from(&self.library_path);
+        let library_path = self
+            .library_path
+            .iter()
+            .map(|element| library_path(element));
+        target.library_path = library_path.collect::<Result<_, _>>()?;
         let with_slash = |directory: &String| format!("{}/", directory.trim_end_matches('/'));
         target.subdirectories = self.hwcaps.iter().map(with_slash).collect();
-        Ok(ResolvedTarget { target, program })
+        Ok(ResolvedTarget {
+            target,
+            python,
+            program,
+            interpreter,
+        })
+    }
+}
+
+/// An element of the library path, absolute; one with a token depends on the object.
+fn library_path(element: &str) -> Result<String, Error> {
+    if element.is_empty() || has_token(element) {
+        return Ok(element.to_owned());
+    }
+    let absolute = absolute_path(Path::new(element))?;
+    Ok(absolute.to_string_lossy().into_owned())
+}
+
+/// Whether the interpreter that is named is at fault, or the machine.
+fn loader_error(error: LoaderError) -> Error {
+    match error {
+        LoaderError::Read(error) => error.into(),
+        error => Error::refused(error),
     }
 }
 

@@ -1,19 +1,22 @@
 //! `wheelfix why`
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use fs_err as fs;
 use serde::Serialize;
 use wheelfix_relocate::{
-    Lookup, LookupResult, Object, ReadOutcome, Rules, World, explain, read_object,
+    LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Rules, World, existing_path, explain,
+    interpreter_fault, read_object,
 };
 
+use crate::check::place;
 use crate::common::{LibraryArgs, OutputArgs};
 use crate::error::{Error, print_report};
 use crate::message::BREAK;
-use crate::target::TargetArgs;
+use crate::target::{TargetArgs, lib_path_error};
 
 /// Explain what satisfies each need of a library or program, and what was tried
 #[derive(Debug, clap::Args)]
@@ -37,7 +40,22 @@ pub(crate) struct WhyArgs {
 struct Document<'a> {
     version: u32,
     object: &'a Object,
+    /// Why the interpreter of a program does not start it; `null` if it does, or is not known to not.
+    interpreter_fault: Option<&'a str>,
+    /// Whether the name that was asked for is one that nothing needs.
+    unneeded: bool,
     lookups: &'a [Lookup],
+    /// Libraries on `--lib-path` to which no run path leads, for what was not found.
+    near: &'a BTreeMap<String, Vec<PathBuf>>,
+}
+
+/// What there is to say of a file.
+struct Answer {
+    object: Arc<Object>,
+    interpreter_fault: Option<String>,
+    unneeded: bool,
+    lookups: Vec<Lookup>,
+    near: BTreeMap<String, Vec<PathBuf>>,
 }
 
 /// Why a file cannot be explained.
@@ -52,83 +70,150 @@ enum WhyError {
 }
 
 pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
-    let rules = Rules::with_files(&args.libraries.rules).map_err(Error::refused)?;
-    let resolved = args.target.resolve(&args.libraries.driver_path)?;
-    let path = fs::canonicalize(&args.file)?;
-    let object = match read_object(path.clone(), &path)? {
-        ReadOutcome::Object(object) => object,
-        ReadOutcome::NoElf => return Err(Error::refused(WhyError::NoElf(path))),
-        ReadOutcome::Skipped(reason) => {
-            return Err(Error::refused(WhyError::Skipped { path, reason }));
-        }
-        ReadOutcome::Malformed(reason) => {
-            return Err(Error::refused(WhyError::Malformed { path, reason }));
-        }
-    };
-    let world = World::new(Vec::new());
-    let program = resolved
-        .program
-        .as_ref()
-        .filter(|_| object.interpreter.is_none() || object.soname.is_some());
-    let text = path.to_string_lossy();
-    let search = |opened| explain(&world, &resolved.target, &rules, program, (&text, opened));
-    let mut lookups = search(None);
-    match &args.soname {
-        None => lookups.retain(|lookup| lookup.asked_by == *text),
-        Some(soname) => {
-            if lookups.iter().all(|lookup| lookup.name != *soname) {
-                lookups = search(Some(soname));
-            }
-            lookups.retain(|lookup| lookup.name == *soname);
-        }
-    }
+    let answer = answer(args)?;
     if args.output.json {
         let mut stdout = io::stdout().lock();
         let document = Document {
             version: 1,
-            object: &object,
-            lookups: &lookups,
+            object: &answer.object,
+            interpreter_fault: answer.interpreter_fault.as_deref(),
+            unneeded: answer.unneeded,
+            lookups: &answer.lookups,
+            near: &answer.near,
         };
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
-    } else {
-        print_report(report(&object, &lookups, args.soname.is_some()))?;
+    } else if !args.output.quiet {
+        print_report(report(&answer, args.soname.is_some()))?;
     }
-    let lost = |lookup: &Lookup| {
-        matches!(
-            lookup.result,
-            LookupResult::Missing | LookupResult::Blocked { .. }
-        )
-    };
-    if lookups.iter().any(lost) {
+    if answer.interpreter_fault.is_some() || answer.lookups.iter().any(is_lost) {
         Err(Error::Reported)
     } else {
         Ok(())
     }
 }
 
+/// Whether the loader would give up there.
+fn is_lost(lookup: &Lookup) -> bool {
+    matches!(
+        lookup.result,
+        LookupResult::Missing | LookupResult::Blocked { .. }
+    )
+}
+
+/// Searches as the loader does.
+fn answer(args: &WhyArgs) -> Result<Answer, Error> {
+    let rules = Rules::with_files(&args.libraries.rules).map_err(Error::refused)?;
+    let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
+    let path = place(&args.file)?;
+    let object = read(path.clone())?;
+    let world = World::new(Vec::new());
+    let program = resolved.program.as_ref().filter(|_| !object.is_program());
+    let text = path.to_string_lossy();
+    let search = |opened| explain(&world, &resolved.target, &rules, program, (&text, opened));
+    let mut lookups = search(None);
+    let mut unneeded = false;
+    match &args.soname {
+        None => {
+            // `$ORIGIN` of a program is where its file lies.
+            let loaded = if program.is_none() {
+                existing_path(&path)?
+            } else {
+                path.clone()
+            };
+            lookups.retain(|lookup| Path::new(&lookup.asked_by) == loaded);
+        }
+        Some(soname) => {
+            unneeded = lookups.iter().all(|lookup| lookup.name != *soname);
+            if unneeded {
+                lookups = search(Some(soname));
+            }
+            lookups.retain(|lookup| lookup.name == *soname);
+        }
+    }
+    let mut near = BTreeMap::new();
+    let lib_paths = args.libraries.lib_paths()?;
+    if !lib_paths.is_empty() {
+        let driver_path = &resolved.target.driver_path;
+        let index = LibraryIndex::read(&lib_paths, &rules, driver_path).map_err(lib_path_error)?;
+        for lookup in lookups.iter().filter(|lookup| is_lost(lookup)) {
+            let libraries = index.libraries().iter();
+            let named = libraries.filter(|library| library.object.answers_to(&lookup.name));
+            let paths: Vec<PathBuf> = named
+                .map(|library| library.directory.join(&library.name))
+                .collect();
+            if !paths.is_empty() {
+                near.insert(lookup.name.clone(), paths);
+            }
+        }
+    }
+    Ok(Answer {
+        interpreter_fault: interpreter_fault(&world, &resolved.target, &object),
+        object,
+        unneeded,
+        lookups,
+        near,
+    })
+}
+
+fn read(path: PathBuf) -> Result<Arc<Object>, Error> {
+    match read_object(path.clone(), &path)? {
+        ReadOutcome::Object(object) => Ok(object),
+        ReadOutcome::NoElf => Err(Error::refused(WhyError::NoElf(path))),
+        ReadOutcome::Skipped(reason) => Err(Error::refused(WhyError::Skipped { path, reason })),
+        ReadOutcome::Malformed(reason) => Err(Error::refused(WhyError::Malformed { path, reason })),
+    }
+}
+
 /// One block per need; with all files that were tried if it is a single one.
-fn report(object: &Object, lookups: &[Lookup], in_full: bool) -> impl Display {
+fn report(answer: &Answer, in_full: bool) -> impl Display {
     fmt::from_fn(move |f| {
+        let object = &answer.object;
         match &object.run_path {
             Some(path) => write!(f, "{}: {path}{BREAK}", object.path.display())?,
             None => write!(f, "{}: no run path{BREAK}", object.path.display())?,
         }
-        for lookup in lookups {
-            write!(f, "{}", lookup.name)?;
-            if in_full {
-                write!(f, ", needed by {}", lookup.asked_by)?;
-            }
-            for search in lookup.searches.iter().filter(|_| in_full) {
-                write!(f, "{BREAK}  search {}", search.whose)?;
-                for file in &search.tried {
-                    write!(f, "{BREAK}    try {file}")?;
-                }
-            }
-            write!(f, "{BREAK}  {}{BREAK}", describe(lookup))?;
+        if let Some(interpreter) = object.interpreter.as_ref().filter(|_| object.is_program()) {
+            write!(f, "interpreter {interpreter}{BREAK}")?;
         }
-        Ok(())
+        if let Some(reason) = &answer.interpreter_fault {
+            write!(
+                f,
+                "  which {reason}: `wheelfix patch --python EXE` sets that of the Python{BREAK}"
+            )?;
+        }
+        let mut lookups = answer.lookups.iter();
+        lookups.try_for_each(|lookup| write_lookup(f, lookup, answer, in_full))
     })
+}
+
+fn write_lookup(
+    f: &mut fmt::Formatter<'_>,
+    lookup: &Lookup,
+    answer: &Answer,
+    in_full: bool,
+) -> fmt::Result {
+    write!(f, "{}", lookup.name)?;
+    if answer.unneeded {
+        write!(f, ", which nothing needs, if {} opens it", lookup.asked_by)?;
+    } else if in_full {
+        write!(f, ", needed by {}", lookup.asked_by)?;
+    }
+    for search in lookup.searches.iter().filter(|_| in_full) {
+        write!(f, "{BREAK}  search {}", search.whose)?;
+        for file in &search.tried {
+            write!(f, "{BREAK}    try {file}")?;
+        }
+    }
+    write!(f, "{BREAK}  {}{BREAK}", describe(lookup))?;
+    for path in answer.near.get(&lookup.name).into_iter().flatten() {
+        let path = path.display();
+        write!(
+            f,
+            "  near miss: {path}: it is in a `--lib-path`, but no run path leads there: use `wheelfix patch`{BREAK}"
+        )?;
+    }
+    Ok(())
 }
 
 fn describe(lookup: &Lookup) -> String {

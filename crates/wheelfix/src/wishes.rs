@@ -6,6 +6,7 @@ use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::Pattern;
 use wheelfix_site::{Cleanup, Provenance, Wishes};
 
+use crate::common::real_paths;
 use crate::error::Error;
 use crate::limits::LimitArgs;
 
@@ -94,9 +95,33 @@ pub(crate) enum NameError {
     /// Of a namespace.
     #[error("expected a.b.c")]
     Namespace,
+    /// Of a place on the net or on this machine.
+    #[error(
+        "is not an absolute URL, as `https://example.org/a-1.0-py3-none-any.whl` or `file:///a.whl`"
+    )]
+    Url,
     /// Of what installs.
     #[error("is no name")]
     Installer,
+}
+
+/// A URL for `direct_url.json`: absolute, with a scheme and what follows it.
+///
+/// <https://packaging.python.org/en/latest/specifications/direct-url-data-structure/>
+pub(crate) fn direct_url(text: &str) -> Result<String, NameError> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    let is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    match text.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) && is_plain && !rest.is_empty() => {
+            Ok(text.to_owned())
+        }
+        _ => Err(NameError::Url),
+    }
 }
 
 /// A name for INSTALLER.
@@ -139,12 +164,19 @@ impl WishArgs {
             let text = "`--direct-url` is for one wheel: each has a URL of its own";
             return Err(Error::Usage(text.to_owned()));
         }
+        if let Some(url) = &self.provenance.direct_url
+            && let Err(error) = direct_url(url)
+        {
+            let text = format!("`--direct-url {}` {error}", url.escape_default());
+            return Err(Error::Usage(text));
+        }
         if let Some(name) = &self.provenance.installer
             && let Err(error) = installer_name(name)
         {
             let text = format!("`--installer {}` {error}", name.escape_default());
             return Err(Error::Usage(text));
         }
+        let check_deps = real_paths(&self.check_deps)?;
         Ok(Wishes {
             metadata: self.metadata.resolve()?,
             exclude: self.exclude.clone(),
@@ -152,7 +184,7 @@ impl WishArgs {
             limits: limits.resolve(),
             cleanup: self.cleanup.resolve()?,
             provenance: self.provenance.resolve(),
-            dependencies: (!self.check_deps.is_empty()).then(|| self.check_deps.clone()),
+            dependencies: (!check_deps.is_empty()).then_some(check_deps),
         })
     }
 }

@@ -51,6 +51,37 @@ fn lints_are_suppressed_with_expect() {
     });
 }
 
+/// Where paths are made absolute, and the one place below it that follows a link to replace a file.
+const ABSOLUTE: &[&str] = &[
+    "crates/wheelfix-relocate/src/absolute.rs",
+    "crates/wheelfix-elf/src/file/patch.rs",
+];
+
+#[test]
+fn one_function_makes_paths_absolute() {
+    // In pieces, so that this file does not contain them.
+    let words = [
+        concat!("canonical", "ize("),
+        concat!("path::", "absolute"),
+        concat!("fs::canonical", "ize"),
+    ];
+    check(
+        "files that make paths absolute by themselves",
+        |path, text| {
+            let is_ours = path.starts_with("crates/") && path.contains("/src/");
+            let is_for_tests = ["/tests.rs", "/fuzzing.rs"]
+                .iter()
+                .any(|end| path.ends_with(end))
+                || path.starts_with("crates/wheelfix-testkit/");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            !is_ours
+                || is_for_tests
+                || ABSOLUTE.contains(&path)
+                || words.iter().all(|word| !code.contains(word))
+        },
+    );
+}
+
 #[test]
 fn integration_tests_belong_to_a_group() {
     for package in tree::packages() {

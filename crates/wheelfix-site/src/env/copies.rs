@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::Tree;
+use wheelfix_relocate::{Tree, existing_path};
 
 /// A run-time library with several copies in an environment.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -46,7 +46,7 @@ pub(crate) fn find(tree: &Tree) -> Vec<RuntimeCopies> {
         else {
             continue;
         };
-        let real = fs_err::canonicalize(&object.file).unwrap_or_else(|_| object.file.clone());
+        let real = existing_path(&object.file).unwrap_or_else(|_| object.file.clone());
         let paths = copies.entry(library).or_default();
         paths.entry(real).or_insert_with(|| object.path.clone());
     }

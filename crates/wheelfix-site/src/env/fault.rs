@@ -14,6 +14,14 @@ use crate::files::FileFault;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvFault {
+    /// An input that is a directory of wheels.
+    #[error("`{}` is not a prefix: it has no `lib/pythonX.Y/site-packages`, and {count} wheels", path.display())]
+    Wheels {
+        /// The directory.
+        path: PathBuf,
+        /// How many wheels are in it.
+        count: usize,
+    },
     /// An input that does not exist.
     #[error("input does not exist: `{}`", .0.display())]
     Missing(PathBuf),

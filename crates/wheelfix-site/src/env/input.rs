@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rayon::prelude::*;
 use serde::Serialize;
+use wheelfix_relocate::{absolute_path, existing_path};
 
 use crate::env::fault::EnvFault;
 use crate::layout::Layout;
@@ -85,21 +86,12 @@ pub(crate) fn find(paths: &[PathBuf], layout: &Layout) -> Result<Inputs, Vec<Env
     }
 }
 
-/// Refuses to make a prefix within one of the inputs.
+/// Refuses to make a prefix, which has no links on its way, within one of the inputs.
 pub(crate) fn refuse_inside(prefix: &Path, inputs: &Inputs) -> Result<(), EnvFault> {
-    // The prefix and directories above it need not exist yet.
-    let existing = prefix.ancestors().find_map(|ancestor| {
-        let real = fs::canonicalize(ancestor).ok()?;
-        Some(match prefix.strip_prefix(ancestor) {
-            Ok(rest) => real.join(rest),
-            Err(_) => real,
-        })
-    });
-    let real = existing.unwrap_or_else(|| prefix.to_owned());
     match inputs
         .prefixes
         .iter()
-        .find(|input| real.starts_with(&input.path))
+        .find(|input| prefix.starts_with(&input.path))
     {
         Some(input) => Err(EnvFault::PrefixInside {
             prefix: prefix.to_owned(),
@@ -180,19 +172,24 @@ impl Finder {
     /// Takes candidates in; what they propagate are the next ones.
     fn take(&mut self, candidates: &[Candidate]) -> Candidates {
         let find = |candidate: &Candidate| {
-            let real = fs::canonicalize(&candidate.path)?;
+            let real = existing_path(&candidate.path)?;
             let look = look(&real, candidate.users.is_empty(), &self.site_packages);
-            Ok((real, look))
+            // A wheel is what its name says, also where it is a link to a file of another name.
+            let place = match &look {
+                Ok(Look::Wheel) => absolute_path(&candidate.path)?,
+                _ => real.clone(),
+            };
+            Ok((real, (place, look)))
         };
         let found: Vec<io::Result<_>> = candidates.par_iter().map(find).collect();
         let mut next = Candidates::default();
         for (candidate, found) in candidates.iter().zip(found) {
             match found {
                 Ok((real, _)) if self.seen.contains(&real) => {}
-                Ok((real, look)) => {
-                    self.seen.insert(real.clone());
+                Ok((real, (place, look))) => {
+                    self.seen.insert(real);
                     match look {
-                        Ok(look) => self.add(real, candidate, look, &mut next),
+                        Ok(look) => self.add(place, candidate, look, &mut next),
                         Err(fault) => self.faults.push(fault),
                     }
                 }
@@ -258,11 +255,31 @@ fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFau
     if is_named && !file_type.is_dir() {
         return Err(EnvFault::Special(path.to_owned()));
     }
-    let is_needed = is_named || path.join(site_packages).is_dir();
+    let has_modules = path.join(site_packages).is_dir();
+    if is_named && !has_modules {
+        refuse_wheels_in(path)?;
+    }
+    let is_needed = is_named || has_modules;
     if !is_needed || is_python(path, site_packages) {
         return Ok(Look::PassedOver);
     }
     propagated(path).map(Look::Prefix)
+}
+
+/// Refuses a directory that holds wheels: they were meant, and not to be linked as they are.
+fn refuse_wheels_in(path: &Path) -> Result<(), EnvFault> {
+    let mut count = 0;
+    for entry in fs::read_dir(path)? {
+        let name = PathBuf::from(entry?.file_name());
+        count += usize::from(name.extension().is_some_and(|it| it == "whl"));
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    Err(EnvFault::Wheels {
+        path: path.to_owned(),
+        count,
+    })
 }
 
 /// The paths that a prefix propagates, sorted.

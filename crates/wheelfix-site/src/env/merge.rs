@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
+use wheelfix_relocate::existing_path;
 
 use crate::env::conflict::{CollisionAction, ConflictKind, Decision, Rules};
 use crate::env::content;
@@ -166,7 +167,9 @@ impl<'a> Merger<'a> {
     /// The entries of a directory that all claims have.
     fn directory(&self, path: &str, claims: &[Claim<'a>]) -> Vec<Node> {
         let mut groups = self.group(path, claims);
-        if 1 < claims.len() {
+        // A directory of files that are made is one claim, also where several wheels have a part in it.
+        let is_made = |claim: &Claim<'_>| matches!(claim, Claim::Directory { .. });
+        if 1 < claims.len() || claims.iter().any(is_made) {
             self.remove_case_twins(path, &mut groups);
         }
         let caches = groups.remove("__pycache__");
@@ -398,10 +401,8 @@ impl<'a> Merger<'a> {
     /// Whether a link to a directory leads to one above it.
     fn is_circle(&self, path: &str, source: usize) -> bool {
         let link = self.disk(source, path);
-        let parent = link
-            .parent()
-            .and_then(|parent| fs_err::canonicalize(parent).ok());
-        match (fs_err::canonicalize(&link), parent) {
+        let parent = link.parent().and_then(|parent| existing_path(parent).ok());
+        match (existing_path(&link), parent) {
             (Ok(target), Some(parent)) => parent.starts_with(target),
             _ => false,
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PlatformTag, PythonVersion, WheelFilename, WheelFilenameError};
-use wheelfix_relocate::{RelocationPlan, RunPathEdit};
+use wheelfix_relocate::{RelocationPlan, RunPathEdit, absolute_path};
 
 /// Why a wheel cannot be written under a name.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum OutputNameError {
 
 /// The directory that the output will be in.
 pub(crate) fn directory(output: &Path) -> io::Result<PathBuf> {
-    let output = std::path::absolute(output)?;
+    let output = absolute_path(output)?;
     if output.is_dir() {
         return Ok(output);
     }

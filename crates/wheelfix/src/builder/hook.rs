@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
-use wheelfix_relocate::{Fault, Pattern};
+use wheelfix_relocate::{Fault, Pattern, absolute_path};
 use wheelfix_site::{
     InstallRequest, Libraries, PatchReport, PatchRequest, PatchTreeError, Python, Scope, Wishes,
 };
@@ -20,6 +20,7 @@ use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
+use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
 use crate::install_report;
 
@@ -205,12 +206,13 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
 
 /// Adds what the shell has gathered to what the settings say.
 fn gather(args: &HookArgs, libraries: &mut Libraries) -> Result<(), Error> {
-    let gathered = args.lib_path.iter().filter(|path| path.is_dir());
-    libraries.lib_paths.extend(gathered.cloned());
-    libraries.lib_paths.extend(search(&args.search)?);
+    let mut gathered = args.lib_path.clone();
+    gathered.retain(|path| path.is_dir());
+    gathered.extend(search(&args.search)?);
+    libraries.lib_paths.extend(real_paths(&gathered)?);
     let options = &mut libraries.options;
     if options.interpreter.is_none() {
-        options.interpreter.clone_from(&args.interpreter);
+        options.interpreter = args.interpreter.as_deref().map(absolute_path).transpose()?;
     }
     options.append.extend(args.append_run_path.iter().cloned());
     let programs = args.runtime_dependency.iter();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use walkdir::WalkDir;
 use wheelfix_format::{Record, RecordError};
+use wheelfix_relocate::existing_path;
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
@@ -98,7 +99,7 @@ pub(crate) fn link_wheels<'a>(
 pub(crate) fn keep_wheels(dist: &Path, wheels: &[PathBuf]) -> io::Result<()> {
     fs::create_dir_all(dist)?;
     for wheel in wheels {
-        let source = fs::canonicalize(wheel)?;
+        let source = existing_path(wheel)?;
         let to = dist.join(wheel.file_name().unwrap_or_default());
         if source.starts_with(STORE) {
             symlink(source, to)?;

@@ -3,13 +3,14 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{Pattern, PlanOptions, Rules, RunPathStyle};
+use wheelfix_relocate::{Pattern, PlanOptions, Rules, RunPathStyle, absolute_path};
 use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::inputs;
 use crate::builder::settings::{SettingFault, Settings};
 use crate::builder::{Error, report_settings};
+use crate::common::real_paths;
 
 /// Where the driver's libraries are on NixOS.
 const DRIVER_PATH: &str = "/run/opengl-driver/lib";
@@ -182,10 +183,11 @@ impl<'a> Reader<'a> {
     /// these bring along.
     pub(crate) fn libraries(&mut self) -> Result<Libraries, Error> {
         let driver = self.settings.text("driverPath").unwrap_or(DRIVER_PATH);
-        let mut options = PlanOptions::new(PathBuf::from(driver));
+        let mut options = PlanOptions::new(absolute_path(Path::new(driver))?);
         options.ignore_missing = self.parse("ignoreMissing", Pattern::new);
         options.backends = self.parse("backends", Pattern::new);
-        options.interpreter = self.settings.text("interpreter").map(PathBuf::from);
+        let interpreter = self.settings.text("interpreter").map(Path::new);
+        options.interpreter = interpreter.map(absolute_path).transpose()?;
         options.append = self.settings.list("appendRunpaths").to_vec();
         options.runtime_dependencies = self
             .settings
@@ -231,7 +233,7 @@ impl<'a> Reader<'a> {
         let named = ["libs", "propagate"].map(|name| self.settings.list(name).iter());
         let mut paths = inputs::closure(named.into_iter().flatten().map(Path::new))?;
         paths.retain(|path| path.is_dir());
-        Ok(paths)
+        Ok(real_paths(&paths)?)
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     let request = PatchRequest {
         paths: vec![out.to_owned()],
         libraries,
-        python: python.and_then(|python| python.executable().map(Path::to_owned)),
+        python: python.and_then(|python| python.program().map(Path::to_owned)),
         heal: settings.flag("heal") == Some(true),
         metadata,
         scope: Scope::Everything,

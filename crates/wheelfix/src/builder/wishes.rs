@@ -9,13 +9,13 @@ use wheelfix_site::{Cleanup, Provenance, Wishes};
 
 use crate::builder::request::Reader;
 use crate::limits::size;
-use crate::wishes::{installer_name, namespace};
+use crate::wishes::{direct_url, installer_name, namespace};
 
 impl Reader<'_> {
     /// What the user wants different from what so many wheels say.
     pub(crate) fn wishes(&mut self, wheels: usize) -> Wishes {
-        let direct_url = self.settings.text("directUrl");
-        if let Some(url) = direct_url
+        let direct_url = self.one("directUrl", direct_url);
+        if let Some(url) = &direct_url
             && wheels != 1
         {
             let reason = "is for one wheel: each has a URL of its own";
@@ -43,7 +43,7 @@ impl Reader<'_> {
             provenance: Provenance {
                 installer: self.one("installer", installer_name),
                 requested: self.is_set("requested"),
-                direct_url: direct_url.map(str::to_owned),
+                direct_url,
             },
             dependencies: self.check_deps(),
         }

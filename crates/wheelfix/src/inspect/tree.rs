@@ -1,6 +1,6 @@
 //! The report on a directory: the ELF files below it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -87,23 +87,16 @@ pub(crate) fn read(dir: &Path, wish: Wish) -> Result<TreeReport, Error> {
     })
 }
 
-/// The regular files below a directory, by path; symbolic links are not followed.
+/// The regular files below a directory, by path, links followed.
 fn walk(dir: &Path) -> Result<Vec<String>, Error> {
-    let (mut files, mut pending) = (Vec::new(), vec![dir.to_owned()]);
-    while let Some(current) = pending.pop() {
-        for entry in fs_err::read_dir(&current)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                pending.push(entry.path());
-            } else if kind.is_file() {
-                let path = entry.path();
-                let relative = path.strip_prefix(dir).unwrap_or(&path);
-                // A name that is not UTF-8 is printed as well as it can be, and not found again.
-                files.push(relative.to_string_lossy().into_owned());
-            }
-        }
-    }
+    let found = wheelfix_relocate::walk(&[dir.to_owned()]).map_err(Error::environment)?;
+    let files = found.files.iter().chain(&found.outside);
+    // A name that is not UTF-8 is printed as well as it can be, and not found again.
+    let relative = |path: &PathBuf| {
+        let path = path.strip_prefix(dir).unwrap_or(path);
+        path.to_string_lossy().into_owned()
+    };
+    let mut files: Vec<String> = files.map(relative).collect();
     files.sort();
     Ok(files)
 }

@@ -99,7 +99,7 @@ fn the_search_is_explained() {
     exit: 1
     --- stdout
     [DIR]/lib/libuser.so: RUNPATH $ORIGIN/none:$ORIGIN/..
-    libnowhere.so.1, needed by [DIR]/lib/libuser.so
+    libnowhere.so.1, which nothing needs, if [DIR]/lib/libuser.so opens it
       search RUNPATH of [DIR]/lib/libuser.so
         try [DIR]/lib/../libnowhere.so.1
       not found

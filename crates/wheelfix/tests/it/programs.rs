@@ -1,0 +1,218 @@
+//! Programs get the loader of the Python that is named, and are proved to have it: a Python of its own
+//! loader, as every Python of the Nix store is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wheelfix_testkit::cache;
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+/// Where programs of this machine have their loader.
+const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// A loader in a prefix of its own, a Python that asks for it, and a program that does not.
+struct Bench {
+    sandbox: Sandbox,
+    loader: String,
+    python: String,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let loader = sandbox.path("libc/lib/ld-linux-x86-64.so.2");
+        let python = sandbox.path("python3.11");
+        fs_err::create_dir_all(loader.parent().unwrap()).unwrap();
+        fs_err::copy(LOADER, &loader).unwrap();
+        fs_err::copy(real_python(), &python).unwrap();
+        let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let bench = Self {
+            sandbox,
+            loader: text(loader),
+            python: text(python),
+        };
+        let args = [
+            "patchelf",
+            "--set-interpreter",
+            &bench.loader,
+            &bench.python,
+        ];
+        assert_eq!(bench.sandbox.run(&args), "exit: 0\n");
+        bench.compile("tool", &[]);
+        bench
+    }
+
+    /// Compiles a program.
+    fn compile(&self, name: &str, flags: &[&str]) {
+        let source = self.sandbox.path("main.c");
+        fs_err::write(&source, "int main(void) { return 0; }").unwrap();
+        let args = [&["-o", name, "main.c"], flags].concat();
+        Tool::CC.run_in(&self.sandbox.path("."), &args).expect();
+    }
+
+    fn interpreter_of(&self, name: &str) -> String {
+        let args = ["patchelf", "--print-interpreter", name];
+        let text = self.sandbox.run(&args);
+        let text = text.strip_prefix("exit: 0\n--- stdout\n").unwrap();
+        text.trim_end().replace(
+            "[DIR]",
+            self.sandbox
+                .path("")
+                .to_str()
+                .unwrap()
+                .trim_end_matches('/'),
+        )
+    }
+
+    #[track_caller]
+    fn check(&self, args: &[&str], code: i32, want: &str) {
+        let text = self.sandbox.run(args);
+        assert!(
+            text.starts_with(&format!("exit: {code}\n")),
+            "{args:?}: {text}"
+        );
+        assert!(text.contains(want), "{args:?}: {text}");
+    }
+}
+
+/// The program behind the Python of the tests.
+#[expect(clippy::disallowed_methods, reason = "asks Python where it is")]
+fn real_python() -> PathBuf {
+    let mut python = Command::new(cache::tool("python3"));
+    let question = "import sys; print(sys._base_executable)";
+    let output = python.args(["-c", question]).output().unwrap();
+    let path = String::from_utf8(output.stdout).unwrap();
+    fs_err::canonicalize(Path::new(path.trim_end())).unwrap()
+}
+
+#[test]
+fn programs_get_the_loader_of_the_python() {
+    let bench = Bench::new();
+    let python = bench.python.as_str();
+    // It would start here, with another loader than what it is to be used with.
+    let want = format!("asks for the interpreter `{LOADER}`, which is not the one of the target");
+    bench.check(&["check", "tool", "--python", python], 1, &want);
+    bench.check(
+        &["why", "tool", "--python", python],
+        1,
+        "which is not the one of the target",
+    );
+    bench.check(&["patch", "tool", "--python", python], 0, "1 ELF");
+    assert_eq!(bench.interpreter_of("tool"), bench.loader);
+    bench.check(&["check", "tool", "--python", python], 0, "");
+    bench.check(
+        &["why", "tool", "--python", python],
+        0,
+        &bench
+            .loader
+            .replace(bench.sandbox.path("").to_str().unwrap(), "[DIR]/"),
+    );
+    bench.check(&["patch", "tool", "--python", python], 0, "0 ELF");
+    Tool::CC
+        .run_in(&bench.sandbox.path("."), &["--version"])
+        .expect();
+    let status = run(&bench.sandbox.path("tool"));
+    assert!(status, "it does not start");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "starts the program that was patched"
+)]
+fn run(program: &Path) -> bool {
+    Command::new(program)
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[test]
+fn wheels_are_installed_with_it() {
+    let bench = Bench::new();
+    let tool = fs_err::read(bench.sandbox.path("tool")).unwrap();
+    let wheel = WheelBuilder::new("tool", "1.0")
+        .platlib()
+        .tags("py3-none-linux_x86_64")
+        .executable("tool-1.0.data/scripts/tool", tool);
+    let wheel = bench.sandbox.wheel(&wheel);
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "p",
+        "--python",
+        &bench.python,
+    ];
+    bench.check(&args, 0, "");
+    assert_eq!(bench.interpreter_of("p/bin/tool"), bench.loader);
+    let args = ["env", &wheel, "--prefix", "e", "--python", &bench.python];
+    bench.check(&args, 0, "");
+    assert_eq!(bench.interpreter_of("e/bin/tool"), bench.loader);
+    assert!(run(&bench.sandbox.path("e/bin/tool")));
+    let python = cache::tool("python3");
+    let python = python.to_str().unwrap();
+    let args = ["install", &wheel, "--prefix", "q", "--python", python];
+    bench.check(&args, 0, "");
+    assert_eq!(bench.interpreter_of("q/bin/tool"), LOADER);
+    let (was, is) = (
+        fs_err::read(bench.sandbox.path("tool")),
+        fs_err::read(bench.sandbox.path("q/bin/tool")),
+    );
+    assert!(
+        was.unwrap() == is.unwrap(),
+        "the loader of this Python is the one that it had"
+    );
+}
+
+#[test]
+fn what_does_not_start_is_a_fault_without_a_python_too() {
+    let bench = Bench::new();
+    bench.check(&["check", "tool"], 0, "");
+    bench.compile("stub", &["-static"]);
+    fs_err::write(bench.sandbox.path("script"), "#!/bin/sh\n").unwrap();
+    let gone = bench.sandbox.path("gone");
+    for (loader, want) in [
+        (gone.to_str().unwrap(), "which is not there"),
+        (
+            bench.sandbox.path("stub").to_str().unwrap(),
+            "which is not a dynamic loader: it is linked statically",
+        ),
+        (
+            bench.sandbox.path("script").to_str().unwrap(),
+            "which is not a dynamic loader: it is not an ELF file",
+        ),
+        (
+            "/lib/x86_64-linux-gnu/libc.so.6",
+            "which is not a dynamic loader: it is another library",
+        ),
+    ] {
+        bench.compile("lost", &[&format!("-Wl,--dynamic-linker={loader}")]);
+        bench.check(&["check", "lost"], 1, want);
+        bench.check(&["why", "lost"], 1, want);
+        if loader != "/lib/x86_64-linux-gnu/libc.so.6" {
+            bench.check(&["patch", "lost", "--python", &bench.python], 0, "1 ELF");
+            assert!(run(&bench.sandbox.path("lost")), "{loader}");
+        }
+    }
+}
+
+#[test]
+fn an_interpreter_that_is_none_is_refused() {
+    let bench = Bench::new();
+    let before = fs_err::read(bench.sandbox.path("tool")).unwrap();
+    for path in ["/etc/passwd", "tool", "/lib/x86_64-linux-gnu/libc.so.6"] {
+        bench.check(
+            &["patch", "tool", "--interpreter", path],
+            1,
+            "is not a dynamic loader",
+        );
+        bench.check(
+            &["check", "tool", "--interpreter", path],
+            1,
+            "is not a dynamic loader",
+        );
+    }
+    assert!(fs_err::read(bench.sandbox.path("tool")).unwrap() == before);
+}
