@@ -111,6 +111,12 @@ fn check_loads(elf: &Elf) -> Result<(), EditError> {
     Ok(())
 }
 
+/// Whether address and offset of a segment differ modulo its alignment.
+fn is_misaligned(header: &ProgramHeader) -> bool {
+    let distance = header.vaddr.wrapping_sub(header.offset);
+    header.is_load() && header.align > 1 && !distance.is_multiple_of(header.align)
+}
+
 /// Checks that the bytes of the string table are of no other section: unused ones are wiped.
 fn check_strings(elf: &Elf, strings: StringTable) -> Result<(), EditError> {
     let end = strings.offset.saturating_add(strings.len);
@@ -173,6 +179,9 @@ fn plan_dynamic(
     let mut references = references::collect(&model)?;
     if !references.complete {
         model.warnings.push(Warning::StringsKept);
+    }
+    if elf.program_headers.iter().any(is_misaligned) {
+        model.warnings.push(Warning::LoadMisaligned);
     }
     let mut layout = StringLayout::new(&mut Window::new(source), strings, &mut references)?;
     let offsets: Vec<u64> = model

@@ -17,6 +17,7 @@ use crate::library_name::is_library_name;
 use crate::object::Object;
 use crate::read::{ReadOutcome, content_of, read_object};
 use crate::rules::{Rules, any_matches};
+use crate::run_path::Tokens;
 
 /// One library under one name.
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +47,8 @@ pub struct LibraryIndex {
     by_name: BTreeMap<String, Vec<usize>>,
     by_soname: BTreeMap<String, Vec<usize>>,
     by_directory: BTreeMap<PathBuf, BTreeMap<String, usize>>,
+    /// What objects need by its path, and that is there.
+    by_path: BTreeMap<PathBuf, Arc<Object>>,
 }
 
 /// What the index has under a name.
@@ -90,9 +93,9 @@ impl LibraryIndex {
         Ok(index)
     }
 
-    /// Adds the directories that run paths of the objects name and that are there: what an earlier
-    /// run found stays findable.
-    pub fn add_run_paths_of<'a>(
+    /// Adds what the objects themselves name and what is there: the directories of their run paths, so that what an earlier
+    /// run found stays findable, and libraries that they need by path.
+    pub fn add_named_by<'a>(
         &mut self,
         objects: impl Iterator<Item = &'a Object>,
         rules: &Rules,
@@ -103,6 +106,9 @@ impl LibraryIndex {
         let entry = self.entries.len();
         let mut elements = BTreeSet::new();
         for object in objects {
+            for name in object.needed.iter().filter(|name| name.contains('/')) {
+                self.add_path(object, name)?;
+            }
             elements.extend(
                 object
                     .run_path
@@ -120,6 +126,24 @@ impl LibraryIndex {
         }
         self.finish()?;
         Ok(())
+    }
+
+    /// Adds a library that is needed by path. One that is not absolute depends on where a program is started.
+    fn add_path(&mut self, object: &Object, name: &str) -> Result<(), io::Error> {
+        let path = needed_path(object, name);
+        if path.is_absolute()
+            && path.is_file()
+            && !self.by_path.contains_key(&path)
+            && let ReadOutcome::Object(found) = read_object(path.clone(), &path)?
+        {
+            self.by_path.insert(path, found);
+        }
+        Ok(())
+    }
+
+    /// The object outside of the output that is needed by this path, see [`needed_path`].
+    pub(crate) fn by_path(&self, path: &Path) -> Option<&Object> {
+        self.by_path.get(path).map(AsRef::as_ref)
     }
 
     /// An index of libraries that were read already.
@@ -369,4 +393,11 @@ fn usable_directories<'a>(
         seen.insert(path.to_path_buf());
     }
     Ok(found)
+}
+
+/// The path that a `DT_NEEDED` with a `/` means, its tokens replaced: what the loader opens instead of searching
+/// (`_dl_map_object` in glibc's `elf/dl-load.c`).
+pub(crate) fn needed_path(object: &Object, name: &str) -> PathBuf {
+    let origin = object.directory().to_string_lossy();
+    PathBuf::from(Tokens::new(&origin, object.abi, true).expand(name))
 }

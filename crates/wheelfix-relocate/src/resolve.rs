@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::index::{Found, Library, LibraryIndex};
+use crate::index::{Found, Library, LibraryIndex, needed_path};
 use crate::object::Object;
 use crate::plan::{PlanOptions, Satisfied};
 use crate::rules::{Rule, Rules, any_matches};
@@ -28,8 +28,10 @@ pub(crate) enum Answer<'a> {
     Libc(&'a str),
     /// The driver of the machine has it.
     Driver(&'a str),
-    /// It is named by a path, and there.
+    /// It is named by a path, and in the output.
     Path(&'a Object),
+    /// It is named by a path, and elsewhere.
+    PathOutside(&'a Object),
     /// An object of the output, in this directory, under this name if not the one that is needed.
     Output {
         directory: PathBuf,
@@ -60,11 +62,7 @@ impl<'a> Resolver<'a> {
             return Answer::Driver(rule);
         }
         if name.contains('/') {
-            let found = self
-                .tree
-                .get(Path::new(name))
-                .filter(|found| self.fits(object, found));
-            return found.map_or(Answer::Nothing, Answer::Path);
+            return self.by_path(object, name);
         }
         let in_output = self.by_name_in_output(object, name);
         if !matches!(in_output, Answer::Nothing) {
@@ -81,6 +79,22 @@ impl<'a> Resolver<'a> {
             Found::Nothing => {}
         }
         self.by_soname(object, name)
+    }
+
+    /// The file that a name with a `/` leads to: the loader searches nowhere else.
+    fn by_path(&self, object: &Object, name: &str) -> Answer<'a> {
+        let path = needed_path(object, name);
+        let inside = self.tree.get(&normalize(&path));
+        if let Some(found) = inside.filter(|_| path.is_absolute()) {
+            return if self.fits(object, found) {
+                Answer::Path(found)
+            } else {
+                Answer::Nothing
+            };
+        }
+        let outside = self.index.by_path(&path);
+        let outside = outside.filter(|found| found.fits(object.abi, object.os_abi));
+        outside.map_or(Answer::Nothing, Answer::PathOutside)
     }
 
     fn by_name_in_output(&self, object: &Object, name: &str) -> Answer<'a> {
@@ -238,6 +252,10 @@ impl Answer<'_> {
             },
             Self::Path(object) => Satisfied::Output {
                 path: object.path.clone(),
+            },
+            Self::PathOutside(object) => Satisfied::Library {
+                path: object.path.clone(),
+                lib_path: None,
             },
             Self::Output {
                 directory, rename, ..

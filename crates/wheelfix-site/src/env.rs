@@ -233,6 +233,7 @@ fn fill(
     };
     if let Some(written) = written {
         report.elf_edited = written.applied.elf_edited;
+        report.warnings.extend(written.applied.warnings);
         report.unbundling = written.unbundling;
         report.relocation = written.relocation;
     }

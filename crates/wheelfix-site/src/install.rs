@@ -244,16 +244,19 @@ fn fill(
         Some(compiler) => compiler.finish()?,
         None => Vec::new(),
     };
+    let wheels = report::installed_wheels(wheels, &planned);
+    let mut warnings = planned.warnings;
+    warnings.extend(written.applied.warnings);
     Ok(InstallReport {
         prefix: staging.prefix().to_owned(),
-        wheels: report::installed_wheels(wheels, &planned),
+        wheels,
         unbundling: written.unbundling,
         relocation: written.relocation,
         proof,
         elf_edited: written.applied.elf_edited,
         elf_bytes_written: written.applied.bytes_written,
         compile_failures,
-        warnings: planned.warnings,
+        warnings,
     })
 }
 

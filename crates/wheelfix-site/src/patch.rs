@@ -18,7 +18,7 @@ use crate::record_update::{
     Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
     update_records,
 };
-use crate::relocation::{self, Applied, Libraries, RelocationError};
+use crate::relocation::{self, Applied, Libraries, Rehearsal, RelocationError};
 use crate::report::InstallWarning;
 use crate::requirements::{self, EditedRequirements, Requirements};
 use crate::sboms;
@@ -159,7 +159,7 @@ fn relocate(
     decision.check_records(&roots)?;
     if request.dry_run {
         return Ok(PatchReport {
-            elf_edited: decision.would_edit,
+            elf_edited: decision.rehearsal.edited,
             ..report(decision, &Applied::default(), 0)
         });
     }
@@ -198,8 +198,8 @@ fn relocate(
 struct Decision {
     planned: Planned,
     requirements: Requirements,
-    /// How many ELF files change.
-    would_edit: usize,
+    /// What becomes of the ELF files.
+    rehearsal: Rehearsal,
     /// Faults that were there before and may be afterwards, by what makes them.
     before: BTreeSet<String>,
 }
@@ -208,7 +208,7 @@ impl Decision {
     /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
     fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
         let relocation = &self.planned.relocation;
-        if 0 < self.would_edit
+        if 0 < self.rehearsal.edited
             || !relocation.drops.is_empty()
             || !relocation.sources.is_empty()
             || !self.planned.unbundling.removed.is_empty()
@@ -247,12 +247,12 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
     if !planned.relocation.is_sound() {
         return Err(PatchTreeError::Unsound(Box::new(planned.relocation)));
     }
-    let would_edit = relocation::rehearse(&planned.relocation, request.heal)?;
+    let rehearsal = relocation::rehearse(&planned.relocation, request.heal)?;
     refuse_behind_links(places, &planned, &requirements)?;
     Ok(Decision {
         planned,
         requirements,
-        would_edit,
+        rehearsal,
         before,
     })
 }
@@ -369,11 +369,14 @@ fn report(decision: Decision, applied: &Applied, records_updated: usize) -> Patc
     let Decision {
         planned,
         requirements,
+        rehearsal,
         ..
     } = decision;
+    let mut warnings = requirements.warnings;
+    warnings.extend(rehearsal.warnings);
     PatchReport {
         metadata: requirements.edited,
-        warnings: requirements.warnings,
+        warnings,
         proof: None,
         elf_edited: applied.elf_edited,
         elf_bytes_written: applied.bytes_written,

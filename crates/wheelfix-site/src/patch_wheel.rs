@@ -26,7 +26,7 @@ use crate::install::in_pool;
 use crate::layout::{self, Layout};
 use crate::patch_wheel::edits::Edits;
 use crate::python::Python;
-use crate::relocation::{self, Applied, Libraries, RelocationError};
+use crate::relocation::{self, Applied, Libraries, Rehearsal, RelocationError};
 use crate::report::InstallWarning;
 use crate::requirements::{EditedRequirements, Requirements};
 use crate::sources::Sources;
@@ -155,13 +155,15 @@ fn relocate_wheel(
     let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
-    let relocation = plan(request, &unpacked, scratch.path())?;
+    let (relocation, rehearsal) = plan(request, &unpacked, scratch.path())?;
     let filename = name::of_output(wheel.filename(), &request.output, &relocation)?;
+    let mut warnings = requirements.warnings;
+    warnings.extend(rehearsal.warnings);
     let mut report = PatchWheelReport {
         output: output.join(filename.to_string()),
         relocation,
         metadata: requirements.edited.pop(),
-        warnings: requirements.warnings,
+        warnings,
         proof: None,
         elf_edited: 0,
         copied: 0,
@@ -205,7 +207,7 @@ fn plan(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<RelocationPlan, PatchWheelError> {
+) -> Result<(RelocationPlan, Rehearsal), PatchWheelError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(RelocationError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
@@ -216,8 +218,8 @@ fn plan(
     if !relocation.is_sound() {
         return Err(PatchWheelError::Unsound(Box::new(relocation)));
     }
-    relocation::rehearse(&relocation, false)?;
-    Ok(relocation)
+    let rehearsal = relocation::rehearse(&relocation, false)?;
+    Ok((relocation, rehearsal))
 }
 
 /// An ELF file or Python source of the wheel.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rayon::prelude::*;
 use wheelfix_elf::{
-    NeededEdit, PatchError, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
+    NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
     LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place, PlanOptions, Proof,
@@ -18,6 +18,7 @@ use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
 
 use crate::detach::detach;
 use crate::digest::FileDigest;
+use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
 use crate::sources;
 
@@ -80,6 +81,8 @@ pub(crate) struct Applied {
     unhashed: BTreeMap<PathBuf, PathBuf>,
     /// How many ELF files were edited.
     pub(crate) elf_edited: usize,
+    /// What is worse in these than before.
+    pub(crate) warnings: Vec<InstallWarning>,
     /// How many bytes were written to these.
     pub(crate) bytes_written: u64,
     /// Files that are gone.
@@ -114,7 +117,7 @@ impl Applied {
 pub(crate) fn index(tree: &Tree, libraries: &Libraries) -> Result<LibraryIndex, RelocationError> {
     let (rules, driver_path) = (&libraries.rules, &libraries.options.driver_path);
     let mut index = LibraryIndex::read(&libraries.lib_paths, rules, driver_path)?;
-    index.add_run_paths_of(tree.objects(), rules, driver_path)?;
+    index.add_named_by(tree.objects(), rules, driver_path)?;
     Ok(index)
 }
 
@@ -180,24 +183,46 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
     }
 }
 
-/// Refuses a plan with an edit that cannot be made; all such edits at once. Returns how many files would change.
-pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<usize, RelocationError> {
+/// What the edits of a plan would do.
+#[derive(Debug, Default)]
+pub(crate) struct Rehearsal {
+    /// How many files would change.
+    pub(crate) edited: usize,
+    /// What would be worse in these.
+    pub(crate) warnings: Vec<InstallWarning>,
+}
+
+/// Refuses a plan with an edit that cannot be made; all such edits at once.
+pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<Rehearsal, RelocationError> {
     let edits = edits(plan, heal);
     let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
-        Ok(plan) => Ok(usize::from(!plan.is_noop())),
+        Ok(plan) => Ok((object.path.clone(), plan)),
         Err(error) => Err((object.path.clone(), EditFailure::from(error))),
     };
     let results: Vec<_> = edits.par_iter().map(rehearse).collect();
-    let mut count = 0;
+    let mut rehearsal = Rehearsal::default();
     let mut failures = Vec::new();
     for result in results {
         match result {
-            Ok(changes) => count += changes,
+            Ok((path, plan)) => {
+                rehearsal.edited += usize::from(!plan.is_noop());
+                rehearsal.warnings.extend(warnings(&path, &plan));
+            }
             Err(failure) => failures.push(failure),
         }
     }
     refuse(failures)?;
-    Ok(count)
+    Ok(rehearsal)
+}
+
+/// What a plan says is worse in the file that will be at `path`.
+fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
+    plan.warnings
+        .iter()
+        .map(move |warning| InstallWarning::Elf {
+            path: path.to_owned(),
+            warning: *warning,
+        })
 }
 
 /// The objects to edit: all of them if they are healed as well.
@@ -232,6 +257,7 @@ pub(crate) fn edit(
             Ok(outcome) if outcome.plan.is_noop() => {}
             Ok(outcome) => {
                 let (file, path) = (object.file.clone(), object.path.clone());
+                applied.warnings.extend(warnings(&path, &outcome.plan));
                 applied.unhashed.insert(file, path);
                 applied.elf_edited += 1;
                 applied.bytes_written += outcome.plan.written_len();

@@ -51,6 +51,14 @@ pub enum InstallWarning {
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),
+    /// Something is worse in an ELF file that was edited than it was before.
+    #[error("`{}`: {warning}", .path.display())]
+    Elf {
+        /// Where the file is, or will be.
+        path: PathBuf,
+        /// What is worse.
+        warning: wheelfix_elf::Warning,
+    },
 }
 
 /// One installed wheel.

@@ -25,6 +25,8 @@ pub(crate) enum Error {
     },
     /// Faults were found and are printed already: exit code 1.
     Reported,
+    /// wheelfix itself is at fault, which is printed already: exit code 101.
+    ReportedFault,
     /// The environment failed, which is printed already: exit code 3.
     ReportedEnvironment,
     /// The command line makes no sense in a way that clap cannot see: exit code 2.
@@ -62,6 +64,7 @@ impl Error {
             Self::Refused { .. } | Self::Reported => 1,
             Self::Usage(_) => 2,
             Self::Environment(_) | Self::ReportedEnvironment => 3,
+            Self::ReportedFault => 101,
         })
     }
 }
@@ -72,10 +75,14 @@ impl From<io::Error> for Error {
     }
 }
 
+/// What follows a fault of our own.
+pub(crate) const REPORT: &str = "this is a fault in wheelfix, the file is as it was: please report it with the file, see \
+    docs/reporting-faults.md";
+
 /// Prints the error, its causes outermost first, and the hint.
 pub(crate) fn report(error: &Error) {
     match error {
-        Error::Reported | Error::ReportedEnvironment => {}
+        Error::Reported | Error::ReportedEnvironment | Error::ReportedFault => {}
         Error::Environment(error) if is_broken_pipe(error.as_ref()) => {}
         Error::Usage(text) => print("error", [text]),
         Error::Environment(error) => print("error", [chain(error.as_ref())]),

@@ -16,7 +16,7 @@ use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
 
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
-use crate::error::{Error, chain, print};
+use crate::error::{Error, REPORT, chain, print};
 use crate::limits;
 
 /// Prints what an error of an installation lists, and decides the exit code.
@@ -180,6 +180,11 @@ fn relocation(error: RelocationError) -> Error {
         RelocationError::Sbom(error) => Error::refused(error),
         RelocationError::Tree(error) => Error::refused(error),
         RelocationError::Edit(refused) => {
+            let is_ours = |(_, error): &(_, EditFailure)| match error {
+                EditFailure::Io(_) => false,
+                EditFailure::Patch(error) => error.is_our_fault(),
+            };
+            let fault = refused.iter().any(is_ours);
             let mut environment = false;
             print(
                 "error",
@@ -191,7 +196,10 @@ fn relocation(error: RelocationError) -> Error {
                     in_file(path, chain(error))
                 }),
             );
-            if environment {
+            if fault {
+                print("hint", [REPORT]);
+                Error::ReportedFault
+            } else if environment {
                 Error::ReportedEnvironment
             } else {
                 Error::Reported

@@ -244,7 +244,9 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
             "wrote {path}: {edited} ELF files{sources} edited, {dropped} removed, {copied} files copied"
         ))?;
     }
-    warn(&report.warnings, args);
+    if !args.output.quiet {
+        warn(&report.warnings);
+    }
     Ok(())
 }
 
@@ -260,15 +262,15 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
         print_report(unbundle_table::render(&report.unbundling))?;
         print_line(summary(report))?;
     }
-    warn(&report.warnings, args);
+    if !args.output.quiet {
+        warn(&report.warnings);
+    }
     Ok(())
 }
 
 /// Prints what is odd on standard error.
-fn warn(warnings: &[InstallWarning], args: &FileArgs) {
-    if !args.output.quiet {
-        error::print("warning", warnings);
-    }
+pub(crate) fn warn(warnings: &[InstallWarning]) {
+    error::print("warning", warnings);
 }
 
 /// What was edited in METADATA, a line each.

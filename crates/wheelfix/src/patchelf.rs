@@ -18,10 +18,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rayon::prelude::*;
+use wheelfix_elf::Warning;
 
 use self::arguments::{Arguments, Invocation};
 use self::edit::FileError;
-use crate::error::Error;
+use crate::error::{Error, REPORT};
 use crate::message::escaped;
 
 /// The version of patchelf whose command line this is.
@@ -122,11 +123,25 @@ fn help(program: &str) -> String {
 /// Goes on after a file that fails: all faults are reported in one run, in the order of the files.
 fn run_all(arguments: &Arguments) -> Result<(), Error> {
     let mut result = Ok(());
-    let mut note = |file: &Path, outcome| -> Result<(), Error> {
+    let mut note = |file: &Path, outcome: Result<Vec<Warning>, FileError>| -> Result<(), Error> {
         match outcome {
-            Ok(()) => {}
+            Ok(warnings) => {
+                for warning in warnings {
+                    let path = escaped(file.display());
+                    print_error(&format!("warning: {path}: {warning}\n"));
+                }
+            }
             Err(FileError::Print(error)) => return Err(error.into()),
-            Err(error) => result = Err(report(&error.describe(file))),
+            Err(error) => {
+                let reported = report(&error.describe(file));
+                let is_worse = matches!(result, Err(Error::ReportedFault));
+                if error.is_our_fault() {
+                    print_error(&format!("{REPORT}\n"));
+                    result = Err(Error::ReportedFault);
+                } else if !is_worse {
+                    result = Err(reported);
+                }
+            }
         }
         Ok(())
     };

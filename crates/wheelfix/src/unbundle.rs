@@ -37,5 +37,6 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     } else {
         print_line(format_args!("{}; {saved} saved", patch::summary(&report)))?;
     }
+    patch::warn(&report.warnings);
     Ok(())
 }

@@ -97,6 +97,10 @@ fn emit_strings(
         };
         model.put(to + piece.at, "strings", data);
     }
+    let (end, old_end) = (to + len, from + strings.old().len);
+    if from < end && end < old_end && old_end <= model.new_len {
+        model.put(end, "retired strings", Data::Zeros(old_end - end));
+    }
     Ok(())
 }
 

@@ -44,9 +44,12 @@ pub(crate) struct Moves {
 }
 
 impl Moves {
-    /// Whether the strings alone move.
-    fn is_strings(self) -> bool {
-        self.strings && !self.interpreter && !self.dynamic
+    /// The length of what moves, if all of it may lie behind a segment that is there: texts.
+    fn text_len(self, model: &Model<'_>, strings: &StringLayout) -> Option<u64> {
+        let name = model.interpreter.iter().filter(|_| self.interpreter);
+        let name: u64 = name.map(|bytes| bytes.len() as u64).sum();
+        let strings = if self.strings { strings.content_len } else { 0 };
+        (!self.dynamic).then_some(name + strings)
     }
 
     fn items(self, tables: Vec<Item>) -> Vec<Item> {
@@ -69,10 +72,6 @@ pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Pla
 fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
     let dynamic = !fit_entries(model);
     let tail = Tail::find(model)?;
-    let settled = match &tail {
-        None => Slack::with_strings(model)?,
-        Some(_) => None,
-    };
     let room = model
         .elf
         .program_header(SegmentKind::INTERP)
@@ -81,6 +80,10 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placemen
         .interpreter
         .as_ref()
         .is_some_and(|bytes| bytes.len() as u64 > room);
+    let settled = match &tail {
+        None => Slack::with_strings(model, too_long)?,
+        Some(_) => None,
+    };
     let moves = Moves {
         strings: tail.as_ref().is_some_and(|tail| tail.has_strings)
             || settled.is_some() && strings.content_len != strings.old().len
@@ -107,10 +110,11 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placemen
         model.warnings.push(Warning::DynamicNotRelro);
     }
     if let Some(slack) = settled
-        && moves.is_strings()
-        && slack.holds(strings.content_len)
+        && moves.strings
+        && let Some(len) = moves.text_len(model, strings)
+        && slack.holds(len)
     {
-        return fill(model, strings, slack, placement);
+        return fill(model, strings, moves, slack, placement);
     }
     match tail.filter(|tail| !dynamic || tail.can_be_writable(model)) {
         Some(tail) => extend(model, strings, moves, &tail, placement),
@@ -193,10 +197,11 @@ fn extend(
     Ok(placement)
 }
 
-/// Lays the strings out behind a segment, in its last page.
+/// Lays texts out behind a segment, in its last page.
 fn fill(
     model: &mut Model<'_>,
     strings: &StringLayout,
+    moves: Moves,
     slack: Slack,
     mut placement: Placement,
 ) -> Result<Placement, EditError> {
@@ -209,14 +214,18 @@ fn fill(
         vaddr: load.vaddr + (slack.start - load.offset),
         len: 0,
     };
-    let end = lay(model, strings, &[Item::Strings], first, &mut placement)?;
+    let items = moves.items(Vec::new());
+    if (slack.start..slack.limit).contains(&model.strings.offset) {
+        placement.start = slack.start;
+    }
+    let end = lay(model, strings, &items, first, &mut placement)?;
     if let Some(header) = model.program_headers.get_mut(slack.load) {
         header.file_len = end - load.offset;
         header.memory_len = header.file_len;
     }
     model
         .summary
-        .push("strings: in the last page of a segment".to_owned());
+        .push("texts: in the last page of a segment".to_owned());
     Ok(placement)
 }
 
@@ -237,12 +246,6 @@ fn append(
         Slot::Replace(vacated.load)
     } else {
         let mut slot = slot::find(model, moves.interpreter);
-        if moves.is_strings()
-            && is_last_resort(&slot)
-            && let Some(slack) = Slack::find(model, strings.content_len)?
-        {
-            return fill(model, strings, slack, placement);
-        }
         if is_last_resort(&slot) && !moves.interpreter && model.interpreter_section().is_some() {
             // The name may be what is in the way.
             let other = slot::find(model, true);
@@ -251,6 +254,12 @@ fn append(
                 model.keep_interpreter();
                 slot = other;
             }
+        }
+        if is_last_resort(&slot)
+            && let Some(len) = moves.text_len(model, strings)
+            && let Some(slack) = Slack::find(model, len)?
+        {
+            return fill(model, strings, moves, slack, placement);
         }
         slot?
     };

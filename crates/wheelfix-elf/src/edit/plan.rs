@@ -39,6 +39,9 @@ pub enum Warning {
     DynamicNotRelro,
     /// The program headers had no room to grow and moved to the end: the file works, but `strip` would break it.
     ProgramHeadersAtEnd,
+    /// Address and offset of a segment do not agree with its alignment, as earlier tools left it: glibc before 2.35 does not
+    /// load the file.
+    LoadMisaligned,
     /// Not everything that may refer to the string table is known, so that retired strings stay in the file.
     StringsKept,
 }
@@ -49,7 +52,7 @@ impl Warning {
         match self {
             Self::DynamicNotRelro => &[Rule::DynNotRelro],
             Self::ProgramHeadersAtEnd => &[Rule::PhtOldKernel],
-            Self::StringsKept => &[],
+            Self::LoadMisaligned | Self::StringsKept => &[],
         }
     }
 }
@@ -62,6 +65,9 @@ impl fmt::Display for Warning {
             }
             Self::ProgramHeadersAtEnd => {
                 "the program headers are at the end of the file now: do not strip it"
+            }
+            Self::LoadMisaligned => {
+                "a segment does not lie at its alignment, as an earlier tool left it: glibc before 2.35 does not load the file"
             }
             Self::StringsKept => {
                 "retired strings stay in the file, since not all users of strings are known"

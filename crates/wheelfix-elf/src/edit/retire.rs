@@ -10,13 +10,19 @@ use crate::edit::model::{Entry, Model};
 use crate::error::ReadError;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::section_header::{SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, SectionHeader};
-use crate::window::Window;
+use crate::window::{Window, read_range};
+
+/// No dynamic section is longer, in bytes.
+const MAX_LEN: u64 = 1 << 16;
 
 /// Name of the section: the end of the name `.dynamic`, which the table of section names has already.
 const NAME: &str = "dynamic";
 
 /// Finds the section that an earlier edit has made. Returns its file offset and how many entries fit.
 pub(crate) fn find(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
+    if model.elf.sections.is_empty() {
+        return find_by_got(model);
+    }
     let entry_len = model.encoding().dynamic_entry_len() as u64;
     let looks_right = |section: &&SectionHeader| {
         section.kind == SHT_PROGBITS && section.name == NAME && section.entry_len == entry_len
@@ -24,20 +30,55 @@ pub(crate) fn find(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError>
     let Some(section) = model.elf.sections.iter().find(looks_right) else {
         return Ok(None);
     };
+    let array = read(model, (section.offset, section.vaddr), section.len)?;
+    Ok(is_copy(model, &array).then_some((section.offset, array.capacity)))
+}
+
+fn read(
+    model: &Model<'_>,
+    (offset, vaddr): (u64, u64),
+    len: u64,
+) -> Result<DynamicArray, ReadError> {
     let place = ProgramHeader {
         kind: SegmentKind::DYNAMIC,
-        flags: 0,
-        offset: section.offset,
-        vaddr: section.vaddr,
-        paddr: section.vaddr,
-        file_len: section.len,
-        memory_len: section.len,
-        align: section.align,
+        offset,
+        vaddr,
+        paddr: vaddr,
+        file_len: len,
+        memory_len: len,
+        ..ProgramHeader::NULL
     };
-    let array = DynamicArray::read(&Window::new(model.source), model.encoding(), &place)?;
-    let is_copy =
-        array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == model.number(Tag::STRTAB);
-    Ok(is_copy.then_some((section.offset, array.capacity)))
+    DynamicArray::read(&Window::new(model.source), model.encoding(), &place)
+}
+
+fn is_copy(model: &Model<'_>, array: &DynamicArray) -> bool {
+    array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == model.number(Tag::STRTAB)
+}
+
+/// Finds the old place without section headers: linkers put its address into the first word of the global offset table. Only
+/// as many entries fit as are there, since what follows them is not known.
+fn find_by_got(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
+    let addresses = model.elf.address_map();
+    let word_len = model.encoding().word_len() as u64;
+    let table = model
+        .number(Tag::PLTGOT)
+        .and_then(|vaddr| addresses.locate(vaddr));
+    let Some((offset, _)) = table.filter(|(_, left)| word_len <= *left) else {
+        return Ok(None);
+    };
+    let word = read_range(model.source, "DT_PLTGOT", offset, word_len)?;
+    let vaddr = model.encoding().word_at(&word, 0).unwrap_or_default();
+    if vaddr == model.dynamic.array.vaddr {
+        return Ok(None);
+    }
+    let Some((offset, left)) = addresses.locate_in_segment(vaddr) else {
+        return Ok(None);
+    };
+    match read(model, (offset, vaddr), left.min(MAX_LEN)) {
+        Ok(array) if is_copy(model, &array) => Ok(Some((offset, array.entries.len() + 1))),
+        Err(error @ ReadError::Io { .. }) => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// Adds the section for a dynamic section that moves for the first time. `end` is where the next thing may lie in the file;

@@ -1,9 +1,9 @@
-//! Room behind a segment that its last page has anyway: strings go there where no program header can be had for a segment
-//! of their own. Neither the file nor the number of headers grows.
+//! Room behind a segment that its last page has anyway: strings and the interpreter's name go there where no program header
+//! can be had for a segment of their own. Neither the file nor the number of headers grows.
 
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{PF_W, PF_X, ProgramHeader};
+use crate::program_header::{PF_W, PF_X, ProgramHeader, SegmentKind};
 use crate::window::read_range;
 
 /// The alignment of strings that follow code or data.
@@ -36,8 +36,12 @@ impl Slack {
         Ok(None)
     }
 
-    /// Finds the room that the strings of the file are in, and what follows them, if an earlier edit put them there.
-    pub(crate) fn with_strings(model: &Model<'_>) -> Result<Option<Self>, ReadError> {
+    /// Finds the room that the strings of the file are in, and what follows them, if an earlier edit put them there. It
+    /// begins with the interpreter's name if that moves and lies before them.
+    pub(crate) fn with_strings(
+        model: &Model<'_>,
+        interpreter_moves: bool,
+    ) -> Result<Option<Self>, ReadError> {
         let strings = model.strings;
         let Some(index) = model.strings_section() else {
             return Ok(None);
@@ -52,7 +56,15 @@ impl Slack {
         match loads
             .find(|(_, load)| moved && load.offset < strings.offset && load.file_end() == end)
         {
-            Some((index, _)) => Self::behind(model, index, strings.offset),
+            Some((index, _)) => {
+                let interpreter = model.elf.program_header(SegmentKind::INTERP);
+                let adjoins = |interp: &&ProgramHeader| {
+                    interpreter_moves && interp.file_end() == strings.offset
+                };
+                let interpreter = interpreter.filter(adjoins);
+                let start = interpreter.map_or(strings.offset, |interp| interp.offset);
+                Self::behind(model, index, start)
+            }
             None => Ok(None),
         }
     }

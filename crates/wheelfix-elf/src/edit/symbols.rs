@@ -80,7 +80,9 @@ fn adjust_symbol(model: &mut Model<'_>, symbol: RawSymbol, offset: u64) -> Resul
     let (Some(old), Some(new)) = (model.elf.sections.get(index), model.sections.get(index)) else {
         return Ok(());
     };
-    if old.vaddr == new.vaddr {
+    // Some releases of patchelf number sections anew and leave the numbers in symbols as they were.
+    let is_inside = (old.vaddr..=old.memory_end()).contains(&symbol.value);
+    if old.vaddr == new.vaddr || !is_inside {
         return Ok(());
     }
     let (value_at, section_at) = match model.encoding().class {

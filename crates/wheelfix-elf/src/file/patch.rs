@@ -44,6 +44,16 @@ pub enum PatchError {
     Io(#[from] io::Error),
 }
 
+impl PatchError {
+    /// Whether the editor is at fault, and not the file, the request or the system: it planned or wrote what it must not.
+    pub fn is_our_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Edit(EditError::Violations { .. }) | Self::Differs { .. }
+        )
+    }
+}
+
 /// What was done to a file.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {

@@ -196,6 +196,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
         jobs: jobs(),
     };
     let report = relocate(&mut request, args).map_err(tree::explain)?;
+    crate::patch::warn(&report.warnings);
     let edited = report.elf_edited;
     let looked_at = report.relocation.objects.len();
     print_line(format_args!(

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use wheelfix_elf::{Elf, Outcome, PatchError, ReadError, open_regular, patch_file, patch_file_to};
+use wheelfix_elf::{
+    Elf, Outcome, PatchError, ReadError, Warning, open_regular, patch_file, patch_file_to,
+};
 
 use super::arguments::Arguments;
 use super::print::{self, MissingSection};
@@ -33,6 +35,11 @@ pub(super) enum FileError {
 }
 
 impl FileError {
+    /// Whether wheelfix itself is at fault.
+    pub(super) fn is_our_fault(&self) -> bool {
+        matches!(self, Self::Patch(error) if error.is_our_fault())
+    }
+
     /// The error with its causes, as one line that names the file.
     pub(super) fn describe(&self, file: &Path) -> String {
         let mut text = match self {
@@ -50,8 +57,8 @@ impl FileError {
     }
 }
 
-/// Prints and edits a file.
-pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<(), FileError> {
+/// Prints and edits a file. Returns what is worse in it than before.
+pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<Vec<Warning>, FileError> {
     let elf = read(file)?;
     for print in &arguments.prints {
         let text = print::text(&elf, *print)?;
@@ -64,13 +71,14 @@ pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<(), FileError> {
     let request = request(&elf, edits)?;
     let outcome = match &arguments.output {
         Some(output) => patch_file_to(file, output, &request)?,
-        None if request.is_empty() => return Ok(()),
+        None if request.is_empty() => return Ok(Vec::new()),
         None => patch_file(file, &request)?,
     };
     if arguments.debug {
         debug(file, &outcome);
+        return Ok(Vec::new());
     }
-    Ok(())
+    Ok(outcome.plan.warnings)
 }
 
 fn read(file: &Path) -> Result<Elf, FileError> {
