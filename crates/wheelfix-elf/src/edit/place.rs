@@ -66,6 +66,10 @@ impl Moves {
 pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
     let placement = find_places(model, strings)?;
     vacate::retire_empty(model);
+    let first = model.program_headers.iter().find(|header| header.is_load());
+    if first.is_some_and(|load| load.file_end() <= model.program_headers_offset) {
+        model.warnings.push(Warning::ProgramHeadersAtEnd);
+    }
     Ok(placement)
 }
 
@@ -269,10 +273,7 @@ fn append(
             moves.strings |= displacement.strings;
             tables = displacement.apply(model, moves.strings, &mut placement);
         }
-        Slot::End => {
-            tables.insert(0, Item::ProgramHeaders);
-            model.warnings.push(Warning::ProgramHeadersAtEnd);
-        }
+        Slot::End => tables.insert(0, Item::ProgramHeaders),
         Slot::Free | Slot::Replace(_) => {}
     }
     let mut items = moves.items(tables);

@@ -121,8 +121,10 @@ fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) 
 /// Checks what else is in a segment.
 fn check_sections(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) {
     let at = subject.header_offset(load);
-    // Of the ELF header `strip` takes care itself; patchelf puts it into a segment of its own.
-    let holds_header = load.offset == 0 && load.file_len != 0;
+    // Of the ELF header `strip` takes care itself; patchelf puts it into a segment of its own. And program headers that lie
+    // elsewhere, it breaks in any case.
+    let table = subject.header.program_headers_offset;
+    let holds_header = load.offset == 0 || load.offset <= table && table < load.file_end();
     if !subject.sections.is_empty() && load.memory_len != 0 && !holds_header {
         let mut sections = subject
             .sections
@@ -203,6 +205,7 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
     let at = subject.header.program_headers_offset;
     let len = subject.program_headers.len() as u64 * subject.encoding().program_header_len() as u64;
     let end = at.saturating_add(len);
+    check_zeroed(subject, at..end, report);
     let covers = |load: &&ProgramHeader| load.offset <= at && end <= load.file_end();
     let Some(load) = subject.loads().find(covers) else {
         report.add(
@@ -212,7 +215,6 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
         );
         return;
     };
-    check_shadow(subject, at..end, report);
     let vaddr = load.vaddr.wrapping_add(at - load.offset);
     if let Some(first) = subject.loads().next() {
         let old = first.vaddr.wrapping_sub(first.offset).wrapping_add(at);
@@ -248,7 +250,7 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
 
 /// Checks that loaders that go by pages find the program headers: without `PT_PHDR`, glibc takes them from the first
 /// segment whose pages hold them (`elf/dl-load.h`).
-fn check_shadow(subject: &Subject<'_>, table: Range<u64>, report: &mut Report) {
+fn check_zeroed(subject: &Subject<'_>, table: Range<u64>, report: &mut Report) {
     if subject.first(SegmentKind::PHDR).is_some() {
         return;
     }

@@ -136,7 +136,7 @@ fn unmapped_strings() {
 fn unmapped_symbols() {
     check(
         Bad::UnmappedSymbols,
-        "DT_SYMTAB: 1680 bytes at address 0x10000000000 are not loaded from the file",
+        "DT_SYMTAB: 1704 bytes at address 0x10000000000 are not loaded from the file",
     );
 }
 

@@ -90,11 +90,15 @@ const MORE: &[(&str, Damage)] = &[
         let end = it.segment(segment_type::LOAD).1.memsz;
         it.set_load(1, VADDR, end + 8);
     }),
-    ("LOAD_NO_SECTION", |it| it.set_load(0, VADDR, 1 << 30)),
+    ("LOAD_NO_SECTION", |it| it.set_load(1, VADDR, 1 << 30)),
     ("LOAD_SHARED", |it| {
         let text = *it.image().loads().nth(1).unwrap();
         it.set_segment(segment_type::INTERP, OFFSET, text.offset);
         it.set_segment(segment_type::INTERP, VADDR, text.vaddr);
+    }),
+    ("PHT_ZEROED", |it| {
+        it.set_kind(segment_type::PHDR, segment_type::NULL);
+        it.set_load(0, FILESZ, 128);
     }),
     ("PHT_OLDKERNEL", Subject::move_program_headers),
     ("INTERP_TERM", |it| {
