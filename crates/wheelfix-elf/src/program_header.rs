@@ -3,9 +3,11 @@
 //! <https://www.sco.com/developers/gabi/latest/ch5.pheader.html>
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
+use crate::address::PAGE;
 use crate::encoding::{Class, Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
 use crate::header::Header;
@@ -108,6 +110,12 @@ pub const PF_W: u32 = 2;
 pub const PF_R: u32 = 4;
 
 impl ProgramHeader {
+    /// The addresses of the whole pages that a loader maps for the segment: more than itself may be read in them.
+    pub(crate) fn pages(&self) -> Range<u64> {
+        let end = self.memory_end().checked_next_multiple_of(PAGE);
+        self.vaddr - self.vaddr % PAGE..end.unwrap_or(u64::MAX)
+    }
+
     /// An entry that is not in use.
     pub(crate) const NULL: Self = Self {
         kind: SegmentKind::NULL,

@@ -50,7 +50,7 @@ pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), E
 }
 
 fn memory(header: &ProgramHeader) -> Range<u64> {
-    header.vaddr..header.memory_end()
+    header.pages()
 }
 
 /// Whether a segment holds nothing that the headers, the dynamic section or a symbol refer to.

@@ -49,9 +49,9 @@ impl Vacated {
             tables: Vec::new(),
             interpreter: false,
         };
+        let pages = header.pages();
         for (section, index) in model.sections.iter().zip(0..) {
-            let apart =
-                section.memory_end() <= header.vaddr || header.memory_end() <= section.vaddr;
+            let apart = section.memory_end() <= pages.start || pages.end <= section.vaddr;
             let leaves = moves.strings && index == strings;
             if !section.is_alloc() || section.len == 0 || apart || leaves {
                 continue;
@@ -66,7 +66,7 @@ impl Vacated {
         }
         // Nothing else may be in there, such as notes.
         let alone = model.program_headers.iter().all(|other| {
-            let apart = other.memory_end() <= header.vaddr || header.memory_end() <= other.vaddr;
+            let apart = other.memory_end() <= pages.start || pages.end <= other.vaddr;
             other.is_load() || apart || other.kind == SegmentKind::INTERP || other.memory_len == 0
         });
         alone.then_some(vacated)
@@ -96,11 +96,12 @@ pub(crate) fn retire_empty(model: &mut Model<'_>) {
 
 /// Whether a segment had sections, but has none, nor anything else that is named by address.
 fn is_emptied(model: &Model<'_>, load: &ProgramHeader) -> bool {
+    let pages = load.pages();
     let holds = |section: &&SectionHeader| {
-        let apart = section.memory_end() <= load.vaddr || load.memory_end() <= section.vaddr;
+        let apart = section.memory_end() <= pages.start || pages.end <= section.vaddr;
         section.is_alloc() && section.len != 0 && !apart
     };
-    let inside = |vaddr: u64| load.vaddr <= vaddr && vaddr < load.memory_end();
+    let inside = |vaddr: u64| pages.contains(&vaddr);
     let table = model.program_headers_offset;
     let named = load.offset <= table && table < load.file_end()
         || inside(model.elf.header.entry)
@@ -108,7 +109,7 @@ fn is_emptied(model: &Model<'_>, load: &ProgramHeader) -> bool {
             .iter()
             .any(|tag| model.number(*tag).is_some_and(inside));
     let shared = model.program_headers.iter().any(|other| {
-        let apart = other.memory_end() <= load.vaddr || load.memory_end() <= other.vaddr;
+        let apart = other.memory_end() <= pages.start || pages.end <= other.vaddr;
         !other.is_load() && other.memory_len != 0 && !apart
     });
     let had = model.elf.sections.iter().any(|section| holds(&section));

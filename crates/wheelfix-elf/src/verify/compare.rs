@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::address::AddressMap;
 use crate::dynamic::StringTable;
 use crate::dynamic_tag::Tag;
 use crate::elf::Elf;
 use crate::encoding::Encoding;
 use crate::error::ReadError;
 use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
+use crate::section_header::SectionHeader;
 use crate::source::Source;
 use crate::symbol_table::{read_hashes, symbol_count};
 use crate::verify::Names;
@@ -80,7 +82,24 @@ pub(crate) fn compare(
         0,
         detail,
     );
+    compare_loaded(&old, &new, &mut report);
     Ok(report.violations)
+}
+
+/// Checks that each section that was loaded is loaded, be it only by the pages around a segment.
+fn compare_loaded(old: &Elf, new: &Elf, report: &mut Report) {
+    let maps = (old.address_map(), new.address_map());
+    let is_loaded = |map: &AddressMap, section: &SectionHeader| {
+        map.locate(section.vaddr)
+            .is_some_and(|(offset, left)| offset == section.offset && section.len <= left)
+    };
+    for (before, after) in old.sections.iter().zip(&new.sections) {
+        let counts = before.is_alloc() && before.has_bytes() && after.has_bytes();
+        let lost = counts && is_loaded(&maps.0, before) && !is_loaded(&maps.1, after);
+        report.check(!lost, Rule::ChangedSections, after.offset, || {
+            format!("{} is not loaded any more", after.name)
+        });
+    }
 }
 
 fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
@@ -151,8 +170,8 @@ fn is_vacated(old: &Elf, new: &Elf, load: &ProgramHeader) -> bool {
         .all(|(before, after)| {
             let inside = before.is_alloc()
                 && before.len != 0
-                && before.vaddr < load.memory_end()
-                && load.vaddr < before.memory_end();
+                && before.vaddr < load.pages().end
+                && load.pages().start < before.memory_end();
             !inside || after.offset != before.offset
         })
 }
