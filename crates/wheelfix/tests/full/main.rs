@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod environment;
+mod nixos;
 mod own_prefixes;
 mod popular;
 #[path = "../wheels/programs.rs"]
@@ -15,3 +16,5 @@ mod suites;
 #[path = "../wheels/tree.rs"]
 mod tree;
 mod unbundle;
+#[path = "../wheels/ways.rs"]
+mod ways;

@@ -5,9 +5,11 @@
 mod agreement;
 mod bed;
 mod environment;
+mod nixos;
 mod patch_wheel;
 mod programs;
 mod red;
 mod same_tree;
 mod tree;
 mod unbundle;
+mod ways;

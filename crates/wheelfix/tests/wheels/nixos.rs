@@ -1,0 +1,36 @@
+//! Wheels of the small set compute and start in the bed, whichever way they got there.
+
+use wheelfix_testkit::cache;
+
+use crate::ways::Trial;
+
+#[test]
+fn numpy_and_scipy_compute() {
+    let trial = Trial {
+        wheels: ["numpy", "scipy"].map(cache::wheel).to_vec(),
+        packages: &["libgcc-s1", "libstdc++6", "zlib1g"],
+        code: "import numpy, scipy.linalg, scipy.special\n\
+            a = numpy.arange(9.0).reshape(3, 3) + numpy.eye(3)\n\
+            assert abs(a @ scipy.linalg.inv(a) - numpy.eye(3)).max() < 1e-12\n\
+            assert abs(scipy.special.gamma(5) - 24) < 1e-9",
+        programs: &[&["f2py", "-v"], &["numpy-config", "--version"]],
+    };
+    trial.run();
+}
+
+#[test]
+fn ruff_and_cmake_start() {
+    let trial = Trial {
+        wheels: ["ruff", "cmake"].map(cache::wheel).to_vec(),
+        packages: &["libgcc-s1", "libstdc++6", "zlib1g"],
+        code: "import cmake, ruff, subprocess\n\
+            subprocess.run([ruff.find_ruff_bin(), '--version'], check=True)\n\
+            subprocess.run([cmake.CMAKE_BIN_DIR + '/cmake', '--version'], check=True)",
+        programs: &[
+            &["ruff", "--version"],
+            &["cmake", "--version"],
+            &["cmake/data/bin/ctest", "--version"],
+        ],
+    };
+    trial.run();
+}
