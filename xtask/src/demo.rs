@@ -12,6 +12,7 @@ use pico_args::Arguments;
 
 use crate::failure::Result;
 use crate::manifest::{Manifest, Set};
+use crate::nixos::{self, Bed};
 use crate::setup::{self, Purpose};
 use crate::{arguments, build, fetch, python};
 
@@ -22,12 +23,18 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         Set::Cuda
     };
     let keep = args.contains("--keep");
+    let bed = if args.contains("--nixos") {
+        Some(nixos::ensure()?)
+    } else {
+        None
+    };
     arguments::finish(args)?;
-    run(set, keep)
+    run(set, keep, bed.as_ref())
 }
 
-/// Fetches, installs, computes and checks; prints a table of the installs.
-pub(crate) fn run(set: Set, keep: bool) -> Result {
+/// Fetches, installs, computes and checks, and computes again in the bed if there is one; prints a
+/// table of the installs.
+pub(crate) fn run(set: Set, keep: bool, bed: Option<&Bed>) -> Result {
     setup::ensure(Purpose::Demo)?;
     let wheelfix = build::release()?;
     let wheels = fetch::fetch(set)?;
@@ -51,6 +58,9 @@ pub(crate) fn run(set: Set, keep: bool) -> Result {
     compute::with_scipy(&python, &prefixes)?;
     if set >= Set::Cuda {
         compute::with_torch(&python, &prefixes, &manifest)?;
+    }
+    if let Some(bed) = bed {
+        compute::in_bed(bed, set, &prefixes, &manifest)?;
     }
     prefixes.finish(keep)
 }

@@ -9,12 +9,11 @@ mod bed;
 mod packages;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::Command;
 
 use pico_args::Arguments;
 
-use self::bed::Bed;
+pub(crate) use self::bed::Bed;
 use crate::failure::Result;
 use crate::setup::{self, Purpose};
 use crate::{arguments, build, program};
@@ -26,8 +25,7 @@ pub(crate) fn task(args: Arguments) -> Result {
     let mut args = Arguments::from_vec(words);
     let loader = args.opt_value_from_fn("--loader", loader)?;
     arguments::finish(args)?;
-    setup::check(Purpose::Tests)?;
-    let bed = Bed::ensure(&build::debug()?)?;
+    let bed = ensure()?;
     match command.as_deref() {
         Some([name, rest @ ..]) => enter(&bed, loader.unwrap_or("none"), name, rest),
         Some([]) => Err("nothing follows `--`: name a program".into()),
@@ -36,8 +34,9 @@ pub(crate) fn task(args: Arguments) -> Result {
 }
 
 /// Makes the bed, unless it is there.
-pub(crate) fn ensure() -> Result<PathBuf> {
-    Ok(Bed::ensure(&build::debug()?)?.enter())
+pub(crate) fn ensure() -> Result<Bed> {
+    setup::ensure(Purpose::Tests)?;
+    Bed::ensure(&build::debug()?)
 }
 
 fn loader(name: &str) -> std::result::Result<&'static str, String> {

@@ -55,8 +55,8 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     steps.take("lint", lint::run)?;
     if extent != Extent::Quick {
         steps.take("doc", doc::run)?;
-        steps.take("bed", || nixos::ensure().map(drop))?;
-        steps.take("demo", || demo::run(Set::Cuda, false))?;
+        let bed = steps.take("bed", nixos::ensure)?;
+        steps.take("demo", || demo::run(Set::Cuda, false, Some(&bed)))?;
         steps.take("nix", nix::test::run)?;
     }
     if extent == Extent::Full {

@@ -14,6 +14,7 @@ pub mod hostile;
 pub mod nixos;
 pub mod prefix;
 pub mod python;
+pub mod random;
 pub mod raw_zip;
 pub mod sdist;
 pub mod wheel;

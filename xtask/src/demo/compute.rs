@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::demo::prefixes::Prefixes;
 use crate::demo::trace::Trace;
 use crate::failure::Result;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Set};
+use crate::nixos::Bed;
 use crate::{place, program};
 
 /// Scripts and programs of wheels, with arguments that make them print the wheel's version.
@@ -49,7 +50,7 @@ pub(crate) fn programs(prefixes: &Prefixes) -> Result {
 /// Computes with the small set.
 pub(crate) fn with_scipy(python: &Path, prefixes: &Prefixes) -> Result {
     let trace = Trace::new(prefixes, "with-scipy")?;
-    let mut command = script(python, "with_scipy.py");
+    let mut command = script(Command::new(python), "with_scipy.py");
     program::run(trace.switch_on(prepare(&mut command, prefixes)?))?;
     let loaded = trace.check(prefixes, &["libstdc++.so.6"])?;
     println!("  the loader's trace: {loaded}");
@@ -59,24 +60,43 @@ pub(crate) fn with_scipy(python: &Path, prefixes: &Prefixes) -> Result {
 /// Computes with the cuda set.
 pub(crate) fn with_torch(python: &Path, prefixes: &Prefixes, manifest: &Manifest) -> Result {
     let trace = Trace::new(prefixes, "with-torch")?;
-    let mut command = script(python, "with_torch.py");
-    command.args([
-        manifest.named("nvidia_cublas")?.version(),
-        manifest.named("nvidia_cudnn_cu13")?.version(),
-    ]);
+    let mut command = script(Command::new(python), "with_torch.py");
+    command.args(versions(manifest)?);
     program::run(trace.switch_on(prepare(&mut command, prefixes)?))?;
     let loaded = trace.check(prefixes, CUDA_LIBRARIES)?;
     println!("  the loader's trace: {loaded}");
     Ok(())
 }
 
+/// Computes the same in the bed, where nothing of the host can be loaded, with its Python.
+///
+/// Scripts are not run: their first line names the Python that they were installed for.
+pub(crate) fn in_bed(bed: &Bed, set: Set, prefixes: &Prefixes, manifest: &Manifest) -> Result {
+    println!("in the bed:");
+    let mut command = script(bed.python(), "with_scipy.py");
+    program::run(prepare(&mut command, prefixes)?)?;
+    if set >= Set::Cuda {
+        let mut command = script(bed.python(), "with_torch.py");
+        command.args(versions(manifest)?);
+        program::run(prepare(&mut command, prefixes)?)?;
+    }
+    Ok(())
+}
+
+/// The versions that torch is to report of NVIDIA's libraries.
+fn versions(manifest: &Manifest) -> Result<[&str; 2]> {
+    Ok([
+        manifest.named("nvidia_cublas")?.version(),
+        manifest.named("nvidia_cudnn_cu13")?.version(),
+    ])
+}
+
 /// Python with one of our scripts, without the host's packages and without the script's directory
 /// on the module path.
-fn script(python: &Path, name: &str) -> Command {
-    let mut command = Command::new(python);
-    command.args(["-s", "-S", "-P"]);
-    command.arg(place::root().join("xtask/src/demo").join(name));
-    command
+fn script(mut python: Command, name: &str) -> Command {
+    python.args(["-s", "-S", "-P"]);
+    python.arg(place::root().join("xtask/src/demo").join(name));
+    python
 }
 
 /// Gives the command an environment in which the prefixes of modules are all it can find, and no

@@ -66,6 +66,13 @@ impl Bed {
         self.dir.join("enter")
     }
 
+    /// A command that runs the bed's Python in it.
+    pub(crate) fn python(&self) -> Command {
+        let mut command = Command::new(self.enter());
+        command.arg("none").arg(self.dir.join("sw/bin/python3"));
+        command
+    }
+
     /// Says what is there.
     pub(crate) fn describe(&self) -> Result {
         let prefixes = self.prefixes()?;

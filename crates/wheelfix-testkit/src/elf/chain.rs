@@ -18,6 +18,7 @@ use super::patchelf::{PATCHELF_RELEASES, patchelf_release};
 use super::platform::Platform;
 use super::strip::Stripper;
 use super::workshop::{Checks, DEPENDENCY, Workshop, extra_names, long_dependency};
+use crate::random::Random;
 
 /// The most edits in a chain.
 const MAX_STEPS: usize = 6;
@@ -119,25 +120,6 @@ impl<'a> Bench<'a> {
             editor,
             originals,
         }
-    }
-}
-
-/// Numbers that are the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    /// A number below another (`SplitMix64`).
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let limit = u64::try_from(limit).unwrap();
-        usize::try_from((mixed ^ (mixed >> 31)) % limit).unwrap()
-    }
-
-    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
     }
 }
 

@@ -4,11 +4,14 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod environment;
+#[path = "../wheels/less.rs"]
+mod less;
 mod nixos;
 mod own_prefixes;
 mod popular;
 #[path = "../wheels/programs.rs"]
 mod programs;
+mod removal;
 mod rodeo;
 mod run;
 mod sdists;

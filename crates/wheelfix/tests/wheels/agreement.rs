@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::{cache, host};
 
+use crate::programs::succeed;
+
 const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
 
 /// The lister of symbols of binutils.
@@ -71,14 +73,29 @@ impl Store {
 
     /// The document of `wheelfix check` over all prefixes.
     fn check(&self) -> Value {
+        self.check_of(&self.prefixes)
+    }
+
+    /// The same of places that are named as seen from the directory of the prefixes.
+    fn check_of(&self, places: &[PathBuf]) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
         command
             .args(["check", "--json", "--python"])
-            .arg(cache::tool("python3"));
+            .arg(cache::tool("python3"))
+            .current_dir(self.root());
         // A run path may lead to a directory for temporary files only where that is asked for.
         command.arg("--lib-path").arg(self.root().join("runtimes"));
-        let output = command.args(&self.prefixes).output().unwrap();
+        let output = command.args(places).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Makes an environment of links to all prefixes.
+    fn link(&self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
+        command.args(["env", "--quiet", "--prefix", "env", "--python"]);
+        command.arg(cache::tool("python3")).current_dir(self.root());
+        command.args(["--lib-path", "runtimes"]);
+        succeed(command.args(&self.prefixes));
     }
 
     /// The faults of a document.
@@ -162,6 +179,63 @@ fn every_object_of_the_small_and_the_cuda_set_loads_where_the_proof_says_so() {
     an_older_cudnn(&store);
     a_version_less(&store);
     a_stub_of_the_driver(&store);
+}
+
+#[test]
+fn links_and_relative_paths_lead_to_the_same_verdicts() {
+    let mut store = Store::new();
+    let names = ["numpy", "greenlet", "pillow"];
+    for name in names {
+        store.install(&cache::wheel(name));
+    }
+    store.link();
+    let ways: [&[&str]; 4] = [
+        &names,
+        &["env"],
+        &["runtimes/../env/"],
+        &["numpy/../greenlet", "./pillow", "numpy//"],
+    ];
+    let library = store.file("numpy", "numpy.libs");
+    let aside = library.with_extension("aside");
+    let whole = store.verdicts(&ways);
+    assert!(whole.values().all(|loads| *loads), "{whole:?}");
+    fs_err::rename(&library, &aside).unwrap();
+    let less = store.verdicts(&ways);
+    let failing = less.values().filter(|loads| !**loads).count();
+    assert!(0 < failing && failing < less.len(), "{less:?}");
+}
+
+impl Store {
+    /// The verdict on each object, by its path below site-packages: the same whichever way it is
+    /// named, and the loader's.
+    fn verdicts(&self, ways: &[&[&str]]) -> BTreeMap<String, bool> {
+        let mut verdicts = ways.iter().map(|way| {
+            let places: Vec<PathBuf> = way.iter().map(PathBuf::from).collect();
+            let document = self.check_of(&places);
+            let (wrong, _) = differences(&document);
+            assert!(wrong.is_empty(), "{way:?}: {}", wrong.join("\n"));
+            let in_site = |path: &str| {
+                let (_, name) = path.split_once("site-packages/").unwrap();
+                // What was moved aside is there still, and loads.
+                (!name.starts_with("numpy.")).then(|| name.to_owned())
+            };
+            let of = |key: &str, loads: bool| {
+                let names: Vec<String> = paths(&document[key])
+                    .into_iter()
+                    .filter_map(in_site)
+                    .collect();
+                names.into_iter().map(move |name| (name, loads))
+            };
+            of("loadable", true)
+                .chain(of("unloadable", false))
+                .collect()
+        });
+        let first: BTreeMap<String, bool> = verdicts.next().unwrap();
+        for (way, other) in ways[1..].iter().zip(verdicts) {
+            assert_eq!(other, first, "{way:?}");
+        }
+        first
+    }
 }
 
 /// Without cuFFT, exactly that is missing, for the loader too.

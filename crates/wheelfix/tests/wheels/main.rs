@@ -5,10 +5,12 @@
 mod agreement;
 mod bed;
 mod environment;
+mod less;
 mod nixos;
 mod patch_wheel;
 mod programs;
 mod red;
+mod removal;
 mod same_tree;
 mod tree;
 mod unbundle;

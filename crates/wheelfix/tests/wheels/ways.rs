@@ -46,11 +46,9 @@ impl Trial {
             prefixes.push(prefix);
         }
         let sites: Vec<PathBuf> = prefixes.iter().map(|it| it.join(SITE_PACKAGES)).collect();
-        let mut python = place.bed.command(place.bed.python());
-        python.args(["-W", "ignore", "-c", self.code]);
-        succeed(python.env("PYTHONPATH", std::env::join_paths(&sites).unwrap()));
+        self.compute(place, &place.bed.python(), &sites);
         for prefix in &prefixes {
-            self.start_programs(place, prefix);
+            self.start_programs(place, prefix, &sites);
         }
     }
 
@@ -66,8 +64,8 @@ impl Trial {
         command.arg(&venv).arg("--python").arg(&python);
         self.libraries(&mut command, place, &[]);
         succeed(&mut command);
-        self.compute(place, &python);
-        self.start_programs(place, &venv);
+        self.compute(place, &python, &[]);
+        self.start_programs(place, &venv, &[]);
     }
 
     fn environment(&self, place: &Place) {
@@ -77,8 +75,8 @@ impl Trial {
         command.arg(place.bed.python());
         self.libraries(&mut command, place, &[]);
         succeed(command.args(&self.wheels));
-        self.compute(place, &prefix.join("bin/python"));
-        self.start_programs(place, &prefix);
+        self.compute(place, &prefix.join("bin/python"), &[]);
+        self.start_programs(place, &prefix, &[]);
     }
 
     /// Tells a command of libraries.
@@ -94,13 +92,15 @@ impl Trial {
         }
     }
 
-    fn compute(&self, place: &Place, python: &Path) {
+    fn compute(&self, place: &Place, python: &Path, sites: &[PathBuf]) {
         let mut command = place.bed.command(python);
+        command.env("PYTHONPATH", std::env::join_paths(sites).unwrap());
         succeed(command.args(["-W", "ignore", "-c", self.code]));
     }
 
     /// Starts the programs that the prefix has, with nothing in `/lib64` and with the stub.
-    fn start_programs(&self, place: &Place, prefix: &Path) {
+    fn start_programs(&self, place: &Place, prefix: &Path, sites: &[PathBuf]) {
+        let sites = std::env::join_paths(sites).unwrap();
         for words in self.programs {
             let (name, arguments) = words.split_first().unwrap();
             let places = [prefix.join("bin"), prefix.join(SITE_PACKAGES)];
@@ -108,6 +108,7 @@ impl Trial {
             for program in found.filter(|path| path.is_file()) {
                 for lib64 in [Lib64::Empty, Lib64::Stub] {
                     let mut command = place.bed.command_with(lib64, &program);
+                    command.env("PYTHONPATH", &sites);
                     let said = succeed(command.args(arguments));
                     assert!(!said.is_empty(), "{}", program.display());
                 }

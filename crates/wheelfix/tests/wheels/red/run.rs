@@ -20,15 +20,17 @@ pub(super) enum Verb {
     Builder,
     Patch,
     Check,
+    CheckWheel,
 }
 
 impl Verb {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Install,
         Self::Env,
         Self::Builder,
         Self::Patch,
         Self::Check,
+        Self::CheckWheel,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Verb {
             Self::Builder => "builder",
             Self::Patch => "patch",
             Self::Check => "check",
+            Self::CheckWheel => "check of the wheel",
         }
     }
 }
@@ -80,6 +83,11 @@ pub(super) fn fault(yard: &Yard, situation: &Situation, verb: Verb) -> Option<St
         Verb::Install | Verb::Env => prefix(yard, verb),
         Verb::Builder => builder(yard, situation),
         Verb::Patch | Verb::Check => tree(yard, verb),
+        Verb::CheckWheel => {
+            let mut command = wheelfix(yard, "check");
+            command.arg(yard.wheel(&yard.path("cwd")));
+            (command, yard.site())
+        }
     };
     if verb != Verb::Builder {
         command.args(flags(yard, situation));
@@ -87,6 +95,8 @@ pub(super) fn fault(yard: &Yard, situation: &Situation, verb: Verb) -> Option<St
     let output = command.current_dir(yard.path("cwd")).output().unwrap();
     match output.status.code() {
         Some(1 | 3) => None,
+        // What it would be when it is installed is what is checked.
+        Some(0) if verb == Verb::CheckWheel && situation.is_mended => None,
         Some(0) if verb != Verb::Check && loads(yard, situation.broken, &site, &[]) => {
             (!situation.is_mended).then(|| "ends with 0 and was mended, unexpectedly".to_owned())
         }
@@ -132,7 +142,10 @@ fn prefix(yard: &Yard, verb: Verb) -> (Command, PathBuf) {
     if verb == Verb::Install {
         command.arg("--no-bytecode");
     }
-    command.arg("--prefix").arg(&prefix);
+    // Another way to name the same place.
+    command
+        .arg("--prefix")
+        .arg(Path::new("..").join(verb.name()));
     command.arg(yard.wheel(&yard.path("cwd")));
     (command, prefix.join(SITE_PACKAGES))
 }
@@ -164,6 +177,6 @@ fn tree(yard: &Yard, verb: Verb) -> (Command, PathBuf) {
     let copied = copy.arg("-a").arg(yard.site()).arg(&tree).status().unwrap();
     assert!(copied.success());
     let mut command = wheelfix(yard, verb.name());
-    command.arg(&tree);
+    command.arg(Path::new("../cwd/..").join(verb.name()));
     (command, tree)
 }
