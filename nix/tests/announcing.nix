@@ -19,6 +19,6 @@ in
   };
   ignored-all = {
     drv = greenlet { autoPatchelfIgnoreMissingDeps = true; };
-    says = [ "`autoPatchelfIgnoreMissingDeps = true` is taken for `[ \"*\" ]`: name the libraries" ];
+    says = [ "`true` in `autoPatchelfIgnoreMissingDeps` would excuse everything, and excuses nothing here" ];
   };
 }

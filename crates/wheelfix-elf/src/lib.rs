@@ -27,6 +27,7 @@ mod file;
 pub mod fuzzing;
 mod hash;
 mod header;
+mod lazy;
 mod machine;
 mod notes;
 pub mod program_header;

@@ -29,9 +29,8 @@ impl Process<'_> {
     /// Whether an object is for the machine and the system of the program. Others are data to it, as
     /// code for GPUs is, and nobody has the loader open them.
     pub(crate) fn is_for_its_machine(&self, object: &Object) -> bool {
-        let program = self.loaded.first();
-        program.is_none_or(|program| program.object.abi == object.abi)
-            && OS_ABIS.contains(&object.os_abi)
+        let abi = self.abi();
+        abi.is_none_or(|abi| abi == object.abi) && OS_ABIS.contains(&object.os_abi)
     }
 
     /// Whether an object may become part of this process. The first one decides what process it is.

@@ -95,7 +95,7 @@ fn groups(resolver: Resolver<'_>) -> BTreeMap<&str, Vec<Member<'_>>> {
         };
         let needs = object.needed.iter().filter(|name| {
             matches!(resolver.answer(object, name), Answer::Nothing)
-                && !any_matches(&resolver.options.ignore_missing, name)
+                && resolver.options.excuses.of_library(&[name]).is_none()
         });
         groups.entry(&rule.body.group).or_default().push(Member {
             object,

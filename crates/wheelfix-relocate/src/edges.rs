@@ -52,8 +52,12 @@ impl fmt::Display for Origin {
 impl Edge {
     /// How a message calls it.
     pub(crate) fn name(&self) -> String {
-        let names: Vec<&str> = self.alternatives.iter().map(Pattern::text).collect();
-        names.join(" or ")
+        self.names().join(" or ")
+    }
+
+    /// The alternatives as they are written.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.alternatives.iter().map(Pattern::text).collect()
     }
 }
 

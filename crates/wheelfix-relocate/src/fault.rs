@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::edges::Origin;
+use crate::excuse::ExcuseKind;
+use crate::missing::Missing;
 
 /// One reason why the output would not work.
 #[derive(Clone, Debug, Serialize)]
@@ -35,8 +36,10 @@ pub enum Fault {
         /// What is wrong.
         reason: String,
     },
-    /// The user's `--ignore-missing` matches nothing that is missing.
+    /// An excuse of the user matches nothing that is missing.
     UnusedIgnore {
+        /// What it is about.
+        kind: ExcuseKind,
         /// The glob.
         glob: String,
     },
@@ -69,6 +72,18 @@ pub enum Fault {
     },
     /// Nothing that is loaded with an object defines what it refers to.
     Symbols {
+        /// Final path of the object.
+        path: PathBuf,
+        /// Final paths of the objects with which it was opened.
+        opened_by: BTreeSet<PathBuf>,
+        /// The symbols, with their versions after `@`.
+        symbols: Vec<String>,
+        /// The libraries that should have them, as far as versions say so, with what has newer ones.
+        providers: BTreeMap<String, Vec<Fix>>,
+    },
+    /// Functions that nothing that is loaded with an object defines, which are looked up when they are
+    /// called, unless whoever opens the object has all bound at once.
+    LazySymbols {
         /// Final path of the object.
         path: PathBuf,
         /// Final paths of the objects with which it was opened.
@@ -136,13 +151,27 @@ pub enum Fault {
         /// What is wrong.
         reason: String,
     },
-    /// An object is for another machine than the program that opens the others: nothing is proved
-    /// of it. A warning.
+    /// An object is for another machine or system than the program that opens the others: nothing
+    /// can be proved of it, and it is not for nobody.
     Foreign {
         /// Its final path.
         path: PathBuf,
         /// What it is for.
         machine: String,
+        /// Who wants it.
+        purpose: Purpose,
+    },
+    /// A file that the user named cannot be tried.
+    Untried {
+        /// Its final path.
+        path: PathBuf,
+        /// Why, as the end of a sentence that begins with the path.
+        reason: String,
+    },
+    /// There is no ELF file in what the user named.
+    Nothing {
+        /// What was named.
+        paths: BTreeSet<PathBuf>,
     },
     /// A library wants an executable stack, which new versions of the C library give to none that is
     /// opened. A warning where the C library is not known or older.
@@ -170,30 +199,16 @@ pub enum Fault {
     },
 }
 
-/// A library that is needed and nowhere.
-#[derive(Clone, Debug, Serialize)]
-pub struct Missing {
-    /// The name that is needed.
-    pub soname: String,
-    /// Final paths of the objects that need it.
-    pub needed_by: BTreeSet<PathBuf>,
-    /// The `--lib-path` entries that were searched, besides the output itself.
-    pub searched: Vec<PathBuf>,
-    /// What is there and almost fits.
-    pub near: Vec<NearMiss>,
-    /// What would mend it.
-    pub fixes: Vec<Fix>,
-    /// What says that it is opened at run time, if no `DT_NEEDED` names it.
-    pub opened: Option<Origin>,
-}
-
-/// A library that almost fits.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct NearMiss {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Why it does not fit.
-    pub reason: String,
+/// Who wants an object that is for another machine.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// The user named it.
+    Named,
+    /// Python imports it, as this module.
+    Imported(String),
+    /// Nothing else was proved.
+    Only,
 }
 
 /// What would mend a fault.
@@ -241,7 +256,7 @@ impl fmt::Display for Fault {
             Self::Missing(missing) => missing.fmt(f),
             Self::Ambiguous { .. } => self.fmt_ambiguous(f),
             Self::Version { .. } => self.fmt_version(f),
-            Self::Symbols { .. } => self.fmt_symbols(f),
+            Self::Symbols { .. } | Self::LazySymbols { .. } => self.fmt_symbols(f),
             Self::UnusedIgnore { .. } | Self::UnusedBackend { .. } | Self::UnusedRule { .. } => {
                 self.fmt_unused(f)
             }
@@ -250,6 +265,9 @@ impl fmt::Display for Fault {
             | Self::Stub { .. }
             | Self::Blocked { .. }
             | Self::Element { .. } => self.fmt_file(f),
+            Self::Foreign { .. } | Self::Untried { .. } | Self::Nothing { .. } => {
+                self.fmt_untried(f)
+            }
             _ => self.fmt_object(f),
         }
     }
@@ -304,27 +322,41 @@ impl Fault {
     }
 
     fn fmt_symbols(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Symbols {
+        let (Self::Symbols {
             path,
             opened_by,
             symbols,
             providers,
-        } = self
+        }
+        | Self::LazySymbols {
+            path,
+            opened_by,
+            symbols,
+            providers,
+        }) = self
         else {
             return Ok(());
         };
+        let is_lazy = matches!(self, Self::LazySymbols { .. });
         let named = symbols
             .iter()
             .take(NAMED)
             .map(|symbol| format!("`{symbol}`"));
         let named = named.collect::<Vec<_>>().join(", ");
+        let verb = if is_lazy { "calls" } else { "refers to" };
         write!(
             f,
-            "`{}` refers to what nothing that is loaded with it defines: {named}",
+            "`{}` {verb} what nothing that is loaded with it defines: {named}",
             path.display()
         )?;
         if NAMED < symbols.len() {
             write!(f, " and {} more", symbols.len() - NAMED)?;
+        }
+        if is_lazy {
+            write!(
+                f,
+                "{BREAK}  it fails when it is called; opened with `RTLD_NOW`, as by ctypes, it does not load at all"
+            )?;
         }
         if opened_by.iter().any(|root| root != path) {
             write!(f, "{BREAK}  opened by: {}", some_of(opened_by))?;
@@ -339,11 +371,12 @@ impl Fault {
 
     fn fmt_unused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnusedIgnore { glob } => {
-                write!(
-                    f,
-                    "`--ignore-missing {glob}` matches nothing that is missing"
-                )?;
+            Self::UnusedIgnore { kind, glob } => {
+                let option = match kind {
+                    ExcuseKind::Library => "--ignore-missing",
+                    ExcuseKind::Symbol => "--ignore-symbol",
+                };
+                write!(f, "`{option} {glob}` matches nothing that is missing")?;
                 write!(f, "{BREAK}  fix: remove it")
             }
             Self::UnusedBackend { glob, known } => {
@@ -440,6 +473,40 @@ impl Fault {
         }
     }
 
+    /// Faults of what cannot be tried.
+    fn fmt_untried(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Foreign {
+                path,
+                machine,
+                purpose,
+            } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "`{path}` is for another machine or system, {machine}: nothing is proved of it"
+                )?;
+                match purpose {
+                    Purpose::Named => Ok(()),
+                    Purpose::Imported(name) => write!(f, ", and Python imports it as `{name}`"),
+                    Purpose::Only => f.write_str(", nor of anything else"),
+                }
+            }
+            Self::Untried { path, reason } => {
+                let path = path.display();
+                write!(f, "`{path}` {reason}: there is nothing to prove")
+            }
+            Self::Nothing { paths } => {
+                write!(
+                    f,
+                    "there is nothing to prove: no ELF file in {}",
+                    some_of(paths)
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Faults of one object as a whole.
     fn fmt_object(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -453,13 +520,6 @@ impl Fault {
             }
             Self::Program { path, reason } => {
                 write!(f, "`{}` cannot be started: {reason}", path.display())
-            }
-            Self::Foreign { path, machine } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "`{path}` is for another machine, {machine}: nothing is proved of it"
-                )
             }
             Self::ExecutableStack { path } => {
                 let path = path.display();
@@ -501,58 +561,8 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match self.opened {
-            None => "needed",
-            Some(Origin::Data) => "perhaps opened at run time",
-            Some(_) => "opened at run time",
-        };
-        write!(f, "`{}` is missing", self.soname)?;
-        write!(f, "{BREAK}  {how} by: {}", some_of(&self.needed_by))?;
-        if let Some(origin) = &self.opened {
-            write!(f, " ({origin})")?;
-        }
-        write!(f, "{BREAK}  searched: the output")?;
-        for entry in &self.searched {
-            // An empty element of a run path is the current directory.
-            let here = entry.as_os_str().is_empty();
-            write!(
-                f,
-                ", {}",
-                if here { Path::new(".") } else { entry }.display()
-            )?;
-        }
-        for near in &self.near {
-            write!(
-                f,
-                "{BREAK}  near miss: {}: {}",
-                near.path.display(),
-                near.reason
-            )?;
-        }
-        for fix in &self.fixes {
-            write!(f, "{BREAK}  fix: {fix}")?;
-        }
-        if self.soname == "ldconfig" {
-            write!(
-                f,
-                "{BREAK}  fix: a `[[replace]]` rule for the text, where it matters: there is no such program on Nix"
-            )?;
-        }
-        if matches!(self.opened, Some(Origin::Data | Origin::Source(_))) {
-            let name = &self.soname;
-            write!(
-                f,
-                "{BREAK}  fix: `--ignore-missing {name}` or a `[[dlopen]]` rule with `optional = true`, if all works without it"
-            )?;
-        }
-        Ok(())
-    }
-}
-
 /// The first few paths, and how many more there are.
-fn some_of(paths: &BTreeSet<PathBuf>) -> String {
+pub(crate) fn some_of(paths: &BTreeSet<PathBuf>) -> String {
     let names: Vec<String> = paths
         .iter()
         .take(NAMED)

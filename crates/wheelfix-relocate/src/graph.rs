@@ -63,9 +63,7 @@ impl Graph {
     pub fn new(tree: &Tree, world: &World, target: &Target, rules: &Rules) -> Self {
         let base = Process::new(world, target, rules, Trace::default());
         let objects: Vec<_> = tree.objects().collect();
-        let trials = objects
-            .par_iter()
-            .map(|object| Trial::new(object, &base, &[]));
+        let trials = objects.par_iter().map(|object| Trial::new(object, &base));
         let parts = trials.map(|trial| {
             let graph = Self::default();
             Drawer { graph, tree, rules }.draw(&trial)

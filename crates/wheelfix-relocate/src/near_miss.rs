@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::edges::Origin;
-use crate::fault::{Fix, Missing, NearMiss};
+use crate::fault::Fix;
 use crate::library_name::LibraryName;
+use crate::missing::{Missing, NearMiss};
 use crate::object::Object;
 use crate::resolve::Resolver;
 use crate::rules::Rules;

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::edges::{Edge, Origin, edges, rule_of_source};
+use crate::excuse::Excuses;
+use crate::library_name::is_library_name;
 use crate::process::{Outcome, Process};
 use crate::python_source::PythonLoad;
-use crate::rules::{Pattern, Rules, any_matches};
+use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
 use crate::target::Target;
-use crate::tree::PythonSource;
+use crate::tree::{PythonSource, Tree};
 use crate::trial::{Lack, Trial, driver_from_elsewhere};
 
 /// What became of the libraries that one file opens at run time.
@@ -29,7 +31,7 @@ pub(crate) struct Opened<'a> {
 #[derive(Debug)]
 pub(crate) struct Unopened {
     /// Its name, or the alternatives.
-    pub(crate) name: String,
+    pub(crate) names: Vec<String>,
     /// Final path of the file that would open it.
     pub(crate) by: PathBuf,
     /// What says so.
@@ -44,8 +46,8 @@ pub(crate) struct Unopened {
 pub(crate) struct Judge<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) target: &'a Target,
-    /// Sonames that may be missing.
-    pub(crate) excused: &'a [Pattern],
+    /// What may be missing.
+    pub(crate) excuses: &'a Excuses,
 }
 
 impl Judge<'_> {
@@ -73,7 +75,7 @@ impl Judge<'_> {
         let optional = edge.optional;
         let mut opened = there.unwrap_or_else(|| Opened {
             lost: vec![Unopened {
-                name: edge.name(),
+                names: edge.names().into_iter().map(str::to_owned).collect(),
                 by: trial.object.path.clone(),
                 origin: edge.origin,
                 optional,
@@ -118,7 +120,7 @@ impl Judge<'_> {
     fn is_whole(&self, opened: &Opened<'_>) -> bool {
         let mut lacks = opened.lacking.iter().flat_map(|(_, lacks)| lacks);
         lacks.all(
-            |lack| matches!(lack, Lack::Library { name, .. } if any_matches(self.excused, name)),
+            |lack| matches!(lack, Lack::Library { name, .. } if self.excuses.of_library(&[name]).is_some()),
         )
     }
 }
@@ -127,10 +129,12 @@ impl Judge<'_> {
 /// library needs itself is looked at only if it is of the output.
 pub(crate) fn opened_by_source<'a>(
     source: &PythonSource,
+    tree: &Tree,
     base: &Process<'_>,
     rules: &Rules,
 ) -> Opened<'a> {
     let mut opened = Opened::default();
+    opened.lost.extend(lost_by_rules(source, tree, base, rules));
     let is_test = source
         .path
         .components()
@@ -143,7 +147,7 @@ pub(crate) fn opened_by_source<'a>(
         let file = source.path.file_name().unwrap_or_default();
         let place = format!("{}:{}", file.display(), load.line);
         opened.lost.push(Unopened {
-            name: load.name.clone(),
+            names: vec![load.name.clone()],
             by: source.path.clone(),
             optional: load.guarded || is_test || rule.is_some_and(|rule| rule.body.optional),
             origin: match rule {
@@ -154,6 +158,65 @@ pub(crate) fn opened_by_source<'a>(
         });
     }
     opened
+}
+
+/// What rules say that a source opens, and what is nowhere, neither in the output nor where the
+/// interpreter finds it. What a call in the source names is left to that.
+fn lost_by_rules(
+    source: &PythonSource,
+    tree: &Tree,
+    base: &Process<'_>,
+    rules: &Rules,
+) -> Vec<Unopened> {
+    let mut lost = Vec::new();
+    for rule in rules
+        .dlopen
+        .iter()
+        .filter(|rule| is_of_source(rule, source))
+    {
+        for opens in &rule.body.opens {
+            let mut loads = source.loads.iter();
+            if loads.any(|load| opens.covers(&load.name)) || is_anywhere(opens, tree, base) {
+                continue;
+            }
+            lost.push(Unopened {
+                names: vec![opens.text().to_owned()],
+                by: source.path.clone(),
+                origin: Origin::Rule(rule.name.clone()),
+                optional: false,
+                searched: Vec::new(),
+            });
+        }
+    }
+    lost
+}
+
+/// Whether a rule says what a source needs to open.
+fn is_of_source(rule: &Rule<Dlopen>, source: &PythonSource) -> bool {
+    // Nearly all rules are about libraries.
+    let may_be = |from: &&Pattern| !is_library_name(from.text());
+    let mut from = rule.body.from.iter().filter(may_be);
+    !rule.body.optional && from.any(|from| from.matches_end(&source.path))
+}
+
+/// Whether the output has a library that a pattern stands for, or the interpreter finds one.
+fn is_anywhere(pattern: &Pattern, tree: &Tree, base: &Process<'_>) -> bool {
+    let mut ours = tree.directories().values().flat_map(|names| names.keys());
+    if ours.any(|name| pattern.matches(name)) {
+        return true;
+    }
+    if pattern.is_literal() {
+        let mut process = base.clone();
+        let caller = (!process.loaded.is_empty()).then_some(0);
+        let outcome = process.open(caller, pattern.text());
+        return matches!(outcome, Outcome::Loaded(_) | Outcome::Libc(_));
+    }
+    let directories = base.target.library_path.iter();
+    let mut directories = directories.chain(&base.target.system_directories);
+    directories.any(|directory| {
+        let names = base.world.names(directory);
+        names.iter().any(|name| pattern.matches(name))
+    })
 }
 
 /// Whether a call in a Python source finds its library, whatever else is loaded.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::abi::Abi;
+use crate::excuse::{Excused, Excuses};
 use crate::fault::{BREAK, Fault};
 use crate::interpreter::Loader;
 use crate::replace::SourceEdit;
@@ -35,8 +36,8 @@ pub struct PlanOptions {
     pub loader: Option<Loader>,
     /// How run paths are written.
     pub style: RunPathStyle,
-    /// Sonames that may be missing.
-    pub ignore_missing: Vec<Pattern>,
+    /// What may be missing.
+    pub excuses: Excuses,
     /// Backends to keep, by their name or accelerator; empty keeps those that can be loaded.
     pub backends: Vec<Pattern>,
     /// Elements to append to every run path that is written.
@@ -55,7 +56,7 @@ impl PlanOptions {
             interpreter: None,
             loader: None,
             style: RunPathStyle::Origin,
-            ignore_missing: Vec::new(),
+            excuses: Excuses::default(),
             backends: Vec::new(),
             append: Vec::new(),
             runtime_dependencies: Vec::new(),
@@ -77,6 +78,8 @@ pub struct RelocationPlan {
     pub skipped: Vec<Skipped>,
     /// Python sources in which rules replace texts.
     pub sources: Vec<SourceEdit>,
+    /// What is missing and excused. A proof finds more.
+    pub excused: Vec<Excused>,
     /// What keeps the output from working. Nothing may be written unless this is empty.
     pub faults: Vec<Fault>,
 }
@@ -162,7 +165,7 @@ pub enum Satisfied {
     },
     /// Nothing; the user allows it.
     Ignored {
-        /// The glob of the user.
+        /// The glob of the user; for alternatives one for each, joined by ` and `.
         glob: String,
     },
     /// Nothing; the object works without it.
@@ -200,6 +203,7 @@ impl RelocationPlan {
             drops: Vec::new(),
             skipped: Vec::new(),
             sources: Vec::new(),
+            excused: Vec::new(),
             faults: Vec::new(),
         }
     }

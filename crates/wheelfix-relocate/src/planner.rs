@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::abi::Abi;
 use crate::backend;
 use crate::edges::{Origin, edges};
-use crate::fault::{Fault, Missing};
+use crate::excuse::{ExcuseKind, Record};
+use crate::fault::Fault;
 use crate::index::LibraryIndex;
 use crate::interpreter::Loader;
+use crate::missing::Missing;
 use crate::object::Object;
 use crate::plan::{Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, Satisfied};
 use crate::resolve::{Answer, Resolver};
-use crate::rules::{Pattern, Rules};
+use crate::rules::Rules;
 use crate::run_path_plan::RunPathPlanner;
 use crate::tree::{Skipped, Tree};
 use crate::unused;
@@ -45,7 +47,7 @@ pub fn plan(
     let mut planner = Planner {
         resolver,
         faults: Faults::default(),
-        ignored: BTreeSet::new(),
+        excused: Record::default(),
     };
     let mut objects = Vec::new();
     let mut skipped = tree.skipped.clone();
@@ -62,13 +64,10 @@ pub fn plan(
         }
     }
     skipped.sort_by(|one, other| one.path.cmp(&other.path));
-    for load in tree.sources.iter().flat_map(|source| &source.loads) {
-        // Whether it is missing is for the proof to say.
-        planner.ignoring(&load.name);
-    }
     let mut faults = planner.faults.into_list(tree, options.loader.as_ref());
     faults.extend(decision.faults);
-    faults.extend(unused::ignores(&options.ignore_missing, &planner.ignored));
+    let excused = planner.excused.into_list();
+    faults.extend(unused::excuses(resolver, &excused));
     faults.extend(unused::rules(resolver));
     RelocationPlan {
         target,
@@ -76,6 +75,7 @@ pub fn plan(
         drops: decision.drops,
         skipped,
         sources: Vec::new(),
+        excused,
         faults,
     }
 }
@@ -137,8 +137,8 @@ impl Faults {
 struct Planner<'a> {
     resolver: Resolver<'a>,
     faults: Faults,
-    /// The globs of the user's `--ignore-missing` that were of use.
-    ignored: BTreeSet<String>,
+    /// What is missing and excused.
+    excused: Record,
 }
 
 impl<'a> Planner<'a> {
@@ -186,7 +186,7 @@ impl<'a> Planner<'a> {
     fn need(&mut self, object: &Object, name: &str, answer: &Answer<'a>) -> Need {
         let by = match answer.satisfied(name, self.resolver.index) {
             Some(by) => by,
-            None => match self.ignoring(name) {
+            None => match self.excusing(object, &[name]) {
                 Some(glob) => Satisfied::Ignored { glob },
                 None => self.fault(object, name, answer, None),
             },
@@ -197,11 +197,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn ignoring(&mut self, name: &str) -> Option<String> {
-        let matches = |glob: &&Pattern| glob.matches(name);
-        let glob = self.resolver.options.ignore_missing.iter().find(matches)?;
-        self.ignored.insert(glob.text().to_owned());
-        Some(glob.text().to_owned())
+    /// The globs that excuse a library, or all of several alternatives.
+    fn excusing(&mut self, object: &Object, alternatives: &[&str]) -> Option<String> {
+        let globs = self.resolver.options.excuses.of_library(alternatives)?;
+        let name = alternatives.join(" or ");
+        let text = globs.iter().map(String::as_str).collect::<Vec<_>>();
+        let text = text.join(" and ");
+        self.excused
+            .note((ExcuseKind::Library, &name), globs, &object.path);
+        Some(text)
     }
 
     fn fault(
@@ -243,7 +247,7 @@ impl<'a> Planner<'a> {
             }
             if found.is_empty() {
                 let name = edge.name();
-                let by = match (self.ignoring(&name), &edge.origin) {
+                let by = match (self.excusing(object, &edge.names()), &edge.origin) {
                     (Some(glob), _) => Satisfied::Ignored { glob },
                     (None, Origin::Rule(rule)) if optional => {
                         let rule = rule.clone();

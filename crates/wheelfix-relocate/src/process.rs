@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::abi::Abi;
 use crate::admission::Admission;
 use crate::object::Object;
 use crate::read::ReadOutcome;
@@ -151,6 +152,20 @@ impl<'a> Process<'a> {
     /// Index of the loader itself.
     pub(crate) fn interpreter(&self) -> Option<usize> {
         self.interpreter
+    }
+
+    /// What the process is for: what its program is for, or where none is known the loader of the
+    /// target. `None` if neither is.
+    pub(crate) fn abi(&self) -> Option<Abi> {
+        if let Some(program) = self.loaded.first() {
+            return Some(program.object.abi);
+        }
+        let path = self.target.interpreter.as_ref()?.to_str()?;
+        let file = self.world.file(path)?;
+        match &*self.world.outcome(&file, path) {
+            ReadOutcome::Object(object) => Some(object.abi),
+            _ => None,
+        }
     }
 
     /// Starts a program, as the kernel does: `$ORIGIN` is then the directory of the

@@ -7,14 +7,16 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::assumed::{Assumed, Assumer};
-use crate::fault::{Fault, NearMiss};
+use crate::excuse::{Excused, Excuses};
+use crate::fault::Fault;
 use crate::floors::Floors;
 use crate::index::LibraryIndex;
 use crate::lint::{self, Lint};
+use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::opened::{Judge, Opened, opened_by_source};
 use crate::process::{Loaded, Outcome, Process};
-use crate::rules::{Pattern, Rules};
+use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
@@ -30,13 +32,24 @@ pub struct ProofOptions {
     /// The program that opens the objects: the Python interpreter. `None` if it is not known: then
     /// the names of its C API are taken to be there.
     pub program: Option<PathBuf>,
-    /// Sonames that may be missing.
-    pub ignore_missing: Vec<Pattern>,
+    /// What may be missing.
+    pub excuses: Excuses,
     /// Directories that run paths may name: the store. If there is one, they may name nothing else
     /// but the output, the driver path and `lib_paths`.
     pub stores: Vec<PathBuf>,
     /// Directories of libraries that the user named: run paths may lead there, wherever they are.
     pub lib_paths: Vec<PathBuf>,
+    /// Final paths of what the user asked to have proved: what of it cannot be tried is a fault.
+    pub named: Vec<PathBuf>,
+}
+
+/// An ELF file of which nothing is proved, without that being a fault.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct LeftAside {
+    /// Its final path.
+    pub path: PathBuf,
+    /// Why, as the end of a sentence that begins with the path.
+    pub reason: String,
 }
 
 /// The result of a proof.
@@ -46,10 +59,16 @@ pub struct Proof {
     pub faults: Vec<Fault>,
     /// What does no harm but should not be.
     pub warnings: Vec<Fault>,
+    /// How many ELF files there are: as many as `loadable`, `left_aside` and `unloadable` together.
+    pub found: usize,
     /// Final paths of the objects that can be opened.
     pub loadable: Vec<PathBuf>,
-    /// Final paths of those that cannot.
+    /// What was left aside, by path.
+    pub left_aside: Vec<LeftAside>,
+    /// Final paths of those that cannot be opened.
     pub unloadable: Vec<PathBuf>,
+    /// What is missing and excused.
+    pub excused: Vec<Excused>,
     /// What was taken for granted, because it is not on this machine.
     pub assumed: Assumed,
     /// What the objects ask of the target.
@@ -106,7 +125,7 @@ pub fn prove(
     let objects: Vec<&Object> = tree.objects().collect();
     let trials: Vec<Trial<'_>> = objects
         .par_iter()
-        .map(|object| Trial::new(object, &base, &options.ignore_missing))
+        .map(|object| Trial::new(object, &base))
         .collect();
     let files = files(&trials, &base);
     let tables = SymbolTables::read(world, files.clone());
@@ -122,7 +141,7 @@ pub fn prove(
         lacks.extend(prover.undefined(trial, &alone));
         lacks
     });
-    verdict.trials(&trials, lacks.collect());
+    verdict.trials(&trials, lacks.collect(), &tables);
     let lint = Lint {
         tree,
         world,
@@ -134,7 +153,7 @@ pub fn prove(
     let judge = Judge {
         rules,
         target,
-        excused: &options.ignore_missing,
+        excuses: &options.excuses,
     };
     let by_objects = trials
         .par_iter()
@@ -142,8 +161,7 @@ pub fn prove(
     let by_sources = tree
         .sources
         .par_iter()
-        .filter(|source| !source.loads.is_empty())
-        .map(|source| opened_by_source(source, &base, rules));
+        .map(|source| opened_by_source(source, tree, &base, rules));
     let opened: Vec<Opened<'_>> = by_objects.chain(by_sources).collect();
     for opened in opened {
         verdict.opened(opened);
@@ -251,15 +269,14 @@ impl Prover<'_> {
     }
 
     /// The symbols that an object and all it brings along lack. Of a process that lacks a library
-    /// only those that no such library can have; nothing unless the user excuses all of these, for
-    /// then they are the fault, and symbols follow from it.
+    /// only those that no such library can have.
     ///
     /// What lacks nothing alone lacks nothing in a process with the same files either, unless the
     /// process is that of another program: there are no symbols of Python's in it.
     fn undefined(&self, trial: &Trial<'_>, all_alone: &BTreeMap<FileKey, Alone>) -> Vec<Lack> {
         let process = &trial.process;
         let is_complete = process.is_complete();
-        let Some(root) = trial.root.filter(|_| is_complete || trial.is_excused) else {
+        let Some(root) = trial.root else {
             return Vec::new();
         };
         let opened = || process.loaded.iter().enumerate();

@@ -28,6 +28,9 @@ pub enum ReadOutcome {
     Malformed(String),
 }
 
+/// Why a file that is linked statically is skipped: it needs nothing, and the kernel alone starts it.
+pub(crate) const STATIC: &str = "is linked statically";
+
 /// Reads the facts of the file at `file`, which will be used at `path`.
 pub fn read_object(path: PathBuf, file: &Path) -> io::Result<ReadOutcome> {
     let mut start = [0; 4];
@@ -66,7 +69,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         elf.header.machine.0,
     );
     let Some(dynamic) = elf.dynamic.take() else {
-        return ReadOutcome::Skipped("is linked statically");
+        return ReadOutcome::Skipped(STATIC);
     };
     let terms = terms(&elf, &dynamic);
     let run_path = match dynamic.run_path {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::excuse::ExcuseKind;
 use crate::rules::{Rule, Rules};
 
 /// The tables that are compiled in, by name.
@@ -28,6 +29,32 @@ pub enum RulesError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] std::io::Error),
+    /// A file is not text.
+    #[error(
+        "`{file}` is not a rules file: expected TOML in UTF-8, got other bytes from offset {offset} on"
+    )]
+    NotText {
+        /// The file.
+        file: String,
+        /// Where the first of the other bytes is; counts from 0.
+        offset: usize,
+    },
+    /// A rule takes nearly everything for granted.
+    #[error(
+        "`{file}`: rule `{name}` of `[[{class}]]`: `{field}` matches nearly every {kind}, so that nothing would be proved: name what is meant"
+    )]
+    MatchesAll {
+        /// The file.
+        file: String,
+        /// The class.
+        class: &'static str,
+        /// The rule.
+        name: String,
+        /// The field.
+        field: &'static str,
+        /// What it matches.
+        kind: ExcuseKind,
+    },
     /// A file is not TOML.
     #[error("`{file}`, line {line}: not TOML: {reason}")]
     Syntax {
@@ -102,8 +129,13 @@ impl Rules {
     pub fn with_files(files: &[PathBuf]) -> Result<Self, RulesError> {
         let mut rules = Self::default();
         for file in files {
-            let text = fs_err::read_to_string(file)?;
-            rules.append(&file.to_string_lossy(), Some(file), &text)?;
+            let name = file.to_string_lossy();
+            let text = String::from_utf8(fs_err::read(file)?);
+            let text = text.map_err(|error| RulesError::NotText {
+                file: name.clone().into_owned(),
+                offset: error.utf8_error().valid_up_to(),
+            })?;
+            rules.append(&name, Some(file), &text)?;
         }
         for (name, text) in SHIPPED {
             rules.append(name, None, text)?;
@@ -141,7 +173,40 @@ impl Rules {
                 }
             }
         }
+        // The shipped rules come last, and a test looks at them.
+        if file.is_some() {
+            self.refuse_excuses_of_all(name)?;
+        }
         Ok(())
+    }
+
+    /// Refuses rules that take nearly everything for granted, as the user's own excuses are.
+    fn refuse_excuses_of_all(&self, file: &str) -> Result<(), RulesError> {
+        let driver = self.driver.iter().flat_map(|rule| {
+            let (soname, exports) = (&rule.body.soname, &rule.body.exports);
+            [
+                ("driver", &rule.name, "soname", ExcuseKind::Library, soname),
+                ("driver", &rule.name, "exports", ExcuseKind::Symbol, exports),
+            ]
+        });
+        let library = ExcuseKind::Library;
+        let libc = self.libc.iter();
+        let libc = libc.map(|rule| ("libc", &rule.name, "soname", library, &rule.body.soname));
+        let probe = self.probe.iter();
+        let probe = probe.map(|rule| ("probe", &rule.name, "names", library, &rule.body.names));
+        let dlopen = self.dlopen.iter().filter(|rule| rule.body.optional);
+        let dlopen = dlopen.map(|rule| ("dlopen", &rule.name, "opens", library, &rule.body.opens));
+        let mut all = driver.chain(libc).chain(probe).chain(dlopen);
+        match all.find(|(.., kind, globs)| kind.is_matched_by(globs)) {
+            None => Ok(()),
+            Some((class, name, field, kind, _)) => Err(RulesError::MatchesAll {
+                file: file.to_owned(),
+                class,
+                name: name.clone(),
+                field,
+                kind,
+            }),
+        }
     }
 }
 
@@ -237,6 +302,45 @@ mod tests {
             .sum();
         assert!(60 <= known, "only {known} sonames have a nixpkgs attribute");
         assert!(!rules.driver.is_empty() && !rules.libc.is_empty() && !rules.stale.is_empty());
+        rules.refuse_excuses_of_all("shipped").unwrap();
+    }
+
+    #[test]
+    fn a_rule_that_takes_all_for_granted_is_refused() {
+        for (class, field, body) in [
+            ("driver", "exports", "soname=['libx.so.1']\nexports=['*']"),
+            ("driver", "soname", "soname=['libx.so.1', 'lib*']"),
+            ("libc", "soname", "soname=['?*']"),
+            ("probe", "names", "names=['*.so*']"),
+            (
+                "dlopen",
+                "opens",
+                "from=['x.so']\nopens=['lib*']\noptional=true",
+            ),
+        ] {
+            let head = format!("[[{class}]]\nname='a'\nreason='b'\nsource='c'\n");
+            let mut rules = Rules::default();
+            let text = format!("{head}{body}");
+            let error = rules.append("t", Some(Path::new("t")), &text).unwrap_err();
+            let want = format!("`t`: rule `a` of `[[{class}]]`: `{field}` matches nearly every ");
+            assert!(error.to_string().starts_with(&want), "{error}");
+        }
+        let opens = "[[dlopen]]\nname='a'\nreason='b'\nsource='c'\nfrom=['x.so']\nopens=['lib*']";
+        Rules::default()
+            .append("t", Some(Path::new("t")), opens)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_not_text_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("r.toml");
+        fs_err::write(&file, b"# \xff\n").unwrap();
+        let error = Rules::with_files(&[file]).unwrap_err().to_string();
+        assert!(
+            error.ends_with("got other bytes from offset 2 on"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -20,6 +20,8 @@ use crate::world::{FileKey, World};
 #[derive(Debug, Default)]
 pub(crate) struct SymbolTables {
     tables: BTreeMap<FileKey, Result<Arc<SymbolTable>, String>>,
+    /// Where the bytes of the files lie.
+    disks: BTreeMap<FileKey, PathBuf>,
 }
 
 impl SymbolTables {
@@ -34,7 +36,9 @@ impl SymbolTables {
             };
             (key, table)
         };
+        let disk = |(key, path): (&FileKey, &String)| Some((*key, world.file(path)?.disk.clone()));
         Self {
+            disks: files.iter().filter_map(disk).collect(),
             tables: files.into_par_iter().map(read).collect(),
         }
     }
@@ -42,6 +46,17 @@ impl SymbolTables {
     /// The table of a file. `None` if it cannot be read or was not asked for.
     pub(crate) fn get(&self, key: FileKey) -> Option<&Arc<SymbolTable>> {
         self.tables.get(&key)?.as_ref().ok()
+    }
+
+    /// The numbers of the symbols that a file has looked up only when they are called. None if that
+    /// cannot be told.
+    fn lazily_bound(&self, key: FileKey) -> BTreeSet<u32> {
+        let read = |disk: &PathBuf| {
+            let source = FileSource::open(disk).ok()?;
+            let elf = Elf::read_without_sections(&source).ok()?;
+            elf.lazily_bound(&source).ok()
+        };
+        self.disks.get(&key).and_then(read).unwrap_or_default()
     }
 
     /// The files whose tables cannot be read, with the reasons.
@@ -57,7 +72,7 @@ impl SymbolTables {
     }
 }
 
-fn read_table(file: &Path) -> Result<SymbolTable, Box<dyn std::error::Error>> {
+pub(crate) fn read_table(file: &Path) -> Result<SymbolTable, Box<dyn std::error::Error>> {
     let source = FileSource::open(file)?;
     // With the section headers: a program that defines nothing has its count of symbols nowhere else.
     let read = || -> Result<SymbolTable, ReadError> { Elf::read(&source)?.symbols(&source) };
@@ -73,6 +88,8 @@ pub(crate) struct Undefined {
     pub(crate) version: Option<String>,
     /// The library that should define the version.
     pub(crate) file: Option<String>,
+    /// Whether the loader looks for it only when it is called, unless everything is bound at once.
+    pub(crate) is_lazy: bool,
 }
 
 impl fmt::Display for Undefined {
@@ -121,16 +138,25 @@ impl<'a> Scope<'a> {
         };
         let mut hint = 0;
         let strong = table.iter().filter(is_strong_need);
-        let missing = strong.filter(|symbol| {
-            let version = table.version(symbol);
-            let reference = Reference {
-                name: symbol.name,
-                version: version.map(|version| version.name.as_str()),
-                file: version.and_then(|version| version.file.as_deref()),
-            };
-            !self.defines(loaded, reference, &mut hint)
-        });
-        missing.map(|symbol| describe(table, &symbol)).collect()
+        let missing: Vec<Symbol<'_>> = strong
+            .filter(|symbol| {
+                let version = table.version(symbol);
+                let reference = Reference {
+                    name: symbol.name,
+                    version: version.map(|version| version.name.as_str()),
+                    file: version.and_then(|version| version.file.as_deref()),
+                };
+                !self.defines(loaded, reference, &mut hint)
+            })
+            .collect();
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let lazy = self.tables.lazily_bound(loaded.key);
+        let missing = missing.iter();
+        missing
+            .map(|symbol| describe(table, symbol, lazy.contains(&symbol.index)))
+            .collect()
     }
 
     /// Those of the symbols, which the object lacks in another scope, that it lacks in this one
@@ -212,11 +238,12 @@ fn is_strong_need(symbol: &Symbol<'_>) -> bool {
     !symbol.is_defined() && strong && visible && !symbol.name.is_empty()
 }
 
-fn describe(table: &SymbolTable, symbol: &Symbol<'_>) -> Undefined {
+fn describe(table: &SymbolTable, symbol: &Symbol<'_>, is_lazy: bool) -> Undefined {
     let version = table.version(symbol);
     Undefined {
         name: symbol.name.to_vec(),
         version: version.map(|version| version.name.clone()),
         file: version.and_then(|version| version.file.clone()),
+        is_lazy,
     }
 }

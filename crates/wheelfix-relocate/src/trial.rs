@@ -6,7 +6,7 @@ use crate::assumed::{Assumed, Assumer};
 use crate::interpreter::interpreter_fault;
 use crate::object::{Object, VersionNeed};
 use crate::process::{Loaded, Outcome, Process};
-use crate::rules::{Pattern, Rules, any_matches};
+use crate::rules::{Rules, any_matches};
 use crate::run_path::normalize;
 use crate::symbols::{Undefined, provider};
 use crate::target::{LoaderKind, Target};
@@ -18,9 +18,7 @@ pub(crate) struct Trial<'a> {
     pub(crate) process: Process<'a>,
     /// Index of the object; `None` if it cannot be opened at all.
     pub(crate) root: Option<usize>,
-    /// Whether libraries are missing, all of which may be.
-    pub(crate) is_excused: bool,
-    /// Why it cannot; `None` if it can, or if it is for another machine.
+    /// Why it cannot; `None` if it can, or if it is for another machine or system.
     refusal: Option<String>,
 }
 
@@ -73,8 +71,18 @@ const STATIC_TLS_LEFT: u64 = 1728;
 
 impl<'a> Trial<'a> {
     /// Opens an object as the program of `base` would, or starts it if it is a program itself.
-    pub(crate) fn new(object: &'a Object, base: &Process<'a>, excused: &[Pattern]) -> Self {
+    ///
+    /// What is for another machine or system is not tried at all.
+    pub(crate) fn new(object: &'a Object, base: &Process<'a>) -> Self {
         let path = object.path.to_string_lossy();
+        if !base.is_for_its_machine(object) {
+            return Self {
+                object,
+                process: base.clone(),
+                root: None,
+                refusal: None,
+            };
+        }
         let mut process = if object.is_program() {
             base.emptied()
         } else {
@@ -89,18 +97,16 @@ impl<'a> Trial<'a> {
         };
         let (root, refusal) = match outcome {
             Outcome::Loaded(index) => (Some(index), None),
-            Outcome::Fatal(reason) if base.is_for_its_machine(object) => (None, Some(reason)),
-            _ => (None, None),
+            Outcome::Fatal(reason) => (None, Some(reason)),
+            _ => (
+                None,
+                Some(format!("`{path}` cannot be opened by this path")),
+            ),
         };
-        let is_excused = !process.is_complete()
-            && process
-                .lacking()
-                .all(|(_, name)| any_matches(excused, name));
         Self {
             object,
             process,
             root,
-            is_excused,
             refusal,
         }
     }
@@ -214,7 +220,6 @@ impl<'a> Trial<'a> {
             object: self.object,
             process,
             root: self.root,
-            is_excused: false,
             refusal: None,
         };
         let opened = trial.process.loaded.iter().skip(self.process.loaded.len());
@@ -252,7 +257,7 @@ impl<'a> Trial<'a> {
         Some(self.process.loaded.get(self.root?)?.key)
     }
 
-    /// Whether it is for another machine than the process that should open it.
+    /// Whether it is for another machine or system than the process that should open it.
     pub(crate) fn is_foreign(&self) -> bool {
         self.root.is_none() && self.refusal.is_none()
     }

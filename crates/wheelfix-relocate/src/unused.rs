@@ -1,21 +1,70 @@
-//! Exceptions of the user that no longer apply: each is a fault, or it would hide the next one.
+//! Excuses and rules of the user that no longer apply: each is a fault, or it would hide the next one.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::edges::edges;
+use crate::excuse::{ExcuseKind, Excused, Excuses};
 use crate::fault::Fault;
 use crate::object::Object;
 use crate::resolve::Resolver;
 use crate::rules::{Pattern, Rule, any_matches};
+use crate::tree::Tree;
 
-/// The `--ignore-missing` that were of no use.
-pub(crate) fn ignores(globs: &[Pattern], used: &BTreeSet<String>) -> Vec<Fault> {
-    let unused = globs.iter().filter(|glob| !used.contains(glob.text()));
-    let faults = unused.map(|glob| Fault::UnusedIgnore {
-        glob: glob.text().to_owned(),
+/// The user's excuses for libraries that match no name at all which anything needs or opens. A proof
+/// says which of the others are of no use.
+pub(crate) fn excuses(resolver: Resolver<'_>, used: &[Excused]) -> Vec<Fault> {
+    let (tree, excuses) = (resolver.tree, &resolver.options.excuses);
+    if excuses.libraries.is_empty() {
+        return Vec::new();
+    }
+    let edges = tree
+        .objects()
+        .flat_map(|object| edges(resolver.rules, object));
+    let opened = edges.flat_map(|edge| edge.alternatives);
+    let opened: Vec<String> = opened.map(|pattern| pattern.text().to_owned()).collect();
+    let theirs = resolver.index.libraries().iter();
+    let objects = tree.objects().chain(theirs.map(|library| &library.object));
+    let mut names: Vec<&str> = objects
+        .flat_map(Object::needs)
+        .map(String::as_str)
+        .collect();
+    names.extend(opened.iter().map(String::as_str));
+    names.extend(loads(tree));
+    let mut unused = excuses.unused(used);
+    unused.retain(|fault| match fault {
+        Fault::UnusedIgnore {
+            kind: ExcuseKind::Library,
+            glob,
+        } => {
+            let glob = Pattern::new(glob);
+            !glob.is_ok_and(|glob| names.iter().any(|name| glob.matches(name)))
+        }
+        _ => false,
     });
-    faults.collect()
+    unused
+}
+
+/// The user's excuses for libraries that a plan did not use, where no proof will follow that could. What
+/// Python sources open is for a proof to say.
+pub fn excuses_without_proof(tree: &Tree, excuses: &Excuses, used: &[Excused]) -> Vec<Fault> {
+    let mut unused = excuses.unused(used);
+    unused.retain(|fault| match fault {
+        Fault::UnusedIgnore {
+            kind: ExcuseKind::Library,
+            glob,
+        } => {
+            let glob = Pattern::new(glob);
+            !glob.is_ok_and(|glob| loads(tree).any(|name| glob.matches(name)))
+        }
+        _ => false,
+    });
+    unused
+}
+
+/// The libraries that Python sources open.
+fn loads(tree: &Tree) -> impl Iterator<Item = &str> {
+    let loads = tree.sources.iter().flat_map(|source| &source.loads);
+    loads.map(|load| load.name.as_str())
 }
 
 /// The user's rules that match nothing. Shipped rules may.

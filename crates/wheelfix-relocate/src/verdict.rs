@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::assumed::Assumed;
 use crate::edges::Origin;
-use crate::fault::{Fault, Fix, Missing};
+use crate::excuse::{ExcuseKind, Record};
+use crate::fault::{Fault, Fix};
 use crate::floors::Floors;
+use crate::missing::Missing;
 use crate::opened::Opened;
 use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
+use crate::python_module::{makes_module, module_name};
 use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::symbols::{SymbolTables, Undefined};
@@ -17,6 +20,8 @@ use crate::trace::{Event, Trace};
 use crate::tree::Tree;
 use crate::trial::{Lack, Trial, VersionKey};
 use crate::world::FileKey;
+
+mod tally;
 
 /// What was found so far.
 pub(crate) struct Verdict<'a> {
@@ -26,15 +31,24 @@ pub(crate) struct Verdict<'a> {
     /// Those that objects open and work without.
     unopened: BTreeMap<String, Missing>,
     versions: BTreeMap<VersionKey, BTreeSet<PathBuf>>,
-    symbols: BTreeMap<PathBuf, (BTreeSet<PathBuf>, BTreeSet<Undefined>)>,
+    symbols: BTreeMap<PathBuf, Lacking>,
+    /// Functions that are looked up when they are called, where nobody binds them before.
+    lazy: BTreeMap<PathBuf, Lacking>,
     blocked: BTreeMap<String, BTreeSet<PathBuf>>,
     drivers: BTreeMap<(String, PathBuf), BTreeSet<PathBuf>>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
     unloadable: BTreeSet<PathBuf>,
-    ignored: BTreeSet<String>,
+    /// Objects of which nothing is proved, and why that is no fault.
+    left_aside: BTreeMap<PathBuf, String>,
+    /// Objects for another machine or system that nobody seems to load: what they are for.
+    foreign: BTreeMap<PathBuf, String>,
+    excused: Record,
     pub(crate) assumed: Assumed,
 }
+
+/// What an object refers to and nothing defines, with the objects that were opened.
+type Lacking = (BTreeSet<PathBuf>, BTreeSet<Undefined>);
 
 impl<'a> Verdict<'a> {
     pub(crate) fn new(rules: &'a Rules, options: &'a ProofOptions) -> Self {
@@ -45,12 +59,15 @@ impl<'a> Verdict<'a> {
             unopened: BTreeMap::new(),
             versions: BTreeMap::new(),
             symbols: BTreeMap::new(),
+            lazy: BTreeMap::new(),
             blocked: BTreeMap::new(),
             drivers: BTreeMap::new(),
             faults: Vec::new(),
             warnings: Vec::new(),
             unloadable: BTreeSet::new(),
-            ignored: BTreeSet::new(),
+            left_aside: BTreeMap::new(),
+            foreign: BTreeMap::new(),
+            excused: Record::default(),
             assumed: Assumed {
                 python: options.program.is_none(),
                 ..Assumed::default()
@@ -95,27 +112,29 @@ impl<'a> Verdict<'a> {
     /// An object that lacks symbols when it is opened alone, and not in the process of another one
     /// that brings it along, is only ever opened with that one: `libtorch_nvshmem.so`, for one,
     /// refers to symbols of `libtorch_cuda.so`, which needs it.
-    pub(crate) fn trials(&mut self, trials: &[Trial<'_>], lacks: Vec<Vec<Lack>>) {
+    pub(crate) fn trials(
+        &mut self,
+        trials: &[Trial<'_>],
+        lacks: Vec<Vec<Lack>>,
+        tables: &SymbolTables,
+    ) {
         let carriers = carriers(trials, &lacks);
         let all = lacks.clone();
         for (trial, lacks) in trials.iter().zip(lacks) {
-            let mut lacks: Vec<Lack> = lacks
-                .into_iter()
-                .filter(|lack| !self.is_allowed(lack))
-                .collect();
-            if trial.root.is_none() {
-                self.unloadable.insert(trial.object.path.clone());
-            }
+            let path = &trial.object.path;
             if trial.is_foreign() {
-                self.warnings.push(Fault::Foreign {
-                    path: trial.object.path.clone(),
-                    machine: trial.object.abi.to_string(),
-                });
-            }
-            if lacks.is_empty() {
+                self.foreign(trial);
                 continue;
             }
-            self.unloadable.insert(trial.object.path.clone());
+            let (mut lacks, excused) = self.without_excused(lacks);
+            if lacks.is_empty() {
+                if !excused.is_empty() {
+                    let names: Vec<String> = excused.iter().map(|it| format!("`{it}`")).collect();
+                    let reason = format!("lacks {}, which is excused", names.join(", "));
+                    self.left_aside.insert(path.clone(), reason);
+                }
+                continue;
+            }
             let carriers = trial.key().and_then(|key| carriers.get(&key));
             let mut with = None;
             for carrier in carriers.into_iter().flatten() {
@@ -134,43 +153,76 @@ impl<'a> Verdict<'a> {
                 }
             }
             match with {
-                Some(with) if lacks.is_empty() => self.warnings.push(Fault::Dependent {
-                    path: trial.object.path.clone(),
-                    with: with.path.clone(),
-                }),
-                _ => lacks.into_iter().for_each(|lack| {
-                    let searched = match &lack {
-                        Lack::Library { name, .. } => searched(trial, name),
-                        _ => Vec::new(),
-                    };
-                    self.lack(trial, lack, searched);
-                }),
+                Some(with) if lacks.is_empty() => {
+                    let reason = format!("loads only together with `{}`", with.path.display());
+                    self.left_aside.insert(path.clone(), reason);
+                    self.warnings.push(Fault::Dependent {
+                        path: path.clone(),
+                        with: with.path.clone(),
+                    });
+                }
+                _ => {
+                    self.unloadable.insert(path.clone());
+                    let is_module = is_module(trial, tables);
+                    for lack in lacks {
+                        let searched = match &lack {
+                            Lack::Library { name, .. } => searched(trial, name),
+                            _ => Vec::new(),
+                        };
+                        self.lack(trial, lack, searched, is_module);
+                    }
+                }
             }
         }
     }
 
-    /// Whether the user allows that it is missing.
-    fn is_allowed(&mut self, lack: &Lack) -> bool {
-        match lack {
-            Lack::Library { name, .. } => self.is_ignored(name),
-            _ => false,
+    /// What a file lacks without excuse, and the names of what is excused.
+    fn without_excused(&mut self, lacks: Vec<Lack>) -> (Vec<Lack>, BTreeSet<String>) {
+        let mut excused = BTreeSet::new();
+        let mut left = Vec::with_capacity(lacks.len());
+        for lack in lacks {
+            match lack {
+                Lack::Library { name, needer } => {
+                    if self.is_excused(&[&name], &needer) {
+                        excused.insert(name);
+                    } else {
+                        left.push(Lack::Library { name, needer });
+                    }
+                }
+                Lack::Symbols { path, mut symbols } => {
+                    symbols.retain(|symbol| {
+                        let name = String::from_utf8_lossy(&symbol.name).into_owned();
+                        let globs = self.options.excuses.of_symbol(&name);
+                        let is_left = globs.is_none();
+                        if let Some(globs) = globs {
+                            self.excused.note((ExcuseKind::Symbol, &name), globs, &path);
+                            excused.insert(name);
+                        }
+                        is_left
+                    });
+                    if !symbols.is_empty() {
+                        left.push(Lack::Symbols { path, symbols });
+                    }
+                }
+                other => left.push(other),
+            }
         }
+        (left, excused)
     }
 
-    fn is_ignored(&mut self, name: &str) -> bool {
-        let glob = self
-            .options
-            .ignore_missing
-            .iter()
-            .find(|glob| glob.matches(name));
-        if let Some(glob) = glob {
-            self.ignored.insert(glob.text().to_owned());
+    /// Whether the user excuses a library, or all of several alternatives.
+    fn is_excused(&mut self, alternatives: &[&str], by: &Path) -> bool {
+        let globs = self.options.excuses.of_library(alternatives);
+        let is_excused = globs.is_some();
+        if let Some(globs) = globs {
+            let name = alternatives.join(" or ");
+            self.excused.note((ExcuseKind::Library, &name), globs, by);
         }
-        glob.is_some()
+        is_excused
     }
 
     /// Notes what a process lacks; a library that is missing was searched in these directories.
-    fn lack(&mut self, trial: &Trial<'_>, lack: Lack, searched: Vec<PathBuf>) {
+    fn lack(&mut self, trial: &Trial<'_>, lack: Lack, searched: Vec<PathBuf>, is_module: bool) {
         match lack {
             Lack::Library { name, needer } => {
                 let rules = self.rules;
@@ -202,9 +254,16 @@ impl<'a> Verdict<'a> {
                 self.versions.entry(key).or_default().insert(needer);
             }
             Lack::Symbols { path, symbols } => {
-                let (roots, known) = self.symbols.entry(path).or_default();
-                roots.insert(trial.object.path.clone());
-                known.extend(symbols);
+                let (lazy, eager): (Vec<_>, Vec<_>) = symbols
+                    .into_iter()
+                    .partition(|symbol| symbol.is_lazy && !is_module);
+                for (all, symbols) in [(&mut self.symbols, eager), (&mut self.lazy, lazy)] {
+                    if !symbols.is_empty() {
+                        let (roots, known) = all.entry(path.clone()).or_default();
+                        roots.insert(trial.object.path.clone());
+                        known.extend(symbols);
+                    }
+                }
             }
         }
     }
@@ -213,22 +272,21 @@ impl<'a> Verdict<'a> {
     pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
         for (trial, lacks) in opened.lacking {
+            let (lacks, _) = self.without_excused(lacks);
             for lack in lacks {
-                if self.is_allowed(&lack) {
-                    continue;
-                }
                 let searched = match &lack {
                     Lack::Library { needer, .. } => trial.directories_of(needer),
                     _ => Vec::new(),
                 };
-                self.lack(&trial, lack, searched);
+                self.lack(&trial, lack, searched, true);
             }
         }
         for (name, path, by) in opened.stubs {
             self.drivers.entry((name, path)).or_default().insert(by);
         }
         for unopened in opened.lost {
-            if self.is_ignored(&unopened.name) {
+            let names: Vec<&str> = unopened.names.iter().map(String::as_str).collect();
+            if self.is_excused(&names, &unopened.by) {
                 continue;
             }
             let known = if unopened.optional {
@@ -238,7 +296,7 @@ impl<'a> Verdict<'a> {
             };
             let rules = self.rules;
             let missing = known
-                .entry(unopened.name)
+                .entry(names.join(" or "))
                 .or_insert_with_key(|name| Missing {
                     soname: name.clone(),
                     needed_by: BTreeSet::new(),
@@ -265,55 +323,26 @@ impl<'a> Verdict<'a> {
     ) -> Proof {
         self.unloadable
             .extend(tree.unreadable.iter().map(|file| file.path.clone()));
-        let mut faults = self.unused_ignores();
+        let (loadable, left_aside) = self.count(tree);
         let unreadable = tree.unreadable.iter().map(|file| Fault::Unreadable {
             path: file.path.clone(),
             reason: file.reason.clone(),
         });
-        faults.extend(unreadable);
+        let mut faults: Vec<Fault> = unreadable.collect();
         faults.append(&mut self.faults);
-        faults.extend(self.missing.into_values().map(Fault::Missing));
-        let blocked = self.blocked.into_iter();
-        faults.extend(blocked.map(|(reason, needed_by)| Fault::Blocked { reason, needed_by }));
-        faults.extend(
-            self.drivers
-                .into_iter()
-                .map(|((soname, path), needed_by)| Fault::Stub {
-                    soname,
-                    path,
-                    needed_by,
-                }),
-        );
-        faults.extend(
-            self.versions
-                .into_iter()
-                .map(|((soname, version, found), needed_by)| Fault::Version {
-                    fixes: self.rules.fixes(&soname),
-                    soname,
-                    version,
-                    found,
-                    needed_by,
-                }),
-        );
-        faults.extend(
-            self.symbols
-                .into_iter()
-                .map(|(path, (opened_by, symbols))| Fault::Symbols {
-                    path,
-                    opened_by,
-                    providers: providers(self.rules, &symbols),
-                    symbols: symbols.iter().map(ToString::to_string).collect(),
-                }),
-        );
+        let missing = std::mem::take(&mut self.missing);
+        faults.extend(missing.into_values().map(Fault::Missing));
+        faults.extend(self.library_faults());
+        faults.extend(self.symbol_faults());
         let unopened = self.unopened.into_values().map(Fault::Missing);
-        let paths = tree.objects().map(|object| object.path.clone());
         Proof {
-            loadable: paths
-                .filter(|path| !self.unloadable.contains(path))
-                .collect(),
-            unloadable: self.unloadable.into_iter().collect(),
             faults,
             warnings: unopened.chain(self.warnings).collect(),
+            found: loadable.len() + left_aside.len() + self.unloadable.len(),
+            loadable,
+            left_aside,
+            unloadable: self.unloadable.into_iter().collect(),
+            excused: self.excused.into_list(),
             assumed: self.assumed,
             floors: Floors::of(tree.objects()),
             objects,
@@ -321,14 +350,64 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    fn unused_ignores(&self) -> Vec<Fault> {
-        let globs = self.options.ignore_missing.iter();
-        let unused = globs.filter(|glob| !self.ignored.contains(glob.text()));
-        let faults = unused.map(|glob| Fault::UnusedIgnore {
-            glob: glob.text().to_owned(),
+    /// What is wrong with libraries that are found.
+    fn library_faults(&mut self) -> Vec<Fault> {
+        let blocked = std::mem::take(&mut self.blocked).into_iter();
+        let blocked = blocked.map(|(reason, needed_by)| Fault::Blocked { reason, needed_by });
+        let drivers = std::mem::take(&mut self.drivers).into_iter();
+        let drivers = drivers.map(|((soname, path), needed_by)| Fault::Stub {
+            soname,
+            path,
+            needed_by,
         });
-        faults.collect()
+        let versions = std::mem::take(&mut self.versions).into_iter();
+        let versions = versions.map(|((soname, version, found), needed_by)| Fault::Version {
+            fixes: self.rules.fixes(&soname),
+            soname,
+            version,
+            found,
+            needed_by,
+        });
+        blocked.chain(drivers).chain(versions).collect()
     }
+
+    /// Symbols that nothing defines. What keeps an object from loading is not told again as what
+    /// fails when it is called.
+    fn symbol_faults(&mut self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (path, (_, symbols)) in &mut self.lazy {
+            if let Some((_, eager)) = self.symbols.get(path) {
+                symbols.retain(|symbol| !eager.contains(symbol));
+            }
+        }
+        for (path, (opened_by, symbols)) in std::mem::take(&mut self.symbols) {
+            faults.push(Fault::Symbols {
+                path,
+                opened_by,
+                providers: providers(self.rules, &symbols),
+                symbols: symbols.iter().map(ToString::to_string).collect(),
+            });
+        }
+        for (path, (opened_by, symbols)) in std::mem::take(&mut self.lazy) {
+            if !symbols.is_empty() {
+                faults.push(Fault::LazySymbols {
+                    path,
+                    opened_by,
+                    providers: providers(self.rules, &symbols),
+                    symbols: symbols.iter().map(ToString::to_string).collect(),
+                });
+            }
+        }
+        faults
+    }
+}
+
+/// Whether Python opens an object as an extension module, which binds everything at once.
+fn is_module(trial: &Trial<'_>, tables: &SymbolTables) -> bool {
+    let name = module_name(&trial.object.path, trial.object.abi);
+    let table = trial.key().and_then(|key| tables.get(key));
+    name.zip(table)
+        .is_some_and(|(name, table)| makes_module(table, name))
 }
 
 /// For each object that lacks symbols, the trials of others that bring it along: their

@@ -9,6 +9,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::install::{InstallError, InstallRequest, Installation, in_pool, open, plan_files};
 use crate::layout::Layout;
 use crate::patch_wheel;
+use crate::relocation;
 use crate::staging::Staging;
 
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
@@ -52,13 +53,16 @@ pub fn check_wheels(
             phase: Phase::Verify,
             bytes: 0,
         });
-        let tree = installation.unproved(&mut written).read()?;
+        let unproved = installation.unproved(&mut written);
+        let excused = unproved.excused.clone();
+        let tree = unproved.read()?;
         let world = World::new(vec![installation.place()]);
-        let rules = request.libraries.as_ref().map(|libraries| &libraries.rules);
-        Ok(match rules {
-            Some(rules) => prove(&tree, &world, target, rules, options),
-            None => Proof::default(),
-        })
+        let Some(libraries) = &request.libraries else {
+            return Ok(Proof::default());
+        };
+        let mut proof = prove(&tree, &world, target, &libraries.rules, options);
+        relocation::settle(&mut proof, &excused, libraries);
+        Ok(proof)
     })
 }
 

@@ -26,7 +26,7 @@ mod torch;
 
 use std::path::PathBuf;
 
-use wheelfix_relocate::{Pattern, Place, Proof, Tree, real_path};
+use wheelfix_relocate::{Excused, Pattern, Place, Proof, Tree, merged_excuses, real_path};
 
 use crate::env::draft::{Draft, Drafted};
 use crate::env::make::Maker;
@@ -281,9 +281,11 @@ impl Prover<'_> {
             written.try_for_each(|written| installing.finish(written))
         };
         let prove = || {
-            let tree = self.tree(unproved.unwrap_or_default())?;
+            let unproved = unproved.unwrap_or_default();
+            let excused = unproved.excused.clone();
+            let tree = self.tree(unproved)?;
             let copies = copies::find(&tree);
-            let (proof, input_proof) = self.prove(&tree)?;
+            let (proof, input_proof) = self.prove(&tree, &excused)?;
             Ok(Verdict {
                 copies,
                 proof,
@@ -296,13 +298,18 @@ impl Prover<'_> {
     }
 
     /// The proofs that are asked for: by the paths in the environment, and by those in the inputs.
-    fn prove(&self, tree: &Tree) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
+    fn prove(
+        &self,
+        tree: &Tree,
+        planned: &[Excused],
+    ) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
         let request = self.draft.request;
         let installation = self.draft.installation;
         let Some(libraries) = &installation.libraries else {
             return Ok((None, None));
         };
         if request.proof == ProofScope::None {
+            install::refuse_unused(tree, planned, libraries)?;
             return Ok((None, None));
         }
         let program = installation.python.program();
@@ -310,7 +317,7 @@ impl Prover<'_> {
             on_disk: self.staging.root().to_owned(),
             used_at: self.staging.prefix().to_owned(),
         };
-        let proof = relocation::prove(tree, vec![place()], libraries, program)?;
+        let mut proof = relocation::prove(tree, vec![place()], libraries, program)?;
         let both = request.proof == ProofScope::Both && request.link.is_symbolic();
         let input_proof = if both && !self.drafted.elf.is_empty() {
             let elf = self.drafted.elf.iter();
@@ -323,6 +330,13 @@ impl Prover<'_> {
         } else {
             None
         };
+        if let Some(proof) = &mut proof {
+            let excused = input_proof.iter().flat_map(|proof| &proof.excused);
+            let excused = merged_excuses(planned.iter().chain(excused));
+            relocation::settle(proof, &excused, libraries);
+        } else {
+            install::refuse_unused(tree, planned, libraries)?;
+        }
         refuse_unproved(proof, input_proof)
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
-use wheelfix_relocate::{Place, Proof, PythonSource, RelocationPlan, Tree};
+use wheelfix_relocate::{
+    Excused, Place, Proof, PythonSource, RelocationPlan, Tree, excuses_without_proof,
+};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
 
@@ -336,6 +338,8 @@ pub(crate) struct Unproved {
     pub(crate) elf: Vec<(PathBuf, PathBuf)>,
     /// Python sources as they were read for the plan.
     sources: Vec<PythonSource>,
+    /// What the plan excused.
+    pub(crate) excused: Vec<Excused>,
 }
 
 impl Unproved {
@@ -450,12 +454,19 @@ impl Installation<'_> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(None);
         };
+        let excused = unproved.excused.clone();
         let tree = unproved.read()?;
         let program = self.request.python.program();
-        let proof = relocation::prove(&tree, vec![self.place()], libraries, program)?;
-        match proof {
-            Some(proof) if !proof.faults.is_empty() => Err(InstallError::Unproved(Box::new(proof))),
-            proof => Ok(proof),
+        match relocation::prove(&tree, vec![self.place()], libraries, program)? {
+            Some(mut proof) => {
+                relocation::settle(&mut proof, &excused, libraries);
+                if proof.faults.is_empty() {
+                    Ok(Some(proof))
+                } else {
+                    Err(InstallError::Unproved(Box::new(proof)))
+                }
+            }
+            None => refuse_unused(&tree, &excused, libraries).map(|()| None),
         }
     }
 
@@ -466,6 +477,7 @@ impl Installation<'_> {
         Unproved {
             elf,
             sources: std::mem::take(&mut written.sources),
+            excused: written.relocation.excused.clone(),
         }
     }
 
@@ -483,6 +495,22 @@ impl Installation<'_> {
         });
         paths.collect()
     }
+}
+
+/// Refuses excuses that the plan had no use for, where nothing is proved that could have.
+pub(crate) fn refuse_unused(
+    tree: &Tree,
+    excused: &[Excused],
+    libraries: &Libraries,
+) -> Result<(), InstallError> {
+    let faults = excuses_without_proof(tree, &libraries.options.excuses, excused);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(InstallError::Unsound(Box::new(RelocationPlan {
+        faults,
+        ..RelocationPlan::empty()
+    })))
 }
 
 /// Where a file will be, and where it is.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, existing_path};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, excuses_without_proof, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
@@ -179,7 +179,7 @@ fn relocate(
 
     let proved = result.and_then(|records| {
         phase(Phase::Verify);
-        Ok((records, prove(request, &places, &decision.before)?))
+        Ok((records, prove(request, &places, &decision)?))
     });
     match (proved, undo) {
         (Ok((records, proof)), _) => Ok(PatchReport {
@@ -240,6 +240,12 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         let sources = Sources::on_disk(tree, &request.libraries)?;
         planned.relocation.sources = sources.edits;
         planned.relocation.faults.extend(sources.faults);
+    }
+    let target = relocation::target(&request.libraries, program).map_err(RelocationError::from)?;
+    if target.is_none() {
+        let excuses = &request.libraries.options.excuses;
+        let unused = excuses_without_proof(tree, excuses, &planned.relocation.excused);
+        planned.relocation.faults.extend(unused);
     }
     if !planned.unbundling.is_sound() {
         return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
@@ -349,7 +355,7 @@ fn unbundle(
 fn prove(
     request: &PatchRequest,
     places: &[Place],
-    before: &BTreeSet<String>,
+    decision: &Decision,
 ) -> Result<Option<Proof>, PatchTreeError> {
     let tree = Tree::scan_all(places).map_err(RelocationError::from)?;
     let program = request.python.as_deref();
@@ -357,7 +363,9 @@ fn prove(
     if let Some(proof) = &mut proof {
         proof
             .faults
-            .retain(|fault| !before.contains(&unbundling::key(fault)));
+            .retain(|fault| !decision.before.contains(&unbundling::key(fault)));
+        let excused = &decision.planned.relocation.excused;
+        relocation::settle(proof, excused, &request.libraries);
     }
     if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
         return Err(PatchTreeError::Unproved(Box::new(proof)));

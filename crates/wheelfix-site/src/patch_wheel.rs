@@ -17,7 +17,7 @@ use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
 };
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree};
+use wheelfix_relocate::{Excused, Place, Proof, RelocationPlan, Tree, excuses_without_proof};
 use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Wheel, WheelError};
 
 use crate::event::{Event, Listener, Phase};
@@ -177,7 +177,8 @@ fn relocate_wheel(
     relocation::edit(&report.relocation, false, &mut applied)?;
     relocation::replace_and_drop(&report.relocation, &mut applied)?;
     phase(Phase::Verify);
-    report.proof = prove(request, &unpacked, &applied, scratch.path())?;
+    let excused = &report.relocation.excused;
+    report.proof = prove(request, &unpacked, &applied, (scratch.path(), excused))?;
     applied.hash()?;
     report.elf_edited = applied.elf_edited;
 
@@ -215,6 +216,12 @@ fn plan(
     let sources = Sources::on_disk(&tree, &request.libraries)?;
     relocation.sources = sources.edits;
     relocation.faults.extend(sources.faults);
+    let target = relocation::target(&request.libraries, program).map_err(RelocationError::from)?;
+    if target.is_none() {
+        let excuses = &request.libraries.options.excuses;
+        let unused = excuses_without_proof(&tree, excuses, &relocation.excused);
+        relocation.faults.extend(unused);
+    }
     if !relocation.is_sound() {
         return Err(PatchWheelError::Unsound(Box::new(relocation)));
     }
@@ -290,7 +297,7 @@ fn prove(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     applied: &Applied,
-    root: &Path,
+    (root, excused): (&Path, &[Excused]),
 ) -> Result<Option<Proof>, PatchWheelError> {
     let mut paths = paths(unpacked, root);
     paths.retain(|(_, file)| !applied.removed.contains(file));
@@ -300,7 +307,11 @@ fn prove(
         used_at: PathBuf::from(PREFIX),
     };
     let program = request.python.as_ref().and_then(Python::program);
-    match relocation::prove(&tree, vec![place], &request.libraries, program)? {
+    let mut proof = relocation::prove(&tree, vec![place], &request.libraries, program)?;
+    if let Some(proof) = &mut proof {
+        relocation::settle(proof, excused, &request.libraries);
+    }
+    match proof {
         Some(proof) if !proof.faults.is_empty() => Err(PatchWheelError::Unproved(Box::new(proof))),
         proof => Ok(proof),
     }

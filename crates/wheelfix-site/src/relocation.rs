@@ -10,8 +10,9 @@ use wheelfix_elf::{
     NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
-    LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place, PlanOptions, Proof,
-    ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
+    Excused, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place, PlanOptions,
+    Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
+    merged_excuses,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
@@ -137,14 +138,22 @@ pub(crate) fn prove(
     };
     let options = ProofOptions {
         program: program.map(Path::to_owned),
-        ignore_missing: libraries.options.ignore_missing.clone(),
+        excuses: libraries.options.excuses.clone(),
         stores: stores(tree),
         lib_paths: libraries.lib_paths.clone(),
+        named: Vec::new(),
     };
     let world = World::new(places);
     let rules = &libraries.rules;
     let proof = wheelfix_relocate::prove(tree, &world, &target, rules, &options);
     Ok(Some(proof))
+}
+
+/// What the plan excused is part of what a proof did; an excuse that neither of them used is a fault.
+pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Libraries) {
+    proof.excused = merged_excuses(planned.iter().chain(&proof.excused));
+    let unused = libraries.options.excuses.unused(&proof.excused);
+    proof.faults.splice(0..0, unused);
 }
 
 /// What will load the files, if it is known.

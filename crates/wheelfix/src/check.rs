@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
 use wheelfix_relocate::{
-    LibraryIndex, Place, Proof, ProofOptions, Rules, Tree, TreeError, World, absolute_path,
+    LibraryIndex, Place, Proof, ProofOptions, Rules, Tree, TreeError, World, absolute_path, count,
     existing_path, prove,
 };
 use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::error::{Error, print, print_line};
-use crate::install_error;
 use crate::progress::Progress;
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
+use crate::{install_error, proof_report};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]
@@ -84,9 +84,10 @@ fn prove_paths(
     let lib_paths = args.libraries.lib_paths()?;
     let options = ProofOptions {
         program: resolved.program,
-        ignore_missing: args.libraries.ignore_missing.clone(),
+        excuses: args.libraries.excuses(),
         stores: stores(&args.store, &paths)?,
         lib_paths: lib_paths.clone(),
+        named: paths.clone(),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
     let pool = pool.build().map_err(Error::environment)?;
@@ -97,6 +98,8 @@ fn prove_paths(
         Ok(prove(&tree, &world, &resolved.target, &rules, &options))
     });
     let mut proof = proof.map_err(Error::environment)?;
+    let unused = options.excuses.unused(&proof.excused);
+    proof.faults.splice(0..0, unused);
     if !lib_paths.is_empty() {
         let driver_path = &resolved.target.driver_path;
         let index = pool.install(|| LibraryIndex::read(&lib_paths, &rules, driver_path));
@@ -119,9 +122,11 @@ fn prove_wheels(
     let prefix = prefix_of_wheels(&wheels);
     let options = ProofOptions {
         program: resolved.program,
-        ignore_missing: args.libraries.ignore_missing.clone(),
+        excuses: args.libraries.excuses(),
         stores: stores(&args.store, std::slice::from_ref(&prefix))?,
         lib_paths: args.libraries.lib_paths()?,
+        // All of a wheel is looked at, be it ELF files or none.
+        named: Vec::new(),
     };
     let mut libraries = args.libraries.plain()?;
     libraries
@@ -175,6 +180,9 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
         print("warning", &proof.warnings);
     }
     print("error", &proof.faults);
+    if !args.output.quiet {
+        proof_report::print_notes(proof);
+    }
     let proved = proof.faults.is_empty();
     let mut stdout = io::stdout().lock();
     if args.output.json {
@@ -186,7 +194,7 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if !args.output.quiet {
-        for line in summary(proof) {
+        for line in summary(proof, args.warnings) {
             print_line(line)?;
         }
     }
@@ -194,13 +202,9 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
 }
 
 /// What was proved, what was taken for granted, and what the target must have; a line each.
-fn summary(proof: &Proof) -> Vec<String> {
+fn summary(proof: &Proof, with_warnings: bool) -> Vec<String> {
     let assumed = &proof.assumed;
     let (files, symbols) = (proof.objects, proof.symbols);
-    let loaded = match (proof.loadable.len(), proof.unloadable.len()) {
-        (load, 0) => format!("{load} objects load"),
-        (load, not) => format!("{load} objects load, {not} do not"),
-    };
     let mut granted = Vec::new();
     if !assumed.libc.is_empty() {
         granted.push("the C library (name its loader with --interpreter)".to_owned());
@@ -212,18 +216,18 @@ fn summary(proof: &Proof) -> Vec<String> {
         let names: Vec<&str> = assumed.driver.iter().map(String::as_str).collect();
         granted.push(format!("the driver: {}", names.join(", ")));
     }
-    let mut lines = vec![format!(
-        "{loaded}; looked at {files} files with {symbols} symbols"
-    )];
+    let looked = format!("{} with {}", count(files, "file"), count(symbols, "symbol"));
+    let counts = proof_report::counts(proof);
+    let mut lines = vec![format!("{counts}; looked at {looked}")];
     if !granted.is_empty() {
         lines.push(format!("taken for granted: {}", granted.join("; ")));
     }
     if !proof.floors.newest.is_empty() {
         lines.push(format!("needs at least: {}", proof.floors));
     }
-    if !proof.warnings.is_empty() {
-        let count = proof.warnings.len();
-        lines.push(format!("{count} warnings, see them with --warnings"));
+    if !proof.warnings.is_empty() && !with_warnings {
+        let warnings = count(proof.warnings.len(), "warning");
+        lines.push(format!("{warnings}, see with --warnings"));
     }
     lines
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wheelfix_relocate::{
-    Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle, absolute_path, real_path,
+    ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle,
+    absolute_path, real_path,
 };
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
@@ -27,8 +28,11 @@ pub(crate) struct LibraryArgs {
     #[arg(long, value_name = "DIR", default_value = "/run/opengl-driver/lib")]
     driver_path: PathBuf,
     /// Library that may be missing; one that matches nothing is an error
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
-    pub(crate) ignore_missing: Vec<Pattern>,
+    #[arg(long, value_name = "GLOB", value_parser = |text: &str| ExcuseKind::Library.glob(text))]
+    ignore_missing: Vec<Pattern>,
+    /// Symbol that may be undefined; one that matches nothing is an error
+    #[arg(long, value_name = "GLOB", value_parser = |text: &str| ExcuseKind::Symbol.glob(text))]
+    ignore_symbol: Vec<Pattern>,
 }
 
 /// How libraries are relocated
@@ -77,6 +81,15 @@ impl RelocationArgs {
 }
 
 impl LibraryArgs {
+    /// What may be missing.
+    pub(crate) fn excuses(&self) -> Excuses {
+        Excuses {
+            libraries: self.ignore_missing.clone(),
+            symbols: self.ignore_symbol.clone(),
+            ..Excuses::default()
+        }
+    }
+
     /// The directories of libraries, absolute and without links.
     pub(crate) fn lib_paths(&self) -> io::Result<Vec<PathBuf>> {
         real_paths(&self.lib_paths)
@@ -90,7 +103,7 @@ impl LibraryArgs {
     /// What the pipeline wants to know where nothing else is decided; reads the files with rules.
     pub(crate) fn plain(&self) -> Result<Libraries, Error> {
         let mut options = PlanOptions::new(self.driver_path()?);
-        options.ignore_missing.clone_from(&self.ignore_missing);
+        options.excuses = self.excuses();
         Ok(Libraries {
             lib_paths: self.lib_paths()?,
             rules: Rules::with_files(&self.rules).map_err(Error::refused)?,

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_relocate::{Proof, RelocationPlan, count};
 use wheelfix_site::{
     Counts, EnvReport, PlannedEntry, Prefix, ResolvedCollision, RuntimeCopies, UnmetRequirement,
 };
@@ -13,7 +13,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
 use crate::install_report::compile_failures;
-use crate::unbundle_table;
+use crate::{proof_report, unbundle_table};
 
 /// The JSON document, version 1.
 #[derive(Serialize)]
@@ -80,6 +80,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
     }
     if !output.quiet {
         warn(report);
+        proof_report::print(report.proof.as_ref(), &report.relocation.excused);
     }
     Ok(())
 }
@@ -108,17 +109,8 @@ fn summary(report: &EnvReport) -> String {
         let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
         parts.push(format!("{left_out} left out ({saved})"));
     }
-    let proved = report.proof.iter().map(|proof| proof.loadable.len());
-    parts.extend(proved.map(|objects| format!("{} proved to load", count(objects, "object"))));
+    parts.push(proof_report::counts_if_proved(report.proof.as_ref()));
     format!("{}: {}", report.prefix.display(), parts.join(", "))
-}
-
-fn count(number: usize, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        (_, None) => format!("{number} {noun}s"),
-    }
 }
 
 /// Prints what is odd on standard error.

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_format::Change;
-use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_relocate::{Proof, RelocationPlan, count};
 use wheelfix_site::{CompileFailure, InstallReport, InstalledWheel};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
 use crate::message::{BREAK, Lines};
-use crate::{table, unbundle_table};
+use crate::{proof_report, table, unbundle_table};
 
 /// The JSON document, version 1.
 #[derive(Serialize)]
@@ -86,6 +86,7 @@ pub(crate) fn print(
     }
     if !output.quiet {
         warn(report);
+        proof_report::print(report.proof.as_ref(), &report.relocation.excused);
     }
     Ok(())
 }
@@ -141,10 +142,11 @@ fn summary(report: &InstallReport) -> String {
         }
     };
     format!(
-        "installed into {}: {} ELF files edited ({} written){dropped}",
+        "installed into {}: {} edited ({} written){dropped}; {}",
         report.prefix.display(),
-        report.elf_edited,
-        table::bytes(report.elf_bytes_written)
+        count(report.elf_edited, "ELF file"),
+        table::bytes(report.elf_bytes_written),
+        proof_report::counts_if_proved(report.proof.as_ref())
     )
 }
 

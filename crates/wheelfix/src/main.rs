@@ -20,6 +20,7 @@ mod message;
 mod patch;
 mod patchelf;
 mod progress;
+mod proof_report;
 mod table;
 mod target;
 mod unbundle;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_relocate::{Proof, RelocationPlan, count};
 use wheelfix_site::{
     EditedRequirements, InstallWarning, PatchReport, PatchRequest, PatchWheelReport,
     PatchWheelRequest, Python, Scope,
@@ -20,7 +20,7 @@ use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
 use crate::wishes::MetadataArgs;
-use crate::{install_error, table, unbundle_table};
+use crate::{install_error, proof_report, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
@@ -237,16 +237,18 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
         let (path, copied) = (report.output.display(), report.copied);
         let sources = match report.relocation.sources.len() {
             0 => String::new(),
-            1 => " and 1 source".to_owned(),
-            count => format!(" and {count} sources"),
+            sources => format!(" and {}", count(sources, "source")),
         };
+        let (elf, copied) = (count(edited, "ELF file"), count(copied, "file"));
+        let proved = proof_report::counts_if_proved(report.proof.as_ref());
         print_line(format_args!(
-            "wrote {path}: {edited} ELF files{sources} edited, {dropped} removed, {copied} files copied"
+            "wrote {path}: {elf}{sources} edited, {dropped} removed, {copied} copied; {proved}"
         ))?;
     }
     if !args.output.quiet {
         warn(&report.warnings);
     }
+    tell(report.proof.as_ref(), &report.relocation, args);
     Ok(())
 }
 
@@ -265,7 +267,15 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     if !args.output.quiet {
         warn(&report.warnings);
     }
+    tell(report.proof.as_ref(), &report.relocation, args);
     Ok(())
+}
+
+/// Prints what a proof found beside faults, and what was excused, on standard error.
+pub(crate) fn tell(proof: Option<&Proof>, relocation: &RelocationPlan, args: &FileArgs) {
+    if !args.output.quiet {
+        proof_report::print(proof, &relocation.excused);
+    }
 }
 
 /// Prints what is odd on standard error.
@@ -296,9 +306,9 @@ pub(crate) fn summary(report: &PatchReport) -> String {
     let (edited, records) = (report.elf_edited, report.records_updated);
     let removed = report.relocation.drops.len() + report.unbundling.removed.len();
     let written = table::bytes(report.elf_bytes_written);
-    format!(
-        "{edited} ELF files edited ({written} written), {removed} removed, {records} RECORD files updated"
-    )
+    let (edited, records) = (count(edited, "ELF file"), count(records, "RECORD file"));
+    let proved = proof_report::counts_if_proved(report.proof.as_ref());
+    format!("{edited} edited ({written} written), {removed} removed, {records} updated; {proved}")
 }
 
 /// Prints the document.

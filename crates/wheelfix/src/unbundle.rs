@@ -23,6 +23,7 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
         metadata: Vec::new(),
     };
     let report = patch::execute(args, task)?;
+    patch::tell(report.proof.as_ref(), &report.relocation, args);
     if args.output.json {
         return patch::print_json(&report, args);
     }

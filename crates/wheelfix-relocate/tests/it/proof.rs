@@ -275,7 +275,12 @@ fn what_is_only_loaded_with_another_one_may_depend_on_it() {
     workshop.library("libwhole.so", whole, &["-L.", "-lpart", ORIGIN]);
     let proof = workshop.prove();
     assert_eq!(workshop.describe(&proof), "");
-    assert_eq!(proof.unloadable, [workshop.path("libpart.so")]);
+    assert_eq!(proof.found, 2);
+    let [part] = &proof.left_aside[..] else {
+        panic!("{:?}", proof.left_aside);
+    };
+    assert_eq!(part.path, workshop.path("libpart.so"));
+    assert!(part.reason.starts_with("loads only together with `"));
     assert_eq!(
         workshop.shorten(&proof.warnings[0].to_string()),
         "`DIR/libpart.so` does not load by itself, only with `DIR/libwhole.so`"

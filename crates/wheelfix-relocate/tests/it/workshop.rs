@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use wheelfix_relocate::{Place, Proof, ProofOptions, Rules, Target, Tree, World, prove};
+use wheelfix_relocate::{Excuses, Place, Proof, ProofOptions, Rules, Target, Tree, World, prove};
 use wheelfix_testkit::elf::Tool;
 
 /// A directory with libraries, as an output will have them.
@@ -27,7 +27,8 @@ impl Workshop {
         self.root().join(name)
     }
 
-    /// Compiles a library from C. The soname is the file name; the flags come last.
+    /// Compiles a library from C, all of whose symbols are bound on load. The soname is the file name;
+    /// the flags come last.
     pub(crate) fn library(&self, name: &str, source: &str, flags: &[&str]) -> PathBuf {
         let path = self.path(name);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
@@ -43,7 +44,7 @@ impl Workshop {
             "-shared",
             "-fPIC",
             "-nostdlib",
-            "-Wl,--no-as-needed",
+            "-Wl,--no-as-needed,-z,now",
             &soname,
             "-o",
             output,
@@ -87,9 +88,10 @@ impl Workshop {
     fn prove_with(&self, target: &Target, stores: &[PathBuf]) -> Proof {
         let options = ProofOptions {
             program: None,
-            ignore_missing: Vec::new(),
+            excuses: Excuses::default(),
             stores: stores.to_vec(),
             lib_paths: Vec::new(),
+            named: Vec::new(),
         };
         let world = World::default();
         prove(

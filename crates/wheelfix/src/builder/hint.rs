@@ -18,6 +18,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--exclude", "exclude = [ \"GLOB\" ];"),
     ("--heal", "heal = true;"),
     ("--ignore-missing", "ignoreMissing = [ \"GLOB\" ];"),
+    ("--ignore-symbol", "ignoreSymbols = [ \"GLOB\" ];"),
     ("--installer", "installer = \"NAME\";"),
     ("--interpreter", "interpreter = \"PATH\";"),
     ("--invalidation-mode", "invalidation = \"MODE\";"),

@@ -11,10 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
-use wheelfix_relocate::{Fault, Pattern, absolute_path};
-use wheelfix_site::{
-    InstallRequest, Libraries, PatchReport, PatchRequest, PatchTreeError, Python, Scope, Wishes,
-};
+use wheelfix_relocate::{ExcuseError, ExcuseKind, Excused, Excuses, absolute_path, count};
+use wheelfix_site::{InstallRequest, Libraries, PatchRequest, Python, Scope, Wishes};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -22,7 +20,7 @@ use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
 use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
-use crate::install_report;
+use crate::{install_report, proof_report};
 
 /// A hook whose part to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -185,7 +183,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
     gather(args, &mut libraries)?;
     let mut paths = args.paths.clone();
     paths.retain(|path| path.is_dir() || path.is_file());
-    let mut request = PatchRequest {
+    let request = PatchRequest {
         paths,
         libraries,
         python: None,
@@ -195,12 +193,17 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
         dry_run: false,
         jobs: jobs(),
     };
-    let report = relocate(&mut request, args).map_err(tree::explain)?;
+    let report = wheelfix_site::patch(&request, &|_| {}).map_err(tree::explain)?;
     crate::patch::warn(&report.warnings);
+    let proof = report.proof.as_ref();
+    let excused = proof.map_or(&report.relocation.excused, |proof| &proof.excused);
+    print("warning", unused(&args.ignore_missing, excused));
+    proof_report::print(proof, excused);
     let edited = report.elf_edited;
-    let looked_at = report.relocation.objects.len();
+    let (edited, looked_at) = (count(edited, "ELF file"), report.relocation.objects.len());
+    let proved = proof_report::counts_if_proved(proof);
     print_line(format_args!(
-        "wheelfix: {edited} ELF files edited, {looked_at} looked at"
+        "wheelfix: {edited} edited, {looked_at} looked at; {proved}"
     ))?;
     Ok(())
 }
@@ -220,22 +223,33 @@ fn gather(args: &HookArgs, libraries: &mut Libraries) -> Result<(), Error> {
     options
         .runtime_dependencies
         .extend(programs.map(|path| path.join("lib")));
-    for word in &args.ignore_missing {
-        let glob = if word == "1" {
-            print(
-                "warning",
-                [
-                    "`autoPatchelfIgnoreMissingDeps = true` is taken for `[ \"*\" ]`: \
-                    name the libraries instead",
-                ],
-            );
-            "*"
-        } else {
-            word
-        };
-        options
-            .ignore_missing
-            .push(Pattern::new(glob).map_err(Error::refused)?);
+    gather_excuses(&args.ignore_missing, &mut options.excuses)
+}
+
+/// Adds the words of `autoPatchelfIgnoreMissingDeps`. They need not match anything, as recipes are full of
+/// them, and those that would excuse everything excuse nothing; `true` is one of these.
+fn gather_excuses(words: &[String], excuses: &mut Excuses) -> Result<(), Error> {
+    let mut all = Vec::new();
+    for word in words {
+        match ExcuseKind::Library.glob(word) {
+            _ if word == "1" => all.push("true"),
+            Err(ExcuseError::MatchesAll { .. }) => all.push(word),
+            Err(error) => return Err(Error::refused(error)),
+            Ok(glob) => {
+                excuses.unchecked.insert(word.clone());
+                excuses.libraries.push(glob);
+            }
+        }
+    }
+    if !all.is_empty() {
+        let all = all.join("`, `");
+        print(
+            "warning",
+            [format!(
+                "`{all}` in `autoPatchelfIgnoreMissingDeps` would excuse everything, and excuses \
+                 nothing here: name the libraries"
+            )],
+        );
     }
     Ok(())
 }
@@ -270,36 +284,13 @@ fn is_library(name: &OsStr) -> bool {
     is_plain || name.to_str().is_some_and(|name| name.contains(".so."))
 }
 
-/// Relocates; words of `autoPatchelfIgnoreMissingDeps` that are of no use only warn, as recipes are
-/// full of them.
-fn relocate(request: &mut PatchRequest, args: &HookArgs) -> Result<PatchReport, PatchTreeError> {
-    let unsound = match wheelfix_site::patch(request, &|_| {}) {
-        Err(PatchTreeError::Unsound(plan)) => plan,
-        result => return result,
+/// Which words of `autoPatchelfIgnoreMissingDeps` excused nothing, a line each.
+fn unused(words: &[String], excused: &[Excused]) -> Vec<String> {
+    let used = |word: &&String| excused.iter().any(|it| it.globs.contains(*word));
+    let counts = |word: &&String| ExcuseKind::Library.glob(word).is_ok() && *word != "1";
+    let unused = words.iter().filter(|word| counts(word) && !used(word));
+    let line = |word: &String| {
+        format!("nothing that `autoPatchelfIgnoreMissingDeps` calls `{word}` is missing")
     };
-    let ignores = &mut request.libraries.options.ignore_missing;
-    let before = ignores.len();
-    for fault in &unsound.faults {
-        if let Fault::UnusedIgnore { glob } = fault
-            && args.ignore_missing.iter().any(|word| is_word(word, glob))
-        {
-            print(
-                "warning",
-                [format!(
-                    "nothing that `autoPatchelfIgnoreMissingDeps` calls `{glob}` is missing"
-                )],
-            );
-            ignores.retain(|pattern| pattern.text() != glob);
-        }
-    }
-    if ignores.len() == before {
-        return Err(PatchTreeError::Unsound(unsound));
-    }
-    // Nothing has been written yet.
-    wheelfix_site::patch(request, &|_| {})
-}
-
-/// Whether a word of the variable became this glob.
-fn is_word(word: &str, glob: &str) -> bool {
-    word == glob || (word == "1" && glob == "*")
+    unused.map(line).collect()
 }

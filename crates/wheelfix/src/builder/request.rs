@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{Pattern, PlanOptions, Rules, RunPathStyle, absolute_path};
+use wheelfix_relocate::{ExcuseKind, Pattern, PlanOptions, Rules, RunPathStyle, absolute_path};
 use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python};
 use wheelfix_unbundle::UnbundleOptions;
 
@@ -184,7 +184,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn libraries(&mut self) -> Result<Libraries, Error> {
         let driver = self.settings.text("driverPath").unwrap_or(DRIVER_PATH);
         let mut options = PlanOptions::new(absolute_path(Path::new(driver))?);
-        options.ignore_missing = self.parse("ignoreMissing", Pattern::new);
+        options.excuses.libraries =
+            self.parse("ignoreMissing", |text| ExcuseKind::Library.glob(text));
+        options.excuses.symbols = self.parse("ignoreSymbols", |text| ExcuseKind::Symbol.glob(text));
         options.backends = self.parse("backends", Pattern::new);
         let interpreter = self.settings.text("interpreter").map(Path::new);
         options.interpreter = interpreter.map(absolute_path).transpose()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
+use wheelfix_relocate::count;
 use wheelfix_site::{PatchRequest, PatchTreeError, Scope};
 
 use crate::builder::attributes::Attributes;
@@ -15,6 +16,7 @@ use crate::builder::source::{self, SourceFault};
 use crate::builder::{OUTPUT, hint, inputs, jobs, outputs};
 use crate::error::{Error, print, print_line};
 use crate::install_error;
+use crate::proof_report;
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     outputs::refuse_unknown(attributes, &["out"])?;
@@ -55,7 +57,11 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         jobs: jobs(),
     };
     let report = wheelfix_site::patch(&request, &|_| {}).map_err(explain)?;
-    print_line(format_args!("{} ELF files edited", report.elf_edited))?;
+    let proof = report.proof.as_ref();
+    proof_report::print(proof, &report.relocation.excused);
+    let edited = count(report.elf_edited, "ELF file");
+    let proved = proof_report::counts_if_proved(proof);
+    print_line(format_args!("{edited} edited; {proved}"))?;
     let propagated = settings.list("propagate").iter().map(String::as_str);
     inputs::write(out, propagated)?;
     Ok(())

@@ -32,7 +32,7 @@ fn what_loads_is_proved() {
     assert_snapshot!(sandbox("$ORIGIN/..").run(&["check", "."]), @"
     exit: 0
     --- stdout
-    2 objects load; looked at 2 files with 5 symbols
+    2 of 2 objects proved to load; looked at 2 files with 5 symbols
     taken for granted: the C API of Python (name it with --python)
     ");
 }
@@ -47,9 +47,8 @@ fn what_does_not_load_is_told_with_the_way_out() {
     assert_snapshot!(sandbox.run(&args), @"
     exit: 1
     --- stdout
-    0 objects load, 1 do not; looked at 1 files with 3 symbols
+    0 of 1 object proved to load, 1 not; looked at 1 file with 3 symbols
     taken for granted: the C API of Python (name it with --python)
-    1 warnings, see them with --warnings
     --- stderr
     warning: `[DIR]/lib/libuser.so` has `$ORIGIN/../other` in its run path: there is no such directory
       fix: `wheelfix patch`

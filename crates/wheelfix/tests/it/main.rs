@@ -1,11 +1,13 @@
 //! Runs the binary as a user does.
 #![cfg(test)]
 
+mod accounting;
 mod backends;
 mod builder;
 mod check;
 mod check_wheels;
 mod env;
+mod excuses;
 mod foreign_text;
 mod graph;
 mod hook;

@@ -81,7 +81,7 @@ fn a_fixed_wheel_is_written() {
     insta::assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    wrote [DIR]/demo-1.0-cp311-cp311-linux_x86_64.whl: 1 ELF files edited, 0 removed, 3 files copied
+    wrote [DIR]/demo-1.0-cp311-cp311-linux_x86_64.whl: 1 ELF file edited, 0 removed, 3 files copied; 1 of 1 object proved to load
     ");
 
     let (before, after) = (members(&sandbox, &wheel), members(&sandbox, PLAIN));
@@ -254,7 +254,7 @@ fn texts_of_sources_are_replaced_and_their_bytecode_goes() {
     insta::assert_snapshot!(sandbox.run(&["patch", &wheel, "-o", "new"]), @"
     exit: 0
     --- stdout
-    wrote [DIR]/new/triton-1.0-py3-none-any.whl: 0 ELF files and 1 source edited, 0 removed, 4 files copied
+    wrote [DIR]/new/triton-1.0-py3-none-any.whl: 0 ELF files and 1 source edited, 0 removed, 4 files copied; not proved: no target is named
     ");
     let new = format!("new/{wheel}");
     let (before, after) = (members(&sandbox, &wheel), members(&sandbox, &new));

@@ -46,6 +46,10 @@ fn code_for_gpus_is_data() {
     bytes[7] = 64;
     bytes[18..20].copy_from_slice(&224_u16.to_le_bytes());
     fs_err::write(&path, bytes).unwrap();
+    // Where there is nothing but that, nothing is proved.
+    let (is_well, text) = check(&sandbox);
+    assert!(!is_well && text.contains("nor of anything else"), "{text}");
+    compile(&dir, "int g;", &["-shared", "-nostdlib", "-o", "good.so"]);
     let (is_well, text) = check(&sandbox);
     assert!(is_well && text.contains("kernels.hsaco"), "{text}");
 }

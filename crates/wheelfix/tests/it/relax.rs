@@ -156,7 +156,7 @@ fn begins_of_names_only_warn() {
     exit: 0
     --- stdout
     demo: `NumPy-stl<2,>=1; python_version > '3'` is now `NumPy-stl; python_version > '3'`
-    0 ELF files edited (0 B written), 0 removed, 1 RECORD files updated
+    0 ELF files edited (0 B written), 0 removed, 1 RECORD file updated; not proved: no target is named
     --- stderr
     warning: `demo`: only the begin of a name was asked for: `NumPy-stl<2,>=1; python_version > '3'` is now `NumPy-stl; python_version > '3'`
     warning: no distribution has a requirement to edit: relax dependencies beginning with `torch`
@@ -173,7 +173,7 @@ fn a_wheel_is_edited_without_packing_its_files_again() {
     exit: 0
     --- stdout
     demo: `pip>=20` is now `pip`
-    wrote [DIR]/new/demo-1.0-py3-none-any.whl: 0 ELF files edited, 0 removed, 3 files copied
+    wrote [DIR]/new/demo-1.0-py3-none-any.whl: 0 ELF files edited, 0 removed, 3 files copied; not proved: no target is named
     ");
     let new = format!("new/{wheel}");
     let text = sandbox.run(&["inspect", &new, "--verify", "--json"]);

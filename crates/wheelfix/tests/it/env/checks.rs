@@ -64,7 +64,7 @@ fn propagated_inputs_come_along() {
     assert_snapshot!(make(&sandbox, &["app"]), @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 2 directories taken whole, 1 single file
+    [DIR]/env: 2 distributions, 2 directories taken whole, 1 single file, not proved: no target is named
     --- stderr
     note: nothing is taken from `[DIR]/zlib`: it is a Python, or holds no modules for this one
     ");
@@ -104,7 +104,7 @@ fn requirements_are_met_with_markers_and_extras() {
     assert_snapshot!(make(&sandbox, &args), @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files
+    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, not proved: no target is named
     --- stderr
     warning: app 1.0 requires `lib[fast]>=2`, the environment has lib 1.5
     warning: app 1.0 requires `gone>=1`, which is not in the environment
@@ -211,7 +211,7 @@ fn two_copies_of_a_runtime_are_told() {
     assert_snapshot!(make(&sandbox, &["a", "b"]), @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 4 directories taken whole, 0 single files
+    [DIR]/env: 2 distributions, 4 directories taken whole, 0 single files, not proved: no target is named
     --- stderr
     warning: 2 copies of libgomp, each starts its own threads; scikit-learn beside torch runs out of static TLS: `[DIR]/env/lib/python3.11/site-packages/sklearn.libs/libgomp-a34b3233.so.1.0.0`, `[DIR]/env/lib/python3.11/site-packages/torch/lib/libgomp.so.1`
     ");
@@ -251,7 +251,7 @@ fn what_loads_by_one_path_must_load_by_the_other() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 0 directories taken whole, 8 single files, 2 objects proved to load
+    [DIR]/env: 2 distributions, 0 directories taken whole, 8 single files, 2 of 2 objects proved to load
     ");
 }
 
@@ -313,7 +313,7 @@ fn libraries_of_a_wheel_find_those_of_a_prefix() {
     assert_snapshot!(make(&sandbox, &[&args[..], &["--python-version", "3.11"]].concat()), @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, 4 new files, 2 objects proved to load
+    [DIR]/env: 2 distributions, 2 directories taken whole, 0 single files, 4 new files, 2 of 2 objects proved to load
     ");
 }
 

@@ -1,0 +1,300 @@
+//! What the user excuses: libraries and symbols that may be missing, and what became of each excuse.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::fault::Fault;
+use crate::rules::Pattern;
+
+/// What an excuse is about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExcuseKind {
+    /// A library, by the name that is needed or opened.
+    Library,
+    /// A symbol, by its name without a version.
+    Symbol,
+}
+
+/// What may be missing.
+#[derive(Clone, Debug, Default)]
+pub struct Excuses {
+    /// Globs over the names of libraries.
+    pub libraries: Vec<Pattern>,
+    /// Globs over the names of symbols.
+    pub symbols: Vec<Pattern>,
+    /// The texts of those globs that need not match anything.
+    pub unchecked: BTreeSet<String>,
+}
+
+/// Something that is missing and excused.
+#[derive(Clone, Debug, Serialize)]
+pub struct Excused {
+    /// What it is.
+    pub kind: ExcuseKind,
+    /// The name; alternatives are joined by ` or `.
+    pub name: String,
+    /// The globs that excuse it: one, or for alternatives one for each.
+    pub globs: BTreeSet<String>,
+    /// Final paths of the files that need, open or refer to it.
+    pub needed_by: BTreeSet<PathBuf>,
+}
+
+/// Why a glob is not taken as an excuse.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExcuseError {
+    /// It is not a glob.
+    #[error(transparent)]
+    Glob(#[from] globset::Error),
+    /// It matches nearly every name that there may be.
+    #[error(
+        "it excuses nearly every {kind}, also what nobody has thought of: name what may be missing"
+    )]
+    MatchesAll {
+        /// What it is about.
+        kind: ExcuseKind,
+    },
+}
+
+impl Excuses {
+    /// The globs that excuse a library, or all of several alternatives; `None` if one is not excused.
+    pub(crate) fn of_library(&self, alternatives: &[&str]) -> Option<BTreeSet<String>> {
+        let glob = |name: &&str| {
+            let mut globs = self.libraries.iter();
+            let glob = globs.find(|glob| glob.matches(name))?;
+            Some(glob.text().to_owned())
+        };
+        let globs: Option<BTreeSet<String>> = alternatives.iter().map(glob).collect();
+        globs.filter(|globs| !globs.is_empty())
+    }
+
+    /// The glob that excuses a symbol.
+    pub(crate) fn of_symbol(&self, name: &str) -> Option<BTreeSet<String>> {
+        let glob = self.symbols.iter().find(|glob| glob.matches(name))?;
+        Some(BTreeSet::from([glob.text().to_owned()]))
+    }
+
+    /// The excuses that were of no use: each is a fault, or it would hide the next one.
+    pub fn unused<'e>(&self, used: impl IntoIterator<Item = &'e Excused>) -> Vec<Fault> {
+        let used: BTreeSet<(ExcuseKind, &String)> = used
+            .into_iter()
+            .flat_map(|excused| excused.globs.iter().map(|glob| (excused.kind, glob)))
+            .collect();
+        let all = [
+            (ExcuseKind::Library, &self.libraries),
+            (ExcuseKind::Symbol, &self.symbols),
+        ];
+        let all = all.into_iter().flat_map(|(kind, globs)| {
+            let globs = globs.iter().map(|glob| glob.text().to_owned());
+            globs.map(move |glob| (kind, glob))
+        });
+        let unused = all.filter(|(kind, glob)| {
+            !used.contains(&(*kind, glob)) && !self.unchecked.contains(glob)
+        });
+        unused
+            .map(|(kind, glob)| Fault::UnusedIgnore { kind, glob })
+            .collect()
+    }
+}
+
+/// The one record of what was excused, by kind and name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record(BTreeMap<(ExcuseKind, String), Excused>);
+
+impl Record {
+    /// Notes that a file lacks something that is excused.
+    pub(crate) fn note(
+        &mut self,
+        (kind, name): (ExcuseKind, &str),
+        globs: BTreeSet<String>,
+        needed_by: &Path,
+    ) {
+        let excused = self.0.entry((kind, name.to_owned()));
+        let excused = excused.or_insert_with(|| Excused {
+            kind,
+            name: name.to_owned(),
+            globs: BTreeSet::new(),
+            needed_by: BTreeSet::new(),
+        });
+        excused.globs.extend(globs);
+        excused.needed_by.insert(needed_by.to_path_buf());
+    }
+
+    /// What was excused, by kind and name.
+    pub(crate) fn into_list(self) -> Vec<Excused> {
+        self.0.into_values().collect()
+    }
+}
+
+/// Puts several lists of what was excused together, by kind and name.
+pub fn merged_excuses<'e>(lists: impl IntoIterator<Item = &'e Excused>) -> Vec<Excused> {
+    let mut record = Record::default();
+    for excused in lists {
+        for path in &excused.needed_by {
+            let what = (excused.kind, excused.name.as_str());
+            record.note(what, excused.globs.clone(), path);
+        }
+    }
+    record.into_list()
+}
+
+impl ExcuseKind {
+    /// Parses a glob that excuses something of this kind; one that excuses nearly everything is refused.
+    pub fn glob(self, text: &str) -> Result<Pattern, ExcuseError> {
+        let pattern = Pattern::new(text)?;
+        if self.is_matched_by(std::slice::from_ref(&pattern)) {
+            return Err(ExcuseError::MatchesAll { kind: self });
+        }
+        Ok(pattern)
+    }
+
+    /// Whether globs together match nearly every name: more than an eighth of names that are made up,
+    /// each with another first letter, of any of the usual shapes.
+    pub(crate) fn is_matched_by(self, globs: &[Pattern]) -> bool {
+        let shapes: &[(&str, &str)] = match self {
+            Self::Library => LIBRARY_SHAPES,
+            Self::Symbol => SYMBOL_SHAPES,
+        };
+        shapes.iter().any(|(start, end)| {
+            let stems = || STEMS.split_ascii_whitespace();
+            let names = stems().map(|stem| format!("{start}{stem}{end}"));
+            let matched = names.filter(|name| globs.iter().any(|glob| glob.matches(name)));
+            stems().count() < 8 * matched.count()
+        })
+    }
+}
+
+/// Made-up words, no two with the same first two letters and none of them in the name of a library or
+/// function that we know of.
+const STEMS: &str = "aqzukv bwjoxq cvyqzu dxkuqw ejzvoq fkqwyz gvuxqj hzqkow iwqxuv jyuqkz kqvozx \
+    lxwuqy mjqzvo nuqxkw ozvqyj pwqkux qyozvu rxjquw sqkvzo tvwxqu uzqjky vyqwox wkuqzj xoqvyu \
+    yqzwkx zujqvo Aqwzku Jvqxoy Qzkuwv Xyqjzo 0qvzku 7wqxoj";
+
+/// What stands around the stem in names of libraries.
+const LIBRARY_SHAPES: &[(&str, &str)] = &[
+    ("lib", ".so"),
+    ("lib", ".so.0"),
+    ("lib", ".so.1"),
+    ("lib", ".so.2"),
+    ("lib", ".so.6"),
+    ("lib", ".so.12"),
+    ("lib", ".so.3.2.1"),
+    ("lib", "-4.5.so.6"),
+    ("lib", "-1a2b3c4d.so.7.0.1"),
+    ("", ".so"),
+    ("", ".so.5"),
+    ("", ".cpython-311-x86_64-linux-gnu.so"),
+];
+
+/// What stands around the stem in names of symbols.
+const SYMBOL_SHAPES: &[(&str, &str)] = &[
+    ("", ""),
+    ("", "_create"),
+    ("_", ""),
+    ("__", ""),
+    ("_ZN6", "3getEv"),
+    ("_ZNK6", "3getEv"),
+    ("_Z6", "v"),
+    ("_ZTV6", ""),
+    ("_ZTI6", ""),
+    ("_R", ""),
+];
+
+impl fmt::Display for ExcuseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Library => "library",
+            Self::Symbol => "symbol",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: ExcuseKind, glob: &str, want: bool) {
+        assert_eq!(kind.glob(glob).is_ok(), want, "{kind} {glob}");
+    }
+
+    #[test]
+    fn a_glob_that_excuses_all_is_refused() {
+        for glob in [
+            "*",
+            "**",
+            "?*",
+            "*?",
+            "lib*",
+            "{lib,}*",
+            "lib?*",
+            "*.so*",
+            "lib*.so.*",
+            "*.so",
+            "*so*",
+            "lib*.so.1",
+            "[a-z]*",
+            "[!x]*",
+            "lib[!_]*",
+            "lib[a-z]*",
+            "{lib[a-m]*,lib[n-z]*}",
+            "l*",
+            "li*",
+            "*[0-9]",
+            "??????*",
+            "{a,b,*}",
+            "*.cpython-*",
+        ] {
+            check(ExcuseKind::Library, glob, false);
+        }
+        for glob in ["*", "?*", "_*", "_Z*", "_ZN*", "[a-zA-Z_]*", "*v", "_ZTI*"] {
+            check(ExcuseKind::Symbol, glob, false);
+        }
+    }
+
+    #[test]
+    fn a_glob_that_names_something_is_an_excuse() {
+        for glob in [
+            "libcuda.so.1",
+            "libcuda*",
+            "libnv*",
+            "libQt6*.so.6",
+            "lib*cuda*.so*",
+            "libavcodec.so.*",
+            "*mpi*",
+            "libX11.so.?",
+            "/nix/store/*/lib/libfoo.so",
+            "lib{ssl,crypto}.so.3",
+            "libQt*",
+        ] {
+            check(ExcuseKind::Library, glob, true);
+        }
+        for glob in [
+            "RAND_bytes",
+            "aoti_torch_*",
+            "_ZN3foo*",
+            "Provider_Get*",
+            "ucs_*",
+        ] {
+            check(ExcuseKind::Symbol, glob, true);
+        }
+    }
+
+    #[test]
+    fn alternatives_are_excused_together() {
+        let excuses = Excuses {
+            libraries: ["libGL.*", "libEGL.*"]
+                .map(|it| Pattern::new(it).unwrap())
+                .into(),
+            ..Excuses::default()
+        };
+        assert!(excuses.of_library(&["libGL.so.1", "libGLX.so.1"]).is_none());
+        let both = excuses.of_library(&["libGL.so.1", "libEGL.so.1"]).unwrap();
+        assert_eq!(both.len(), 2);
+        assert!(excuses.of_library(&[]).is_none());
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether Python's `import` leads to a library.
+
+use std::path::Path;
+
+use wheelfix_elf::{HashedName, SymbolTable};
+
+use crate::abi::Abi;
+
+/// The name by which Python on `abi` imports a file, if its name is that of an extension module:
+/// `NAME.so`, `NAME.abi3.so`, or with the tag of an implementation as `NAME.cpython-311-x86_64-linux-gnu.so`.
+///
+/// Which Python it is for is not looked at, only for which machine.
+///
+/// <https://docs.python.org/3/library/importlib.html#importlib.machinery.EXTENSION_SUFFIXES>
+pub(crate) fn module_name(path: &Path, abi: Abi) -> Option<&str> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".so")?;
+    let (name, tag) = stem.split_once('.').unwrap_or((stem, "abi3"));
+    let is_other = || {
+        let other = MACHINES
+            .iter()
+            .filter(|(machine, _)| *machine != abi.machine);
+        let mut words = tag.split('-');
+        words.any(|word| other.clone().any(|(_, name)| word.starts_with(name)))
+    };
+    let is_tag = tag == "abi3" || tag.contains('-') && !tag.contains('.');
+    let mut chars = name.chars();
+    let starts = chars.next().is_some_and(|c| c == '_' || c.is_alphabetic());
+    let is_name = starts && chars.all(|c| c == '_' || c.is_alphanumeric());
+    (is_name && is_tag && !is_other()).then_some(name)
+}
+
+/// Whether a library has the function that Python calls to make a module of this name.
+///
+/// <https://docs.python.org/3/extending/building.html#c.PyInit_modulename>
+pub(crate) fn makes_module(symbols: &SymbolTable, name: &str) -> bool {
+    // The name is in Punycode then, which needs no decoding here: a library has one such function.
+    if !name.is_ascii() {
+        return symbols
+            .iter()
+            .any(|symbol| symbol.is_defined() && symbol.name.starts_with(b"PyInitU_"));
+    }
+    let function = format!("PyInit_{name}");
+    let mut found = symbols.lookup(&HashedName::new(function.as_bytes()));
+    found.next().is_some()
+}
+
+/// `e_machine`, and what the name of the machine begins with in tags.
+const MACHINES: &[(u16, &str)] = &[
+    (62, "x86_64"),
+    (3, "i386"),
+    (3, "i686"),
+    (183, "aarch64"),
+    (40, "arm"),
+    (243, "riscv"),
+    (21, "powerpc"),
+    (21, "ppc"),
+    (22, "s390"),
+    (258, "loongarch"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_modules_are_known() {
+        let name = |path| module_name(Path::new(path), Abi::X86_64);
+        assert_eq!(name("/p/x/_core.so"), Some("_core"));
+        assert_eq!(name("_core.abi3.so"), Some("_core"));
+        assert_eq!(name("y.cpython-311-x86_64-linux-gnu.so"), Some("y"));
+        assert_eq!(name("y.cpython-311-aarch64-linux-gnu.so"), None);
+        assert_eq!(name("libx-1.so"), None);
+        assert_eq!(name("libx.so.1"), None);
+        assert_eq!(name("x.1.so"), None);
+        assert_eq!(name("1x.so"), None);
+    }
+}

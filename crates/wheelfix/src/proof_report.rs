@@ -1,0 +1,71 @@
+//! What every command that proves says of it: the count, the warnings, what was left aside and what was
+//! excused.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use wheelfix_relocate::{Excused, Proof, count};
+
+use crate::error;
+
+/// How many paths are named before `and N more`.
+const NAMED: usize = 3;
+
+/// How much of what was found is proved.
+pub(crate) fn counts(proof: &Proof) -> String {
+    if proof.found == 0 {
+        return "nothing to prove".to_owned();
+    }
+    let (proved, found) = (proof.loadable.len(), count(proof.found, "object"));
+    let some = |number: usize, what| {
+        let text = (number != 0).then(|| format!(", {number} {what}"));
+        text.unwrap_or_default()
+    };
+    let aside = some(proof.left_aside.len(), "left aside");
+    let not = some(proof.unloadable.len(), "not");
+    format!("{proved} of {found} proved to load{aside}{not}")
+}
+
+/// The same for a command that proves if it knows the target.
+pub(crate) fn counts_if_proved(proof: Option<&Proof>) -> String {
+    proof.map_or_else(|| "not proved: no target is named".to_owned(), counts)
+}
+
+/// Prints what was left aside and what was excused.
+pub(crate) fn print_notes(proof: &Proof) {
+    let aside = proof.left_aside.iter().map(|aside| {
+        let path = aside.path.display();
+        format!("`{path}` is left aside: it {}", aside.reason)
+    });
+    error::print("note", aside);
+    error::print("note", proof.excused.iter().map(excused));
+}
+
+fn excused(excused: &Excused) -> String {
+    let globs: Vec<&str> = excused.globs.iter().map(String::as_str).collect();
+    let (kind, name, globs) = (excused.kind, &excused.name, globs.join("`, `"));
+    let needed_by = some_of(&excused.needed_by);
+    format!("the {kind} `{name}` is missing and excused by `{globs}`; needed by {needed_by}")
+}
+
+/// Prints all that is to be said of a proof, or of a plan that nothing proved.
+pub(crate) fn print(proof: Option<&Proof>, planned: &[Excused]) {
+    match proof {
+        Some(proof) => {
+            error::print("warning", &proof.warnings);
+            print_notes(proof);
+        }
+        None => error::print("note", planned.iter().map(excused)),
+    }
+}
+
+/// The first few paths, and how many more there are.
+fn some_of(paths: &BTreeSet<PathBuf>) -> String {
+    let names = paths.iter().take(NAMED);
+    let names: Vec<String> = names.map(|path| path.display().to_string()).collect();
+    let mut text = names.join(", ");
+    if NAMED < paths.len() {
+        text = format!("{text} and {} more", paths.len() - NAMED);
+    }
+    text
+}

@@ -1,0 +1,232 @@
+//! Green means it was looked at: what a proof counts is what another walk of the same tree finds.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use wheelfix_testkit::cache;
+use wheelfix_testkit::elf::Tool;
+
+use crate::support::Sandbox;
+
+/// Compiles from C.
+fn compile(sandbox: &Sandbox, name: &str, source: &str, flags: &[&str]) -> PathBuf {
+    let path = sandbox.path(name);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(sandbox.path("source.c"), source).unwrap();
+    let output = ["-nostdlib", "-o", path.to_str().unwrap(), "source.c"];
+    Tool::CC
+        .run_in(&sandbox.path("."), &[&output[..], flags].concat())
+        .expect();
+    path
+}
+
+/// The same for another machine: `e_machine` says 64-bit ARM.
+fn foreign(sandbox: &Sandbox, name: &str, source: &str) {
+    let path = compile(sandbox, name, source, SHARED);
+    let mut bytes = fs_err::read(&path).unwrap();
+    bytes[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    fs_err::write(&path, bytes).unwrap();
+}
+
+const SHARED: &[&str] = &["-shared", "-fPIC"];
+
+/// The ELF files below a directory, by their first bytes.
+fn elf_files(dir: &Path) -> usize {
+    let entries = fs_err::read_dir(dir).unwrap().map(Result::unwrap);
+    let count = entries.map(|entry| {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            elf_files(&entry.path())
+        } else {
+            usize::from(
+                kind.is_file() && fs_err::read(entry.path()).unwrap().starts_with(b"\x7fELF"),
+            )
+        }
+    });
+    count.sum()
+}
+
+/// The exit code and the document of `wheelfix check`.
+fn check(sandbox: &Sandbox, paths: &[&str]) -> (String, Value) {
+    let python = cache::tool("python3");
+    let args = [
+        &["check", "--json", "--python", python.to_str().unwrap()],
+        paths,
+    ]
+    .concat();
+    let text = sandbox.run(&args);
+    let (code, rest) = text.split_once("\n--- stdout\n").unwrap();
+    let json = rest.split_once("--- stderr").map_or(rest, |(json, _)| json);
+    (code.to_owned(), serde_json::from_str(json).unwrap())
+}
+
+/// How many were proved, left aside and failed, after the sum was compared with what is there.
+#[track_caller]
+fn counts(sandbox: &Sandbox, dir: &str, document: &Value) -> [usize; 3] {
+    let len = |key: &str| document[key].as_array().unwrap().len();
+    let counts = ["loadable", "left_aside", "unloadable"].map(len);
+    let found = usize::try_from(document["found"].as_u64().unwrap()).unwrap();
+    assert_eq!(found, elf_files(&sandbox.path(dir)), "{document:#}");
+    assert_eq!(found, counts.iter().sum::<usize>(), "{document:#}");
+    counts
+}
+
+/// A tree with one of everything that can be left aside.
+fn mixed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    compile(&sandbox, "t/good.so", "int x;", SHARED);
+    compile(&sandbox, "t/o/part.o", "int y;", &["-c"]);
+    let program = "void _start(void) { for (;;); }";
+    compile(&sandbox, "t/bin/static", program, &["-static"]);
+    foreign(&sandbox, "t/arm/libdata.so", "int z;");
+    sandbox
+}
+
+#[test]
+fn what_is_found_is_proved_or_left_aside_or_fails() {
+    let sandbox = mixed();
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 0");
+    assert_eq!(counts(&sandbox, "t", &document), [1, 3, 0]);
+    for aside in document["left_aside"].as_array().unwrap() {
+        assert!(!aside["reason"].as_str().unwrap().is_empty());
+    }
+    fs_err::write(sandbox.path("t/damaged.so"), b"\x7fELF\x02\x01\x01").unwrap();
+    let gone = "extern int nowhere; int f(void) { return nowhere; }";
+    compile(&sandbox, "t/bad.so", gone, SHARED);
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 1");
+    assert_eq!(counts(&sandbox, "t", &document), [1, 3, 2]);
+}
+
+#[test]
+fn what_is_for_another_machine_is_left_aside_if_nobody_wants_it() {
+    let sandbox = mixed();
+    let purpose = |document: &Value| document["faults"][0]["purpose"].clone();
+    let (code, document) = check(&sandbox, &["t", "t/arm/libdata.so"]);
+    assert_eq!(
+        (code.as_str(), purpose(&document)),
+        ("exit: 1", "named".into())
+    );
+    let (code, document) = check(&sandbox, &["t/arm"]);
+    // A directory is not the file, but there is nothing else.
+    assert_eq!(
+        (code.as_str(), purpose(&document)),
+        ("exit: 1", "only".into())
+    );
+    let module = "void PyInit_ext(void) {}";
+    foreign(&sandbox, "t/pkg/ext.so", module);
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 1");
+    assert_eq!(purpose(&document), serde_json::json!({"imported": "ext"}));
+    assert_eq!(counts(&sandbox, "t", &document), [1, 3, 1]);
+    // Python on this machine does not import what is tagged for the other one.
+    let tagged = "t/pkg/ext.cpython-311-aarch64-linux-gnu.so";
+    fs_err::rename(sandbox.path("t/pkg/ext.so"), sandbox.path(tagged)).unwrap();
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 0");
+    assert_eq!(counts(&sandbox, "t", &document), [1, 4, 0]);
+}
+
+#[test]
+fn nothing_to_prove_is_a_fault() {
+    let sandbox = mixed();
+    fs_err::create_dir(sandbox.path("empty")).unwrap();
+    fs_err::write(sandbox.path("text"), "x").unwrap();
+    for (path, says) in [
+        (
+            "empty",
+            "there is nothing to prove: no ELF file in [DIR]/empty",
+        ),
+        (
+            "text",
+            "`[DIR]/text` is not an ELF file: there is nothing to prove",
+        ),
+        (
+            "t/o/part.o",
+            "is an object file for the linker: there is nothing to prove",
+        ),
+    ] {
+        for more in [&[][..], &["t"]] {
+            let python = cache::tool("python3");
+            let args = ["check", path, "--python", python.to_str().unwrap()];
+            let text = sandbox.run(&[&args, more].concat());
+            let is_fault = path != "empty" || more.is_empty();
+            let code = if is_fault { "exit: 1\n" } else { "exit: 0\n" };
+            assert!(text.starts_with(code), "{text}");
+            assert_eq!(text.contains(says), is_fault, "{text}");
+        }
+    }
+    // It needs nothing, so it lacks nothing.
+    assert!(
+        sandbox
+            .run(&["check", "t/bin/static"])
+            .starts_with("exit: 0\n")
+    );
+}
+
+#[test]
+fn without_a_target_the_last_line_says_that_nothing_is_proved() {
+    use wheelfix_testkit::wheel::WheelBuilder;
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0").file("demo.py", ""));
+    for command in ["install", "env"] {
+        let args = [
+            command,
+            &wheel,
+            "--prefix",
+            command,
+            "--python-version",
+            "3.11",
+        ];
+        let text = sandbox.run(&args);
+        let out = text.split_once("--- stdout\n").unwrap().1;
+        let last = out
+            .split("--- stderr")
+            .next()
+            .unwrap()
+            .lines()
+            .last()
+            .unwrap();
+        assert!(last.ends_with("not proved: no target is named"), "{text}");
+    }
+}
+
+#[test]
+fn symbols_are_proved_beside_a_missing_library() {
+    let sandbox = Sandbox::new();
+    let soname = |name: &str| {
+        [SHARED, &[format!("-Wl,-soname,{name}").as_str()]]
+            .concat()
+            .join(" ")
+    };
+    let flags = soname("libgone.so");
+    let flags: Vec<&str> = flags.split(' ').collect();
+    let gone = compile(&sandbox, "t/libgone.so", "void gone(void) {}", &flags);
+    fs_err::write(sandbox.path("v.map"), "A_1 { f; g; };").unwrap();
+    let flags = soname("liba.so");
+    let flags: Vec<&str> = flags
+        .split(' ')
+        .chain(["-Wl,--version-script=v.map"])
+        .collect();
+    compile(&sandbox, "t/liba.so", "int f; int g;", &flags);
+    let user = "extern int f, g; void gone(void); int u(void) { gone(); return f + g; }";
+    let flags = [SHARED, &["-Lt", "-la", "-lgone", "-Wl,-rpath,$ORIGIN"]].concat();
+    compile(&sandbox, "t/libuser.so", user, &flags);
+    fs_err::remove_file(gone).unwrap();
+    fs_err::write(sandbox.path("v.map"), "A_1 { f; };").unwrap();
+    let flags = soname("liba.so");
+    let flags: Vec<&str> = flags
+        .split(' ')
+        .chain(["-Wl,--version-script=v.map"])
+        .collect();
+    compile(&sandbox, "t/liba.so", "int f;", &flags);
+    let (_, document) = check(&sandbox, &["t"]);
+    let faults = document["faults"].as_array().unwrap();
+    let kinds: Vec<&str> = faults
+        .iter()
+        .map(|it| it["fault"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["missing", "symbols"]);
+    assert_eq!(faults[1]["symbols"], serde_json::json!(["g@A_1"]));
+}
