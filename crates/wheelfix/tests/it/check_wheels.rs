@@ -70,7 +70,7 @@ fn a_wheel_is_checked_as_it_would_be_installed() {
         let check = |wheel| [&["check", wheel][..], target].concat();
         expect(&sandbox, &check(GOOD), 1, "`liba.so` is missing");
         let with_libs = [&check(GOOD)[..], &["--lib-path", "libs"]].concat();
-        expect(&sandbox, &with_libs, 0, "1 objects load");
+        expect(&sandbox, &with_libs, 0, "1 of 1 object proved to load");
     }
     // Nothing says that the symbol is not one of a Python that is not known.
     let broken = ["check", LOST, "--python", python];
