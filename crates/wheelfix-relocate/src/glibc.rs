@@ -34,12 +34,8 @@ impl Process<'_> {
     /// An object answers to the path by which it was opened, to the names by which it was asked
     /// for, and to its soname, which from then on is one of the names.
     fn loaded_under(&mut self, name: &str) -> Option<usize> {
-        let known = self.loaded.iter().position(|loaded| {
-            loaded.path == name
-                || loaded.names.contains(name)
-                || loaded.object.soname.as_deref() == Some(name)
-        })?;
-        self.loaded.get_mut(known)?.names.insert(name.to_owned());
+        let known = self.named(name)?;
+        self.add_name(known, name);
         Some(known)
     }
 

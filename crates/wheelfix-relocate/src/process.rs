@@ -46,6 +46,11 @@ pub enum Outcome {
     Fatal(String),
 }
 
+/// Most objects of one process, and most needs that all of them have together: programs with a graphical
+/// interface reach 500 and 6,000. Each object of an output is tried in a process of its own.
+const MAX_OBJECTS: usize = 1_500;
+const MAX_NEEDS: usize = 60_000;
+
 /// The state of a directory that was searched: for each subdirectory of the target, then for
 /// itself, whether it is there. `None` while nobody looked.
 type DirectoryState = Vec<Option<bool>>;
@@ -58,6 +63,12 @@ pub struct Process<'a> {
     rules: &'a Rules,
     /// In the order of loading; the program first.
     pub loaded: Vec<Loaded>,
+    /// For each name that an object answers to, the first object that does: under glibc its path, its
+    /// soname, and the names by which it was asked for.
+    by_name: BTreeMap<String, usize>,
+    by_key: BTreeMap<FileKey, usize>,
+    /// How many needs were looked for.
+    needs: usize,
     interpreter: Option<usize>,
     /// Whether the program has started, so that all that comes is opened by `dlopen`.
     pub(crate) is_open: bool,
@@ -79,6 +90,9 @@ impl<'a> Process<'a> {
             target,
             rules,
             loaded: Vec::new(),
+            by_name: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            needs: 0,
             interpreter: None,
             is_open: false,
             started: 0,
@@ -202,7 +216,7 @@ impl<'a> Process<'a> {
             && let ReadOutcome::Object(object) = &*self.world.outcome(&file, &path)
         {
             self.interpreter = Some(self.loaded.len());
-            self.loaded.push(Loaded {
+            self.push(Loaded {
                 names: BTreeSet::new(),
                 path,
                 object: Arc::clone(object),
@@ -288,6 +302,13 @@ impl<'a> Process<'a> {
         };
         if loaded.needed.len() == count {
             return loaded.needed.clone();
+        }
+        self.needs += count;
+        if MAX_NEEDS < self.needs || MAX_OBJECTS < self.loaded.len() {
+            let reason = format!(
+                "more than {MAX_OBJECTS} objects, or {MAX_NEEDS} needs of them, are loaded into one process, which is where this proof ends"
+            );
+            return vec![Outcome::Fatal(reason); count];
         }
         let needs = object.needs().take(count);
         let outcomes: Vec<Outcome> = needs.map(|name| self.find(Some(index), name)).collect();
@@ -383,10 +404,8 @@ impl<'a> Process<'a> {
         if file.is_directory {
             return Some(Outcome::Fatal(format!("`{path}` is a directory")));
         }
-        if let Some(known) = self.loaded.iter().position(|loaded| loaded.key == file.key) {
-            if let Some(loaded) = self.loaded.get_mut(known) {
-                loaded.names.insert(name.to_owned());
-            }
+        if let Some(known) = self.by_key.get(&file.key).copied() {
+            self.add_name(known, name);
             return Some(Outcome::Loaded(known));
         }
         let outcome = self.world.outcome(&file, path);
@@ -407,7 +426,7 @@ impl<'a> Process<'a> {
                 return Some(Outcome::Fatal(format!("`{path}` {reason}")));
             }
         }
-        self.loaded.push(Loaded {
+        self.push(Loaded {
             path: path.to_owned(),
             names: BTreeSet::from([name.to_owned()]),
             object,
@@ -416,6 +435,35 @@ impl<'a> Process<'a> {
             needed: Vec::new(),
         });
         Some(Outcome::Loaded(self.loaded.len() - 1))
+    }
+
+    /// Adds an object to those that are loaded.
+    fn push(&mut self, loaded: Loaded) {
+        let index = self.loaded.len();
+        let names = loaded.names.iter().chain([&loaded.path]);
+        for name in names.chain(&loaded.object.soname) {
+            self.by_name.entry(name.clone()).or_insert(index);
+        }
+        self.by_key.entry(loaded.key).or_insert(index);
+        self.loaded.push(loaded);
+    }
+
+    /// Notes that an object was asked for by a name.
+    pub(crate) fn add_name(&mut self, index: usize, name: &str) {
+        let Some(loaded) = self.loaded.get_mut(index) else {
+            return;
+        };
+        if loaded.names.contains(name) {
+            return;
+        }
+        loaded.names.insert(name.to_owned());
+        let first = self.by_name.entry(name.to_owned()).or_insert(index);
+        *first = index.min(*first);
+    }
+
+    /// The first object that answers to a name under glibc.
+    pub(crate) fn named(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 
     /// Opens a name that is a path.
@@ -428,11 +476,12 @@ impl<'a> Process<'a> {
     /// of the program: itself and its needs, breadth first.
     pub fn scope(&self, root: usize) -> Vec<usize> {
         let mut scope = vec![root];
+        let mut seen = BTreeSet::from([root]);
         let mut at = 0;
         while let Some(loaded) = scope.get(at).and_then(|index| self.loaded.get(*index)) {
             for outcome in &loaded.needed {
                 if let Outcome::Loaded(need) = outcome
-                    && !scope.contains(need)
+                    && seen.insert(*need)
                 {
                     scope.push(*need);
                 }
