@@ -107,6 +107,14 @@ pub enum EntryPointsError {
         /// The text behind the `=`.
         got: String,
     },
+    /// A script whose text Python could not compile.
+    #[error("line {line}: `{word}` is not a name in Python, so that the script would not compile")]
+    NotPython {
+        /// Which line.
+        line: usize,
+        /// A part of a dotted name.
+        word: String,
+    },
     /// A script name that cannot be the name of a file in the scripts directory.
     #[error("line {line}: not a name for a script: `{name}`")]
     ScriptName {
@@ -206,8 +214,13 @@ fn parse_line<'a>(
             let name = name.to_owned();
             return Err(EntryPointsError::ScriptName { line, name });
         }
-        if object.attr.is_none() {
+        let Some(attr) = &object.attr else {
             return Err(EntryPointsError::NoFunction { line, got });
+        };
+        let mut words = object.module.split('.').chain(attr.split('.'));
+        if let Some(word) = words.find(|word| !is_python_name(word)) {
+            let word = word.to_owned();
+            return Err(EntryPointsError::NotPython { line, word });
         }
     }
     let name = name.to_owned();
@@ -251,6 +264,27 @@ impl FromStr for ObjectReference {
             extras,
         })
     }
+}
+
+/// Words that Python keeps for itself.
+///
+/// <https://docs.python.org/3/reference/lexical_analysis.html#keywords>
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
+    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
+    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
+    "with", "yield",
+];
+
+/// Whether a text is an identifier of Python and no keyword.
+///
+/// <https://docs.python.org/3/reference/lexical_analysis.html#identifiers>
+fn is_python_name(text: &str) -> bool {
+    let mut chars = text.chars();
+    let first = chars.next();
+    first.is_some_and(|c| c == '_' || unicode_ident::is_xid_start(c))
+        && chars.all(unicode_ident::is_xid_continue)
+        && !KEYWORDS.contains(&text)
 }
 
 /// Whether the text can stand in `from text import ...`: identifiers with dots between.

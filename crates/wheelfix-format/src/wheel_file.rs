@@ -2,6 +2,7 @@
 //!
 //! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-contents>
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::headers::FieldEdit;
@@ -32,6 +33,9 @@ pub enum WheelFileError {
     /// A field that must be there.
     #[error("field `{0}` is missing")]
     Missing(&'static str),
+    /// A field that says two things, of which each reader takes another one.
+    #[error("field `{0}` occurs twice, with different values")]
+    Twice(&'static str),
     /// A version that is not two numbers.
     #[error("`Wheel-Version` must be two numbers with a dot between: `{0}`")]
     Version(String),
@@ -91,6 +95,12 @@ impl FromStr for WheelFile {
 
     fn from_str(text: &str) -> Result<Self, WheelFileError> {
         let headers = Headers::parse(text);
+        for name in ["Wheel-Version", "Root-Is-Purelib"] {
+            let values: BTreeSet<&str> = headers.get_all(name).map(|field| field.value).collect();
+            if 1 < values.len() {
+                return Err(WheelFileError::Twice(name));
+            }
+        }
         let field = |name: &'static str| headers.get(name).ok_or(WheelFileError::Missing(name));
         let version_text = field("Wheel-Version")?;
         let version = parse_version(version_text)
@@ -174,6 +184,10 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         check("", "error: field `Wheel-Version` is missing");
+        check(
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nwheel-version: 1.9\n",
+            "error: field `Wheel-Version` occurs twice, with different values ",
+        );
         check(
             "Wheel-Version: 1.0\n",
             "error: field `Root-Is-Purelib` is missing",

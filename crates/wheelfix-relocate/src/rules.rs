@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// All rules of one run, the user's before ours.
 #[derive(Clone, Debug, Default)]
@@ -193,9 +194,21 @@ pub struct Replace {
     pub when: Option<String>,
     /// The text to replace, wherever it stands, as different versions have it; the first that is
     /// there counts. None of them there is a fault. Empty leaves the file as it is.
+    #[serde(deserialize_with = "texts")]
     pub old: Vec<String>,
     /// What is to stand there; `{driver_path}` stands for the driver path.
     pub new: String,
+}
+
+/// Texts of which none is empty.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    if texts.iter().any(String::is_empty) {
+        return Err(D::Error::custom(
+            "`old` has an empty text, which stands everywhere",
+        ));
+    }
+    Ok(texts)
 }
 
 /// `[[provider]]`: where libraries can be had.

@@ -1,6 +1,7 @@
 //! Reading rules from TOML: the shipped tables and the user's files.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -101,6 +102,28 @@ const CLASSES: &[&str] = &[
     "stale",
 ];
 
+/// Longest file with rules, in bytes; the shipped ones have 60 kB together.
+const MAX_LEN: u64 = 16 << 20;
+
+/// The bytes of a file with rules: one that has an end, and is not too long.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let refused = |what: String| {
+        let text = format!("failed to read rules from `{}`: {what}", path.display());
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    };
+    // Opening a pipe would wait for its other end, and a device may have no end.
+    if fs_err::metadata(path).is_ok_and(|file| !file.is_file()) {
+        return Err(refused("not a regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path)?;
+    file.take(MAX_LEN + 1).read_to_end(&mut bytes)?;
+    if MAX_LEN < bytes.len() as u64 {
+        return Err(refused(format!("more than {MAX_LEN} bytes")));
+    }
+    Ok(bytes)
+}
+
 /// The number of the line that an offset lies in, from 1.
 fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
@@ -130,7 +153,7 @@ impl Rules {
         let mut rules = Self::default();
         for file in files {
             let name = file.to_string_lossy();
-            let text = String::from_utf8(fs_err::read(file)?);
+            let text = String::from_utf8(read(file)?);
             let text = text.map_err(|error| RulesError::NotText {
                 file: name.clone().into_owned(),
                 offset: error.utf8_error().valid_up_to(),
@@ -382,6 +405,20 @@ mod tests {
         check(
             "# a\n\nx",
             "`t.toml`, line 3: not TOML: key with no value, expected `=`",
+        );
+    }
+
+    #[test]
+    fn an_empty_text_is_not_replaced() {
+        check(
+            "[[replace]]
+name='a'
+reason='b'
+source='c'
+file=['x.py']
+old=['y', '']
+new='z'",
+            "`t.toml`: rule 1 of `[[replace]]`: `a`: `old` has an empty text, which stands everywhere",
         );
     }
 

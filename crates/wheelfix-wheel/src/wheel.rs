@@ -201,6 +201,7 @@ impl Parts {
         scripts::check(archive, &placements, &dist_info.entry_points, &mut faults);
         faults.into_result()?;
         editable::warn(archive, &placements, &mut warnings);
+        placement::warn(archive, &placements, &mut warnings);
         Ok(Self {
             dist_info,
             placements,

@@ -39,6 +39,8 @@ struct Stated {
     count: u64,
     directory_len: u64,
     directory_offset: u64,
+    /// Whether the numbers of disks are left to the zip64 record.
+    leaves_disks: bool,
 }
 
 /// Finds the end record of an archive and checks that everything binds to it.
@@ -107,6 +109,7 @@ fn plain_record(fields: &mut Fields<'_>) -> Option<(Result<Stated, ZipProblem>, 
             count: count.into(),
             directory_len: directory_len.into(),
             directory_offset: directory_offset.into(),
+            leaves_disks: disks != 0,
         })
     };
     Some((stated, comment_len))
@@ -197,6 +200,7 @@ fn zip64_fields(fields: &mut Fields<'_>) -> Option<Stated> {
         count,
         directory_len: fields.u64()?,
         directory_offset: fields.u64()?,
+        leaves_disks: false,
     })
 }
 
@@ -240,5 +244,6 @@ impl Stated {
         self.count == u64::from(u16::MAX)
             || self.directory_len == max
             || self.directory_offset == max
+            || self.leaves_disks
     }
 }

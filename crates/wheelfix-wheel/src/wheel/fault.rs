@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use wheelfix_archive::{ContentError, Faults, OpenError};
+use wheelfix_archive::{ContentError, Faults, MemberPathError, OpenError};
 use wheelfix_format::{
     EntryPointsError, MetadataError, PackageName, RecordError, TagSet, Version, WheelFileError,
     WheelFilenameError,
@@ -151,6 +151,9 @@ pub enum WheelFault {
         /// The name of this wheel's.
         expected: String,
     },
+    /// A file where the `.data` directory would be.
+    #[error("`{0}` is a file, but has the name of the `.data` directory")]
+    DataFile(String),
     /// A file directly in the `.data` directory, or below a key that is no scheme.
     #[error(
         "`{0}`: expected purelib, platlib, headers, scripts or data below the `.data` directory"
@@ -159,6 +162,14 @@ pub enum WheelFault {
     /// A directory among the scripts.
     #[error("`{0}`: scripts cannot lie in directories")]
     ScriptDirectory(String),
+    /// A script that cannot be a file everywhere.
+    #[error("the entry point `{name}` cannot be a script: {source}")]
+    ScriptName {
+        /// The name of the entry point.
+        name: String,
+        /// What is wrong with it.
+        source: MemberPathError,
+    },
     /// A script with the name of an interpreter.
     #[error("{0} has the name of a Python interpreter, which it would replace")]
     ReservedScript(String),
@@ -195,6 +206,9 @@ pub enum WheelWarning {
     /// A file that leads to sources outside of the wheel, by its path in the wheel: a build for
     /// development.
     Editable(String),
+    /// A file that goes to `nix-support` in the prefix, by its path in the wheel: stdenv acts on what
+    /// is there in each build that depends on the package.
+    NixSupport(String),
 }
 
 impl WheelFaults {
@@ -278,6 +292,10 @@ impl fmt::Display for WheelWarning {
                     tags.join(", ")
                 )
             }
+            Self::NixSupport(path) => write!(
+                f,
+                "`{path}` goes to `nix-support` in the prefix, where stdenv runs it or follows it in each build that depends on the package: leave it out with `--exclude`"
+            ),
             Self::Editable(path) => write!(
                 f,
                 "`{path}` leads to sources outside of the wheel, as builds for development do"

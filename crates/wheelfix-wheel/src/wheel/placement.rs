@@ -7,7 +7,7 @@ use std::fmt;
 use wheelfix_archive::{MemberPath, ZipArchive};
 
 use super::dist_info::DistInfo;
-use super::fault::{WheelFault, WheelFaults};
+use super::fault::{WheelFault, WheelFaults, WheelWarning};
 
 /// Where a file of a wheel goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -122,6 +122,9 @@ fn place(
             _ => {}
         }
     }
+    if path.as_str() == data_dir {
+        return Err(WheelFault::DataFile(path.to_string()));
+    }
     if top.strip_suffix(".data").is_none() || below_top.is_empty() {
         return Ok(Placement::File {
             scheme: root,
@@ -147,4 +150,24 @@ fn place(
         scheme,
         path: below_path,
     })
+}
+
+/// Warns of files that Nix's stdenv acts on.
+///
+/// <https://nixos.org/manual/nixpkgs/stable/#ssec-setup-hooks>
+pub(crate) fn warn(
+    archive: &ZipArchive,
+    placements: &[Placement],
+    warnings: &mut Vec<WheelWarning>,
+) {
+    for (member, placement) in archive.members().iter().zip(placements) {
+        if let Placement::File {
+            scheme: Scheme::Data,
+            path,
+        } = placement
+            && path.parts().next() == Some("nix-support")
+        {
+            warnings.push(WheelWarning::NixSupport(member.path.to_string()));
+        }
+    }
 }

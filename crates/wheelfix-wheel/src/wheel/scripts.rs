@@ -18,6 +18,10 @@ pub(crate) fn check(
     let mut taken: BTreeMap<(Scheme, String), String> = BTreeMap::new();
     for script in entry_points.scripts() {
         let what = format!("the entry point `{}`", script.name);
+        if let Err(source) = MemberPath::new(script.name) {
+            let name = script.name.to_owned();
+            faults.push(WheelFault::ScriptName { name, source });
+        }
         if is_interpreter(script.name) {
             faults.push(WheelFault::ReservedScript(what.clone()));
         }
