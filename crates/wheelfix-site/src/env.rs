@@ -37,7 +37,7 @@ use crate::install::{
 use crate::layout::Layout;
 use crate::relocation::{self, RelocationError};
 use crate::sources::Sources;
-use crate::staging::{Staging, StagingError};
+use crate::staging::{Staging, StagingError, Unpublished};
 
 pub use closure::{DistributionCopy, DuplicateDistribution, UnmetRequirement};
 pub use conflict::{
@@ -130,6 +130,16 @@ impl From<EnvFault> for EnvError {
 
 /// Makes an environment; with `dry_run` in a temporary directory that is thrown away.
 pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvReport, EnvError> {
+    let prepared = prepare_environment(request, listener)?;
+    Ok(prepared.publish()?)
+}
+
+/// Does all that [`assemble`] does, but for giving the prefix its name: that is left to the caller, who
+/// may have something to do before.
+pub fn prepare_environment(
+    request: &EnvRequest,
+    listener: &Listener<'_>,
+) -> Result<Unpublished<EnvReport>, EnvError> {
     in_pool(request.installation.jobs, || {
         let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
         phase(Phase::Read);
@@ -164,8 +174,7 @@ pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvRepo
         install::check_sources(&wheels)?;
         let report = report?;
         phase(Phase::Publish);
-        staging.publish()?;
-        Ok(report)
+        Ok(Unpublished::new(report, staging))
     })
 }
 

@@ -24,7 +24,7 @@ use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::{self, InstallReport};
 use crate::sboms;
 use crate::sources::Sources;
-use crate::staging::{Staging, StagingError};
+use crate::staging::{Staging, StagingError, Unpublished};
 use crate::unbundling::{self, Planned};
 
 #[cfg(test)]
@@ -118,6 +118,15 @@ pub fn install(
     request: &InstallRequest,
     listener: &Listener<'_>,
 ) -> Result<InstallReport, InstallError> {
+    Ok(prepare_install(request, listener)?.publish()?)
+}
+
+/// Does all that [`install`] does, but for giving the prefix its name: that is left to the caller, who
+/// may have something to do before.
+pub fn prepare_install(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<Unpublished<InstallReport>, InstallError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let staging = if request.merge {
@@ -132,8 +141,7 @@ pub fn install(
             phase: Phase::Publish,
             bytes: 0,
         });
-        staging.publish()?;
-        Ok(report)
+        Ok(Unpublished::new(report, staging))
     })
 }
 

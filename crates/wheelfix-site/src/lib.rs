@@ -37,12 +37,14 @@ pub use env::{
     Activation, CollisionAction, CollisionRule, CollisionRuleError, Conflict, ConflictClaim,
     ConflictKind, Counts, DistributionCopy, DuplicateDistribution, EntryAction, EnvError, EnvFault,
     EnvReport, EnvRequest, LinkMode, PlannedEntry, Prefix, ProofScope, ResolvedCollision,
-    RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, pythons_of,
+    RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, prepare_environment, pythons_of,
 };
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};
 pub use files::{FileFault, Wishes};
-pub use install::{InstallError, InstallRequest, Refusal, RefusedWheel, dry_run, install};
+pub use install::{
+    InstallError, InstallRequest, Refusal, RefusedWheel, dry_run, install, prepare_install,
+};
 pub use launcher::Interpreter;
 pub use layout::Layout;
 pub use patch::{PatchReport, PatchRequest, PatchTreeError, Scope, patch};
@@ -56,5 +58,5 @@ pub use relocation::{EditFailure, Libraries, RelocationError};
 pub use report::{InstallReport, InstallWarning, InstalledWheel};
 pub use requirements::EditedRequirements;
 pub use sboms::SbomUpdateError;
-pub use staging::{Staging, StagingError};
+pub use staging::{Staging, StagingError, Unpublished};
 pub use tree::{Collision, CollisionKind};

@@ -11,7 +11,9 @@ use wheelfix_format::LibraryName;
 use wheelfix_unbundle::{Bundled, Component, Provider, Sbom, SbomError, UnbundlePlan, Verdict};
 
 use crate::digest::FileDigest;
+use crate::extraction::write_new;
 use crate::relocation::Applied;
+use crate::staging::make_directory;
 
 /// The list that we write.
 const OWN: &str = "wheelfix.cdx.json";
@@ -170,8 +172,12 @@ fn write_own(
         list.add(component);
     }
     let text = list.text();
-    fs::create_dir_all(dist_info.join("sboms"))?;
-    fs::write(&path, &text)?;
+    if path.is_file() {
+        fs::write(&path, &text)?;
+    } else {
+        make_directory(&dist_info.join("sboms"))?;
+        write_new(&path, text.as_bytes(), false)?;
+    }
     let digest = FileDigest::of_bytes(text.as_bytes());
     applied.edited.insert(path.clone(), digest);
     applied.added.insert(path, digest);

@@ -124,17 +124,38 @@ impl Staging {
 
     /// Renames what was written into place; on an error nothing of it stays there.
     pub fn publish(mut self) -> Result<(), StagingError> {
+        if self.publication == Publication::Never {
+            return Ok(());
+        }
         normalise_directories(self.root())?;
-        match self.publication {
-            Publication::Whole => {}
-            Publication::Merge => return publish_each(self.root(), &self.prefix),
-            Publication::Never => return Ok(()),
+        if self.publication == Publication::Merge {
+            return publish_each(self.root(), &self.prefix);
         }
         // Replaces an empty directory and nothing else: the kernel refuses a full one.
         fs::rename(self.root(), &self.prefix)?;
         self.dir.disable_cleanup(true);
         self.made_parent = None;
         Ok(())
+    }
+}
+
+/// Output that is whole, but not yet under its final name. Dropping it leaves nothing.
+#[derive(Debug)]
+pub struct Unpublished<R> {
+    /// What was made.
+    pub report: R,
+    staging: Staging,
+}
+
+impl<R> Unpublished<R> {
+    pub(crate) fn new(report: R, staging: Staging) -> Self {
+        Self { report, staging }
+    }
+
+    /// Gives the output its final name; does nothing after a dry run.
+    pub fn publish(self) -> Result<R, StagingError> {
+        self.staging.publish()?;
+        Ok(self.report)
     }
 }
 
@@ -268,8 +289,8 @@ fn refuse_collisions<'a>(
     }
 }
 
-/// Makes a directory; `false` if it was there.
-fn make_directory(path: &Path) -> io::Result<bool> {
+/// Makes a directory, whatever the umask takes away; `false` if it was there.
+pub(crate) fn make_directory(path: &Path) -> io::Result<bool> {
     match fs::create_dir(path) {
         Ok(()) => {
             fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;

@@ -474,7 +474,7 @@ impl<'a> Decider<'a> {
         let mut faults = Vec::new();
         for wish in &self.request().options.wishes {
             let is_about = |copy: &Candidate<'_>| wish.is_about(&copy.object.path, &copy.soname);
-            if !self.candidates.iter().any(is_about) {
+            if !wish.is_content() && !self.candidates.iter().any(is_about) {
                 faults.push(UnbundleFault::UnusedWish {
                     wish: wish.to_string(),
                     known: self

@@ -78,6 +78,11 @@ impl Serialize for BundledWish {
 }
 
 impl BundledWish {
+    /// Whether it may match nothing: it leaves things as they are, or is about whatever there is.
+    pub(crate) fn is_content(&self) -> bool {
+        self.action == BundledAction::Keep || self.glob.text() == "*"
+    }
+
     /// Whether the wish is about a library with this final path and real soname.
     pub(crate) fn is_about(&self, path: &Path, soname: &str) -> bool {
         if self.glob.text().contains('/') {

@@ -10,7 +10,7 @@ use wheelfix_site::{
 };
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
-use crate::error::Error;
+use crate::error::{Error, printed};
 use crate::install::{BytecodeArgs, probe};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
@@ -201,8 +201,12 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
         dry_run: args.dry_run,
     };
     let progress = Progress::bytes(args.output.quiet);
-    let result = wheelfix_site::assemble(&request, &|event| progress.show(event));
+    let result = wheelfix_site::prepare_environment(&request, &|event| progress.show(event));
     progress.finish();
-    let report = result.map_err(|error| env_error::explain(error, &args.output))?;
-    env_report::print(&report, args.dry_run, &args.output)
+    let explain = |error| env_error::explain(error, &args.output);
+    let made = result.map_err(explain)?;
+    // Where the report cannot be written, there is no prefix either.
+    printed(env_report::print(&made.report, args.dry_run, &args.output))?;
+    made.publish().map_err(|error| explain(error.into()))?;
+    Ok(())
 }

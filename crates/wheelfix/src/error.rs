@@ -119,6 +119,14 @@ pub(crate) fn print_report(report: impl Display) -> io::Result<()> {
     write!(io::stdout(), "{}", escaped_report(report))
 }
 
+/// What became of printing a report. That nobody reads it any more is no failure.
+pub(crate) fn printed(result: Result<(), Error>) -> Result<(), Error> {
+    match result.and_then(|()| Ok(io::stdout().flush()?)) {
+        Err(Error::Environment(error)) if is_broken_pipe(error.as_ref()) => Ok(()),
+        result => result,
+    }
+}
+
 /// An error and its causes, outermost first, a line each.
 pub(crate) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Display + 'a {
     fmt::from_fn(move |f| {

@@ -7,7 +7,7 @@ use wheelfix_relocate::real_path;
 use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
-use crate::error::Error;
+use crate::error::{Error, printed};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
 use crate::wishes::WishArgs;
@@ -176,12 +176,17 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     };
     let progress = Progress::bytes(args.output.quiet);
     let listener = |event| progress.show(event);
-    let result = if args.dry_run {
-        wheelfix_site::dry_run(&request, &listener)
-    } else {
-        wheelfix_site::install(&request, &listener)
-    };
+    let explain = |error| install_error::explain(error, &args.output);
+    if args.dry_run {
+        let result = wheelfix_site::dry_run(&request, &listener);
+        progress.finish();
+        return install_report::print(&result.map_err(explain)?, true, &args.output);
+    }
+    let result = wheelfix_site::prepare_install(&request, &listener);
     progress.finish();
-    let report = result.map_err(|error| install_error::explain(error, &args.output))?;
-    install_report::print(&report, args.dry_run, &args.output)
+    let made = result.map_err(explain)?;
+    // Where the report cannot be written, there is no prefix either.
+    printed(install_report::print(&made.report, false, &args.output))?;
+    made.publish().map_err(|error| explain(error.into()))?;
+    Ok(())
 }

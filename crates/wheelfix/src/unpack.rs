@@ -15,7 +15,7 @@ use wheelfix_wheel::{
 };
 
 use crate::common::{JobsArgs, OutputArgs};
-use crate::error::{Error, print_line};
+use crate::error::{Error, print_line, printed};
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
@@ -54,13 +54,14 @@ pub(crate) fn run(args: &UnpackArgs) -> Result<(), Error> {
     let progress = Progress::bytes(args.output.quiet);
     let result = unpack(args, &progress);
     progress.finish();
-    let (kind, unpacked) = result?;
-    print(args, kind, &unpacked)?;
-    Ok(())
+    let (kind, staging, unpacked) = result?;
+    // Where the report cannot be written, there is no directory either.
+    printed(print(args, kind, &unpacked).map_err(Error::from))?;
+    staging.publish().map_err(staging_error)
 }
 
-/// Unpacks into a staging directory and publishes it.
-fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Vec<Unpacked>), Error> {
+/// Unpacks into a staging directory.
+fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Staging, Vec<Unpacked>), Error> {
     let is_wheel = args.archive.extension() == Some(OsStr::new("whl"));
     if !is_wheel && let Some(path) = args.accept_mismatch.first() {
         let text = format!("`--accept-mismatch {path}` is for wheels, which have a RECORD");
@@ -72,8 +73,7 @@ fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Vec<Unpacked>
         unpack_sdist(args, progress)?
     };
     normalise_times(staging.root())?;
-    staging.publish().map_err(staging_error)?;
-    Ok((kind, unpacked))
+    Ok((kind, staging, unpacked))
 }
 
 fn unpack_wheel(

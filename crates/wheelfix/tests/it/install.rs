@@ -2,6 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use wheelfix_testkit::wheel::WheelBuilder;
 
@@ -55,6 +56,69 @@ fn every_file_has_its_place_and_mode() {
     assert_eq!(sandbox.names(), [wheel.as_str(), "out"]);
     let greet = fs_err::read_to_string(sandbox.path("out/bin/greet")).unwrap();
     assert_eq!(greet, "#!/usr/bin/env python3.11\nprint('hello')\n");
+}
+
+#[test]
+fn where_the_report_cannot_be_written_there_is_no_output() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let version = ["--prefix", "out", "--python-version", "3.11"];
+    for args in [
+        &[&["install", wheel.as_str()], &version[..]].concat()[..],
+        &[&["install", wheel.as_str(), "--json"], &version[..]].concat(),
+        &[&["env", wheel.as_str(), "--allow-unmet", "*"], &version[..]].concat(),
+        &["unpack", &wheel, "out"],
+    ] {
+        let full = fs_err::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let status = sandbox
+            .command(args)
+            .stdout(full.into_file())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(3), "{args:?}");
+        assert_eq!(sandbox.names(), [wheel.as_str()], "{args:?}");
+        // That nobody reads is another thing.
+        let mut child = sandbox
+            .command(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert!(child.wait().unwrap().success(), "{args:?}");
+        fs_err::remove_dir_all(sandbox.path("out")).unwrap();
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "runs the program under test")]
+fn the_umask_takes_nothing_away() {
+    let trees = ["000", "077"].map(|umask| {
+        let sandbox = Sandbox::new();
+        let wheel = sandbox.wheel(&demo());
+        let status = Command::new("sh")
+            .args(["-c", "umask $1; shift; exec \"$@\"", "sh", umask])
+            .args([env!("CARGO_BIN_EXE_wheelfix"), "install", &wheel])
+            .args(["--prefix", "out", "--python", "python3"])
+            .current_dir(sandbox.path("."))
+            .status();
+        assert!(status.unwrap().success());
+        sandbox.tree("out")
+    });
+    assert_eq!(trees[0], trees[1]);
+}
+
+#[test]
+fn what_stdenv_would_act_on_is_warned_about() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo().data("data/nix-support/setup-hook", "echo hi"));
+    let text = install(&sandbox, &wheel, &["--dry-run"]);
+    let want = "warning: `demo-1.0-py3-none-any.whl`: `demo-1.0.data/data/nix-support/setup-hook` goes to \
+        `nix-support` in the prefix, where stdenv runs it or follows it in each build that depends on \
+        the package: leave it out with `--exclude`\n";
+    assert!(text.ends_with(want), "{text}");
 }
 
 #[test]
