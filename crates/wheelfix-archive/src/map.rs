@@ -12,7 +12,9 @@
 //! Where a file was shortened, or its disk fails, touching the map is a `SIGBUS`. A handler puts zeros
 //! in the place of what cannot be read and notes that the map is [lost](ReadMap::is_lost), so that a
 //! reader goes on to its next check, and whoever owns the map asks before it relies on what was read.
-//! Reading the files instead would cost memory for whole members, which libdeflate wants at once.
+//! The handler costs nothing until then. Reading the 539 MB of torch's wheel instead costs 0.23 s of
+//! processor time more than the map (0.06 to 0.11 s) in pieces of 256 KiB, and 0.46 s in members as they
+//! are, which is how libdeflate wants them: 480 MB of memory for the largest two.
 //!
 //! The bytes have no invariants (`u8`), and a map is exposed as one slice with the lifetime of the
 //! map, so that no reference outlives it and no two mutable ones coexist.

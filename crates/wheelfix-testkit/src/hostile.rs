@@ -7,6 +7,7 @@ mod content;
 mod directory;
 mod header;
 mod layout;
+pub mod mutants;
 mod name;
 mod odd;
 mod record;

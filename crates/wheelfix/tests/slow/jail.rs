@@ -23,13 +23,16 @@ for place in / /tmp "$CASES" "$CASES/.."; do
 done
 cd "$JAIL" || exit 97
 ulimit -d "$MEMORY" || exit 96
+ulimit -t 10 || exit 95
 command=$1
 shift
 exec 3> answers
 for archive in "$CASES"/*/*; do
     "$PROGRAM" "$command" "$archive" "$@" > output 2> reason < /dev/null
-    echo "$(basename "$(dirname "$archive")"): $?: $(cat reason output)" >&3
+    code=$?
+    echo "$(basename "$(dirname "$archive")"): $code: $(cat reason output)" >&3
     rm output reason
+    test "$code" = 0 && rm -r out
     for left in $(ls -A); do
         test "$left" = answers || echo "left: $left" >&3
     done
@@ -39,7 +42,7 @@ cat answers
 
 /// What is said about each archive, in a name space of its own: exit code and reasons.
 #[expect(clippy::disallowed_methods, reason = "runs the program under test")]
-fn jailed(sandbox: &Sandbox, cases: &Path, args: &[&str]) -> String {
+pub(crate) fn jailed(sandbox: &Sandbox, cases: &Path, args: &[&str]) -> String {
     let jail = sandbox.path("jail");
     fs_err::create_dir_all(&jail).unwrap();
     let output = Command::new("unshare")
@@ -83,6 +86,12 @@ fn check(cases: &[Case], file: &str, args: &[&str]) {
             case.name
         );
     }
+    check_answers(&answers);
+}
+
+/// Nothing is left, and nothing is said in the words of the operating system.
+#[track_caller]
+pub(crate) fn check_answers(answers: &str) {
     let left = answers.lines().find(|line| line.starts_with("left: "));
     assert_eq!(left, None, "{answers}");
     for words in ["os error", "memory", "panicked"] {

@@ -3,6 +3,7 @@
 
 mod adversity;
 mod jail;
+mod mutants;
 mod patchelf;
 mod patchelf_refused;
 #[path = "../it/support.rs"]
