@@ -193,7 +193,7 @@ mod tests {
     fn other_texts_are_refused() {
         check(
             "[",
-            "error: malformed pyproject.toml, line 1: unclosed table, expected `]` ",
+            "error: malformed pyproject.toml, line 1: unquoted keys cannot be empty, expected letters, numbers, `-`, `_` ",
         );
         check(
             "[build-system]\n",

@@ -186,7 +186,7 @@ mod tests {
         check("", "error: field `Wheel-Version` is missing");
         check(
             "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nwheel-version: 1.9\n",
-            "error: field `Wheel-Version` occurs twice, with different values ",
+            "error: field `Wheel-Version` occurs twice, with different values",
         );
         check(
             "Wheel-Version: 1.0\n",

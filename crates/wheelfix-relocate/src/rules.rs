@@ -238,6 +238,8 @@ fn pattern_map<'de, D: serde::Deserializer<'de>>(
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: String,
+    /// Whether it matches only itself.
+    is_literal: bool,
     glob: Glob,
     /// Made when it is needed: of all the rules few are, and this takes most of the time to read them.
     matcher: OnceLock<GlobMatcher>,
@@ -248,6 +250,7 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Self, globset::Error> {
         Ok(Self {
             text: text.to_owned(),
+            is_literal: !text.contains(['*', '?', '[', '{', '\\']),
             glob: GlobBuilder::new(text).literal_separator(true).build()?,
             matcher: OnceLock::new(),
         })
@@ -293,7 +296,7 @@ impl Pattern {
 
     /// Whether it is a plain text that matches only itself.
     pub fn is_literal(&self) -> bool {
-        !self.text.contains(['*', '?', '[', '{', '\\'])
+        self.is_literal
     }
 }
 

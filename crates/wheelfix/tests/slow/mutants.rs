@@ -244,11 +244,11 @@ fn rules() -> Vec<String> {
     let deep = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     let dotted = format!("{}a = 1", "a.".repeat(50_000));
     let long = format!("x = '{}'", "y".repeat(20_000_000));
-    let many: String = (0..20_000)
+    let many: String = (0..3_000)
         .map(|number| rule("soname=['x']").replace("'a'", &format!("'n{number}'")))
         .collect();
-    let alternatives = format!("soname=['{{{}}}']", "a,".repeat(5_000));
-    let stars = format!("soname=['{}']", "*a".repeat(5_000));
+    let alternatives = format!("soname=['{{{}}}']", "a,".repeat(1_000));
+    let stars = format!("soname=['{}']", "*a".repeat(500));
     vec![
         String::new(),
         "x".to_owned(),
