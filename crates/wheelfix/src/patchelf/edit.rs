@@ -64,6 +64,10 @@ pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<Vec<Warning>, Fi
         let text = print::text(&elf, *print)?;
         super::print(&text).map_err(FileError::Print)?;
     }
+    if elf.is_debug_file() && arguments.output.is_none() {
+        // No loader reads it, and it has no bytes to edit: patchelf leaves it as it is, too.
+        return Ok(Vec::new());
+    }
     let edits = &arguments.edits;
     if edits.interpreter.is_some() {
         print::interpreter(&elf)?;

@@ -23,6 +23,7 @@ pub(super) fn text(elf: &Elf, print: Print) -> Result<String, MissingSection> {
             None | Some("") => String::new(),
             Some(soname) => format!("{soname}\n"),
         },
+        Print::Rpath if elf.is_debug_file() => String::new(),
         Print::Rpath => {
             let path = dynamic(elf)?.run_path.effective();
             format!("{}\n", path.unwrap_or_default())

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Workshop};
+use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Tool, Workshop};
 
 /// Runs the program in the directory of a workshop and returns how it ended, and what it said.
 #[expect(clippy::disallowed_methods, reason = "runs the program under test")]
@@ -76,11 +76,32 @@ fn a_core_file() {
 }
 
 #[test]
-fn a_separate_debug_file() {
-    check(
-        Bad::DebugFile,
-        "subject: the file holds separate debug information, its dynamic section has no bytes",
-    );
+fn a_separate_debug_file_stays_as_it_is() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let path = Bad::DebugFile.make(&workshop);
+    let before = state(&path);
+    for args in [
+        &["--set-rpath", "/x", "subject"][..],
+        &["--add-needed", "libz.so.1", "subject"],
+        &["--shrink-rpath", "subject"],
+        &["--print-rpath", "subject"],
+    ] {
+        assert_eq!(run(&workshop, args), "exit: 0\n", "{args:?}");
+    }
+    assert!(state(&path) == before);
+}
+
+#[test]
+fn a_library_whose_hash_table_was_stripped_is_edited() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let path = workshop.dir().join("subject");
+    workshop.link(Kind::Library, Layout::Default, &path);
+    let args = ["--remove-section=.gnu.hash", path.to_str().unwrap()];
+    Tool::OBJCOPY.run(&args).expect();
+    let edit = ["--set-rpath", "/x", "--add-needed", "libz.so.1", "subject"];
+    assert_eq!(run(&workshop, &edit), "exit: 0\n");
+    let print = ["--print-rpath", "--print-needed", "subject"];
+    assert!(run(&workshop, &print).starts_with("exit: 0\n/x\nlibz.so.1\n"));
 }
 
 #[test]
