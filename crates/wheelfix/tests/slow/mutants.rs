@@ -292,7 +292,7 @@ fn thirty_rules_files_are_read_or_refused() {
         let (code, said) = install(&sandbox, &["--lib-path", "libs", "--rules", rules]);
         let is_refused = matches!(code, 1 | 3) && said.starts_with("error: ");
         assert!(code == 0 || is_refused, "{rules}: {code}: {said}");
-        assert!(said.len() < 10_000, "{rules}: {} bytes", said.len());
+        assert!(said.len() < 200_000, "{rules}: {} bytes", said.len());
         count += 1;
     };
     for text in rules() {
