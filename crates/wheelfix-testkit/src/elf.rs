@@ -30,7 +30,7 @@ pub use self::image::{Image, SHF_ALLOC, SHT_NOBITS, Section, Segment, segment_ty
 pub use self::layout::{Kind, Layout};
 pub use self::linking::{GnuHash, Linking, VersionNeed, tag};
 pub use self::matrix::{Editor, run as run_matrix};
-pub use self::member::{Member, for_each_member};
+pub use self::member::{Member, for_each_member, unpack_members};
 pub use self::mutate::{Mutant, damaged_fields, drop_section_headers, scribbled, truncated};
 pub use self::patchelf::{PATCHELF_RELEASES, Patchelf, patchelf, patchelf_release};
 pub use self::platform::{Cross, Platform};

@@ -4,7 +4,7 @@
 use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
-use crate::edit::lay::{Item, Place, lay};
+use crate::edit::lay::{Item, Place, enter, lay};
 use crate::edit::model::Model;
 use crate::edit::origin::Origin;
 use crate::edit::plan::{Data, Warning};
@@ -66,8 +66,7 @@ impl Moves {
 pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
     let placement = find_places(model, strings)?;
     vacate::retire_empty(model);
-    let first = model.program_headers.iter().find(|header| header.is_load());
-    if first.is_some_and(|load| load.file_end() <= model.program_headers_offset) {
+    if model.program_headers_offset != model.encoding().header_len() as u64 {
         model.warnings.push(Warning::ProgramHeadersAtEnd);
     }
     Ok(placement)
@@ -273,6 +272,7 @@ fn append(
             moves.strings |= displacement.strings;
             tables = displacement.apply(model, moves.strings, &mut placement);
         }
+        Slot::Slack(slack) => put_headers_behind(model, *slack),
         Slot::End => tables.insert(0, Item::ProgramHeaders),
         Slot::Free | Slot::Replace(_) => {}
     }
@@ -298,9 +298,25 @@ fn append(
     Ok(placement)
 }
 
+/// Moves the program headers, with one more, behind a segment that is there.
+fn put_headers_behind(model: &mut Model<'_>, slack: Slack) {
+    let count = model.program_headers.len() as u64 + 1;
+    let len = count * model.encoding().program_header_len() as u64;
+    if let Some(load) = model.program_headers.get_mut(slack.load) {
+        let (offset, inside) = (slack.start, slack.start - load.offset);
+        let vaddr = load.vaddr + inside;
+        load.file_len = inside + len;
+        load.memory_len = load.file_len;
+        enter(model, Item::ProgramHeaders, Place { offset, vaddr, len });
+    }
+}
+
 /// Whether there is no place for a program header that `strip` keeps.
 fn is_last_resort(slot: &Result<Slot, EditError>) -> bool {
-    matches!(slot, Ok(Slot::End) | Err(EditError::NoSlot { .. }))
+    matches!(
+        slot,
+        Ok(Slot::Slack(_) | Slot::End) | Err(EditError::NoSlot { .. })
+    )
 }
 
 /// Moves the section headers to the end of the file if the program headers, or what they displace, will reach into them:
@@ -311,7 +327,7 @@ fn make_way(model: &mut Model<'_>, slot: &Slot) -> u64 {
     let limit = match slot {
         Slot::Free => table_end + model.encoding().program_header_len() as u64,
         Slot::Displace(displacement) => displacement.limit,
-        Slot::Replace(_) | Slot::End => return end,
+        Slot::Replace(_) | Slot::Slack(_) | Slot::End => return end,
     };
     let Some(headers) = slot::section_headers(model)
         .filter(|headers| headers.start < limit && table_end < headers.end)

@@ -36,6 +36,25 @@ impl Slack {
         Ok(None)
     }
 
+    /// Finds room for the program headers of a program: where addresses are as far from offsets as in the first segment.
+    pub(crate) fn for_headers(model: &Model<'_>, len: u64) -> Result<Option<Self>, ReadError> {
+        let distance = |load: &ProgramHeader| load.vaddr.wrapping_sub(load.offset);
+        let mut all = model
+            .program_headers
+            .iter()
+            .filter(|header| header.is_load());
+        let first = all.next().map(distance);
+        for (index, load) in loads(model).filter(|(_, load)| Some(distance(load)) == first) {
+            let start = load.file_end().next_multiple_of(ALIGN);
+            if let Some(slack) = Self::behind(model, index, start)?
+                && slack.holds(len)
+            {
+                return Ok(Some(slack));
+            }
+        }
+        Ok(None)
+    }
+
     /// Finds the room that the strings of the file are in, and what follows them, if an earlier edit put them there. It
     /// begins with the interpreter's name if that moves and lies before them.
     pub(crate) fn with_strings(

@@ -8,6 +8,7 @@ use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
+use crate::edit::slack::Slack;
 use crate::error::ReadError;
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 use crate::section_header::SHF_TLS;
@@ -22,6 +23,8 @@ pub(crate) enum Slot {
     Free,
     /// Behind the last one, after what is there has moved.
     Displace(Displacement),
+    /// With all others behind a segment, in its last page; `strip` breaks such a file, too.
+    Slack(Slack),
     /// With all others in the new segment: the last resort, since `strip` breaks such a file.
     End,
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Slot {
             Self::Displace(_) => {
                 "program header: behind the others, after what was there has moved"
             }
+            Self::Slack(_) => "program headers: in the last page of a segment",
             Self::End => "program headers: in the new segment",
         })
     }
@@ -58,11 +62,8 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
     }
     let offset = model.program_headers_offset;
     let refuse = |reason| {
-        if may_move(model) {
-            Ok(Slot::End)
-        } else {
-            Err(EditError::NoSlot { offset, reason })
-        }
+        let elsewhere = find_elsewhere(model)?;
+        elsewhere.ok_or(EditError::NoSlot { offset, reason })
     };
     if !fits {
         return refuse("the segment that holds the table ends there");
@@ -82,7 +83,9 @@ pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
     match find(model, false)? {
         Slot::Replace(index) => drop(model.program_headers.remove(index)),
         Slot::Free => {}
-        Slot::Displace(_) | Slot::End => return Err(EditError::NoProgramHeader { kind }),
+        Slot::Displace(_) | Slot::Slack(_) | Slot::End => {
+            return Err(EditError::NoProgramHeader { kind });
+        }
     }
     model.program_headers.push(ProgramHeader {
         kind,
@@ -102,30 +105,36 @@ pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
     Ok(())
 }
 
-/// Whether the program headers can lie in a new segment at the end.
+/// Finds another place for all program headers. `None` if a program would grow by too much.
 ///
 /// A loader finds those of a library in whatever segment they are. For a program, kernels before 5.18 compute their address
-/// from the first segment (`fs/binfmt_elf.c`), so that file and memory have to be as far apart there as here.
-fn may_move(model: &Model<'_>) -> bool {
-    let memory_end = model
-        .program_headers
-        .iter()
-        .filter(|header| header.is_load())
-        .map(ProgramHeader::memory_end)
-        .max();
+/// from the first segment (`fs/binfmt_elf.c`), so that file and memory have to be as far apart there as here: at the end of
+/// the file that takes as many bytes as the program has zeroed memory.
+fn find_elsewhere(model: &Model<'_>) -> Result<Option<Slot>, ReadError> {
+    if !model.elf.is_program() {
+        return Ok(Some(Slot::End));
+    }
+    let loads = || {
+        model
+            .program_headers
+            .iter()
+            .filter(|header| header.is_load())
+    };
     let page = model.elf.header.machine.max_page_len().unwrap_or(1);
-    let aligns = model
-        .program_headers
-        .iter()
-        .filter(|header| header.is_load())
-        .map(|header| header.align);
-    let align = aligns.fold(page, u64::max);
+    let align = loads().map(|header| header.align).fold(page, u64::max);
+    let memory_end = loads().map(ProgramHeader::memory_end).max();
     let base = memory_end.and_then(|end| end.checked_next_multiple_of(align));
     let offset = model.elf.file_len;
-    !model.elf.is_program()
-        || base
-            .and_then(|base| program_place(model, offset, base))
-            .is_some_and(|(at, _)| at - offset <= MAX_HOLE)
+    let place = base.and_then(|base| program_place(model, offset, base));
+    let growth = place.map_or(u64::MAX, |(at, _)| at - offset);
+    if page < growth {
+        let count = model.program_headers.len() as u64 + 1;
+        let len = count * model.encoding().program_header_len() as u64;
+        if let Some(slack) = Slack::for_headers(model, len)? {
+            return Ok(Some(Slot::Slack(slack)));
+        }
+    }
+    Ok((growth <= MAX_HOLE).then_some(Slot::End))
 }
 
 /// Returns file offset and address of the first place from `offset` on at which a segment of a program can hold the

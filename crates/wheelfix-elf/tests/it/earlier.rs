@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_testkit::elf::{
-    Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment, Workshop,
-    drop_section_headers, patchelf_release, segment_type,
+    Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment, Tool,
+    Workshop, drop_section_headers, patchelf_release, segment_type,
 };
 
 use crate::editor::Ours;
@@ -141,6 +141,42 @@ fn libraries_without_section_headers() {
             let request = run_path(&workshop, len);
             Ours.edit(&file, &request).unwrap();
             workshop.run(Kind::Library, &file, &request).unwrap();
+        }
+    }
+}
+
+/// Program headers at the end of the file have to be behind all memory of the program, for old kernels; the file must not be
+/// as long for that.
+#[test]
+fn a_large_bss_takes_no_room_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = "char large[100 << 20]; int main(void) { return large[12345]; }";
+    fs_err::write(dir.path().join("m.c"), source).unwrap();
+    let request = Request {
+        rpath: Some("x".repeat(5000)),
+        ..Request::default()
+    };
+    for kind in ["-no-pie", "-pie"] {
+        for linker in ["-fuse-ld=bfd", "-fuse-ld=gold", "-fuse-ld=lld"] {
+            let args = [kind, linker, "-fPIE", "-o", "program", "m.c"];
+            Tool::CC.run_in(dir.path(), &args).expect();
+            let program = dir.path().join("program");
+            let linked = fs_err::read(&program).unwrap();
+            let bare = drop_section_headers(&linked);
+            for (bytes, has_sections) in [(bare, false), (linked, true)] {
+                // LLVM's linker leaves no room between segments that the program headers could go to.
+                if linker == "-fuse-ld=lld" && !has_sections {
+                    continue;
+                }
+                fs_err::write(&program, &bytes).unwrap();
+                let result = Ours.edit(&program, &request);
+                assert_eq!(result, Ok(()), "{kind} {linker} {has_sections}");
+                let outcome = Tool::run_path(&program);
+                assert_eq!(outcome.code, Some(0), "{kind} {linker}: {outcome}");
+                let after = fs_err::metadata(&program).unwrap().len();
+                let growth = after - bytes.len() as u64;
+                assert!(growth < 16 << 10, "{kind} {linker}: {growth}");
+            }
         }
     }
 }

@@ -31,3 +31,9 @@ pub fn for_each_member(wheel: &Path, visit: &mut dyn FnMut(Member)) {
         }
     }
 }
+
+/// Unpacks a wheel into a directory, files executable as the archive says.
+pub fn unpack_members(wheel: &Path, dir: &Path) {
+    let mut archive = ZipArchive::new(fs_err::File::open(wheel).unwrap()).unwrap();
+    archive.extract(dir).unwrap();
+}

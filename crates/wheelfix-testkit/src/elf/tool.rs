@@ -44,6 +44,8 @@ impl Tool {
     pub const OBJCOPY: Self = Self::new(&["objcopy"], "apt-get install binutils");
     /// The maker of named pipes.
     pub const MKFIFO: Self = Self::new(&["mkfifo"], "apt-get install coreutils");
+    /// What ends a program that takes too long.
+    pub const TIMEOUT: Self = Self::new(&["timeout"], "apt-get install coreutils");
     /// The stripper of binutils.
     pub const STRIP: Self = Self::new(&["strip"], "apt-get install binutils");
     /// The stripper of LLVM.
@@ -83,6 +85,13 @@ impl Tool {
             }
         }
         panic!("`{}` is missing: {}", self.names[0], self.install);
+    }
+}
+
+impl Tool {
+    /// Runs a program that the test itself made.
+    pub fn run_path(program: &Path) -> Outcome {
+        Outcome::of(Command::new(program))
     }
 }
 
