@@ -6,6 +6,8 @@ mod chain;
 #[path = "../it/editor.rs"]
 mod editor;
 
+mod loaders;
+
 use crate::chain::check_chains;
 
 #[test]
