@@ -193,9 +193,22 @@ impl<'a> RunPathPlanner<'a> {
         });
     }
 
+    /// Adds a directory of the output, relative to the object. Where a link in another directory leads to the object, `$ORIGIN`
+    /// is the directory of the link when it is opened over that, so that the directory is added as it is, too.
     fn add_inside(&mut self, directory: &Path) {
-        if let Some(text) = origin_relative(self.object.directory(), directory) {
+        let own = self.object.directory();
+        if let Some(text) = origin_relative(own, directory) {
             self.add(&text, directory);
+        }
+        let mut links = self.resolver.tree.links_to(&self.object.path);
+        let text = directory.to_string_lossy();
+        if links.any(|link| link.parent() != Some(own))
+            && self.elements.iter().all(|element| element.text != text)
+        {
+            self.elements.push(Element {
+                text: text.into_owned(),
+                directory: directory.to_path_buf(),
+            });
         }
     }
 

@@ -230,3 +230,28 @@ fn refused(error: impl StdError + Send + Sync + 'static, hint: Option<&str>) -> 
         hint: hint.map(str::to_owned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::process::ExitCode;
+
+    use wheelfix_elf::EditError;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_that_breaks_a_rule_is_our_fault() {
+        let violations = Vec::new();
+        let fault = PatchError::Edit(EditError::Violations { violations });
+        let refused = vec![
+            (
+                PathBuf::from("a.so"),
+                EditFailure::Patch(EditError::NotDynamic.into()),
+            ),
+            (PathBuf::from("b.so"), EditFailure::Patch(fault)),
+        ];
+        let error = relocation(RelocationError::Edit(refused));
+        assert_eq!(error.exit_code(), ExitCode::from(101));
+    }
+}

@@ -14,6 +14,7 @@ mod hook;
 mod inspect;
 mod install;
 mod links;
+mod needed_paths;
 mod patch_wheel;
 mod processes;
 mod programs;
