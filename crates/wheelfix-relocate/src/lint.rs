@@ -1,5 +1,6 @@
 //! Run path elements that are a danger, whether or not everything is found today.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::rules::{Rule, Rules, Stale, any_matches};
 use crate::run_path::normalize;
 use crate::target::{LoaderKind, Target};
 use crate::tree::Tree;
+use crate::trial::Trial;
 use crate::world::World;
 
 /// Looks at the run paths of the objects of a tree.
@@ -22,6 +24,15 @@ pub(crate) struct Lint<'a> {
     pub(crate) options: &'a ProofOptions,
     /// The stores and the library paths, as they were named and with links resolved.
     pub(crate) allowed: Vec<PathBuf>,
+    /// Directories that something was loaded from.
+    pub(crate) used: BTreeSet<PathBuf>,
+}
+
+/// The directories that processes loaded something from.
+pub(crate) fn used(trials: &[Trial<'_>]) -> BTreeSet<PathBuf> {
+    let loaded = trials.iter().flat_map(|trial| &trial.process.loaded);
+    let directories = loaded.filter_map(|loaded| Path::new(&loaded.path).parent());
+    directories.map(normalize).collect()
 }
 
 /// The directories that run paths may name.
@@ -66,6 +77,12 @@ impl Lint<'_> {
         }
         if self.is_allowed(&directory) {
             return None;
+        }
+        // What was loaded from there is proved, unless only a store is there on the target.
+        if self.options.stores.is_empty() && self.used.contains(&directory) {
+            return self
+                .is_writable_by_all(&directory)
+                .then(|| "everybody can write there".to_owned());
         }
         let there = self.is_there(&directory);
         let stale = |rule: &&Rule<Stale>| {

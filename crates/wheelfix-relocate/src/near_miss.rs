@@ -55,27 +55,39 @@ impl Rules {
         if self.is_driver(soname) {
             return vec![Fix::Driver];
         }
-        let rules = self.provider.iter();
-        let mut fixes = Vec::new();
-        for rule in rules {
-            let nixpkgs = rule
-                .body
-                .nixpkgs
-                .iter()
-                .filter(|(glob, _)| glob.matches(soname));
-            fixes.extend(nixpkgs.map(|(_, attribute)| Fix::Nixpkgs(attribute.clone())));
-            let wheels = rule
-                .body
-                .wheel
-                .iter()
-                .filter(|(glob, _)| glob.matches(soname));
-            fixes.extend(wheels.map(|(_, wheel)| Fix::Wheel(wheel.clone())));
-        }
+        let mut fixes: Vec<Fix> = soname
+            .split(" or ")
+            .flat_map(|name| self.providers(name))
+            .collect();
         if fixes.is_empty() {
             fixes.push(Fix::Unknown);
         }
         fixes.dedup();
         fixes
+    }
+}
+
+impl Rules {
+    /// What has a library: by its very name, or else by globs.
+    fn providers(&self, name: &str) -> Vec<Fix> {
+        let all = || {
+            self.provider.iter().flat_map(|rule| {
+                let nixpkgs = rule.body.nixpkgs.iter();
+                let nixpkgs = nixpkgs.map(|(glob, it)| (glob, Fix::Nixpkgs(it.clone())));
+                let wheels = rule.body.wheel.iter();
+                nixpkgs.chain(wheels.map(|(glob, it)| (glob, Fix::Wheel(it.clone()))))
+            })
+        };
+        let exact = all().filter(|(glob, _)| glob.is_literal() && glob.text() == name);
+        let exact: Vec<Fix> = exact.map(|(_, fix)| fix).collect();
+        let has_package = exact.iter().any(|fix| matches!(fix, Fix::Nixpkgs(_)));
+        let by_glob = all().filter(|(glob, fix)| {
+            // A wheel may be named by its very name and a package by a glob only.
+            let is_rival = has_package || matches!(fix, Fix::Wheel(_)) && !exact.is_empty();
+            !is_rival && !glob.is_literal() && glob.matches(name)
+        });
+        let by_glob: Vec<Fix> = by_glob.map(|(_, fix)| fix).collect();
+        exact.into_iter().chain(by_glob).collect()
     }
 }
 

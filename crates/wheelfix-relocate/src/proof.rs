@@ -149,6 +149,7 @@ pub fn prove(
         rules,
         options,
         allowed: lint::allowed(options),
+        used: lint::used(&trials),
     };
     let judge = Judge {
         rules,

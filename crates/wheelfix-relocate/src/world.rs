@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::absolute::existing_path;
+use crate::object::Object;
 use crate::read::{ReadOutcome, read_object};
 use crate::run_path::normalize;
 use crate::tree::Place;
@@ -151,6 +152,20 @@ impl World {
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(outcomes.entry(file.key).or_insert(outcome))
         })
+    }
+
+    /// Takes an object as it will be for what its file holds, whatever the file holds now.
+    pub(crate) fn assume(&self, object: &Object) {
+        let Ok(metadata) = fs_err::metadata(&object.file) else {
+            return;
+        };
+        let key = FileKey {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        };
+        let outcome = Arc::new(ReadOutcome::Object(Arc::new(object.clone())));
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.insert(key, outcome);
     }
 
     /// Where the bytes of a final path can lie now, best first.

@@ -251,6 +251,10 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
     }
     if !planned.relocation.is_sound() {
+        if request.scope == Scope::Everything {
+            let (tree, plan) = (planned.unbundling.revise(tree), &mut planned.relocation);
+            relocation::foresee(&tree, Vec::new(), &request.libraries, program, plan)?;
+        }
         return Err(PatchTreeError::Unsound(Box::new(planned.relocation)));
     }
     let rehearsal = relocation::rehearse(&planned.relocation, request.heal)?;

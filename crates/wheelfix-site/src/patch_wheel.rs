@@ -223,6 +223,12 @@ fn plan(
         relocation.faults.extend(unused);
     }
     if !relocation.is_sound() {
+        let place = Place {
+            on_disk: root.to_owned(),
+            used_at: PathBuf::from(PREFIX),
+        };
+        let libraries = &request.libraries;
+        relocation::foresee(&tree, vec![place], libraries, program, &mut relocation)?;
         return Err(PatchWheelError::Unsound(Box::new(relocation)));
     }
     let rehearsal = relocation::rehearse(&relocation, false)?;

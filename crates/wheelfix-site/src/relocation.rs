@@ -10,9 +10,9 @@ use wheelfix_elf::{
     NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
-    Excused, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place, PlanOptions,
-    Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError, World,
-    merged_excuses,
+    Excused, Fault, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place,
+    PlanOptions, Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError,
+    World, merged_excuses,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
@@ -21,7 +21,7 @@ use crate::detach::detach;
 use crate::digest::FileDigest;
 use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
-use crate::sources;
+use crate::{sources, unbundling};
 
 /// Which libraries an output may use, and how it names them.
 #[derive(Clone, Debug)]
@@ -133,6 +133,42 @@ pub(crate) fn prove(
     libraries: &Libraries,
     program: Option<&Path>,
 ) -> Result<Option<Proof>, RelocationError> {
+    prove_in(tree, &World::new(places), libraries, program)
+}
+
+/// Adds to a plan that is not sound what a proof finds of the tree as it would be: all faults are told in
+/// one run. What follows from a fault of the plan is not told again.
+pub(crate) fn foresee(
+    tree: &Tree,
+    places: Vec<Place>,
+    libraries: &Libraries,
+    program: Option<&Path>,
+    plan: &mut RelocationPlan,
+) -> Result<(), RelocationError> {
+    let world = World::new(places);
+    let foreseen = wheelfix_relocate::foresee(tree, plan, &world);
+    let Some(proof) = prove_in(&foreseen, &world, libraries, program)? else {
+        return Ok(());
+    };
+    let mut known: BTreeSet<String> = plan.faults.iter().map(unbundling::key).collect();
+    known.extend(plan.faults.iter().filter_map(|fault| match fault {
+        Fault::Ambiguous { soname, .. } => Some(unbundling::missing_key(soname)),
+        _ => None,
+    }));
+    let is_new = |fault: &Fault| {
+        // Sources get their new texts later.
+        !matches!(fault, Fault::StaleSource { .. }) && !known.contains(&unbundling::key(fault))
+    };
+    plan.faults.extend(proof.faults.into_iter().filter(is_new));
+    Ok(())
+}
+
+fn prove_in(
+    tree: &Tree,
+    world: &World,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Option<Proof>, RelocationError> {
     let Some(target) = target(libraries, program)? else {
         return Ok(None);
     };
@@ -143,9 +179,8 @@ pub(crate) fn prove(
         lib_paths: libraries.lib_paths.clone(),
         named: Vec::new(),
     };
-    let world = World::new(places);
     let rules = &libraries.rules;
-    let proof = wheelfix_relocate::prove(tree, &world, &target, rules, &options);
+    let proof = wheelfix_relocate::prove(tree, world, &target, rules, &options);
     Ok(Some(proof))
 }
 

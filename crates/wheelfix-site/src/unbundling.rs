@@ -108,7 +108,7 @@ pub(crate) fn alone(
 /// What makes two faults the same one, whoever it is that they keep from loading.
 pub(crate) fn key(fault: &Fault) -> String {
     match fault {
-        Fault::Missing(missing) => format!("missing {}", missing.soname),
+        Fault::Missing(missing) => missing_key(&missing.soname),
         Fault::Version {
             soname,
             version,
@@ -119,6 +119,11 @@ pub(crate) fn key(fault: &Fault) -> String {
         Fault::Ambiguous { soname, .. } => format!("ambiguous {soname}"),
         other => other.to_string(),
     }
+}
+
+/// The same of a library that is missing.
+pub(crate) fn missing_key(soname: &str) -> String {
+    format!("missing {soname}")
 }
 
 /// Removes the libraries that go, and the directories that are empty then.

@@ -230,3 +230,52 @@ fn symbols_are_proved_beside_a_missing_library() {
     assert_eq!(kinds, ["missing", "symbols"]);
     assert_eq!(faults[1]["symbols"], serde_json::json!(["g@A_1"]));
 }
+
+#[test]
+fn all_faults_are_told_in_one_run() {
+    use wheelfix_testkit::wheel::WheelBuilder;
+    let sandbox = Sandbox::new();
+    let soname = [SHARED, &["-Wl,-soname,libgone.so"]].concat();
+    compile(&sandbox, "libgone.so", "void gone(void) {}", &soname);
+    let source = "void gone(void); void u(void) { gone(); }";
+    let flags = [SHARED, &["-L.", "-lgone"]].concat();
+    compile(&sandbox, "t/demo/liblack.so", source, &flags);
+    let source = "extern int nowhere; int f(void) { return nowhere; }";
+    compile(&sandbox, "t/demo/libbad.so", source, SHARED);
+    // It finds this one only once its run path is written.
+    compile(
+        &sandbox,
+        "libs/libthere.so",
+        "int there;",
+        &[SHARED, &["-Wl,-soname,libthere.so"]].concat(),
+    );
+    let flags = [SHARED, &["-Llibs", "-lthere"]].concat();
+    compile(
+        &sandbox,
+        "t/demo/libgood.so",
+        "extern int there; int g(void) { return there; }",
+        &flags,
+    );
+    let read = |name: &str| fs_err::read(sandbox.path("t/demo").join(name)).unwrap();
+    let mut wheel = WheelBuilder::new("demo", "1.0").tags("cp311-cp311-linux_x86_64");
+    for name in ["liblack.so", "libbad.so", "libgood.so"] {
+        wheel = wheel.file(&format!("demo/{name}"), read(name));
+    }
+    let wheel = sandbox.wheel(&wheel);
+    let python = cache::tool("python3");
+    let target = ["--python", python.to_str().unwrap(), "--lib-path", "libs"];
+    for args in [
+        &["install", &wheel, "--prefix", "p"][..],
+        &["env", &wheel, "--prefix", "e"],
+        &["patch", &wheel, "--output", "new"],
+        &["patch", "t"],
+        &["check", &wheel],
+    ] {
+        let text = sandbox.run(&[args, &target].concat());
+        assert!(text.starts_with("exit: 1\n"), "{text}");
+        assert!(text.contains("`libgone.so` is missing"), "{args:?}: {text}");
+        assert!(text.contains("defines: `nowhere`"), "{args:?}: {text}");
+        let errors = text.lines().filter(|line| line.starts_with("error: `"));
+        assert_eq!(errors.count(), 2, "{args:?}: {text}");
+    }
+}

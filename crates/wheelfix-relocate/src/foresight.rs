@@ -1,0 +1,43 @@
+//! A tree as it will be once a plan is carried out, for a proof before anything is edited.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::object::Object;
+use crate::plan::{Edit, RelocationPlan, RunPathEdit};
+use crate::tree::Tree;
+use crate::world::World;
+
+/// The tree without what a plan drops and with its edits made; the world sees the same.
+pub fn foresee(tree: &Tree, plan: &RelocationPlan, world: &World) -> Tree {
+    let dropped: BTreeSet<PathBuf> = plan.drops.iter().map(|drop| drop.path.clone()).collect();
+    let foreseen = tree.revised(&dropped, |object| {
+        if let Some(planned) = plan.object(&object.path) {
+            carry_out(&planned.edit, object);
+        }
+    });
+    for planned in plan.edits() {
+        if let Some(object) = foreseen.get(&planned.path) {
+            world.assume(object);
+        }
+    }
+    foreseen
+}
+
+fn carry_out(edit: &Edit, object: &mut Object) {
+    match &edit.run_path {
+        Some(RunPathEdit::Set(path)) => object.run_path = Some(path.clone()),
+        Some(RunPathEdit::Remove) => object.run_path = None,
+        None => {}
+    }
+    if let Some(interpreter) = &edit.interpreter {
+        object.interpreter = Some(interpreter.clone());
+    }
+    for (old, new) in &edit.rename_needed {
+        let needed = object.needed.iter_mut();
+        let versions = object.version_needs.iter_mut().map(|need| &mut need.file);
+        for name in needed.chain(versions).filter(|name| *name == old) {
+            name.clone_from(new);
+        }
+    }
+}
