@@ -59,7 +59,10 @@ impl AddressMap {
         self.loads.iter().find_map(|load| {
             let inside = vaddr.checked_sub(load.vaddr)?;
             let left = load.file_len.checked_sub(inside)?;
-            (left > 0).then_some((load.offset.checked_add(inside)?, left))
+            let offset = load.offset.checked_add(inside)?;
+            // No table ends behind the largest offset.
+            let left = left.min(u64::MAX - offset);
+            (left > 0).then_some((offset, left))
         })
     }
 

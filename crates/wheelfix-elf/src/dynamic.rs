@@ -169,7 +169,7 @@ impl StringTable {
         }
         window.string(
             what,
-            self.offset + offset,
+            self.offset.saturating_add(offset),
             self.offset.saturating_add(self.len),
         )
     }
@@ -191,7 +191,7 @@ impl StringTable {
         }
         window.text(
             what,
-            self.offset + offset,
+            self.offset.saturating_add(offset),
             self.offset.saturating_add(self.len),
         )
     }

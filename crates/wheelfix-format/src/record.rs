@@ -283,7 +283,8 @@ impl fmt::Display for RecordHash {
 
 impl fmt::Display for RecordRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.contains([',', '"', '\n', '\r']) {
+        // Without quotes, a byte order mark at the start of a text is no part of it.
+        if self.path.contains([',', '"', '\n', '\r']) || self.path.starts_with('\u{feff}') {
             write!(f, "\"{}\",", self.path.replace('"', "\"\""))?;
         } else {
             write!(f, "{},", self.path)?;
@@ -340,6 +341,11 @@ mod tests {
             "\"a,b.py\",,\n\"say \"\"x\"\"\",,1\n",
         );
         check("\"plain\",,\n", "plain,,\n");
+        check(
+            "\"\u{feff}a\",,\n\"\u{feff}\",,\n",
+            "\"\u{feff}\",,\n\"\u{feff}a\",,\n",
+        );
+        check("\u{feff}a,,\n", "a,,\n");
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn check_names(
     let mut window = Window::new(subject.source);
     let mut hashes: Option<(u32, u32, u32)> = None;
     for name in names {
-        let at = strings.offset + u64::from(name.offset);
+        let at = strings.offset.saturating_add(name.offset.into());
         let (gnu_value, sysv_value) = match hashes {
             Some((offset, gnu, sysv)) if offset == name.offset => (gnu, sysv),
             _ => {
