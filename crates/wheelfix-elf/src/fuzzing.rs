@@ -8,6 +8,7 @@ use std::io;
 use crate::edit::{NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathRequest};
 use crate::elf::Elf;
 use crate::hash::HashedName;
+use crate::load::{self, LoaderKind};
 use crate::source::Source;
 use crate::verify::Checked;
 
@@ -65,6 +66,26 @@ pub fn check_read(bytes: &[u8]) {
         let name = HashedName::new(symbol.name);
         symbols.lookup(&name).take(4096).count();
         symbols.definition(&name, None);
+    }
+}
+
+/// Asks both loaders; panics if the answer is made with sums that are not checked. What a loader takes can be read.
+pub fn check_load(bytes: &[u8]) {
+    let meter = Meter::new(bytes);
+    let Ok(elf) = Elf::read(&meter) else {
+        return;
+    };
+    load::old_glibc_refusal(&elf);
+    for loader in [LoaderKind::Glibc, LoaderKind::Musl] {
+        if load::refusal(&elf, &meter, loader).is_some() {
+            continue;
+        }
+        let Ok(table) = elf.symbols(&meter) else {
+            continue;
+        };
+        if let Ok(referenced) = load::relocate(&elf, &meter, &table, loader) {
+            assert!(referenced.len() as u64 <= elf.file_len);
+        }
     }
 }
 

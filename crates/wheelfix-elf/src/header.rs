@@ -18,6 +18,12 @@ pub struct Header {
     pub os_abi: u8,
     /// `EI_ABIVERSION`.
     pub abi_version: u8,
+    /// Whether a byte of `e_ident` behind `EI_ABIVERSION` is not 0.
+    #[serde(skip)]
+    pub has_padding: bool,
+    /// `e_version`.
+    #[serde(skip)]
+    pub version: u32,
     /// `e_type`.
     pub object_type: ObjectType,
     /// `e_machine`.
@@ -26,6 +32,9 @@ pub struct Header {
     pub machine_flags: u32,
     /// `e_entry`, an address.
     pub entry: u64,
+    /// `e_phentsize`: length of a program header in bytes.
+    #[serde(skip)]
+    pub program_header_len: u16,
     /// `e_phoff`: file offset of the program headers, 0 without any.
     pub program_headers_offset: u64,
     /// Number of program headers.
@@ -98,18 +107,18 @@ impl Header {
             len,
             file_len: bytes.len() as u64,
         };
-        let (header, entry_lens) = Self::parse(encoding, &bytes).ok_or(truncated)?;
+        let (header, section_header_len) = Self::parse(encoding, &bytes).ok_or(truncated)?;
         let rows = [
             (
                 "e_phentsize",
                 header.program_header_count,
-                entry_lens.0,
+                header.program_header_len,
                 encoding.program_header_len(),
             ),
             (
                 "e_shentsize",
                 header.section_header_count,
-                entry_lens.1,
+                section_header_len,
                 encoding.section_header_len(),
             ),
         ];
@@ -132,12 +141,12 @@ impl Header {
         Ok(header)
     }
 
-    /// Returns the header, and the lengths of a program header and a section header that it claims.
-    fn parse(encoding: Encoding, bytes: &[u8]) -> Option<(Self, (u16, u16))> {
+    /// Returns the header, and the length of a section header that it claims.
+    fn parse(encoding: Encoding, bytes: &[u8]) -> Option<(Self, u16)> {
         let mut fields = Fields::new(encoding, bytes.get(IDENT_LEN..)?);
         let object_type = ObjectType::from_number(fields.u16()?);
         let machine = Machine(fields.u16()?);
-        let _version = fields.u32()?;
+        let version = fields.u32()?;
         let entry = fields.word()?;
         let program_headers_offset = fields.word()?;
         let section_headers_offset = fields.word()?;
@@ -150,6 +159,9 @@ impl Header {
             encoding,
             os_abi: *bytes.get(7)?,
             abi_version: *bytes.get(8)?,
+            has_padding: bytes.get(9..IDENT_LEN)?.iter().any(|byte| *byte != 0),
+            version,
+            program_header_len,
             object_type,
             machine,
             machine_flags,
@@ -160,7 +172,7 @@ impl Header {
             section_header_count: fields.u16()?,
             section_names_index: fields.u16()?,
         };
-        Some((header, (program_header_len, section_header_len)))
+        Some((header, section_header_len))
     }
 }
 

@@ -28,6 +28,7 @@ pub mod fuzzing;
 mod hash;
 mod header;
 mod lazy;
+pub mod load;
 mod machine;
 mod notes;
 pub mod program_header;

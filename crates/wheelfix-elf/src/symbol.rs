@@ -44,6 +44,12 @@ impl Symbol<'_> {
         self.section != SHN_UNDEF
     }
 
+    /// Whether a relocation by it fails where nothing defines it: it is looked up, and is not weak.
+    pub fn is_strong_and_visible(&self) -> bool {
+        let visible = matches!(self.visibility, Visibility::Default | Visibility::Protected);
+        self.binding != Binding::LOCAL && self.binding != Binding::WEAK && visible
+    }
+
     /// Whether other objects can bind to the symbol: defined here, and neither local nor hidden.
     ///
     /// As in glibc's `check_match` (`elf/dl-lookup.c`), a value of 0 counts as no definition, except for an absolute or a

@@ -64,12 +64,21 @@ impl fmt::Debug for SymbolTable {
 impl Elf {
     /// Reads the dynamic symbol table with its strings, versions and hash table. Empty for a file that has none.
     pub fn symbols<S: Source + ?Sized>(&self, source: &S) -> Result<SymbolTable, ReadError> {
-        SymbolTable::read(self, &source)
+        SymbolTable::read(self, &source, 0)
+    }
+
+    /// The same with at least the first `count` symbols, which a file without hash tables does not count.
+    pub fn first_symbols<S: Source + ?Sized>(
+        &self,
+        source: &S,
+        count: u64,
+    ) -> Result<SymbolTable, ReadError> {
+        SymbolTable::read(self, &source, count)
     }
 }
 
 impl SymbolTable {
-    fn read(elf: &Elf, source: &dyn Source) -> Result<Self, ReadError> {
+    fn read(elf: &Elf, source: &dyn Source, at_least: u64) -> Result<Self, ReadError> {
         let encoding = elf.header.encoding;
         let mut table = Self {
             encoding,
@@ -99,7 +108,8 @@ impl SymbolTable {
             dynamic,
             table.gnu_hash.as_ref(),
             table.sysv_hash.as_ref(),
-        );
+        )
+        .max(at_least);
         let len = count.saturating_mul(encoding.symbol_len() as u64);
         if count > 0 {
             let offset = addresses.offset("DT_SYMTAB", vaddr, len)?;

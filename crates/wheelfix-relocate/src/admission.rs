@@ -25,6 +25,11 @@ const OS_ABIS: [u8; 2] = [0, 3];
 /// <https://sourceware.org/glibc/wiki/Release/2.41>
 const NO_EXECUTABLE_STACK: u32 = 41;
 
+/// The minor version of glibc from which on segments may have any alignment.
+///
+/// <https://sourceware.org/bugzilla/show_bug.cgi?id=28676>
+const ANY_ALIGNMENT: u32 = 35;
+
 impl Process<'_> {
     /// Whether an object is for the machine and the system of the program. Others are data to it, as
     /// code for GPUs is, and nobody has the loader open them.
@@ -34,29 +39,42 @@ impl Process<'_> {
     }
 
     /// Whether an object may become part of this process. The first one decides what process it is.
+    ///
+    /// What depends on the object alone is asked of all, the first one included; see [`wheelfix_elf::load`].
     pub(crate) fn admit(&self, object: &Object) -> Admission {
-        let Some(program) = self.loaded.first() else {
-            return Admission::Taken;
-        };
         let refused = |reason: &str| Admission::Refused(reason.to_owned());
-        let (abi, ours) = (object.abi, program.object.abi);
-        if self.target.loader == LoaderKind::Musl {
-            // It maps what it finds, and fails over it later.
-            return if abi == ours {
-                Admission::Taken
-            } else {
-                refused("is for another machine")
-            };
-        }
+        let loads = &object.terms.loads;
+        let alone = match self.target.loader {
+            LoaderKind::Glibc => loads.glibc.as_ref().or_else(|| {
+                let is_old = self.glibc().is_some_and(|minor| minor < ANY_ALIGNMENT);
+                loads.old_glibc.as_ref().filter(|_| is_old)
+            }),
+            LoaderKind::Musl => loads.musl.as_ref(),
+        };
+        let Some(program) = self.loaded.first() else {
+            return alone.map_or(Admission::Taken, |reason| refused(reason));
+        };
         // In the order of `open_verify` and `_dl_map_object_from_fd` of glibc's `elf/dl-load.c`.
-        if abi.is_64 != ours.is_64 {
-            Admission::PassedOver
-        } else if abi.little_endian != ours.little_endian {
-            refused("has the other byte order")
-        } else if !OS_ABIS.contains(&object.os_abi) {
-            refused("is for another operating system")
-        } else if abi.machine != ours.machine {
-            Admission::PassedOver
+        let (abi, ours) = (object.abi, program.object.abi);
+        let is_glibc = self.target.loader == LoaderKind::Glibc;
+        if is_glibc && abi.is_64 != ours.is_64 {
+            return Admission::PassedOver;
+        }
+        if abi.little_endian != ours.little_endian {
+            return refused("has the other byte order");
+        }
+        if is_glibc && abi.machine != ours.machine && OS_ABIS.contains(&object.os_abi) {
+            return Admission::PassedOver;
+        }
+        if abi != ours {
+            return refused("is for another machine");
+        }
+        if let Some(reason) = alone {
+            return refused(reason);
+        }
+        if !is_glibc {
+            // It maps what it finds, and fails over it later.
+            Admission::Taken
         } else if object.terms.is_fixed || object.flags_1 & flags_1::PIE != 0 {
             refused("is a program")
         } else if self.is_open && object.flags_1 & flags_1::NOOPEN != 0 {

@@ -36,6 +36,13 @@ pub enum Fault {
         /// What is wrong.
         reason: String,
     },
+    /// A file begins as an ELF file does, is none, and nothing loads it. A warning.
+    Data {
+        /// Its final path.
+        path: PathBuf,
+        /// What is wrong with it as an ELF file.
+        reason: String,
+    },
     /// An excuse of the user matches nothing that is missing.
     UnusedIgnore {
         /// What it is about.
@@ -262,6 +269,7 @@ impl fmt::Display for Fault {
             }
             Self::ChangedSource { .. } | Self::StaleSource { .. } => self.fmt_source(f),
             Self::Unreadable { .. }
+            | Self::Data { .. }
             | Self::Stub { .. }
             | Self::Blocked { .. }
             | Self::Element { .. } => self.fmt_file(f),
@@ -439,6 +447,13 @@ impl Fault {
             Self::Unreadable { path, reason } => {
                 write!(f, "`{}` is a damaged ELF file: {reason}", path.display())?;
                 write!(f, "{BREAK}  fix: `--exclude` it if nothing loads it")
+            }
+            Self::Data { path, reason } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "`{path}` begins as an ELF file does and is kept as data: {reason}"
+                )
             }
             Self::Stub {
                 soname,

@@ -147,7 +147,6 @@ impl LibraryIndex {
     }
 
     /// An index of libraries that were read already.
-    #[cfg(test)]
     pub(crate) fn of(entries: Vec<PathBuf>, libraries: Vec<Library>) -> Self {
         let mut index = Self {
             entries,
@@ -318,7 +317,8 @@ fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Erro
         if !real.is_file() {
             continue;
         }
-        if let ReadOutcome::Object(object) = read_object(path.clone(), &real)? {
+        // What cannot be read is as good as not there: whoever needs it is told that it is missing.
+        if let Ok(ReadOutcome::Object(object)) = read_object(path.clone(), &real) {
             let home = home_of(&path, &name)?;
             libraries.push(Library {
                 directory: home,

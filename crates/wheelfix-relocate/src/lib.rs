@@ -14,6 +14,8 @@ mod excuse;
 mod fault;
 mod floors;
 mod foresight;
+#[doc(hidden)]
+pub mod fuzzing;
 mod glibc;
 mod graph;
 mod index;

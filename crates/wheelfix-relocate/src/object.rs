@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use wheelfix_elf::dynamic_tag::flags_1;
+use wheelfix_elf::load::{self, LoaderKind};
+use wheelfix_elf::{Elf, Source};
 
 use crate::abi::Abi;
 use crate::run_path::{RunPath, Tokens, normalize};
@@ -64,9 +66,35 @@ pub struct Terms {
     pub base_version: Option<String>,
     /// `DT_FILTER`: libraries that glibc loads with it.
     pub filters: Vec<String>,
+    /// Whether loaders get as far as its dynamic section.
+    pub loads: Loads,
     /// The level of x86-64 that the processor must have, as 3 for `x86-64-v3`; `None` if the object does
     /// not say, or is for another machine. glibc refuses it on less, from 2.33 on.
     pub x86_level: Option<u8>,
+}
+
+/// Why a loader gives up on an object, whatever else is loaded; each is the end of a sentence that begins with the path, and
+/// `None` if the loader takes it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Loads {
+    /// glibc.
+    pub glibc: Option<String>,
+    /// glibc before 2.35, where later ones take it.
+    pub old_glibc: Option<String>,
+    /// musl.
+    pub musl: Option<String>,
+}
+
+impl Loads {
+    /// What loaders say to a file.
+    pub fn of<S: Source + ?Sized>(elf: &Elf, source: &S) -> Self {
+        let says = |loader| load::refusal(elf, source, loader).map(|refusal| refusal.to_string());
+        Self {
+            glibc: says(LoaderKind::Glibc),
+            old_glibc: load::old_glibc_refusal(elf).map(|refusal| refusal.to_string()),
+            musl: says(LoaderKind::Musl),
+        }
+    }
 }
 
 /// One entry of `.gnu.version_r`.
@@ -138,8 +166,12 @@ impl Object {
 
     /// Whether it is a program, linked statically or not.
     pub fn is_program(&self) -> bool {
-        let starts = self.interpreter.is_some() && self.soname.is_none();
-        starts || self.terms.is_fixed || self.flags_1 & flags_1::PIE != 0
+        let says_so = self.terms.is_fixed || self.flags_1 & flags_1::PIE != 0;
+        match self.interpreter {
+            Some(_) => says_so || self.soname.is_none(),
+            // Nobody would load what it needs.
+            None => says_so && self.needed.is_empty(),
+        }
     }
 
     /// What glibc loads with it: `DT_NEEDED`, then `DT_FILTER`.

@@ -51,6 +51,10 @@ pub fn plan(
     };
     let mut objects = Vec::new();
     let mut skipped = tree.skipped.clone();
+    skipped.extend(tree.data.iter().map(|file| Skipped {
+        path: file.path.clone(),
+        reason: "begins as an ELF file does and is data",
+    }));
     for object in tree
         .objects()
         .filter(|object| !dropped.contains(&object.path))

@@ -128,8 +128,7 @@ pub fn prove(
         .map(|object| Trial::new(object, &base))
         .collect();
     let files = files(&trials, &base);
-    let tables = SymbolTables::read(world, files.clone());
-    verdict.unreadable(&tables, &files);
+    let tables = SymbolTables::read(world, files.clone(), target.loader);
     let prover = Prover {
         base: &base,
         tables: &tables,
@@ -138,6 +137,7 @@ pub fn prove(
     let alone = prover.alone(&trials);
     let lacks = trials.par_iter().map(|trial| {
         let mut lacks = trial.lacks(rules, target);
+        lacks.extend(prover.unrelocated(trial));
         lacks.extend(prover.undefined(trial, &alone));
         lacks
     });
@@ -267,6 +267,19 @@ impl Prover<'_> {
             needs: loaded.map_or_else(Vec::new, |loaded| process.needed_files(loaded)),
             lacking,
         }
+    }
+
+    /// The objects of a process that the loader cannot relocate.
+    fn unrelocated(&self, trial: &Trial<'_>) -> Vec<Lack> {
+        let process = &trial.process;
+        let refused = process.loaded.iter().filter_map(|loaded| {
+            let refusal = self.tables.refusal(loaded.key)?;
+            Some(Lack::Blocked {
+                reason: format!("`{}` {refusal}", loaded.path),
+                needer: trial.object.path.clone(),
+            })
+        });
+        refused.collect()
     }
 
     /// The symbols that an object and all it brings along lack. Of a process that lacks a library

@@ -8,11 +8,11 @@ use sha2::{Digest as _, Sha256};
 use wheelfix_elf::dynamic_tag::flags;
 use wheelfix_elf::{
     ByteOrder, Class, Dynamic, Elf, FileSource, Machine, ObjectType, SegmentKind, Source, Tag,
-    VersionNeeds,
+    VersionNeeds, sysv_hash,
 };
 
 use crate::abi::Abi;
-use crate::object::{ContentId, DlopenNote, Object, Terms, VersionNeed};
+use crate::object::{ContentId, DlopenNote, Loads, Object, Terms, VersionNeed};
 use crate::run_path::{PathKind, RunPath};
 
 /// What a file turned out to be.
@@ -48,12 +48,15 @@ pub fn read_object(path: PathBuf, file: &Path) -> io::Result<ReadOutcome> {
 /// Turns the bytes of an ELF file into facts.
 pub fn object_of<S: Source + ?Sized>(path: PathBuf, file: &Path, source: &S) -> ReadOutcome {
     match Elf::read_without_sections(source) {
-        Ok(elf) => from_elf(path, file, elf),
+        Ok(elf) => {
+            let loads = Loads::of(&elf, source);
+            from_elf(path, file, elf, loads)
+        }
         Err(error) => ReadOutcome::Malformed(crate::fault::with_causes(&error)),
     }
 }
 
-fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
+fn from_elf(path: PathBuf, file: &Path, mut elf: Elf, loads: Loads) -> ReadOutcome {
     match elf.header.object_type {
         ObjectType::Dynamic | ObjectType::Executable => {}
         ObjectType::Relocatable => return ReadOutcome::Skipped("is an object file for the linker"),
@@ -71,7 +74,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     let Some(dynamic) = elf.dynamic.take() else {
         return ReadOutcome::Skipped(STATIC);
     };
-    let terms = terms(&elf, &dynamic);
+    let terms = terms(&elf, &dynamic, loads);
     let run_path = match dynamic.run_path {
         wheelfix_elf::RunPath::None => None,
         wheelfix_elf::RunPath::Rpath { path } => Some(RunPath::parse(PathKind::Rpath, &path)),
@@ -84,7 +87,8 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     let definitions = dynamic
         .version_definitions
         .into_iter()
-        .filter(|version| !version.base);
+        // Versions are found by their hashes.
+        .filter(|version| !version.base && version.hash == sysv_hash(version.name.as_bytes()));
     ReadOutcome::Object(Arc::new(Object {
         path,
         file: file.to_path_buf(),
@@ -109,7 +113,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     }))
 }
 
-fn terms(elf: &Elf, dynamic: &Dynamic) -> Terms {
+fn terms(elf: &Elf, dynamic: &Dynamic, loads: Loads) -> Terms {
     let static_tls = dynamic.flags & flags::STATIC_TLS != 0;
     let tls = elf.program_header(SegmentKind::TLS);
     let base = dynamic.version_definitions.iter();
@@ -125,6 +129,7 @@ fn terms(elf: &Elf, dynamic: &Dynamic) -> Terms {
             .map(|version| version.name.clone())
             .next(),
         filters: dynamic.filters.clone(),
+        loads,
         x86_level: elf.notes.x86_level.filter(|_| elf.header.machine.0 == 62),
     }
 }

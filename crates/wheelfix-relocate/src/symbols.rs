@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use wheelfix_elf::{
-    Binding, Elf, FileSource, HashedName, ReadError, Symbol, SymbolTable, VersionIndex, Visibility,
-    WantedVersion,
+    Elf, FileSource, HashedName, Symbol, SymbolTable, VersionIndex, WantedVersion, load,
 };
 
 use crate::fault::with_causes;
@@ -19,20 +18,33 @@ use crate::world::{FileKey, World};
 /// Symbol tables by file, or why one cannot be read.
 #[derive(Debug, Default)]
 pub(crate) struct SymbolTables {
-    tables: BTreeMap<FileKey, Result<Arc<SymbolTable>, String>>,
+    tables: BTreeMap<FileKey, Result<Linkage, String>>,
     /// Where the bytes of the files lie.
     disks: BTreeMap<FileKey, PathBuf>,
 }
 
+/// What the loader links a file by.
+#[derive(Debug)]
+struct Linkage {
+    table: Arc<SymbolTable>,
+    /// Numbers of symbols that the file defines and refers to, and that its hash table does not find.
+    lost: BTreeSet<u32>,
+    /// Why the loader cannot relocate the file, as the end of a sentence; `None` if it can.
+    refusal: Option<String>,
+}
+
 impl SymbolTables {
     /// Reads the tables of all files, in parallel.
-    pub(crate) fn read(world: &World, files: BTreeMap<FileKey, String>) -> Self {
+    pub(crate) fn read(
+        world: &World,
+        files: BTreeMap<FileKey, String>,
+        loader: LoaderKind,
+    ) -> Self {
         let read = |(key, path): (FileKey, String)| {
             let table = match world.file(&path) {
-                Some(file) => read_table(&file.disk)
-                    .map(Arc::new)
-                    .map_err(|error| with_causes(&*error)),
-                None => Err("it is no longer there".to_owned()),
+                Some(file) => Linkage::read(&file.disk, loader)
+                    .map_err(|error| format!("is damaged: {}", with_causes(&*error))),
+                None => Err("is no longer there".to_owned()),
             };
             (key, table)
         };
@@ -45,6 +57,10 @@ impl SymbolTables {
 
     /// The table of a file. `None` if it cannot be read or was not asked for.
     pub(crate) fn get(&self, key: FileKey) -> Option<&Arc<SymbolTable>> {
+        Some(&self.linkage(key)?.table)
+    }
+
+    fn linkage(&self, key: FileKey) -> Option<&Linkage> {
         self.tables.get(&key)?.as_ref().ok()
     }
 
@@ -59,24 +75,67 @@ impl SymbolTables {
         self.disks.get(&key).and_then(read).unwrap_or_default()
     }
 
-    /// The files whose tables cannot be read, with the reasons.
-    pub(crate) fn failures(&self) -> impl Iterator<Item = (FileKey, &str)> {
-        let tables = self.tables.iter();
-        tables.filter_map(|(key, table)| Some((*key, table.as_ref().err()?.as_str())))
+    /// Why the loader cannot link a file, as the end of a sentence that begins with the file. `None` if it can.
+    pub(crate) fn refusal(&self, key: FileKey) -> Option<&str> {
+        match self.tables.get(&key)? {
+            Ok(linkage) => linkage.refusal.as_deref(),
+            Err(reason) => Some(reason),
+        }
     }
 
     /// How many symbols all tables have.
     pub(crate) fn symbol_count(&self) -> usize {
         let tables = self.tables.values().flatten();
-        tables.map(|table| table.len()).sum()
+        tables.map(|linkage| linkage.table.len()).sum()
     }
 }
 
 pub(crate) fn read_table(file: &Path) -> Result<SymbolTable, Box<dyn std::error::Error>> {
     let source = FileSource::open(file)?;
     // With the section headers: a program that defines nothing has its count of symbols nowhere else.
-    let read = || -> Result<SymbolTable, ReadError> { Elf::read(&source)?.symbols(&source) };
+    let read =
+        || -> Result<SymbolTable, wheelfix_elf::ReadError> { Elf::read(&source)?.symbols(&source) };
     Ok(read()?)
+}
+
+impl Linkage {
+    fn read(file: &Path, loader: LoaderKind) -> Result<Self, Box<dyn std::error::Error>> {
+        let source = FileSource::open(file)?;
+        // With the section headers: a program that defines nothing has its count of symbols nowhere else.
+        let elf = Elf::read(&source)?;
+        let mut table = elf.symbols(&source)?;
+        let (referenced, refusal) = match load::relocate(&elf, &source, &table, loader) {
+            Ok(referenced) => (referenced, None),
+            Err(refusal) => (Vec::new(), Some(refusal.to_string())),
+        };
+        if table.len() < referenced.len() {
+            table = elf.first_symbols(&source, referenced.len() as u64)?;
+        }
+        Ok(Self {
+            lost: lost(&table, &referenced),
+            table: Arc::new(table),
+            refusal,
+        })
+    }
+}
+
+/// The strong symbols that a file defines and refers to, and that its hash table does not lead to.
+fn lost(table: &SymbolTable, referenced: &[bool]) -> BTreeSet<u32> {
+    let numbers = (0..)
+        .zip(referenced)
+        .filter_map(|(number, is)| is.then_some(number));
+    let symbols = numbers.filter_map(|number: u32| table.get(number));
+    let is_looked_up = |symbol: &Symbol<'_>| symbol.is_defined() && symbol.is_strong_and_visible();
+    let is_lost = |symbol: &Symbol<'_>| {
+        let version = table.version(symbol).map(|version| WantedVersion {
+            name: &version.name,
+            hidden: false,
+        });
+        let name = HashedName::new(symbol.name);
+        table.definition(&name, version).is_none()
+    };
+    let lost = symbols.filter(is_looked_up).filter(is_lost);
+    lost.map(|symbol| symbol.index).collect()
 }
 
 /// A symbol that nothing in a scope defines.
@@ -133,11 +192,12 @@ impl<'a> Scope<'a> {
         let Some(loaded) = self.process.loaded.get(index) else {
             return Vec::new();
         };
-        let Some(table) = self.tables.get(loaded.key) else {
+        let Some(Linkage { table, lost, .. }) = self.tables.linkage(loaded.key) else {
             return Vec::new();
         };
         let mut hint = 0;
-        let strong = table.iter().filter(is_strong_need);
+        let is_need = |symbol: &Symbol<'_>| is_strong_need(symbol) || lost.contains(&symbol.index);
+        let strong = table.iter().filter(is_need);
         let missing: Vec<Symbol<'_>> = strong
             .filter(|symbol| {
                 let version = table.version(symbol);
@@ -230,12 +290,7 @@ pub(crate) fn provider(loaded: &Loaded, file: &str) -> Option<usize> {
 
 /// Whether the loader fails where nothing defines the symbol.
 fn is_strong_need(symbol: &Symbol<'_>) -> bool {
-    let visible = matches!(
-        symbol.visibility,
-        Visibility::Default | Visibility::Protected
-    );
-    let strong = symbol.binding != Binding::LOCAL && symbol.binding != Binding::WEAK;
-    !symbol.is_defined() && strong && visible && !symbol.name.is_empty()
+    !symbol.is_defined() && symbol.is_strong_and_visible() && !symbol.name.is_empty()
 }
 
 fn describe(table: &SymbolTable, symbol: &Symbol<'_>, is_lazy: bool) -> Undefined {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+pub use wheelfix_elf::load::LoaderKind;
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
@@ -12,25 +12,6 @@ use crate::ld_cache::LdCache;
 use crate::read::{ReadOutcome, read_object};
 use crate::run_path::Tokens;
 use crate::system_dirs::system_directories;
-
-/// Whose loader it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LoaderKind {
-    /// glibc's `ld.so`.
-    Glibc,
-    /// musl's, which is its libc.
-    Musl,
-}
-
-impl std::fmt::Display for LoaderKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Glibc => "glibc",
-            Self::Musl => "musl",
-        })
-    }
-}
 
 /// How the loader of the target searches beyond the run paths.
 #[derive(Clone, Debug)]

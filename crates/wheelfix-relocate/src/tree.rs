@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::absolute::existing_path;
+use crate::library_name::is_library_name;
 use crate::object::Object;
 use crate::python_source::{PythonLoad, python_loads};
 use crate::read::{ReadOutcome, content_of, read_object};
@@ -45,8 +46,10 @@ pub struct Tree {
     pub sources: Vec<PythonSource>,
     /// ELF files that are no business of the loader, and why.
     pub skipped: Vec<Skipped>,
-    /// Files that begin like ELF files and cannot be read as such.
+    /// Files that begin like ELF files, cannot be read as such, and may be loaded.
     pub unreadable: Vec<Unreadable>,
+    /// Files that begin like ELF files, cannot be read as such, and that nothing loads.
+    pub data: Vec<Unreadable>,
 }
 
 /// A Python source.
@@ -129,6 +132,13 @@ impl Tree {
         walk.outside.retain(|link| !is_python(link));
         let files = walk.files.iter().chain(&walk.outside);
         let mut tree = Self::read(files.map(|file| (used(file), file.clone())).collect())?;
+        // What was named itself is asked for.
+        let is_named = |file: &Unreadable| places.iter().any(|place| place.used_at == file.path);
+        let (named, data) = std::mem::take(&mut tree.data)
+            .into_iter()
+            .partition::<Vec<_>, _>(is_named);
+        tree.data = data;
+        tree.unreadable.extend(named);
         for (link, file) in &walk.links {
             tree.add_link(used(link), used(file));
         }
@@ -182,10 +192,33 @@ impl Tree {
             }
         }
         tree.add_sources(sources);
+        tree.set_data_apart();
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
-        tree.unreadable
-            .sort_by(|one, other| one.path.cmp(&other.path));
+        for files in [&mut tree.unreadable, &mut tree.data] {
+            files.sort_by(|one, other| one.path.cmp(&other.path));
+        }
         Ok(tree)
+    }
+
+    /// Of what begins like an ELF file and is none, sets apart what is neither a library or program by its place and name nor
+    /// asked for by name: test data of tools for ELF files is like that.
+    fn set_data_apart(&mut self) {
+        let objects = self.objects.values();
+        let of_objects = objects.flat_map(|object| object.needs().chain(&object.names));
+        let of_sources = self.sources.iter().flat_map(|source| &source.loads);
+        let names = of_objects.chain(of_sources.map(|load| &load.name));
+        let wanted: BTreeSet<&str> = names.filter_map(|name| name.rsplit('/').next()).collect();
+        let is_loaded = |file: &Unreadable| {
+            let name = file.path.file_name().and_then(|name| name.to_str());
+            let directory = file.path.parent().and_then(Path::file_name);
+            directory.is_some_and(|directory| directory == "bin")
+                || name.is_none_or(|name| is_library_name(name) || wanted.contains(name))
+        };
+        let (loaded, data) = std::mem::take(&mut self.unreadable)
+            .into_iter()
+            .partition(is_loaded);
+        self.unreadable = loaded;
+        self.data = data;
     }
 
     /// Adds Python sources that have been read already.
@@ -237,6 +270,7 @@ impl Tree {
             outside: self.outside.clone(),
             skipped: self.skipped.clone(),
             unreadable: self.unreadable.clone(),
+            data: self.data.clone(),
             sources: self.sources.clone(),
             ..Self::default()
         };

@@ -182,7 +182,7 @@ impl<'a> Trial<'a> {
             process
                 .loaded
                 .iter()
-                .find(|other| other.object.answers_to(&need.file))
+                .find(|other| other.path == need.file || other.names.contains(&need.file))
         };
         let Some(found) = found else {
             let of_libc = rules

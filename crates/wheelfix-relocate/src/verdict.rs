@@ -90,17 +90,6 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Files whose symbols cannot be read.
-    pub(crate) fn unreadable(&mut self, tables: &SymbolTables, files: &BTreeMap<FileKey, String>) {
-        for (key, reason) in tables.failures() {
-            let path = files.get(&key).map(|path| normalize(Path::new(path)));
-            self.faults.push(Fault::Unreadable {
-                path: path.unwrap_or_default(),
-                reason: reason.to_owned(),
-            });
-        }
-    }
-
     /// What is wrong with the run path of an object.
     pub(crate) fn lints(&mut self, (faults, warnings): (Vec<Fault>, Vec<Fault>)) {
         self.faults.extend(faults);
@@ -334,6 +323,11 @@ impl<'a> Verdict<'a> {
         faults.extend(missing.into_values().map(Fault::Missing));
         faults.extend(self.library_faults());
         faults.extend(self.symbol_faults());
+        self.warnings
+            .extend(tree.data.iter().map(|file| Fault::Data {
+                path: file.path.clone(),
+                reason: file.reason.clone(),
+            }));
         let unopened = self.unopened.into_values().map(Fault::Missing);
         Proof {
             faults,

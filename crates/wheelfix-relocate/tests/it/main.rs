@@ -1,6 +1,7 @@
 //! What the crate promises to its users.
 #![cfg(test)]
 
+mod damaged;
 mod loader;
 mod musl;
 mod opened;

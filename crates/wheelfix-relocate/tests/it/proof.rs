@@ -324,3 +324,71 @@ fn an_older_library_is_told_with_what_has_a_newer_one() {
     let fix = &json["providers"]["libgomp.so.1"][0];
     assert_eq!(fix["name"], "stdenv.cc.cc.lib");
 }
+
+#[test]
+fn data_that_begins_as_an_elf_file_is_kept_and_what_may_be_loaded_is_refused() {
+    let workshop = pair();
+    let magic = b"\x7fELF is the magic\n";
+    fs_err::create_dir(workshop.path("bin")).unwrap();
+    for name in ["data.txt", "tool.bin", "extension.so", "bin/program"] {
+        fs_err::write(workshop.path(name), magic).unwrap();
+    }
+    let proof = workshop.prove();
+    let list = |faults: &[wheelfix_relocate::Fault]| {
+        let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        let faults = faults
+            .iter()
+            .map(|fault| first(workshop.shorten(&fault.to_string())));
+        faults
+            .map(|text| text.split(" file").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        list(&proof.faults),
+        [
+            "`DIR/bin/program` is a damaged ELF",
+            "`DIR/extension.so` is a damaged ELF"
+        ]
+    );
+    assert_eq!(
+        list(&proof.warnings),
+        [
+            "`DIR/data.txt` begins as an ELF",
+            "`DIR/tool.bin` begins as an ELF"
+        ]
+    );
+    assert_eq!(proof.loadable.len(), 2);
+}
+
+#[test]
+fn data_that_is_needed_is_refused() {
+    let workshop = Workshop::new();
+    workshop.library("data", "void f(void) {}", &[]);
+    workshop.library(
+        "libuser.so",
+        "void f(void); void u(void) { f(); }",
+        &["-L.", "-l:data", ORIGIN],
+    );
+    fs_err::write(workshop.path("data"), b"\x7fELF is the magic\n").unwrap();
+    let faults = workshop.faults();
+    assert!(
+        faults.contains("`DIR/data` is a damaged ELF file"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn a_library_that_strip_has_moved_is_told_so() {
+    let workshop = pair();
+    let path = workshop.path("liba.so");
+    let mut bytes = fs_err::read(&path).unwrap();
+    // The second program header's offset.
+    bytes[64 + 56 + 8] ^= 8;
+    fs_err::write(&path, bytes).unwrap();
+    let faults = workshop.faults();
+    assert!(
+        faults.contains("`strip` has moved") && faults.contains("dontStrip"),
+        "{faults}"
+    );
+    assert!(workshop.prove().loadable.is_empty());
+}

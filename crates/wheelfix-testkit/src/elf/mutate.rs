@@ -87,6 +87,19 @@ pub fn scribbled(bytes: &[u8], seed: u64, count: usize) -> impl Iterator<Item = 
     })
 }
 
+/// Sections with tables, and the length of what is damaged at once.
+const TABLES: [(&str, u64); 9] = [
+    (".gnu.version_r", 2),
+    (".gnu.version_d", 2),
+    (".gnu.hash", 4),
+    (".hash", 4),
+    (".gnu.version", 2),
+    (".dynsym", 4),
+    (".rela.dyn", 4),
+    (".rela.plt", 4),
+    (".relr.dyn", 8),
+];
+
 fn fields(image: &Image<'_>) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut table = |table, offset: u64, len: u64, size: u64| {
@@ -129,14 +142,7 @@ fn fields(image: &Image<'_>) -> Vec<Field> {
     for dynamic in image.segments_of(segment_type::DYNAMIC) {
         table("dynamic section", dynamic.offset, dynamic.filesz, word);
     }
-    for (name, size) in [
-        (".gnu.version_r", 2),
-        (".gnu.version_d", 2),
-        (".gnu.hash", 4),
-        (".hash", 4),
-        (".gnu.version", 2),
-        (".dynsym", 4),
-    ] {
+    for (name, size) in TABLES {
         if let Some(section) = image.section(name) {
             table(
                 "table of symbols",

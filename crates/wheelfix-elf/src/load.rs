@@ -1,0 +1,101 @@
+//! What a loader asks of a file, in the order in which it asks: the conditions of glibc 2.36 and of musl 1.2.
+//!
+//! The segments are mapped into an [`image::Image`], in whole pages as the loader maps them, and everything after that is
+//! read from there: what lies behind the bytes that a segment names is there for the loader, too, if it is on the same page.
+
+mod dynamic;
+mod header;
+mod image;
+mod refusal;
+mod relocation_types;
+mod relocations;
+mod sections;
+mod segments;
+mod start;
+mod symbols;
+mod versions;
+
+use serde::Serialize;
+
+use crate::elf::Elf;
+use crate::source::Source;
+use crate::symbol_table::SymbolTable;
+use dynamic::Linking;
+pub use refusal::{Condition, Refusal};
+use relocations::Reference;
+
+/// Whose loader it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoaderKind {
+    /// glibc's `ld.so`.
+    Glibc,
+    /// musl's, which is its libc.
+    Musl,
+}
+
+impl std::fmt::Display for LoaderKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Glibc => "glibc",
+            Self::Musl => "musl",
+        })
+    }
+}
+
+/// A file and the loader that is to load it.
+pub(crate) struct Loading<'a> {
+    elf: &'a Elf,
+    source: &'a dyn Source,
+    loader: LoaderKind,
+}
+
+/// Why the loader does not map a file, or does not get further than its dynamic section. `None` if it does.
+///
+/// Reads no more than what the dynamic section names first, a few hundred bytes. What depends on others is not asked: class,
+/// byte order and machine, which are to be those of the program.
+pub fn refusal<S: Source + ?Sized>(elf: &Elf, source: &S, loader: LoaderKind) -> Option<Refusal> {
+    let loading = Loading {
+        elf,
+        source: &source,
+        loader,
+    };
+    header::check(&loading)
+        .and_then(|()| segments::map(&loading))
+        .and_then(|image| dynamic::check(&loading, &image))
+        .err()
+}
+
+/// Relocates a file that the loader has mapped: for each symbol, by its number, whether a relocation refers to it.
+///
+/// An error says why the loader does not get through, or cannot run the code of the file. Reads the tables of versions and
+/// all relocations; `table` is that of the file. What others define is not asked.
+pub fn relocate<S: Source + ?Sized>(
+    elf: &Elf,
+    source: &S,
+    table: &SymbolTable,
+    loader: LoaderKind,
+) -> Result<Vec<bool>, Refusal> {
+    let loading = Loading {
+        elf,
+        source: &source,
+        loader,
+    };
+    let Some(linking) = Linking::of(elf) else {
+        return Ok(Vec::new());
+    };
+    let image = segments::map(&loading)?;
+    segments::check_others(&loading, &image)?;
+    sections::check(&loading, &image, &linking)?;
+    let versions = versions::check(&loading, &image, &linking)?;
+    let relocated = relocations::check(&loading, &image, &linking)?;
+    symbols::check(&loading, &image, &linking, &relocated.references, &versions)?;
+    start::check(&loading, &image, &linking, &relocated, table)?;
+    let references = relocated.references.into_iter();
+    Ok(references.map(|how| how != Reference::None).collect())
+}
+
+/// Why glibc before 2.35 does not load a file that later ones load. `None` if it does.
+pub fn old_glibc_refusal(elf: &Elf) -> Option<Refusal> {
+    segments::old_alignment(elf).err()
+}

@@ -1,0 +1,268 @@
+//! The dynamic section: `elf_get_dynamic_info` of glibc's `elf/get-dynamic-info.h`, and `setup_hash`.
+
+use crate::dynamic::DynamicArray;
+use crate::dynamic_tag::Tag;
+use crate::elf::Elf;
+use crate::encoding::Encoding;
+use crate::load::image::Image;
+use crate::load::refusal::{Condition, Refusal};
+use crate::load::{LoaderKind, Loading};
+use crate::machine::Machine;
+use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
+
+/// The entries that `elf_get_dynamic_info` adds the base address to, in place.
+const RELOCATED: [Tag; 8] = [
+    Tag::HASH,
+    Tag::PLTGOT,
+    Tag::STRTAB,
+    Tag::SYMTAB,
+    Tag::RELA,
+    Tag::JMPREL,
+    Tag::VERSYM,
+    Tag::GNU_HASH,
+];
+
+/// The entries of the dynamic section as the loader takes them: of several with one tag the last counts.
+#[derive(Clone, Copy)]
+pub(crate) struct Linking<'a> {
+    array: &'a DynamicArray,
+    pub(crate) encoding: Encoding,
+    pub(crate) machine: Machine,
+}
+
+impl<'a> Linking<'a> {
+    /// The entries of a file. `None` if it has none that can be read.
+    pub(crate) fn of(elf: &'a Elf) -> Option<Self> {
+        Some(Self {
+            array: &elf.dynamic.as_ref()?.array,
+            encoding: elf.header.encoding,
+            machine: elf.header.machine,
+        })
+    }
+
+    pub(crate) fn get(&self, tag: Tag) -> Option<u64> {
+        let mut entries = self.array.entries.iter().rev();
+        entries
+            .find(|entry| entry.tag == tag)
+            .map(|entry| entry.value)
+    }
+
+    /// Whether the machine's relocations have addends. `None` for a machine of which that is not known here.
+    pub(crate) fn has_addends(&self) -> Option<bool> {
+        match self.machine {
+            Machine::X86 | Machine::ARM => Some(false),
+            Machine::X86_64
+            | Machine::AARCH64
+            | Machine::RISCV
+            | Machine::POWERPC
+            | Machine::POWERPC64
+            | Machine::S390
+            | Machine::LOONGARCH => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// Checks the dynamic section, and that the tables begin which the loader looks into at once.
+pub(crate) fn check(loading: &Loading<'_>, image: &Image) -> Result<(), Refusal> {
+    let segments = loading.elf.program_headers.iter();
+    let mut segments = segments.filter(|header| header.kind == SegmentKind::DYNAMIC);
+    let (Some(segment), Some(linking)) = (segments.next(), Linking::of(loading.elf)) else {
+        // A program without is linked statically.
+        return Ok(());
+    };
+    if segments.next().is_some() {
+        let text = "has more than one PT_DYNAMIC";
+        return Err(Refusal::new(Condition::Dynamic, text));
+    }
+    check_place(loading, image, segment, linking)?;
+    if loading.loader == LoaderKind::Glibc {
+        check_sizes(linking)?;
+    }
+    check_tables(loading, image, linking)
+}
+
+fn check_place(
+    loading: &Loading<'_>,
+    image: &Image,
+    segment: &ProgramHeader,
+    linking: Linking<'_>,
+) -> Result<(), Refusal> {
+    let entries = linking.array.entries.len() as u64 + 1;
+    let len = entries.saturating_mul(linking.encoding.dynamic_entry_len() as u64);
+    let vaddr = segment.vaddr;
+    if !image.is_readable(vaddr, len) || image.offset(vaddr) != Some(segment.offset) {
+        let text = format!(
+            "its dynamic section is not at the address {vaddr:#x} that PT_DYNAMIC says: offset {:#x} is not there",
+            segment.offset
+        );
+        return Err(Refusal::new(Condition::Dynamic, text));
+    }
+    let is_changed = loading.loader == LoaderKind::Glibc
+        && segment.flags & PF_W != 0
+        && RELOCATED.iter().any(|tag| linking.get(*tag).is_some());
+    if is_changed && !image.is_writable(vaddr, len) {
+        let text = format!(
+            "its dynamic section at {vaddr:#x} cannot be written, though PT_DYNAMIC says so: the loader writes there"
+        );
+        return Err(Refusal::new(Condition::DynamicReadOnly, text));
+    }
+    Ok(())
+}
+
+/// The assertions of `elf_get_dynamic_info`.
+fn check_sizes(linking: Linking<'_>) -> Result<(), Refusal> {
+    let word = linking.encoding.word_len() as u64;
+    let sizes = [
+        (Tag::RELA, Tag::RELAENT, 3 * word, Some(true)),
+        (Tag::REL, Tag::RELENT, 2 * word, Some(false)),
+        (Tag::RELR, Tag::RELRENT, word, None),
+    ];
+    for (table, size, want, addends) in sizes {
+        let is_used =
+            addends.is_none() || linking.has_addends().is_none_or(|has| Some(has) == addends);
+        if linking.get(table).is_none() || !is_used {
+            continue;
+        }
+        let got = linking.get(size);
+        if got != Some(want) {
+            let got = got.map_or_else(|| "is missing".to_owned(), |got| format!("is {got}"));
+            let text = format!("its {size} {got}, where {table} needs {want}");
+            return Err(Refusal::new(Condition::RelocationSize, text));
+        }
+    }
+    let [with, without] = [Tag::RELA, Tag::REL].map(|tag| tag.0.cast_unsigned());
+    if let Some(got) = linking.get(Tag::PLTREL) {
+        let is_known = match linking.has_addends() {
+            Some(true) => got == with,
+            Some(false) => got == without,
+            None => got == with || got == without,
+        };
+        if !is_known {
+            let text = format!("its {} is {got}: no such relocations", Tag::PLTREL);
+            return Err(Refusal::new(Condition::RelocationSize, text));
+        }
+    }
+    let pairs = [
+        (Tag::RELA, Tag::RELASZ),
+        (Tag::REL, Tag::RELSZ),
+        (Tag::RELR, Tag::RELRSZ),
+        (Tag::PLTREL, Tag::JMPREL),
+        (Tag::PLTREL, Tag::PLTRELSZ),
+        (Tag::JMPREL, Tag::PLTREL),
+        (Tag::INIT_ARRAY, Tag::INIT_ARRAYSZ),
+        (Tag::FINI_ARRAY, Tag::FINI_ARRAYSZ),
+    ];
+    for (there, wanted) in pairs {
+        let is_idle = there == Tag::REL && linking.has_addends() == Some(true);
+        if linking.get(there).is_some() && linking.get(wanted).is_none() && !is_idle {
+            let text = format!("has {there} without {wanted}");
+            return Err(Refusal::new(Condition::DynamicEntries, text));
+        }
+    }
+    Ok(())
+}
+
+fn check_tables(loading: &Loading<'_>, image: &Image, linking: Linking<'_>) -> Result<(), Refusal> {
+    for tag in [Tag::STRTAB, Tag::SYMTAB] {
+        let is_there = linking
+            .get(tag)
+            .is_some_and(|vaddr| image.is_readable(vaddr, 1));
+        if !is_there {
+            let text = match linking.get(tag) {
+                Some(vaddr) => format!("its {tag}, at {vaddr:#x}, is not in memory"),
+                None => format!("has no {tag}"),
+            };
+            return Err(Refusal::new(Condition::Tables, text));
+        }
+    }
+    match (linking.get(Tag::GNU_HASH), linking.get(Tag::HASH)) {
+        (Some(vaddr), _) => check_gnu_hash(loading, image, linking.encoding, vaddr),
+        (None, Some(vaddr)) => check_sysv_hash(loading, image, linking, vaddr),
+        (None, None) => Ok(()),
+    }
+}
+
+/// The same for a System V table: all numbers in it are those of symbols. Alpha and 64-bit S/390 have words of 8 bytes.
+fn check_sysv_hash(
+    loading: &Loading<'_>,
+    image: &Image,
+    linking: Linking<'_>,
+    vaddr: u64,
+) -> Result<(), Refusal> {
+    let refuse = |text: &str| {
+        let text = format!("its {}, at {vaddr:#x}, {text}", Tag::HASH);
+        Err(Refusal::new(Condition::Hash, text))
+    };
+    if linking.machine == Machine::S390 {
+        return Ok(());
+    }
+    let encoding = linking.encoding;
+    let Some(head) = image.read(loading.source, vaddr, 8) else {
+        return refuse("is not in memory");
+    };
+    let field = |at| u64::from(encoding.u32_at(&head, at).unwrap_or_default());
+    let (buckets, symbols) = (field(0), field(4));
+    let len = 4 * (buckets + symbols);
+    let words = (len <= loading.elf.file_len)
+        .then(|| image.read(loading.source, vaddr + 8, len))
+        .flatten();
+    let Some(words) = words else {
+        return refuse("is not in memory as a whole");
+    };
+    let mut words = words.chunks_exact(4);
+    let is_symbol = |word: &[u8]| {
+        let number = encoding.u32_at(word, 0).unwrap_or_default();
+        u64::from(number) < symbols
+    };
+    if !words.all(is_symbol) {
+        return refuse("names a symbol beyond those that it counts");
+    }
+    // A look-up compares the names of a whole chain.
+    let [strings, table] =
+        [Tag::STRTAB, Tag::SYMTAB].map(|tag| linking.get(tag).unwrap_or_default());
+    let names = image.left(strings);
+    let symbol_len = encoding.symbol_len();
+    let table = image.read(loading.source, table, symbols * symbol_len as u64);
+    let has_name = |symbol: &[u8]| {
+        encoding
+            .u32_at(symbol, 0)
+            .is_some_and(|name| u64::from(name) < names)
+    };
+    match table {
+        Some(table) if table.chunks_exact(symbol_len).all(has_name) => Ok(()),
+        _ => refuse("counts symbols that have no name"),
+    }
+}
+
+/// `setup_hash`, and the reach of what a look-up reads.
+fn check_gnu_hash(
+    loading: &Loading<'_>,
+    image: &Image,
+    encoding: Encoding,
+    vaddr: u64,
+) -> Result<(), Refusal> {
+    let refuse = |text: String| Err(Refusal::new(Condition::Hash, text));
+    let Some(head) = image.read(loading.source, vaddr, 16) else {
+        return refuse(format!(
+            "its {}, at {vaddr:#x}, is not in memory",
+            Tag::GNU_HASH
+        ));
+    };
+    let field = |at| encoding.u32_at(&head, at).unwrap_or_default();
+    let (buckets, words) = (u64::from(field(0)), u64::from(field(8)));
+    if buckets != 0 && !words.is_power_of_two() || words & words.wrapping_sub(1) != 0 {
+        return refuse(format!(
+            "its {} has a Bloom filter of {words} words, which must be a power of two",
+            Tag::GNU_HASH
+        ));
+    }
+    let len = 16 + words * encoding.word_len() as u64 + 4 * buckets;
+    if buckets != 0 && !image.is_readable(vaddr, len) {
+        return refuse(format!(
+            "its {}, {len:#x} bytes at {vaddr:#x}, is not in memory as a whole",
+            Tag::GNU_HASH
+        ));
+    }
+    Ok(())
+}
