@@ -6,6 +6,9 @@ use crate::program_header::ProgramHeader;
 /// The smallest page of all machines: what a loader maps around a segment at least.
 pub(crate) const PAGE: u64 = 4096;
 
+/// The most segments that one table is looked for in: each turn goes over all of them.
+const MAX_SEGMENTS: usize = 4;
+
 /// The `PT_LOAD` segments, to translate addresses into file offsets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AddressMap {
@@ -32,8 +35,7 @@ impl AddressMap {
     /// nor another segment has the page. patchelf leaves tables that stick out of their segment, or reach into the next.
     pub(crate) fn locate(&self, vaddr: u64) -> Option<(u64, u64)> {
         let (offset, mut len) = self.locate_in_one(vaddr)?;
-        // Each turn is in another segment.
-        for _ in &self.loads {
+        for _ in 1..MAX_SEGMENTS {
             let next = vaddr
                 .checked_add(len)
                 .and_then(|vaddr| self.locate_in_one(vaddr));
