@@ -8,6 +8,7 @@ use crate::ways::Trial;
 fn numpy_and_scipy_compute() {
     let trial = Trial {
         wheels: ["numpy", "scipy"].map(cache::wheel).to_vec(),
+        unmet: &[],
         packages: &["libgcc-s1", "libstdc++6", "zlib1g"],
         code: "import numpy, scipy.linalg, scipy.special\n\
             a = numpy.arange(9.0).reshape(3, 3) + numpy.eye(3)\n\
@@ -22,6 +23,7 @@ fn numpy_and_scipy_compute() {
 fn ruff_and_cmake_start() {
     let trial = Trial {
         wheels: ["ruff", "cmake"].map(cache::wheel).to_vec(),
+        unmet: &[],
         packages: &["libgcc-s1", "libstdc++6", "zlib1g"],
         code: "import cmake, ruff, subprocess\n\
             subprocess.run([ruff.find_ruff_bin(), '--version'], check=True)\n\

@@ -14,6 +14,8 @@ use crate::programs::{SITE_PACKAGES, succeed};
 pub(crate) struct Trial {
     /// Dependencies before those that need them.
     pub(crate) wheels: Vec<PathBuf>,
+    /// What they require and what is not needed for this.
+    pub(crate) unmet: &'static [&'static str],
     /// The packages of the bed whose libraries they are told of; none are all.
     pub(crate) packages: &'static [&'static str],
     /// A program in Python that computes.
@@ -74,6 +76,9 @@ impl Trial {
         command.arg("--prefix").arg(&prefix).arg("--python");
         command.arg(place.bed.python());
         self.libraries(&mut command, place, &[]);
+        for name in self.unmet {
+            command.args(["--allow-unmet", name]);
+        }
         succeed(command.args(&self.wheels));
         self.compute(place, &prefix.join("bin/python"), &[]);
         self.start_programs(place, &prefix, &[]);

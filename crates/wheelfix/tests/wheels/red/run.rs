@@ -95,6 +95,8 @@ pub(super) fn fault(yard: &Yard, situation: &Situation, verb: Verb) -> Option<St
     let output = command.current_dir(yard.path("cwd")).output().unwrap();
     match output.status.code() {
         Some(1 | 3) => None,
+        // An excuse for everything is wrong usage.
+        Some(2) if !situation.excused.is_empty() => None,
         // What it would be when it is installed is what is checked.
         Some(0) if verb == Verb::CheckWheel && situation.is_mended => None,
         Some(0) if verb != Verb::Check && loads(yard, situation.broken, &site, &[]) => {
