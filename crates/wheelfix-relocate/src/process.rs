@@ -48,7 +48,7 @@ pub enum Outcome {
 
 /// Most objects of one process, and most needs that all of them have together: programs with a graphical
 /// interface reach 500 and 6,000. Each object of an output is tried in a process of its own.
-const MAX_OBJECTS: usize = 1_500;
+const MAX_OBJECTS: usize = 1_000;
 const MAX_NEEDS: usize = 60_000;
 
 /// The state of a directory that was searched: for each subdirectory of the target, then for

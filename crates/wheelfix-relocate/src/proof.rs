@@ -123,10 +123,8 @@ pub fn prove(
         verdict.program(program, &base);
     }
     let objects: Vec<&Object> = tree.objects().collect();
-    let trials: Vec<Trial<'_>> = objects
-        .par_iter()
-        .map(|object| Trial::new(object, &base))
-        .collect();
+    let trials = try_all(&objects, &base);
+    verdict.beyond_bounds(objects.get(trials.len()..).unwrap_or_default());
     let files = files(&trials, &base);
     let tables = SymbolTables::read(world, files.clone(), target.loader);
     let prover = Prover {
@@ -194,6 +192,31 @@ fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
         }));
     }
     found
+}
+
+/// Objects that all processes together may load before the proof ends: 3,000 libraries of CUDA load
+/// some 60,000. Each takes 2 KB.
+const MAX_LOADED: usize = 500_000;
+
+/// How many objects are tried before their processes are counted.
+const TRIED_AT_ONCE: usize = 128;
+
+/// Tries the objects, each in a process of its own; not all of them where that has no bounds.
+fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Trial<'a>> {
+    let (mut trials, mut loaded) = (Vec::new(), 0);
+    for objects in objects.chunks(TRIED_AT_ONCE) {
+        if MAX_LOADED < loaded {
+            break;
+        }
+        let start = trials.len();
+        trials.par_extend(objects.par_iter().map(|object| Trial::new(object, base)));
+        let more = trials.get(start..).unwrap_or_default();
+        loaded += more
+            .iter()
+            .map(|trial: &Trial<'_>| trial.process.loaded.len())
+            .sum::<usize>();
+    }
+    trials
 }
 
 /// All files that were loaded, each with a path that leads to it.

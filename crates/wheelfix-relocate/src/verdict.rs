@@ -9,6 +9,7 @@ use crate::excuse::{ExcuseKind, Record};
 use crate::fault::{Fault, Fix};
 use crate::floors::Floors;
 use crate::missing::Missing;
+use crate::object::Object;
 use crate::opened::Opened;
 use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
@@ -88,6 +89,16 @@ impl<'a> Verdict<'a> {
             self.faults
                 .push(fault(format!("`{}` needs `{name}`", loaded.path)));
         }
+    }
+
+    /// Objects that were not tried, because those before them load so many others.
+    pub(crate) fn beyond_bounds(&mut self, objects: &[&Object]) {
+        let paths = || objects.iter().map(|object| object.path.clone());
+        if !objects.is_empty() {
+            let reason = "those before load so many libraries that this proof ends".to_owned();
+            self.blocked.entry(reason).or_default().extend(paths());
+        }
+        self.unloadable.extend(paths());
     }
 
     /// What is wrong with the run path of an object.
