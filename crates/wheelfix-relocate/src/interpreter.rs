@@ -71,11 +71,17 @@ impl Loader {
         }
     }
 
-    /// Whether it can start a program: one for its machine that asks for a loader of the same C
-    /// library.
+    /// Whether it can start a program: one for its machine and its C library, which shows in what it
+    /// needs, or else in the loader that it asks for.
     pub(crate) fn starts(&self, program: &Object) -> bool {
+        let needs = |is_libc: fn(&str) -> bool| program.needed.iter().any(|name| is_libc(name));
         let asked = program.interpreter.as_ref();
-        let is_musl = asked.is_some_and(|path| is_musl_name(Path::new(path).file_name()));
+        let asks_musl = asked.is_some_and(|path| is_musl_name(Path::new(path).file_name()));
+        let is_musl = if needs(|name| name == "libc.so" || name.starts_with("libc.musl-")) {
+            true
+        } else {
+            asks_musl && !needs(|name| name.starts_with("libc.so."))
+        };
         let kind = if is_musl {
             LoaderKind::Musl
         } else {

@@ -154,10 +154,20 @@ impl Tree {
     /// Nix store lead to is there to be used, and not part of what is edited.
     pub fn scan_own(places: &[Place]) -> Result<Self, TreeError> {
         let mut tree = Self::scan_all(places)?;
-        let is_other = |file: &Path| {
-            let real = existing_path(file).unwrap_or_else(|_| file.to_path_buf());
+        // Of many files few are links, and many share a directory.
+        let mut directories: BTreeMap<PathBuf, bool> = BTreeMap::new();
+        let is_stored = |path: &Path| {
+            let real = existing_path(path).unwrap_or_else(|_| path.to_path_buf());
             let mut roots = places.iter().map(|place| &place.on_disk);
             real.starts_with(STORE) && !roots.any(|root| real.starts_with(root))
+        };
+        let mut is_other = |file: &Path| {
+            let parent = file.parent().unwrap_or(file);
+            if file.is_symlink() {
+                return is_stored(file);
+            }
+            let known = directories.entry(parent.to_path_buf());
+            *known.or_insert_with_key(|parent| is_stored(parent))
         };
         let objects = std::mem::take(&mut tree.objects);
         let (outside, objects) = objects

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::process::{Outcome, Process};
+use crate::read::ReadOutcome;
 use crate::rules::Rules;
 use crate::target::Target;
 use crate::trace::{Event, Trace};
@@ -79,14 +80,22 @@ pub fn explain(
         process.start_program(program);
     }
     process.trace = Trace::kept();
-    let outcome = match program {
-        Some(_) => process.start_or_open(file),
-        None => process.start_program(Path::new(file)),
+    let outcome = if program.is_none() && is_program(world, file) {
+        process.start_program(Path::new(file))
+    } else {
+        process.start_or_open(file)
     };
     if let (Outcome::Loaded(index), Some(opened)) = (outcome, opened) {
         process.open(Some(index), opened);
     }
     lookups(&process)
+}
+
+fn is_program(world: &World, path: &str) -> bool {
+    let Some(file) = world.file(path) else {
+        return false;
+    };
+    matches!(&*world.outcome(&file, path), ReadOutcome::Object(object) if object.is_program())
 }
 
 /// Folds the events of a trace.

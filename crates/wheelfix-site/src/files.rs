@@ -115,14 +115,14 @@ pub enum FileFault {
     #[error(transparent)]
     Dependencies(#[from] UnmetDependencies),
     /// A distribution that comes in two wheels.
-    #[error("`{name}` comes in two wheels: `{first}` and `{second}`")]
+    #[error("`{name}` comes in two wheels: `{}` and `{}`", first.display(), second.display())]
     TwoWheels {
         /// Its normalised name.
         name: String,
-        /// File name of the first wheel.
-        first: String,
-        /// File name of the second wheel.
-        second: String,
+        /// The first wheel.
+        first: PathBuf,
+        /// The second wheel.
+        second: PathBuf,
     },
 }
 
@@ -151,6 +151,7 @@ pub(crate) fn plan<'a>(
     wishes: &Wishes,
 ) -> Result<Files<'a>, PlanFilesError> {
     let mut faults = duplicate_wheels(wheels);
+    let is_twice = !faults.is_empty();
     let collected = collect(wheels, layout, interpreter, wishes)?;
     faults.extend(collected.faults);
     match collected.tree.resolve() {
@@ -162,6 +163,8 @@ pub(crate) fn plan<'a>(
             warnings: collected.warnings,
         }),
         Ok(_) => Err(faults.into()),
+        // That the files of one distribution collide with their own is no news.
+        Err(_) if is_twice => Err(faults.into()),
         Err(collisions) => {
             faults.extend(collisions.into_iter().map(FileFault::Collision));
             Err(faults.into())
@@ -287,8 +290,8 @@ fn duplicate_wheels(wheels: &[Wheel]) -> Vec<FileFault> {
         if let Some(first) = seen.insert(name, wheel) {
             faults.push(FileFault::TwoWheels {
                 name: name.to_owned(),
-                first: first.filename().to_string(),
-                second: wheel.filename().to_string(),
+                first: first.path().to_owned(),
+                second: wheel.path().to_owned(),
             });
         }
     }

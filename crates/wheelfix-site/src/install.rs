@@ -1,5 +1,6 @@
 //! From wheels to a prefix: the one pipeline.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
 use wheelfix_relocate::{
-    Excused, Place, Proof, PythonSource, RelocationPlan, Tree, excuses_without_proof,
+    Excused, Place, Proof, PythonSource, RelocationPlan, Tree, excuses_without_proof, existing_path,
 };
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
@@ -200,9 +201,10 @@ pub(crate) fn open(
         request.python.target().rank(wheel.filename().tags())?;
         Ok(wheel)
     };
-    let results: Vec<_> = request.wheels.par_iter().map(open).collect();
+    let paths = distinct(&request.wheels);
+    let results: Vec<_> = paths.par_iter().map(open).collect();
     let (mut wheels, mut refused) = (Vec::new(), Vec::new());
-    for (path, result) in request.wheels.iter().zip(results) {
+    for (path, result) in paths.iter().zip(results) {
         match result {
             Ok(wheel) => wheels.push(wheel),
             Err(reason) => refused.push(RefusedWheel {
@@ -216,6 +218,13 @@ pub(crate) fn open(
     } else {
         Err(InstallError::Wheels(refused))
     }
+}
+
+/// The wheels, one that is named twice once.
+fn distinct(wheels: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    let is_new = |path: &&PathBuf| seen.insert(existing_path(path).unwrap_or((*path).clone()));
+    wheels.iter().filter(is_new).cloned().collect()
 }
 
 /// Makes the whole content of the prefix in the staging directory.

@@ -222,11 +222,13 @@ impl Decision {
 
 /// Decides, and refuses what cannot be done.
 fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PatchTreeError> {
-    let requirements = Requirements::on_disk(places, &request.metadata)?;
+    let mut requirements = Requirements::on_disk(places, &request.metadata)?;
     if !requirements.faults.is_empty() {
         return Err(PatchTreeError::Files(requirements.faults));
     }
     let program = request.python.as_deref();
+    let unstarted = relocation::unstarted(tree, &request.libraries, program);
+    requirements.warnings.extend(unstarted);
     let mut planned = unbundling::plan(tree, places, &request.libraries, program)?;
     let mut before = BTreeSet::new();
     if request.scope == Scope::Unbundling {

@@ -17,20 +17,24 @@ use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
 };
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Excused, Place, Proof, RelocationPlan, Tree, excuses_without_proof};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, excuses_without_proof};
+use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Wheel, WheelError};
 
 use crate::event::{Event, Listener, Phase};
 use crate::files::{self, FileFault};
 use crate::install::in_pool;
 use crate::layout::{self, Layout};
+use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
 use crate::python::Python;
 use crate::relocation::{self, Applied, Libraries, Rehearsal, RelocationError};
 use crate::report::InstallWarning;
 use crate::requirements::{EditedRequirements, Requirements};
 use crate::sources::Sources;
-use crate::unbundling;
+use crate::staging::MadeDirectory;
+use crate::unbundling::{self, Planned};
+use name::Output;
 pub use name::OutputNameError;
 pub(crate) use name::python_version;
 
@@ -43,8 +47,10 @@ pub struct PatchWheelRequest {
     pub output: PathBuf,
     /// How to open the wheel.
     pub options: OpenOptions,
-    /// Which libraries it may use. Bundled ones stay: nothing is unbundled.
+    /// Which libraries it may use, and what becomes of bundled ones.
     pub libraries: Libraries,
+    /// What to do.
+    pub scope: Scope,
     /// Edits of the requirements, in order.
     pub metadata: Vec<MetadataEdit>,
     /// The Python that will load them; `None` if it is not on this machine.
@@ -60,6 +66,8 @@ pub struct PatchWheelRequest {
 pub struct PatchWheelReport {
     /// The new wheel.
     pub output: PathBuf,
+    /// What became of bundled libraries. Its paths are below [`PREFIX`].
+    pub unbundling: UnbundlePlan,
     /// What became of each library. Its paths are below [`PREFIX`].
     pub relocation: RelocationPlan,
     /// Its edited requirements; `None` if there are none.
@@ -101,6 +109,9 @@ pub enum PatchWheelError {
     /// Libraries cannot be read or edited.
     #[error(transparent)]
     Relocation(#[from] RelocationError),
+    /// Bundled libraries cannot become what the user wants; the plan says why.
+    #[error("{} faults with bundled libraries", .0.faults.len())]
+    Bundled(Box<UnbundlePlan>),
     /// The wheel would not work; the plan says why.
     #[error("{} faults with libraries", .0.faults.len())]
     Unsound(Box<RelocationPlan>),
@@ -142,10 +153,11 @@ fn relocate_wheel(
 ) -> Result<PatchWheelReport, PatchWheelError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let mut requirements = requirements(wheel, &request.metadata)?;
-    let output = name::directory(&request.output)?;
+    let output = Output::new(&request.output)?;
+    let made = MadeDirectory::new(&output.directory)?;
     let scratch = tempfile::Builder::new()
         .prefix(".wheelfix-")
-        .tempdir_in(&output)?;
+        .tempdir_in(&output.directory)?;
     let faults = wheel.verify_contents();
     if !faults.is_empty() {
         return Err(PatchWheelError::Contents(faults));
@@ -155,12 +167,17 @@ fn relocate_wheel(
     let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
-    let (relocation, rehearsal) = plan(request, &unpacked, scratch.path())?;
-    let filename = name::of_output(wheel.filename(), &request.output, &relocation)?;
+    let (planned, rehearsal) = plan(request, &unpacked, scratch.path())?;
+    let Planned {
+        unbundling,
+        relocation,
+    } = planned;
+    let filename = name::of_output(wheel.filename(), &output, &relocation)?;
     let mut warnings = requirements.warnings;
     warnings.extend(rehearsal.warnings);
     let mut report = PatchWheelReport {
-        output: output.join(filename.to_string()),
+        output: output.directory.join(filename.to_string()),
+        unbundling,
         relocation,
         metadata: requirements.edited.pop(),
         warnings,
@@ -172,13 +189,18 @@ fn relocate_wheel(
         return Ok(report);
     }
 
+    let before = faults_before(request, &unpacked, scratch.path())?;
     phase(Phase::Apply);
     let mut applied = Applied::default();
     relocation::edit(&report.relocation, false, &mut applied)?;
     relocation::replace_and_drop(&report.relocation, &mut applied)?;
+    unbundling::apply(&report.unbundling, &mut applied)?;
     phase(Phase::Verify);
-    let excused = &report.relocation.excused;
-    report.proof = prove(request, &unpacked, &applied, (scratch.path(), excused))?;
+    let mut proof = prove(request, &unpacked, &applied, scratch.path())?;
+    if let Some(proof) = &mut proof {
+        relocation::settle(proof, &report.relocation.excused, &request.libraries);
+    }
+    report.proof = refuse_new(proof, &before)?;
     applied.hash()?;
     report.elf_edited = applied.elf_edited;
 
@@ -189,6 +211,7 @@ fn relocate_wheel(
     // What is written must be a wheel by our own standards.
     Wheel::open_with(&staged, &request.options)?;
     fs::rename(&staged, &report.output)?;
+    made.keep();
     Ok(report)
 }
 
@@ -208,31 +231,75 @@ fn plan(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<(RelocationPlan, Rehearsal), PatchWheelError> {
+) -> Result<(Planned, Rehearsal), PatchWheelError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(RelocationError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
-    let mut relocation = unbundling::plan(&tree, &[], &request.libraries, program)?.relocation;
-    let sources = Sources::on_disk(&tree, &request.libraries)?;
-    relocation.sources = sources.edits;
-    relocation.faults.extend(sources.faults);
+    let mut planned = unbundling::plan(&tree, &[place(root)], &request.libraries, program)?;
+    if request.scope == Scope::Unbundling {
+        planned = unbundling::alone(planned, &tree, &request.libraries)?;
+    } else {
+        let sources = Sources::on_disk(&tree, &request.libraries)?;
+        planned.relocation.sources = sources.edits;
+        planned.relocation.faults.extend(sources.faults);
+    }
     let target = relocation::target(&request.libraries, program).map_err(RelocationError::from)?;
     if target.is_none() {
-        let excuses = &request.libraries.options.excuses;
+        let (relocation, excuses) = (&mut planned.relocation, &request.libraries.options.excuses);
         let unused = excuses_without_proof(&tree, excuses, &relocation.excused);
         relocation.faults.extend(unused);
     }
-    if !relocation.is_sound() {
-        let place = Place {
-            on_disk: root.to_owned(),
-            used_at: PathBuf::from(PREFIX),
-        };
-        let libraries = &request.libraries;
-        relocation::foresee(&tree, vec![place], libraries, program, &mut relocation)?;
-        return Err(PatchWheelError::Unsound(Box::new(relocation)));
+    if !planned.unbundling.is_sound() {
+        return Err(PatchWheelError::Bundled(Box::new(planned.unbundling)));
     }
-    let rehearsal = relocation::rehearse(&relocation, false)?;
-    Ok((relocation, rehearsal))
+    if !planned.relocation.is_sound() {
+        let (libraries, relocation) = (&request.libraries, &mut planned.relocation);
+        relocation::foresee(&tree, vec![place(root)], libraries, program, relocation)?;
+        return Err(PatchWheelError::Unsound(Box::new(planned.relocation)));
+    }
+    let rehearsal = relocation::rehearse(&planned.relocation, false)?;
+    Ok((planned, rehearsal))
+}
+
+/// Where the files lie, and where they are said to be.
+fn place(root: &Path) -> Place {
+    Place {
+        on_disk: root.to_owned(),
+        used_at: PathBuf::from(PREFIX),
+    }
+}
+
+/// What does not load before anything is edited, and need not load afterwards if nothing is looked
+/// after but bundled libraries.
+fn faults_before(
+    request: &PatchWheelRequest,
+    unpacked: &[Unpacked],
+    root: &Path,
+) -> Result<BTreeSet<String>, PatchWheelError> {
+    if request.scope == Scope::Everything {
+        return Ok(BTreeSet::new());
+    }
+    let proof = prove(request, unpacked, &Applied::default(), root)?;
+    let faults = proof.into_iter().flat_map(|proof| proof.faults);
+    Ok(faults.map(|fault| unbundling::key(&fault)).collect())
+}
+
+/// Refuses a proof with faults that were not there before.
+fn refuse_new(
+    proof: Option<Proof>,
+    before: &BTreeSet<String>,
+) -> Result<Option<Proof>, PatchWheelError> {
+    let Some(mut proof) = proof else {
+        return Ok(None);
+    };
+    proof
+        .faults
+        .retain(|fault| !before.contains(&unbundling::key(fault)));
+    if proof.faults.is_empty() {
+        Ok(Some(proof))
+    } else {
+        Err(PatchWheelError::Unproved(Box::new(proof)))
+    }
 }
 
 /// An ELF file or Python source of the wheel.
@@ -303,22 +370,12 @@ fn prove(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     applied: &Applied,
-    (root, excused): (&Path, &[Excused]),
+    root: &Path,
 ) -> Result<Option<Proof>, PatchWheelError> {
     let mut paths = paths(unpacked, root);
     paths.retain(|(_, file)| !applied.removed.contains(file));
     let tree = Tree::read(paths).map_err(RelocationError::from)?;
-    let place = Place {
-        on_disk: root.to_owned(),
-        used_at: PathBuf::from(PREFIX),
-    };
     let program = request.python.as_ref().and_then(Python::program);
-    let mut proof = relocation::prove(&tree, vec![place], &request.libraries, program)?;
-    if let Some(proof) = &mut proof {
-        relocation::settle(proof, excused, &request.libraries);
-    }
-    match proof {
-        Some(proof) if !proof.faults.is_empty() => Err(PatchWheelError::Unproved(Box::new(proof))),
-        proof => Ok(proof),
-    }
+    let proof = relocation::prove(&tree, vec![place(root)], &request.libraries, program)?;
+    Ok(proof)
 }

@@ -12,7 +12,7 @@ use wheelfix_elf::{
 use wheelfix_relocate::{
     Excused, Fault, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place,
     PlanOptions, Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError,
-    World, merged_excuses,
+    World, interpreter_fault, merged_excuses,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
@@ -189,6 +189,28 @@ pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Librari
     proof.excused = merged_excuses(planned.iter().chain(&proof.excused));
     let unused = libraries.options.excuses.unused(&proof.excused);
     proof.faults.splice(0..0, unused);
+}
+
+/// Programs that do not start, where nothing is known of the target: no Python says which loader they
+/// are to have, and no proof says that they lack one.
+pub(crate) fn unstarted(
+    tree: &Tree,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Vec<InstallWarning> {
+    if program.is_some() || libraries.options.interpreter.is_some() {
+        return Vec::new();
+    }
+    let world = World::new(Vec::new());
+    let target = Target::unknown(libraries.options.driver_path.clone());
+    let warnings = tree.objects().filter_map(|object| {
+        Some(InstallWarning::Interpreter {
+            reason: interpreter_fault(&world, &target, object)?,
+            interpreter: object.interpreter.clone()?,
+            path: object.path.clone(),
+        })
+    });
+    warnings.collect()
 }
 
 /// What will load the files, if it is known.

@@ -48,6 +48,16 @@ pub enum InstallWarning {
     /// An edit by the begin of a name that matches no requirement of any wheel.
     #[error("no distribution has a requirement to edit: {0}")]
     MetadataEdit(MetadataEdit),
+    /// A program that does not start here, and nothing says what it is to be started with.
+    #[error("program `{}` asks for the interpreter `{interpreter}`, which {reason}: name the Python or the interpreter that it is to have", path.display())]
+    Interpreter {
+        /// The program.
+        path: PathBuf,
+        /// What it asks for.
+        interpreter: String,
+        /// What is wrong with that, as the end of a sentence.
+        reason: String,
+    },
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),

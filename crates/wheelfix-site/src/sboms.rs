@@ -88,6 +88,29 @@ fn names_of(gone: &[&Bundled], all: &[Bundled]) -> BTreeSet<String> {
     names
 }
 
+/// What stands in for each library that goes, by its final path.
+pub(crate) fn standing_in(plan: &UnbundlePlan) -> BTreeMap<PathBuf, String> {
+    let libraries = plan.libraries.iter();
+    let replaced = libraries.filter_map(|library| match &library.verdict {
+        Verdict::Replace { by, .. } => {
+            let text = format!("replaced by {}", by.path.display());
+            Some((library.path.clone(), text))
+        }
+        _ => None,
+    });
+    replaced.collect()
+}
+
+/// A list without the libraries that go; `None` if it names none of them, or is no `CycloneDX`.
+pub(crate) fn without_removed(text: &str, plan: &UnbundlePlan) -> Option<String> {
+    let libraries = plan.libraries.iter();
+    let gone: Vec<&Bundled> = libraries.filter(|library| library.goes()).collect();
+    let names = names_of(&gone, &plan.libraries);
+    let mut list = Sbom::parse(text).ok()?;
+    let changes = list.remove(|name| names.contains(&name.to_lowercase()));
+    changes.then(|| list.text())
+}
+
 /// `libgfortran` for `libgfortran.so.5`.
 fn name_of(library: &Bundled) -> String {
     let parsed = LibraryName::parse(&library.soname);

@@ -190,6 +190,34 @@ fn staging_dir(parent: &Path) -> io::Result<TempDir> {
         .tempdir_in(parent)
 }
 
+/// A directory that is made for an output if it is not there, and goes again if nothing keeps it.
+#[derive(Debug)]
+pub(crate) struct MadeDirectory {
+    /// Something in the directory.
+    inside: PathBuf,
+    /// The highest directory that was made; `None` if all were there, or are kept.
+    highest: Option<PathBuf>,
+}
+
+impl MadeDirectory {
+    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
+        let inside = directory.join("output");
+        let highest = make_parent(&inside)?;
+        Ok(Self { inside, highest })
+    }
+
+    /// Lets the directory stay.
+    pub(crate) fn keep(mut self) {
+        self.highest = None;
+    }
+}
+
+impl Drop for MadeDirectory {
+    fn drop(&mut self) {
+        remove_parents(self.highest.as_deref(), &self.inside);
+    }
+}
+
 /// Makes the directories above a prefix; returns the highest that was made.
 fn make_parent(prefix: &Path) -> io::Result<Option<PathBuf>> {
     let Some(parent) = prefix.parent() else {

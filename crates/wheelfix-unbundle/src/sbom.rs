@@ -105,13 +105,16 @@ impl Sbom {
     /// them. Gives whether there was one. The component that the list is about stays.
     pub fn remove(&mut self, is_gone: impl Fn(&str) -> bool) -> bool {
         let own = self.own();
-        let mut gone = Vec::new();
+        let (mut gone, mut changes) = (Vec::new(), false);
         if let Some(Value::Array(components)) = self.document.get_mut("components") {
             components.retain(|component| {
                 let text = |key| component.get(key).and_then(Value::as_str);
                 let reference = text("bom-ref").map(str::to_owned);
-                let goes = text("name").is_some_and(&is_gone) && reference != own;
+                // One without a reference is not the one that the list is about.
+                let is_own = reference.is_some() && reference == own;
+                let goes = text("name").is_some_and(&is_gone) && !is_own;
                 if goes {
+                    changes = true;
                     gone.extend(reference);
                 }
                 !goes
@@ -130,7 +133,7 @@ impl Sbom {
                 }
             }
         }
-        !gone.is_empty()
+        changes
     }
 
     /// The list as text, with a line break at its end.

@@ -76,6 +76,7 @@ pub(crate) fn explain_patch_wheel(
             Error::Reported
         }
         PatchWheelError::Files(faults) => files(&faults),
+        PatchWheelError::Bundled(plan) => report_bundled(&plan, output),
         PatchWheelError::Unsound(plan) => report_unsound(&plan, output),
         PatchWheelError::Unproved(proof) => report_unproved(&proof, output),
         PatchWheelError::Relocation(error) => relocation(error),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use wheelfix_format::MetadataEdit;
 use wheelfix_relocate::{Proof, RelocationPlan, count};
 use wheelfix_site::{
-    EditedRequirements, InstallWarning, PatchReport, PatchRequest, PatchWheelReport,
+    EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
     PatchWheelRequest, Python, Scope,
 };
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
@@ -27,12 +27,6 @@ use crate::{install_error, proof_report, table, unbundle_table};
 pub(crate) struct PatchArgs {
     #[command(flatten)]
     files: FileArgs,
-    /// Wheel to make, or directory to make it in
-    #[arg(long = "output", short, value_name = "PATH")]
-    out: Option<PathBuf>,
-    /// File of the wheel to accept although it differs from RECORD
-    #[arg(long, value_name = "PATH", requires = "out")]
-    accept_mismatch: Vec<String>,
     /// Retire segments that earlier tools left without a section, so that `strip` does no harm
     #[arg(long)]
     heal: bool,
@@ -46,6 +40,12 @@ pub(crate) struct FileArgs {
     /// Files and directories; or one wheel
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Wheel to make from the one that is named, or directory to make it in
+    #[arg(long = "output", short, value_name = "PATH")]
+    out: Option<PathBuf>,
+    /// File of the wheel to accept although it differs from RECORD
+    #[arg(long, value_name = "PATH", requires = "out")]
+    accept_mismatch: Vec<String>,
     /// Python that will load the files; without it or `--interpreter` nothing is proved
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
@@ -92,6 +92,7 @@ struct WheelDocument<'a> {
     output: &'a Path,
     elf_edited: usize,
     copied: usize,
+    unbundling: &'a UnbundlePlan,
     relocation: &'a RelocationPlan,
     /// Distributions with edited requirements.
     metadata: Vec<MetadataDocument<'a>>,
@@ -121,46 +122,61 @@ pub(crate) struct Task {
 }
 
 pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
-    let is_wheel = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "whl");
-    match (&args.out, args.files.paths.as_slice()) {
-        (Some(out), [wheel]) if is_wheel(wheel) => run_wheel(args, wheel, out),
-        (Some(_), _) => Err(Error::Usage("`--output` is for one wheel".to_owned())),
-        (None, paths) => match paths.iter().find(|path| is_wheel(path)) {
-            Some(wheel) => {
+    if !args.files.is_for_wheel()? {
+        return run_tree(args);
+    }
+    if args.heal {
+        let text = "`--heal` is for files on disk: `patch` what is installed or unpacked";
+        return Err(Error::Usage(text.to_owned()));
+    }
+    let relocation = &args.files.relocation;
+    let task = Task {
+        scope: Scope::Everything,
+        unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
+        heal: false,
+        metadata: args.metadata.resolve()?,
+    };
+    print_wheel(&execute_wheel(&args.files, task)?, &args.files)
+}
+
+impl FileArgs {
+    /// Whether one wheel is to become another.
+    pub(crate) fn is_for_wheel(&self) -> Result<bool, Error> {
+        let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+        match (
+            &self.out,
+            self.paths.as_slice(),
+            self.paths.iter().find(is_wheel),
+        ) {
+            (Some(_), [_], Some(_)) => Ok(true),
+            (Some(_), ..) => Err(Error::Usage("`--output` is for one wheel".to_owned())),
+            (None, _, Some(wheel)) => {
                 let wheel = wheel.display();
                 let text = format!("`{wheel}` is a wheel: name the one to make with `--output`");
                 Err(Error::Usage(text))
             }
-            None => run_tree(args),
-        },
+            (None, _, None) => Ok(false),
+        }
     }
 }
 
-fn run_wheel(args: &PatchArgs, wheel: &Path, out: &Path) -> Result<(), Error> {
-    let files = &args.files;
-    let refused = [
-        (
-            files.relocation.wants_unbundling(),
-            "`--bundled` and `--unify` are",
-            "unbundle",
-        ),
-        (args.heal, "`--heal` is", "patch"),
-    ];
-    if let Some((_, options, command)) = refused.iter().find(|(is_asked, ..)| *is_asked) {
-        let text =
-            format!("{options} for files on disk: `{command}` what is installed or unpacked");
-        return Err(Error::Usage(text));
-    }
+/// Makes a wheel from the one that is named.
+pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
+    let wheel = files.paths.first().cloned().unwrap_or_default();
     let python = files.python.as_deref().map(Python::probe).transpose();
     let request = PatchWheelRequest {
-        wheel: wheel.to_owned(),
-        output: out.to_owned(),
+        output: files.out.clone().unwrap_or_default(),
         options: OpenOptions {
-            accept_mismatch: args.accept_mismatch.iter().cloned().collect(),
+            accept_mismatch: files.accept_mismatch.iter().cloned().collect(),
             ..OpenOptions::default()
         },
-        libraries: files.libraries.resolve(&files.relocation)?,
-        metadata: args.metadata.resolve()?,
+        libraries: Libraries {
+            unbundle: task.unbundle,
+            ..files.libraries.resolve(&files.relocation)?
+        },
+        scope: task.scope,
+        metadata: task.metadata,
+        wheel,
         python: python.map_err(Error::refused)?,
         dry_run: files.dry_run,
         jobs: files.jobs.count(),
@@ -168,8 +184,8 @@ fn run_wheel(args: &PatchArgs, wheel: &Path, out: &Path) -> Result<(), Error> {
     let progress = Progress::bytes(files.output.quiet);
     let result = wheelfix_site::patch_wheel(&request, &|event| progress.show(event));
     progress.finish();
-    let explain = |error| install_error::explain_patch_wheel(error, wheel, &files.output);
-    print_wheel(&result.map_err(explain)?, files)
+    let wheel = &request.wheel;
+    result.map_err(|error| install_error::explain_patch_wheel(error, wheel, &files.output))
 }
 
 fn run_tree(args: &PatchArgs) -> Result<(), Error> {
@@ -212,7 +228,7 @@ fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {
     Ok(python.program().map(Path::to_owned))
 }
 
-fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {
+pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {
     if args.output.json {
         let mut stdout = io::stdout().lock();
         let document = WheelDocument {
@@ -221,6 +237,7 @@ fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> 
             output: &report.output,
             elf_edited: report.elf_edited,
             copied: report.copied,
+            unbundling: &report.unbundling,
             relocation: &report.relocation,
             metadata: report.metadata.iter().map(metadata_document).collect(),
             warnings: report.warnings.iter().map(ToString::to_string).collect(),

@@ -6,7 +6,7 @@ use crate::error::{Error, print_line, print_report};
 use crate::patch::{self, FileArgs, Task};
 use crate::unbundle_table;
 
-/// Remove bundled libraries whose users are proved to work with others, in place
+/// Remove bundled libraries whose users are proved to work with others, in place or in a wheel
 #[derive(Debug, clap::Args)]
 pub(crate) struct UnbundleArgs {
     #[command(flatten)]
@@ -22,6 +22,9 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
         heal: false,
         metadata: Vec::new(),
     };
+    if args.is_for_wheel()? {
+        return patch::print_wheel(&patch::execute_wheel(args, task)?, args);
+    }
     let report = patch::execute(args, task)?;
     patch::tell(report.proof.as_ref(), &report.relocation, args);
     if args.output.json {

@@ -116,7 +116,7 @@ fn answer(args: &WhyArgs) -> Result<Answer, Error> {
     match &args.soname {
         None => {
             // `$ORIGIN` of a program is where its file lies.
-            let loaded = if program.is_none() {
+            let loaded = if object.is_program() {
                 existing_path(&path)?
             } else {
                 path.clone()

@@ -103,6 +103,7 @@ fn a_wheel_that_shrinks_while_it_is_written_anew_is_named() {
                 options: wheelfix_relocate::PlanOptions::new("/run/opengl-driver/lib".into()),
                 unbundle: None,
             },
+            scope: crate::Scope::Everything,
             metadata: Vec::new(),
             python: None,
             dry_run: false,

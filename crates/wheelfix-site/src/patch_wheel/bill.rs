@@ -56,11 +56,15 @@ impl<'a> Bill<'a> {
 
     /// Adds a file that is gone.
     pub(super) fn removed(&mut self, name: &str, rule: &str) {
+        self.left_out(name, &format!("removed by the rule {rule}"));
+    }
+
+    /// Adds a file that is gone; the notes say why, or what stands in.
+    pub(super) fn left_out(&mut self, name: &str, notes: &str) {
         let mut component = original(self.wheel, name);
         if let Value::Object(fields) = &mut component {
             fields.insert("bom-ref".to_owned(), json!(name));
             fields.insert("scope".to_owned(), json!("excluded"));
-            let notes = format!("removed by the rule {rule}");
             fields.insert("pedigree".to_owned(), json!({ "notes": notes }));
         }
         self.components.push(component);

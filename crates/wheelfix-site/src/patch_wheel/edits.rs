@@ -8,12 +8,14 @@ use fs_err as fs;
 use rayon::prelude::*;
 use wheelfix_archive::{MemberPath, Packed, ZipWriter};
 use wheelfix_format::{Record, RecordHash, RecordRow, WheelFile};
+use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Placement, Wheel, WheelMember};
 
 use super::bill::{self, Bill};
 use super::{PREFIX, PatchWheelError, PatchWheelReport, Unpacked};
 use crate::digest::FileDigest;
 use crate::relocation::Applied;
+use crate::sboms;
 
 /// How the new wheel differs from the old one.
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ impl Edits {
                 edits.removed.insert(name);
             }
         }
+        edits.unbundle(wheel, &report.unbundling, member, &mut bill)?;
         if let Some(metadata) = &report.metadata {
             let name = metadata.path.display().to_string();
             let notes: Vec<String> = metadata.changes.iter().map(ToString::to_string).collect();
@@ -84,6 +87,31 @@ impl Edits {
             edits.texts.insert(bill::path(wheel), bill.text());
         }
         Ok(edits)
+    }
+
+    /// Leaves bundled libraries out, of the lists of software as well.
+    fn unbundle(
+        &mut self,
+        wheel: &Wheel,
+        unbundling: &UnbundlePlan,
+        member: impl Fn(&Path) -> Option<String>,
+        bill: &mut Bill<'_>,
+    ) -> io::Result<()> {
+        let standing_in = sboms::standing_in(unbundling);
+        for removed in &unbundling.removed {
+            if let Some(name) = member(&removed.path) {
+                let by = standing_in.get(&removed.path).map(String::as_str);
+                bill.left_out(&name, by.unwrap_or("nothing needs it any more"));
+                self.removed.insert(name);
+            }
+        }
+        for path in lists_of_others(wheel) {
+            let text = text_of(wheel, &path)?;
+            if let Some(text) = sboms::without_removed(&text, unbundling) {
+                self.texts.insert(path, text);
+            }
+        }
+        Ok(())
     }
 
     fn is_empty(&self) -> bool {
@@ -147,6 +175,18 @@ impl Edits {
         let is_made = matches!(member.placement, Placement::Record | Placement::Signature);
         !self.is_empty() && (is_made || self.removed.contains(name))
     }
+}
+
+/// The lists of software in a wheel that its makers wrote.
+fn lists_of_others(wheel: &Wheel) -> Vec<String> {
+    let directory = format!("{}/sboms/", wheel.dist_info());
+    let names = wheel.members().map(|member| member.file.path.to_string());
+    let is_list = |name: &String| {
+        let rest = name.strip_prefix(&directory);
+        let is_json = Path::new(name).extension().is_some_and(|it| it == "json");
+        is_json && rest.is_some_and(|rest| !rest.starts_with("wheelfix"))
+    };
+    names.filter(is_list).collect()
 }
 
 /// The members that are compiled from a source of the wheel.

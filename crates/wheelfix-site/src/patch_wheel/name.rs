@@ -1,10 +1,11 @@
 //! The name of a wheel that was relocated, which must not promise more than it holds.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PlatformTag, PythonVersion, WheelFilename, WheelFilenameError};
-use wheelfix_relocate::{RelocationPlan, RunPathEdit, absolute_path};
+use wheelfix_relocate::{RelocationPlan, RunPathEdit, real_path};
 
 /// Why a wheel cannot be written under a name.
 #[derive(Debug, thiserror::Error)]
@@ -34,30 +35,48 @@ pub enum OutputNameError {
     },
 }
 
-/// The directory that the output will be in.
-pub(crate) fn directory(output: &Path) -> io::Result<PathBuf> {
-    let output = absolute_path(output)?;
-    if output.is_dir() {
-        return Ok(output);
+/// Where an output is to be made.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// Absolute; it need not exist yet.
+    pub(crate) directory: PathBuf,
+    /// The file name; `None` if one is to be chosen.
+    name: Option<OsString>,
+}
+
+impl Output {
+    /// A path that ends in `.whl` and is not a directory names a wheel, any other a directory.
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
+        let path = real_path(path)?;
+        let is_wheel = path.extension().is_some_and(|extension| extension == "whl");
+        if !is_wheel || path.is_dir() {
+            return Ok(Self {
+                directory: path,
+                name: None,
+            });
+        }
+        Ok(Self {
+            directory: path.parent().unwrap_or(&path).to_owned(),
+            name: path.file_name().map(ToOwned::to_owned),
+        })
     }
-    Ok(output.parent().unwrap_or(&output).to_owned())
 }
 
 /// The name of the output, chosen here if only a directory is given.
 pub(crate) fn of_output(
     input: &WheelFilename,
-    output: &Path,
+    output: &Output,
     relocation: &RelocationPlan,
 ) -> Result<WheelFilename, OutputNameError> {
+    let file_name = output.name.clone().unwrap_or_default();
     let invalid = |source| OutputNameError::Filename {
-        path: output.to_owned(),
+        path: output.directory.join(&file_name),
         source: Box::new(source),
     };
-    let name = if output.is_dir() {
+    let name = if output.name.is_none() {
         None
     } else {
-        let text = output.file_name().unwrap_or_default().to_string_lossy();
-        let name: WheelFilename = text.parse().map_err(invalid)?;
+        let name: WheelFilename = file_name.to_string_lossy().parse().map_err(invalid)?;
         let is_same = name.name() == input.name() && name.version() == input.version();
         if !is_same || name.stem() != input.stem() {
             return Err(OutputNameError::Other {

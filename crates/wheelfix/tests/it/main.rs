@@ -15,6 +15,7 @@ mod inspect;
 mod install;
 mod links;
 mod needed_paths;
+mod odds;
 mod patch_wheel;
 mod processes;
 mod programs;

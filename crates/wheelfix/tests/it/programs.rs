@@ -191,6 +191,7 @@ fn what_does_not_start_is_a_fault_without_a_python_too() {
         bench.compile("lost", &[&format!("-Wl,--dynamic-linker={loader}")]);
         bench.check(&["check", "lost"], 1, want);
         bench.check(&["why", "lost"], 1, want);
+        bench.check(&["patch", "lost"], 0, want);
         if loader != "/lib/x86_64-linux-gnu/libc.so.6" {
             bench.check(&["patch", "lost", "--python", &bench.python], 0, "1 ELF");
             assert!(run(&bench.sandbox.path("lost")), "{loader}");

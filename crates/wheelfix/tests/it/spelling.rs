@@ -109,12 +109,20 @@ impl Bench {
         fs_err::copy(self.root.join("m.so"), self.root.join("tree/m.so")).unwrap();
     }
 
+    /// Runs a command for the Python of the tests.
     fn run(&self, args: &[&str]) -> Outcome {
+        let python = cache::tool("python3");
+        self.run_with(
+            &[args, &["--python", python.to_str().unwrap()]].concat(),
+            &[],
+        )
+    }
+
+    fn run_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Outcome {
         let mut command: Command = self.sandbox.command(args);
-        command.current_dir(self.root.join("here"));
-        if ["install", "env", "patch", "check", "why"].contains(&args[0]) {
-            command.arg("--python").arg(cache::tool("python3"));
-        }
+        command
+            .current_dir(self.root.join("here"))
+            .envs(variables.iter().copied());
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| without_scratch(&String::from_utf8(bytes).unwrap());
         let mut files = BTreeMap::new();
@@ -269,4 +277,64 @@ fn files_are_patched_checked_and_explained_the_same() {
     let missing = bench.same(&["check", "@tree", "--lib-path", "@libs"], 1);
     assert!(missing.stderr.contains("near miss"), "{missing:?}");
     bench.same(&["why", "@tree/m.so", "--driver-path", "@none"], 1);
+}
+
+#[test]
+fn the_builder_takes_them_the_same() {
+    let bench = Bench::new();
+    let python = cache::tool("python3");
+    let mut first: Option<Outcome> = None;
+    for spelling in SPELLINGS {
+        bench.prepare();
+        let spell = |name: &str| {
+            let root = bench.root.to_str().unwrap();
+            spelling.replace("ROOT", root).replace("NAME", name)
+        };
+        let attributes = serde_json::json!({
+            "src": bench.root.join("here").join(GOOD),
+            "outputs": { "out": bench.root.join("out") },
+            "wheelfix": { "python": python, "libs": [spell("libs")] },
+        });
+        let file = bench.root.join("attributes.json");
+        fs_err::write(&file, attributes.to_string()).unwrap();
+        let outcome = bench.run_with(
+            &["builder"],
+            &[("NIX_ATTRS_JSON_FILE", file.to_str().unwrap())],
+        );
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        match &first {
+            None => first = Some(outcome),
+            Some(first) => assert_eq!(&outcome, first, "{spelling}"),
+        }
+    }
+}
+
+#[test]
+fn a_python_behind_a_script_is_the_same_python() {
+    let bench = Bench::new();
+    let shim = bench.root.join("here/python");
+    let python = cache::tool("python3");
+    let text = format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display());
+    fs_err::write(&shim, text).unwrap();
+    fs_err::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let libs = bench.root.join("libs");
+    for command in [
+        &["install", LOST, "--prefix", "../out"][..],
+        &["env", LOST, "--prefix", "../out"],
+        &["check", LOST],
+        &["patch", LOST, "-o", "../out"],
+        &["check", "../input"],
+        &["why", "../input/lib/python3.11/site-packages/good/m.so"],
+    ] {
+        let run = |python: &str| {
+            bench.prepare();
+            let more = ["--lib-path", libs.to_str().unwrap(), "--python", python];
+            bench.run_with(&[command, &more].concat(), &[])
+        };
+        let real = run(python.to_str().unwrap());
+        assert_eq!(real.code, i32::from(command.contains(&LOST)), "{real:?}");
+        for spelling in ["./python", shim.to_str().unwrap(), "../here/python"] {
+            assert_eq!(run(spelling), real, "{command:?} with {spelling}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! `wheelfix unbundle`: what is replaced, and which substitutes are refused.
 
+mod wheel;
+
 use std::path::Path;
 
 use wheelfix_testkit::elf::Tool;

@@ -1,0 +1,214 @@
+//! What is easily asked for wrongly, or in passing.
+
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+#[track_caller]
+fn expect(sandbox: &Sandbox, args: &[&str], code: i32, want: &str) {
+    let text = sandbox.run(args);
+    assert!(
+        text.starts_with(&format!("exit: {code}\n")),
+        "{args:?}: {text}"
+    );
+    assert!(text.contains(want), "{args:?}: {text}");
+}
+
+fn wheel(name: &str, file: &str) -> WheelBuilder {
+    WheelBuilder::new(name, "1.0")
+        .file(file, "x = 1\n")
+        .entry_points(&format!("[console_scripts]\n{name} = {name}:main\n"))
+}
+
+#[test]
+fn why_looks_into_the_library_paths() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("libs")).unwrap();
+    for (source, args) in [
+        (
+            "void a(void) {}",
+            &["-o", "libs/liba.so", "-Wl,-soname,liba.so"][..],
+        ),
+        (
+            "void a(void); void m(void) { a(); }",
+            &["-o", "m.so", "-Llibs", "-la"],
+        ),
+    ] {
+        fs_err::write(sandbox.path("x.c"), source).unwrap();
+        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
+        Tool::CC
+            .run_in(&sandbox.path("."), &[&start[..], args].concat())
+            .expect();
+    }
+    let near = "near miss: [DIR]/libs/liba.so: it is in a `--lib-path`";
+    expect(&sandbox, &["why", "m.so", "--lib-path", "libs"], 1, near);
+    expect(
+        &sandbox,
+        &["why", "m.so", "liba.so", "--lib-path", "libs"],
+        1,
+        near,
+    );
+    expect(
+        &sandbox,
+        &["why", "m.so", "--lib-path", "libs", "--json"],
+        1,
+        "[DIR]/libs/liba.so",
+    );
+    let want = "libc, which nothing needs, if [DIR]/m.so opens it\n";
+    expect(&sandbox, &["why", "m.so", "libc"], 1, want);
+}
+
+#[test]
+fn a_directory_of_wheels_is_not_a_prefix() {
+    let sandbox = Sandbox::new();
+    sandbox.wheel(&wheel("a", "a.py"));
+    sandbox.wheel(&wheel("b", "b.py"));
+    let want = "`[DIR]` is not a prefix: it has no `lib/pythonX.Y/site-packages`, and 2 wheels";
+    expect(
+        &sandbox,
+        &["env", ".", "--prefix", "e", "--python-version", "3.11"],
+        1,
+        want,
+    );
+    assert!(!sandbox.names().contains(&"e".to_owned()));
+}
+
+#[test]
+fn a_wheel_twice_is_one_and_a_copy_is_named() {
+    let sandbox = Sandbox::new();
+    let name = sandbox.wheel(&wheel("a", "a.py"));
+    fs_err::create_dir(sandbox.path("copy")).unwrap();
+    fs_err::copy(sandbox.path(&name), sandbox.path("copy").join(&name)).unwrap();
+    std::os::unix::fs::symlink(".", sandbox.path("link")).unwrap();
+    fs_err::create_dir(sandbox.path("x")).unwrap();
+    let (again, copy) = (format!("x/../link/{name}"), format!("copy/{name}"));
+    let target = ["--python-version", "3.11"];
+    for (command, prefix) in [("install", "p"), ("env", "e")] {
+        let args = [command, &name, &again, "--prefix", prefix];
+        expect(&sandbox, &[&args[..], &target].concat(), 0, "");
+    }
+    let args = ["install", &name, &copy, "--prefix", "q"];
+    let want = format!("`a` comes in two wheels: `{name}` and `{copy}`");
+    let text = sandbox.run(&[&args[..], &target].concat());
+    assert!(
+        text.contains(&want) && !text.contains("different content"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_direct_url_is_a_url() {
+    let sandbox = Sandbox::new();
+    let name = sandbox.wheel(&wheel("a", "a.py"));
+    let install = |prefix: &str, url: &str, code: i32, want: &str| {
+        let args = [
+            "install",
+            &name,
+            "--prefix",
+            prefix,
+            "--python-version",
+            "3.11",
+        ];
+        expect(
+            &sandbox,
+            &[&args[..], &["--direct-url", url]].concat(),
+            code,
+            want,
+        );
+    };
+    for url in [
+        "foo",
+        "",
+        "foo bar://x",
+        "https://",
+        "a.whl",
+        "/x/a.whl",
+        "9p://x",
+    ] {
+        install("p", url, 2, "is not an absolute URL");
+    }
+    install("q", "file:///x/a.whl", 0, "");
+    install("r", "git+https://files.example.org/a@v1", 0, "");
+}
+
+#[test]
+fn names_of_wheels_that_differ_in_case_collide_in_an_environment() {
+    let sandbox = Sandbox::new();
+    let one = sandbox.wheel(&wheel("one", "pkg/Thing.py"));
+    let two = sandbox.wheel(&wheel("two", "pkg/thing.py"));
+    let args = [
+        "env",
+        &one,
+        &two,
+        "--prefix",
+        "e",
+        "--python-version",
+        "3.11",
+    ];
+    expect(&sandbox, &args, 1, "differ in case only");
+    let both = wheel("three", "pkg3/Thing.py").file("pkg3/thing.py", "");
+    let both = sandbox.wheel(&both);
+    let args = ["env", &both, "--prefix", "e", "--python-version", "3.11"];
+    expect(&sandbox, &args, 0, "");
+}
+
+#[test]
+fn a_quiet_dry_run_says_nothing() {
+    let sandbox = Sandbox::new();
+    let name = sandbox.wheel(&wheel("a", "a.py"));
+    let target = ["--python-version", "3.11", "--dry-run"];
+    for command in ["install", "env"] {
+        let args = [&[command, &name, "--prefix", "p"], &target[..]].concat();
+        let text = sandbox.run(&args);
+        assert_ne!(text, "exit: 0\n");
+        assert_eq!(
+            sandbox.run(&[&args[..], &["--quiet"]].concat()),
+            "exit: 0\n"
+        );
+    }
+    fs_err::create_dir(sandbox.path("tree")).unwrap();
+    for command in ["patch", "unbundle"] {
+        let args = [command, "tree", "--dry-run", "--quiet"];
+        assert_eq!(sandbox.run(&args), "exit: 0\n");
+    }
+}
+
+#[test]
+fn a_patched_wheel_goes_to_a_directory_that_is_made() {
+    let sandbox = Sandbox::new();
+    let name = sandbox.wheel(&wheel("a", "a.py"));
+    fs_err::create_dir(sandbox.path("x")).unwrap();
+    expect(
+        &sandbox,
+        &["patch", &name, "-o", "x/../out"],
+        0,
+        &format!("[DIR]/out/{name}"),
+    );
+    expect(
+        &sandbox,
+        &["patch", &name, "-o", &format!("deep/er/{name}")],
+        0,
+        "",
+    );
+    assert!(sandbox.path("out").join(&name).is_file());
+    assert!(sandbox.path("deep/er").join(&name).is_file());
+    expect(
+        &sandbox,
+        &["patch", &name, "-o", "dry/run", "--dry-run"],
+        0,
+        "",
+    );
+    expect(
+        &sandbox,
+        &["patch", &name, "-o", "bad/b-1.0-py3-none-any.whl"],
+        1,
+        "another wheel",
+    );
+    let names = sandbox.names();
+    assert_eq!(
+        names,
+        [&name, "deep", "out", "x"],
+        "what fails leaves a directory"
+    );
+}
