@@ -232,7 +232,7 @@ fn forty_library_directories_are_searched_or_refused() {
         let mut bytes = good.clone();
         bytes[at] ^= 0xff;
         check(&format!("byte {at}"), &|dir| {
-            fs_err::write(dir.join("liba.so"), &bytes).unwrap()
+            fs_err::write(dir.join("liba.so"), &bytes).unwrap();
         });
     }
     assert!(40 <= count, "{count}");

@@ -188,8 +188,8 @@ impl Store {
             let loss = match random.below(6) {
                 0 => Some(self.move_away(file, name)),
                 1 => Some(self.move_away(&fs_err::canonicalize(file).unwrap(), name)),
-                2 | 3 => self.forget(user, file, name, '@', random),
-                4 => self.forget(user, file, name, ' ', random),
+                2 | 3 => forget(user, file, '@', random),
+                4 => forget(user, file, ' ', random),
                 _ => self.misdirect(random),
             };
             if let Some(mut loss) = loss {
@@ -216,35 +216,6 @@ impl Store {
         }
     }
 
-    /// Has a library forget a version (`@`) or a symbol that the user needs of it.
-    fn forget(
-        &self,
-        user: &str,
-        file: &Path,
-        name: &str,
-        kind: char,
-        random: &mut Random,
-    ) -> Option<Loss> {
-        let wanted = symbols(Path::new(user), "--undefined-only");
-        let defined = symbols(file, "--defined-only");
-        let both: Vec<&String> = wanted
-            .intersection(&defined)
-            .filter(|symbol| kind == ' ' || symbol.contains('@'))
-            .collect();
-        if both.is_empty() {
-            return None;
-        }
-        let symbol = random.pick(&both);
-        let (plain, version) = symbol.split_once('@').unwrap_or((symbol, ""));
-        let text = if kind == '@' { version } else { plain };
-        let loss = overwrite(&fs_err::canonicalize(file).unwrap(), text, "X")?;
-        Some(Loss {
-            users: vec![user.to_owned()],
-            deed: format!("{name} has forgotten {text}"),
-            ..loss
-        })
-    }
-
     /// Has a program name another interpreter.
     fn misdirect(&self, random: &mut Random) -> Option<Loss> {
         let programs: Vec<&String> = self
@@ -257,7 +228,7 @@ impl Store {
         let loss = overwrite(Path::new(program), loader.to_str().unwrap(), "X")?;
         Some(Loss {
             users: vec![program.clone()],
-            name: loader.to_str().unwrap()[1..].to_owned(),
+            name: loader.strip_prefix("/").unwrap().display().to_string(),
             ..loss
         })
     }
@@ -348,4 +319,27 @@ fn symbols(file: &Path, which: &str) -> BTreeSet<String> {
 fn paths(list: &Value) -> BTreeSet<String> {
     let list = list.as_array().unwrap().iter();
     list.map(|path| path.as_str().unwrap().to_owned()).collect()
+}
+
+/// Has a library forget a version (`@`) or a symbol that the user needs of it.
+fn forget(user: &str, file: &Path, kind: char, random: &mut Random) -> Option<Loss> {
+    let name = file.file_name()?.display();
+    let wanted = symbols(Path::new(user), "--undefined-only");
+    let defined = symbols(file, "--defined-only");
+    let both: Vec<&String> = wanted
+        .intersection(&defined)
+        .filter(|symbol| kind == ' ' || symbol.contains('@'))
+        .collect();
+    if both.is_empty() {
+        return None;
+    }
+    let symbol = random.pick(&both);
+    let (plain, version) = symbol.split_once('@').unwrap_or((symbol, ""));
+    let text = if kind == '@' { version } else { plain };
+    let loss = overwrite(&fs_err::canonicalize(file).unwrap(), text, "X")?;
+    Some(Loss {
+        users: vec![user.to_owned()],
+        deed: format!("{name} has forgotten {text}"),
+        ..loss
+    })
 }
