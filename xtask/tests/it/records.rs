@@ -148,3 +148,22 @@ fn every_document_is_linked_from_the_readme() {
         "README.md does not link to these documents: {lost:?}"
     );
 }
+
+#[test]
+fn every_fuzz_target_is_run() {
+    let (manifest, chore) = (
+        tree::read("fuzz/Cargo.toml"),
+        tree::read("xtask/src/fuzz.rs"),
+    );
+    for file in tree::names("fuzz/fuzz_targets") {
+        let name = file.trim_end_matches(".rs");
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"")),
+            "fuzz/Cargo.toml needs a `[[bin]]` for {file}"
+        );
+        assert!(
+            chore.contains(&format!("(\"{name}\", ")),
+            "xtask/src/fuzz.rs needs the target {name}"
+        );
+    }
+}
