@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::excuse::ExcuseKind;
+use crate::fix::Fix;
 use crate::missing::Missing;
 
 /// One reason why the output would not work.
@@ -216,38 +217,6 @@ pub enum Purpose {
     Imported(String),
     /// Nothing else was proved.
     Only,
-}
-
-/// What would mend a fault.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(tag = "by", content = "name", rename_all = "lowercase")]
-pub enum Fix {
-    /// A package of nixpkgs has the library.
-    Nixpkgs(String),
-    /// A wheel has the library; its prefix is to be given as `--lib-path`.
-    Wheel(String),
-    /// The driver has it, and no run path leads there.
-    Driver,
-    /// Nothing known has it: it can be supplied, left out or ruled.
-    Unknown,
-}
-
-impl fmt::Display for Fix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nixpkgs(attribute) => write!(
-                f,
-                "add `{attribute}` to buildInputs, or `--lib-path ${{lib.getLib pkgs.{attribute}}}`"
-            ),
-            Self::Wheel(name) => write!(f, "`--lib-path` of the prefix of the wheel `{name}`"),
-            Self::Driver => {
-                f.write_str("`wheelfix patch`, which adds the driver path to the run path")
-            }
-            Self::Unknown => f.write_str(
-                "`--lib-path` of what has it, `--exclude` of the files that need it, or a rule",
-            ),
-        }
-    }
 }
 
 /// Begins a line of a message. A newline within a text is escaped where messages are printed; one

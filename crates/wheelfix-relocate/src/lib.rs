@@ -12,6 +12,7 @@ mod backend;
 mod edges;
 mod excuse;
 mod fault;
+mod fix;
 mod floors;
 mod foresight;
 #[doc(hidden)]
@@ -64,7 +65,8 @@ pub use absolute::{absolute_path, existing_path, real_path};
 pub use assumed::Assumed;
 pub use edges::Origin;
 pub use excuse::{ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
-pub use fault::{Fault, Fix, Purpose};
+pub use fault::{Fault, Purpose};
+pub use fix::Fix;
 pub use floors::{Floor, Floors};
 pub use foresight::foresee;
 pub use graph::Graph;

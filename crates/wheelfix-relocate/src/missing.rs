@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::edges::Origin;
-use crate::fault::{BREAK, Fix, some_of};
+use crate::fault::{BREAK, some_of};
+use crate::fix::Fix;
 
 /// A library that is needed and nowhere.
 #[derive(Clone, Debug, Serialize)]

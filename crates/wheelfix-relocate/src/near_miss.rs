@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::edges::Origin;
-use crate::fault::Fix;
+use crate::fix::Fix;
 use crate::library_name::LibraryName;
 use crate::missing::{Missing, NearMiss};
 use crate::object::Object;
