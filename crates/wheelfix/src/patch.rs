@@ -246,11 +246,14 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if args.dry_run && !args.output.quiet {
+        print_report(&report.unbundling)?;
         print_report(&report.relocation)?;
         print_report(changes(report.metadata.as_slice()))?;
     } else if !args.output.quiet {
         print_report(changes(report.metadata.as_slice()))?;
-        let (edited, dropped) = (report.elf_edited, report.relocation.drops.len());
+        print_report(unbundle_table::render(&report.unbundling))?;
+        let edited = report.elf_edited;
+        let removed = report.relocation.drops.len() + report.unbundling.removed.len();
         let (path, copied) = (report.output.display(), report.copied);
         let sources = match report.relocation.sources.len() {
             0 => String::new(),
@@ -259,7 +262,7 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
         let (elf, copied) = (count(edited, "ELF file"), count(copied, "file"));
         let proved = proof_report::counts_if_proved(report.proof.as_ref());
         print_line(format_args!(
-            "wrote {path}: {elf}{sources} edited, {dropped} removed, {copied} copied; {proved}"
+            "wrote {path}: {elf}{sources} edited, {removed} removed, {copied} copied; {proved}"
         ))?;
     }
     if !args.output.quiet {

@@ -49,5 +49,8 @@ fn a_wheel_is_unbundled_into_a_new_one() {
     let kept = run(&["patch", &name, "-o", "kept", "--bundled", "*=keep"]);
     assert!(kept.starts_with("exit: 0\n"), "{kept}");
     let gone = run(&["patch", &name, "-o", "gone", "--bundled", "*=replace"]);
-    assert!(gone.contains("replace"), "{gone}");
+    assert!(
+        gone.contains("replace") && gone.contains("1 removed"),
+        "{gone}"
+    );
 }
