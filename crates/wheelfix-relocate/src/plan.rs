@@ -90,6 +90,7 @@ pub struct ObjectPlan {
     /// Its final path.
     pub path: PathBuf,
     /// Where its bytes lie now.
+    #[serde(skip)]
     pub file: PathBuf,
     /// What to change.
     pub edit: Edit,
@@ -183,6 +184,7 @@ pub struct DroppedFile {
     /// Its final path.
     pub path: PathBuf,
     /// Where its bytes lie now.
+    #[serde(skip)]
     pub file: PathBuf,
     /// The rule that allows it.
     pub rule: String,

@@ -16,6 +16,7 @@ pub struct SourceEdit {
     /// Its final path.
     pub path: PathBuf,
     /// Where its bytes lie now.
+    #[serde(skip)]
     pub file: PathBuf,
     /// The rules that apply.
     pub rules: Vec<String>,

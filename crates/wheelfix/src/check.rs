@@ -12,6 +12,7 @@ use wheelfix_relocate::{
 use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
+use crate::document;
 use crate::error::{Error, print, print_line};
 use crate::progress::Progress;
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
@@ -191,6 +192,7 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
             proved,
             proof,
         };
+        document::begun();
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if !args.output.quiet {

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde::ser::SerializeMap as _;
 use wheelfix_relocate::{
     ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle,
     absolute_path, real_path,
@@ -12,6 +13,7 @@ use wheelfix_relocate::{
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
 
+use crate::document;
 use crate::error::{Error, print};
 
 /// Where libraries come from, and what may be missing
@@ -165,12 +167,27 @@ fn report_faults(
     Error::Reported
 }
 
+/// The JSON document of a failure that is a list of faults, version 1.
+struct Named<'v, T> {
+    name: &'static str,
+    value: &'v T,
+}
+
+impl<T: Serialize> Serialize for Named<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("version", &1)?;
+        map.serialize_entry(self.name, self.value)?;
+        map.end()
+    }
+}
+
 /// Prints a document that holds one value under a name.
 fn print_json(name: &'static str, value: &impl Serialize) -> io::Result<()> {
-    let mut document = serde_json::Map::new();
-    document.insert("version".to_owned(), 1.into());
-    document.insert(name.to_owned(), serde_json::to_value(value)?);
+    document::begun();
     let mut stdout = io::stdout().lock();
+    // A map of ours would sort the keys of the value.
+    let document = Named { name, value };
     serde_json::to_writer_pretty(&mut stdout, &document)?;
     writeln!(stdout)
 }

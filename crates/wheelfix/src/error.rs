@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::document;
 use crate::message::{BREAK, escaped, escaped_report};
 
 /// Messages of one kind that are printed; `--json` has all of them.
@@ -98,8 +99,10 @@ pub(crate) fn print(label: &str, messages: impl IntoIterator<Item = impl Display
     let mut stderr = io::stderr().lock();
     let mut messages = messages.into_iter();
     for message in messages.by_ref().take(MAX_MESSAGES) {
+        let message = escaped(message);
+        document::note(label, &message);
         // If standard error is gone there is nobody left to tell.
-        writeln!(stderr, "{label}: {}", escaped(message)).ok();
+        writeln!(stderr, "{label}: {message}").ok();
     }
     match messages.count() {
         0 => {}

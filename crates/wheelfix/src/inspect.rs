@@ -19,6 +19,7 @@ use serde::Serialize;
 use wheelfix_format::{SdistFilename, SdistFilenameError};
 
 use crate::common::{JobsArgs, OutputArgs};
+use crate::document;
 use crate::error::Error;
 
 /// Print what a wheel, a source distribution, an ELF file or a directory holds
@@ -101,6 +102,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
             report: &report,
         };
         let mut out = io::BufWriter::new(io::stdout().lock());
+        document::begun();
         serde_json::to_writer_pretty(&mut out, &document).map_err(io::Error::from)?;
         writeln!(out)?;
         out.flush()?;

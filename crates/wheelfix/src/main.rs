@@ -6,6 +6,7 @@
 mod builder;
 mod check;
 mod common;
+mod document;
 mod env;
 mod env_error;
 mod env_report;
@@ -67,6 +68,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error::report(&error);
+            if std::env::args_os().any(|argument| argument == "--json") {
+                document::print_failure();
+            }
             error.exit_code()
         }
     }

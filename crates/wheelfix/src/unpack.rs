@@ -15,6 +15,7 @@ use wheelfix_wheel::{
 };
 
 use crate::common::{JobsArgs, OutputArgs};
+use crate::document;
 use crate::error::{Error, print_line, printed};
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
@@ -252,6 +253,7 @@ fn print(args: &UnpackArgs, kind: Kind, unpacked: &[Unpacked]) -> io::Result<()>
             bytes,
             entries: unpacked.iter().map(entry).collect(),
         };
+        document::begun();
         serde_json::to_writer_pretty(&mut stdout, &document)?;
         writeln!(stdout)?;
     } else if !args.output.quiet {

@@ -14,6 +14,7 @@ use wheelfix_relocate::{
 
 use crate::check::place;
 use crate::common::{LibraryArgs, OutputArgs};
+use crate::document;
 use crate::error::{Error, print_report};
 use crate::message::BREAK;
 use crate::target::{TargetArgs, lib_path_error};
@@ -81,6 +82,7 @@ pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
             lookups: &answer.lookups,
             near: &answer.near,
         };
+        document::begun();
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if !args.output.quiet {

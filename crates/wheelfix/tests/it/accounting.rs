@@ -279,3 +279,41 @@ fn all_faults_are_told_in_one_run() {
         assert_eq!(errors.count(), 2, "{args:?}: {text}");
     }
 }
+
+#[test]
+fn every_failure_is_one_document() {
+    use wheelfix_testkit::wheel::WheelBuilder;
+    let sandbox = mixed();
+    fs_err::write(sandbox.path("bad-1.0-py3-none-any.whl"), "x").unwrap();
+    let win = sandbox.wheel(&WheelBuilder::new("win", "1.0").tags("cp311-cp311-win_amd64"));
+    let gone = "extern int nowhere; int f(void) { return nowhere; }";
+    compile(&sandbox, "t/bad.so", gone, SHARED);
+    let python = cache::tool("python3");
+    let python = ["--python", python.to_str().unwrap()];
+    for args in [
+        &["install", "bad-1.0-py3-none-any.whl", "--prefix", "p"][..],
+        &["install", &win, "--prefix", "p"],
+        &["install", "none-1.0-py3-none-any.whl", "--prefix", "p"],
+        &["env", "nowhere", "--prefix", "p"],
+        &["env", "bad-1.0-py3-none-any.whl", "--prefix", "p"],
+        &["patch", "nowhere"],
+        &["patch", "t"],
+        &["patch", "bad-1.0-py3-none-any.whl", "--output", "new"],
+        &["unbundle", "t", "--bundled", "zzz=drop"],
+        &["check", "nowhere"],
+        &["check", "t"],
+        &["check", "t", "--rules", "nowhere"],
+        &["why", "t/bad.so", "libnowhere.so"],
+    ] {
+        let text = sandbox.run(&[args, &python, &["--json"]].concat());
+        assert!(!text.starts_with("exit: 0\n"), "{args:?}: {text}");
+        let out = text
+            .split_once("--- stdout\n")
+            .unwrap_or_else(|| panic!("{args:?}: {text}"))
+            .1;
+        let out = out.split_once("--- stderr").map_or(out, |(out, _)| out);
+        let document: Value = serde_json::from_str(out).unwrap();
+        assert_eq!(document["version"], 1, "{args:?}");
+        assert!(!out.contains(".wheelfix-"), "{args:?}: {out}");
+    }
+}
