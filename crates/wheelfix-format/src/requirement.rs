@@ -156,7 +156,7 @@ impl FromStr for Requirement {
         let constraint = match &parts.constraint {
             PartsConstraint::Url(url) => Constraint::Url(parts.slice(url).to_owned()),
             PartsConstraint::Versions(span) => {
-                let versions = parts.slice(span).parse();
+                let versions = without_trailing_comma(parts.slice(span)).parse();
                 Constraint::Versions(versions.map_err(|source| RequirementError::Versions {
                     text: text.to_owned(),
                     source: Box::new(source),
@@ -180,6 +180,14 @@ impl FromStr for Requirement {
             constraint,
             marker,
         })
+    }
+}
+
+/// The clauses without one comma at the end, which `packaging` passes over, too.
+fn without_trailing_comma(clauses: &str) -> &str {
+    match clauses.strip_suffix(',').map(str::trim_end) {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => clauses,
     }
 }
 
@@ -343,6 +351,11 @@ mod tests {
         check("a>=1;extra=='x'", "a||>=1|extra=='x'");
         check("a () ; python_version < '3'", "a|||python_version < '3'");
         check("a[]", "a|||-");
+        check("baz>=1.0,", "baz||>=1.0|-");
+        check(
+            "baz (>=1.0, <2 , ) ; extra == 'x'",
+            "baz||<2,>=1.0|extra == 'x'",
+        );
         check(
             "cuda-toolkit[cublas,cudart]==13.2.2; platform_system == \"Linux\"",
             "cuda-toolkit|cublas,cudart|==13.2.2|platform_system == \"Linux\"",
@@ -356,6 +369,13 @@ mod tests {
             "a[b]@https://x/y;z ; extra == 'c'",
             "a|b|@ https://x/y;z|extra == 'c'",
         );
+    }
+
+    #[test]
+    fn one_comma_at_the_end_is_passed_over_and_no_other() {
+        for text in ["a>=1,,", "a ,", "a>=1,,<2", "a ,>=1", "a (,)"] {
+            assert!(text.parse::<Requirement>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -58,6 +58,16 @@ pub enum InstallWarning {
         /// What is wrong with that, as the end of a sentence.
         reason: String,
     },
+    /// A requirement that cannot be read: nothing says whether it is met.
+    #[error("nothing is known of a requirement of {distribution}: {reason} (`{}`)", path.display())]
+    Requirement {
+        /// The name and version of what has it.
+        distribution: String,
+        /// Its `.dist-info`.
+        path: PathBuf,
+        /// What is wrong with the requirement.
+        reason: String,
+    },
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),

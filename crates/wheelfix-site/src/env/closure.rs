@@ -11,6 +11,7 @@ use wheelfix_relocate::Pattern;
 use crate::dependencies::BREAK;
 use crate::env::distribution::Distribution;
 use crate::env::fault::EnvFault;
+use crate::report::InstallWarning;
 
 /// One distribution, brought by two inputs.
 ///
@@ -112,6 +113,8 @@ pub(crate) struct Closure {
     /// Unmet requirements that the user allows.
     pub(crate) allowed: Vec<UnmetRequirement>,
     pub(crate) faults: Vec<EnvFault>,
+    /// Requirements that cannot be read.
+    pub(crate) unreadable: Vec<InstallWarning>,
 }
 
 /// Compares all distributions with each other and with the target.
@@ -125,6 +128,7 @@ pub(crate) fn check(
 ) -> Closure {
     let mut closure = Closure {
         faults: unfit(distributions, target),
+        unreadable: unreadable(distributions),
         ..Closure::default()
     };
     let mut by_name: BTreeMap<&PackageName, Vec<&Distribution>> = BTreeMap::new();
@@ -181,6 +185,21 @@ pub(crate) fn check(
         }
     }
     closure
+}
+
+/// Requirements that cannot be read.
+fn unreadable(distributions: &[Distribution]) -> Vec<InstallWarning> {
+    let of = |distribution: &Distribution| {
+        let requirements = distribution.metadata.requires_dist();
+        let errors = requirements.filter_map(|(_, requirement)| requirement.err());
+        let warnings = errors.map(|error| InstallWarning::Requirement {
+            distribution: distribution.label(),
+            path: distribution.path.clone(),
+            reason: error.to_string(),
+        });
+        warnings.collect::<Vec<_>>()
+    };
+    distributions.iter().flat_map(of).collect()
 }
 
 /// Distributions for another Python or machine.
@@ -257,7 +276,7 @@ impl<'a> Graph<'a> {
             for distribution in by_name.get(name).into_iter().flatten() {
                 for (field, requirement) in distribution.metadata.requires_dist() {
                     let Ok(requirement) = requirement else {
-                        // Python's `packaging` passes over what it cannot read, too.
+                        // It is told as a warning.
                         continue;
                     };
                     // With an extra, only what it adds.

@@ -186,7 +186,7 @@ impl<'a> Draft<'a> {
             input_proof: None,
             elf_edited: 0,
             compile_failures: Vec::new(),
-            warnings: drafted.files.warnings,
+            warnings: [drafted.files.warnings, drafted.closure.unreadable].concat(),
         }
     }
 

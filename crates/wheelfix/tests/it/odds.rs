@@ -212,3 +212,19 @@ fn a_patched_wheel_goes_to_a_directory_that_is_made() {
         "what fails leaves a directory"
     );
 }
+
+#[test]
+fn a_requirement_that_cannot_be_read_is_told() {
+    let sandbox = Sandbox::new();
+    let lines = "Requires-Dist: b>=1.0,\nRequires-Dist: c >= one two\n";
+    let one = sandbox.wheel(&wheel("a", "a.py").metadata(lines));
+    let two = sandbox.wheel(&wheel("b", "b.py"));
+    let target = ["--prefix", "e", "--python-version", "3.11"];
+    let want = "warning: nothing is known of a requirement of a 1.0: \
+                invalid version specifier in requirement `c >= one two`";
+    let args = [&["env", &one, &two], &target[..]].concat();
+    expect(&sandbox, &args, 0, want);
+    fs_err::remove_dir_all(sandbox.path("e")).unwrap();
+    let want = "requires `b>=1.0,`, which is not in the environment";
+    expect(&sandbox, &[&["env", &one], &target[..]].concat(), 1, want);
+}
