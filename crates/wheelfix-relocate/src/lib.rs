@@ -75,7 +75,7 @@ pub use interpreter::{Loader, LoaderError, interpreter_fault};
 pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
 pub use library_name::{LibraryName, is_library_name};
-pub use missing::{Missing, NearMiss};
+pub use missing::{Missing, NearMiss, Told, told_once};
 pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, Terms, VersionNeed};
 pub use plan::{
     DroppedFile, Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle,

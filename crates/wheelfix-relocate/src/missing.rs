@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::edges::Origin;
-use crate::fault::{BREAK, some_of};
+use crate::fault::{BREAK, Fault, some_of};
 use crate::fix::Fix;
 
 /// A library that is needed and nowhere.
@@ -38,6 +38,53 @@ pub struct NearMiss {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_need(f)?;
+        self.fmt_searched(f)?;
+        self.fmt_remedies(f)
+    }
+}
+
+/// A fault in a list that is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    fault: &'a Fault,
+    /// Whether an earlier one says already where was searched.
+    searched_alike: bool,
+}
+
+/// The faults of one report, to be printed in this order: where was searched is said once, as long as
+/// it stays the same.
+pub fn told_once(faults: &[Fault]) -> Vec<Told<'_>> {
+    let mut said: Option<&[PathBuf]> = None;
+    let told = faults.iter().map(|fault| {
+        let searched_alike = match fault {
+            Fault::Missing(missing) => {
+                said.replace(&missing.searched) == Some(missing.searched.as_slice())
+            }
+            _ => false,
+        };
+        Told {
+            fault,
+            searched_alike,
+        }
+    });
+    told.collect()
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fault {
+            Fault::Missing(missing) if self.searched_alike => {
+                missing.fmt_need(f)?;
+                missing.fmt_remedies(f)
+            }
+            fault => fault.fmt(f),
+        }
+    }
+}
+
+impl Missing {
+    fn fmt_need(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.opened {
             None => "needed",
             Some(Origin::Data) => "perhaps opened at run time",
@@ -48,6 +95,10 @@ impl fmt::Display for Missing {
         if let Some(origin) = &self.opened {
             write!(f, " ({origin})")?;
         }
+        Ok(())
+    }
+
+    fn fmt_searched(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{BREAK}  searched: the output")?;
         for entry in &self.searched {
             // An empty element of a run path is the current directory.
@@ -58,6 +109,10 @@ impl fmt::Display for Missing {
                 if here { Path::new(".") } else { entry }.display()
             )?;
         }
+        Ok(())
+    }
+
+    fn fmt_remedies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for near in &self.near {
             write!(
                 f,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wheelfix_format::PythonVersion;
 use wheelfix_relocate::{
     LibraryIndex, Place, Proof, ProofOptions, Rules, Tree, TreeError, World, absolute_path, count,
-    existing_path, prove,
+    existing_path, prove, told_once,
 };
 use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
 
@@ -180,7 +180,7 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
     if args.warnings {
         print("warning", &proof.warnings);
     }
-    print("error", &proof.faults);
+    print("error", told_once(&proof.faults));
     if !args.output.quiet {
         proof_report::print_notes(proof);
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use wheelfix_relocate::{
     ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle,
-    absolute_path, real_path,
+    absolute_path, real_path, told_once,
 };
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
@@ -142,12 +142,12 @@ pub(crate) fn report_bundled(plan: &UnbundlePlan, output: &OutputArgs) -> Error 
 
 /// Prints why a plan is not sound: one block per fault and a count, and the plan as JSON if asked.
 pub(crate) fn report_unsound(plan: &RelocationPlan, output: &OutputArgs) -> Error {
-    report_faults(&plan.faults, "relocation", plan, output)
+    report_faults(&told_once(&plan.faults), "relocation", plan, output)
 }
 
 /// Prints why a proof fails: one block per fault and a count, and the proof as JSON if asked.
 pub(crate) fn report_unproved(proof: &Proof, output: &OutputArgs) -> Error {
-    report_faults(&proof.faults, "proof", proof, output)
+    report_faults(&told_once(&proof.faults), "proof", proof, output)
 }
 
 fn report_faults(

@@ -228,3 +228,27 @@ fn a_requirement_that_cannot_be_read_is_told() {
     let want = "requires `b>=1.0,`, which is not in the environment";
     expect(&sandbox, &[&["env", &one], &target[..]].concat(), 1, want);
 }
+
+#[test]
+fn where_was_searched_is_said_once() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["-o", "libone.so", "-Wl,-soname,libone.so"][..],
+        &["-o", "libtwo.so", "-Wl,-soname,libtwo.so"],
+        &["-o", "m.so", "-L.", "-lone", "-ltwo"],
+    ] {
+        fs_err::write(sandbox.path("x.c"), "").unwrap();
+        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
+        Tool::CC
+            .run_in(&sandbox.path("."), &[&start[..], args].concat())
+            .expect();
+    }
+    fs_err::remove_file(sandbox.path("libone.so")).unwrap();
+    fs_err::remove_file(sandbox.path("libtwo.so")).unwrap();
+    for command in ["check", "patch"] {
+        let text = sandbox.run(&[command, "m.so"]);
+        assert_eq!(text.matches("is missing\n").count(), 2, "{text}");
+        assert_eq!(text.matches("  searched: ").count(), 1, "{text}");
+        assert_eq!(text.matches("needed by: ").count(), 2, "{text}");
+    }
+}
