@@ -71,11 +71,13 @@ impl LibraryIndex {
         rules: &Rules,
         driver_path: &Path,
     ) -> Result<Self, LibPathError> {
-        let expanded: Result<Vec<_>, LibPathError> = entries
+        let expanded: Vec<Result<_, LibPathError>> = entries
             .par_iter()
             .enumerate()
             .map(|(number, entry)| expand(number, entry))
             .collect();
+        // Of several errors, the first by order and not by time.
+        let expanded: Result<Vec<_>, LibPathError> = expanded.into_iter().collect();
         let mut seen = BTreeSet::from([driver_path.to_path_buf()]);
         let mut pending: Vec<LibraryDirectory> = expanded?.into_iter().flatten().collect();
         pending.retain(|directory| seen.insert(directory.path.clone()));

@@ -42,8 +42,11 @@ pub enum LibPathError {
     /// It is relative: what it means depends on who asks.
     #[error("library path `{}` is not absolute", .0.display())]
     Relative(PathBuf),
-    /// It is not there, or no directory.
-    #[error("library path `{}` is no directory", .0.display())]
+    /// It is not there.
+    #[error("library path `{}` does not exist", .0.display())]
+    Missing(PathBuf),
+    /// It is not a directory.
+    #[error("library path `{}` is not a directory", .0.display())]
     NoDirectory(PathBuf),
     /// It cannot be written into a run path.
     #[error("library directory `{}` cannot stand in a run path: {reason}", .path.display())]
@@ -67,8 +70,13 @@ pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>
     if !given.is_absolute() {
         return Err(LibPathError::Relative(given.to_path_buf()));
     }
-    if !given.is_dir() {
-        return Err(LibPathError::NoDirectory(given.to_path_buf()));
+    match fs_err::metadata(given) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(LibPathError::NoDirectory(given.to_path_buf())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(LibPathError::Missing(given.to_path_buf()));
+        }
+        Err(error) => return Err(error.into()),
     }
     let given = existing_path(given)?;
     let mut public = vec![given.clone(), given.join("lib"), given.join("lib64")];

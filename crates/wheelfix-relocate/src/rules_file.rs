@@ -1,7 +1,7 @@
 //! Reading rules from TOML: the shipped tables and the user's files.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -30,6 +30,14 @@ pub enum RulesError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] std::io::Error),
+    /// Something that is not a regular file, or too long for one with rules.
+    #[error("failed to read rules from `{file}`: {reason}")]
+    Unfit {
+        /// What was named.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file is not text.
     #[error(
         "`{file}` is not a rules file: expected TOML in UTF-8, got other bytes from offset {offset} on"
@@ -106,10 +114,10 @@ const CLASSES: &[&str] = &[
 const MAX_LEN: u64 = 16 << 20;
 
 /// The bytes of a file with rules: one that has an end, and is not too long.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let refused = |what: String| {
-        let text = format!("failed to read rules from `{}`: {what}", path.display());
-        io::Error::new(io::ErrorKind::InvalidInput, text)
+fn read(path: &Path) -> Result<Vec<u8>, RulesError> {
+    let refused = |reason: String| RulesError::Unfit {
+        file: path.display().to_string(),
+        reason,
     };
     // Opening a pipe would wait for its other end, and a device may have no end.
     if fs_err::metadata(path).is_ok_and(|file| !file.is_file()) {

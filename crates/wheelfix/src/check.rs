@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
 use wheelfix_relocate::{
-    LibraryIndex, Place, Proof, ProofOptions, Rules, Tree, TreeError, World, absolute_path, count,
+    LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, World, absolute_path, count,
     existing_path, prove, told_once,
 };
 use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
@@ -81,7 +81,7 @@ fn prove_paths(
     resolved: ResolvedTarget,
     paths: Vec<PathBuf>,
 ) -> Result<Proof, Error> {
-    let rules = Rules::with_files(&args.libraries.rules).map_err(Error::refused)?;
+    let rules = args.libraries.rules()?;
     let lib_paths = args.libraries.lib_paths()?;
     let options = ProofOptions {
         program: resolved.program,

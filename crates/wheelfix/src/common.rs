@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use wheelfix_relocate::{
-    ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RunPathStyle,
-    absolute_path, real_path, told_once,
+    ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RulesError,
+    RunPathStyle, absolute_path, real_path, told_once,
 };
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
@@ -25,7 +25,7 @@ pub(crate) struct LibraryArgs {
     lib_paths: Vec<PathBuf>,
     /// File with further rules, see docs/rules.md
     #[arg(long, value_name = "FILE")]
-    pub(crate) rules: Vec<PathBuf>,
+    rules: Vec<PathBuf>,
     /// Directory of the graphics driver's libraries at run time
     #[arg(long, value_name = "DIR", default_value = "/run/opengl-driver/lib")]
     driver_path: PathBuf,
@@ -102,13 +102,18 @@ impl LibraryArgs {
         absolute_path(&self.driver_path)
     }
 
+    /// The rules of the files that are named, and those that come with the program.
+    pub(crate) fn rules(&self) -> Result<Rules, Error> {
+        read_rules(&self.rules)
+    }
+
     /// What the pipeline wants to know where nothing else is decided; reads the files with rules.
     pub(crate) fn plain(&self) -> Result<Libraries, Error> {
         let mut options = PlanOptions::new(self.driver_path()?);
         options.excuses = self.excuses();
         Ok(Libraries {
             lib_paths: self.lib_paths()?,
-            rules: Rules::with_files(&self.rules).map_err(Error::refused)?,
+            rules: self.rules()?,
             options,
             unbundle: Some(UnbundleOptions::default()),
         })
@@ -128,6 +133,14 @@ impl LibraryArgs {
         };
         Ok(libraries)
     }
+}
+
+/// Reads files with rules: that one is not there is another fault than that it is wrong.
+pub(crate) fn read_rules(files: &[PathBuf]) -> Result<Rules, Error> {
+    Rules::with_files(files).map_err(|error| match error {
+        RulesError::Read(error) => error.into(),
+        error => Error::refused(error),
+    })
 }
 
 /// Where paths lead, absolute and without links; they need not exist.

@@ -1,7 +1,7 @@
 //! `wheelfix env`
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wheelfix_format::PythonVersion;
 use wheelfix_relocate::{Pattern, real_path};
@@ -11,9 +11,10 @@ use wheelfix_site::{
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
-use crate::install::{BytecodeArgs, probe};
+use crate::install::{BytecodeArgs, default_python};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
+use crate::target::probe;
 use crate::wishes::WishArgs;
 use crate::{env_error, env_report};
 
@@ -146,7 +147,7 @@ impl EnvPythonArgs {
                 let mut versions = found.iter().map(String::as_str);
                 match (versions.next().map(str::parse), versions.next()) {
                     (Some(Ok(version)), None) => Ok(Python::of_version(version)),
-                    (None, _) => probe(Path::new("python3")),
+                    (None, _) => default_python(),
                     _ => {
                         let list = found.into_iter().collect::<Vec<_>>().join(", ");
                         Err(Error::Usage(format!(

@@ -13,7 +13,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
 use crate::install_report::compile_failures;
-use crate::{proof_report, unbundle_table};
+use crate::{document, proof_report, unbundle_table};
 
 /// The JSON document, version 1.
 #[derive(Serialize)]
@@ -62,6 +62,7 @@ struct FailureDocument<'a> {
 pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> Result<(), Error> {
     if output.json {
         let mut stdout = io::stdout().lock();
+        document::begun();
         serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
             .map_err(io::Error::from)?;
         writeln!(stdout)?;

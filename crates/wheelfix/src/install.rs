@@ -10,6 +10,7 @@ use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
+use crate::target::probe;
 use crate::wishes::WishArgs;
 use crate::{install_error, install_report};
 
@@ -50,14 +51,9 @@ pub(crate) struct InstallArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Python")]
 struct PythonArgs {
-    /// Interpreter to install for
-    #[arg(
-        long,
-        value_name = "EXE",
-        default_value = "python3",
-        conflicts_with = "python_version"
-    )]
-    python: PathBuf,
+    /// Interpreter to install for [default: python3]
+    #[arg(long, value_name = "EXE", conflicts_with = "python_version")]
+    python: Option<PathBuf>,
     /// Version to install for; no program of the target is run
     #[arg(long, value_name = "X.Y")]
     python_version: Option<PythonVersion>,
@@ -92,16 +88,17 @@ enum InvalidationArg {
 
 impl PythonArgs {
     fn resolve(&self) -> Result<Python, Error> {
-        match self.python_version {
-            Some(version) => Ok(Python::of_version(version)),
-            None => probe(&self.python),
+        match (&self.python, self.python_version) {
+            (Some(python), _) => probe(python),
+            (None, Some(version)) => Ok(Python::of_version(version)),
+            (None, None) => default_python(),
         }
     }
 }
 
-/// Asks an interpreter what it is.
-pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
-    Python::probe(python).map_err(|error| match error {
+/// The Python that is taken where none is named.
+pub(crate) fn default_python() -> Result<Python, Error> {
+    Python::probe(Path::new("python3")).map_err(|error| match error {
         error @ PythonError::Start { .. } => Error::environment(NoInterpreter(error)),
         error => Error::refused(NoInterpreter(error)),
     })

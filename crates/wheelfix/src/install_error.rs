@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
-use wheelfix_relocate::{LibPathError, LoaderError, TreeError};
+use wheelfix_relocate::TreeError;
 use wheelfix_site::{
     CompileError, EditFailure, ExtractionError, FileFault, InstallError, MemberFault,
     PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError,
@@ -18,6 +18,7 @@ use wheelfix_wheel::{InstalledError, WheelError};
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
 use crate::limits;
+use crate::target::{lib_path_error, loader_error};
 
 /// Prints what an error of an installation lists, and decides the exit code.
 pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
@@ -169,15 +170,14 @@ fn extraction(error: ExtractionError) -> Error {
 fn relocation(error: RelocationError) -> Error {
     match error {
         RelocationError::Io(error)
-        | RelocationError::Loader(LoaderError::Read(error))
         | RelocationError::Unbundle(UnbundleError::Read(error))
         | RelocationError::Sbom(SbomUpdateError::Io(error)) => error.into(),
         RelocationError::Unbundle(error) => Error::refused(error),
         RelocationError::Tree(error @ (TreeError::Walk(_) | TreeError::Read(_))) => {
             Error::environment(error)
         }
-        RelocationError::Loader(error) => Error::refused(error),
-        RelocationError::LibPath(error) => lib_path(error),
+        RelocationError::Loader(error) => loader_error(error),
+        RelocationError::LibPath(error) => lib_path_error(error),
         RelocationError::Sbom(error) => Error::refused(error),
         RelocationError::Tree(error) => Error::refused(error),
         RelocationError::Edit(refused) => {
@@ -215,10 +215,6 @@ fn is_io(error: &PatchError) -> bool {
         PatchError::Read(error) => matches!(error, ReadError::Io { .. }),
         _ => false,
     }
-}
-
-fn lib_path(error: LibPathError) -> Error {
-    Error::refused(error)
 }
 
 fn compile(error: CompileError) -> Error {

@@ -13,7 +13,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
 use crate::message::{BREAK, Lines};
-use crate::{proof_report, table, unbundle_table};
+use crate::{document, proof_report, table, unbundle_table};
 
 /// The JSON document, version 1.
 #[derive(Serialize)]
@@ -70,6 +70,7 @@ pub(crate) fn print(
 ) -> Result<(), Error> {
     if output.json {
         let mut stdout = io::stdout().lock();
+        document::begun();
         serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
             .map_err(io::Error::from)?;
         writeln!(stdout)?;

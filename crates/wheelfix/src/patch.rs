@@ -9,7 +9,7 @@ use wheelfix_format::MetadataEdit;
 use wheelfix_relocate::{Proof, RelocationPlan, count};
 use wheelfix_site::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
-    PatchWheelRequest, Python, Scope,
+    PatchWheelRequest, Scope,
 };
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
@@ -19,8 +19,9 @@ use crate::error::{self, Error, print_line, print_report};
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
+use crate::target::probe;
 use crate::wishes::MetadataArgs;
-use crate::{install_error, proof_report, table, unbundle_table};
+use crate::{document, install_error, proof_report, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
@@ -163,7 +164,7 @@ impl FileArgs {
 /// Makes a wheel from the one that is named.
 pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
     let wheel = files.paths.first().cloned().unwrap_or_default();
-    let python = files.python.as_deref().map(Python::probe).transpose();
+    let python = files.python.as_deref().map(probe).transpose()?;
     let request = PatchWheelRequest {
         output: files.out.clone().unwrap_or_default(),
         options: OpenOptions {
@@ -177,7 +178,7 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
         scope: task.scope,
         metadata: task.metadata,
         wheel,
-        python: python.map_err(Error::refused)?,
+        python,
         dry_run: files.dry_run,
         jobs: files.jobs.count(),
     };
@@ -224,7 +225,7 @@ fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {
     let Some(python) = &args.python else {
         return Ok(None);
     };
-    let python = Python::probe(python).map_err(Error::refused)?;
+    let python = probe(python)?;
     Ok(python.program().map(Path::to_owned))
 }
 
@@ -243,6 +244,7 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
             warnings: report.warnings.iter().map(ToString::to_string).collect(),
             proof: report.proof.as_ref(),
         };
+        document::begun();
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if args.dry_run && !args.output.quiet {
@@ -347,6 +349,7 @@ pub(crate) fn print_json(report: &PatchReport, args: &FileArgs) -> Result<(), Er
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
         proof: report.proof.as_ref(),
     };
+    document::begun();
     serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
     writeln!(stdout)?;
     Ok(())

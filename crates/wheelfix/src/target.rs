@@ -1,9 +1,10 @@
 //! Arguments that say what will load an output, for the commands that simulate it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use wheelfix_relocate::{LibPathError, LoaderError, Target, absolute_path, has_token};
-use wheelfix_site::Python;
+use wheelfix_site::{Python, PythonError};
 
 use crate::error::Error;
 
@@ -41,8 +42,7 @@ pub(crate) struct ResolvedTarget {
 impl TargetArgs {
     /// Looks at the interpreters that are named.
     pub(crate) fn resolve(&self, driver_path: &Path) -> Result<ResolvedTarget, Error> {
-        let python = self.python.as_deref().map(Python::probe).transpose();
-        let python = python.map_err(Error::refused)?;
+        let python = self.python.as_deref().map(probe).transpose()?;
         let program = python.as_ref().and_then(Python::program);
         let program = program.map(Path::to_path_buf);
         let driver = || driver_path.to_path_buf();
@@ -82,10 +82,23 @@ fn library_path(element: &str) -> Result<String, Error> {
     Ok(absolute.to_string_lossy().into_owned())
 }
 
-/// Whether the interpreter that is named is at fault, or the machine.
-fn loader_error(error: LoaderError) -> Error {
+/// Asks a Python what it is.
+pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
+    Python::probe(python).map_err(python_error)
+}
+
+/// Whether the Python is at fault, or the machine.
+pub(crate) fn python_error(error: PythonError) -> Error {
     match error {
-        LoaderError::Read(error) => error.into(),
+        PythonError::Start { .. } => Error::environment(error),
+        error => Error::refused(error),
+    }
+}
+
+/// Whether the interpreter that is named is at fault, or the machine.
+pub(crate) fn loader_error(error: LoaderError) -> Error {
+    match error {
+        LoaderError::Read(error) if error.kind() != ErrorKind::IsADirectory => error.into(),
         error => Error::refused(error),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use wheelfix_relocate::{
-    LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Rules, World, existing_path, explain,
+    LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, World, existing_path, explain,
     interpreter_fault, read_object,
 };
 
@@ -105,7 +105,7 @@ fn is_lost(lookup: &Lookup) -> bool {
 
 /// Searches as the loader does.
 fn answer(args: &WhyArgs) -> Result<Answer, Error> {
-    let rules = Rules::with_files(&args.libraries.rules).map_err(Error::refused)?;
+    let rules = args.libraries.rules()?;
     let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
     let path = place(&args.file)?;
     let object = read(path.clone())?;

@@ -166,8 +166,8 @@ pub enum EnvFault {
 }
 
 impl EnvFault {
-    /// Whether the machine is at fault, not the input.
+    /// Whether the machine is at fault, not the content of an input.
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Read(_))
+        matches!(self, Self::Read(_) | Self::Missing(_))
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::{ExcuseError, ExcuseKind, Excused, Excuses, absolute_path, count};
-use wheelfix_site::{InstallRequest, Libraries, PatchRequest, Python, Scope, Wishes};
+use wheelfix_site::{InstallRequest, Libraries, PatchRequest, Scope, Wishes};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -20,6 +20,7 @@ use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
 use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
+use crate::target::probe;
 use crate::{install_report, proof_report};
 
 /// A hook whose part to do.
@@ -99,7 +100,7 @@ fn install(
     let mut reader = Reader::new(settings);
     let mut wishes = reader.wishes(args.paths.len());
     let python = match &args.python {
-        Some(program) => Some(Python::probe(program).map_err(Error::refused)?),
+        Some(program) => Some(probe(program)?),
         None => reader.python(),
     };
     let mut bytecode = reader.bytecode(python.as_ref());

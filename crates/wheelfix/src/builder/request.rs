@@ -3,14 +3,14 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{ExcuseKind, Pattern, PlanOptions, Rules, RunPathStyle, absolute_path};
+use wheelfix_relocate::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path};
 use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::inputs;
 use crate::builder::settings::{SettingFault, Settings};
 use crate::builder::{Error, report_settings};
-use crate::common::real_paths;
+use crate::common::{read_rules, real_paths};
 
 /// Where the driver's libraries are on NixOS.
 const DRIVER_PATH: &str = "/run/opengl-driver/lib";
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
             .collect();
         Ok(Libraries {
             lib_paths: self.lib_paths()?,
-            rules: Rules::with_files(&files).map_err(Error::refused)?,
+            rules: read_rules(&files)?,
             options,
             unbundle: self.unbundle(),
         })

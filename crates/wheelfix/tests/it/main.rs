@@ -8,6 +8,7 @@ mod check;
 mod check_wheels;
 mod env;
 mod excuses;
+mod exit_codes;
 mod foreign_text;
 mod graph;
 mod hook;

@@ -1,0 +1,132 @@
+//! One fault ends with one exit code, whichever command meets it.
+
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+/// A sandbox with a wheel, a library, a program, a text, a text that is called a wheel, and an empty
+/// directory.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.wheel(&WheelBuilder::new("a", "1.0").file("a.py", "x = 1\n"));
+    fs_err::create_dir(sandbox.path("dir")).unwrap();
+    for name in ["text", "t-1.0-py3-none-any.whl"] {
+        fs_err::write(sandbox.path(name), "= no rule, no wheel\n").unwrap();
+    }
+    fs_err::write(sandbox.path("x.c"), "void a(void) {}\n").unwrap();
+    let args = ["-shared", "-fPIC", "-nostdlib", "x.c", "-o", "a.so"];
+    Tool::CC.run_in(&sandbox.path("."), &args).expect();
+    sandbox
+}
+
+/// Runs commands with some arguments in the place of `IT`, else at the end.
+#[track_caller]
+fn expect(sandbox: &Sandbox, commands: &[&str], fault: &[&str], code: i32) {
+    let before = sandbox.tree(".");
+    let mut wrong = Vec::new();
+    for command in commands {
+        let (start, end) = command.split_once(" IT").unwrap_or((command, ""));
+        let fault = fault.iter().copied();
+        let args: Vec<&str> = start
+            .split(' ')
+            .chain(fault)
+            .chain(end.split_whitespace())
+            .collect();
+        let text = sandbox.run(&args);
+        if !text.starts_with(&format!("exit: {code}\n")) || !text.contains("error: ") {
+            wrong.push(format!("{args:?}: expected {code}, got {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(sandbox.tree("."), before);
+}
+
+const WHEEL: &str = "a-1.0-py3-none-any.whl";
+
+/// Every command that reads libraries, with all that it needs.
+const READERS: &[&str] = &[
+    "install a-1.0-py3-none-any.whl --prefix p --python-version 3.11",
+    "install a-1.0-py3-none-any.whl --prefix p --python-version 3.11 --dry-run",
+    "env a-1.0-py3-none-any.whl --prefix p --python-version 3.11",
+    "check a-1.0-py3-none-any.whl",
+    "check a.so",
+    "why a.so",
+    "patch a.so",
+    "patch a-1.0-py3-none-any.whl -o b",
+    "unbundle a.so",
+];
+
+#[test]
+fn an_input_that_is_not_there_is_3_and_one_that_is_wrong_is_1() {
+    let sandbox = sandbox();
+    let tree: &[&str] = &[
+        "inspect",
+        "check",
+        "why",
+        "patch",
+        "unbundle",
+        "env --prefix p",
+    ];
+    let wheel: &[&str] = &[
+        "inspect",
+        "check",
+        "unpack IT p",
+        "install --prefix p --python-version 3.11",
+        "env --prefix p --python-version 3.11",
+        "patch -o b",
+        "unbundle -o b",
+    ];
+    expect(&sandbox, tree, &["absent"], 3);
+    expect(&sandbox, tree, &["absent/deep/er"], 3);
+    expect(&sandbox, wheel, &["absent-1.0-py3-none-any.whl"], 3);
+    expect(&sandbox, wheel, &["t-1.0-py3-none-any.whl"], 1);
+    expect(&sandbox, &["inspect", "check", "why"], &["text"], 1);
+    expect(
+        &sandbox,
+        &["install --prefix p", "env --prefix p"],
+        &[WHEEL, "--no"],
+        2,
+    );
+}
+
+#[test]
+fn a_library_path_that_is_not_there_is_3_and_one_that_is_wrong_is_1() {
+    let sandbox = sandbox();
+    expect(&sandbox, READERS, &["--lib-path", "absent"], 3);
+    expect(&sandbox, READERS, &["--lib-path", "text"], 1);
+    let two = ["--lib-path", "text", "--lib-path", "absent"];
+    expect(&sandbox, READERS, &two, 1);
+}
+
+#[test]
+fn rules_that_are_not_there_are_3_and_those_that_are_wrong_are_1() {
+    let sandbox = sandbox();
+    expect(&sandbox, READERS, &["--rules", "absent"], 3);
+    expect(&sandbox, READERS, &["--rules", "dir"], 1);
+    expect(&sandbox, READERS, &["--rules", "text"], 1);
+}
+
+#[test]
+fn a_python_that_cannot_be_run_is_3_and_one_that_is_none_is_1() {
+    let sandbox = sandbox();
+    let commands: Vec<String> = READERS
+        .iter()
+        .map(|command| command.replace(" --python-version 3.11", ""))
+        .collect();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    expect(&sandbox, &commands, &["--python", "./absent"], 3);
+    expect(&sandbox, &commands, &["--python", "./text"], 3);
+    expect(&sandbox, &commands, &["--python", "false"], 1);
+    let text = sandbox.run(&["install", WHEEL, "--prefix", "p", "--python", "./absent"]);
+    assert!(!text.contains("name one"), "{text}");
+}
+
+#[test]
+fn an_interpreter_that_is_not_there_is_3_and_one_that_is_wrong_is_1() {
+    let sandbox = sandbox();
+    let commands = ["check a.so", "why a.so", "patch a.so", "unbundle a.so"];
+    expect(&sandbox, &commands, &["--interpreter", "absent"], 3);
+    expect(&sandbox, &commands, &["--interpreter", "text"], 1);
+    expect(&sandbox, &commands, &["--interpreter", "dir"], 1);
+}
