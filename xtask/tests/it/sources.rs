@@ -124,6 +124,7 @@ const WRITERS: &[(&str, &str)] = &[
     ),
     ("check.rs", "JSON"),
     ("common.rs", "JSON"),
+    ("document.rs", "JSON"),
     ("env_report.rs", "JSON"),
     ("install_report.rs", "JSON"),
     ("patch.rs", "JSON"),
