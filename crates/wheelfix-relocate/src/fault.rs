@@ -11,6 +11,10 @@ use crate::excuse::ExcuseKind;
 use crate::fix::Fix;
 use crate::missing::Missing;
 
+mod purpose;
+
+pub use purpose::Purpose;
+
 /// One reason why the output would not work.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "fault", rename_all = "kebab-case")]
@@ -169,12 +173,14 @@ pub enum Fault {
         /// Who wants it.
         purpose: Purpose,
     },
-    /// A file that the user named cannot be tried.
+    /// A file that the user named, or that Python imports, cannot be tried.
     Untried {
         /// Its final path.
         path: PathBuf,
         /// Why, as the end of a sentence that begins with the path.
         reason: String,
+        /// Who wants it.
+        purpose: Purpose,
     },
     /// There is no ELF file in what the user named.
     Nothing {
@@ -205,18 +211,6 @@ pub enum Fault {
         /// Final paths of the programs.
         programs: BTreeSet<PathBuf>,
     },
-}
-
-/// Who wants an object that is for another machine.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    /// The user named it.
-    Named,
-    /// Python imports it, as this module.
-    Imported(String),
-    /// Nothing else was proved.
-    Only,
 }
 
 /// Begins a line of a message. A newline within a text is escaped where messages are printed; one
@@ -468,17 +462,16 @@ impl Fault {
                 let path = path.display();
                 write!(
                     f,
-                    "`{path}` is for another machine or system, {machine}: nothing is proved of it"
-                )?;
-                match purpose {
-                    Purpose::Named => Ok(()),
-                    Purpose::Imported(name) => write!(f, ", and Python imports it as `{name}`"),
-                    Purpose::Only => f.write_str(", nor of anything else"),
-                }
+                    "`{path}` is for another machine or system, {machine}: nothing is proved of it{purpose}"
+                )
             }
-            Self::Untried { path, reason } => {
+            Self::Untried {
+                path,
+                reason,
+                purpose,
+            } => {
                 let path = path.display();
-                write!(f, "`{path}` {reason}: there is nothing to prove")
+                write!(f, "`{path}` {reason}: there is nothing to prove{purpose}")
             }
             Self::Nothing { paths } => {
                 write!(

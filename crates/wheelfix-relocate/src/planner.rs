@@ -54,6 +54,7 @@ pub fn plan(
     skipped.extend(tree.data.iter().map(|file| Skipped {
         path: file.path.clone(),
         reason: "begins as an ELF file does and is data",
+        is_imported: false,
     }));
     for object in tree
         .objects()
@@ -63,8 +64,11 @@ pub fn plan(
             objects.push(planner.object(object));
         } else {
             let path = object.path.clone();
-            let reason = "is for another machine";
-            skipped.push(Skipped { path, reason });
+            skipped.push(Skipped {
+                path,
+                reason: "is for another machine",
+                is_imported: false,
+            });
         }
     }
     skipped.sort_by(|one, other| one.path.cmp(&other.path));

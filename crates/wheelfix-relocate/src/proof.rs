@@ -59,7 +59,7 @@ pub struct Proof {
     pub faults: Vec<Fault>,
     /// What does no harm but should not be.
     pub warnings: Vec<Fault>,
-    /// How many ELF files there are: as many as `loadable`, `left_aside` and `unloadable` together.
+    /// How many ELF files and what Python takes for them there are: as many as `loadable`, `left_aside` and `unloadable` together.
     pub found: usize,
     /// Final paths of the objects that can be opened.
     pub loadable: Vec<PathBuf>,
@@ -170,7 +170,7 @@ pub fn prove(
         trial.assume(&mut verdict.assumed);
         verdict.lints(lint.object(trial.object));
     }
-    verdict.into_proof(tree, &tables, files.len())
+    verdict.into_proof(tree, &tables, &base, files.len())
 }
 
 /// Python sources with texts that rules replace, or should.

@@ -9,24 +9,43 @@ use crate::abi::Abi;
 /// The name by which Python on `abi` imports a file, if its name is that of an extension module:
 /// `NAME.so`, `NAME.abi3.so`, or with the tag of an implementation as `NAME.cpython-311-x86_64-linux-gnu.so`.
 ///
-/// Which Python it is for is not looked at, only for which machine.
+/// Which Python it is for is not looked at, only for which system and machine; `None` stands for any machine.
 ///
 /// <https://docs.python.org/3/library/importlib.html#importlib.machinery.EXTENSION_SUFFIXES>
-pub(crate) fn module_name(path: &Path, abi: Abi) -> Option<&str> {
+pub(crate) fn module_name(path: &Path, abi: Option<Abi>) -> Option<&str> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".so")?;
     let (name, tag) = stem.split_once('.').unwrap_or((stem, "abi3"));
     let is_other = || {
         let other = MACHINES
             .iter()
-            .filter(|(machine, _)| *machine != abi.machine);
+            .filter(|(machine, _)| abi.is_some_and(|abi| *machine != abi.machine))
+            .map(|(_, name)| *name);
+        let other = other.chain(OTHER_SYSTEMS.iter().copied());
         let mut words = tag.split('-');
-        words.any(|word| other.clone().any(|(_, name)| word.starts_with(name)))
+        words.any(|word| other.clone().any(|name| word.starts_with(name)))
     };
     let is_tag = tag == "abi3" || tag.contains('-') && !tag.contains('.');
     let mut chars = name.chars();
     let starts = chars.next().is_some_and(|c| c == '_' || c.is_alphabetic());
     let is_name = starts && chars.all(|c| c == '_' || c.is_alphanumeric());
     (is_name && is_tag && !is_other()).then_some(name)
+}
+
+/// The same, if `import` gets as far as the directory that the file lies in now: one that is a package, or that is below no
+/// package. A directory without `__init__.py` inside of a package holds data, and `libx.so` without a tag is a library by custom,
+/// or the linker script for one.
+pub(crate) fn imported_name<'a>(path: &'a Path, file: &Path, abi: Option<Abi>) -> Option<&'a str> {
+    let name = module_name(path, abi)?;
+    let is_library = name.starts_with("lib") && path.ends_with(format!("{name}.so"));
+    let mut directories = file.ancestors().skip(1);
+    let is_package = |directory: &Path| directory.join("__init__.py").is_file();
+    let is_reached = directories.next().is_none_or(is_package) || !directories.any(is_package);
+    (is_reached && !is_library).then_some(name)
+}
+
+/// Whether Python may take a file of this name for an extension module, whatever is in it.
+pub fn may_be_module(path: &Path) -> bool {
+    module_name(path, None).is_some()
 }
 
 /// Whether a library has the function that Python calls to make a module of this name.
@@ -58,17 +77,28 @@ const MACHINES: &[(u16, &str)] = &[
     (258, "loongarch"),
 ];
 
+/// What the names of other systems begin with in tags.
+const OTHER_SYSTEMS: &[&str] = &[
+    "darwin",
+    "iphone",
+    "emscripten",
+    "wasm32",
+    "wasi",
+    "freebsd",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_of_modules_are_known() {
-        let name = |path| module_name(Path::new(path), Abi::X86_64);
+        let name = |path| module_name(Path::new(path), Some(Abi::X86_64));
         assert_eq!(name("/p/x/_core.so"), Some("_core"));
         assert_eq!(name("_core.abi3.so"), Some("_core"));
         assert_eq!(name("y.cpython-311-x86_64-linux-gnu.so"), Some("y"));
         assert_eq!(name("y.cpython-311-aarch64-linux-gnu.so"), None);
+        assert_eq!(name("y.cpython-311-darwin.so"), None);
         assert_eq!(name("libx-1.so"), None);
         assert_eq!(name("libx.so.1"), None);
         assert_eq!(name("x.1.so"), None);

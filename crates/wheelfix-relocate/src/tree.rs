@@ -1,6 +1,7 @@
 //! The ELF objects of one output, as they will lie when they are used.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,9 +11,11 @@ use serde::Serialize;
 use crate::absolute::existing_path;
 use crate::library_name::is_library_name;
 use crate::object::Object;
+use crate::python_module::imported_name;
 use crate::python_source::{PythonLoad, python_loads};
 use crate::read::{ReadOutcome, content_of, read_object};
 use crate::run_path::normalize;
+use crate::stray::stray_module;
 use crate::target::STORE;
 use crate::text_names::text_names;
 use crate::walk::walk;
@@ -44,7 +47,7 @@ pub struct Tree {
     sonames: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Python sources, by path.
     pub sources: Vec<PythonSource>,
-    /// ELF files that are no business of the loader, and why.
+    /// Files that are no business of the loader, and why: ELF files, and what Python takes for them.
     pub skipped: Vec<Skipped>,
     /// Files that begin like ELF files, cannot be read as such, and may be loaded.
     pub unreadable: Vec<Unreadable>,
@@ -72,13 +75,16 @@ enum Content {
 /// Larger Python sources are data; in bytes.
 const MAX_SOURCE_LEN: u64 = 16 << 20;
 
-/// An ELF file that is left alone.
+/// A file that is left alone.
 #[derive(Clone, Debug, Serialize)]
 pub struct Skipped {
     /// Its final path.
     pub path: PathBuf,
     /// Why, as the end of a sentence that begins with the path.
     pub reason: &'static str,
+    /// Whether Python imports it by its name and place.
+    #[serde(skip)]
+    pub is_imported: bool,
 }
 
 /// An ELF file that cannot be read.
@@ -88,6 +94,9 @@ pub struct Unreadable {
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
+    /// Whether it may be executed.
+    #[serde(skip)]
+    pub is_executable: bool,
 }
 
 /// Why a tree cannot be read.
@@ -145,6 +154,7 @@ impl Tree {
         tree.skipped.extend(pythons.iter().map(|link| Skipped {
             path: used(link),
             reason: "is a link to the Python that imports the others",
+            is_imported: false,
         }));
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(tree)
@@ -182,11 +192,11 @@ impl Tree {
     /// and Python sources are passed over.
     pub fn read(files: Vec<(PathBuf, PathBuf)>) -> Result<Self, TreeError> {
         let read = |(path, file): (PathBuf, PathBuf)| {
-            content(normalize(&path), &file).map(|outcome| (path, outcome))
+            content(normalize(&path), &file).map(|outcome| (path, file, outcome))
         };
         let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
         let (mut tree, mut sources) = (Self::default(), Vec::new());
-        for (path, content) in outcomes? {
+        for (path, file, content) in outcomes? {
             let outcome = match content {
                 Content::Elf(outcome) => outcome,
                 Content::Python(source) => {
@@ -197,8 +207,16 @@ impl Tree {
             match outcome {
                 ReadOutcome::Object(object) => tree.add(Arc::unwrap_or_clone(object)),
                 ReadOutcome::NoElf => {}
-                ReadOutcome::Skipped(reason) => tree.skipped.push(Skipped { path, reason }),
-                ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable { path, reason }),
+                ReadOutcome::Skipped(reason) => tree.skipped.push(Skipped {
+                    is_imported: imported_name(&path, &file, None).is_some(),
+                    path,
+                    reason,
+                }),
+                ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable {
+                    path,
+                    reason,
+                    is_executable: is_executable(&file)?,
+                }),
             }
         }
         tree.add_sources(sources);
@@ -221,7 +239,8 @@ impl Tree {
         let is_loaded = |file: &Unreadable| {
             let name = file.path.file_name().and_then(|name| name.to_str());
             let directory = file.path.parent().and_then(Path::file_name);
-            directory.is_some_and(|directory| directory == "bin")
+            file.is_executable
+                || directory.is_some_and(|directory| directory == "bin")
                 || name.is_none_or(|name| is_library_name(name) || wanted.contains(name))
         };
         let (loaded, data) = std::mem::take(&mut self.unreadable)
@@ -384,6 +403,11 @@ fn is_python(path: &Path) -> bool {
     })
 }
 
+/// Whether anyone may execute a file.
+fn is_executable(file: &Path) -> std::io::Result<bool> {
+    Ok(fs_err::metadata(file)?.permissions().mode() & 0o111 != 0)
+}
+
 /// Reads one file of a tree, objects with the names in their data.
 fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
     // Python itself looks for this ending, in this case.
@@ -400,7 +424,12 @@ fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
             loads: python_loads(&text),
         }));
     }
-    let mut outcome = read_object(path, file)?;
+    let mut outcome = read_object(path.clone(), file)?;
+    if matches!(outcome, ReadOutcome::NoElf)
+        && let Some(reason) = stray_module(&path, file)?
+    {
+        outcome = ReadOutcome::Skipped(reason);
+    }
     if let ReadOutcome::Object(object) = &mut outcome {
         let names = text_names(object, file);
         Arc::make_mut(object).names = names;

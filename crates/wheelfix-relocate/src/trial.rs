@@ -6,6 +6,7 @@ use crate::assumed::{Assumed, Assumer};
 use crate::interpreter::interpreter_fault;
 use crate::object::{Object, VersionNeed};
 use crate::process::{Loaded, Outcome, Process};
+use crate::python_module::imported_name;
 use crate::rules::{Rules, any_matches};
 use crate::run_path::normalize;
 use crate::symbols::{Undefined, provider};
@@ -83,14 +84,17 @@ impl<'a> Trial<'a> {
                 refusal: None,
             };
         }
-        let mut process = if object.is_program() {
+        // Python opens a program, too, that has the name of a module.
+        let is_imported = imported_name(&object.path, &object.file, Some(object.abi)).is_some();
+        let is_started = object.is_program() && !is_imported;
+        let mut process = if is_started {
             base.emptied()
         } else {
             base.clone()
         };
         // What is no program is only ever opened.
-        process.is_open = !object.is_program();
-        let outcome = if object.is_program() {
+        process.is_open = !is_started;
+        let outcome = if is_started {
             process.start_program(&object.path)
         } else {
             process.start_or_open(&path)

@@ -320,11 +320,12 @@ impl<'a> Verdict<'a> {
         mut self,
         tree: &Tree,
         tables: &SymbolTables,
+        base: &Process<'_>,
         objects: usize,
     ) -> Proof {
         self.unloadable
             .extend(tree.unreadable.iter().map(|file| file.path.clone()));
-        let (loadable, left_aside) = self.count(tree);
+        let (loadable, left_aside) = self.count(tree, base.abi());
         let unreadable = tree.unreadable.iter().map(|file| Fault::Unreadable {
             path: file.path.clone(),
             reason: file.reason.clone(),
@@ -410,7 +411,7 @@ impl<'a> Verdict<'a> {
 
 /// Whether Python opens an object as an extension module, which binds everything at once.
 fn is_module(trial: &Trial<'_>, tables: &SymbolTables) -> bool {
-    let name = module_name(&trial.object.path, trial.object.abi);
+    let name = module_name(&trial.object.path, Some(trial.object.abi));
     let table = trial.key().and_then(|key| tables.get(key));
     name.zip(table)
         .is_some_and(|(name, table)| makes_module(table, name))

@@ -14,6 +14,7 @@ use wheelfix_archive::{
     Observer, Written, extract,
 };
 use wheelfix_format::{HashAlgorithm, RecordHash};
+use wheelfix_relocate::may_be_module;
 use wheelfix_wheel::Wheel;
 
 use crate::bytecode::Compiler;
@@ -271,7 +272,7 @@ impl Observer for Watcher<'_> {
             compiler.push(written.path.to_owned(), final_path(self.destination, file));
         }
         let is_placeholder = file.script && written.content.starts_with(b"#!python");
-        let is_elf = written.content.starts_with(b"\x7fELF");
+        let is_elf = written.content.starts_with(b"\x7fELF") || may_be_module(written.path);
         let is_wrong = has_wrong_hash(file, written.content);
         if !(is_placeholder || is_elf || is_wrong) {
             return;

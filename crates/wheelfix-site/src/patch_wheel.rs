@@ -17,7 +17,7 @@ use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
 };
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, excuses_without_proof};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, excuses_without_proof, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Wheel, WheelError};
 
@@ -330,7 +330,8 @@ fn unpack(
             continue;
         };
         let is_source = scheme.is_site() && files::is_source(path.as_str(), wheel.dist_info());
-        if !is_source && !elf.contains(&member.file.index) {
+        let is_loaded = elf.contains(&member.file.index) || may_be_module(Path::new(path.as_str()));
+        if !is_source && !is_loaded {
             continue;
         }
         let directory = layout.directory(*scheme, files::distribution(wheel));

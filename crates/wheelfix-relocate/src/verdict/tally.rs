@@ -39,8 +39,15 @@ impl Verdict<'_> {
     }
 
     /// What loads, and what is left aside: everything that was found and does not fail is either.
-    pub(super) fn count(&mut self, tree: &Tree) -> (Vec<PathBuf>, Vec<LeftAside>) {
+    ///
+    /// `ours` is what the process that imports them is for; `None` if it is not known.
+    pub(super) fn count(
+        &mut self,
+        tree: &Tree,
+        ours: Option<Abi>,
+    ) -> (Vec<PathBuf>, Vec<LeftAside>) {
         self.untried(tree);
+        self.strays(tree, ours);
         let foreign = std::mem::take(&mut self.foreign);
         let is_aside = |path: &PathBuf| {
             self.unloadable.contains(path)
@@ -72,6 +79,22 @@ impl Verdict<'_> {
         (loadable, left_aside.collect())
     }
 
+    /// What Python imports and cannot be tried.
+    fn strays(&mut self, tree: &Tree, ours: Option<Abi>) {
+        for skipped in &tree.skipped {
+            let name = module_name(&skipped.path, ours).filter(|_| skipped.is_imported);
+            if let Some(name) = name
+                && self.unloadable.insert(skipped.path.clone())
+            {
+                self.faults.push(Fault::Untried {
+                    path: skipped.path.clone(),
+                    reason: skipped.reason.to_owned(),
+                    purpose: Purpose::Imported(name.to_owned()),
+                });
+            }
+        }
+    }
+
     /// What was named and cannot be tried.
     fn untried(&mut self, tree: &Tree) {
         let skipped: BTreeMap<&PathBuf, &str> = tree
@@ -98,11 +121,13 @@ impl Verdict<'_> {
                     self.faults.push(Fault::Untried {
                         path: path.clone(),
                         reason: (*reason).to_owned(),
+                        purpose: Purpose::Named,
                     });
                 }
                 None if path.is_file() => self.faults.push(Fault::Untried {
                     path: path.clone(),
                     reason: "is not an ELF file".to_owned(),
+                    purpose: Purpose::Named,
                 }),
                 None => drop(none.insert(path.clone())),
             }
@@ -117,7 +142,7 @@ impl Verdict<'_> {
 /// The name by which Python imports an object for another machine, where the file's name and what it
 /// defines say so. An object whose symbols cannot be read counts by its name.
 fn imported_as(object: &Object, ours: Abi) -> Option<String> {
-    let name = module_name(&object.path, ours)?;
+    let name = module_name(&object.path, Some(ours))?;
     let makes = read_table(&object.file).map_or(true, |table| makes_module(&table, name));
     makes.then(|| name.to_owned())
 }

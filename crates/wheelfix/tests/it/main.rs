@@ -24,6 +24,7 @@ mod reality;
 mod relax;
 mod replace;
 mod spelling;
+mod strays;
 mod support;
 mod unbundle;
 mod unpack;

@@ -1,7 +1,7 @@
 //! Objects that no loader takes.
 
-use super::Situation;
 use super::yard::{CALLS_F, DEFINES_F, MODULE, RUN_PATH, Yard};
+use super::{Broken, Situation};
 use wheelfix_testkit::elf::Tool;
 
 const EMPTY: &str = "void *PyInit_m(void) { return 0; }";
@@ -24,6 +24,38 @@ pub(super) const ALL: &[Situation] = &[
         poked(yard, 18, &[183, 0]);
     }),
     Situation::module("a module of 32 bits", |yard| poked(yard, 4, &[1])),
+    Situation::new(
+        "a module without a tag of 32 bits",
+        Broken::Object("m/x.so"),
+        |yard| {
+            yard.library("site/m/x.so", "void *PyInit_x(void) { return 0; }", &[]);
+            yard.poke("site/m/x.so", 4, &[1]);
+            yard.write("site/m/__init__.py", "");
+        },
+    ),
+    Situation::new(
+        "a module of the stable ABI that is text",
+        Broken::Object("m/x.abi3.so"),
+        |yard| {
+            yard.write("site/m/x.abi3.so", "text");
+        },
+    ),
+    Situation::new(
+        "a module without a tag that is empty, beside one that loads",
+        Broken::Object("m/x.so"),
+        |yard| {
+            yard.module(EMPTY, &[]);
+            yard.write("site/m/__init__.py", "");
+            yard.write("site/m/x.so", "");
+        },
+    ),
+    Situation::new(
+        "a module that is for macOS",
+        Broken::Object("m/x.so"),
+        |yard| {
+            yard.write("site/m/x.so", b"\xcf\xfa\xed\xfe\0_PyInit_x\0");
+        },
+    ),
     Situation::module("a module of the other byte order", |yard| {
         poked(yard, 5, &[2]);
     }),

@@ -10,7 +10,7 @@ use super::yard::Yard;
 use super::{Broken, Situation};
 
 /// Where modules are in a prefix.
-const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
+pub(super) const SITE_PACKAGES: &str = "lib/python3.11/site-packages";
 
 /// A command that proves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -110,7 +110,7 @@ pub(super) fn fault(yard: &Yard, situation: &Situation, verb: Verb) -> Option<St
     }
 }
 
-fn wheelfix(yard: &Yard, name: &str) -> Command {
+pub(super) fn wheelfix(yard: &Yard, name: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_wheelfix"));
     // A loader that is there and does not run deceives more than none.
     let mut command = yard.bed.wheelfix_with(Lib64::Stub, program);
