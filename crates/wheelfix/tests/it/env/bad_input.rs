@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};
 use wheelfix_testkit::wheel::WheelBuilder;
 
-use super::{make, refused, sandbox};
+use super::{failed, make, refused, sandbox};
 use crate::support::Sandbox;
 
 fn one() -> Sandbox {
@@ -22,7 +22,7 @@ fn inputs_that_are_not_there_are_all_named() {
         .propagates("/gone/away".as_ref())
         .write_to(&sandbox.path("a"));
     symlink("loop", sandbox.path("loop")).unwrap();
-    assert_snapshot!(refused(&sandbox, &["none", "a", "loop"]), @"
+    assert_snapshot!(failed(&sandbox, &["none", "a", "loop"], 3), @"
     error: input does not exist: `none`
     error: links lead in a circle: `loop`
     error: input does not exist: `/gone/away`, which `[DIR]/a` propagates
