@@ -30,7 +30,7 @@ const TARGETS: &[(&str, u64)] = &[
     ("wheel_open", KNOWN),
 ];
 
-/// What makes a program tell libFuzzer where it has been.
+/// Flags that make a program tell libFuzzer where it has been.
 const FLAGS: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

@@ -126,7 +126,7 @@ struct Region {
 /// The first region of the list.
 static REGIONS: AtomicPtr<Region> = AtomicPtr::new(ptr::null_mut());
 
-/// What was done about the signal before, and the length of a page; known once the handler is there.
+/// The action for the signal before ours, and the length of a page; known once the handler is set.
 static BEFORE: OnceLock<(libc::sigaction, usize)> = OnceLock::new();
 
 impl Watched {

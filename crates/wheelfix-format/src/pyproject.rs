@@ -28,7 +28,7 @@ pub enum BuildSystemError {
     Toml {
         /// Counts from 1.
         line: usize,
-        /// What is wrong there.
+        /// The fault there.
         reason: String,
     },
     /// `build-system.requires` is missing.

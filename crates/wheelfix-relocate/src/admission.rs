@@ -40,7 +40,8 @@ impl Process<'_> {
 
     /// Whether an object may become part of this process. The first one decides what process it is.
     ///
-    /// What depends on the object alone is asked of all, the first one included; see [`wheelfix_elf::load`].
+    /// Conditions on the object alone are asked of all, the first one included; see
+    /// [`wheelfix_elf::load`].
     pub(crate) fn admit(&self, object: &Object) -> Admission {
         let refused = |reason: &str| Admission::Refused(reason.to_owned());
         let loads = &object.terms.loads;

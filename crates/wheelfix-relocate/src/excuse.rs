@@ -1,4 +1,4 @@
-//! What the user excuses: libraries and symbols that may be missing, and what became of each excuse.
+//! Excuses of the user: libraries and symbols that may be missing, and what became of each excuse.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::fault::Fault;
 use crate::rules::Pattern;
 
-/// What an excuse is about.
+/// The kind of thing that an excuse is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExcuseKind {
@@ -19,7 +19,7 @@ pub enum ExcuseKind {
     Symbol,
 }
 
-/// What may be missing.
+/// Excuses for libraries and symbols that may be missing.
 #[derive(Clone, Debug, Default)]
 pub struct Excuses {
     /// Globs over the names of libraries.
@@ -33,7 +33,7 @@ pub struct Excuses {
 /// Something that is missing and excused.
 #[derive(Clone, Debug, Serialize)]
 pub struct Excused {
-    /// What it is.
+    /// Its kind.
     pub kind: ExcuseKind,
     /// The name; alternatives are joined by ` or `.
     pub name: String,
@@ -55,7 +55,7 @@ pub enum ExcuseError {
         "it excuses nearly every {kind}, also what nobody has thought of: name what may be missing"
     )]
     MatchesAll {
-        /// What it is about.
+        /// The kind of the excuse.
         kind: ExcuseKind,
     },
 }
@@ -124,7 +124,7 @@ impl Record {
         excused.needed_by.insert(needed_by.to_path_buf());
     }
 
-    /// What was excused, by kind and name.
+    /// The excuses that were used, by kind and name.
     pub(crate) fn into_list(self) -> Vec<Excused> {
         self.0.into_values().collect()
     }
@@ -174,7 +174,7 @@ const STEMS: &str = "aqzukv bwjoxq cvyqzu dxkuqw ejzvoq fkqwyz gvuxqj hzqkow iwq
     lxwuqy mjqzvo nuqxkw ozvqyj pwqkux qyozvu rxjquw sqkvzo tvwxqu uzqjky vyqwox wkuqzj xoqvyu \
     yqzwkx zujqvo Aqwzku Jvqxoy Qzkuwv Xyqjzo 0qvzku 7wqxoj";
 
-/// What stands around the stem in names of libraries.
+/// Text before and behind the stem in names of libraries.
 const LIBRARY_SHAPES: &[(&str, &str)] = &[
     ("lib", ".so"),
     ("lib", ".so.0"),
@@ -190,7 +190,7 @@ const LIBRARY_SHAPES: &[(&str, &str)] = &[
     ("", ".cpython-311-x86_64-linux-gnu.so"),
 ];
 
-/// What stands around the stem in names of symbols.
+/// Text before and behind the stem in names of symbols.
 const SYMBOL_SHAPES: &[(&str, &str)] = &[
     ("", ""),
     ("", "_create"),

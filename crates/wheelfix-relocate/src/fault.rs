@@ -45,12 +45,12 @@ pub enum Fault {
     Data {
         /// Its final path.
         path: PathBuf,
-        /// What is wrong with it as an ELF file.
+        /// The reason why it is no ELF file.
         reason: String,
     },
     /// An excuse of the user matches nothing that is missing.
     UnusedIgnore {
-        /// What it is about.
+        /// The kind of the excuse.
         kind: ExcuseKind,
         /// The glob.
         glob: String,
@@ -184,7 +184,7 @@ pub enum Fault {
     },
     /// There is no ELF file in what the user named.
     Nothing {
-        /// What was named.
+        /// The paths that were named.
         paths: BTreeSet<PathBuf>,
     },
     /// A library wants an executable stack, which new versions of the C library give to none that is
@@ -199,14 +199,14 @@ pub enum Fault {
         path: PathBuf,
         /// What it asks for.
         interpreter: String,
-        /// What is wrong with that, as the end of a sentence.
+        /// The reason why that one does not do, as the end of a sentence.
         reason: String,
     },
     /// The interpreter that the user names is not one of these programs.
     WrongInterpreter {
         /// The interpreter.
         interpreter: PathBuf,
-        /// What it is for.
+        /// The machine that it is for.
         machine: String,
         /// Final paths of the programs.
         programs: BTreeSet<PathBuf>,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What would mend a fault.
+/// A remedy for a fault.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "by", content = "name", rename_all = "lowercase")]
 pub enum Fix {

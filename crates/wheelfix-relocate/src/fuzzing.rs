@@ -1,4 +1,4 @@
-//! What holds for any bytes whatever: the body of the fuzz target, which tests run too.
+//! A property that holds for any bytes whatever: the body of the fuzz target, which tests run too.
 
 use std::path::{Path, PathBuf};
 

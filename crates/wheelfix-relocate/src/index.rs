@@ -47,7 +47,7 @@ pub struct LibraryIndex {
     by_name: BTreeMap<String, Vec<usize>>,
     by_soname: BTreeMap<String, Vec<usize>>,
     by_directory: BTreeMap<PathBuf, BTreeMap<String, usize>>,
-    /// What objects need by its path, and that is there.
+    /// Files that objects need by their path, and that are there.
     by_path: BTreeMap<PathBuf, Arc<Object>>,
 }
 

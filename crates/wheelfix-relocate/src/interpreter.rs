@@ -20,7 +20,7 @@ use crate::world::World;
 pub struct Loader {
     /// Where it is, as programs name it: links are kept.
     pub path: PathBuf,
-    /// What it loads.
+    /// The ABI of the files that it loads.
     pub abi: Abi,
     /// Whose it is.
     pub kind: LoaderKind,
@@ -35,7 +35,7 @@ pub enum LoaderError {
     Other {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, as the end of a sentence.
+        /// The reason why it is none, as the end of a sentence.
         reason: String,
     },
     /// It cannot be read.

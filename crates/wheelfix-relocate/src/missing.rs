@@ -19,11 +19,11 @@ pub struct Missing {
     pub needed_by: BTreeSet<PathBuf>,
     /// The `--lib-path` entries that were searched, besides the output itself.
     pub searched: Vec<PathBuf>,
-    /// What is there and almost fits.
+    /// Libraries that are there and almost fit.
     pub near: Vec<NearMiss>,
-    /// What would mend it.
+    /// Remedies for it.
     pub fixes: Vec<Fix>,
-    /// What says that it is opened at run time, if no `DT_NEEDED` names it.
+    /// The evidence that it is opened at run time, if no `DT_NEEDED` names it.
     pub opened: Option<Origin>,
 }
 

@@ -68,7 +68,7 @@ impl Rules {
 }
 
 impl Rules {
-    /// What has a library: by its very name, or else by globs.
+    /// The providers of a library: by its very name, or else by globs.
     fn providers(&self, name: &str) -> Vec<Fix> {
         let all = || {
             self.provider.iter().flat_map(|rule| {

@@ -86,7 +86,7 @@ pub struct Loads {
 }
 
 impl Loads {
-    /// What loaders say to a file.
+    /// The answers of loaders to a file.
     pub fn of<S: Source + ?Sized>(elf: &Elf, source: &S) -> Self {
         let says = |loader| load::refusal(elf, source, loader).map(|refusal| refusal.to_string());
         Self {

@@ -46,7 +46,7 @@ pub(crate) struct Unopened {
 pub(crate) struct Judge<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) target: &'a Target,
-    /// What may be missing.
+    /// The libraries and symbols that may be missing.
     pub(crate) excuses: &'a Excuses,
 }
 
@@ -160,8 +160,8 @@ pub(crate) fn opened_by_source<'a>(
     opened
 }
 
-/// What rules say that a source opens, and what is nowhere, neither in the output nor where the
-/// interpreter finds it. What a call in the source names is left to that.
+/// Libraries that rules say a source opens, and that are nowhere, neither in the output nor where
+/// the interpreter finds them. What a call in the source names is left to that.
 fn lost_by_rules(
     source: &PythonSource,
     tree: &Tree,

@@ -36,7 +36,7 @@ pub struct PlanOptions {
     pub loader: Option<Loader>,
     /// How run paths are written.
     pub style: RunPathStyle,
-    /// What may be missing.
+    /// The libraries and symbols that may be missing.
     pub excuses: Excuses,
     /// Backends to keep, by their name or accelerator; empty keeps those that can be loaded.
     pub backends: Vec<Pattern>,
@@ -78,7 +78,7 @@ pub struct RelocationPlan {
     pub skipped: Vec<Skipped>,
     /// Python sources in which rules replace texts.
     pub sources: Vec<SourceEdit>,
-    /// What is missing and excused. A proof finds more.
+    /// Things that are missing and excused. A proof finds more.
     pub excused: Vec<Excused>,
     /// What keeps the output from working. Nothing may be written unless this is empty.
     pub faults: Vec<Fault>,

@@ -145,7 +145,7 @@ impl Faults {
 struct Planner<'a> {
     resolver: Resolver<'a>,
     faults: Faults,
-    /// What is missing and excused.
+    /// Things that are missing and excused.
     excused: Record,
 }
 

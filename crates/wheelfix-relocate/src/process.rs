@@ -168,8 +168,8 @@ impl<'a> Process<'a> {
         self.interpreter
     }
 
-    /// What the process is for: what its program is for, or where none is known the loader of the
-    /// target. `None` if neither is.
+    /// The ABI that the process is for: that of its program, or where none is known that of the
+    /// loader of the target. `None` if neither is.
     pub(crate) fn abi(&self) -> Option<Abi> {
         if let Some(program) = self.loaded.first() {
             return Some(program.object.abi);

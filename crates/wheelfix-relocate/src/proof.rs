@@ -32,7 +32,7 @@ pub struct ProofOptions {
     /// The program that opens the objects: the Python interpreter. `None` if it is not known: then
     /// the names of its C API are taken to be there.
     pub program: Option<PathBuf>,
-    /// What may be missing.
+    /// The libraries and symbols that may be missing.
     pub excuses: Excuses,
     /// Directories that run paths may name: the store. If there is one, they may name nothing else
     /// but the output, the driver path and `lib_paths`.
@@ -63,11 +63,11 @@ pub struct Proof {
     pub found: usize,
     /// Final paths of the objects that can be opened.
     pub loadable: Vec<PathBuf>,
-    /// What was left aside, by path.
+    /// Files that were left aside, by path.
     pub left_aside: Vec<LeftAside>,
     /// Final paths of those that cannot be opened.
     pub unloadable: Vec<PathBuf>,
-    /// What is missing and excused.
+    /// Things that are missing and excused.
     pub excused: Vec<Excused>,
     /// What was taken for granted, because it is not on this machine.
     pub assumed: Assumed,

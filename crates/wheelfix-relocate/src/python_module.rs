@@ -77,7 +77,7 @@ const MACHINES: &[(u16, &str)] = &[
     (258, "loongarch"),
 ];
 
-/// What the names of other systems begin with in tags.
+/// Prefixes of the names of other systems in tags.
 const OTHER_SYSTEMS: &[&str] = &[
     "darwin",
     "iphone",

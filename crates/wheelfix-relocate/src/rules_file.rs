@@ -33,9 +33,9 @@ pub enum RulesError {
     /// Something that is not a regular file, or too long for one with rules.
     #[error("failed to read rules from `{file}`: {reason}")]
     Unfit {
-        /// What was named.
+        /// The file, as it was named.
         file: String,
-        /// What is wrong with it.
+        /// The reason why it is unfit.
         reason: String,
     },
     /// A file is not text.
@@ -61,7 +61,7 @@ pub enum RulesError {
         name: String,
         /// The field.
         field: &'static str,
-        /// What it matches.
+        /// The kind of names that it matches.
         kind: ExcuseKind,
     },
     /// A file is not TOML.
@@ -71,7 +71,7 @@ pub enum RulesError {
         file: String,
         /// Counts from 1.
         line: usize,
-        /// What is wrong there.
+        /// The fault there.
         reason: String,
     },
     /// A top-level key is not the name of a class of rules.

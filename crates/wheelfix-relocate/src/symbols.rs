@@ -23,7 +23,7 @@ pub(crate) struct SymbolTables {
     disks: BTreeMap<FileKey, PathBuf>,
 }
 
-/// What the loader links a file by.
+/// The facts that the loader links a file by.
 #[derive(Debug)]
 struct Linkage {
     table: Arc<SymbolTable>,

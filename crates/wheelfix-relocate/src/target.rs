@@ -21,7 +21,7 @@ pub struct Target {
     /// The loader itself. `None` if it is not known: then the libraries of the C library are taken
     /// to be there.
     pub interpreter: Option<PathBuf>,
-    /// What the loader loads; `None` if the loader is not known.
+    /// The ABI of the files that the loader loads; `None` if the loader is not known.
     pub abi: Option<Abi>,
     /// Directories that are searched last, each with a `/` at its end.
     pub system_directories: Vec<String>,

@@ -73,7 +73,7 @@ const STATIC_TLS_LEFT: u64 = 1728;
 impl<'a> Trial<'a> {
     /// Opens an object as the program of `base` would, or starts it if it is a program itself.
     ///
-    /// What is for another machine or system is not tried at all.
+    /// An object for another machine or system is not tried at all.
     pub(crate) fn new(object: &'a Object, base: &Process<'a>) -> Self {
         let path = object.path.to_string_lossy();
         if !base.is_for_its_machine(object) {

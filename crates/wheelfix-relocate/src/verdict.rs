@@ -49,7 +49,7 @@ pub(crate) struct Verdict<'a> {
     pub(crate) assumed: Assumed,
 }
 
-/// What an object refers to and nothing defines, with the objects that were opened.
+/// The objects that were opened, and the symbols that an object refers to and nothing defines.
 type Lacking = (BTreeSet<PathBuf>, BTreeSet<Undefined>);
 
 impl<'a> Verdict<'a> {
@@ -177,7 +177,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// What a file lacks without excuse, and the names of what is excused.
+    /// Separates what a file lacks without excuse from the names of what is excused.
     fn without_excused(&mut self, lacks: Vec<Lack>) -> (Vec<Lack>, BTreeSet<String>) {
         let mut excused = BTreeSet::new();
         let mut left = Vec::with_capacity(lacks.len());
@@ -357,7 +357,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// What is wrong with libraries that are found.
+    /// The faults of libraries that are found.
     fn library_faults(&mut self) -> Vec<Fault> {
         let blocked = std::mem::take(&mut self.blocked).into_iter();
         let blocked = blocked.map(|(reason, needed_by)| Fault::Blocked { reason, needed_by });

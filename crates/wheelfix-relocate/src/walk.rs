@@ -1,4 +1,4 @@
-//! What lies below a path, symbolic links followed, each place once.
+//! The files below a path, symbolic links followed, each place once.
 //!
 //! Environments are trees of links, into a store or a cache. The loader opens an object by its path in
 //! the environment, so that is its path here too; only what is found twice, by a link within the tree
@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 
 use crate::absolute::existing_path;
 
-/// What was found: directories by name, what links lead to behind what they lie beside.
+/// The result of a walk: directories by name, what links lead to behind what they lie beside.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     /// Files, by the path that leads to them from a place.

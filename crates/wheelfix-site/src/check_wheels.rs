@@ -15,8 +15,8 @@ use crate::staging::Staging;
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
 /// kept.
 ///
-/// What keeps them from being relocated are faults of the proof. `request` has `libraries`, and nothing
-/// is compiled. In contrast to [`install`](crate::install()) the target may be unknown.
+/// Whatever keeps them from being relocated is a fault of the proof. `request` has `libraries`, and
+/// nothing is compiled. In contrast to [`install`](crate::install()) the target may be unknown.
 ///
 /// # Errors
 ///

@@ -355,7 +355,7 @@ pub(crate) struct Unproved {
     pub(crate) elf: Vec<(PathBuf, PathBuf)>,
     /// Python sources as they were read for the plan.
     sources: Vec<PythonSource>,
-    /// What the plan excused.
+    /// Things that the plan excused.
     pub(crate) excused: Vec<Excused>,
 }
 

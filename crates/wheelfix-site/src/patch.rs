@@ -198,7 +198,7 @@ fn relocate(
 struct Decision {
     planned: Planned,
     requirements: Requirements,
-    /// What becomes of the ELF files.
+    /// The effect on the ELF files.
     rehearsal: Rehearsal,
     /// Faults that were there before and may be afterwards, by what makes them.
     before: BTreeSet<String>,

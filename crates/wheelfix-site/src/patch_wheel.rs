@@ -49,7 +49,7 @@ pub struct PatchWheelRequest {
     pub options: OpenOptions,
     /// Which libraries it may use, and what becomes of bundled ones.
     pub libraries: Libraries,
-    /// What to do.
+    /// The scope of the edits.
     pub scope: Scope,
     /// Edits of the requirements, in order.
     pub metadata: Vec<MetadataEdit>,
@@ -66,7 +66,7 @@ pub struct PatchWheelRequest {
 pub struct PatchWheelReport {
     /// The new wheel.
     pub output: PathBuf,
-    /// What became of bundled libraries. Its paths are below [`PREFIX`].
+    /// The plan for bundled libraries. Its paths are below [`PREFIX`].
     pub unbundling: UnbundlePlan,
     /// What became of each library. Its paths are below [`PREFIX`].
     pub relocation: RelocationPlan,
@@ -269,8 +269,8 @@ fn place(root: &Path) -> Place {
     }
 }
 
-/// What does not load before anything is edited, and need not load afterwards if nothing is looked
-/// after but bundled libraries.
+/// Faults that are there before anything is edited, and may be there afterwards if nothing is
+/// looked after but bundled libraries.
 fn faults_before(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],

@@ -15,7 +15,7 @@ use crate::launcher::Interpreter;
 #[derive(Clone, Debug)]
 pub struct Python {
     target: Target,
-    /// What is run; `None` in a cross build: nothing of the target can be run.
+    /// The programs that are run; `None` in a cross build: nothing of the target can be run.
     programs: Option<Programs>,
     /// What is known of it if it can be run.
     base: Option<BasePython>,
@@ -26,7 +26,7 @@ pub struct Python {
 /// The programs of a Python that can be run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Programs {
-    /// What scripts name.
+    /// The program that scripts name.
     executable: PathBuf,
     /// The ELF program that runs in the end, another one where a script wraps it.
     program: PathBuf,
@@ -60,13 +60,13 @@ pub enum PythonError {
         path: PathBuf,
         /// How it ended.
         status: ExitStatus,
-        /// What it printed on standard error, of much the last lines.
+        /// Its output on standard error, of much the last lines.
         stderr: String,
     },
     /// It leads to no program of the machine, which alone can be simulated.
     #[error("`{}` leads to no ELF program: it says that it is `{executable}`", path.display())]
     NoProgram {
-        /// What was to be run.
+        /// The program that was to be run.
         path: PathBuf,
         /// `sys.executable`.
         executable: String,
@@ -254,7 +254,7 @@ fn parse_libc(text: &str) -> Libc {
     glibc().unwrap_or(ASSUMED_MUSL)
 }
 
-/// What scripts name, and what runs.
+/// The program that scripts name, and the one that runs.
 ///
 /// A path is kept as it was given if it is the program or a link to it, as one into a profile should
 /// be. Where it is a script, Python is asked: `resolved` is `sys.executable`, which pyenv's shims lead

@@ -82,7 +82,7 @@ pub(crate) struct Applied {
     unhashed: BTreeMap<PathBuf, PathBuf>,
     /// How many ELF files were edited.
     pub(crate) elf_edited: usize,
-    /// What is worse in these than before.
+    /// Warnings of what is worse in these than before.
     pub(crate) warnings: Vec<InstallWarning>,
     /// How many bytes were written to these.
     pub(crate) bytes_written: u64,
@@ -184,7 +184,7 @@ fn prove_in(
     Ok(Some(proof))
 }
 
-/// What the plan excused is part of what a proof did; an excuse that neither of them used is a fault.
+/// Adds what the plan excused to what a proof did; an excuse that neither of them used is a fault.
 pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Libraries) {
     proof.excused = merged_excuses(planned.iter().chain(&proof.excused));
     let unused = libraries.options.excuses.unused(&proof.excused);
@@ -213,7 +213,7 @@ pub(crate) fn unstarted(
     warnings.collect()
 }
 
-/// What will load the files, if it is known.
+/// The target that will load the files, if it is known.
 pub(crate) fn target(
     libraries: &Libraries,
     program: Option<&Path>,
@@ -228,8 +228,8 @@ pub(crate) fn target(
     })
 }
 
-/// What the user decides, and the interpreter of the programs where the user leaves that open: that
-/// of the Python, as on Nix no program finds the one that it asks for.
+/// The decisions of the user, and the interpreter of the programs where the user leaves that open:
+/// that of the Python, as on Nix no program finds the one that it asks for.
 pub(crate) fn options(
     libraries: &Libraries,
     program: Option<&Path>,
@@ -249,12 +249,12 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
     }
 }
 
-/// What the edits of a plan would do.
+/// The effect that the edits of a plan would have.
 #[derive(Debug, Default)]
 pub(crate) struct Rehearsal {
     /// How many files would change.
     pub(crate) edited: usize,
-    /// What would be worse in these.
+    /// Warnings of what would be worse in these.
     pub(crate) warnings: Vec<InstallWarning>,
 }
 
@@ -281,7 +281,7 @@ pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<Rehearsal, R
     Ok(rehearsal)
 }
 
-/// What a plan says is worse in the file that will be at `path`.
+/// Warnings of what a plan says is worse in the file that will be at `path`.
 fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
     plan.warnings
         .iter()

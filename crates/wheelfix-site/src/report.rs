@@ -53,9 +53,9 @@ pub enum InstallWarning {
     Interpreter {
         /// The program.
         path: PathBuf,
-        /// What it asks for.
+        /// The interpreter that it asks for.
         interpreter: String,
-        /// What is wrong with that, as the end of a sentence.
+        /// The reason why that one does not do, as the end of a sentence.
         reason: String,
     },
     /// A requirement that cannot be read: nothing says whether it is met.
@@ -65,7 +65,7 @@ pub enum InstallWarning {
         distribution: String,
         /// Its `.dist-info`.
         path: PathBuf,
-        /// What is wrong with the requirement.
+        /// The reason why the requirement cannot be read.
         reason: String,
     },
     /// A namespace in which no wheel has a file.
@@ -76,7 +76,7 @@ pub enum InstallWarning {
     Elf {
         /// Where the file is, or will be.
         path: PathBuf,
-        /// What is worse.
+        /// The warning that says what is worse.
         warning: wheelfix_elf::Warning,
     },
 }

@@ -88,7 +88,7 @@ fn names_of(gone: &[&Bundled], all: &[Bundled]) -> BTreeSet<String> {
     names
 }
 
-/// What stands in for each library that goes, by its final path.
+/// Replacements of libraries that go, in words, by the final path of each library.
 pub(crate) fn standing_in(plan: &UnbundlePlan) -> BTreeMap<PathBuf, String> {
     let libraries = plan.libraries.iter();
     let replaced = libraries.filter_map(|library| match &library.verdict {

@@ -142,7 +142,7 @@ impl Staging {
 /// Output that is whole, but not yet under its final name. Dropping it leaves nothing.
 #[derive(Debug)]
 pub struct Unpublished<R> {
-    /// What was made.
+    /// The report on what was made.
     pub report: R,
     staging: Staging,
 }

@@ -17,7 +17,7 @@ pub struct Bed {
     dir: PathBuf,
 }
 
-/// What lies in `/lib64`.
+/// The content of `/lib64`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Lib64 {
     /// Nothing.

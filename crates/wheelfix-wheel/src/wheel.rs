@@ -172,7 +172,7 @@ impl Wheel {
     }
 }
 
-/// What the archive of a wheel says, compared with itself.
+/// The statements in the archive of a wheel, compared with one another.
 struct Parts {
     dist_info: DistInfo,
     placements: Vec<Placement>,

@@ -83,7 +83,7 @@ impl RelocationArgs {
 }
 
 impl LibraryArgs {
-    /// What may be missing.
+    /// The libraries and symbols that may be missing.
     pub(crate) fn excuses(&self) -> Excuses {
         Excuses {
             libraries: self.ignore_missing.clone(),
@@ -107,7 +107,7 @@ impl LibraryArgs {
         read_rules(&self.rules)
     }
 
-    /// What the pipeline wants to know where nothing else is decided; reads the files with rules.
+    /// The settings of the pipeline where nothing else is decided; reads the files with rules.
     pub(crate) fn plain(&self) -> Result<Libraries, Error> {
         let mut options = PlanOptions::new(self.driver_path()?);
         options.excuses = self.excuses();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// What a failure is told with, version 1.
+/// The document that tells of a failure, version 1.
 #[derive(Serialize)]
 struct Failure {
     version: u32,
@@ -13,7 +13,7 @@ struct Failure {
     hints: Vec<String>,
 }
 
-/// What was printed so far.
+/// The messages that were printed so far.
 static FAILURE: Mutex<Option<Failure>> = Mutex::new(Some(Failure {
     version: 1,
     errors: Vec::new(),

@@ -76,7 +76,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// What follows a fault of our own.
+/// The advice that follows a fault of our own.
 pub(crate) const REPORT: &str = "this is a fault in wheelfix, the file is as it was: please report it with the file, see \
     docs/reporting-faults.md";
 
@@ -122,7 +122,7 @@ pub(crate) fn print_report(report: impl Display) -> io::Result<()> {
     write!(io::stdout(), "{}", escaped_report(report))
 }
 
-/// What became of printing a report. That nobody reads it any more is no failure.
+/// The outcome of printing a report. That nobody reads it any more is no failure.
 pub(crate) fn printed(result: Result<(), Error>) -> Result<(), Error> {
     match result.and_then(|()| Ok(io::stdout().flush()?)) {
         Err(Error::Environment(error)) if is_broken_pipe(error.as_ref()) => Ok(()),

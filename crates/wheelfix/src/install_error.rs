@@ -112,7 +112,7 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
     }
 }
 
-/// What is wrong, behind the file that it is wrong with.
+/// A reason, behind the file that it is about.
 fn in_file(path: &Path, reason: impl Display) -> impl Display {
     fmt::from_fn(move |f| write!(f, "`{}`: {reason}", path.display()))
 }

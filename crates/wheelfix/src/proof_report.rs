@@ -1,5 +1,5 @@
-//! What every command that proves says of it: the count, the warnings, what was left aside and what was
-//! excused.
+//! The report of a proof, the same for every command that proves: the count, the warnings, what was
+//! left aside and what was excused.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ struct Document<'a> {
     near: &'a BTreeMap<String, Vec<PathBuf>>,
 }
 
-/// What there is to say of a file.
+/// All that there is to say of a file.
 struct Answer {
     object: Arc<Object>,
     interpreter_fault: Option<String>,

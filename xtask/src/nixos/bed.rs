@@ -1,4 +1,4 @@
-//! What the bed is made of, in the cache directory.
+//! The bed and its parts, in the cache directory.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::failure::Result;
 use crate::{place, program};
 
-/// What is taken from a package, and where in the prefix it goes.
+/// The parts that are taken from a package, and where in the prefix each goes.
 const PARTS: &[(&str, &str)] = &[
     ("usr/lib/x86_64-linux-gnu", "lib"),
     ("lib/x86_64-linux-gnu", "lib"),

@@ -105,7 +105,7 @@ fn integration_tests_belong_to_a_group() {
     }
 }
 
-/// What writes to a stream by itself, in pieces, so that this file does not contain it.
+/// Code that writes to a stream by itself, in pieces, so that this file does not contain it.
 const STREAMS: &[&str] = &[
     concat!("io::", "stderr()"),
     concat!("io::", "stdout()"),

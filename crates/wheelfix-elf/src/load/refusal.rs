@@ -5,7 +5,7 @@ use std::fmt;
 use crate::elf::Elf;
 use crate::program_header::ProgramHeader;
 
-/// What a loader asks of a file, each a place where it gives up or is killed.
+/// A condition that a loader sets a file, each a place where it gives up or is killed.
 ///
 /// The functions are those of glibc 2.36, <https://sourceware.org/git/?p=glibc.git;a=tree;f=elf;hb=refs/tags/glibc-2.36>.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -45,7 +45,7 @@ pub enum Condition {
     Hash,
     /// `_dl_relocate_object`: the string and symbol tables.
     Tables,
-    /// What the section headers say of memory is so.
+    /// The section headers are right in what they say of memory.
     Sections,
     /// `_dl_check_map_versions`: the tables of versions.
     Versions,
@@ -70,7 +70,7 @@ pub enum Condition {
 pub struct Refusal {
     /// The condition.
     pub condition: Condition,
-    /// What is wrong, as the end of a sentence that begins with the file.
+    /// The fault, as the end of a sentence that begins with the file.
     pub detail: String,
 }
 

@@ -4,7 +4,7 @@
 use crate::load::LoaderKind;
 use crate::machine::Machine;
 
-/// What a type asks for.
+/// The effect that a type asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Effect {
     /// Nothing.
@@ -65,7 +65,7 @@ const AARCH64: Types = Types {
     glibc_only: &[1032],
 };
 
-/// What a type asks for. `None` for a machine whose types are not listed here.
+/// The effect that a type asks for. `None` for a machine whose types are not listed here.
 pub(crate) fn effect(machine: Machine, loader: LoaderKind, kind: u32) -> Option<Effect> {
     let types = match machine {
         Machine::X86_64 => &X86_64,

@@ -37,7 +37,7 @@ pub(crate) enum Reference {
     Call,
 }
 
-/// What relocation brings about.
+/// The results of relocation.
 #[derive(Debug, Default)]
 pub(crate) struct Relocated {
     /// How relocations refer to symbols, by their numbers.

@@ -227,8 +227,8 @@ pub(crate) fn check_others(loading: &Loading<'_>, image: &Image) -> Result<(), R
     Ok(())
 }
 
-/// What glibc asked of alignments before 2.35: each `p_align` is a multiple of the page, and address and offset agree
-/// with it.
+/// The demands of glibc on alignments before 2.35: each `p_align` is a multiple of the page, and
+/// address and offset agree with it.
 pub(crate) fn old_alignment(elf: &Elf) -> Result<(), Refusal> {
     for load in elf.program_headers.iter().filter(|header| header.is_load()) {
         let &ProgramHeader {

@@ -11,7 +11,7 @@ use crate::load::{LoaderKind, Loading};
 use crate::program_header::SegmentKind;
 use crate::symbol::{Binding, RawSymbol, SHN_ABS, Symbol, SymbolKind, Visibility};
 
-/// What symbols are judged by.
+/// The facts that symbols are judged by.
 struct Judge<'a> {
     loading: &'a Loading<'a>,
     image: &'a Image,
@@ -131,7 +131,7 @@ impl Judge<'_> {
         (!is_there).then_some("is not in memory")
     }
 
-    /// What is wrong with a symbol whose value is taken as it is.
+    /// The fault of a symbol whose value is taken as it is.
     fn fault_of_own(&self, symbol: &Symbol<'_>, how: Reference) -> Option<&'static str> {
         let is_run = how == Reference::Call || symbol.kind == SymbolKind::GNU_IFUNC;
         if symbol.section == SHN_ABS || symbol.kind == SymbolKind::TLS {

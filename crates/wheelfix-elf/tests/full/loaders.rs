@@ -14,7 +14,7 @@ use wheelfix_testkit::elf::{
 
 use crate::editor::Ours;
 
-/// What was looked at.
+/// A count of the files that were looked at, and their faults.
 #[derive(Debug, Default)]
 struct Count {
     programs: usize,

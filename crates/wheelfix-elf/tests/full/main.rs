@@ -1,4 +1,4 @@
-//! What takes hours with all files there are.
+//! Tests that take hours with all files there are.
 #![cfg(test)]
 
 #[path = "../it/chain.rs"]

@@ -1,4 +1,4 @@
-//! What earlier tools left in files: each shape is edited, and the result works.
+//! Shapes that earlier tools left in files: each is edited, and the result works.
 
 use std::path::{Path, PathBuf};
 

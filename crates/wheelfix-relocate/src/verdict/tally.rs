@@ -38,7 +38,8 @@ impl Verdict<'_> {
         }
     }
 
-    /// What loads, and what is left aside: everything that was found and does not fail is either.
+    /// Lists what loads, and what is left aside: everything that was found and does not fail is
+    /// either.
     ///
     /// `ours` is what the process that imports them is for; `None` if it is not known.
     pub(super) fn count(
@@ -79,7 +80,7 @@ impl Verdict<'_> {
         (loadable, left_aside.collect())
     }
 
-    /// What Python imports and cannot be tried.
+    /// Finds files that Python imports and that cannot be tried.
     fn strays(&mut self, tree: &Tree, ours: Option<Abi>) {
         for skipped in &tree.skipped {
             let name = module_name(&skipped.path, ours).filter(|_| skipped.is_imported);
@@ -95,7 +96,7 @@ impl Verdict<'_> {
         }
     }
 
-    /// What was named and cannot be tried.
+    /// Finds files that were named and cannot be tried.
     fn untried(&mut self, tree: &Tree) {
         let skipped: BTreeMap<&PathBuf, &str> = tree
             .skipped

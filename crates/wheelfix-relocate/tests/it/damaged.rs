@@ -211,7 +211,7 @@ fn proof(root: &Path) -> Proof {
     prove(&tree, &World::default(), &target.unwrap(), &rules, &options)
 }
 
-/// What was counted over all cases.
+/// The counts over all cases.
 #[derive(Default)]
 struct Tally {
     /// Where the proof says something else than the loader, and no row of a list says why.

@@ -1,4 +1,4 @@
-//! What only a caller of the library can do: change a wheel while it is installed.
+//! Tests of what only a caller of the library can do: change a wheel while it is installed.
 
 use fs_err as fs;
 use wheelfix_testkit::wheel::WheelBuilder;

@@ -30,7 +30,7 @@ const STRIPPERS: [Stripper; 4] = [
     Stripper::LlvmStrip19,
 ];
 
-/// What became of the chains.
+/// The results of the chains.
 #[derive(Debug, Default)]
 pub struct Chains {
     /// How many chains there were.
@@ -39,7 +39,7 @@ pub struct Chains {
     pub edits: usize,
     /// How many of them it refused.
     pub refused: usize,
-    /// What went wrong, with all that came before.
+    /// Failures, with all that came before.
     pub faults: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ struct Chain<'a> {
     file: PathBuf,
     /// All edits so far.
     edited: Request,
-    /// What was done so far, for people.
+    /// An account of what was done so far, for people.
     story: String,
     /// The file before an edit of ours that `strip` may follow.
     before_ours: Option<PathBuf>,
@@ -250,7 +250,7 @@ impl<'a> Chain<'a> {
         request
     }
 
-    /// What was asked for so far, with one more edit.
+    /// All that was asked for so far, with one more edit.
     fn with(&self, request: &Request) -> Request {
         let mut all = self.edited.clone();
         all.rpath = request.rpath.clone().or(all.rpath);

@@ -44,7 +44,7 @@ impl Tool {
     pub const OBJCOPY: Self = Self::new(&["objcopy"], "apt-get install binutils");
     /// The maker of named pipes.
     pub const MKFIFO: Self = Self::new(&["mkfifo"], "apt-get install coreutils");
-    /// What ends a program that takes too long.
+    /// The program that ends another one that takes too long.
     pub const TIMEOUT: Self = Self::new(&["timeout"], "apt-get install coreutils");
     /// The stripper of binutils.
     pub const STRIP: Self = Self::new(&["strip"], "apt-get install binutils");

@@ -22,7 +22,7 @@ const SOURCES: &[(&str, &str)] = &[
 /// The name of the library that the probe needs by version.
 pub const DEPENDENCY: &str = "libdep.so.1";
 
-/// What a probe examines of itself.
+/// The checks that a probe makes of itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Checks {
     All,

@@ -167,7 +167,7 @@ pub enum WheelFault {
     ScriptName {
         /// The name of the entry point.
         name: String,
-        /// What is wrong with it.
+        /// The fault in the name.
         source: MemberPathError,
     },
     /// A script with the name of an interpreter.

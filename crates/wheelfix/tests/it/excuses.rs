@@ -1,4 +1,4 @@
-//! What is excused: the same for the planner and the proof, printed at the end, and never everything.
+//! Excuses: the same for the planner and the proof, printed at the end, and never for everything.
 
 use std::path::PathBuf;
 

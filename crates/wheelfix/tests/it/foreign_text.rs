@@ -8,10 +8,11 @@ use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
 
-/// What a line-based format can hold: it sets the title of a terminal, and turns what follows around.
+/// A text that a line-based format can hold: it sets the title of a terminal, and turns what
+/// follows around.
 const LINE: &str = "x\u{1b}]0;pwn\u{7}\u{9b}2J\u{202e}\u{2028}y\rz";
 
-/// What other formats can hold, too.
+/// A text of several lines, which other formats can hold, too.
 const LINES: &str = "x\u{1b}]0;pwn\u{7}\nerror: all is well\n  fix: all is well\u{202e}\r";
 
 /// Stands in a compiled file for [`LINES`], which is shorter.

@@ -1,4 +1,4 @@
-//! What is easily asked for wrongly, or in passing.
+//! Requests that are easily made wrongly, or in passing.
 
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;

@@ -20,7 +20,7 @@ struct Bench {
     root: PathBuf,
 }
 
-/// What a run left: exit code, both streams, and the files.
+/// The outcome of a run: exit code, both streams, and the files.
 #[derive(Debug, Eq, PartialEq)]
 struct Outcome {
     code: i32,

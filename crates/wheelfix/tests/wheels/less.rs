@@ -45,11 +45,11 @@ pub(crate) struct Store {
     files: BTreeMap<String, Vec<PathBuf>>,
 }
 
-/// What was done to a file.
+/// The damage that was done to a file.
 struct Loss {
-    /// What the proof has to name.
+    /// The name that the proof has to mention.
     name: String,
-    /// What it was, in words.
+    /// The damage, in words.
     deed: String,
     /// Objects that it should matter to.
     users: Vec<String>,
@@ -233,7 +233,7 @@ impl Store {
         })
     }
 
-    /// What is opened: what it should matter to, some that fail, some others.
+    /// The files to open: those that it should matter to, some that fail, some others.
     fn sample(
         &self,
         loss: &Loss,
@@ -249,7 +249,7 @@ impl Store {
         sample
     }
 
-    /// What the loader says of each, opened in a fresh process in the bed.
+    /// The loader's answer for each, opened in a fresh process in the bed.
     fn open(&self, files: &BTreeSet<String>) -> BTreeMap<String, String> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wheels/open_each.py");
         let mut command = self.bed.command(self.bed.python());

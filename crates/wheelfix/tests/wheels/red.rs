@@ -16,7 +16,7 @@ mod yard;
 use self::run::Verb;
 use self::yard::Yard;
 
-/// What does not load, below the tree.
+/// Something below the tree that does not load.
 #[derive(Clone, Copy, Debug)]
 enum Broken {
     /// An extension module or a library that is opened at its path, with all symbols bound at once.

@@ -14,7 +14,7 @@ use crate::programs::{SITE_PACKAGES, succeed};
 pub(crate) struct Trial {
     /// Dependencies before those that need them.
     pub(crate) wheels: Vec<PathBuf>,
-    /// What they require and what is not needed for this.
+    /// Requirements of theirs that are not needed for this.
     pub(crate) unmet: &'static [&'static str],
     /// The packages of the bed whose libraries they are told of; none are all.
     pub(crate) packages: &'static [&'static str],

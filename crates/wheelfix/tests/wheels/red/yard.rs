@@ -15,7 +15,7 @@ pub(super) const MODULE: &str = "m.cpython-311-x86_64-linux-gnu.so";
 /// An extension module that calls `f`.
 pub(super) const CALLS_F: &str = "void f(void); void *PyInit_m(void) { f(); return 0; }";
 
-/// What `f` may be.
+/// A definition that `f` may have.
 pub(super) const DEFINES_F: &str = "void f(void) {}";
 
 /// Finds what lies in the directory of bundled libraries.
