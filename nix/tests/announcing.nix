@@ -19,6 +19,8 @@ in
   };
   ignored-all = {
     drv = greenlet { autoPatchelfIgnoreMissingDeps = true; };
-    says = [ "`true` in `autoPatchelfIgnoreMissingDeps` would excuse everything, and excuses nothing here" ];
+    says = [
+      "`true` in `autoPatchelfIgnoreMissingDeps` would excuse everything, and excuses nothing here"
+    ];
   };
 }
