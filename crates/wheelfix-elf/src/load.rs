@@ -1,7 +1,7 @@
 //! The demands of a loader on a file, in the order in which it makes them: the conditions of glibc
 //! 2.36 and of musl 1.2.
 //!
-//! The segments are mapped into an [`image::Image`], in whole pages as the loader maps them, and everything after that is
+//! The segments are mapped into an `Image`, in whole pages as the loader maps them, and everything after that is
 //! read from there: what lies behind the bytes that a segment names is there for the loader, too, if it is on the same page.
 
 mod dynamic;
