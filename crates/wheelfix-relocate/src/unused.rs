@@ -30,32 +30,26 @@ pub(crate) fn excuses(resolver: Resolver<'_>, used: &[Excused]) -> Vec<Fault> {
         .collect();
     names.extend(opened.iter().map(String::as_str));
     names.extend(loads(tree));
-    let mut unused = excuses.unused(used);
-    unused.retain(|fault| match fault {
-        Fault::UnusedIgnore {
-            kind: ExcuseKind::Library,
-            glob,
-        } => {
-            let glob = Pattern::new(glob);
-            !glob.is_ok_and(|glob| names.iter().any(|name| glob.matches(name)))
-        }
-        _ => false,
-    });
-    unused
+    libraries_beside(excuses.unused(used), |glob| {
+        names.iter().any(|name| glob.matches(name))
+    })
 }
 
 /// The user's excuses for libraries that a plan did not use, where no proof will follow that could. What
 /// Python sources open is for a proof to say.
 pub fn excuses_without_proof(tree: &Tree, excuses: &Excuses, used: &[Excused]) -> Vec<Fault> {
-    let mut unused = excuses.unused(used);
+    libraries_beside(excuses.unused(used), |glob| {
+        loads(tree).any(|name| glob.matches(name))
+    })
+}
+
+/// Those of the unused excuses that are for libraries and match none of some names.
+fn libraries_beside(mut unused: Vec<Fault>, matches: impl Fn(&Pattern) -> bool) -> Vec<Fault> {
     unused.retain(|fault| match fault {
         Fault::UnusedIgnore {
             kind: ExcuseKind::Library,
             glob,
-        } => {
-            let glob = Pattern::new(glob);
-            !glob.is_ok_and(|glob| loads(tree).any(|name| glob.matches(name)))
-        }
+        } => !Pattern::new(glob).is_ok_and(|glob| matches(&glob)),
         _ => false,
     });
     unused

@@ -12,7 +12,7 @@ use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
-use crate::install_report::compile_failures;
+use crate::install_report::{compile_failures, of_wheels};
 use crate::{document, proof_report, unbundle_table};
 
 /// The JSON document, version 1.
@@ -126,11 +126,7 @@ fn warn(report: &EnvReport) {
         )
     };
     error::print("note", report.passed_over.iter().map(passed_over));
-    let of_wheels = report.wheels.iter().flat_map(|wheel| {
-        let warning = |it| format!("`{}`: {it}", wheel.filename);
-        wheel.warnings.iter().map(warning)
-    });
-    error::print("warning", of_wheels);
+    error::print("warning", of_wheels(&report.wheels));
     error::print("warning", &report.warnings);
     error::print("warning", compile_failures(&report.compile_failures));
 }

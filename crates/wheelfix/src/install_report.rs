@@ -94,13 +94,17 @@ pub(crate) fn print(
 
 /// Prints what is odd on standard error.
 fn warn(report: &InstallReport) {
-    let of_wheels = report.wheels.iter().flat_map(|wheel| {
-        let warning = |it| format!("`{}`: {it}", wheel.filename);
-        wheel.warnings.iter().map(warning)
-    });
-    error::print("warning", of_wheels);
+    error::print("warning", of_wheels(&report.wheels));
     error::print("warning", &report.warnings);
     error::print("warning", compile_failures(&report.compile_failures));
+}
+
+/// The warnings of wheels, each with the wheel's file name.
+pub(crate) fn of_wheels(wheels: &[InstalledWheel]) -> impl Iterator<Item = String> {
+    wheels.iter().flat_map(|wheel| {
+        let warning = |it| format!("`{}`: {it}", wheel.filename);
+        wheel.warnings.iter().map(warning)
+    })
 }
 
 /// Which sources do not compile, and why.
