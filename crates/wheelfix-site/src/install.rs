@@ -453,8 +453,7 @@ impl Installation<'_> {
             return Err(InstallError::Bundled(Box::new(planned.unbundling)));
         }
         if !planned.relocation.is_sound() {
-            let (tree, plan) = (planned.unbundling.revise(tree), &mut planned.relocation);
-            relocation::foresee(&tree, vec![self.place()], libraries, program, plan)?;
+            planned.foresee(tree, vec![self.place()], libraries, program)?;
             return Err(InstallError::Unsound(Box::new(planned.relocation)));
         }
         Ok(planned)

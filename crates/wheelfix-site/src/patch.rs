@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, excuses_without_proof, existing_path};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
@@ -243,19 +243,13 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         planned.relocation.sources = sources.edits;
         planned.relocation.faults.extend(sources.faults);
     }
-    let target = relocation::target(&request.libraries, program).map_err(RelocationError::from)?;
-    if target.is_none() {
-        let excuses = &request.libraries.options.excuses;
-        let unused = excuses_without_proof(tree, excuses, &planned.relocation.excused);
-        planned.relocation.faults.extend(unused);
-    }
+    relocation::refuse_unused(&mut planned.relocation, tree, &request.libraries, program)?;
     if !planned.unbundling.is_sound() {
         return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
     }
     if !planned.relocation.is_sound() {
         if request.scope == Scope::Everything {
-            let (tree, plan) = (planned.unbundling.revise(tree), &mut planned.relocation);
-            relocation::foresee(&tree, Vec::new(), &request.libraries, program, plan)?;
+            planned.foresee(tree, Vec::new(), &request.libraries, program)?;
         }
         return Err(PatchTreeError::Unsound(Box::new(planned.relocation)));
     }
@@ -367,9 +361,7 @@ fn prove(
     let program = request.python.as_deref();
     let mut proof = relocation::prove(&tree, Vec::new(), &request.libraries, program)?;
     if let Some(proof) = &mut proof {
-        proof
-            .faults
-            .retain(|fault| !decision.before.contains(&unbundling::key(fault)));
+        unbundling::retain_new(proof, &decision.before);
         let excused = &decision.planned.relocation.excused;
         relocation::settle(proof, excused, &request.libraries);
     }

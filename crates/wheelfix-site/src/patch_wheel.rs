@@ -17,7 +17,7 @@ use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
 };
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, excuses_without_proof, may_be_module};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Wheel, WheelError};
 
@@ -243,18 +243,14 @@ fn plan(
         planned.relocation.sources = sources.edits;
         planned.relocation.faults.extend(sources.faults);
     }
-    let target = relocation::target(&request.libraries, program).map_err(RelocationError::from)?;
-    if target.is_none() {
-        let (relocation, excuses) = (&mut planned.relocation, &request.libraries.options.excuses);
-        let unused = excuses_without_proof(&tree, excuses, &relocation.excused);
-        relocation.faults.extend(unused);
-    }
+    relocation::refuse_unused(&mut planned.relocation, &tree, &request.libraries, program)?;
     if !planned.unbundling.is_sound() {
         return Err(PatchWheelError::Bundled(Box::new(planned.unbundling)));
     }
     if !planned.relocation.is_sound() {
-        let (libraries, relocation) = (&request.libraries, &mut planned.relocation);
-        relocation::foresee(&tree, vec![place(root)], libraries, program, relocation)?;
+        if request.scope == Scope::Everything {
+            planned.foresee(&tree, vec![place(root)], &request.libraries, program)?;
+        }
         return Err(PatchWheelError::Unsound(Box::new(planned.relocation)));
     }
     let rehearsal = relocation::rehearse(&planned.relocation, false)?;
@@ -292,9 +288,7 @@ fn refuse_new(
     let Some(mut proof) = proof else {
         return Ok(None);
     };
-    proof
-        .faults
-        .retain(|fault| !before.contains(&unbundling::key(fault)));
+    unbundling::retain_new(&mut proof, before);
     if proof.faults.is_empty() {
         Ok(Some(proof))
     } else {

@@ -12,7 +12,7 @@ use wheelfix_elf::{
 use wheelfix_relocate::{
     Excused, Fault, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place,
     PlanOptions, Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError,
-    World, interpreter_fault, merged_excuses,
+    World, excuses_without_proof, interpreter_fault, merged_excuses,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
@@ -189,6 +189,21 @@ pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Librari
     proof.excused = merged_excuses(planned.iter().chain(&proof.excused));
     let unused = libraries.options.excuses.unused(&proof.excused);
     proof.faults.splice(0..0, unused);
+}
+
+/// Adds to a plan a fault for each excuse that it had no use for, where no target is known: no proof
+/// follows that could have one.
+pub(crate) fn refuse_unused(
+    plan: &mut RelocationPlan,
+    tree: &Tree,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<(), RelocationError> {
+    if target(libraries, program)?.is_none() {
+        let unused = excuses_without_proof(tree, &libraries.options.excuses, &plan.excused);
+        plan.faults.extend(unused);
+    }
+    Ok(())
 }
 
 /// Programs that do not start, where nothing is known of the target: no Python says which loader they

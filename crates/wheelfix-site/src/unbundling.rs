@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_relocate::{Edit, Fault, LibraryIndex, Place, RelocationPlan, Tree};
+use wheelfix_relocate::{Edit, Fault, LibraryIndex, Place, Proof, RelocationPlan, Tree};
 use wheelfix_unbundle::{Request, UnbundleOptions, UnbundlePlan};
 
 use crate::relocation::{self, Applied, Libraries, RelocationError};
@@ -16,6 +16,21 @@ pub(crate) struct Planned {
     pub(crate) unbundling: UnbundlePlan,
     /// What is edited so that all the others load.
     pub(crate) relocation: RelocationPlan,
+}
+
+impl Planned {
+    /// Adds to a relocation that is not sound the faults of the tree as it would be, without the
+    /// libraries that go.
+    pub(crate) fn foresee(
+        &mut self,
+        tree: &Tree,
+        places: Vec<Place>,
+        libraries: &Libraries,
+        program: Option<&Path>,
+    ) -> Result<(), RelocationError> {
+        let tree = self.unbundling.revise(tree);
+        relocation::foresee(&tree, places, libraries, program, &mut self.relocation)
+    }
 }
 
 /// Decides what becomes of the ELF files of a tree; `program` is the Python that will load them.
@@ -103,6 +118,11 @@ pub(crate) fn alone(
         .faults
         .retain(|fault| is_wish(fault) || !before.contains(&key(fault)));
     Ok(planned)
+}
+
+/// Takes those faults out of a proof that were there before.
+pub(crate) fn retain_new(proof: &mut Proof, before: &BTreeSet<String>) {
+    proof.faults.retain(|fault| !before.contains(&key(fault)));
 }
 
 /// What makes two faults the same one, whoever it is that they keep from loading.
