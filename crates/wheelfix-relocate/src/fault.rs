@@ -539,7 +539,7 @@ impl Fault {
 }
 
 /// The first few paths, and how many more there are.
-pub(crate) fn some_of(paths: &BTreeSet<PathBuf>) -> String {
+pub fn some_of(paths: &BTreeSet<PathBuf>) -> String {
     let names: Vec<String> = paths
         .iter()
         .take(NAMED)

@@ -66,7 +66,7 @@ pub use absolute::{absolute_path, existing_path, real_path};
 pub use assumed::Assumed;
 pub use edges::Origin;
 pub use excuse::{ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
-pub use fault::{Fault, Purpose};
+pub use fault::{Fault, Purpose, some_of};
 pub use fix::Fix;
 pub use floors::{Floor, Floors};
 pub use foresight::foresee;

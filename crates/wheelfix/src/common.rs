@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use wheelfix_relocate::{
     ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RulesError,
-    RunPathStyle, absolute_path, real_path, told_once,
+    RunPathStyle, absolute_path, count, real_path, told_once,
 };
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
@@ -170,8 +170,10 @@ fn report_faults(
     output: &OutputArgs,
 ) -> Error {
     print("error", faults);
-    let noun = if faults.len() == 1 { "fault" } else { "faults" };
-    print("error", [format!("{} {noun} in all", faults.len())]);
+    print(
+        "error",
+        [format!("{} in all", count(faults.len(), "fault"))],
+    );
     if output.json
         && let Err(error) = print_json(name, whole)
     {

@@ -1,15 +1,9 @@
 //! The report of a proof, the same for every command that proves: the count, the warnings, what was
 //! left aside and what was excused.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-
-use wheelfix_relocate::{Excused, Proof, count};
+use wheelfix_relocate::{Excused, Proof, count, some_of};
 
 use crate::error;
-
-/// How many paths are named before `and N more`.
-const NAMED: usize = 3;
 
 /// How much of what was found is proved.
 pub(crate) fn counts(proof: &Proof) -> String {
@@ -57,15 +51,4 @@ pub(crate) fn print(proof: Option<&Proof>, planned: &[Excused]) {
         }
         None => error::print("note", planned.iter().map(excused)),
     }
-}
-
-/// The first few paths, and how many more there are.
-fn some_of(paths: &BTreeSet<PathBuf>) -> String {
-    let names = paths.iter().take(NAMED);
-    let names: Vec<String> = names.map(|path| path.display().to_string()).collect();
-    let mut text = names.join(", ");
-    if NAMED < paths.len() {
-        text = format!("{text} and {} more", paths.len() - NAMED);
-    }
-    text
 }
