@@ -172,7 +172,15 @@ struct Pass<'a> {
 impl Pass<'_> {
     fn table(&mut self, table: Table) -> Result<(), Refusal> {
         let entry = if table.has_addends { 3 } else { 2 } * self.word;
-        // The loader goes on as long as an entry begins before the end.
+        if self.loading.loader == LoaderKind::Musl && !table.len.is_multiple_of(entry) {
+            // musl counts down to 0, which is passed over.
+            let text = format!(
+                "its relocations, {:#x} bytes at {:#x}, do not end with an entry",
+                table.len, table.vaddr
+            );
+            return Err(Refusal::new(Condition::Relocations, text));
+        }
+        // glibc goes on as long as an entry begins before the end.
         let len = table
             .len
             .checked_next_multiple_of(entry)
@@ -209,7 +217,8 @@ impl Pass<'_> {
 
     fn relocation(&mut self, relocation: &Relocation, is_relative: bool) -> Result<(), Refusal> {
         let (machine, loader) = (self.linking.machine, self.loading.loader);
-        let Some(effect) = effect(machine, loader, relocation.kind) else {
+        let class = self.linking.encoding.class;
+        let Some(effect) = effect(machine, class, loader, relocation.kind) else {
             return self.refer(relocation.symbol, Reference::Address);
         };
         let is_counted = is_relative && loader == LoaderKind::Glibc;
@@ -232,7 +241,13 @@ impl Pass<'_> {
         }
         self.write(relocation.place, self.word)?;
         match effect {
-            Effect::Relative => self.functions(relocation.place, relocation.addend),
+            Effect::Relative => {
+                self.functions(relocation.place, relocation.addend);
+                if loader == LoaderKind::Musl {
+                    // musl looks up the symbol of any relocation.
+                    self.refer(relocation.symbol, Reference::Address)?;
+                }
+            }
             Effect::Resolver => {
                 self.functions(relocation.place, None);
                 let at = match relocation.addend {

@@ -124,8 +124,37 @@ struct Case {
     real: String,
 }
 
+/// The layouts that musl of before 1.2.4 knows: no packed relocations.
+const MUSL_LAYOUTS: [(&str, &[&str]); 3] = [
+    ("plain", &[]),
+    (
+        "versioned",
+        &["-Wl,--version-script=versions.map", "-Wl,--hash-style=both"],
+    ),
+    ("old", LAYOUTS[2].1),
+];
+
+/// A loader, and what links for it.
+struct Libc {
+    kind: LoaderKind,
+    compiler: Tool,
+    layouts: [(&'static str, &'static [&'static str]); 3],
+}
+
+const GLIBC: Libc = Libc {
+    kind: LoaderKind::Glibc,
+    compiler: Tool::CC,
+    layouts: LAYOUTS,
+};
+
+const MUSL: Libc = Libc {
+    kind: LoaderKind::Musl,
+    compiler: Tool::MUSL_CC,
+    layouts: MUSL_LAYOUTS,
+};
+
 /// The first condition of a loader that a file does not meet.
-fn condition(bytes: &Vec<u8>) -> Option<Condition> {
+fn condition(bytes: &Vec<u8>, loader: LoaderKind) -> Option<Condition> {
     let elf = match Elf::read(bytes) {
         Ok(elf) => elf,
         // All that is read later depends on it.
@@ -135,16 +164,16 @@ fn condition(bytes: &Vec<u8>) -> Option<Condition> {
         }) => return Some(Condition::EntrySize),
         Err(_) => return None,
     };
-    let alone = load::refusal(&elf, bytes, LoaderKind::Glibc);
+    let alone = load::refusal(&elf, bytes, loader);
     let refusal = alone.or_else(|| {
         let table = elf.symbols(bytes).ok()?;
-        load::relocate(&elf, bytes, &table, LoaderKind::Glibc).err()
+        load::relocate(&elf, bytes, &table, loader).err()
     });
     refusal.map(|refusal| refusal.condition)
 }
 
 /// Makes all damaged copies and opens them.
-fn cases(root: &Path) -> Vec<Case> {
+fn cases(root: &Path, libc: &Libc) -> Vec<Case> {
     let at = |name: &str| root.join(name);
     for (name, text) in [
         ("opener.c", OPENER),
@@ -153,14 +182,16 @@ fn cases(root: &Path) -> Vec<Case> {
     ] {
         fs_err::write(at(name), text).unwrap();
     }
-    Tool::CC
+    libc.compiler
         .run_in(root, &["-w", "-o", "opener", "opener.c"])
         .expect();
     let mut cases = Vec::new();
-    for (layout, flags) in LAYOUTS {
+    for (layout, flags) in libc.layouts {
         let module = format!("{layout}.so");
         let start = ["-shared", "-fPIC", "-o", &module, "module.c"];
-        Tool::CC.run_in(root, &[&start, flags].concat()).expect();
+        libc.compiler
+            .run_in(root, &[&start, flags].concat())
+            .expect();
         fs_err::create_dir(at(layout)).unwrap();
         // One layout has them all.
         let step = if flags.is_empty() { 1 } else { 3 };
@@ -174,7 +205,7 @@ fn cases(root: &Path) -> Vec<Case> {
             cases.push(Case {
                 layout,
                 damage: mutant.damage,
-                condition: condition(&mutant.bytes).or(known),
+                condition: condition(&mutant.bytes, libc.kind).or(known),
                 file,
                 real: String::new(),
             });
@@ -259,7 +290,7 @@ impl Tally {
 fn the_proof_refuses_what_the_loader_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let root = fs_err::canonicalize(dir.path()).unwrap();
-    let cases = cases(&root);
+    let cases = cases(&root, &GLIBC);
     let proof = proof(&root);
     // The text of a fault names the first few files, the other form all.
     let faults = proof
@@ -298,4 +329,34 @@ fn the_proof_refuses_what_the_loader_refuses() {
         .filter(|(_, count)| **count < 10)
         .collect();
     assert!(few.is_empty(), "conditions with few cases: {few:?}");
+}
+
+#[test]
+fn the_proof_refuses_what_the_loader_of_musl_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = fs_err::canonicalize(dir.path()).unwrap();
+    let cases = cases(&root, &MUSL);
+    let proof = proof(&root);
+    let refused = || cases.iter().filter(|case| case.real != "loads");
+    let wrong = refused().filter(|case| proof.loadable.contains(&case.file));
+    let wrong = wrong.map(|case| {
+        let (layout, damage, real) = (case.layout, &case.damage, &case.real);
+        format!("{layout} module, {damage}: {real}")
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        200 <= refused().count(),
+        "the loader refuses {} of {}",
+        refused().count(),
+        cases.len()
+    );
+    let loads = |case: &&Case| case.real == "loads" && proof.loadable.contains(&case.file);
+    assert!(200 <= cases.iter().filter(loads).count());
 }
