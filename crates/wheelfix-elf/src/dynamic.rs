@@ -4,10 +4,10 @@
 
 use serde::Serialize;
 
-use crate::address::AddressMap;
 use crate::dynamic_tag::Tag;
 use crate::encoding::{Class, Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
+use crate::load::Image;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::window::{Window, read_range};
 
@@ -55,6 +55,14 @@ pub struct DynamicArray {
 }
 
 impl DynamicArray {
+    /// That of a file without one.
+    pub(crate) const ABSENT: Self = Self {
+        offset: 0,
+        vaddr: 0,
+        capacity: 1,
+        entries: Vec::new(),
+    };
+
     /// Reads the array that `header`, a `PT_DYNAMIC`, names.
     pub(crate) fn read(
         window: &Window<'_>,
@@ -134,14 +142,18 @@ pub struct StringTable {
 }
 
 impl StringTable {
+    /// That of a file without one.
+    pub(crate) const ABSENT: Self = Self {
+        offset: 0,
+        vaddr: 0,
+        len: 0,
+    };
+
     /// Finds the string table of the dynamic section. `None` if it names none.
-    pub(crate) fn find(
-        array: &DynamicArray,
-        addresses: &AddressMap,
-    ) -> Result<Option<Self>, ReadError> {
+    pub(crate) fn find(array: &DynamicArray, image: &Image) -> Result<Option<Self>, ReadError> {
         match (array.get(Tag::STRTAB), array.get(Tag::STRSZ)) {
             (Some(vaddr), Some(len)) => {
-                let offset = addresses.offset("DT_STRTAB", vaddr, len.max(1))?;
+                let offset = image.place("DT_STRTAB", vaddr, len.max(1))?;
                 Ok(Some(Self { offset, vaddr, len }))
             }
             (Some(_), None) => Err(ReadError::Missing {

@@ -29,15 +29,15 @@ pub use error::EditError;
 pub use plan::{Data, Plan, Planned, Warning, Write};
 pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
 
-use crate::address::PAGE;
 use crate::dynamic::StringTable;
 use crate::elf::{Dynamic, Elf};
-use crate::encoding::FieldWriter;
 use crate::header::ObjectType;
+use crate::load::PAGE;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::section_header::SectionHeader;
 use crate::source::Source;
-use crate::symbol_table::{read_hashes, symbol_count};
+use crate::symbol_table::{SymbolTable, read_hashes, symbol_count};
+use crate::verify::Rule;
 use crate::window::Window;
 use model::Model;
 use strings::StringLayout;
@@ -66,7 +66,7 @@ fn plan(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditE
     match &elf.dynamic {
         Some(dynamic) => plan_dynamic(source, elf, dynamic, request),
         None if request.needs_dynamic() => Err(EditError::NotDynamic),
-        None => plan_static(elf, request),
+        None => plan_static(source, elf, request),
     }
 }
 
@@ -85,10 +85,9 @@ fn check_loads(elf: &Elf) -> Result<(), EditError> {
             align,
             ..
         } = load;
-        // What glibc since 2.35 asks for: patchelf 0.18 left more than a page as it was.
-        let page = align.min(PAGE);
-        let aligned = align <= 1 || align.is_power_of_two() && vaddr % page == offset % page;
-        if !aligned || load.file_len > load.memory_len {
+        // What loaders ask for: patchelf 0.18 left more than a page as it was, and `heal` mends it.
+        let is_congruent = vaddr.wrapping_sub(offset).is_multiple_of(PAGE);
+        if !is_congruent || load.file_len > load.memory_len {
             return Err(EditError::LoadAlign {
                 index,
                 offset,
@@ -109,12 +108,6 @@ fn check_loads(elf: &Elf) -> Result<(), EditError> {
         }
     }
     Ok(())
-}
-
-/// Whether address and offset of a segment differ modulo its alignment.
-fn is_misaligned(header: &ProgramHeader) -> bool {
-    let distance = header.vaddr.wrapping_sub(header.offset);
-    header.is_load() && header.align > 1 && !distance.is_multiple_of(header.align)
 }
 
 /// Checks that the bytes of the string table are of no other section: unused ones are wiped.
@@ -180,52 +173,64 @@ fn plan_dynamic(
     if !references.complete {
         model.warnings.push(Warning::StringsKept);
     }
-    if elf.program_headers.iter().any(is_misaligned) {
-        model.warnings.push(Warning::LoadMisaligned);
-    }
     let mut layout = StringLayout::new(&mut Window::new(source), strings, &mut references)?;
     let offsets: Vec<u64> = model
         .texts
         .iter()
         .map(|text| layout.add(text, &references))
         .collect();
-    let placement = place::place(&mut model, &layout)?;
-    emit::emit(&mut model, &layout, &offsets, &placement, symbols.as_ref())?;
-    symbols::adjust(&mut model)?;
-    Ok(Plan {
-        writes: model.writes,
-        old_len: elf.file_len,
-        new_len: model.new_len,
-        summary: model.summary,
-        warnings: model.warnings,
-        renames: !model.renamed_symbols.is_empty(),
-    })
+    finish(model, &layout, &offsets, symbols.as_ref())
 }
 
 /// Plans the edits that a file without a dynamic section can have.
-fn plan_static(elf: &Elf, request: &Request) -> Result<Plan, EditError> {
-    let mut plan = Plan::noop(elf.file_len);
-    let mut headers = elf.program_headers.clone();
-    change::change_headers(&mut headers, &mut plan.summary, request)?;
-    let encoding = elf.header.encoding;
-    if headers != elf.program_headers {
-        let mut writer = FieldWriter::new(encoding);
-        for header in &headers {
-            header.write(&mut writer, encoding.class);
-        }
-        let offset = elf.header.program_headers_offset;
-        plan.writes.push(Write {
-            offset,
-            what: "program headers",
-            data: Data::Bytes(writer.finish()),
-        });
+fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditError> {
+    let dynamic = Dynamic::absent();
+    let strings = StringTable::ABSENT;
+    let mut model = Model::new(source, elf, &dynamic, strings);
+    if let Some(path) = &request.interpreter {
+        change::change_interpreter(&mut model, path)?;
     }
-    if let Some(os_abi) = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi) {
-        plan.writes.push(Write {
-            offset: 7,
-            what: "OS ABI",
-            data: Data::Bytes(vec![os_abi]),
-        });
+    change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
+    if request.heal {
+        heal::mend_alignments(&mut model);
     }
-    Ok(plan)
+    model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
+    finish(model, &StringLayout::absent(strings), &[], None)
+}
+
+/// Finds places for everything, and writes all that has changed.
+fn finish(
+    mut model: Model<'_>,
+    layout: &StringLayout,
+    offsets: &[u64],
+    symbols: Option<&SymbolTable>,
+) -> Result<Plan, EditError> {
+    if model.summary.is_empty() && model.os_abi.is_none() {
+        return Ok(Plan::noop(model.elf.file_len));
+    }
+    if model
+        .program_headers
+        .iter()
+        .any(ProgramHeader::is_misaligned)
+    {
+        model.warnings.push(Warning::LoadMisaligned);
+    }
+    let placement = place::place(&mut model, layout)?;
+    emit::emit(&mut model, layout, offsets, &placement, symbols)?;
+    symbols::adjust(&mut model)?;
+    let mut accepted = Vec::new();
+    if !model.renamed_symbols.is_empty() {
+        accepted.push(Rule::ChangedSymbol);
+    }
+    if model.mends_alignments {
+        accepted.push(Rule::AlignMixed);
+    }
+    Ok(Plan {
+        writes: model.writes,
+        old_len: model.elf.file_len,
+        new_len: model.new_len,
+        summary: model.summary,
+        warnings: model.warnings,
+        accepted,
+    })
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use crate::dynamic_tag::Tag;
 use crate::edit::{
     Data, EditError, NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathKind, RunPathRequest,
+    Warning,
 };
 use crate::elf::{Elf, RunPath};
 use crate::program_header::SegmentKind;
@@ -519,6 +520,22 @@ fn no_byte_of_the_tables_makes_the_editor_panic() {
 }
 
 #[test]
+fn an_alignment_that_is_no_power_of_two_is_mended() {
+    let mut bytes = Sample::default().build();
+    let sound = edited(&bytes, &run_path(9, 'a'));
+    bytes[64 + 48] = 1;
+    let (kept, plan) = edit(&bytes, &run_path(9, 'a')).unwrap();
+    assert_eq!(plan.warnings, [Warning::LoadMisaligned]);
+    let heal = Request {
+        heal: true,
+        ..Request::default()
+    };
+    let healed = edited(&kept, &heal);
+    assert!(healed == sound, "only the alignment is another");
+    assert!(edit(&healed, &heal).unwrap().1.is_noop());
+}
+
+#[test]
 fn what_cannot_be_edited_is_refused_with_the_reason() {
     let bytes = Sample::default().build();
     let set = |at: usize, value: u8| {
@@ -555,9 +572,9 @@ fn what_cannot_be_edited_is_refused_with_the_reason() {
             "files for machine 8 are read, but not edited",
         ),
         (
-            set(64 + 48, 1),
+            set(64 + 56 + 8, 8),
             run_path(9, 'a'),
-            "PT_LOAD 0: offset 0x0 and address 0x0 do not agree with the alignment 0x1001",
+            "PT_LOAD 1: offset 0x308 and address 0x1390 do not agree with the alignment 0x1000",
         ),
     ];
     for (bytes, request, want) in rows {

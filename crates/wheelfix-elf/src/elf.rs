@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::address::AddressMap;
 use crate::dynamic::{DynamicArray, StringTable};
 use crate::dynamic_tag::{Tag, flags_1};
 use crate::error::ReadError;
 use crate::header::{Header, ObjectType};
+use crate::load::{Image, map_what_is_there};
 use crate::notes::Notes;
 use crate::program_header::{PF_X, ProgramHeader, SegmentKind};
 use crate::section_header::{SHF_TLS, SHT_NOBITS, SectionHeader};
@@ -33,6 +33,9 @@ pub struct Elf {
     pub notes: Notes,
     /// Length of the file in bytes.
     pub file_len: u64,
+    /// The memory that the segments become.
+    #[serde(skip)]
+    image: Image,
 }
 
 /// What the dynamic section says.
@@ -120,15 +123,17 @@ impl Elf {
         sections: Vec<SectionHeader>,
     ) -> Result<Self, ReadError> {
         let program_headers = ProgramHeader::read_all(window, &header)?;
+        let file_len = window.source().file_len();
         let mut elf = Self {
             header,
+            image: map_what_is_there(&program_headers, file_len),
             program_headers,
             sections,
             dynamic: None,
             interpreter: None,
             executable_stack: None,
             notes: Notes::default(),
-            file_len: window.source().file_len(),
+            file_len,
         };
         if matches!(
             elf.header.object_type,
@@ -145,13 +150,10 @@ impl Elf {
         if let Some(interp) = elf.program_header(SegmentKind::INTERP).copied() {
             elf.interpreter = Some(window.text("PT_INTERP", interp.offset, interp.file_end())?);
         }
-        if let Some(dynamic) = elf.program_header(SegmentKind::DYNAMIC) {
-            elf.dynamic = Some(Dynamic::read(
-                window,
-                &elf.header,
-                dynamic,
-                &elf.address_map(),
-            )?);
+        let dynamic = elf.program_header(SegmentKind::DYNAMIC);
+        // A linker script may ask for a segment that nothing is put into.
+        if let Some(dynamic) = dynamic.filter(|dynamic| dynamic.file_len != 0) {
+            elf.dynamic = Some(Dynamic::read(window, &elf.header, dynamic, &elf.image)?);
         }
         elf.notes = Notes::read(
             window,
@@ -171,18 +173,7 @@ impl Elf {
 
     /// Whether the file is separate debug information: it has a dynamic segment, but not its bytes.
     pub fn is_debug_file(&self) -> bool {
-        self.program_header(SegmentKind::DYNAMIC)
-            .is_some_and(|dynamic| {
-                // A `.tbss` has no addresses of its own and may be at the dynamic segment's.
-                let emptied = |section: &SectionHeader| {
-                    section.kind == SHT_NOBITS
-                        && section.is_alloc()
-                        && section.flags & SHF_TLS == 0
-                        && section.vaddr == dynamic.vaddr
-                        && section.len != 0
-                };
-                dynamic.file_len == 0 || self.sections.iter().any(emptied)
-            })
+        is_debug_file(&self.program_headers, &self.sections)
     }
 
     /// Whether the file is a program: it has an interpreter, a fixed address, or says so in `DT_FLAGS_1`.
@@ -199,42 +190,70 @@ impl Elf {
                 .is_some_and(|dynamic| dynamic.flags_1 & flags_1::PIE != 0)
     }
 
-    pub(crate) fn address_map(&self) -> AddressMap {
-        AddressMap::new(&self.program_headers, self.file_len)
+    /// The memory that the segments become: which bytes of the file lie at an address.
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
     }
 }
 
+/// See [`Elf::is_debug_file`].
+pub(crate) fn is_debug_file(program_headers: &[ProgramHeader], sections: &[SectionHeader]) -> bool {
+    let mut headers = program_headers.iter();
+    let dynamic = headers.find(|header| header.kind == SegmentKind::DYNAMIC);
+    dynamic.is_some_and(|dynamic| {
+        // A `.tbss` has no addresses of its own and may be at the dynamic segment's.
+        let emptied = |section: &SectionHeader| {
+            section.kind == SHT_NOBITS
+                && section.is_alloc()
+                && section.flags & SHF_TLS == 0
+                && section.vaddr == dynamic.vaddr
+                && section.len != 0
+        };
+        dynamic.file_len == 0 && dynamic.memory_len != 0 || sections.iter().any(emptied)
+    })
+}
+
 impl Dynamic {
-    fn read(
-        window: &mut Window<'_>,
-        header: &Header,
-        segment: &ProgramHeader,
-        addresses: &AddressMap,
-    ) -> Result<Self, ReadError> {
-        let array = DynamicArray::read(window, header.encoding, segment)?;
-        let strings = StringTable::find(&array, addresses)?;
-        let mut dynamic = Self {
+    /// That of a file without one.
+    pub(crate) fn absent() -> Self {
+        Self {
+            array: DynamicArray::ABSENT,
+            strings: None,
             needed: Vec::new(),
             filters: Vec::new(),
             soname: None,
             run_path: RunPath::None,
-            flags: array.get(Tag::FLAGS).unwrap_or_default(),
-            flags_1: array.get(Tag::FLAGS_1).unwrap_or_default(),
+            flags: 0,
+            flags_1: 0,
             version_needs: Vec::new(),
             version_definitions: Vec::new(),
+        }
+    }
+
+    fn read(
+        window: &mut Window<'_>,
+        header: &Header,
+        segment: &ProgramHeader,
+        image: &Image,
+    ) -> Result<Self, ReadError> {
+        let array = DynamicArray::read(window, header.encoding, segment)?;
+        let strings = StringTable::find(&array, image)?;
+        let mut dynamic = Self {
+            flags: array.get(Tag::FLAGS).unwrap_or_default(),
+            flags_1: array.get(Tag::FLAGS_1).unwrap_or_default(),
             array,
             strings,
+            ..Self::absent()
         };
         let Some(strings) = strings else {
             return Ok(dynamic);
         };
         dynamic.read_strings(window, strings)?;
         let mut reader = VersionReader::new(window, header.encoding, strings);
-        if let Some(chain) = find_chain(&dynamic.array, addresses, [Tag::VERNEED, Tag::VERNEEDNUM])?
-        {
+        if let Some(chain) = find_chain(&dynamic.array, image, [Tag::VERNEED, Tag::VERNEEDNUM])? {
             dynamic.version_needs = reader.needs(chain)?;
         }
-        if let Some(chain) = find_chain(&dynamic.array, addresses, [Tag::VERDEF, Tag::VERDEFNUM])? {
+        if let Some(chain) = find_chain(&dynamic.array, image, [Tag::VERDEF, Tag::VERDEFNUM])? {
             dynamic.version_definitions = reader.definitions(chain)?;
         }
         Ok(dynamic)
@@ -274,7 +293,7 @@ impl Dynamic {
 /// Finds a chain of version structures by the tags of its address and of its number.
 fn find_chain(
     array: &DynamicArray,
-    addresses: &AddressMap,
+    image: &Image,
     tags: [Tag; 2],
 ) -> Result<Option<Chain>, ReadError> {
     let [address_tag, count_tag] = tags;
@@ -284,7 +303,7 @@ fn find_chain(
         "DT_VERDEF"
     };
     match (array.get(address_tag), array.get(count_tag)) {
-        (Some(vaddr), Some(count)) => match addresses.locate(vaddr) {
+        (Some(vaddr), Some(count)) => match image.locate(vaddr) {
             Some((offset, left)) => Ok(Some(Chain {
                 offset,
                 end: offset.saturating_add(left),

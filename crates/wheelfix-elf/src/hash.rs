@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::address::AddressMap;
 use crate::encoding::{Class, Encoding, FieldWriter};
 use crate::error::ReadError;
+use crate::load::Image;
 use crate::machine::Machine;
 use crate::source::Source;
 use crate::window::read_range;
@@ -95,11 +95,11 @@ impl GnuHash {
     pub(crate) fn read(
         source: &dyn Source,
         encoding: Encoding,
-        addresses: &AddressMap,
+        image: &Image,
         vaddr: u64,
     ) -> Result<Self, ReadError> {
         let what = "DT_GNU_HASH";
-        let (offset, left) = addresses.locate(vaddr).ok_or(ReadError::Unmapped {
+        let (offset, left) = image.locate(vaddr).ok_or(ReadError::Unmapped {
             what,
             vaddr,
             len: 16,
@@ -314,18 +314,18 @@ impl SysvHash {
         source: &dyn Source,
         encoding: Encoding,
         machine: Machine,
-        addresses: &AddressMap,
+        image: &Image,
         vaddr: u64,
     ) -> Result<Self, ReadError> {
         let what = "DT_HASH";
         // The only machine of ours whose table has words of 8 bytes; but LLVM's linker writes words of 4 bytes for it
         // too, and then two counts seem to be one that no table can have.
         let wide = machine == Machine::S390 && encoding.class == Class::Elf64 && {
-            let first = read_range(source, what, addresses.offset(what, vaddr, 8)?, 8)?;
+            let first = read_range(source, what, image.place(what, vaddr, 8)?, 8)?;
             encoding.u32_at(&first, 0) == Some(0)
         };
         let word_len = if wide { 8 } else { 4 };
-        let offset = addresses.offset(what, vaddr, 2 * word_len)?;
+        let offset = image.place(what, vaddr, 2 * word_len)?;
         let mut table = Self {
             encoding,
             wide,
@@ -346,7 +346,7 @@ impl SysvHash {
                 vaddr,
                 len: u64::MAX,
             })?;
-        addresses.offset(what, vaddr, len)?;
+        image.place(what, vaddr, len)?;
         table.words = read_range(source, what, offset, len)?;
         Ok(table)
     }

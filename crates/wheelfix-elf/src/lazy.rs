@@ -60,7 +60,7 @@ impl Elf {
             Class::Elf32 => 8,
             Class::Elf64 => 32,
         };
-        let offset = self.address_map().offset("relocations", address, len)?;
+        let offset = self.image().place("relocations", address, len)?;
         let bytes = read_range(source, "relocations", offset, len)?;
         let entry_len = words * encoding.word_len();
         for (entry, at) in bytes.chunks_exact(entry_len).zip((0..).step_by(entry_len)) {

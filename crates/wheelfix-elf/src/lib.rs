@@ -11,7 +11,6 @@
 //! assert_eq!(error.to_string(), "not an ELF file: expected the bytes 7f 45 4c 46 at 0x0, got: `50 4b 03 04`");
 //! ```
 
-mod address;
 mod dynamic;
 pub mod dynamic_tag;
 mod edit;

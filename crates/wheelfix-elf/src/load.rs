@@ -5,6 +5,7 @@
 //! read from there: what lies behind the bytes that a segment names is there for the loader, too, if it is on the same page.
 
 mod dynamic;
+mod edited;
 mod header;
 mod image;
 mod refusal;
@@ -16,14 +17,20 @@ mod start;
 mod symbols;
 mod versions;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::elf::Elf;
+use crate::error::ReadError;
 use crate::source::Source;
 use crate::symbol_table::SymbolTable;
 use dynamic::Linking;
+pub(crate) use edited::{Edited, refusal_of_edited};
+pub(crate) use image::{Image, PAGE};
 pub use refusal::{Condition, Refusal};
 use relocations::Reference;
+pub(crate) use segments::map_what_is_there;
 
 /// Whose loader it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -67,6 +74,24 @@ pub fn refusal<S: Source + ?Sized>(elf: &Elf, source: &S, loader: LoaderKind) ->
         .err()
 }
 
+/// Whatever a loader does not like about a file by itself: [`refusal`], then [`relocate`]. `None` if it takes it.
+///
+/// Of a file whose tables cannot be read the second is not asked.
+pub(crate) fn any_refusal(
+    elf: &Elf,
+    source: &dyn Source,
+    loader: LoaderKind,
+) -> Result<Option<Refusal>, ReadError> {
+    if let Some(refusal) = refusal(elf, source, loader) {
+        return Ok(Some(refusal));
+    }
+    match elf.symbols(source) {
+        Ok(table) => Ok(relocate(elf, source, &table, loader).err()),
+        Err(error @ ReadError::Io { .. }) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Relocates a file that the loader has mapped: for each symbol, by its number, whether a relocation refers to it.
 ///
 /// An error says why the loader does not get through, or cannot run the code of the file. Reads the tables of versions and
@@ -86,14 +111,23 @@ pub fn relocate<S: Source + ?Sized>(
         return Ok(Vec::new());
     };
     let image = segments::map(&loading)?;
-    segments::check_others(&loading, &image)?;
-    sections::check(&loading, &image, &linking)?;
-    let versions = versions::check(&loading, &image, &linking)?;
+    let versions = check_tables(&loading, &image, &linking)?;
     let relocated = relocations::check(&loading, &image, &linking)?;
     symbols::check(&loading, &image, &linking, &relocated.references, &versions)?;
     start::check(&loading, &image, &linking, &relocated, table)?;
     let references = relocated.references.into_iter();
     Ok(references.map(|how| how != Reference::None).collect())
+}
+
+/// Checks all that is not relocated: the numbers of versions.
+fn check_tables(
+    loading: &Loading<'_>,
+    image: &Image,
+    linking: &Linking<'_>,
+) -> Result<BTreeSet<u16>, Refusal> {
+    segments::check_others(loading, image)?;
+    sections::check(loading, image, linking)?;
+    versions::check(loading, image, linking)
 }
 
 /// Why glibc before 2.35 does not load a file that later ones load. `None` if it does.

@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
-use crate::address::PAGE;
 use crate::encoding::{Class, Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
 use crate::header::Header;
+use crate::load::PAGE;
 use crate::window::{Window, read_range};
 
 /// One program header. Offsets are file offsets, lengths are bytes.
@@ -109,6 +109,21 @@ pub const PF_W: u32 = 2;
 /// Bit of `p_flags`: readable.
 pub const PF_R: u32 = 4;
 
+/// The file offset of an address as the `PT_LOAD` says that names it, and how many bytes of that lie behind it.
+///
+/// More may be in memory, see [`crate::load`]; but `strip` keeps no more than this.
+pub(crate) fn locate(headers: &[ProgramHeader], vaddr: u64) -> Option<(u64, u64)> {
+    let mut loads = headers.iter().filter(|header| header.is_load());
+    loads.find_map(|load| {
+        let inside = vaddr.checked_sub(load.vaddr)?;
+        let left = load.file_len.checked_sub(inside)?;
+        let offset = load.offset.checked_add(inside)?;
+        // No table ends behind the largest offset.
+        let left = left.min(u64::MAX - offset);
+        (left > 0).then_some((offset, left))
+    })
+}
+
 impl ProgramHeader {
     /// The addresses of the whole pages that a loader maps for the segment: more than itself may be read in them.
     pub(crate) fn pages(&self) -> Range<u64> {
@@ -197,6 +212,13 @@ impl ProgramHeader {
             writer.u32(self.flags);
         }
         writer.word(self.align);
+    }
+
+    /// Whether the segment is not where its alignment says: no power of two, or address and offset differ modulo it.
+    pub(crate) fn is_misaligned(&self) -> bool {
+        let distance = self.vaddr.wrapping_sub(self.offset);
+        let is_aligned = self.align.is_power_of_two() && distance.is_multiple_of(self.align);
+        self.is_load() && self.align != 0 && !is_aligned
     }
 
     /// Whether the segment is mapped into memory.

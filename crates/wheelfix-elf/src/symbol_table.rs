@@ -92,7 +92,7 @@ impl SymbolTable {
         let Some(dynamic) = &elf.dynamic else {
             return Ok(table);
         };
-        let addresses = elf.address_map();
+        let image = elf.image();
         (table.gnu_hash, table.sysv_hash) = read_hashes(elf, dynamic, source)?;
         let Some(vaddr) = dynamic.array.get(Tag::SYMTAB) else {
             return Ok(table);
@@ -112,13 +112,13 @@ impl SymbolTable {
         .max(at_least);
         let len = count.saturating_mul(encoding.symbol_len() as u64);
         if count > 0 {
-            let offset = addresses.offset("DT_SYMTAB", vaddr, len)?;
+            let offset = image.place("DT_SYMTAB", vaddr, len)?;
             table.symbols = read_range(source, "DT_SYMTAB", offset, len)?;
             table.strings = read_range(source, "DT_STRTAB", strings.offset, strings.len)?;
         }
         if let Some(vaddr) = dynamic.array.get(Tag::VERSYM) {
             let len = count.saturating_mul(2);
-            let offset = addresses.offset("DT_VERSYM", vaddr, len.max(1))?;
+            let offset = image.place("DT_VERSYM", vaddr, len.max(1))?;
             table.versions = Some(read_range(source, "DT_VERSYM", offset, len)?);
             table.version_names = version_names(dynamic);
         }
@@ -255,16 +255,16 @@ pub(crate) fn read_hashes(
     dynamic: &Dynamic,
     source: &dyn Source,
 ) -> Result<(Option<GnuHash>, Option<SysvHash>), ReadError> {
-    let (encoding, addresses) = (elf.header.encoding, elf.address_map());
+    let (encoding, image) = (elf.header.encoding, elf.image());
     let gnu = dynamic
         .array
         .get(Tag::GNU_HASH)
-        .map(|vaddr| GnuHash::read(source, encoding, &addresses, vaddr));
+        .map(|vaddr| GnuHash::read(source, encoding, image, vaddr));
     let machine = elf.header.machine;
     let sysv = dynamic
         .array
         .get(Tag::HASH)
-        .map(|vaddr| SysvHash::read(source, encoding, machine, &addresses, vaddr));
+        .map(|vaddr| SysvHash::read(source, encoding, machine, image, vaddr));
     Ok((gnu.transpose()?, sysv.transpose()?))
 }
 

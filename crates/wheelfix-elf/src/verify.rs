@@ -13,6 +13,8 @@ mod tables;
 
 pub use rule::{Rule, Violation};
 
+use std::ops::Range;
+
 use crate::error::ReadError;
 use crate::source::Source;
 use rule::Report;
@@ -83,11 +85,13 @@ pub(crate) struct Checked {
     pub(crate) names: Names,
 }
 
-/// Compares the file before and after an edit. `accepted` are rules that the edit breaks knowingly.
+/// Compares the file before and after an edit. `accepted` are rules that the edit breaks knowingly; elsewhere than in the
+/// ranges `touched` both have the same bytes.
 pub(crate) fn verify_edit(
     before: &dyn Source,
     after: &dyn Source,
     accepted: &[Rule],
+    touched: &[Range<u64>],
 ) -> Result<Checked, ReadError> {
     let renames = accepted.contains(&Rule::ChangedSymbol);
     let names = if renames {
@@ -96,7 +100,7 @@ pub(crate) fn verify_edit(
         Names::Compare
     };
     let all = verify_source(after, names)?;
-    let mut new = compare::compare(before, after, names)?;
+    let mut new = compare::compare(before, after, names, touched)?;
     if !all.is_empty() {
         new.extend(new_violations(&verify_source(before, names)?, all.clone()));
     }

@@ -98,7 +98,8 @@ pub(crate) fn change(model: &mut Model<'_>, request: &Request) -> Result<(), Edi
     Ok(())
 }
 
-fn change_interpreter(model: &mut Model<'_>, path: &str) -> Result<(), EditError> {
+/// Changes the interpreter, which a file without a dynamic section may have, too.
+pub(crate) fn change_interpreter(model: &mut Model<'_>, path: &str) -> Result<(), EditError> {
     let Some(old) = &model.elf.interpreter else {
         return Err(EditError::NoProgramHeader {
             kind: SegmentKind::INTERP,

@@ -291,6 +291,9 @@ fn emit_dynamic(
     offsets: &[u64],
     placement: &Placement,
 ) -> Result<(), EditError> {
+    if model.dynamic.strings.is_none() {
+        return Ok(());
+    }
     let old = &model.dynamic.array;
     let capacity = model.capacity;
     let entries = encode(model, &model.entries, capacity, offsets)?;

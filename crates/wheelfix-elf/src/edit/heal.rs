@@ -1,7 +1,10 @@
-//! Retiring segments that hold no section.
+//! Mending what earlier tools left: segments that hold no section, and those that do not lie at their alignment.
 //!
-//! patchelf before 0.19 left such segments behind. GNU strip moves them out of step with the others, so that the file no
-//! longer loads. Nothing refers to them, so that `PT_NULL` can take their place; this is checked here.
+//! patchelf before 0.19 left segments without a section behind. GNU strip moves them out of step with the others, so that
+//! the file no longer loads. Nothing refers to them, so that `PT_NULL` can take their place; this is checked here.
+//!
+//! patchelf 0.18 gives a segment the alignment of the others and puts it at the next page all the same, which glibc before
+//! 2.35 does not load.
 
 use std::ops::Range;
 
@@ -9,12 +12,13 @@ use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::relocations;
-
+use crate::load::PAGE;
 use crate::program_header::ProgramHeader;
 use crate::symbol_table::SymbolTable;
 
-/// Turns the dead segments into `PT_NULL`.
+/// Turns the dead segments into `PT_NULL`, and mends alignments.
 pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), EditError> {
+    mend_alignments(model);
     if model.sections.is_empty() {
         return Ok(());
     }
@@ -47,6 +51,43 @@ pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), E
         ));
     }
     Ok(())
+}
+
+/// Lowers each alignment that address and offset of its segment do not agree with to the largest that they do.
+///
+/// Loaders place a file by the largest alignment of all. One that a section asks for, and no other segment, stays.
+pub(crate) fn mend_alignments(model: &mut Model<'_>) {
+    let loads = || model.program_headers.iter().filter(|load| load.is_load());
+    let sound = loads().filter(|load| !load.is_misaligned());
+    let kept = sound.map(|load| load.align).fold(PAGE, u64::max);
+    let wanted = |load: &ProgramHeader| {
+        let inside = model.sections.iter().filter(|section| {
+            section.is_alloc() && load.vaddr <= section.vaddr && section.vaddr < load.memory_end()
+        });
+        inside.map(|section| section.align).fold(PAGE, u64::max)
+    };
+    let mut mended = Vec::new();
+    for (index, load) in model.program_headers.iter().enumerate() {
+        let distance = load.vaddr.wrapping_sub(load.offset);
+        let most: u64 = 1 << distance.trailing_zeros().min(63);
+        // Of a number that is no power of two, the largest that is not above it.
+        let align = most.min(load.align).checked_ilog2();
+        let align = align.map_or(0, |log| 1 << log);
+        if load.is_misaligned() && PAGE <= align && wanted(load) <= kept.max(align) {
+            mended.push((index, align));
+        }
+    }
+    for (index, align) in mended {
+        if let Some(load) = model.program_headers.get_mut(index) {
+            let line = format!(
+                "segment at {:#x}: alignment {:#x} -> {align:#x}",
+                load.vaddr, load.align
+            );
+            load.align = align;
+            model.summary.push(line);
+            model.mends_alignments = true;
+        }
+    }
 }
 
 fn memory(header: &ProgramHeader) -> Range<u64> {

@@ -9,7 +9,7 @@ use crate::edit::plan::{Data, Warning, Write};
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::program_header::{self, ProgramHeader, SegmentKind};
 use crate::section_header::{SHT_DYNAMIC, SHT_STRTAB, SectionHeader};
 use crate::source::Source;
 use crate::window::read_range;
@@ -70,6 +70,8 @@ pub(crate) struct Model<'a> {
     /// The bytes of `PT_INTERP`, NUL included, if they change.
     pub(crate) interpreter: Option<Vec<u8>>,
     pub(crate) os_abi: Option<u8>,
+    /// Whether segments get another alignment, so that not all have one.
+    pub(crate) mends_alignments: bool,
     /// Number of the section that covers a dynamic section that had to move.
     pub(crate) retired_dynamic: Option<usize>,
     /// The place that the dynamic section had before an earlier edit, which code may still look at: file offset, and how
@@ -114,6 +116,7 @@ impl<'a> Model<'a> {
             symbol_count: 0,
             interpreter: None,
             os_abi: None,
+            mends_alignments: false,
             retired_dynamic: None,
             retired: None,
             moved: Vec::new(),
@@ -190,8 +193,7 @@ impl<'a> Model<'a> {
 
     /// Returns how many bytes of the string table are in its segment; the rest is loaded with the last page alone.
     pub(crate) fn strings_in_segment(&self) -> u64 {
-        let addresses = self.elf.address_map();
-        let inside = addresses.locate_in_segment(self.strings.vaddr);
+        let inside = program_header::locate(&self.elf.program_headers, self.strings.vaddr);
         inside.map_or(0, |(_, left)| left.min(self.strings.len))
     }
 

@@ -32,7 +32,8 @@ impl Origin {
                 .filter(|(index, header)| header.is_load() && stays(*index))
                 .map(|(_, header)| header)
         };
-        let own = loads().map(|load| load.align).fold(1, u64::max);
+        let aligned = loads().filter(|load| load.align.is_power_of_two());
+        let own = aligned.map(|load| load.align).fold(1, u64::max);
         let align = if own > 1 { own } else { page };
         let distance = align.max(page);
         let memory_end = loads().map(ProgramHeader::memory_end).fold(0, u64::max);

@@ -103,7 +103,9 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placemen
         into_old_strings: Vec::new(),
     };
     if moves == Moves::default() {
-        model.summary.push("strings: in place".to_owned());
+        if model.dynamic.strings.is_some() {
+            model.summary.push("strings: in place".to_owned());
+        }
         return Ok(placement);
     }
     if dynamic {

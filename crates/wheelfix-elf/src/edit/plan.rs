@@ -1,6 +1,7 @@
 //! What will be written: plain data, and its text for people.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -25,9 +26,9 @@ pub struct Plan {
     pub summary: Vec<String>,
     /// What the caller should know about the result, although it is correct.
     pub warnings: Vec<Warning>,
-    /// Whether symbols have other names, and with that another order.
+    /// Rules that the edits break knowingly.
     #[serde(skip)]
-    pub(crate) renames: bool,
+    pub(crate) accepted: Vec<Rule>,
 }
 
 /// What is worse in the result than in the file before.
@@ -133,7 +134,7 @@ impl Plan {
             new_len: len,
             summary: Vec::new(),
             warnings: Vec::new(),
-            renames: false,
+            accepted: Vec::new(),
         }
     }
 
@@ -146,16 +147,15 @@ impl Plan {
     ///
     /// Returns what is wrong with it, and then also what was wrong before.
     pub(crate) fn check(&self, source: &dyn Source) -> Result<Checked, ReadError> {
-        let mut accepted: Vec<Rule> = self
-            .warnings
+        let warnings = self.warnings.iter();
+        let accepted = warnings.flat_map(|warning| warning.accepts()).copied();
+        let accepted: Vec<Rule> = accepted.chain(self.accepted.iter().copied()).collect();
+        let touched: Vec<Range<u64>> = self
+            .writes
             .iter()
-            .flat_map(|warning| warning.accepts())
-            .copied()
+            .map(|write| write.offset..write.end())
             .collect();
-        if self.renames {
-            accepted.push(Rule::ChangedSymbol);
-        }
-        verify_edit(source, &Planned::new(source, self), &accepted)
+        verify_edit(source, &Planned::new(source, self), &accepted, &touched)
     }
 
     /// Whether `file` has the bytes that the plan says, where it says them outright.

@@ -89,7 +89,7 @@ fn add_symbols(model: &Model<'_>, references: &mut References) -> Result<(), Edi
     }
     let symbol_len = model.encoding().symbol_len();
     let len = count.saturating_mul(symbol_len as u64);
-    let offset = model.elf.address_map().offset("DT_SYMTAB", vaddr, len)?;
+    let offset = model.elf.image().place("DT_SYMTAB", vaddr, len)?;
     check_range("DT_SYMTAB", offset, len, model.elf.file_len)?;
     let mut at = 0;
     let mut index = 0;
@@ -119,10 +119,7 @@ fn add_library_list(model: &Model<'_>, references: &mut References) -> Result<()
     else {
         return Ok(());
     };
-    let offset = model
-        .elf
-        .address_map()
-        .offset("DT_GNU_LIBLIST", vaddr, len)?;
+    let offset = model.elf.image().place("DT_GNU_LIBLIST", vaddr, len)?;
     let list = read_range(model.source, "DT_GNU_LIBLIST", offset, len)?;
     for entry in list.chunks_exact(LIBLIST_ENTRY_LEN) {
         // `l_name` and `l_version`.

@@ -50,7 +50,7 @@ pub(crate) fn visit(
         let (Some(vaddr), Some(len)) = (array.get(tag), array.get(len_tag)) else {
             continue;
         };
-        let offset = model.elf.address_map().offset("relocations", vaddr, len)?;
+        let offset = model.elf.image().place("relocations", vaddr, len)?;
         let mut filtered = |relocation: Relocation| {
             // Some linkers count the relocations for the PLT among the others.
             let known = |(start, end): &(u64, u64)| {

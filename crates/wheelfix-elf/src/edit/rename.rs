@@ -171,11 +171,10 @@ fn emit_symbols(
         return Ok(());
     };
     let symbol_len = model.encoding().symbol_len() as u64;
-    let offset =
-        model
-            .elf
-            .address_map()
-            .offset("DT_SYMTAB", vaddr, table.len() as u64 * symbol_len)?;
+    let offset = model
+        .elf
+        .image()
+        .place("DT_SYMTAB", vaddr, table.len() as u64 * symbol_len)?;
     for (old, new) in renaming.order.iter().zip(0_u64..) {
         let text = model.renamed_symbols.get(old).copied();
         if text.is_none() && u64::from(*old) == new {
@@ -209,10 +208,7 @@ fn emit_versions(model: &mut Model<'_>, renaming: &Renaming<'_>) -> Result<(), E
         return Ok(());
     };
     let len = renaming.order.len() as u64 * 2;
-    let offset = model
-        .elf
-        .address_map()
-        .offset("DT_VERSYM", vaddr, len.max(1))?;
+    let offset = model.elf.image().place("DT_VERSYM", vaddr, len.max(1))?;
     let old = read_range(model.source, "DT_VERSYM", offset, len)?;
     let mut new = Vec::with_capacity(old.len());
     for index in &renaming.order {

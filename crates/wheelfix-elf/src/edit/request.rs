@@ -25,8 +25,9 @@ pub struct Request {
     pub clear_symbol_versions: BTreeSet<String>,
     /// `EI_OSABI`.
     pub os_abi: Option<u8>,
-    /// Retires `PT_LOAD` segments that hold no section and that nothing refers to. Earlier tools left such segments, and
-    /// GNU strip breaks files that have them.
+    /// Retires `PT_LOAD` segments that hold no section and that nothing refers to, and lowers a `p_align` that address and
+    /// offset do not agree with. Earlier tools left both: GNU strip breaks files with the one, and glibc before 2.35 does
+    /// not load those with the other.
     pub heal: bool,
 }
 
@@ -51,6 +52,7 @@ impl Request {
     /// Whether the dynamic section, or what it names, is to be changed.
     pub(crate) fn needs_dynamic(&self) -> bool {
         let others = Self {
+            interpreter: None,
             executable_stack: None,
             os_abi: None,
             heal: false,

@@ -8,7 +8,7 @@ use crate::dynamic::DynamicArray;
 use crate::dynamic_tag::Tag;
 use crate::edit::model::{Entry, Model};
 use crate::error::ReadError;
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::program_header::{self, ProgramHeader, SegmentKind};
 use crate::section_header::{SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, SectionHeader};
 use crate::window::{Window, read_range};
 
@@ -58,11 +58,11 @@ fn is_copy(model: &Model<'_>, array: &DynamicArray) -> bool {
 /// Finds the old place without section headers: linkers put its address into the first word of the global offset table. Only
 /// as many entries fit as are there, since what follows them is not known.
 fn find_by_got(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
-    let addresses = model.elf.address_map();
+    let image = model.elf.image();
     let word_len = model.encoding().word_len() as u64;
     let table = model
         .number(Tag::PLTGOT)
-        .and_then(|vaddr| addresses.locate(vaddr));
+        .and_then(|vaddr| image.locate(vaddr));
     let Some((offset, _)) = table.filter(|(_, left)| word_len <= *left) else {
         return Ok(None);
     };
@@ -71,7 +71,7 @@ fn find_by_got(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
     if vaddr == model.dynamic.array.vaddr {
         return Ok(None);
     }
-    let Some((offset, left)) = addresses.locate_in_segment(vaddr) else {
+    let Some((offset, left)) = program_header::locate(&model.elf.program_headers, vaddr) else {
         return Ok(None);
     };
     match read(model, (offset, vaddr), left.min(MAX_LEN)) {

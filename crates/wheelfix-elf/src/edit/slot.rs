@@ -178,8 +178,8 @@ fn is_unused(model: &Model<'_>, start: u64, end: u64) -> Result<bool, ReadError>
         .filter(|header| !header.is_load());
     let by_segment = segments
         .any(|header| header.kind != SegmentKind::PHDR && overlaps(header.offset, header.file_len));
-    let addresses = model.elf.address_map();
-    let pointer = |tag: Tag| model.number(tag).and_then(|vaddr| addresses.locate(vaddr));
+    let image = model.elf.image();
+    let pointer = |tag: Tag| model.number(tag).and_then(|vaddr| image.locate(vaddr));
     let by_tag = Tag::ADDRESSES
         .iter()
         .any(|tag| pointer(*tag).is_some_and(|(offset, _)| overlaps(offset, 1)));

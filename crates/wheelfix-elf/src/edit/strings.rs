@@ -52,6 +52,17 @@ pub(crate) struct References {
 }
 
 impl StringLayout {
+    /// The table of a file that has none, and gets none.
+    pub(crate) fn absent(table: StringTable) -> Self {
+        Self {
+            table,
+            dead: Vec::new(),
+            added: BTreeMap::new(),
+            content_len: 0,
+            live_len: 0,
+        }
+    }
+
     /// Finds the parts of the table that are not in use.
     pub(crate) fn new(
         window: &mut Window<'_>,

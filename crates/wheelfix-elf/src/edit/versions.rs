@@ -191,10 +191,7 @@ fn emit_version_table(
         return Ok(());
     };
     let len = model.symbol_count.saturating_mul(2);
-    let offset = model
-        .elf
-        .address_map()
-        .offset("DT_VERSYM", vaddr, len.max(1))?;
+    let offset = model.elf.image().place("DT_VERSYM", vaddr, len.max(1))?;
     let encoding = model.encoding();
     let mut writer = FieldWriter::new(encoding);
     writer.u16(VER_NDX_GLOBAL);

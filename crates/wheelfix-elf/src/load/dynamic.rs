@@ -91,7 +91,7 @@ fn check_place(
     let entries = linking.array.entries.len() as u64 + 1;
     let len = entries.saturating_mul(linking.encoding.dynamic_entry_len() as u64);
     let vaddr = segment.vaddr;
-    if !image.is_readable(vaddr, len) || image.offset(vaddr) != Some(segment.offset) {
+    if !image.is_mapped(vaddr, len, 0) || image.offset(vaddr) != Some(segment.offset) {
         let text = format!(
             "its dynamic section is not at the address {vaddr:#x} that PT_DYNAMIC says: offset {:#x} is not there",
             segment.offset
@@ -106,6 +106,10 @@ fn check_place(
             "its dynamic section at {vaddr:#x} cannot be written, though PT_DYNAMIC says so: the loader writes there"
         );
         return Err(Refusal::new(Condition::DynamicReadOnly, text));
+    }
+    if !image.is_readable(vaddr, len) {
+        let text = format!("its dynamic section at {vaddr:#x} cannot be read");
+        return Err(Refusal::new(Condition::Dynamic, text));
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! The memory that a loader makes of a file: which bytes lie at an address, and what may be done with them.
 
+use std::collections::BTreeMap;
+
+use crate::error::ReadError;
 use crate::program_header::{PF_R, PF_W, PF_X};
 use crate::source::Source;
 
 /// Bytes next to each other that come from one place and have one protection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Piece {
-    start: u64,
     /// First address behind it.
     end: u64,
     /// File offset of the first byte; `None` for zeroes.
@@ -19,8 +21,8 @@ struct Piece {
 /// mapped there, or it is behind the end of the file, where the kernel sends `SIGBUS`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Image {
-    /// Sorted; none overlaps another.
-    pieces: Vec<Piece>,
+    /// By their first address; none overlaps another.
+    pieces: BTreeMap<u64, Piece>,
 }
 
 /// Smallest page of all machines, which most kernels use.
@@ -49,6 +51,14 @@ impl Image {
         self.insert(start + here, start + there, None, flags);
     }
 
+    /// Takes a range of the file over whatever is there, byte by byte and without the rest of its pages: no loader does.
+    pub(crate) fn map_bytes(&mut self, range: [u64; 2], offset: u64, flags: u32, file_len: u64) {
+        let [start, end] = range;
+        self.unmap(start, end);
+        let here = file_len.saturating_sub(offset).min(end - start);
+        self.insert(start, start + here, Some(offset), flags);
+    }
+
     /// Maps zeroes over whatever is there.
     pub(crate) fn map_zeroes(&mut self, start: u64, end: u64, flags: u32) {
         self.unmap(start, end);
@@ -57,7 +67,7 @@ impl Image {
 
     /// Fills a range with zeroes that is mapped already; whether it was mapped.
     pub(crate) fn zero(&mut self, start: u64, end: u64) -> bool {
-        let Some(flags) = self.piece(start).map(|piece| piece.flags) else {
+        let Some(flags) = self.flags(start) else {
             return start == end;
         };
         if !self.is_mapped(start, end.saturating_sub(start), 0) {
@@ -69,63 +79,59 @@ impl Image {
 
     /// Lets what is read be written, too, as for relocations of code (`DT_TEXTREL`).
     pub(crate) fn make_writable(&mut self) {
-        for piece in &mut self.pieces {
+        for piece in self.pieces.values_mut() {
             piece.flags |= PF_W;
         }
     }
 
     fn insert(&mut self, start: u64, end: u64, offset: Option<u64>, flags: u32) {
         if start < end {
-            let at = self.pieces.partition_point(|piece| piece.start < start);
-            let piece = Piece {
-                start,
-                end,
-                offset,
-                flags,
-            };
-            self.pieces.insert(at, piece);
+            let piece = Piece { end, offset, flags };
+            self.pieces.insert(start, piece);
         }
     }
 
     fn unmap(&mut self, start: u64, end: u64) {
-        let mut kept = Vec::with_capacity(self.pieces.len() + 2);
-        for piece in &self.pieces {
-            if piece.end <= start || end <= piece.start {
-                kept.push(*piece);
-                continue;
-            }
-            if piece.start < start {
-                kept.push(Piece {
-                    end: start,
-                    ..*piece
-                });
-            }
-            if end < piece.end {
-                kept.push(Piece {
-                    start: end,
-                    offset: piece.offset.map(|offset| offset + (end - piece.start)),
-                    ..*piece
-                });
-            }
+        if end <= start {
+            return;
         }
-        self.pieces = kept;
+        self.split(start);
+        self.split(end);
+        let inside: Vec<u64> = self.pieces.range(start..end).map(|it| *it.0).collect();
+        for start in inside {
+            self.pieces.remove(&start);
+        }
     }
 
-    fn piece(&self, vaddr: u64) -> Option<&Piece> {
-        let after = self.pieces.partition_point(|piece| piece.start <= vaddr);
-        let piece = self.pieces.get(after.checked_sub(1)?)?;
-        (vaddr < piece.end).then_some(piece)
+    /// Makes two pieces of one that reaches over an address.
+    fn split(&mut self, at: u64) {
+        let Some((start, piece)) = self.piece(at).filter(|(start, _)| *start < at) else {
+            return;
+        };
+        let offset = piece.offset.map(|offset| offset + (at - start));
+        self.pieces.insert(at, Piece { offset, ..piece });
+        self.pieces.insert(start, Piece { end: at, ..piece });
+    }
+
+    /// The piece that holds an address, with its first one.
+    fn piece(&self, vaddr: u64) -> Option<(u64, Piece)> {
+        let (start, piece) = self.pieces.range(..=vaddr).next_back()?;
+        (vaddr < piece.end).then_some((*start, *piece))
     }
 
     /// Whether `len` bytes from an address on are mapped, with at least these `flags`.
     pub(crate) fn is_mapped(&self, vaddr: u64, len: u64, flags: u32) -> bool {
+        self.is_all(vaddr, len, |has| has & flags == flags && has != 0)
+    }
+
+    fn is_all(&self, vaddr: u64, len: u64, is_right: impl Fn(u32) -> bool) -> bool {
         let Some(end) = vaddr.checked_add(len) else {
             return false;
         };
         let mut at = vaddr;
         while at < end {
             match self.piece(at) {
-                Some(piece) if piece.flags & flags == flags && piece.flags != 0 => at = piece.end,
+                Some((_, piece)) if is_right(piece.flags) => at = piece.end,
                 _ => return false,
             }
         }
@@ -135,13 +141,13 @@ impl Image {
     /// Whether there is code at an address: bytes of the file that can be run.
     pub(crate) fn is_code(&self, vaddr: u64) -> bool {
         let piece = self.piece(vaddr);
-        piece.is_some_and(|piece| piece.flags & PF_X != 0 && piece.offset.is_some())
+        piece.is_some_and(|(_, piece)| piece.flags & PF_X != 0 && piece.offset.is_some())
     }
 
-    /// Whether `len` bytes from an address on can be read. What can be written or run can be read, too, on the machines
-    /// that wheels are for.
+    /// Whether `len` bytes from an address on can be read. What can be written can be read, too, on the machines that wheels
+    /// are for; of what can be run that depends on the processor: those with protection keys refuse it.
     pub(crate) fn is_readable(&self, vaddr: u64, len: u64) -> bool {
-        self.is_mapped(vaddr, len, 0)
+        self.is_all(vaddr, len, is_read)
     }
 
     /// Whether `len` bytes from an address on can be written.
@@ -151,19 +157,40 @@ impl Image {
 
     /// The bounds of the memory around an address that can be written.
     pub(crate) fn writable_run(&self, vaddr: u64) -> Option<[u64; 2]> {
-        let piece = self.piece(vaddr).filter(|piece| piece.flags & PF_W != 0)?;
-        Some([piece.start, piece.end])
+        let (start, piece) = self.piece(vaddr)?;
+        (piece.flags & PF_W != 0).then_some([start, piece.end])
+    }
+
+    /// Whether everything of another image is here, too, at the same addresses and with the same protection. What is not of
+    /// the file there may be of it here.
+    pub(crate) fn keeps(&self, other: &Self) -> bool {
+        let is_kept = |at: u64, start: u64, piece: Piece| {
+            let (here, same) = self.piece(at)?;
+            let offset = |piece: Piece, start| piece.offset.map(|offset| offset + (at - start));
+            let is_same = piece.offset.is_none() || offset(piece, start) == offset(same, here);
+            (same.flags == piece.flags && is_same).then_some(same.end)
+        };
+        other.pieces.iter().all(|(start, piece)| {
+            let mut at = *start;
+            while at < piece.end {
+                match is_kept(at, *start, *piece) {
+                    Some(end) => at = end,
+                    None => return false,
+                }
+            }
+            true
+        })
     }
 
     /// The protection at an address. `None` if nothing is there.
     pub(crate) fn flags(&self, vaddr: u64) -> Option<u32> {
-        self.piece(vaddr).map(|piece| piece.flags)
+        self.piece(vaddr).map(|(_, piece)| piece.flags)
     }
 
     /// How many bytes can be read from an address on.
     pub(crate) fn left(&self, vaddr: u64) -> u64 {
         let mut at = vaddr;
-        while let Some(piece) = self.piece(at).filter(|piece| piece.flags != 0) {
+        while let Some((_, piece)) = self.piece(at).filter(|(_, piece)| is_read(piece.flags)) {
             at = piece.end;
         }
         at - vaddr
@@ -171,8 +198,32 @@ impl Image {
 
     /// File offset of the byte at an address. `None` if it is not from the file.
     pub(crate) fn offset(&self, vaddr: u64) -> Option<u64> {
-        let piece = self.piece(vaddr)?;
-        piece.offset?.checked_add(vaddr - piece.start)
+        let (start, piece) = self.piece(vaddr)?;
+        piece.offset?.checked_add(vaddr - start)
+    }
+
+    /// File offset of the byte at an address, and how many bytes from there on lie in memory as they do in the file.
+    ///
+    /// Loaders map whole pages, so that what lies in the file around a segment can be read too, where neither zeroed memory
+    /// nor a later segment has the page. patchelf leaves tables that stick out of their segment, or reach into the next.
+    pub(crate) fn locate(&self, vaddr: u64) -> Option<(u64, u64)> {
+        let offset = self.offset(vaddr)?;
+        let mut at = vaddr;
+        while let Some((start, piece)) = self.piece(at)
+            && piece.offset.and_then(|here| here.checked_add(at - start))
+                == offset.checked_add(at - vaddr)
+        {
+            at = piece.end;
+        }
+        Some((offset, at - vaddr))
+    }
+
+    /// File offset of the `len` bytes at an address, all of which must lie in the file in one piece.
+    pub(crate) fn place(&self, what: &'static str, vaddr: u64, len: u64) -> Result<u64, ReadError> {
+        match self.locate(vaddr) {
+            Some((offset, left)) if len <= left => Ok(offset),
+            _ => Err(ReadError::Unmapped { what, vaddr, len }),
+        }
     }
 
     /// The `len` bytes at an address, none of which may be out of reach. `None` also if the file cannot be read.
@@ -184,14 +235,14 @@ impl Image {
         let mut at = vaddr;
         let mut rest = bytes.as_mut_slice();
         while !rest.is_empty() {
-            let piece = self.piece(at)?;
+            let (start, piece) = self.piece(at)?;
             let here = usize::try_from(piece.end - at)
                 .unwrap_or(usize::MAX)
                 .min(rest.len());
             let (now, later) = rest.split_at_mut(here);
             if let Some(offset) = piece.offset {
                 source
-                    .read_exact_at(now, offset.checked_add(at - piece.start)?)
+                    .read_exact_at(now, offset.checked_add(at - start)?)
                     .ok()?;
             }
             at += here as u64;
@@ -199,6 +250,10 @@ impl Image {
         }
         Some(bytes)
     }
+}
+
+fn is_read(flags: u32) -> bool {
+    flags & (PF_R | PF_W) != 0
 }
 
 /// A protection as `r-x`.
@@ -234,5 +289,11 @@ mod tests {
         assert_eq!((image.offset(15), image.offset(16)), (Some(15), None));
         assert_eq!(image.offset(32), Some(32));
         assert!(!image.is_readable(u64::MAX, 2));
+        let mut more = image.clone();
+        more.map_file([8 * PAGE, 9 * PAGE], 0, PF_R, 6000);
+        more.map_file([3 * PAGE, 4 * PAGE], PAGE, PF_R | PF_W, 6000);
+        assert!(more.keeps(&image) && !image.keeps(&more));
+        more.map_file([0, PAGE], PAGE, PF_R, 6000);
+        assert!(!more.keeps(&image), "other bytes of the file");
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::elf::Elf;
 use crate::program_header::ProgramHeader;
 
-/// A condition that a loader sets a file, each a place where it gives up or is killed.
+/// A condition that a loader sets a file, each a place where it gives up or is killed; in the order in which they are
+/// looked at here.
 ///
 /// The functions are those of glibc 2.36, <https://sourceware.org/git/?p=glibc.git;a=tree;f=elf;hb=refs/tags/glibc-2.36>.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -45,6 +46,10 @@ pub enum Condition {
     Hash,
     /// `_dl_relocate_object`: the string and symbol tables.
     Tables,
+    /// `_dl_protect_relro`: what becomes read-only is there.
+    Relro,
+    /// `_dl_allocate_tls_init`: thread-local data.
+    ThreadLocal,
     /// The section headers are right in what they say of memory.
     Sections,
     /// `_dl_check_map_versions`: the tables of versions.
@@ -57,10 +62,6 @@ pub enum Condition {
     RelocationPlace,
     /// `elf_machine_rela`: the symbols of relocations.
     RelocationSymbol,
-    /// `_dl_protect_relro`: what becomes read-only is there.
-    Relro,
-    /// `_dl_allocate_tls_init`: thread-local data.
-    ThreadLocal,
     /// `call_init` and whoever calls a function: code can be run.
     Code,
 }

@@ -140,10 +140,10 @@ fn check_place(image: &Image, section: &SectionHeader) -> Result<(), Refusal> {
     }
     let last = len - 1;
     let is_there = if is_empty {
-        image.is_readable(vaddr, len)
+        image.is_mapped(vaddr, len, 0)
     } else {
         let offset = |inside: u64| image.offset(vaddr.checked_add(inside)?);
-        image.is_readable(vaddr, len)
+        image.is_mapped(vaddr, len, 0)
             && offset(0) == Some(section.offset)
             && offset(last) == section.offset.checked_add(last)
     };
@@ -152,6 +152,9 @@ fn check_place(image: &Image, section: &SectionHeader) -> Result<(), Refusal> {
             section,
             "the program headers map something else there",
         ));
+    }
+    if section.flags & SHF_EXECINSTR == 0 && !image.is_readable(vaddr, len) {
+        return Err(differs(section, "the program headers let it not be read"));
     }
     let wanted = [(SHF_WRITE, PF_W), (SHF_EXECINSTR, PF_X)];
     for (flag, protected) in wanted {

@@ -42,9 +42,40 @@ fn address_space(elf: &Elf) -> u64 {
     }
 }
 
+/// Maps what can be mapped, for whoever reads a file that a loader need not take: as glibc does, but for segments that are
+/// not where their addresses say, of which no more is taken than they name.
+pub(crate) fn map_what_is_there(headers: &[ProgramHeader], file_len: u64) -> Image {
+    let mut image = Image::default();
+    for load in headers.iter().filter(|header| header.is_load()) {
+        if let Ok(command) = command(load, u64::MAX) {
+            // What has no room for its zeroes has them nowhere.
+            drop(map_command(command, file_len, &mut image));
+        } else {
+            let end = load.vaddr.saturating_add(load.file_len);
+            let flags = load.flags & 7;
+            image.map_bytes([load.vaddr, end], load.offset, flags, file_len);
+        }
+    }
+    image
+}
+
 /// `_dl_map_object_from_fd`, then `_dl_map_segments` of `elf/dl-map-segments.h`.
 fn map_by_glibc(loading: &Loading<'_>, loads: &[&ProgramHeader]) -> Result<Image, Refusal> {
-    let commands = loads.iter().map(|load| command(loading.elf, load));
+    let reach = address_space(loading.elf);
+    let commands = loads.iter().map(|load| {
+        command(load, reach).map_err(|condition| match condition {
+            Condition::Congruence => Refusal::incongruent(loading.elf, load),
+            condition => {
+                let text = format!(
+                    "its PT_LOAD of {:#x} bytes at address {:#x}, offset {:#x}, does not fit into memory",
+                    load.file_len.max(load.memory_len),
+                    load.vaddr,
+                    load.offset
+                );
+                Refusal::new(condition, text)
+            }
+        })
+    });
     let commands: Vec<LoadCommand> = commands.collect::<Result<_, _>>()?;
     let (Some(first), Some(last)) = (commands.first(), commands.last()) else {
         return Err(Refusal::new(Condition::NoSegment, "has no PT_LOAD"));
@@ -72,15 +103,16 @@ fn map_by_glibc(loading: &Loading<'_>, loads: &[&ProgramHeader]) -> Result<Image
             );
             return Err(Refusal::new(Condition::SegmentOrder, text));
         }
-        map_command(loading, *command, &mut image)?;
+        map_command(*command, loading.elf.file_len, &mut image)?;
     }
     Ok(image)
 }
 
-fn command(elf: &Elf, load: &ProgramHeader) -> Result<LoadCommand, Refusal> {
+/// The part of memory that a segment takes, all of it below `reach`.
+fn command(load: &ProgramHeader, reach: u64) -> Result<LoadCommand, Condition> {
     let &ProgramHeader { vaddr, offset, .. } = load;
     if !vaddr.wrapping_sub(offset).is_multiple_of(PAGE) {
-        return Err(Refusal::incongruent(elf, load));
+        return Err(Condition::Congruence);
     }
     let ends = [load.file_len, load.memory_len].map(|len| vaddr.checked_add(len));
     let command = match ends {
@@ -94,25 +126,12 @@ fn command(elf: &Elf, load: &ProgramHeader) -> Result<LoadCommand, Refusal> {
         }),
         _ => None,
     };
-    let reach = address_space(elf);
     command
-        .filter(|command| {
-            command.map_end.max(command.alloc_end) <= reach && offset < u64::MAX / 2
-        })
-        .ok_or_else(|| {
-            let text = format!(
-                "its PT_LOAD of {:#x} bytes at address {vaddr:#x}, offset {offset:#x}, does not fit into memory",
-                load.file_len.max(load.memory_len)
-            );
-            Refusal::new(Condition::SegmentRange, text)
-        })
+        .filter(|command| command.map_end.max(command.alloc_end) <= reach && offset < u64::MAX / 2)
+        .ok_or(Condition::SegmentRange)
 }
 
-fn map_command(
-    loading: &Loading<'_>,
-    command: LoadCommand,
-    image: &mut Image,
-) -> Result<(), Refusal> {
+fn map_command(command: LoadCommand, file_len: u64, image: &mut Image) -> Result<(), Refusal> {
     let LoadCommand {
         map_start,
         map_end,
@@ -121,7 +140,6 @@ fn map_command(
         map_offset,
         flags,
     } = command;
-    let file_len = loading.elf.file_len;
     if map_start < map_end {
         image.map_file([map_start, map_end], map_offset, flags, file_len);
     }
@@ -197,7 +215,7 @@ pub(crate) fn check_others(loading: &Loading<'_>, image: &Image) -> Result<(), R
             SegmentKind::GNU_RELRO => {
                 let start = page_start(header.vaddr);
                 let len = end.and_then(|end| page_start(end).checked_sub(start));
-                let is_there = len.is_some_and(|len| image.is_readable(start, len));
+                let is_there = len.is_some_and(|len| image.is_mapped(start, len, 0));
                 if !is_there {
                     let text = format!(
                         "its PT_GNU_RELRO, {:#x} bytes at {:#x}, is not in memory",
@@ -212,7 +230,8 @@ pub(crate) fn check_others(loading: &Loading<'_>, image: &Image) -> Result<(), R
                     && image.is_readable(header.vaddr, header.file_len)
                     && header.file_len <= header.memory_len
                     && header.memory_len < MOST_THREAD_LOCAL
-                    && (header.align == 0 || header.align.is_power_of_two());
+                    && (header.align == 0 && loading.loader == LoaderKind::Glibc
+                        || header.align.is_power_of_two());
                 if !is_there {
                     let text = format!(
                         "its PT_TLS cannot be used: {:#x} bytes at {:#x}, {:#x} in memory, alignment {:#x}",

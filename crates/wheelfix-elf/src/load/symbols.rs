@@ -126,8 +126,8 @@ impl Judge<'_> {
         let is_found = symbol.is_defined() || self.has_all && symbol.value != 0;
         let is_there = !is_found
             || symbol.section == SHN_ABS
-            || self.image.is_readable(symbol.value, 1)
-            || self.image.is_readable(symbol.value.saturating_sub(1), 1);
+            || self.image.is_mapped(symbol.value, 1, 0)
+            || self.image.is_mapped(symbol.value.saturating_sub(1), 1, 0);
         (!is_there).then_some("is not in memory")
     }
 

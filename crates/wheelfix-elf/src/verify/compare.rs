@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::address::AddressMap;
 use crate::dynamic::StringTable;
 use crate::dynamic_tag::Tag;
 use crate::elf::Elf;
 use crate::encoding::Encoding;
 use crate::error::ReadError;
+use crate::load::{Edited, Image, LoaderKind, any_refusal, refusal_of_edited};
 use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
 use crate::section_header::SectionHeader;
 use crate::source::Source;
@@ -38,6 +38,7 @@ pub(crate) fn compare(
     before: &dyn Source,
     after: &dyn Source,
     names: Names,
+    touched: &[Range<u64>],
 ) -> Result<Vec<Violation>, ReadError> {
     let (old, new) = (Elf::read(&before)?, Elf::read(&after)?);
     let mut report = Report::default();
@@ -83,19 +84,47 @@ pub(crate) fn compare(
         detail,
     );
     compare_loaded(&old, &new, &mut report);
+    let edited = Edited {
+        old: &old,
+        new: &new,
+        source: after,
+        touched,
+    };
+    compare_admission(&edited, before, &mut report)?;
     Ok(report.violations)
+}
+
+/// Checks that each loader takes the file that took it before. What it did not like then may stay: of several faults it
+/// sees the first.
+fn compare_admission(
+    edited: &Edited<'_>,
+    before: &dyn Source,
+    report: &mut Report,
+) -> Result<(), ReadError> {
+    for loader in [LoaderKind::Glibc, LoaderKind::Musl] {
+        let Some(refusal) = refusal_of_edited(edited, loader)? else {
+            continue;
+        };
+        let known = any_refusal(edited.old, before, loader)?;
+        let is_new = known.is_none_or(|known| refusal.condition < known.condition);
+        report.check(!is_new, Rule::ChangedAdmission, 0, || {
+            format!("{loader} does not load it: it {refusal}")
+        });
+    }
+    Ok(())
 }
 
 /// Checks that each section that was loaded is loaded, be it only by the pages around a segment.
 fn compare_loaded(old: &Elf, new: &Elf, report: &mut Report) {
-    let maps = (old.address_map(), new.address_map());
-    let is_loaded = |map: &AddressMap, section: &SectionHeader| {
-        map.locate(section.vaddr)
+    let images = (old.image(), new.image());
+    let is_loaded = |image: &Image, section: &SectionHeader| {
+        image
+            .locate(section.vaddr)
             .is_some_and(|(offset, left)| offset == section.offset && section.len <= left)
     };
     for (before, after) in old.sections.iter().zip(&new.sections) {
         let counts = before.is_alloc() && before.has_bytes() && after.has_bytes();
-        let lost = counts && is_loaded(&maps.0, before) && !is_loaded(&maps.1, after);
+        let lost = counts && is_loaded(images.0, before) && !is_loaded(images.1, after);
         report.check(!lost, Rule::ChangedSections, after.offset, || {
             format!("{} is not loaded any more", after.name)
         });
@@ -118,12 +147,17 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
         let same = new_loads
             .iter()
             .find(|other| (other.vaddr, other.offset) == (load.vaddr, load.offset));
+        let same = same.map(|other| {
+            let mended = load.is_misaligned() && !other.is_misaligned();
+            let align = if mended { load.align } else { other.align };
+            ProgramHeader { align, ..*other }
+        });
         let kept = same.is_some_and(|other| {
             let is_last = last == Some(load.vaddr);
             let may_grow = load.file_len == load.memory_len
                 && (is_last || load.flags & PF_W == 0 && other.flags == load.flags);
             let fits = other.file_len == other.memory_len && other.align == load.align;
-            *other == load || may_grow && fits && (is_last || holds_sections(new, &load, other))
+            other == load || may_grow && fits && (is_last || holds_sections(new, &load, &other))
         });
         let empty = !old.sections.is_empty() && is_vacated(old, new, &load);
         report.check(kept || empty, Rule::ChangedLoad, at, || {
@@ -273,7 +307,7 @@ impl<'s> Symbols<'s> {
             return Ok(None);
         };
         let len = count.saturating_mul(encoding.symbol_len() as u64);
-        let offset = elf.address_map().offset("DT_SYMTAB", vaddr, len)?;
+        let offset = elf.image().place("DT_SYMTAB", vaddr, len)?;
         Ok(Some(Self {
             source,
             encoding,

@@ -191,6 +191,8 @@ rules! {
     ChangedSymbolCount = "CHANGED_SYMBOL_COUNT";
     /// An edit keeps the names of symbols.
     ChangedSymbol = "CHANGED_SYMBOL";
+    /// An edit keeps a file one that the loaders take, see [`crate::load`].
+    ChangedAdmission = "CHANGED_ADMISSION";
     /// An edit keeps the number and kind of sections.
     ChangedSections = "CHANGED_SECTIONS";
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::address::PAGE;
 use crate::encoding::Fields;
 use crate::error::ReadError;
+use crate::load::PAGE;
 use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::verify::rule::{Report, Rule};
 use crate::verify::subject::Subject;

@@ -1,13 +1,14 @@
 //! The file under examination, read without taking anything for granted.
 
-use crate::address::AddressMap;
 use crate::dynamic::{DynamicArray, StringTable};
 use crate::dynamic_tag::Tag;
+use crate::elf::is_debug_file;
 use crate::encoding::Encoding;
 use crate::error::ReadError;
 use crate::header::{Header, ObjectType};
-use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
-use crate::section_header::{SHF_TLS, SHT_NOBITS, SectionHeader};
+use crate::load::{Image, map_what_is_there};
+use crate::program_header::{self, PF_W, ProgramHeader, SegmentKind};
+use crate::section_header::SectionHeader;
 use crate::source::Source;
 use crate::verify::rule::{Report, Rule};
 use crate::window::Window;
@@ -18,7 +19,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) header: Header,
     pub(crate) program_headers: Vec<ProgramHeader>,
     pub(crate) sections: Vec<SectionHeader>,
-    pub(crate) addresses: AddressMap,
+    pub(crate) image: Image,
     pub(crate) file_len: u64,
 }
 
@@ -54,31 +55,21 @@ impl<'a> Subject<'a> {
             format!("not a multiple of {word_len}")
         });
         let file_len = source.file_len();
-        let addresses = AddressMap::new(&program_headers, file_len);
+        let image = map_what_is_there(&program_headers, file_len);
         let subject = Self {
             source,
             header,
             program_headers,
             sections,
-            addresses,
+            image,
             file_len,
         };
-        Ok((!subject.is_debug_file()).then_some(subject))
+        let is_loaded = !is_debug_file(&subject.program_headers, &subject.sections);
+        Ok(is_loaded.then_some(subject))
     }
 
     pub(crate) fn encoding(&self) -> Encoding {
         self.header.encoding
-    }
-
-    fn is_debug_file(&self) -> bool {
-        let Some(dynamic) = self.first(SegmentKind::DYNAMIC) else {
-            return false;
-        };
-        dynamic.file_len == 0
-            || self.sections.iter().any(|section| {
-                let real = section.is_alloc() && section.flags & SHF_TLS == 0 && section.len != 0;
-                real && section.kind == SHT_NOBITS && section.vaddr == dynamic.vaddr
-            })
     }
 
     pub(crate) fn first(&self, kind: SegmentKind) -> Option<&ProgramHeader> {
@@ -106,8 +97,7 @@ impl<'a> Subject<'a> {
 
     /// File offset of the `len` bytes at an address, if one segment has them all from the file.
     pub(crate) fn locate(&self, vaddr: u64, len: u64) -> Option<u64> {
-        self.addresses
-            .locate_in_segment(vaddr)
+        program_header::locate(&self.program_headers, vaddr)
             .filter(|(_, left)| len <= *left)
             .map(|(offset, _)| offset)
     }
@@ -140,7 +130,7 @@ impl<'a> Subject<'a> {
         let Some(array) = report.take(Rule::DynNoterm, at, array)? else {
             return Ok(None);
         };
-        let strings = StringTable::find(&array, &self.addresses);
+        let strings = StringTable::find(&array, &self.image);
         let strings = report.take(Rule::StrtabRange, at, strings)?.flatten();
         if let Some(StringTable { vaddr, len, .. }) = strings {
             let detail = || format!("{len} bytes at {vaddr:#x} are not in one segment of the file");

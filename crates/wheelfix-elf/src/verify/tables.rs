@@ -25,13 +25,13 @@ pub(crate) fn check(
     let versions = check_versions(subject, linking, report)?;
     let encoding = subject.encoding();
     let at = |tag| linking.entry_offset(encoding, tag);
-    let read_gnu = |vaddr| GnuHash::read(subject.source, encoding, &subject.addresses, vaddr);
+    let read_gnu = |vaddr| GnuHash::read(subject.source, encoding, &subject.image, vaddr);
     let read_sysv = |vaddr| {
         SysvHash::read(
             subject.source,
             encoding,
             subject.header.machine,
-            &subject.addresses,
+            &subject.image,
             vaddr,
         )
     };
@@ -229,7 +229,7 @@ fn check_versions(
             linking.get(tag)?,
             linking.get(count_tag).unwrap_or_default(),
         );
-        let (offset, left) = subject.addresses.locate(vaddr).unwrap_or_default();
+        let (offset, left) = subject.image.locate(vaddr).unwrap_or_default();
         Some(Chain {
             offset,
             end: offset.saturating_add(left),
