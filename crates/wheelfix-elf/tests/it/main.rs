@@ -6,6 +6,7 @@ mod earlier;
 mod editor;
 mod files;
 mod harness;
+mod odd;
 mod opinion;
 mod read;
 mod refused;
