@@ -17,8 +17,7 @@ in
     drv = wheel { };
     says = [
       "`libstdc++.so.6` is missing"
-      "fix: add `stdenv.cc.cc.lib` to buildInputs"
-      "`--lib-path` is `wheelfix.libs"
+      "fix: wheelfix.libs = [ (lib.getLib pkgs.stdenv.cc.cc.lib) ];"
     ];
   };
   missing-library-by-hook = {
@@ -28,7 +27,7 @@ in
     };
     says = [
       "`libstdc++.so.6` is missing"
-      "fix: add `stdenv.cc.cc.lib` to buildInputs"
+      "fix: wheelfix.libs = [ (lib.getLib pkgs.stdenv.cc.cc.lib) ];"
     ];
   };
   missing-dependency = {

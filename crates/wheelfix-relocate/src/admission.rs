@@ -4,6 +4,7 @@ use wheelfix_elf::dynamic_tag::flags_1;
 
 use crate::object::Object;
 use crate::process::Process;
+use crate::stop::Stop;
 use crate::target::LoaderKind;
 
 /// What the loader does with a file.
@@ -14,7 +15,7 @@ pub(crate) enum Admission {
     /// The search goes on, as if the file were not there.
     PassedOver,
     /// The loader gives up; why, as the end of a sentence that begins with the path.
-    Refused(String),
+    Refused(Stop),
 }
 
 /// `EI_OSABI` of files that name no system in particular, and of those for Linux.
@@ -43,7 +44,7 @@ impl Process<'_> {
     /// Conditions on the object alone are asked of all, the first one included; see
     /// [`wheelfix_elf::load`].
     pub(crate) fn admit(&self, object: &Object) -> Admission {
-        let refused = |reason: &str| Admission::Refused(reason.to_owned());
+        let refused = |reason: &str| Admission::Refused(Stop::new(reason));
         let loads = &object.terms.loads;
         let alone = match self.target.loader {
             LoaderKind::Glibc => loads.glibc.as_ref().or_else(|| {
@@ -53,7 +54,7 @@ impl Process<'_> {
             LoaderKind::Musl => loads.musl.as_ref(),
         };
         let Some(program) = self.loaded.first() else {
-            return alone.map_or(Admission::Taken, |reason| refused(reason));
+            return alone.map_or(Admission::Taken, |stop| Admission::Refused(stop.clone()));
         };
         // In the order of `open_verify` and `_dl_map_object_from_fd` of glibc's `elf/dl-load.c`.
         let (abi, ours) = (object.abi, program.object.abi);
@@ -70,8 +71,8 @@ impl Process<'_> {
         if abi != ours {
             return refused("is for another machine");
         }
-        if let Some(reason) = alone {
-            return refused(reason);
+        if let Some(stop) = alone {
+            return Admission::Refused(stop.clone());
         }
         if !is_glibc {
             // It maps what it finds, and fails over it later.
@@ -98,9 +99,9 @@ impl Process<'_> {
                     && object.terms.executable_stack
                     && !is_executable =>
             {
-                Admission::Refused(format!(
-                    "needs an executable stack, which glibc 2.{minor} gives to no library that is opened: `wheelfix patchelf --clear-execstack`, if its code can do without"
-                ))
+                Admission::Refused(Stop::executable_stack(format!(
+                    "needs an executable stack, which glibc 2.{minor} gives to no library that is opened"
+                )))
             }
             _ => Admission::Taken,
         }

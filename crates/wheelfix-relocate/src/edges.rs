@@ -144,7 +144,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The names of libraries that a glob matches: those of the output, or else those of the first
-    /// `--lib-path` that has some.
+    /// library path that has some.
     fn names_matching(&self, object: &Object, glob: &Pattern) -> Vec<String> {
         let fits =
             |found: &Object| found.fits(object.abi, object.os_abi) && found.path != object.path;

@@ -2,22 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::excuse::ExcuseKind;
-use crate::fix::Fix;
 use crate::missing::Missing;
+use crate::remedy::{Candidate, Remedy};
 
 mod purpose;
+mod remedies;
 
 pub use purpose::Purpose;
+pub use remedies::FaultKind;
 
 /// One reason why the output would not work.
 #[derive(Clone, Debug, Serialize)]
-#[serde(tag = "fault", rename_all = "kebab-case")]
+#[serde(tag = "fault", rename_all = "kebab-case", remote = "Self")]
 #[non_exhaustive]
 pub enum Fault {
     /// A library is needed that is nowhere.
@@ -79,8 +81,8 @@ pub enum Fault {
         found: Option<PathBuf>,
         /// Final paths of the objects that need the version.
         needed_by: BTreeSet<PathBuf>,
-        /// What would mend it.
-        fixes: Vec<Fix>,
+        /// What has newer ones, as far as that is known.
+        candidates: Vec<Candidate>,
     },
     /// Nothing that is loaded with an object defines what it refers to.
     Symbols {
@@ -91,7 +93,7 @@ pub enum Fault {
         /// The symbols, with their versions after `@`.
         symbols: Vec<String>,
         /// The libraries that should have them, as far as versions say so, with what has newer ones.
-        providers: BTreeMap<String, Vec<Fix>>,
+        providers: BTreeMap<String, Vec<Candidate>>,
     },
     /// Functions that nothing that is loaded with an object defines, which are looked up when they are
     /// called, unless whoever opens the object has all bound at once.
@@ -103,7 +105,7 @@ pub enum Fault {
         /// The symbols, with their versions after `@`.
         symbols: Vec<String>,
         /// The libraries that should have them, as far as versions say so, with what has newer ones.
-        providers: BTreeMap<String, Vec<Fix>>,
+        providers: BTreeMap<String, Vec<Candidate>>,
     },
     /// An object does not load by itself, but with another one that brings it along. A warning: it
     /// is only ever loaded so.
@@ -126,6 +128,9 @@ pub enum Fault {
     Blocked {
         /// The file, and what is wrong with it.
         reason: String,
+        /// What is known to help against this reason.
+        #[serde(skip)]
+        remedy: Option<Remedy>,
         /// Final paths of the objects whose need led there.
         needed_by: BTreeSet<PathBuf>,
     },
@@ -260,10 +265,7 @@ impl Fault {
         for candidate in candidates {
             write!(f, "{BREAK}  candidate: {}", candidate.display())?;
         }
-        write!(
-            f,
-            "{BREAK}  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule"
-        )
+        Ok(())
     }
 
     fn fmt_version(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,7 +274,7 @@ impl Fault {
             version,
             found,
             needed_by,
-            fixes,
+            candidates: _,
         } = self
         else {
             return Ok(());
@@ -286,9 +288,6 @@ impl Fault {
                 "{BREAK}  found: nothing by that name is needed, only its version"
             )?,
         }
-        for fix in fixes {
-            write!(f, "{BREAK}  fix: a newer one: {fix}")?;
-        }
         Ok(())
     }
 
@@ -297,13 +296,13 @@ impl Fault {
             path,
             opened_by,
             symbols,
-            providers,
+            providers: _,
         }
         | Self::LazySymbols {
             path,
             opened_by,
             symbols,
-            providers,
+            providers: _,
         }) = self
         else {
             return Ok(());
@@ -332,26 +331,19 @@ impl Fault {
         if opened_by.iter().any(|root| root != path) {
             write!(f, "{BREAK}  opened by: {}", some_of(opened_by))?;
         }
-        for (library, fixes) in providers {
-            for fix in fixes {
-                write!(f, "{BREAK}  fix: a newer `{library}`: {fix}")?;
-            }
-        }
         Ok(())
     }
 
     fn fmt_unused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnusedIgnore { kind, glob } => {
-                let option = match kind {
-                    ExcuseKind::Library => "--ignore-missing",
-                    ExcuseKind::Symbol => "--ignore-symbol",
-                };
-                write!(f, "`{option} {glob}` matches nothing that is missing")?;
-                write!(f, "{BREAK}  fix: remove it")
+                write!(
+                    f,
+                    "`{glob}` excuses no {kind}: it matches nothing that is missing"
+                )
             }
             Self::UnusedBackend { glob, known } => {
-                write!(f, "`--backend {glob}` names no backend of these files")?;
+                write!(f, "`{glob}` names no backend of these files")?;
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 write!(f, "{BREAK}  there are: {}", known.join(", "))
             }
@@ -360,8 +352,7 @@ impl Fault {
                     f,
                     "rule `{name}` of `{}` applies to nothing",
                     file.display()
-                )?;
-                write!(f, "{BREAK}  fix: remove it, or correct its globs")
+                )
             }
             _ => Ok(()),
         }
@@ -385,11 +376,7 @@ impl Fault {
                     let word = if index == 0 { "expected" } else { "or" };
                     write!(f, "{BREAK}  {word}: {}", text.trim())?;
                 }
-                write!(f, "{BREAK}  why: {reason}")?;
-                write!(
-                    f,
-                    "{BREAK}  fix: a `[[replace]]` rule for this file in a file named with `--rules`: with its text, or with `old = []` to leave it"
-                )
+                write!(f, "{BREAK}  why: {reason}")
             }
             Self::StaleSource { path, rules } => {
                 let rules = rules.join("`, `");
@@ -397,8 +384,7 @@ impl Fault {
                     f,
                     "`{}` has a text that rule `{rules}` replaces",
                     path.display()
-                )?;
-                write!(f, "{BREAK}  fix: `wheelfix patch`")
+                )
             }
             _ => Ok(()),
         }
@@ -408,8 +394,7 @@ impl Fault {
     fn fmt_file(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, reason } => {
-                write!(f, "`{}` is a damaged ELF file: {reason}", path.display())?;
-                write!(f, "{BREAK}  fix: `--exclude` it if nothing loads it")
+                write!(f, "`{}` is a damaged ELF file: {reason}", path.display())
             }
             Self::Data { path, reason } => {
                 let path = path.display();
@@ -428,10 +413,11 @@ impl Fault {
                     "`{soname}` would be loaded from `{}`, not from the driver",
                     path.display()
                 )?;
-                write!(f, "{BREAK}  needed or opened by: {}", some_of(needed_by))?;
-                write!(f, "{BREAK}  fix: the driver path before that directory")
+                write!(f, "{BREAK}  needed or opened by: {}", some_of(needed_by))
             }
-            Self::Blocked { reason, needed_by } => {
+            Self::Blocked {
+                reason, needed_by, ..
+            } => {
                 write!(f, "the loader stops at a file: {reason}")?;
                 write!(f, "{BREAK}  needed by: {}", some_of(needed_by))
             }
@@ -444,8 +430,7 @@ impl Fault {
                     f,
                     "`{}` has `{element}` in its run path: {reason}",
                     path.display()
-                )?;
-                write!(f, "{BREAK}  fix: `wheelfix patch`")
+                )
             }
             _ => Ok(()),
         }
@@ -503,10 +488,6 @@ impl Fault {
                 write!(
                     f,
                     "`{path}` wants an executable stack, which glibc 2.41 and later give to no library that is opened"
-                )?;
-                write!(
-                    f,
-                    "{BREAK}  fix: `wheelfix patchelf --clear-execstack`, if its code can do without"
                 )
             }
             Self::NoInterpreter {
@@ -518,9 +499,7 @@ impl Fault {
                     f,
                     "program `{}` asks for the interpreter `{interpreter}`, which {reason}",
                     path.display()
-                )?;
-                f.write_char(BREAK)?;
-                f.write_str("  fix: `wheelfix patch --python EXE`, which sets that of the Python, or `--interpreter` with the one of the target's C library")
+                )
             }
             Self::WrongInterpreter {
                 interpreter,
@@ -529,9 +508,7 @@ impl Fault {
             } => {
                 let interpreter = interpreter.display();
                 write!(f, "`{interpreter}` is a loader for {machine}")?;
-                write!(f, "{BREAK}  asked for: {}", some_of(programs))?;
-                f.write_char(BREAK)?;
-                f.write_str("  fix: `--interpreter` with the one for the machine and the C library of these programs")
+                write!(f, "{BREAK}  asked for: {}", some_of(programs))
             }
             _ => Ok(()),
         }

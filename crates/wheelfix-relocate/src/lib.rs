@@ -12,7 +12,6 @@ mod backend;
 mod edges;
 mod excuse;
 mod fault;
-mod fix;
 mod floors;
 mod foresight;
 #[doc(hidden)]
@@ -41,12 +40,14 @@ mod python_blocks;
 mod python_module;
 mod python_source;
 mod read;
+mod remedy;
 mod replace;
 mod resolve;
 mod rules;
 mod rules_file;
 mod run_path;
 mod run_path_plan;
+mod stop;
 mod stray;
 mod symbols;
 mod system_dirs;
@@ -66,8 +67,7 @@ pub use absolute::{absolute_path, existing_path, real_path};
 pub use assumed::Assumed;
 pub use edges::Origin;
 pub use excuse::{ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
-pub use fault::{Fault, Purpose, some_of};
-pub use fix::Fix;
+pub use fault::{Fault, FaultKind, Purpose, some_of};
 pub use floors::{Floor, Floors};
 pub use foresight::foresee;
 pub use graph::Graph;
@@ -89,6 +89,7 @@ pub use proof::{LeftAside, Proof, ProofOptions, prove};
 pub use python_module::may_be_module;
 pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
+pub use remedy::{Candidate, Remedy, RuleClass, Wish};
 pub use replace::SourceEdit;
 pub use rules::{
     Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
@@ -96,6 +97,7 @@ pub use rules::{
 };
 pub use rules_file::RulesError;
 pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};
+pub use stop::Stop;
 pub use target::{LoaderKind, Target};
 pub use trace::{Event, Trace};
 pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable};

@@ -84,9 +84,13 @@ impl Lint<'_> {
                 .is_writable_by_all(&directory)
                 .then(|| "everybody can write there".to_owned());
         }
+        // Of what was loaded from there nobody can say that it is on another machine.
         let there = self.is_there(&directory);
+        let is_used = self.used.contains(&directory);
         let stale = |rule: &&Rule<Stale>| {
-            any_matches(&rule.body.element, element) && !(there && rule.body.unless_there)
+            any_matches(&rule.body.element, element)
+                && !is_used
+                && !(there && rule.body.unless_there)
         };
         if let Some(rule) = self.rules.stale.iter().find(stale) {
             return Some(format!(

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::edges::Origin;
 use crate::fault::{BREAK, Fault, some_of};
-use crate::fix::Fix;
+use crate::remedy::Candidate;
 
 /// A library that is needed and nowhere.
 #[derive(Clone, Debug, Serialize)]
@@ -17,12 +17,15 @@ pub struct Missing {
     pub soname: String,
     /// Final paths of the objects that need it.
     pub needed_by: BTreeSet<PathBuf>,
-    /// The `--lib-path` entries that were searched, besides the output itself.
+    /// The library paths that were searched, besides the output itself.
     pub searched: Vec<PathBuf>,
     /// Libraries that are there and almost fit.
     pub near: Vec<NearMiss>,
-    /// Remedies for it.
-    pub fixes: Vec<Fix>,
+    /// What has it, as far as that is known.
+    pub candidates: Vec<Candidate>,
+    /// Whether it belongs to the driver, and no run path leads there.
+    #[serde(skip)]
+    pub is_driver: bool,
     /// The evidence that it is opened at run time, if no `DT_NEEDED` names it.
     pub opened: Option<Origin>,
 }
@@ -40,7 +43,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_need(f)?;
         self.fmt_searched(f)?;
-        self.fmt_remedies(f)
+        self.fmt_near(f)
     }
 }
 
@@ -71,12 +74,19 @@ pub fn told_once(faults: &[Fault]) -> Vec<Told<'_>> {
     told.collect()
 }
 
+impl Told<'_> {
+    /// The fault.
+    pub fn fault(&self) -> &Fault {
+        self.fault
+    }
+}
+
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fault {
             Fault::Missing(missing) if self.searched_alike => {
                 missing.fmt_need(f)?;
-                missing.fmt_remedies(f)
+                missing.fmt_near(f)
             }
             fault => fault.fmt(f),
         }
@@ -112,29 +122,13 @@ impl Missing {
         Ok(())
     }
 
-    fn fmt_remedies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_near(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for near in &self.near {
             write!(
                 f,
                 "{BREAK}  near miss: {}: {}",
                 near.path.display(),
                 near.reason
-            )?;
-        }
-        for fix in &self.fixes {
-            write!(f, "{BREAK}  fix: {fix}")?;
-        }
-        if self.soname == "ldconfig" {
-            write!(
-                f,
-                "{BREAK}  fix: a `[[replace]]` rule for the text, where it matters: there is no such program on Nix"
-            )?;
-        }
-        if matches!(self.opened, Some(Origin::Data | Origin::Source(_))) {
-            let name = &self.soname;
-            write!(
-                f,
-                "{BREAK}  fix: `--ignore-missing {name}` or a `[[dlopen]]` rule with `optional = true`, if all works without it"
             )?;
         }
         Ok(())

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::edges::Origin;
-use crate::fix::Fix;
 use crate::library_name::LibraryName;
 use crate::missing::{Missing, NearMiss};
 use crate::object::Object;
+use crate::remedy::Candidate;
 use crate::resolve::Resolver;
 use crate::rules::Rules;
 
@@ -27,7 +27,8 @@ impl Resolver<'_> {
             needed_by: BTreeSet::from([object.path.clone()]),
             searched: self.index.entries().to_vec(),
             near: self.near_misses(object, soname),
-            fixes: self.rules.fixes(soname),
+            candidates: self.rules.candidates(soname),
+            is_driver: self.rules.is_driver(soname),
             opened: opened.cloned(),
         }
     }
@@ -50,43 +51,43 @@ impl Resolver<'_> {
 }
 
 impl Rules {
-    /// What has the library, by the rules.
-    pub(crate) fn fixes(&self, soname: &str) -> Vec<Fix> {
+    /// What has the library, by the rules. What belongs to the driver comes with the driver only.
+    pub(crate) fn candidates(&self, soname: &str) -> Vec<Candidate> {
         if self.is_driver(soname) {
-            return vec![Fix::Driver];
+            return Vec::new();
         }
-        let mut fixes: Vec<Fix> = soname
+        let mut candidates: Vec<Candidate> = soname
             .split(" or ")
             .flat_map(|name| self.providers(name))
             .collect();
-        if fixes.is_empty() {
-            fixes.push(Fix::Unknown);
-        }
-        fixes.dedup();
-        fixes
+        candidates.dedup();
+        candidates
     }
 }
 
 impl Rules {
     /// The providers of a library: by its very name, or else by globs.
-    fn providers(&self, name: &str) -> Vec<Fix> {
+    fn providers(&self, name: &str) -> Vec<Candidate> {
         let all = || {
             self.provider.iter().flat_map(|rule| {
                 let nixpkgs = rule.body.nixpkgs.iter();
-                let nixpkgs = nixpkgs.map(|(glob, it)| (glob, Fix::Nixpkgs(it.clone())));
+                let nixpkgs = nixpkgs.map(|(glob, it)| (glob, Candidate::Nixpkgs(it.clone())));
                 let wheels = rule.body.wheel.iter();
-                nixpkgs.chain(wheels.map(|(glob, it)| (glob, Fix::Wheel(it.clone()))))
+                nixpkgs.chain(wheels.map(|(glob, it)| (glob, Candidate::Wheel(it.clone()))))
             })
         };
         let exact = all().filter(|(glob, _)| glob.is_literal() && glob.text() == name);
-        let exact: Vec<Fix> = exact.map(|(_, fix)| fix).collect();
-        let has_package = exact.iter().any(|fix| matches!(fix, Fix::Nixpkgs(_)));
-        let by_glob = all().filter(|(glob, fix)| {
+        let exact: Vec<Candidate> = exact.map(|(_, candidate)| candidate).collect();
+        let has_package = exact
+            .iter()
+            .any(|candidate| matches!(candidate, Candidate::Nixpkgs(_)));
+        let by_glob = all().filter(|(glob, candidate)| {
             // A wheel may be named by its very name and a package by a glob only.
-            let is_rival = has_package || matches!(fix, Fix::Wheel(_)) && !exact.is_empty();
+            let is_rival =
+                has_package || matches!(candidate, Candidate::Wheel(_)) && !exact.is_empty();
             !is_rival && !glob.is_literal() && glob.matches(name)
         });
-        let by_glob: Vec<Fix> = by_glob.map(|(_, fix)| fix).collect();
+        let by_glob: Vec<Candidate> = by_glob.map(|(_, candidate)| candidate).collect();
         exact.into_iter().chain(by_glob).collect()
     }
 }

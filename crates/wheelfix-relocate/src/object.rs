@@ -11,6 +11,7 @@ use wheelfix_elf::{Elf, Source};
 
 use crate::abi::Abi;
 use crate::run_path::{RunPath, Tokens, normalize};
+use crate::stop::Stop;
 
 /// The dynamic linking facts of one ELF file.
 #[derive(Clone, Debug, Serialize)]
@@ -78,20 +79,20 @@ pub struct Terms {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Loads {
     /// glibc.
-    pub glibc: Option<String>,
+    pub glibc: Option<Stop>,
     /// glibc before 2.35, where later ones take it.
-    pub old_glibc: Option<String>,
+    pub old_glibc: Option<Stop>,
     /// musl.
-    pub musl: Option<String>,
+    pub musl: Option<Stop>,
 }
 
 impl Loads {
     /// The answers of loaders to a file.
     pub fn of<S: Source + ?Sized>(elf: &Elf, source: &S) -> Self {
-        let says = |loader| load::refusal(elf, source, loader).map(|refusal| refusal.to_string());
+        let says = |loader| load::refusal(elf, source, loader).map(Stop::from);
         Self {
             glibc: says(LoaderKind::Glibc),
-            old_glibc: load::old_glibc_refusal(elf).map(|refusal| refusal.to_string()),
+            old_glibc: load::old_glibc_refusal(elf).map(Stop::from),
             musl: says(LoaderKind::Musl),
         }
     }

@@ -147,11 +147,11 @@ pub enum Satisfied {
         /// Its final path.
         path: PathBuf,
     },
-    /// A library of a `--lib-path`.
+    /// A library of a library path.
     Library {
         /// Where the loader finds it.
         path: PathBuf,
-        /// The `--lib-path` it comes from; `None` for a directory of the run path that was there.
+        /// The library path it comes from; `None` for a directory of the run path that was there.
         lib_path: Option<PathBuf>,
     },
     /// The C library of the target has it.

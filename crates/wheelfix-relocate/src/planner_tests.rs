@@ -9,6 +9,7 @@ use crate::lib_path::Tier;
 use crate::object::{ContentId, Object, Terms};
 use crate::plan::{PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle};
 use crate::planner::plan;
+use crate::remedy::{Candidate, Remedy};
 use crate::rules::{Pattern, Rules};
 use crate::run_path::{PathKind, RunPath};
 use crate::tree::Tree;
@@ -262,14 +263,27 @@ fn missing_libraries_are_told_once_with_the_way_out() {
   needed by: /p/a.so, /p/b.so, /p/c.so and 1 more
   searched: the output, /a, /b
   near miss: /a/lib/libcudnn.so.8: version 8, not 9
-  fix: add `cudaPackages.cudnn` to buildInputs, or `--lib-path ${lib.getLib pkgs.cudaPackages.cudnn}`
-  fix: `--lib-path` of the prefix of the wheel `nvidia-cudnn-cu13`
-  fix: `--lib-path` of the prefix of the wheel `nvidia-cudnn-cu12`
 `libwhat.so.1` is missing
   needed by: /p/d.so
-  searched: the output, /a, /b
-  fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule",
+  searched: the output, /a, /b",
     );
+    let remedies: Vec<_> = case.plan().faults.iter().map(Fault::remedies).collect();
+    let nixpkgs = |name: &str| Candidate::Nixpkgs(name.to_owned());
+    let wheel = |name: &str| Candidate::Wheel(name.to_owned());
+    let cudnn = Remedy::AddLibPath {
+        library: "libcudnn.so.9".to_owned(),
+        newer: false,
+        needed_by: ["a", "b", "c", "d"]
+            .map(|name| format!("/p/{name}.so").into())
+            .into(),
+        candidates: vec![
+            nixpkgs("cudaPackages.cudnn"),
+            wheel("nvidia-cudnn-cu13"),
+            wheel("nvidia-cudnn-cu12"),
+        ],
+    };
+    assert_eq!(remedies[0][0], cudnn);
+    assert_eq!(remedies[1][1], Remedy::exclude("/p/d.so"));
 }
 
 #[test]
@@ -284,8 +298,7 @@ fn near_misses_are_explained() {
   needed by: /p/a.so
   searched: the output, /a, /b
   near miss: /a/lib/libx.so.1: it is for AArch64, 64 bits, not for x86-64, 64 bits
-  near miss: /b/m.libs/libx-040039e1.so.1: a copy bundled under a name of its own
-  fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule",
+  near miss: /b/m.libs/libx-040039e1.so.1: a copy bundled under a name of its own",
     );
 }
 
@@ -299,11 +312,10 @@ fn candidates_that_differ_are_named() {
     };
     let case = Case::new(vec![object("/p/a.so", "libx.so")], libraries());
     case.check_faults(
-        "`libx.so` is ambiguous: `--lib-path /a` has several that differ
+        "`libx.so` is ambiguous: the library path `/a` has several that differ
   needed by: /p/a.so
   candidate: /a/one/libx.so
-  candidate: /a/two/libx.so
-  fix: name the directory of one of them in an earlier `--lib-path`, or a `[[prefer]]` rule",
+  candidate: /a/two/libx.so",
     );
     let mut copies = libraries();
     for copy in &mut copies {
@@ -319,9 +331,7 @@ fn an_exception_that_no_longer_applies_is_a_fault() {
         Pattern::new("libx.*").unwrap(),
         Pattern::new("liby.*").unwrap(),
     ];
-    case.check_faults(
-        "`--ignore-missing liby.*` matches nothing that is missing\n  fix: remove it",
-    );
+    case.check_faults("`liby.*` excuses no library: it matches nothing that is missing");
     // A hook of nixpkgs takes what is there for all packages.
     case.options.excuses.unchecked.insert("liby.*".to_owned());
     case.check_faults("");
@@ -367,7 +377,7 @@ fn backends_that_cannot_be_loaded_go() {
     );
     case.options.backends = vec![Pattern::new("vulkan").unwrap()];
     case.check_faults(
-        "`--backend vulkan` names no backend of these files
+        "`vulkan` names no backend of these files
   there are: cpu, cuda, cuda128, cuda130, rocm, rocm72",
     );
     // What is named stays, and what it misses is then told.
@@ -412,8 +422,7 @@ fn libraries_opened_later_are_in_the_run_path() {
     alone.check_faults(
         "`libnvrtc-builtins.so.*` is missing
   opened at run time by: /p/lib/libnvrtc.so.13 (rule `nvrtc-builtins`)
-  searched: the output, /a, /b
-  fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule",
+  searched: the output, /a, /b",
     );
 }
 

@@ -10,6 +10,7 @@ use crate::object::Object;
 use crate::read::ReadOutcome;
 use crate::rules::{Rules, any_matches};
 use crate::run_path::{PathKind, RunPath};
+use crate::stop::Stop;
 use crate::target::{LoaderKind, Target};
 use crate::trace::{Event, Trace};
 use crate::world::{FileKey, World};
@@ -43,7 +44,7 @@ pub enum Outcome {
     /// It is nowhere.
     Missing,
     /// The loader gives up over a file in its way.
-    Fatal(String),
+    Fatal(Stop),
 }
 
 /// Most objects of one process, and most needs that all of them have together: programs with a graphical
@@ -308,7 +309,7 @@ impl<'a> Process<'a> {
             let reason = format!(
                 "more than {MAX_OBJECTS} objects, or {MAX_NEEDS} needs of them, are loaded into one process, which is where this proof ends"
             );
-            return vec![Outcome::Fatal(reason); count];
+            return vec![Outcome::Fatal(Stop::new(reason)); count];
         }
         let needs = object.needs().take(count);
         let outcomes: Vec<Outcome> = needs.map(|name| self.find(Some(index), name)).collect();
@@ -402,7 +403,7 @@ impl<'a> Process<'a> {
     ) -> Option<Outcome> {
         let file = self.world.entry(path)?;
         if file.is_directory {
-            return Some(Outcome::Fatal(format!("`{path}` is a directory")));
+            return Some(Outcome::Fatal(Stop::new("is a directory").at(path)));
         }
         if let Some(known) = self.by_key.get(&file.key).copied() {
             self.add_name(known, name);
@@ -411,19 +412,23 @@ impl<'a> Process<'a> {
         let outcome = self.world.outcome(&file, path);
         let object = match &*outcome {
             ReadOutcome::Object(object) => Arc::clone(object),
-            ReadOutcome::NoElf => return Some(Outcome::Fatal(format!("`{path}` is no ELF file"))),
+            ReadOutcome::NoElf => {
+                return Some(Outcome::Fatal(Stop::new("is no ELF file").at(path)));
+            }
             ReadOutcome::Skipped(reason) => {
-                return Some(Outcome::Fatal(format!("`{path}` {reason}")));
+                return Some(Outcome::Fatal(Stop::new(*reason).at(path)));
             }
             ReadOutcome::Malformed(reason) => {
-                return Some(Outcome::Fatal(format!("`{path}` is damaged: {reason}")));
+                return Some(Outcome::Fatal(
+                    Stop::new(format!("is damaged: {reason}")).at(path),
+                ));
             }
         };
         match self.admit(&object) {
             Admission::Taken => {}
             Admission::PassedOver => return None,
-            Admission::Refused(reason) => {
-                return Some(Outcome::Fatal(format!("`{path}` {reason}")));
+            Admission::Refused(stop) => {
+                return Some(Outcome::Fatal(stop.at(path)));
             }
         }
         self.push(Loaded {

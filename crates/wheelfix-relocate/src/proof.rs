@@ -1,12 +1,13 @@
 //! The proof: every object, opened as the loader would open it from its final place, works.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::assumed::{Assumed, Assumer};
+use crate::edges::Origin;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::floors::Floors;
@@ -16,6 +17,7 @@ use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::opened::{Judge, Opened, opened_by_source};
 use crate::process::{Loaded, Outcome, Process};
+use crate::remedy::Candidate;
 use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
@@ -91,13 +93,19 @@ impl Proof {
                 .libraries()
                 .iter()
                 .filter(|library| library.object.answers_to(&missing.soname));
-            missing.near.extend(named.map(|library| {
-                NearMiss {
-                    path: library.directory.join(&library.name),
-                    reason:
-                        "it is in a `--lib-path`, but no run path leads there: use `wheelfix patch`"
-                            .to_owned(),
+            // A source asks for a name, which no run path answers.
+            let leads = !matches!(missing.opened, Some(Origin::Source(_)));
+            if leads {
+                let directories = named.clone().map(|library| library.directory.clone());
+                let known: BTreeSet<PathBuf> = directories.collect();
+                let known: Vec<Candidate> = known.into_iter().map(Candidate::Directory).collect();
+                if !known.is_empty() {
+                    missing.candidates = known;
                 }
+            }
+            missing.near.extend(named.map(|library| NearMiss {
+                path: library.directory.join(&library.name),
+                reason: "it is in a library path, but no run path leads there".to_owned(),
             }));
             missing.searched.extend(index.entries().iter().cloned());
         }
@@ -298,7 +306,7 @@ impl Prover<'_> {
         let refused = process.loaded.iter().filter_map(|loaded| {
             let refusal = self.tables.refusal(loaded.key)?;
             Some(Lack::Blocked {
-                reason: format!("`{}` {refusal}", loaded.path),
+                stop: refusal.clone().at(&loaded.path),
                 needer: trial.object.path.clone(),
             })
         });

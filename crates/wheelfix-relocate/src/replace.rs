@@ -151,8 +151,7 @@ mod tests {
         check(
             "x = b('/sbin/ldconfig')",
             "`/o/p/x.py` has none of the texts that rule `r` replaces\n  \
-             expected: a(\"/sbin/ldconfig\", 1)\n  or: a(\"/sbin/ldconfig\")\n  why: b\n  \
-             fix: a `[[replace]]` rule for this file in a file named with `--rules`: with its text, or with `old = []` to leave it",
+             expected: a(\"/sbin/ldconfig\", 1)\n  or: a(\"/sbin/ldconfig\")\n  why: b",
         );
     }
 

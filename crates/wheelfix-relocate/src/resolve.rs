@@ -200,7 +200,7 @@ impl<'a> Resolver<'a> {
         let entry = entry.map_or_else(String::new, |entry| entry.display().to_string());
         Answer::Ambiguous(
             paths,
-            format!("`--lib-path {entry}` has several that differ"),
+            format!("the library path `{entry}` has several that differ"),
         )
     }
 

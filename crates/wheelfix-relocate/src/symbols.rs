@@ -12,13 +12,14 @@ use wheelfix_elf::{
 
 use crate::fault::with_causes;
 use crate::process::{Loaded, Outcome, Process};
+use crate::stop::Stop;
 use crate::target::LoaderKind;
 use crate::world::{FileKey, World};
 
 /// Symbol tables by file, or why one cannot be read.
 #[derive(Debug, Default)]
 pub(crate) struct SymbolTables {
-    tables: BTreeMap<FileKey, Result<Linkage, String>>,
+    tables: BTreeMap<FileKey, Result<Linkage, Stop>>,
     /// Where the bytes of the files lie.
     disks: BTreeMap<FileKey, PathBuf>,
 }
@@ -30,7 +31,7 @@ struct Linkage {
     /// Numbers of symbols that the file defines and refers to, and that its hash table does not find.
     lost: BTreeSet<u32>,
     /// Why the loader cannot relocate the file, as the end of a sentence; `None` if it can.
-    refusal: Option<String>,
+    refusal: Option<Stop>,
 }
 
 impl SymbolTables {
@@ -43,8 +44,8 @@ impl SymbolTables {
         let read = |(key, path): (FileKey, String)| {
             let table = match world.file(&path) {
                 Some(file) => Linkage::read(&file.disk, loader)
-                    .map_err(|error| format!("is damaged: {}", with_causes(&*error))),
-                None => Err("is no longer there".to_owned()),
+                    .map_err(|error| Stop::new(format!("is damaged: {}", with_causes(&*error)))),
+                None => Err(Stop::new("is no longer there")),
             };
             (key, table)
         };
@@ -76,10 +77,10 @@ impl SymbolTables {
     }
 
     /// Why the loader cannot link a file, as the end of a sentence that begins with the file. `None` if it can.
-    pub(crate) fn refusal(&self, key: FileKey) -> Option<&str> {
+    pub(crate) fn refusal(&self, key: FileKey) -> Option<&Stop> {
         match self.tables.get(&key)? {
-            Ok(linkage) => linkage.refusal.as_deref(),
-            Err(reason) => Some(reason),
+            Ok(linkage) => linkage.refusal.as_ref(),
+            Err(stop) => Some(stop),
         }
     }
 
@@ -106,7 +107,7 @@ impl Linkage {
         let mut table = elf.symbols(&source)?;
         let (referenced, refusal) = match load::relocate(&elf, &source, &table, loader) {
             Ok(referenced) => (referenced, None),
-            Err(refusal) => (Vec::new(), Some(refusal.to_string())),
+            Err(refusal) => (Vec::new(), Some(refusal.into())),
         };
         if table.len() < referenced.len() {
             table = elf.first_symbols(&source, referenced.len() as u64)?;

@@ -9,6 +9,7 @@ use crate::process::{Loaded, Outcome, Process};
 use crate::python_module::imported_name;
 use crate::rules::{Rules, any_matches};
 use crate::run_path::normalize;
+use crate::stop::Stop;
 use crate::symbols::{Undefined, provider};
 use crate::target::{LoaderKind, Target};
 use crate::world::FileKey;
@@ -20,7 +21,7 @@ pub(crate) struct Trial<'a> {
     /// Index of the object; `None` if it cannot be opened at all.
     pub(crate) root: Option<usize>,
     /// Why it cannot; `None` if it can, or if it is for another machine or system.
-    refusal: Option<String>,
+    refusal: Option<Stop>,
 }
 
 /// A version that a library does not define: the library, the version, and the library that was
@@ -33,7 +34,7 @@ pub(crate) enum Lack {
     /// A library that is nowhere.
     Library { name: String, needer: PathBuf },
     /// A file over which the loader gives up.
-    Blocked { reason: String, needer: PathBuf },
+    Blocked { stop: Stop, needer: PathBuf },
     /// The driver itself: a copy would be loaded from elsewhere.
     Driver {
         name: String,
@@ -101,10 +102,10 @@ impl<'a> Trial<'a> {
         };
         let (root, refusal) = match outcome {
             Outcome::Loaded(index) => (Some(index), None),
-            Outcome::Fatal(reason) => (None, Some(reason)),
+            Outcome::Fatal(stop) => (None, Some(stop)),
             _ => (
                 None,
-                Some(format!("`{path}` cannot be opened by this path")),
+                Some(Stop::new("cannot be opened by this path").at(&path)),
             ),
         };
         Self {
@@ -119,8 +120,8 @@ impl<'a> Trial<'a> {
     pub(crate) fn lacks(&self, rules: &Rules, target: &Target) -> Vec<Lack> {
         let mut lacks = Vec::new();
         let blocked = self.refusal.iter().cloned().chain(self.static_tls(target));
-        lacks.extend(blocked.map(|reason| Lack::Blocked {
-            reason,
+        lacks.extend(blocked.map(|stop| Lack::Blocked {
+            stop,
             needer: self.object.path.clone(),
         }));
         lacks.extend(self.lacking_interpreter(target));
@@ -148,9 +149,9 @@ impl<'a> Trial<'a> {
                         lacks.extend(wrong.map(|path| Lack::Driver { name, path, needer }));
                     }
                     Outcome::Missing => lacks.push(Lack::Library { name, needer }),
-                    Outcome::Fatal(reason) => {
-                        let reason = reason.clone();
-                        lacks.push(Lack::Blocked { reason, needer });
+                    Outcome::Fatal(stop) => {
+                        let stop = stop.clone();
+                        lacks.push(Lack::Blocked { stop, needer });
                     }
                     Outcome::Libc(_) | Outcome::Driver(_) => {}
                 }
@@ -268,7 +269,7 @@ impl<'a> Trial<'a> {
 
     /// Why the thread-local data of what is opened does not fit into the block that the first
     /// libraries have theirs in, where it must lie there.
-    fn static_tls(&self, target: &Target) -> Option<String> {
+    fn static_tls(&self, target: &Target) -> Option<Stop> {
         if !self.process.is_open || target.loader != LoaderKind::Glibc {
             return None;
         }
@@ -282,10 +283,10 @@ impl<'a> Trial<'a> {
             .fold(0, u64::saturating_add);
         let largest = wanting.max_by_key(|loaded| loaded.object.terms.static_tls)?;
         (STATIC_TLS_LEFT < total).then(|| {
-            format!(
+            Stop::new(format!(
                 "`{}` and what is opened with it want {total} bytes of static thread-local data (`DF_STATIC_TLS`), of which at most {STATIC_TLS_LEFT} are left in a program that runs",
                 largest.path
-            )
+            ))
         })
     }
 

@@ -7,7 +7,6 @@ use crate::assumed::Assumed;
 use crate::edges::Origin;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
-use crate::fix::Fix;
 use crate::floors::Floors;
 use crate::missing::Missing;
 use crate::object::Object;
@@ -15,8 +14,10 @@ use crate::opened::Opened;
 use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
 use crate::python_module::{makes_module, module_name};
+use crate::remedy::Candidate;
 use crate::rules::Rules;
 use crate::run_path::normalize;
+use crate::stop::Stop;
 use crate::symbols::{SymbolTables, Undefined};
 use crate::trace::{Event, Trace};
 use crate::tree::Tree;
@@ -36,7 +37,7 @@ pub(crate) struct Verdict<'a> {
     symbols: BTreeMap<PathBuf, Lacking>,
     /// Functions that are looked up when they are called, where nobody binds them before.
     lazy: BTreeMap<PathBuf, Lacking>,
-    blocked: BTreeMap<String, BTreeSet<PathBuf>>,
+    blocked: BTreeMap<Stop, BTreeSet<PathBuf>>,
     drivers: BTreeMap<(String, PathBuf), BTreeSet<PathBuf>>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
@@ -96,8 +97,9 @@ impl<'a> Verdict<'a> {
     pub(crate) fn beyond_bounds(&mut self, objects: &[&Object]) {
         let paths = || objects.iter().map(|object| object.path.clone());
         if !objects.is_empty() {
-            let reason = "those before load so many libraries that this proof ends".to_owned();
-            self.blocked.entry(reason).or_default().extend(paths());
+            let reason = "those before load so many libraries that this proof ends";
+            let stop = Stop::new(reason);
+            self.blocked.entry(stop).or_default().extend(paths());
         }
         self.unloadable.extend(paths());
     }
@@ -232,13 +234,14 @@ impl<'a> Verdict<'a> {
                     needed_by: BTreeSet::new(),
                     searched,
                     near: Vec::new(),
-                    fixes: rules.fixes(name),
+                    candidates: rules.candidates(name),
+                    is_driver: rules.is_driver(name),
                     opened: None,
                 });
                 missing.needed_by.insert(needer);
             }
-            Lack::Blocked { reason, needer } => {
-                self.blocked.entry(reason).or_default().insert(needer);
+            Lack::Blocked { stop, needer } => {
+                self.blocked.entry(stop).or_default().insert(needer);
             }
             Lack::Driver { name, path, needer } => {
                 self.drivers.entry((name, path)).or_default().insert(needer);
@@ -303,7 +306,8 @@ impl<'a> Verdict<'a> {
                     needed_by: BTreeSet::new(),
                     searched: unopened.searched,
                     near: Vec::new(),
-                    fixes: rules.fixes(name),
+                    candidates: rules.candidates(name),
+                    is_driver: rules.is_driver(name),
                     opened: Some(unopened.origin.clone()),
                 });
             missing.needed_by.insert(unopened.by);
@@ -360,7 +364,11 @@ impl<'a> Verdict<'a> {
     /// The faults of libraries that are found.
     fn library_faults(&mut self) -> Vec<Fault> {
         let blocked = std::mem::take(&mut self.blocked).into_iter();
-        let blocked = blocked.map(|(reason, needed_by)| Fault::Blocked { reason, needed_by });
+        let blocked = blocked.map(|(stop, needed_by)| Fault::Blocked {
+            remedy: stop.remedy(),
+            reason: stop.reason,
+            needed_by,
+        });
         let drivers = std::mem::take(&mut self.drivers).into_iter();
         let drivers = drivers.map(|((soname, path), needed_by)| Fault::Stub {
             soname,
@@ -369,7 +377,7 @@ impl<'a> Verdict<'a> {
         });
         let versions = std::mem::take(&mut self.versions).into_iter();
         let versions = versions.map(|((soname, version, found), needed_by)| Fault::Version {
-            fixes: self.rules.fixes(&soname),
+            candidates: self.rules.candidates(&soname),
             soname,
             version,
             found,
@@ -440,14 +448,12 @@ fn carriers(trials: &[Trial<'_>], lacks: &[Vec<Lack>]) -> BTreeMap<FileKey, Vec<
 }
 
 /// The libraries that symbols should come from, with what is known to have newer ones.
-fn providers(rules: &Rules, symbols: &BTreeSet<Undefined>) -> BTreeMap<String, Vec<Fix>> {
+fn providers(rules: &Rules, symbols: &BTreeSet<Undefined>) -> BTreeMap<String, Vec<Candidate>> {
     let sonames = symbols.iter().filter_map(|symbol| symbol.file.as_ref());
-    let with_fixes = sonames.map(|file| {
-        let mut fixes = rules.fixes(file);
-        fixes.retain(|fix| matches!(fix, Fix::Nixpkgs(_) | Fix::Wheel(_)));
-        (file.clone(), fixes)
-    });
-    with_fixes.filter(|(_, fixes)| !fixes.is_empty()).collect()
+    let known = sonames.map(|file| (file.clone(), rules.candidates(file)));
+    known
+        .filter(|(_, candidates)| !candidates.is_empty())
+        .collect()
 }
 
 /// The directories that the loader searched for a name, from a second run that keeps its trace.

@@ -155,8 +155,8 @@ fn result(process: &Process<'_>, lookup: &Lookup, outcome: &Outcome) -> LookupRe
         Outcome::Libc(rule) => LookupResult::Libc { rule: rule.clone() },
         Outcome::Driver(rule) => LookupResult::Driver { rule: rule.clone() },
         Outcome::Missing => LookupResult::Missing,
-        Outcome::Fatal(reason) => LookupResult::Blocked {
-            reason: reason.clone(),
+        Outcome::Fatal(stop) => LookupResult::Blocked {
+            reason: stop.to_string(),
         },
     }
 }

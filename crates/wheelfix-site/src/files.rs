@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
-use wheelfix_relocate::Pattern;
+use wheelfix_relocate::{Pattern, Remedy, Wish};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::cleanup::{Cleaner, Cleanup};
@@ -106,10 +106,10 @@ pub enum FileFault {
         reason: String,
     },
     /// A glob that matches no file.
-    #[error("no file matches `--exclude {0}`")]
+    #[error("no file matches `{0}`, which is to be left out")]
     Exclude(String),
     /// A member that is to be accepted, of no wheel.
-    #[error("no wheel has the file `--accept-mismatch {0}`")]
+    #[error("no wheel has the file `{0}`, which is to be accepted")]
     Exception(String),
     /// Dependencies that nothing meets.
     #[error(transparent)]
@@ -267,18 +267,48 @@ fn prefix_warnings(wheels: &[Wheel], edits: &[(usize, Change)]) -> Vec<InstallWa
     warnings.collect()
 }
 
-/// The option that asks for an edit.
+/// The edit, as the end of a sentence.
 fn describe(edit: &MetadataEdit) -> String {
-    let option = match edit.action {
-        EditAction::RelaxUpper => "--relax-upper",
-        EditAction::Relax => "--relax",
-        EditAction::Remove => "--remove-dep",
+    let verb = match edit.action {
+        EditAction::RelaxUpper => "drop the upper bounds of",
+        EditAction::Relax => "drop the bounds of",
+        EditAction::Remove => "remove",
     };
+    match selected(edit) {
+        None => format!("{verb} all"),
+        Some(name) => format!("{verb} `{name}`"),
+    }
+}
+
+/// The names that an edit is for; `None` for all.
+fn selected(edit: &MetadataEdit) -> Option<String> {
     match &edit.selector {
-        Selector::All => format!("`{option}-all`"),
-        Selector::Name(name) => format!("`{option} {name}`"),
-        Selector::Pattern(pattern) => format!("`{option} {pattern}`"),
-        Selector::NixpkgsPrefix { prefix, .. } => format!("`{option} {prefix}`"),
+        Selector::All => None,
+        Selector::Name(name) => Some(name.to_string()),
+        Selector::Pattern(pattern) => Some(pattern.to_string()),
+        Selector::NixpkgsPrefix { prefix, .. } => Some(prefix.clone()),
+    }
+}
+
+impl FileFault {
+    /// What would mend it; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Exclude(glob) => vec![Remedy::remove(Wish::Exclude, glob)],
+            Self::Exception(path) => vec![Remedy::remove(Wish::AcceptMismatch, path)],
+            Self::MetadataEdit(edit) => {
+                let selected = selected(edit);
+                let wish = match (edit.action, &selected) {
+                    (EditAction::Relax, Some(_)) => Wish::Relax,
+                    (EditAction::Relax, None) => Wish::RelaxAll,
+                    (EditAction::RelaxUpper, _) => Wish::RelaxUpper,
+                    (EditAction::Remove, Some(_)) => Wish::RemoveDep,
+                    (EditAction::Remove, None) => Wish::RemoveAllDeps,
+                };
+                vec![Remedy::remove(wish, selected.unwrap_or_default())]
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

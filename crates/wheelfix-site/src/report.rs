@@ -1,9 +1,10 @@
 //! What an installation did.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wheelfix_format::{Change, MetadataEdit};
-use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_relocate::{Proof, RelocationPlan, Remedy};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
@@ -49,7 +50,7 @@ pub enum InstallWarning {
     #[error("no distribution has a requirement to edit: {0}")]
     MetadataEdit(MetadataEdit),
     /// A program that does not start here, and nothing says what it is to be started with.
-    #[error("program `{}` asks for the interpreter `{interpreter}`, which {reason}: name the Python or the interpreter that it is to have", path.display())]
+    #[error("program `{}` asks for the interpreter `{interpreter}`, which {reason}", path.display())]
     Interpreter {
         /// The program.
         path: PathBuf,
@@ -79,6 +80,18 @@ pub enum InstallWarning {
         /// The warning that says what is worse.
         warning: wheelfix_elf::Warning,
     },
+}
+
+impl InstallWarning {
+    /// What would mend it; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Interpreter { path, .. } => vec![Remedy::SetInterpreter {
+                paths: BTreeSet::from([path.clone()]),
+            }],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// One installed wheel.

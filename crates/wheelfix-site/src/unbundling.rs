@@ -82,7 +82,7 @@ fn unbundle(
 /// What is left of a plan if nothing but bundled libraries is looked after: the edits of those that use
 /// one that goes, and the faults that were none before.
 ///
-/// Backends are dropped where the user names some, or where the `--lib-path` has a CUDA to choose by.
+/// Backends are dropped where the user names some, or where a library path has a CUDA to choose by.
 pub(crate) fn alone(
     mut planned: Planned,
     tree: &Tree,

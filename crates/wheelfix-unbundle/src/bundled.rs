@@ -68,7 +68,7 @@ pub struct Provider {
     pub file: PathBuf,
     /// The name that users need it by.
     pub name: String,
-    /// The `--lib-path` that it comes from; `None` for a file of the tree itself.
+    /// The library path that it comes from; `None` for a file of the tree itself.
     pub lib_path: Option<PathBuf>,
     /// Its upstream version, as in [`Bundled`].
     pub version: Option<String>,
@@ -95,7 +95,7 @@ pub enum KeepReason {
         /// What that library defines and this file does not.
         lacks: Vec<String>,
     },
-    /// Nothing on the `--lib-path` has its name.
+    /// Nothing on a library path has its name.
     NoProvider,
     /// What stands in would not do.
     Unproved {
@@ -173,7 +173,7 @@ impl Verdict {
 impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wished { wish } => write!(f, "`--bundled {wish}`"),
+            Self::Wished { wish } => write!(f, "`{wish}` is asked for"),
             Self::Home => f.write_str("it is at home here"),
             Self::Rule => f.write_str("the rule keeps it"),
             Self::Unknown => f.write_str("no rule knows it"),
@@ -182,7 +182,7 @@ impl fmt::Display for KeepReason {
                 "it only has the name: it does not define {}",
                 list(lacks)
             ),
-            Self::NoProvider => f.write_str("no `--lib-path` has it"),
+            Self::NoProvider => f.write_str("no library path has it"),
             Self::Unproved { by, lacks } => match lacks.split_first() {
                 Some((first, [])) => write!(f, "{} will not do: {first}", by.display()),
                 Some((first, rest)) => {
@@ -209,7 +209,7 @@ impl fmt::Display for KeepReason {
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wished { wish } => write!(f, "`--bundled {wish}`"),
+            Self::Wished { wish } => write!(f, "`{wish}` is asked for"),
             Self::Orphan => f.write_str("nobody needs it"),
             Self::OnlyRemoved { users } => {
                 let names = users

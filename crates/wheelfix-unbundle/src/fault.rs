@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wheelfix_relocate::{Remedy, Wish};
 
 use crate::bundled::KeepReason;
 use crate::lack::Lack;
@@ -54,6 +55,18 @@ pub enum UnbundleFault {
     },
 }
 
+impl UnbundleFault {
+    /// What would mend it; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::UnusedWish { wish, .. }
+            | Self::NotReplaced { wish, .. }
+            | Self::StillNeeded { wish, .. } => vec![Remedy::remove(Wish::Bundled, wish)],
+            Self::Diverted { .. } => Vec::new(),
+        }
+    }
+}
+
 /// Begins a line of a message. A newline within a text is escaped where messages are printed; one
 /// that is written as a `char` is not.
 pub(crate) const BREAK: char = '\n';
@@ -68,10 +81,7 @@ impl fmt::Display for UnbundleFault {
                 } else {
                     known.join(", ")
                 };
-                write!(
-                    f,
-                    "`--bundled {wish}` matches no bundled library; there are: {known}"
-                )
+                write!(f, "`{wish}` matches no bundled library; there are: {known}")
             }
             Self::NotReplaced {
                 path,
@@ -81,7 +91,7 @@ impl fmt::Display for UnbundleFault {
             } => {
                 write!(
                     f,
-                    "{} ({soname}) cannot be replaced, as `--bundled {wish}` wants",
+                    "{} ({soname}) cannot be replaced, as `{wish}` wants",
                     path.display()
                 )?;
                 match reason {
@@ -93,11 +103,7 @@ impl fmt::Display for UnbundleFault {
                 }
             }
             Self::StillNeeded { path, wish, users } => {
-                write!(
-                    f,
-                    "{} cannot be dropped, as `--bundled {wish}` wants",
-                    path.display()
-                )?;
+                write!(f, "{} cannot be dropped, as `{wish}` wants", path.display())?;
                 users
                     .iter()
                     .try_for_each(|user| write!(f, "{BREAK}  needed by {}", user.display()))

@@ -101,7 +101,7 @@ pub enum Lack {
         /// What the tree needs.
         expected: String,
     },
-    /// A library that it needs is on no `--lib-path`.
+    /// A library that it needs is on no library path.
     Needs {
         /// What needs it.
         path: PathBuf,
@@ -197,7 +197,7 @@ impl fmt::Display for Lack {
             Self::Needs { path, soname } => {
                 write!(
                     f,
-                    "{} needs `{soname}`, which no `--lib-path` has",
+                    "{} needs `{soname}`, which no library path has",
                     path.display()
                 )
             }

@@ -3,12 +3,11 @@
 mod attributes;
 mod conflicts;
 mod environment;
-mod hint;
 mod hook;
 mod inputs;
 mod outputs;
 mod request;
-mod settings;
+pub(crate) mod settings;
 mod source;
 mod tree;
 mod wheel;
@@ -20,6 +19,7 @@ use crate::builder::attributes::{Attributes, AttributesError};
 use crate::builder::settings::{Scope, SettingFault, Settings};
 use crate::common::OutputArgs;
 use crate::error::{Error, print};
+use crate::remedy;
 
 /// Build a Nix derivation; its attributes say what
 ///
@@ -40,6 +40,11 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
         // All hooks of a build read the same settings.
         let checked = settings.refuse_idle(&[Scope::Wheels, Scope::Installs, Scope::Trees]);
         checked.map_err(|faults| report_settings(&faults))?;
+        remedy::in_build(match hook {
+            hook::Hook::Install | hook::Hook::Pyproject => "install",
+            hook::Hook::Patch => "patch",
+            hook::Hook::Conflicts => "env",
+        });
         return hook::run(hook, &args.hook, &attributes, &settings);
     }
     outputs::refuse_existing(&attributes)?;
@@ -47,7 +52,9 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
         let checked = settings.refuse_idle(scopes);
         checked.map_err(|faults| report_settings(&faults))
     };
-    match settings.text("action").unwrap_or("install") {
+    let action = settings.text("action").unwrap_or("install");
+    remedy::in_build(action);
+    match action {
         "install" => {
             check(&[Scope::Wheels, Scope::Installs, Scope::Packages])?;
             wheel::run(&attributes, &settings)

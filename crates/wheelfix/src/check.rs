@@ -15,6 +15,7 @@ use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::document;
 use crate::error::{Error, print, print_line};
 use crate::progress::Progress;
+use crate::remedy::{self, advised};
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
 use crate::{install_error, proof_report};
 
@@ -63,6 +64,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
     };
     let (wheels, paths) = (places(wheels)?, places(paths)?);
     let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
+    if !wheels.is_empty() {
+        // They are proved as `install` would leave them, and it has the same options.
+        remedy::as_installed();
+    }
     let proof = match (wheels.is_empty(), paths.is_empty()) {
         (true, _) => prove_paths(args, resolved, paths)?,
         (false, true) => prove_wheels(args, resolved, wheels)?,
@@ -178,9 +183,9 @@ fn stores(given: &[PathBuf], paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
 
 fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
     if args.warnings {
-        print("warning", &proof.warnings);
+        print("warning", proof.warnings.iter().map(advised));
     }
-    print("error", told_once(&proof.faults));
+    print("error", told_once(&proof.faults).iter().map(advised));
     if !args.output.quiet {
         proof_report::print_notes(proof);
     }

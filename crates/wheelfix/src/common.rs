@@ -15,6 +15,7 @@ use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
 
 use crate::document;
 use crate::error::{Error, print};
+use crate::remedy::{Mendable, advised};
 
 /// Where libraries come from, and what may be missing
 #[derive(Debug, Clone, clap::Args)]
@@ -163,13 +164,16 @@ pub(crate) fn report_unproved(proof: &Proof, output: &OutputArgs) -> Error {
     report_faults(&told_once(&proof.faults), "proof", proof, output)
 }
 
-fn report_faults(
-    faults: &[impl std::fmt::Display],
+fn report_faults<'f, F>(
+    faults: &'f [F],
     name: &'static str,
     whole: &impl Serialize,
     output: &OutputArgs,
-) -> Error {
-    print("error", faults);
+) -> Error
+where
+    &'f F: Mendable,
+{
+    print("error", faults.iter().map(advised));
     print(
         "error",
         [format!("{} in all", count(faults.len(), "fault"))],

@@ -1,10 +1,14 @@
 //! Which exit code the errors of `wheelfix env` have, and what is printed of their lists.
 
+use std::fmt::{self, Display};
+
 use wheelfix_site::{EnvError, EnvFault};
 
 use crate::common::OutputArgs;
 use crate::error::{Error, chain, print};
 use crate::install_error;
+use crate::message::BREAK;
+use crate::remedy::{ask_plain, of_environment};
 
 /// Prints what an error lists, and decides the exit code.
 pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
@@ -15,7 +19,7 @@ pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
 }
 
 fn report(faults: &[EnvFault]) -> Error {
-    print("error", faults.iter().map(|fault| chain(fault)));
+    print("error", faults.iter().map(with_remedies));
     if faults.iter().any(is_duplicate) {
         print("error", [NIXPKGS_DUPLICATES]);
     }
@@ -41,18 +45,30 @@ fn is_duplicate(fault: &EnvFault) -> bool {
 }
 
 /// What to do about the first kind of fault for which there is an option.
-pub(crate) fn hint(faults: &[EnvFault]) -> Option<&'static str> {
+fn hint(faults: &[EnvFault]) -> Option<String> {
     faults.iter().find_map(|fault| match fault {
-        EnvFault::Conflict(_) => Some(
-            "decide with `--on-collision GLOB=first` or `GLOB=last`, in the order of the inputs",
-        ),
-        EnvFault::Wheels { .. } => Some("name the wheels themselves, as `DIR/*.whl`"),
-        EnvFault::Unmet(_) => {
-            Some("add what is missing, or leave it unmet with `--allow-unmet NAME`")
-        }
-        EnvFault::OtherPython { .. } => {
-            Some("name the Python of the environment with `--python EXE` or `--python-version X.Y`")
-        }
+        EnvFault::Conflict(_) => Some(format!(
+            "decide with {} or `GLOB=last`, in the order of the inputs",
+            ask_plain("--on-collision")
+        )),
+        EnvFault::Wheels { .. } => Some("name the wheels themselves, as `DIR/*.whl`".to_owned()),
+        EnvFault::Unmet(_) => Some(format!(
+            "add what is missing, or leave it unmet with {}",
+            ask_plain("--allow-unmet")
+        )),
+        EnvFault::OtherPython { .. } => Some(format!(
+            "name the Python of the environment with {} or {}",
+            ask_plain("--python"),
+            ask_plain("--python-version")
+        )),
         _ => None,
+    })
+}
+
+/// A fault with its causes and its remedies.
+fn with_remedies(fault: &EnvFault) -> impl Display {
+    fmt::from_fn(move |f| {
+        write!(f, "{}", chain(fault))?;
+        of_environment(fault).try_for_each(|line| write!(f, "{BREAK}  fix: {line}"))
     })
 }

@@ -50,14 +50,6 @@ impl Error {
         Self::Environment(Box::new(error))
     }
 
-    /// What to do about it, where that is known.
-    pub(crate) fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Refused { hint, .. } => hint.as_deref(),
-            _ => None,
-        }
-    }
-
     /// The code to exit with; 2 is also clap's code for a wrong command line.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {

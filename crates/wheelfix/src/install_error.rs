@@ -18,6 +18,7 @@ use wheelfix_wheel::{InstalledError, WheelError};
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
 use crate::limits;
+use crate::remedy::{advised, ask, ask_plain};
 use crate::target::{lib_path_error, loader_error};
 
 /// Prints what an error of an installation lists, and decides the exit code.
@@ -49,7 +50,8 @@ pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error
         PatchTreeError::Unproved(proof) => report_unproved(&proof, output),
         PatchTreeError::Relocation(error) => relocation(error),
         PatchTreeError::BehindLinks(_) => {
-            let hint = "patch that directory itself, or put a copy of it in the place of the link";
+            let hint = "patch that directory itself, or put a copy of it in the place of the link"
+                .to_owned();
             refused(error, Some(hint))
         }
         PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
@@ -73,7 +75,7 @@ pub(crate) fn explain_patch_wheel(
         }]),
         PatchWheelError::Contents(faults) => {
             print("error", faults.iter().map(|fault| in_file(wheel, fault)));
-            print("hint", [ACCEPT]);
+            print("hint", [accept()]);
             Error::Reported
         }
         PatchWheelError::Files(faults) => files(&faults),
@@ -83,7 +85,10 @@ pub(crate) fn explain_patch_wheel(
         PatchWheelError::Relocation(error) => relocation(error),
         PatchWheelError::Extract(error @ ExtractError::Content(_)) => Error::refused(error),
         PatchWheelError::Extract(error) => Error::environment(error),
-        PatchWheelError::Output(error) => refused(error, Some("name another `--output`")),
+        PatchWheelError::Output(error) => refused(
+            error,
+            Some(format!("name another {}", ask_plain("--output"))),
+        ),
         PatchWheelError::Path(error) => Error::refused(error),
         PatchWheelError::Threads(error) => Error::environment(error),
         PatchWheelError::Io(error) => error.into(),
@@ -91,7 +96,7 @@ pub(crate) fn explain_patch_wheel(
 }
 
 fn files(faults: &[FileFault]) -> Error {
-    print("error", faults);
+    print("error", faults.iter().map(advised));
     Error::Reported
 }
 
@@ -118,7 +123,7 @@ fn in_file(path: &Path, reason: impl Display) -> impl Display {
 }
 
 /// What to do about wheels that are too large, if any is.
-pub(crate) fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
+fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
     refused.iter().find_map(|wheel| match &wheel.reason {
         Refusal::Wheel(WheelError::Archive(faults)) => limits::hint(faults),
         _ => None,
@@ -126,25 +131,27 @@ pub(crate) fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
 }
 
 /// What to do about a file with another hash than in RECORD.
-pub(crate) const ACCEPT: &str =
-    "accept a file that differs from RECORD with `--accept-mismatch PATH`, its path in the wheel";
+pub(crate) fn accept() -> String {
+    let option = ask_plain("--accept-mismatch");
+    format!("accept a file that differs from RECORD with {option}, its path in the wheel")
+}
 
 fn staging(error: StagingError) -> Error {
     let hint = match &error {
         StagingError::Io(_) => return Error::environment(error),
-        StagingError::NotEmpty(_) => Some("name another `--prefix`, or add to it with `--merge`"),
+        StagingError::NotEmpty(_) => Some(another_prefix()),
         StagingError::NotADirectory(_) | StagingError::Collisions(_) => None,
     };
     refused(error, hint)
 }
 
-/// Whether a file differs from RECORD.
-pub(crate) fn is_mismatch(error: &ExtractionError) -> bool {
-    match error {
-        ExtractionError::Content(faults) => faults.iter().any(is_hash),
-        ExtractionError::Hash(_) => true,
-        _ => false,
-    }
+/// What to do about a prefix that is taken, by what the command has.
+fn another_prefix() -> String {
+    let merge = ask("--merge", &[]);
+    let merge = merge.map_or_else(String::new, |option| {
+        format!(", or add to it with `{option}`")
+    });
+    format!("name another `--prefix`{merge}")
 }
 
 fn is_hash(fault: &MemberFault) -> bool {
@@ -157,12 +164,12 @@ fn extraction(error: ExtractionError) -> Error {
         ExtractionError::Content(faults) => {
             print("error", &faults);
             if faults.iter().any(is_hash) {
-                print("hint", [ACCEPT]);
+                print("hint", [accept()]);
             }
             Error::Reported
         }
         ExtractionError::Extract(error) => Error::environment(error),
-        error @ ExtractionError::Hash(_) => refused(error, Some(ACCEPT)),
+        error @ ExtractionError::Hash(_) => refused(error, Some(accept())),
         error @ ExtractionError::Path { .. } => Error::refused(error),
     }
 }
@@ -221,10 +228,10 @@ fn compile(error: CompileError) -> Error {
     Error::environment(error)
 }
 
-fn refused(error: impl StdError + Send + Sync + 'static, hint: Option<&str>) -> Error {
+fn refused(error: impl StdError + Send + Sync + 'static, hint: Option<String>) -> Error {
     Error::Refused {
         error: Box::new(error),
-        hint: hint.map(str::to_owned),
+        hint,
     }
 }
 

@@ -13,6 +13,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
 use crate::message::{BREAK, Lines};
+use crate::remedy::advised;
 use crate::{document, proof_report, table, unbundle_table};
 
 /// The JSON document, version 1.
@@ -95,14 +96,16 @@ pub(crate) fn print(
 /// Prints what is odd on standard error.
 fn warn(report: &InstallReport) {
     error::print("warning", of_wheels(&report.wheels));
-    error::print("warning", &report.warnings);
+    error::print("warning", report.warnings.iter().map(advised));
     error::print("warning", compile_failures(&report.compile_failures));
 }
 
 /// The warnings of wheels, each with the wheel's file name.
-pub(crate) fn of_wheels(wheels: &[InstalledWheel]) -> impl Iterator<Item = String> {
+pub(crate) fn of_wheels(wheels: &[InstalledWheel]) -> impl Iterator<Item = impl Display> {
     wheels.iter().flat_map(|wheel| {
-        let warning = |it| format!("`{}`: {it}", wheel.filename);
+        let warning = move |warning| {
+            fmt::from_fn(move |f| write!(f, "`{}`: {}", wheel.filename, advised(warning)))
+        };
         wheel.warnings.iter().map(warning)
     })
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 
 use wheelfix_archive::{Faults, Limits, TarFaults, TarProblem, ZipProblem};
 
+use crate::remedy::ask_plain;
+
 /// How large an archive may be unpacked
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
@@ -43,7 +45,10 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
             )
         })
     });
-    (is_zip || is_tar).then(|| "allow more with `--max-size` or `--max-ratio`".to_owned())
+    (is_zip || is_tar).then(|| {
+        let (size, ratio) = (ask_plain("--max-size"), ask_plain("--max-ratio"));
+        format!("allow more with {size} or {ratio}")
+    })
 }
 
 /// Why a text is no size.

@@ -22,6 +22,8 @@ mod patch;
 mod patchelf;
 mod progress;
 mod proof_report;
+mod remedy;
+mod settings;
 mod table;
 mod target;
 mod unbundle;
@@ -32,7 +34,7 @@ mod wishes;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::Error;
 
@@ -62,7 +64,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match patchelf::called_as_patchelf(std::env::args_os()) {
         Some(args) => patchelf::run_as_patchelf(args),
-        None => run(Args::parse()),
+        None => run(parse()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,6 +76,16 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// The command line; notes which subcommand it is.
+fn parse() -> Args {
+    let matches = Args::command().get_matches();
+    if let Some(name) = matches.subcommand_name().filter(|name| *name != "builder") {
+        remedy::in_shell(name);
+    }
+    Args::from_arg_matches(&matches)
+        .unwrap_or_else(|error| error.format(&mut Args::command()).exit())
 }
 
 fn run(args: Args) -> Result<(), Error> {

@@ -19,6 +19,7 @@ use crate::error::{self, Error, print_line, print_report};
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
+use crate::remedy::{advised, ask_plain};
 use crate::target::probe;
 use crate::wishes::MetadataArgs;
 use crate::{document, install_error, proof_report, table, unbundle_table};
@@ -153,7 +154,8 @@ impl FileArgs {
             (Some(_), ..) => Err(Error::Usage("`--output` is for one wheel".to_owned())),
             (None, _, Some(wheel)) => {
                 let wheel = wheel.display();
-                let text = format!("`{wheel}` is a wheel: name the one to make with `--output`");
+                let option = ask_plain("--output");
+                let text = format!("`{wheel}` is a wheel: name the one to make with {option}");
                 Err(Error::Usage(text))
             }
             (None, _, None) => Ok(false),
@@ -302,7 +304,7 @@ pub(crate) fn tell(proof: Option<&Proof>, relocation: &RelocationPlan, args: &Fi
 
 /// Prints what is odd on standard error.
 pub(crate) fn warn(warnings: &[InstallWarning]) {
-    error::print("warning", warnings);
+    error::print("warning", warnings.iter().map(advised));
 }
 
 /// What was edited in METADATA, a line each.

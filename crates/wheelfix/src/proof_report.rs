@@ -4,6 +4,7 @@
 use wheelfix_relocate::{Excused, Proof, count, some_of};
 
 use crate::error;
+use crate::remedy::advised;
 
 /// How much of what was found is proved.
 pub(crate) fn counts(proof: &Proof) -> String {
@@ -46,7 +47,7 @@ fn excused(excused: &Excused) -> String {
 pub(crate) fn print(proof: Option<&Proof>, planned: &[Excused]) {
     match proof {
         Some(proof) => {
-            error::print("warning", &proof.warnings);
+            error::print("warning", proof.warnings.iter().map(advised));
             print_notes(proof);
         }
         None => error::print("note", planned.iter().map(excused)),

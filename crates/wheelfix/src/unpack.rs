@@ -151,7 +151,7 @@ fn extract_error(args: &UnpackArgs, error: ExtractError) -> Error {
         ExtractError::Content(ref faults) => {
             let is_hash = |fault: &ItemFault| matches!(fault.error, ContentError::Sha256 { .. });
             let hint = faults.iter().any(is_hash);
-            let hint = hint.then(|| install_error::ACCEPT.to_owned());
+            let hint = hint.then(install_error::accept);
             refused_with(args, error, hint)
         }
         ExtractError::CreateDir { .. } | ExtractError::Write { .. } | ExtractError::Archive(_) => {

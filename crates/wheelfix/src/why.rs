@@ -1,6 +1,6 @@
 //! `wheelfix why`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use wheelfix_relocate::{
-    LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, World, existing_path, explain,
-    interpreter_fault, read_object,
+    Candidate, LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Remedy, World,
+    existing_path, explain, interpreter_fault, read_object,
 };
 
 use crate::check::place;
@@ -17,6 +17,7 @@ use crate::common::{LibraryArgs, OutputArgs};
 use crate::document;
 use crate::error::{Error, print_report};
 use crate::message::BREAK;
+use crate::remedy;
 use crate::target::{TargetArgs, lib_path_error};
 
 /// Explain what satisfies each need of a library or program, and what was tried
@@ -179,10 +180,9 @@ fn report(answer: &Answer, in_full: bool) -> impl Display {
             write!(f, "interpreter {interpreter}{BREAK}")?;
         }
         if let Some(reason) = &answer.interpreter_fault {
-            write!(
-                f,
-                "  which {reason}: `wheelfix patch --python EXE` sets that of the Python{BREAK}"
-            )?;
+            write!(f, "  which {reason}{BREAK}")?;
+            let paths = BTreeSet::from([object.path.clone()]);
+            write_fixes(f, &Remedy::SetInterpreter { paths })?;
         }
         let mut lookups = answer.lookups.iter();
         lookups.try_for_each(|lookup| write_lookup(f, lookup, answer, in_full))
@@ -212,10 +212,27 @@ fn write_lookup(
         let path = path.display();
         write!(
             f,
-            "  near miss: {path}: it is in a `--lib-path`, but no run path leads there: use `wheelfix patch`{BREAK}"
+            "  near miss: {path}: it is in a library path, but no run path leads there{BREAK}"
         )?;
     }
-    Ok(())
+    let directory = |path: &PathBuf| path.parent().map(Path::to_path_buf);
+    let directories = answer.near.get(&lookup.name).into_iter().flatten();
+    let candidates: BTreeSet<PathBuf> = directories.filter_map(directory).collect();
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    let remedy = Remedy::AddLibPath {
+        library: lookup.name.clone(),
+        newer: false,
+        needed_by: BTreeSet::from([PathBuf::from(&lookup.asked_by)]),
+        candidates: candidates.into_iter().map(Candidate::Directory).collect(),
+    };
+    write_fixes(f, &remedy)
+}
+
+fn write_fixes(f: &mut fmt::Formatter<'_>, remedy: &Remedy) -> fmt::Result {
+    let mut fixes = remedy::lines(remedy).into_iter();
+    fixes.try_for_each(|line| write!(f, "  fix: {line}{BREAK}"))
 }
 
 fn describe(lookup: &Lookup) -> String {

@@ -91,7 +91,7 @@ impl Refusal {
             .iter()
             .position(|header| std::ptr::eq(header, load));
         let detail = format!(
-            "cannot be loaded: `strip` has moved the segment of program header {} to offset {:#x}, which its address {:#x} does not agree with; take the file as it was before, and in a Nix build set `dontStrip = true`",
+            "cannot be loaded: `strip` has moved the segment of program header {} to offset {:#x}, which its address {:#x} does not agree with",
             at.unwrap_or_default(),
             load.offset,
             load.vaddr

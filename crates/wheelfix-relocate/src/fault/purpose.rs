@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::fault::BREAK;
-
 /// Who wants a file of which nothing can be proved.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -23,10 +21,7 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named => Ok(()),
-            Self::Imported(name) => write!(
-                f,
-                ", and Python imports it as `{name}`{BREAK}  fix: build or fetch the wheel anew for this target, whole, or take out this file"
-            ),
+            Self::Imported(name) => write!(f, ", and Python imports it as `{name}`"),
             Self::Only => f.write_str(", nor of anything else"),
         }
     }

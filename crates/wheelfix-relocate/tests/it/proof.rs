@@ -1,6 +1,6 @@
 //! The proof fails exactly where something was taken away, and names it.
 
-use wheelfix_relocate::Target;
+use wheelfix_relocate::{Remedy, Target};
 
 use crate::workshop::Workshop;
 
@@ -34,8 +34,7 @@ fn a_library_that_was_removed_is_named() {
         workshop.faults(),
         "`liba.so` is missing
   needed by: DIR/libuser.so
-  searched: the output, DIR
-  fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule"
+  searched: the output, DIR"
     );
 }
 
@@ -86,7 +85,6 @@ fn a_version_that_was_removed_is_named() {
         "`liba.so` does not define the version `A_2`
   needed by: DIR/libuser.so
   found: DIR/liba.so
-  fix: a newer one: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
 `DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@A_2`"
     );
     // A library with versions for nothing but its needs is good for all; one without any is not.
@@ -177,8 +175,7 @@ fn the_driver_is_taken_for_granted_and_a_stub_is_not() {
     assert_eq!(
         workshop.faults(),
         "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
-  needed or opened by: DIR/libuser.so
-  fix: the driver path before that directory"
+  needed or opened by: DIR/libuser.so"
     );
 }
 
@@ -190,11 +187,8 @@ fn dangerous_run_paths_are_named() {
     assert_eq!(
         workshop.faults(),
         "`DIR/liba.so` has `/usr/local/cuda/lib64` in its run path: it leads to another machine (rule `system-cuda`)
-  fix: `wheelfix patch`
 `DIR/liba.so` has `relative` in its run path: it is relative to the current directory
-  fix: `wheelfix patch`
-`DIR/liba.so` has `` in its run path: an empty element is the current directory
-  fix: `wheelfix patch`"
+`DIR/liba.so` has `` in its run path: an empty element is the current directory"
     );
     let warnings: Vec<String> = workshop
         .prove()
@@ -204,8 +198,7 @@ fn dangerous_run_paths_are_named() {
         .collect();
     assert_eq!(
         workshop.shorten(&warnings.join("\n")),
-        "`DIR/liba.so` has `/no/such/place` in its run path: there is no such directory
-  fix: `wheelfix patch`"
+        "`DIR/liba.so` has `/no/such/place` in its run path: there is no such directory"
     );
 }
 
@@ -217,8 +210,7 @@ fn a_run_path_that_leads_out_of_the_store_is_a_fault() {
     let proof = workshop.prove_in(&[workshop.path("store")]);
     assert_eq!(
         workshop.describe(&proof),
-        "`DIR/store/a/lib/liba.so` has `$ORIGIN/../../../elsewhere` in its run path: it is outside of the output and of the store
-  fix: `wheelfix patch`"
+        "`DIR/store/a/lib/liba.so` has `$ORIGIN/../../../elsewhere` in its run path: it is outside of the output and of the store"
     );
 }
 
@@ -317,12 +309,15 @@ fn an_older_library_is_told_with_what_has_a_newer_one() {
     let proof = workshop.prove();
     let faults = workshop.describe(&proof);
     let want =
-        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@libgomp.so.1`
-  fix: a newer `libgomp.so.1`: add `stdenv.cc.cc.lib` to buildInputs";
+        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@libgomp.so.1`";
     assert!(faults.starts_with(want), "{faults}");
     let json = serde_json::to_value(&proof.faults[0]).unwrap();
     let fix = &json["providers"]["libgomp.so.1"][0];
     assert_eq!(fix["name"], "stdenv.cc.cc.lib");
+    let remedy = &json["remedies"][0];
+    assert_eq!(remedy["remedy"], "add-lib-path");
+    assert_eq!(remedy["newer"], true);
+    assert_eq!(&remedy["candidates"][0], fix);
 }
 
 #[test]
@@ -386,9 +381,7 @@ fn a_library_that_strip_has_moved_is_told_so() {
     bytes[64 + 56 + 8] ^= 8;
     fs_err::write(&path, bytes).unwrap();
     let faults = workshop.faults();
-    assert!(
-        faults.contains("`strip` has moved") && faults.contains("dontStrip"),
-        "{faults}"
-    );
+    assert!(faults.contains("`strip` has moved"), "{faults}");
+    assert_eq!(workshop.remedies()[0], Remedy::DontStrip { path });
     assert!(workshop.prove().loadable.is_empty());
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use wheelfix_relocate::{Excuses, Place, Proof, ProofOptions, Rules, Target, Tree, World, prove};
+use wheelfix_relocate::{
+    Excuses, Fault, Place, Proof, ProofOptions, Remedy, Rules, Target, Tree, World, prove,
+};
 use wheelfix_testkit::elf::Tool;
 
 /// A directory with libraries, as an output will have them.
@@ -106,6 +108,12 @@ impl Workshop {
     /// The faults of the proof, with `DIR` for the workshop.
     pub(crate) fn faults(&self) -> String {
         self.describe(&self.prove())
+    }
+
+    /// What would mend the faults of the proof.
+    pub(crate) fn remedies(&self) -> Vec<Remedy> {
+        let faults = self.prove().faults;
+        faults.iter().flat_map(Fault::remedies).collect()
     }
 
     pub(crate) fn describe(&self, proof: &Proof) -> String {

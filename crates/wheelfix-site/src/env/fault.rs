@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wheelfix_format::{MetadataError, RecordError, TagMismatch, WheelFileError};
+use wheelfix_relocate::{Remedy, Wish};
 
 use crate::env::closure::{DuplicateDistribution, UnmetRequirement};
 use crate::env::conflict::Conflict;
@@ -118,10 +119,10 @@ pub enum EnvFault {
     #[error("{0}")]
     Conflict(Conflict),
     /// A rule for collisions that decides none.
-    #[error("no collision matches `--on-collision {0}`")]
+    #[error("no collision matches `{0}`")]
     UnusedRule(String),
     /// A leave to be unmet that nothing needs.
-    #[error("no unmet requirement matches `--allow-unmet {0}`")]
+    #[error("no unmet requirement matches `{0}`")]
     UnusedUnmet(String),
     /// One distribution twice.
     #[error("{0}")]
@@ -166,6 +167,16 @@ pub enum EnvFault {
 }
 
 impl EnvFault {
+    /// What would mend it; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::UnusedRule(rule) => vec![Remedy::remove(Wish::OnCollision, rule)],
+            Self::UnusedUnmet(glob) => vec![Remedy::remove(Wish::AllowUnmet, glob)],
+            Self::Wish(fault) => fault.remedies(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the machine is at fault, not the content of an input.
     pub fn is_environment(&self) -> bool {
         matches!(self, Self::Read(_) | Self::Missing(_))

@@ -294,7 +294,7 @@ impl fmt::Display for WheelWarning {
             }
             Self::NixSupport(path) => write!(
                 f,
-                "`{path}` goes to `nix-support` in the prefix, where stdenv runs it or follows it in each build that depends on the package: leave it out with `--exclude`"
+                "`{path}` goes to `nix-support` in the prefix, where stdenv runs it or follows it in each build that depends on the package"
             ),
             Self::Editable(path) => write!(
                 f,

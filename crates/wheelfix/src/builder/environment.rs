@@ -7,7 +7,7 @@ use wheelfix_site::{Activation, EnvError, EnvRequest, InstallRequest, LinkMode, 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
-use crate::builder::{OUTPUT, hint, jobs, outputs, wheel};
+use crate::builder::{OUTPUT, jobs, outputs, wheel};
 use crate::error::{Error, print};
 use crate::{env_error, env_report};
 
@@ -55,13 +55,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
 fn explain(error: EnvError) -> Error {
     match error {
         EnvError::Install(error) => wheel::explain(error),
-        EnvError::Faults(faults) => {
-            let mut texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            texts.extend(env_error::hint(&faults).map(str::to_owned));
-            let error = env_error::explain(EnvError::Faults(faults), &OUTPUT);
-            hint::translate(texts);
-            error
-        }
+        faults @ EnvError::Faults(_) => env_error::explain(faults, &OUTPUT),
     }
 }
 

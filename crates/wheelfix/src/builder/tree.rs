@@ -13,7 +13,7 @@ use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::source::{self, SourceFault};
-use crate::builder::{OUTPUT, hint, inputs, jobs, outputs};
+use crate::builder::{OUTPUT, inputs, jobs, outputs};
 use crate::error::{Error, print, print_line};
 use crate::install_error;
 use crate::proof_report;
@@ -79,14 +79,7 @@ fn of_source(fault: SourceFault) -> Error {
 
 /// Prints what is wrong, and what to change in the .nix file.
 pub(crate) fn explain(error: PatchTreeError) -> Error {
-    let texts: Vec<String> = match &error {
-        PatchTreeError::Unsound(plan) => plan.faults.iter().map(ToString::to_string).collect(),
-        PatchTreeError::Unproved(proof) => proof.faults.iter().map(ToString::to_string).collect(),
-        _ => Vec::new(),
-    };
-    let error = install_error::explain_patch(error, &OUTPUT);
-    hint::translate(texts);
-    error
+    install_error::explain_patch(error, &OUTPUT)
 }
 
 /// Copies files, directories and links; what is copied may be written to.

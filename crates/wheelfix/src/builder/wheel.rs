@@ -8,7 +8,7 @@ use crate::builder::attributes::Attributes;
 use crate::builder::outputs::{self, OutputError};
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
-use crate::builder::{OUTPUT, hint, inputs, jobs, source};
+use crate::builder::{OUTPUT, inputs, jobs, source};
 use crate::error::{Error, print};
 use crate::{install_error, install_report};
 
@@ -84,31 +84,10 @@ fn of_output(error: OutputError) -> Error {
 
 /// Prints what is wrong, and what to change in the .nix file.
 pub(crate) fn explain(error: InstallError) -> Error {
-    let mut texts = texts(&error);
     let hint = hint_of(&error);
     let error = install_error::explain(error, &OUTPUT);
     print("hint", hint);
-    texts.extend(error.hint().map(str::to_owned));
-    hint::translate(texts);
     error
-}
-
-/// What is printed of an error that lists something.
-fn texts(error: &InstallError) -> Vec<String> {
-    fn lines<T: ToString>(list: &[T]) -> Vec<String> {
-        list.iter().map(ToString::to_string).collect()
-    }
-    match error {
-        InstallError::Wheels(refused) => install_error::size_hint(refused).into_iter().collect(),
-        InstallError::Files(faults) => lines(faults),
-        InstallError::Bundled(plan) => lines(&plan.faults),
-        InstallError::Unsound(plan) => lines(&plan.faults),
-        InstallError::Unproved(proof) => lines(&proof.faults),
-        InstallError::Extraction(error) if install_error::is_mismatch(error) => {
-            vec![install_error::ACCEPT.to_owned()]
-        }
-        _ => Vec::new(),
-    }
 }
 
 fn hint_of(error: &InstallError) -> Option<String> {

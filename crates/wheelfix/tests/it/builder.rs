@@ -334,9 +334,7 @@ fn options_in_messages_are_named_as_settings() {
     exit: 1
     --- stderr
     error: `[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-py3-none-any.whl`: members take 5714 bytes, limit is 100
-    hint: allow more with `--max-size` or `--max-ratio`
-    hint: in the .nix file `--max-ratio` is `wheelfix.maxRatio = N;`
-    hint: in the .nix file `--max-size` is `wheelfix.maxSize = "SIZE";`
+    hint: allow more with `wheelfix.maxSize = "SIZE";` or `wheelfix.maxRatio = N;`
     "#);
     let text = build(
         &sandbox,
@@ -346,8 +344,8 @@ fn options_in_messages_are_named_as_settings() {
     insta::assert_snapshot!(text, @r#"
     exit: 1
     --- stderr
-    error: no file matches `--exclude *.rst`
-    hint: in the .nix file `--exclude` is `wheelfix.exclude = [ "GLOB" ];`
+    error: no file matches `*.rst`, which is to be left out
+      fix: remove "*.rst" from `wheelfix.exclude`
     "#);
     assert!(!sandbox.path("out").try_exists().unwrap());
 }
@@ -479,8 +477,7 @@ fn an_environment_takes_its_settings() {
     error: `lib/python3.11/site-packages/demo/__init__.py` comes with different content from demo 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-py3-none-any.whl`) and other 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-other-1.0-py3-none-any.whl`)
     error: demo 1.0 requires `numpy<2`, which is not in the environment
     error: 2 faults in all
-    hint: decide with `--on-collision GLOB=first` or `GLOB=last`, in the order of the inputs
-    hint: in the .nix file `--on-collision` is `wheelfix.onCollision = [ "GLOB=first" ];`
+    hint: decide with `wheelfix.onCollision = [ "GLOB=first" ];` or `GLOB=last`, in the order of the inputs
     "#);
     let idle = json!({"prove": "environment", "activate": "venv", "keepNamespacePth": true});
     let text = build(&sandbox, &["out"], attributes(idle));

@@ -51,14 +51,15 @@ fn what_does_not_load_is_told_with_the_way_out() {
     taken for granted: the C API of Python (name it with --python)
     --- stderr
     warning: `[DIR]/lib/libuser.so` has `$ORIGIN/../other` in its run path: there is no such directory
-      fix: `wheelfix patch`
+      fix: wheelfix patch [DIR]/lib/libuser.so
     error: `[DIR]/lib/libuser.so` has `` in its run path: an empty element is the current directory
-      fix: `wheelfix patch`
+      fix: wheelfix patch [DIR]/lib/libuser.so
     error: `liba.so` is missing
       needed by: [DIR]/lib/libuser.so
       searched: the output, [DIR]/other, ., [DIR]
-      near miss: [DIR]/liba.so: it is in a `--lib-path`, but no run path leads there: use `wheelfix patch`
-      fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
+      near miss: [DIR]/liba.so: it is in a library path, but no run path leads there
+      fix: wheelfix patch [DIR]/lib/libuser.so --lib-path [DIR]
+      fix: add --ignore-missing liba.so  # if all works without it
     ");
 }
 

@@ -117,7 +117,7 @@ fn what_stdenv_would_act_on_is_warned_about() {
     let text = install(&sandbox, &wheel, &["--dry-run"]);
     let want = "warning: `demo-1.0-py3-none-any.whl`: `demo-1.0.data/data/nix-support/setup-hook` goes to \
         `nix-support` in the prefix, where stdenv runs it or follows it in each build that depends on \
-        the package: leave it out with `--exclude`\n";
+        the package\n  fix: add --exclude '**/setup-hook'  # if nothing needs it\n";
     assert!(text.ends_with(want), "{text}");
 }
 
@@ -208,9 +208,12 @@ fn wishes_that_match_nothing_are_all_named() {
     insta::assert_snapshot!(install(&sandbox, &wheel, &args), @"
     exit: 1
     --- stderr
-    error: no distribution has a requirement to edit: `--relax torch`
-    error: no distribution has a requirement to edit: `--remove-dep jax`
-    error: no file matches `--exclude *.rs`
+    error: no distribution has a requirement to edit: drop the bounds of `torch`
+      fix: remove --relax torch
+    error: no distribution has a requirement to edit: remove `jax`
+      fix: remove --remove-dep jax
+    error: no file matches `*.rs`, which is to be left out
+      fix: remove --exclude '*.rs'
     ");
     assert_eq!(sandbox.names(), [wheel]);
 }

@@ -41,7 +41,7 @@ fn why_looks_into_the_library_paths() {
             .run_in(&sandbox.path("."), &[&start[..], args].concat())
             .expect();
     }
-    let near = "near miss: [DIR]/libs/liba.so: it is in a `--lib-path`";
+    let near = "near miss: [DIR]/libs/liba.so: it is in a library path";
     expect(&sandbox, &["why", "m.so", "--lib-path", "libs"], 1, near);
     expect(
         &sandbox,

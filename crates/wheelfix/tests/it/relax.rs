@@ -116,7 +116,8 @@ fn nothing_is_edited_after_a_fault() {
     insta::assert_snapshot!(sandbox.run(&args), @"
     exit: 1
     --- stderr
-    error: no distribution has a requirement to edit: `--remove-dep torch`
+    error: no distribution has a requirement to edit: remove `torch`
+      fix: remove --remove-dep torch
     ");
     assert!(requirements(&sandbox)[0].contains("<2"));
     fs_err::write(sandbox.path(DIST_INFO).join("METADATA"), "Name: demo\n").unwrap();
@@ -124,7 +125,8 @@ fn nothing_is_edited_after_a_fault() {
     exit: 1
     --- stderr
     error: `[DIR]/out/lib/python3.11/site-packages/demo-1.0.dist-info/METADATA` is no valid METADATA: field `Metadata-Version` is missing
-    error: no distribution has a requirement to edit: `--relax numpy-stl`
+    error: no distribution has a requirement to edit: drop the bounds of `numpy-stl`
+      fix: remove --relax numpy-stl
     ");
 }
 
@@ -187,6 +189,7 @@ fn a_wheel_is_edited_without_packing_its_files_again() {
     insta::assert_snapshot!(sandbox.run(&args), @"
     exit: 1
     --- stderr
-    error: no distribution has a requirement to edit: `--relax torch`
+    error: no distribution has a requirement to edit: drop the bounds of `torch`
+      fix: remove --relax torch
     ");
 }

@@ -256,7 +256,7 @@ fn what_is_wrong_with_the_arguments_is_said() {
     exit: 1
     --- stderr
     error: `demo-1.0-py3-none-any.whl`: members take 590 bytes, limit is 100
-    hint: allow more with `--max-size` or `--max-ratio`
+    hint: allow more with `--max-size SIZE` or `--max-ratio N`
     ");
     assert_eq!(sandbox.names(), [wheel.as_str(), "sdist.rar"]);
 }
@@ -291,7 +291,7 @@ fn a_bomb_is_accepted_by_a_higher_ratio() {
     exit: 1
     --- stderr
     error: `demo-1.0-py3-none-any.whl`: members take 73400981 bytes, 1021 times what the archive holds, limit is 200 times
-    hint: allow more with `--max-size` or `--max-ratio`
+    hint: allow more with `--max-size SIZE` or `--max-ratio N`
     ");
     let text = sandbox.run(&["unpack", "-q", &wheel, "out", "--max-ratio", "1032"]);
     assert_eq!(text, "exit: 0\n");

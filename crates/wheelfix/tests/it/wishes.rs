@@ -167,7 +167,8 @@ fn a_file_that_differs_is_accepted_by_name() {
     insta::assert_snapshot!(install(&sandbox, &[&wheel, &other], &accept), @"
     exit: 1
     --- stderr
-    error: no wheel has the file `--accept-mismatch b.py`
+    error: no wheel has the file `b.py`, which is to be accepted
+      fix: remove --accept-mismatch b.py
     ");
 }
 
@@ -195,7 +196,8 @@ fn what_is_required_must_be_in_the_prefixes() {
       - numpy-stl<2 not satisfied by version 2.1
       - pip not installed
       - other not installed
-    error: no file matches `--exclude *.nothing`
+    error: no file matches `*.nothing`, which is to be left out
+      fix: remove --exclude '*.nothing'
     ");
     let args = [
         "--check-deps",

@@ -115,7 +115,10 @@ fn requirements_are_met_with_markers_and_extras() {
 #[test]
 fn a_leave_that_nothing_needs_is_an_error() {
     let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")]);
-    assert_snapshot!(refused(&sandbox, &["a", "--allow-unmet", "two"]), @"error: no unmet requirement matches `--allow-unmet two`");
+    assert_snapshot!(refused(&sandbox, &["a", "--allow-unmet", "two"]), @"
+    error: no unmet requirement matches `two`
+      fix: remove --allow-unmet two
+    ");
 }
 
 #[test]
@@ -244,7 +247,9 @@ fn what_loads_by_one_path_must_load_by_the_other() {
     error: `liba.so` is missing
       needed by: [DIR]/a/lib/python3.11/site-packages/user/libuser.so
       searched: the output, [DIR]/a/lib/python3.11/site-packages/lib, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
-      fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
+      fix: add --lib-path DIR  # where DIR has `liba.so`
+      fix: add --exclude user/libuser.so  # if nothing needs it
+      fix: add --ignore-missing liba.so  # if all works without it
     error: 1 fault in all
     ");
     let text = make(&sandbox, &[&args[..], &["--prove", "environment"]].concat());
@@ -265,7 +270,9 @@ fn a_link_to_a_directory_leads_out_of_the_environment() {
     error: `liba.so` is missing
       needed by: [DIR]/env/lib/python3.11/site-packages/user/libuser.so
       searched: the output, [DIR]/env/lib/python3.11/site-packages/lib, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
-      fix: `--lib-path` of what has it, `--exclude` of the files that need it, or a rule
+      fix: add --lib-path DIR  # where DIR has `liba.so`
+      fix: add --exclude user/libuser.so  # if nothing needs it
+      fix: add --ignore-missing liba.so  # if all works without it
     error: 1 fault in all
     ");
     make(&sandbox, &[&args[..], &["--link", "copy"]].concat());

@@ -136,8 +136,10 @@ fn a_rule_that_decides_nothing_is_an_error() {
         "b=error",
     ];
     assert_snapshot!(refused(&sandbox, &args), @"
-    error: no collision matches `--on-collision a.py=first`
-    error: no collision matches `--on-collision b=error`
+    error: no collision matches `a.py=first`
+      fix: remove --on-collision a.py=first
+    error: no collision matches `b=error`
+      fix: remove --on-collision b=error
     error: 2 faults in all
     ");
 }

@@ -1,0 +1,246 @@
+//! What would mend a fault, and the list of its kinds.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use crate::edges::Origin;
+use crate::excuse::ExcuseKind;
+use crate::fault::{Fault, Purpose};
+use crate::missing::Missing;
+use crate::remedy::{Candidate, Remedy, RuleClass, Wish};
+
+/// How many undefined symbols may be excused by their names; more are no slip of a makefile.
+const EXCUSABLE: usize = 5;
+
+macro_rules! kinds {
+    ($($kind:ident),* $(,)?) => {
+        /// The kind of a fault.
+        #[expect(missing_docs, reason = "each is documented where it is made, as a variant of `Fault`")]
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum FaultKind {
+            $($kind,)*
+        }
+
+        impl FaultKind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+        }
+
+        impl Fault {
+            /// Its kind.
+            pub fn kind(&self) -> FaultKind {
+                match self {
+                    $(Self::$kind { .. } => FaultKind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Missing, Ambiguous, Unreadable, Data, UnusedIgnore, UnusedBackend, UnusedRule, Version, Symbols,
+    LazySymbols, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
+    Untried, Nothing, ExecutableStack, NoInterpreter, WrongInterpreter,
+}
+
+impl Fault {
+    /// What would mend it, each by itself; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        let one = |path: &Path| BTreeSet::from([path.to_path_buf()]);
+        match self {
+            Self::Missing(missing) => of_missing(missing),
+            Self::Ambiguous {
+                soname, candidates, ..
+            } => of_ambiguous(soname, candidates),
+            Self::Unreadable { path, .. } => vec![Remedy::exclude(path)],
+            Self::UnusedIgnore { kind, glob } => {
+                let wish = match kind {
+                    ExcuseKind::Library => Wish::IgnoreMissing,
+                    ExcuseKind::Symbol => Wish::IgnoreSymbol,
+                };
+                vec![Remedy::remove(wish, glob)]
+            }
+            Self::UnusedBackend { glob, .. } => vec![Remedy::remove(Wish::Backend, glob)],
+            Self::UnusedRule { name, file } => vec![Remedy::RemoveRule {
+                name: name.clone(),
+                file: file.clone(),
+            }],
+            Self::Version {
+                soname,
+                needed_by,
+                candidates,
+                ..
+            } => of_library(soname, true, candidates, needed_by),
+            Self::Symbols { .. } | Self::LazySymbols { .. } => self.of_symbols(),
+            Self::Stub { needed_by, .. } => vec![Remedy::DriverPathFirst {
+                paths: needed_by.clone(),
+            }],
+            Self::Blocked {
+                remedy, needed_by, ..
+            } => {
+                let exclude = Remedy::Exclude {
+                    paths: needed_by.clone(),
+                };
+                remedy.iter().cloned().chain([exclude]).collect()
+            }
+            Self::ChangedSource { path, .. } => {
+                vec![Remedy::rule(RuleClass::Replace, path.to_string_lossy())]
+            }
+            Self::StaleSource { path, .. } | Self::Element { path, .. } => {
+                vec![Remedy::Relocate { paths: one(path) }]
+            }
+            Self::Foreign { path, purpose, .. } | Self::Untried { path, purpose, .. } => {
+                of_untried(path, purpose)
+            }
+            Self::ExecutableStack { path } => vec![Remedy::ClearExecStack { path: path.clone() }],
+            Self::NoInterpreter { path, .. } => vec![Remedy::SetInterpreter { paths: one(path) }],
+            Self::WrongInterpreter { interpreter, .. } => {
+                vec![Remedy::remove(
+                    Wish::Interpreter,
+                    interpreter.to_string_lossy(),
+                )]
+            }
+            Self::Data { .. }
+            | Self::Dependent { .. }
+            | Self::Program { .. }
+            | Self::Nothing { .. } => Vec::new(),
+        }
+    }
+
+    fn of_symbols(&self) -> Vec<Remedy> {
+        let (Self::Symbols {
+            path,
+            symbols,
+            providers,
+            ..
+        }
+        | Self::LazySymbols {
+            path,
+            symbols,
+            providers,
+            ..
+        }) = self
+        else {
+            return Vec::new();
+        };
+        let newer = providers
+            .iter()
+            .map(|(library, candidates)| Remedy::AddLibPath {
+                library: library.clone(),
+                newer: true,
+                needed_by: BTreeSet::from([path.clone()]),
+                candidates: candidates.clone(),
+            });
+        let mut remedies: Vec<Remedy> = newer.collect();
+        if remedies.is_empty() {
+            remedies.push(Remedy::exclude(path));
+        }
+        let names: BTreeSet<&str> = symbols
+            .iter()
+            .filter_map(|symbol| symbol.split('@').next())
+            .collect();
+        if names.len() <= EXCUSABLE {
+            let names = names.into_iter().map(str::to_owned).collect();
+            remedies.push(Remedy::IgnoreSymbol { names });
+        }
+        remedies
+    }
+}
+
+/// What has a library, or leaving out what needs it where nothing is known to.
+fn of_library(
+    soname: &str,
+    newer: bool,
+    candidates: &[Candidate],
+    needed_by: &BTreeSet<PathBuf>,
+) -> Vec<Remedy> {
+    let mut remedies = vec![Remedy::AddLibPath {
+        library: soname.to_owned(),
+        newer,
+        needed_by: needed_by.clone(),
+        candidates: candidates.to_vec(),
+    }];
+    if candidates.is_empty() {
+        remedies.push(Remedy::Exclude {
+            paths: needed_by.clone(),
+        });
+    }
+    remedies
+}
+
+fn of_missing(missing: &Missing) -> Vec<Remedy> {
+    let Missing {
+        soname, needed_by, ..
+    } = missing;
+    let is_source = matches!(missing.opened, Some(Origin::Source(_)));
+    // A source asks for a name, which no run path answers.
+    let mut remedies = if is_source {
+        let rule = |path: &PathBuf| Remedy::rule(RuleClass::Replace, path.to_string_lossy());
+        needed_by.iter().map(rule).collect()
+    } else if missing.is_driver {
+        vec![Remedy::Relocate {
+            paths: needed_by.clone(),
+        }]
+    } else {
+        of_library(soname, false, &missing.candidates, needed_by)
+    };
+    let names = soname.split(" or ").map(str::to_owned).collect();
+    remedies.push(Remedy::IgnoreMissing { names });
+    if is_source || matches!(missing.opened, Some(Origin::Data)) {
+        remedies.push(Remedy::rule(RuleClass::Dlopen, soname));
+    }
+    remedies
+}
+
+fn of_ambiguous(soname: &str, candidates: &[PathBuf]) -> Vec<Remedy> {
+    let mut directories: Vec<PathBuf> = candidates
+        .iter()
+        .filter_map(|path| path.parent().map(Path::to_path_buf))
+        .collect();
+    directories.dedup();
+    vec![
+        Remedy::Prefer { directories },
+        Remedy::rule(RuleClass::Prefer, soname),
+    ]
+}
+
+fn of_untried(path: &Path, purpose: &Purpose) -> Vec<Remedy> {
+    match purpose {
+        Purpose::Imported(_) => vec![
+            Remedy::Rebuild {
+                path: path.to_path_buf(),
+            },
+            Remedy::exclude(path),
+        ],
+        Purpose::Named | Purpose::Only => Vec::new(),
+    }
+}
+
+/// The fields of the fault, and its remedies.
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let whole = Whole {
+            fault: Fields(self),
+            remedies: self.remedies(),
+        };
+        whole.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<'f> {
+    #[serde(flatten)]
+    fault: Fields<'f>,
+    remedies: Vec<Remedy>,
+}
+
+struct Fields<'f>(&'f Fault);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Fault::serialize(self.0, serializer)
+    }
+}

@@ -1,0 +1,449 @@
+//! How remedies are worded: by what the command at hand has, for a shell or for a .nix file.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::CommandFactory as _;
+use wheelfix_relocate::{Candidate, Fault, Remedy, RuleClass, Told, Wish};
+use wheelfix_site::{EnvFault, FileFault, InstallWarning};
+use wheelfix_unbundle::UnbundleFault;
+use wheelfix_wheel::WheelWarning;
+
+use crate::message::BREAK;
+use crate::settings::{Setting, setting};
+
+/// How many files one line names.
+const NAMED: usize = 5;
+
+/// The command at hand.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    /// The subcommand whose options count.
+    command: String,
+    /// Whether Nix runs it.
+    in_build: bool,
+}
+
+static VOICE: OnceLock<Voice> = OnceLock::new();
+
+/// Whether a command that only looks looks at what another one would make.
+static AS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Says which subcommand is run in a shell.
+pub(crate) fn in_shell(command: &str) {
+    speak(command, false);
+}
+
+/// Says of which subcommand a build has the settings.
+pub(crate) fn in_build(command: &str) {
+    speak(command, true);
+}
+
+/// Says that files are looked at as `install` would leave them.
+pub(crate) fn as_installed() {
+    AS_INSTALLED.store(true, Ordering::Relaxed);
+}
+
+/// The first to say so is right.
+fn speak(command: &str, in_build: bool) {
+    let command = command.to_owned();
+    VOICE.get_or_init(|| Voice { command, in_build });
+}
+
+fn voice() -> &'static Voice {
+    VOICE.get_or_init(|| Voice {
+        command: String::new(),
+        in_build: false,
+    })
+}
+
+impl Voice {
+    fn has(&self, option: &str) -> bool {
+        let arguments = crate::Args::command();
+        let Some(command) = arguments.find_subcommand(&self.command) else {
+            return false;
+        };
+        let mut longs = command.get_arguments().filter_map(clap::Arg::get_long);
+        let is_it = longs.any(|long| option.strip_prefix("--") == Some(long));
+        is_it && (!self.in_build || setting(option).is_some())
+    }
+
+    /// Whether run paths are made to lead to what it is told of.
+    fn edits(&self) -> bool {
+        !matches!(self.command.as_str(), "check" | "why") || AS_INSTALLED.load(Ordering::Relaxed)
+    }
+}
+
+/// An option or setting with values, as it is to be written; `None` where there is neither. Without a
+/// value a word stands for it.
+pub(crate) fn ask(option: &str, values: &[Cow<'_, str>]) -> Option<String> {
+    let voice = voice();
+    voice.has(option).then(|| written(voice, option, values))
+}
+
+/// A value that stands for itself.
+pub(crate) fn ask_plain(option: &str) -> String {
+    ask(option, &[]).map_or_else(|| format!("`{option}`"), |text| format!("`{text}`"))
+}
+
+fn written(voice: &Voice, option: &str, values: &[Cow<'_, str>]) -> String {
+    let (template, word) = match setting(option) {
+        Some(Setting(_, template, word)) => (*template, *word),
+        None => ("", ""),
+    };
+    if voice.in_build {
+        let values: Vec<String> = values.iter().map(|value| nix_text(value)).collect();
+        let value = match values.as_slice() {
+            [] => word.to_owned(),
+            values => values.join("\" \""),
+        };
+        return format!("wheelfix.{}", template.replace("{}", &value));
+    }
+    let given: Vec<String> = values
+        .iter()
+        .map(|value| format!("{option} {}", shell_word(value)))
+        .collect();
+    match (given.as_slice(), word) {
+        ([], "") => option.to_owned(),
+        ([], word) => format!("{option} {word}"),
+        (given, _) => given.join(" "),
+    }
+}
+
+/// Something that is known to mend.
+pub(crate) trait Mendable: Display {
+    /// What would mend it.
+    fn remedies(&self) -> Vec<Remedy>;
+}
+
+/// With the remedies that the command at hand has, a line each.
+pub(crate) fn advised<T: Mendable>(fault: T) -> impl Display {
+    fmt::from_fn(move |f| {
+        write!(f, "{fault}")?;
+        let mut said = BTreeSet::new();
+        for line in fault.remedies().iter().flat_map(lines) {
+            if said.insert(line.clone()) {
+                write!(f, "{BREAK}  fix: {line}")?;
+            }
+        }
+        Ok(())
+    })
+}
+
+impl Mendable for &Fault {
+    fn remedies(&self) -> Vec<Remedy> {
+        Fault::remedies(self)
+    }
+}
+
+impl Mendable for &Told<'_> {
+    fn remedies(&self) -> Vec<Remedy> {
+        self.fault().remedies()
+    }
+}
+
+impl Mendable for &UnbundleFault {
+    fn remedies(&self) -> Vec<Remedy> {
+        UnbundleFault::remedies(self)
+    }
+}
+
+impl Mendable for &FileFault {
+    fn remedies(&self) -> Vec<Remedy> {
+        FileFault::remedies(self)
+    }
+}
+
+impl Mendable for &WheelWarning {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            WheelWarning::NixSupport(path) => vec![Remedy::exclude(path)],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Mendable for &InstallWarning {
+    fn remedies(&self) -> Vec<Remedy> {
+        InstallWarning::remedies(self)
+    }
+}
+
+/// The remedies of a fault of an environment.
+pub(crate) fn of_environment(fault: &EnvFault) -> impl Iterator<Item = String> {
+    fault.remedies().into_iter().flat_map(|it| lines(&it))
+}
+
+/// What to write or to run, a line for each way; a comment after `#` is one for the shell and for Nix.
+pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
+    let voice = voice();
+    match remedy {
+        Remedy::AddLibPath {
+            library,
+            newer,
+            needed_by,
+            candidates,
+        } => add_lib_path(voice, (library, *newer), needed_by, candidates),
+        Remedy::Exclude { paths } if paths.len() <= NAMED => {
+            let globs: Vec<Cow<'_, str>> = paths.iter().map(|path| glob(path).into()).collect();
+            add(voice, "--exclude", &globs, "if nothing needs it")
+                .into_iter()
+                .collect()
+        }
+        Remedy::IgnoreMissing { names } => excuse(voice, "--ignore-missing", names),
+        Remedy::IgnoreSymbol { names } => excuse(voice, "--ignore-symbol", names),
+        Remedy::AddRule { class, about } => add_rule(voice, *class, about).into_iter().collect(),
+        Remedy::Prefer { directories } => prefer(voice, directories),
+        Remedy::Relocate { paths } => relocate(voice, paths, ""),
+        Remedy::DriverPathFirst { paths } if !voice.edits() => relocate(voice, paths, ""),
+        Remedy::SetInterpreter { paths } => set_interpreter(voice, paths),
+        Remedy::ClearExecStack { path } => vec![format!(
+            "wheelfix patchelf --clear-execstack {}  # if its code can do without",
+            shell_word(&path.to_string_lossy())
+        )],
+        Remedy::DontStrip { .. } if voice.in_build => vec!["dontStrip = true;".to_owned()],
+        Remedy::DontStrip { path } => {
+            vec![format!(
+                "take `{}` as it was before `strip`",
+                path.display()
+            )]
+        }
+        Remedy::Rebuild { .. } => {
+            vec!["build or fetch the wheel anew for this target, whole".to_owned()]
+        }
+        Remedy::Remove { wish, value } => vec![remove(voice, *wish, value)],
+        Remedy::RemoveRule { name, file } => vec![format!(
+            "take rule `{name}` out of `{}`, or correct its globs",
+            file.display()
+        )],
+        _ => Vec::new(),
+    }
+}
+
+/// An option to add, or the line of a setting.
+fn add(voice: &Voice, option: &str, values: &[Cow<'_, str>], why: &str) -> Option<String> {
+    if !voice.has(option) {
+        return None;
+    }
+    let verb = if voice.in_build { "" } else { "add " };
+    let text = written(voice, option, values);
+    let comment = if why.is_empty() { "" } else { "  # " };
+    Some(format!("{verb}{text}{comment}{why}"))
+}
+
+fn excuse(voice: &Voice, option: &str, names: &[String]) -> Vec<String> {
+    let names: Vec<Cow<'_, str>> = names.iter().map(|name| escaped_glob(name).into()).collect();
+    let why = "if all works without it";
+    add(voice, option, &names, why).into_iter().collect()
+}
+
+/// A directory of libraries: where a command only looks, run paths have to lead there.
+fn add_lib_path(
+    voice: &Voice,
+    (library, newer): (&str, bool),
+    needed_by: &BTreeSet<PathBuf>,
+    candidates: &[Candidate],
+) -> Vec<String> {
+    let what = if newer {
+        format!("a newer `{library}`")
+    } else {
+        format!("`{library}`")
+    };
+    let of = |directory: &str, comment: &str| {
+        let comment = match comment {
+            "" => String::new(),
+            text => format!("  # {text}"),
+        };
+        match voice {
+            _ if voice.in_build => vec![format!("wheelfix.libs = [ {directory} ];{comment}")],
+            _ if voice.edits() => vec![format!("add --lib-path {directory}{comment}")],
+            _ => {
+                let option = format!(" --lib-path {directory}{comment}");
+                relocate(voice, needed_by, &option)
+            }
+        }
+    };
+    if candidates.is_empty() {
+        return of("DIR", &format!("where DIR has {what}"));
+    }
+    let each = candidates.iter().flat_map(|candidate| match candidate {
+        Candidate::Directory(path) if voice.in_build => {
+            let path = nix_text(&path.to_string_lossy());
+            of(&format!("\"{path}\""), &what)
+        }
+        Candidate::Directory(path) => of(&shell_word(&path.to_string_lossy()), ""),
+        Candidate::Nixpkgs(attribute) if voice.in_build => {
+            of(&format!("(lib.getLib pkgs.{attribute})"), &what)
+        }
+        Candidate::Nixpkgs(attribute) => {
+            let expression = format!("with import <nixpkgs> {{ }}; lib.getLib {attribute}");
+            of(
+                &format!("\"$(nix-build --no-out-link -E '{expression}')\""),
+                &what,
+            )
+        }
+        Candidate::Wheel(name) if voice.in_build => of(
+            name,
+            &format!("the package of the wheel `{name}`, for {what}"),
+        ),
+        Candidate::Wheel(name) => of(
+            "PREFIX",
+            &format!("where PREFIX has the wheel `{name}`, for {what}"),
+        ),
+    });
+    each.collect()
+}
+
+/// The command that relocates files.
+fn relocate(voice: &Voice, paths: &BTreeSet<PathBuf>, options: &str) -> Vec<String> {
+    if voice.in_build {
+        return vec!["relocate it, with `wheelfixPatchHook` or `action = \"patch\"`".to_owned()];
+    }
+    if NAMED < paths.len() {
+        return vec![format!(
+            "wheelfix patch PATH{options}  # where PATH has all of them"
+        )];
+    }
+    let words: Vec<String> = paths
+        .iter()
+        .map(|path| shell_word(&path.to_string_lossy()))
+        .collect();
+    vec![format!("wheelfix patch {}{options}", words.join(" "))]
+}
+
+fn set_interpreter(voice: &Voice, paths: &BTreeSet<PathBuf>) -> Vec<String> {
+    if voice.edits() {
+        let why = "the dynamic loader of the target";
+        return add(voice, "--interpreter", &[], why).into_iter().collect();
+    }
+    relocate(voice, paths, " --python EXE  # whose interpreter they get")
+}
+
+fn prefer(voice: &Voice, directories: &[PathBuf]) -> Vec<String> {
+    let first = directories.first().map(|path| path.to_string_lossy());
+    let why = "before the others, or another of the candidates";
+    let first = first.and_then(|first| add(voice, "--lib-path", &[first], why));
+    first.into_iter().collect()
+}
+
+fn add_rule(voice: &Voice, class: RuleClass, about: &str) -> Option<String> {
+    let with = match class {
+        RuleClass::Prefer => "a `[[prefer]]` rule for",
+        RuleClass::Replace => {
+            "a `[[replace]]` rule, with its text or with `old = []` to leave it, for"
+        }
+        RuleClass::Dlopen => "a `[[dlopen]]` rule with `optional = true` for",
+    };
+    add(voice, "--rules", &[], &format!("with {with} `{about}`"))
+}
+
+/// The option that a wish is asked for with.
+fn option(wish: Wish) -> &'static str {
+    match wish {
+        Wish::AcceptMismatch => "--accept-mismatch",
+        Wish::AllowUnmet => "--allow-unmet",
+        Wish::Backend => "--backend",
+        Wish::Bundled => "--bundled",
+        Wish::Exclude => "--exclude",
+        Wish::IgnoreMissing => "--ignore-missing",
+        Wish::IgnoreSymbol => "--ignore-symbol",
+        Wish::Interpreter => "--interpreter",
+        Wish::OnCollision => "--on-collision",
+        Wish::Relax => "--relax",
+        Wish::RelaxAll => "--relax-all",
+        Wish::RelaxUpper => "--relax-upper",
+        Wish::RemoveDep => "--remove-dep",
+        Wish::RemoveAllDeps => "--remove-all-deps",
+        _ => "",
+    }
+}
+
+fn remove(voice: &Voice, wish: Wish, value: &str) -> String {
+    let option = option(wish);
+    if !voice.in_build {
+        let word = match value {
+            "" => String::new(),
+            value => format!(" {}", shell_word(value)),
+        };
+        return format!("remove {option}{word}");
+    }
+    let name = setting(option).and_then(|setting| setting.1.split(' ').next());
+    let name = name.unwrap_or_default();
+    match value {
+        "" => format!("remove `wheelfix.{name}`"),
+        value => format!("remove \"{}\" from `wheelfix.{name}`", nix_text(value)),
+    }
+}
+
+/// A glob for one file of a wheel.
+fn glob(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if let Some((_, inside)) = text.rsplit_once("/site-packages/") {
+        return escaped_glob(inside);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!("**/{}", escaped_glob(&name))
+}
+
+/// A glob that matches a text only.
+fn escaped_glob(text: &str) -> String {
+    let mut glob = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
+            glob.push('\\');
+        }
+        glob.push(c);
+    }
+    glob
+}
+
+/// A text as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:@%=,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A text within the quotes of a string of Nix.
+fn nix_text(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    text.replace("${", "\\${")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell_stay_one_word() {
+        assert_eq!(shell_word("/a/lib-1.so"), "/a/lib-1.so");
+        assert_eq!(shell_word("a b"), "'a b'");
+        assert_eq!(shell_word("it's $x"), "'it'\\''s $x'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn strings_of_nix_hold_any_text() {
+        assert_eq!(nix_text("a\\b\"${c}"), "a\\\\b\\\"\\${c}");
+    }
+
+    #[test]
+    fn globs_match_the_file_itself() {
+        let path = Path::new("/p/lib/python3.11/site-packages/a/b[1].so");
+        assert_eq!(glob(path), "a/b\\[1\\].so");
+        assert_eq!(glob(Path::new("/p/bin/tool")), "**/tool");
+    }
+
+    #[test]
+    fn every_wish_is_an_option_with_a_setting() {
+        for wish in [Wish::AcceptMismatch, Wish::RemoveAllDeps, Wish::RelaxAll] {
+            assert!(setting(option(wish)).is_some(), "{wish:?}");
+        }
+    }
+}
