@@ -22,6 +22,7 @@ mod processes;
 mod programs;
 mod reality;
 mod relax;
+mod remedies;
 mod replace;
 mod spelling;
 mod strays;
