@@ -173,3 +173,40 @@ fn messages_break_lines_with_a_char() {
         },
     );
 }
+
+/// Files of libraries that hold options of other programs, and which.
+const OTHER_OPTIONS: &[(&str, &str)] = &[(
+    "crates/wheelfix-site/src/bytecode.rs",
+    "--invalidation-mode of compileall",
+)];
+
+#[test]
+fn libraries_name_no_option() {
+    let is_option = |line: &str| {
+        line.match_indices("--").any(|(at, _)| {
+            let before = line.get(..at).unwrap_or_default().chars().next_back();
+            let after = line.get(at + 2..).unwrap_or_default().chars().next();
+            before.is_none_or(|c| "`\" (".contains(c))
+                && after.is_some_and(|c| c.is_ascii_lowercase())
+        })
+    };
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    // In pieces, so that this file does not contain it.
+    let tests = concat!("#[cfg(", "test)]");
+    check(
+        "libraries that name an option or a fix of the program: give a `Remedy`",
+        |path, text| {
+            let is_library = path.starts_with("crates/wheelfix-") && path.contains("/src/");
+            let is_for_tests = path.contains("testkit") || path.ends_with("tests.rs");
+            let code = text.split(tests).next().unwrap_or_default();
+            let named = code.lines().filter(is_code);
+            let count = named
+                .filter(|line| {
+                    is_option(line) || line.contains("`wheelfix ") || line.contains("  fix: ")
+                })
+                .count();
+            let is_listed = OTHER_OPTIONS.iter().any(|(listed, _)| *listed == path);
+            !is_library || is_for_tests || count == 0 || is_listed
+        },
+    );
+}
