@@ -1,4 +1,4 @@
-//! The libraries that the `--lib-path` offer, by name.
+//! The libraries that library paths offer, by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -30,14 +30,14 @@ pub struct Library {
     pub real: PathBuf,
     /// For whom it is meant.
     pub tier: Tier,
-    /// Index of the `--lib-path` that it comes from.
+    /// Index of the library path that it comes from.
     pub entry: usize,
     /// What it says about itself.
     #[serde(skip)]
     pub object: Object,
 }
 
-/// All libraries behind the `--lib-path` entries.
+/// All libraries behind the library paths.
 #[derive(Clone, Debug, Default)]
 pub struct LibraryIndex {
     /// As given, in their order.
@@ -63,6 +63,11 @@ pub enum Found<'a> {
 }
 
 impl LibraryIndex {
+    /// Refuses an entry that no library can be behind: it is not an absolute path of a directory.
+    pub fn check(entry: &Path) -> Result<(), LibPathError> {
+        crate::lib_path::check(entry)
+    }
+
     /// Reads all libraries behind the entries, in their order.
     ///
     /// `driver_path` is never indexed: what it holds is known only at run time.
@@ -270,7 +275,7 @@ impl LibraryIndex {
         &self.libraries
     }
 
-    /// The `--lib-path` entries, as given.
+    /// The library paths, as given.
     pub fn entries(&self) -> &[PathBuf] {
         &self.entries
     }

@@ -1,4 +1,4 @@
-//! What one `--lib-path` stands for: the directories of libraries behind it.
+//! What one library path stands for: the directories of libraries behind it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use crate::library_name::is_library_name;
 use crate::run_path::has_token;
 
 /// How far a directory is meant for others. Smaller comes first, whatever the order of the
-/// `--lib-path`.
+/// library path.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
@@ -31,11 +31,11 @@ pub(crate) struct LibraryDirectory {
     /// Absolute, no symbolic link on the way.
     pub(crate) path: PathBuf,
     pub(crate) tier: Tier,
-    /// Index of the `--lib-path`.
+    /// Index of the library path.
     pub(crate) entry: usize,
 }
 
-/// Why a `--lib-path` cannot be used.
+/// Why a library path cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibPathError {
@@ -64,20 +64,25 @@ pub enum LibPathError {
     Read(#[from] io::Error),
 }
 
-/// Returns the directories behind one `--lib-path`, the public ones first, each in the order of its
-/// name.
-pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>, LibPathError> {
+/// Refuses what is not an absolute path of a directory.
+pub(crate) fn check(given: &Path) -> Result<(), LibPathError> {
     if !given.is_absolute() {
         return Err(LibPathError::Relative(given.to_path_buf()));
     }
     match fs_err::metadata(given) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(LibPathError::NoDirectory(given.to_path_buf())),
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(LibPathError::NoDirectory(given.to_path_buf())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(LibPathError::Missing(given.to_path_buf()));
+            Err(LibPathError::Missing(given.to_path_buf()))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the directories behind one library path, the public ones first, each in the order of its
+/// name.
+pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>, LibPathError> {
+    check(given)?;
     let given = existing_path(given)?;
     let mut public = vec![given.clone(), given.join("lib"), given.join("lib64")];
     let mut bundled = Vec::new();

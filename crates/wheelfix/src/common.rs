@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use wheelfix_relocate::{
-    ExcuseKind, Excuses, Pattern, PlanOptions, Proof, RelocationPlan, Rules, RulesError,
-    RunPathStyle, absolute_path, count, real_path, told_once,
+    ExcuseKind, Excuses, LibraryIndex, Pattern, PlanOptions, Proof, RelocationPlan, Rules,
+    RulesError, RunPathStyle, absolute_path, count, real_path, told_once,
 };
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
@@ -16,6 +16,7 @@ use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
 use crate::document;
 use crate::error::{Error, print};
 use crate::remedy::{Mendable, advised};
+use crate::target::is_refusal;
 
 /// Where libraries come from, and what may be missing
 #[derive(Debug, Clone, clap::Args)]
@@ -103,8 +104,10 @@ impl LibraryArgs {
         absolute_path(&self.driver_path)
     }
 
-    /// The rules of the files that are named, and those that come with the program.
+    /// The rules of the files that are named, and those that come with the program; all that is wrong
+    /// with what is named is told at once.
     pub(crate) fn rules(&self) -> Result<Rules, Error> {
+        refuse_unusable(&self.lib_paths()?, &self.rules)?;
         read_rules(&self.rules)
     }
 
@@ -113,8 +116,8 @@ impl LibraryArgs {
         let mut options = PlanOptions::new(self.driver_path()?);
         options.excuses = self.excuses();
         Ok(Libraries {
-            lib_paths: self.lib_paths()?,
             rules: self.rules()?,
+            lib_paths: self.lib_paths()?,
             options,
             unbundle: Some(UnbundleOptions::default()),
         })
@@ -134,6 +137,33 @@ impl LibraryArgs {
         };
         Ok(libraries)
     }
+}
+
+/// Prints which directories of libraries and which files with rules cannot be used.
+pub(crate) fn refuse_unusable(lib_paths: &[PathBuf], rules: &[PathBuf]) -> Result<(), Error> {
+    let (mut texts, mut environment) = (Vec::new(), None);
+    for path in lib_paths {
+        if let Err(error) = LibraryIndex::check(path) {
+            environment.get_or_insert(!is_refusal(&error));
+            texts.push(error.to_string());
+        }
+    }
+    for file in rules {
+        if let Err(error) = Rules::with_files(std::slice::from_ref(file)) {
+            environment.get_or_insert(matches!(error, RulesError::Read(_)));
+            texts.push(error.to_string());
+        }
+    }
+    if texts.is_empty() {
+        return Ok(());
+    }
+    print("error", texts);
+    // The first one decides, as where nothing but it was looked at.
+    Err(if environment == Some(true) {
+        Error::ReportedEnvironment
+    } else {
+        Error::Reported
+    })
 }
 
 /// Reads files with rules: that one is not there is another fault than that it is wrong.

@@ -105,10 +105,17 @@ pub(crate) fn loader_error(error: LoaderError) -> Error {
 
 /// Whether the input is at fault, or the machine.
 pub(crate) fn lib_path_error(error: LibPathError) -> Error {
-    match error {
-        LibPathError::Relative(_)
-        | LibPathError::NoDirectory(_)
-        | LibPathError::Unwritable { .. } => Error::refused(error),
-        _ => Error::environment(error),
+    if is_refusal(&error) {
+        Error::refused(error)
+    } else {
+        Error::environment(error)
     }
+}
+
+/// Whether the input is at fault.
+pub(crate) fn is_refusal(error: &LibPathError) -> bool {
+    matches!(
+        error,
+        LibPathError::Relative(_) | LibPathError::NoDirectory(_) | LibPathError::Unwritable { .. }
+    )
 }

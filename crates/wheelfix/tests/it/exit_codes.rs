@@ -130,3 +130,24 @@ fn an_interpreter_that_is_not_there_is_3_and_one_that_is_wrong_is_1() {
     expect(&sandbox, &commands, &["--interpreter", "text"], 1);
     expect(&sandbox, &commands, &["--interpreter", "dir"], 1);
 }
+
+#[test]
+fn all_that_is_wrong_with_libraries_and_rules_is_told_at_once() {
+    let sandbox = sandbox();
+    for reader in READERS {
+        let args: Vec<&str> = reader.split(' ').collect();
+        let more = [
+            "--lib-path",
+            "absent",
+            "--lib-path",
+            "text",
+            "--rules",
+            "text",
+            "--rules",
+            "none",
+        ];
+        let text = sandbox.run(&[&args[..], &more].concat());
+        assert!(text.starts_with("exit: 3\n"), "{reader}: {text}");
+        assert_eq!(text.matches("error: ").count(), 4, "{reader}: {text}");
+    }
+}
