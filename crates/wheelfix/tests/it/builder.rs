@@ -502,3 +502,21 @@ fn an_environment_takes_its_settings() {
     ");
     assert_eq!(in_site(&sandbox, "demo/__init__.py"), "x = 1\n");
 }
+
+#[test]
+fn a_printed_setting_mends_what_it_is_printed_for() {
+    let sandbox = Sandbox::new();
+    let wheel = in_store(&sandbox, &demo().file("demo/x.so", ""));
+    let mut attributes = json!({"src": wheel, "wheelfix": {"python": "python3"}});
+    let text = build(&sandbox, &["out"], attributes.clone());
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    let fix = text
+        .lines()
+        .find_map(|line| line.strip_prefix("  fix: wheelfix."));
+    let (setting, _) = fix.unwrap().split_once("];").unwrap();
+    let (name, list) = setting.split_once(" = [ ").unwrap();
+    let value: String = serde_json::from_str(list.trim()).unwrap();
+    attributes["wheelfix"][name] = json!([value]);
+    let text = build(&sandbox, &["out"], attributes);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
