@@ -13,6 +13,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
 use crate::install_report::{compile_failures, of_wheels};
+use crate::remedy::advised;
 use crate::{document, proof_report, unbundle_table};
 
 /// The JSON document, version 1.
@@ -44,6 +45,8 @@ struct Document<'a> {
     /// The same by the paths in the inputs.
     input_proof: Option<&'a Proof>,
     compile_failures: Vec<FailureDocument<'a>>,
+    /// What is odd about what was asked for.
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -127,7 +130,7 @@ fn warn(report: &EnvReport) {
     };
     error::print("note", report.passed_over.iter().map(passed_over));
     error::print("warning", of_wheels(&report.wheels));
-    error::print("warning", &report.warnings);
+    error::print("warning", report.warnings.iter().map(advised));
     error::print("warning", compile_failures(&report.compile_failures));
 }
 
@@ -196,5 +199,6 @@ fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {
                 reason: &failure.reason,
             })
             .collect(),
+        warnings: report.warnings.iter().map(ToString::to_string).collect(),
     }
 }

@@ -182,3 +182,27 @@ fn a_wheel_without_modules_writes_its_record_into_no_prefix() {
     share/mine.txt
     ");
 }
+
+#[test]
+fn warnings_are_data_too() {
+    let sandbox = sandbox(&[]);
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0").file("demo.py", ""));
+    let args = [
+        "--python-version",
+        "3.11",
+        "--nixpkgs-names",
+        "--relax",
+        "torch",
+        "--json",
+    ];
+    let text = make(&sandbox, &[&args[..], &[&wheel]].concat());
+    let (_, rest) = text.split_once("--- stdout\n").unwrap();
+    let json = rest.split("--- stderr\n").next().unwrap();
+    let document: serde_json::Value = serde_json::from_str(json).unwrap();
+    let warnings = document["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].as_str().unwrap().contains("`torch`"),
+        "{warnings:?}"
+    );
+}
