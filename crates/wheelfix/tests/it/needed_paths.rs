@@ -1,8 +1,9 @@
 //! Libraries that are needed by path, and libraries that are opened over a link: relocated as the loader finds them.
 
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
-use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::elf::{Platform, Stripper, Tool};
 
 use crate::support::Sandbox;
 
@@ -114,4 +115,36 @@ fn what_strip_would_break_is_warned_of() {
     let want = "exit: 0\n--- stderr\n\
         warning: program: the program headers are at the end of the file now: do not strip it\n";
     assert_eq!(text, want);
+}
+
+/// The same by `wheelfix patch`, with a loader as in a Nix store and one that is far away: what is not warned of survives.
+#[test]
+fn what_strip_would_break_is_warned_of_in_trees() {
+    let sandbox = Sandbox::new();
+    let (source, program) = (sandbox.path("m.c"), sandbox.path("tree/program"));
+    fs_err::write(&source, "int main(void) { return 3; }\n").unwrap();
+    fs_err::create_dir(sandbox.path("tree")).unwrap();
+    let file = |path: &Path| path.to_str().unwrap().to_owned();
+    for (depth, is_warned) in [(1, false), (18, true)] {
+        let store = format!("store/{}", format!("{}/", "a".repeat(200)).repeat(depth));
+        fs_err::create_dir_all(sandbox.path(&store)).unwrap();
+        let interpreter = sandbox.path(&store).join("ld-linux-x86-64.so.2");
+        symlink("/lib64/ld-linux-x86-64.so.2", &interpreter).unwrap();
+        let gold = ["-fuse-ld=gold", "-Wl,--rosegment", "-pie", "-fPIE"];
+        let [to, from] = [file(&program), file(&source)];
+        Tool::CC
+            .run(&[&gold[..], &["-o", &to, &from]].concat())
+            .expect();
+        let args = ["patch", "tree", "--python", "python3", "--interpreter"];
+        let text = sandbox.run(&[&args[..], &[&file(&interpreter)]].concat());
+        assert!(text.starts_with("exit: 0"), "{text}");
+        let want = "the program headers are at the end of the file now: do not strip it\n";
+        assert_eq!(text.contains(want), is_warned, "{text}");
+        assert_eq!(Tool::run_path(&program).code, Some(3));
+        for stripper in Stripper::all(Platform::Glibc).filter(|_| !is_warned) {
+            let stripped = sandbox.path("stripped");
+            stripper.strip(&program, &stripped).unwrap();
+            assert_eq!(Tool::run_path(&stripped).code, Some(3), "{stripper:?}");
+        }
+    }
 }
