@@ -113,7 +113,12 @@ pub fn relocate<S: Source + ?Sized>(
     let image = segments::map(&loading)?;
     let versions = check_tables(&loading, &image, &linking)?;
     let relocated = relocations::check(&loading, &image, &linking)?;
-    symbols::check(&loading, &image, &linking, &relocated.references, &versions)?;
+    let referred = symbols::Referred {
+        references: &relocated.references,
+        versions: &versions,
+        table,
+    };
+    symbols::check(&loading, &image, &linking, &referred)?;
     start::check(&loading, &image, &linking, &relocated, table)?;
     let references = relocated.references.into_iter();
     Ok(references.map(|how| how != Reference::None).collect())

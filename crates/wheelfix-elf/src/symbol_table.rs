@@ -9,10 +9,10 @@ use crate::dynamic_tag::Tag;
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::hash::{GnuHash, HashedName, SysvHash};
+use crate::hash::{GnuHash, HashedName, SysvHash, gnu_hash};
 use crate::section_header::{SHT_DYNSYM, SectionHeader};
 use crate::source::Source;
-use crate::symbol::{RawSymbol, Symbol, VersionIndex};
+use crate::symbol::{RawSymbol, SHN_UNDEF, Symbol, VersionIndex};
 use crate::window::read_range;
 
 /// The dynamic symbols of one object: one buffer for the symbols, one for the names, one for the versions, and the hash
@@ -151,10 +151,21 @@ impl SymbolTable {
         (1..count).filter_map(|index| self.get(index))
     }
 
+    /// Returns the symbols that others must define, the first, empty one left out.
+    pub fn undefined(&self) -> impl Iterator<Item = Symbol<'_>> + '_ {
+        let count = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        // The names of others, most of them, are not looked for.
+        let undefined = |index| self.raw(index).filter(|raw| raw.section == SHN_UNDEF);
+        (1..count).filter_map(move |index| Some(self.named(index, undefined(index)?)))
+    }
+
     /// Returns the symbol with a number.
     pub fn get(&self, index: u32) -> Option<Symbol<'_>> {
-        let raw = self.raw(index)?;
-        Some(raw.with_name(index, self.name_at(raw.name), self.version_index(index)))
+        Some(self.named(index, self.raw(index)?))
+    }
+
+    fn named(&self, index: u32, raw: RawSymbol) -> Symbol<'_> {
+        raw.with_name(index, self.name_at(raw.name), self.version_index(index))
     }
 
     /// Returns the version of a symbol: what it needs if it is undefined, what it is if it is defined. `None` without one.
@@ -187,6 +198,21 @@ impl SymbolTable {
                 matches.then(|| raw.with_name(index, wanted, self.version_index(index)))?;
             symbol.is_exported().then_some(symbol)
         })
+    }
+
+    /// Whether a look-up of the name and version of a symbol of this table is known to find a definition in it: the GNU hash
+    /// table leads to it. Compares no names; where it gives no, only [`definition`](Self::definition) can tell.
+    pub fn leads_to(&self, symbol: &Symbol<'_>) -> bool {
+        let is_found = |table: &GnuHash| {
+            let mut candidates = table.candidates(gnu_hash(symbol.name));
+            candidates.any(|index| index == symbol.index)
+        };
+        let has_version = symbol.version.is_none_or(|index| {
+            let named = self.version_names.get(&index.number());
+            named.map_or(index.number() < 3, |named| named.file.is_none())
+        });
+        let is_sought = !symbol.name.is_empty() && symbol.is_exported() && has_version;
+        is_sought && self.gnu_hash.as_ref().is_some_and(is_found)
     }
 
     /// Returns the symbol that glibc binds a reference to, if it comes to this object in its search.
@@ -222,6 +248,11 @@ impl SymbolTable {
             }
         }
         defaults.pop().filter(|_| defaults.is_empty())
+    }
+
+    /// The string table.
+    pub(crate) fn strings(&self) -> &[u8] {
+        &self.strings
     }
 
     fn raw(&self, index: u32) -> Option<RawSymbol> {

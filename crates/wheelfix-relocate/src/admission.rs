@@ -6,6 +6,7 @@ use crate::object::Object;
 use crate::process::Process;
 use crate::stop::Stop;
 use crate::target::LoaderKind;
+use crate::world::WorldFile;
 
 /// What the loader does with a file.
 #[derive(Debug, Eq, PartialEq)]
@@ -43,18 +44,11 @@ impl Process<'_> {
     ///
     /// Conditions on the object alone are asked of all, the first one included; see
     /// [`wheelfix_elf::load`].
-    pub(crate) fn admit(&self, object: &Object) -> Admission {
+    pub(crate) fn admit(&self, object: &Object, file: &WorldFile) -> Admission {
         let refused = |reason: &str| Admission::Refused(Stop::new(reason));
-        let loads = &object.terms.loads;
-        let alone = match self.target.loader {
-            LoaderKind::Glibc => loads.glibc.as_ref().or_else(|| {
-                let is_old = self.glibc().is_some_and(|minor| minor < ANY_ALIGNMENT);
-                loads.old_glibc.as_ref().filter(|_| is_old)
-            }),
-            LoaderKind::Musl => loads.musl.as_ref(),
-        };
+        let alone = || self.refused_alone(file);
         let Some(program) = self.loaded.first() else {
-            return alone.map_or(Admission::Taken, |stop| Admission::Refused(stop.clone()));
+            return alone().map_or(Admission::Taken, Admission::Refused);
         };
         // In the order of `open_verify` and `_dl_map_object_from_fd` of glibc's `elf/dl-load.c`.
         let (abi, ours) = (object.abi, program.object.abi);
@@ -71,8 +65,8 @@ impl Process<'_> {
         if abi != ours {
             return refused("is for another machine");
         }
-        if let Some(stop) = alone {
-            return Admission::Refused(stop.clone());
+        if let Some(stop) = alone() {
+            return Admission::Refused(stop);
         }
         if !is_glibc {
             // It maps what it finds, and fails over it later.
@@ -84,6 +78,14 @@ impl Process<'_> {
         } else {
             self.gives_stack(object)
         }
+    }
+
+    /// Why the loader does not take a file, whatever else is loaded.
+    fn refused_alone(&self, file: &WorldFile) -> Option<Stop> {
+        let answers = self.world.answers(file, self.target.loader);
+        let is_old = || self.glibc().is_some_and(|minor| minor < ANY_ALIGNMENT);
+        let of_old = || answers.old_glibc.clone().filter(|_| is_old());
+        answers.refusal.clone().or_else(of_old)
     }
 
     /// Whether the stack may become executable, if an object wants it.

@@ -6,12 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use wheelfix_elf::dynamic_tag::flags_1;
-use wheelfix_elf::load::{self, LoaderKind};
-use wheelfix_elf::{Elf, Source};
 
 use crate::abi::Abi;
 use crate::run_path::{RunPath, Tokens, normalize};
-use crate::stop::Stop;
 
 /// The dynamic linking facts of one ELF file.
 #[derive(Clone, Debug, Serialize)]
@@ -67,35 +64,9 @@ pub struct Terms {
     pub base_version: Option<String>,
     /// `DT_FILTER`: libraries that glibc loads with it.
     pub filters: Vec<String>,
-    /// Whether loaders get as far as its dynamic section.
-    pub loads: Loads,
     /// The level of x86-64 that the processor must have, as 3 for `x86-64-v3`; `None` if the object does
     /// not say, or is for another machine. glibc refuses it on less, from 2.33 on.
     pub x86_level: Option<u8>,
-}
-
-/// Why a loader gives up on an object, whatever else is loaded; each is the end of a sentence that begins with the path, and
-/// `None` if the loader takes it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Loads {
-    /// glibc.
-    pub glibc: Option<Stop>,
-    /// glibc before 2.35, where later ones take it.
-    pub old_glibc: Option<Stop>,
-    /// musl.
-    pub musl: Option<Stop>,
-}
-
-impl Loads {
-    /// The answers of loaders to a file.
-    pub fn of<S: Source + ?Sized>(elf: &Elf, source: &S) -> Self {
-        let says = |loader| load::refusal(elf, source, loader).map(Stop::from);
-        Self {
-            glibc: says(LoaderKind::Glibc),
-            old_glibc: load::old_glibc_refusal(elf).map(Stop::from),
-            musl: says(LoaderKind::Musl),
-        }
-    }
 }
 
 /// One entry of `.gnu.version_r`.

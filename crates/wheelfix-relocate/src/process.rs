@@ -424,7 +424,7 @@ impl<'a> Process<'a> {
                 ));
             }
         };
-        match self.admit(&object) {
+        match self.admit(&object, &file) {
             Admission::Taken => {}
             Admission::PassedOver => return None,
             Admission::Refused(stop) => {

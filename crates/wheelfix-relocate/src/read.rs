@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use wheelfix_elf::dynamic_tag::flags;
+use wheelfix_elf::load::{self, LoaderKind};
 use wheelfix_elf::{
     ByteOrder, Class, Dynamic, Elf, FileSource, Machine, ObjectType, SegmentKind, Source, Tag,
     VersionNeeds, sysv_hash,
 };
 
 use crate::abi::Abi;
-use crate::object::{ContentId, DlopenNote, Loads, Object, Terms, VersionNeed};
+use crate::object::{ContentId, DlopenNote, Object, Terms, VersionNeed};
 use crate::run_path::{PathKind, RunPath};
+use crate::stop::Stop;
 
 /// What a file turned out to be.
 #[derive(Debug)]
@@ -45,18 +47,50 @@ pub fn read_object(path: PathBuf, file: &Path) -> io::Result<ReadOutcome> {
     Ok(object_of(path, file, &source))
 }
 
+/// Why a loader gives up on a file, whatever else is loaded; each is the end of a sentence that begins with the path, and
+/// `None` if the loader takes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Answers {
+    /// The loader.
+    pub(crate) loader: LoaderKind,
+    /// Why it gives up.
+    pub(crate) refusal: Option<Stop>,
+    /// Why glibc before 2.35 does, where later ones take it.
+    pub(crate) old_glibc: Option<Stop>,
+}
+
+impl Answers {
+    /// The answers to a file. It takes what cannot be read, which others tell of.
+    pub(crate) fn of(file: &Path, loader: LoaderKind) -> Self {
+        let mut answers = Self {
+            loader,
+            refusal: None,
+            old_glibc: None,
+        };
+        let Ok(source) = FileSource::open(file) else {
+            return answers;
+        };
+        if let Ok(elf) = Elf::read_without_sections(&source) {
+            let refusal = load::refusal(&elf, &source, loader);
+            answers.refusal = refusal.map(Stop::from);
+            if loader == LoaderKind::Glibc {
+                let refusal = load::old_glibc_refusal(&elf);
+                answers.old_glibc = refusal.map(Stop::from);
+            }
+        }
+        answers
+    }
+}
+
 /// Turns the bytes of an ELF file into facts.
 pub fn object_of<S: Source + ?Sized>(path: PathBuf, file: &Path, source: &S) -> ReadOutcome {
     match Elf::read_without_sections(source) {
-        Ok(elf) => {
-            let loads = Loads::of(&elf, source);
-            from_elf(path, file, elf, loads)
-        }
+        Ok(elf) => from_elf(path, file, elf),
         Err(error) => ReadOutcome::Malformed(crate::fault::with_causes(&error)),
     }
 }
 
-fn from_elf(path: PathBuf, file: &Path, mut elf: Elf, loads: Loads) -> ReadOutcome {
+fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     match elf.header.object_type {
         ObjectType::Dynamic | ObjectType::Executable => {}
         ObjectType::Relocatable => return ReadOutcome::Skipped("is an object file for the linker"),
@@ -74,7 +108,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf, loads: Loads) -> ReadOutco
     let Some(dynamic) = elf.dynamic.take() else {
         return ReadOutcome::Skipped(STATIC);
     };
-    let terms = terms(&elf, &dynamic, loads);
+    let terms = terms(&elf, &dynamic);
     let run_path = match dynamic.run_path {
         wheelfix_elf::RunPath::None => None,
         wheelfix_elf::RunPath::Rpath { path } => Some(RunPath::parse(PathKind::Rpath, &path)),
@@ -113,7 +147,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf, loads: Loads) -> ReadOutco
     }))
 }
 
-fn terms(elf: &Elf, dynamic: &Dynamic, loads: Loads) -> Terms {
+fn terms(elf: &Elf, dynamic: &Dynamic) -> Terms {
     let static_tls = dynamic.flags & flags::STATIC_TLS != 0;
     let tls = elf.program_header(SegmentKind::TLS);
     let base = dynamic.version_definitions.iter();
@@ -129,7 +163,6 @@ fn terms(elf: &Elf, dynamic: &Dynamic, loads: Loads) -> Terms {
             .map(|version| version.name.clone())
             .next(),
         filters: dynamic.filters.clone(),
-        loads,
         x86_level: elf.notes.x86_level.filter(|_| elf.header.machine.0 == 62),
     }
 }

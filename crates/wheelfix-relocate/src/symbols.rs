@@ -128,6 +128,9 @@ fn lost(table: &SymbolTable, referenced: &[bool]) -> BTreeSet<u32> {
     let symbols = numbers.filter_map(|number: u32| table.get(number));
     let is_looked_up = |symbol: &Symbol<'_>| symbol.is_defined() && symbol.is_strong_and_visible();
     let is_lost = |symbol: &Symbol<'_>| {
+        if table.leads_to(symbol) {
+            return false;
+        }
         let version = table.version(symbol).map(|version| WantedVersion {
             name: &version.name,
             hidden: false,
@@ -197,8 +200,8 @@ impl<'a> Scope<'a> {
             return Vec::new();
         };
         let mut hint = 0;
-        let is_need = |symbol: &Symbol<'_>| is_strong_need(symbol) || lost.contains(&symbol.index);
-        let strong = table.iter().filter(is_need);
+        let lost = lost.iter().filter_map(|number| table.get(*number));
+        let strong = table.undefined().filter(is_strong_need).chain(lost);
         let missing: Vec<Symbol<'_>> = strong
             .filter(|symbol| {
                 let version = table.version(symbol);

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::absolute::existing_path;
 use crate::object::Object;
-use crate::read::{ReadOutcome, read_object};
+use crate::read::{Answers, ReadOutcome, read_object};
 use crate::run_path::normalize;
+use crate::target::LoaderKind;
 use crate::tree::Place;
 
 /// What makes two paths one file to the loader.
@@ -40,6 +41,7 @@ pub struct World {
     files: Mutex<BTreeMap<String, Option<Arc<WorldFile>>>>,
     directories: Mutex<BTreeMap<String, bool>>,
     outcomes: Mutex<BTreeMap<FileKey, Arc<ReadOutcome>>>,
+    answers: Mutex<BTreeMap<FileKey, Arc<Answers>>>,
 }
 
 impl World {
@@ -151,6 +153,23 @@ impl World {
                 Arc::new(read.unwrap_or_else(|error| ReadOutcome::Malformed(error.to_string())));
             let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(outcomes.entry(file.key).or_insert(outcome))
+        })
+    }
+
+    /// What the loader says to a file, whatever else is loaded. Asked of those only that a process comes upon.
+    pub(crate) fn answers(&self, file: &WorldFile, loader: LoaderKind) -> Arc<Answers> {
+        let known = self
+            .answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&file.key)
+            .filter(|answers| answers.loader == loader)
+            .cloned();
+        known.unwrap_or_else(|| {
+            let answers = Arc::new(Answers::of(&file.disk, loader));
+            let mut all = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(file.key, Arc::clone(&answers));
+            answers
         })
     }
 

@@ -57,6 +57,10 @@ pub(crate) fn check(
         writable.make_writable();
     }
     let mut pass = Pass {
+        last: (
+            0,
+            effect(linking.machine, linking.encoding.class, loading.loader, 0),
+        ),
         loading,
         image: &writable,
         linking,
@@ -159,6 +163,8 @@ impl Relocation {
 
 /// The state of going through all relocations.
 struct Pass<'a> {
+    /// The last type of a relocation, and the effect that it asks for: tables are sorted by them.
+    last: (u32, Option<Effect>),
     loading: &'a Loading<'a>,
     image: &'a Image,
     linking: &'a Linking<'a>,
@@ -218,7 +224,11 @@ impl Pass<'_> {
     fn relocation(&mut self, relocation: &Relocation, is_relative: bool) -> Result<(), Refusal> {
         let (machine, loader) = (self.linking.machine, self.loading.loader);
         let class = self.linking.encoding.class;
-        let Some(effect) = effect(machine, class, loader, relocation.kind) else {
+        if self.last.0 != relocation.kind {
+            let effect = effect(machine, class, loader, relocation.kind);
+            self.last = (relocation.kind, effect);
+        }
+        let Some(effect) = self.last.1 else {
             return self.refer(relocation.symbol, Reference::Address);
         };
         let is_counted = is_relative && loader == LoaderKind::Glibc;

@@ -10,11 +10,14 @@ use crate::load::relocations::Reference;
 use crate::load::{LoaderKind, Loading};
 use crate::program_header::SegmentKind;
 use crate::symbol::{Binding, RawSymbol, SHN_ABS, Symbol, SymbolKind, Visibility};
+use crate::symbol_table::SymbolTable;
 
 /// The facts that symbols are judged by.
 struct Judge<'a> {
     loading: &'a Loading<'a>,
     image: &'a Image,
+    /// The string table as it was read already; empty if it is not the one that is in memory.
+    known_names: &'a [u8],
     /// Address of the string table, and how many bytes can be read from there on.
     strings: [u64; 2],
     has_thread_local: bool,
@@ -24,14 +27,24 @@ struct Judge<'a> {
     versions: &'a BTreeSet<u16>,
 }
 
-/// Checks the symbols that are referred to; `versions` are the numbers of versions.
+/// The symbols to check.
+pub(crate) struct Referred<'a> {
+    /// How relocations refer to them, by their numbers.
+    pub(crate) references: &'a [Reference],
+    /// The numbers of versions.
+    pub(crate) versions: &'a BTreeSet<u16>,
+    /// All symbols of the file.
+    pub(crate) table: &'a SymbolTable,
+}
+
+/// Checks the symbols that are referred to.
 pub(crate) fn check(
     loading: &Loading<'_>,
     image: &Image,
     linking: &Linking<'_>,
-    references: &[Reference],
-    versions: &BTreeSet<u16>,
+    referred: &Referred<'_>,
 ) -> Result<(), Refusal> {
+    let references = referred.references;
     let count = references.len() as u64;
     let (encoding, source) = (linking.encoding, loading.source);
     let table = |tag, len: u64| {
@@ -55,11 +68,12 @@ pub(crate) fn check(
     let judge = Judge {
         loading,
         image,
+        known_names: known_names(loading, image, strings, referred.table),
         strings: [strings, image.left(strings)],
         has_thread_local: headers
             .any(|header| header.kind == SegmentKind::TLS && header.memory_len != 0),
         has_all: linking.get(Tag::GNU_HASH).is_none(),
-        versions,
+        versions: referred.versions,
     };
     let symbols = symbols.chunks_exact(symbol_len).zip(references).zip(0..);
     // Symbol 0 stands for none.
@@ -82,7 +96,33 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// The string table as it was read already; empty if the loader finds another one.
+fn known_names<'a>(
+    loading: &Loading<'_>,
+    image: &Image,
+    strings: u64,
+    table: &'a SymbolTable,
+) -> &'a [u8] {
+    let read = loading.elf.dynamic.as_ref();
+    let offset = read.and_then(|dynamic| Some(dynamic.strings?.offset));
+    if offset.is_some() && offset == image.offset(strings) {
+        table.strings()
+    } else {
+        &[]
+    }
+}
+
 impl Judge<'_> {
+    /// Whether there is a name, be it behind the end that the file gives for its string table.
+    fn has_name(&self, name: u32) -> bool {
+        if let Some(first) = self.known_names.get(name as usize) {
+            return *first != 0;
+        }
+        let at = self.strings[0].saturating_add(name.into());
+        let first = self.image.read(self.loading.source, at, 1);
+        first.is_some_and(|first| first != [0])
+    }
+
     fn fault(
         &self,
         symbol: &Symbol<'_>,
@@ -96,15 +136,12 @@ impl Judge<'_> {
         if is_own(symbol) {
             return self.fault_of_own(symbol, how);
         }
-        let [strings, names] = self.strings;
+        let [_, names] = self.strings;
         if names <= name.into() {
             return Some("has its name outside of the string table");
         }
-        let text = self
-            .image
-            .read(self.loading.source, strings.saturating_add(name.into()), 1);
         let is_needed = !symbol.is_defined() && symbol.is_strong_and_visible();
-        if is_needed && text.is_none_or(|text| text == [0]) {
+        if is_needed && !self.has_name(name) {
             return Some("has no name, so that nothing can define it");
         }
         let number = number & 0x7fff;
