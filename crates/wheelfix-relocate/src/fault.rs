@@ -50,6 +50,13 @@ pub enum Fault {
         /// The reason why it is no ELF file.
         reason: String,
     },
+    /// A file in a library path has the name of a library and cannot be read as one. A warning: nothing needs it.
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// The reason, as a sentence without its end.
+        reason: String,
+    },
     /// An excuse of the user matches nothing that is missing.
     UnusedIgnore {
         /// The kind of the excuse.
@@ -238,6 +245,7 @@ impl fmt::Display for Fault {
             Self::ChangedSource { .. } | Self::StaleSource { .. } => self.fmt_source(f),
             Self::Unreadable { .. }
             | Self::Data { .. }
+            | Self::Unusable { .. }
             | Self::Stub { .. }
             | Self::Blocked { .. }
             | Self::Element { .. } => self.fmt_file(f),
@@ -402,6 +410,10 @@ impl Fault {
                     f,
                     "`{path}` begins as an ELF file does and is kept as data: {reason}"
                 )
+            }
+            Self::Unusable { path, reason } => {
+                let path = path.display();
+                write!(f, "`{path}` is no library for anyone: {reason}")
             }
             Self::Stub {
                 soname,

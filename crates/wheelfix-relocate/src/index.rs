@@ -1,6 +1,7 @@
 //! The libraries that library paths offer, by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,22 @@ pub struct Library {
     pub object: Object,
 }
 
+/// A file with the name of a library that is none that can be read.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Unusable {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it cannot be read.
+    pub reason: String,
+}
+
+impl Unusable {
+    /// Whether it is what a need for this name would find.
+    pub(crate) fn answers_to(&self, name: &str) -> bool {
+        self.path.file_name().is_some_and(|own| own == name)
+    }
+}
+
 /// All libraries behind the library paths.
 #[derive(Clone, Debug, Default)]
 pub struct LibraryIndex {
@@ -44,6 +61,8 @@ pub struct LibraryIndex {
     entries: Vec<PathBuf>,
     /// In the order of preference.
     libraries: Vec<Library>,
+    /// Files that have names of libraries and cannot be read as such.
+    unusable: BTreeSet<Unusable>,
     by_name: BTreeMap<String, Vec<usize>>,
     by_soname: BTreeMap<String, Vec<usize>>,
     by_directory: BTreeMap<PathBuf, BTreeMap<String, usize>>,
@@ -91,8 +110,7 @@ impl LibraryIndex {
             ..Self::default()
         };
         while !pending.is_empty() {
-            let read: Result<Vec<_>, io::Error> = pending.par_iter().map(read_directory).collect();
-            let libraries: Vec<Library> = read?.into_iter().flatten().collect();
+            let libraries = index.read_all(&pending)?;
             pending = run_path_directories(&libraries, rules, &mut seen)?;
             index.libraries.extend(libraries);
         }
@@ -126,13 +144,23 @@ impl LibraryIndex {
         let mut pending =
             usable_directories(elements.iter().map(|text| (text, entry)), rules, &mut seen)?;
         while !pending.is_empty() {
-            let read: Result<Vec<_>, io::Error> = pending.par_iter().map(read_directory).collect();
-            let libraries: Vec<Library> = read?.into_iter().flatten().collect();
+            let libraries = self.read_all(&pending)?;
             pending = run_path_directories(&libraries, rules, &mut seen)?;
             self.libraries.extend(libraries);
         }
         self.finish()?;
         Ok(())
+    }
+
+    /// Reads the libraries of directories, and notes what cannot be read.
+    fn read_all(&mut self, directories: &[LibraryDirectory]) -> Result<Vec<Library>, io::Error> {
+        let read: Result<Vec<_>, io::Error> = directories.par_iter().map(read_directory).collect();
+        let mut all = Vec::new();
+        for (libraries, unusable) in read? {
+            all.extend(libraries);
+            self.unusable.extend(unusable);
+        }
+        Ok(all)
     }
 
     /// Adds a library that is needed by path. One that is not absolute depends on where a program is started.
@@ -275,6 +303,21 @@ impl LibraryIndex {
         &self.libraries
     }
 
+    /// Files that have names of libraries and cannot be read as such.
+    pub fn unusable(&self) -> impl Iterator<Item = &Unusable> {
+        self.unusable.iter()
+    }
+
+    /// Those of them that are not called as something that is missing.
+    pub(crate) fn unusable_besides(&self, is_missing: impl Fn(&str) -> bool) -> Vec<Unusable> {
+        let is_called = |file: &&Unusable| {
+            let name = file.path.file_name().and_then(OsStr::to_str);
+            name.is_some_and(&is_missing)
+        };
+        let unusable = self.unusable.iter();
+        unusable.filter(|file| !is_called(file)).cloned().collect()
+    }
+
     /// The library paths, as given.
     pub fn entries(&self) -> &[PathBuf] {
         &self.entries
@@ -303,8 +346,10 @@ fn differ(one: &Library, other: &Library) -> bool {
         && (one.object.content.is_none() || one.object.content != other.object.content)
 }
 
-/// Reads the libraries of one directory, by name.
-fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Error> {
+/// Reads the libraries of one directory, by name, and what has such a name and cannot be read.
+fn read_directory(
+    directory: &LibraryDirectory,
+) -> Result<(Vec<Library>, Vec<Unusable>), io::Error> {
     let mut names = Vec::new();
     for entry in fs_err::read_dir(&directory.path)? {
         if let Some(name) = entry?.file_name().to_str()
@@ -314,7 +359,7 @@ fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Erro
         }
     }
     names.sort();
-    let mut libraries = Vec::new();
+    let (mut libraries, mut unusable) = (Vec::new(), Vec::new());
     for name in names {
         let path = directory.path.join(&name);
         // A broken link is no library.
@@ -324,20 +369,37 @@ fn read_directory(directory: &LibraryDirectory) -> Result<Vec<Library>, io::Erro
         if !real.is_file() {
             continue;
         }
-        // What cannot be read is as good as not there: whoever needs it is told that it is missing.
-        if let Ok(ReadOutcome::Object(object)) = read_object(path.clone(), &real) {
-            let home = home_of(&path, &name)?;
-            libraries.push(Library {
-                directory: home,
-                name,
-                real,
-                tier: directory.tier,
-                entry: directory.entry,
-                object: Arc::unwrap_or_clone(object),
-            });
-        }
+        // What cannot be read is a fault where it is needed, and only there.
+        let reason = match read_object(path.clone(), &real) {
+            Ok(ReadOutcome::Object(object)) => {
+                libraries.push(Library {
+                    directory: home_of(&path, &name)?,
+                    name,
+                    real,
+                    tier: directory.tier,
+                    entry: directory.entry,
+                    object: Arc::unwrap_or_clone(object),
+                });
+                continue;
+            }
+            // A script of the linker, say.
+            Ok(ReadOutcome::NoElf | ReadOutcome::Skipped(_)) => continue,
+            Ok(ReadOutcome::Malformed(reason)) => format!("it is damaged: {reason}"),
+            Err(error) => format!("it cannot be read: {}", cause_of(&error)),
+        };
+        unusable.push(Unusable { path, reason });
     }
-    Ok(libraries)
+    Ok((libraries, unusable))
+}
+
+/// The words of the system for an error, without the path, which is told already.
+fn cause_of(error: &io::Error) -> String {
+    let code = error.raw_os_error();
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    match (code, source) {
+        (None, Some(source)) => source,
+        _ => error.to_string(),
+    }
 }
 
 /// The directory to write into a run path: links are followed as long as the name stays, so that

@@ -71,7 +71,7 @@ pub use fault::{Fault, FaultKind, Purpose, some_of};
 pub use floors::{Floor, Floors};
 pub use foresight::foresee;
 pub use graph::Graph;
-pub use index::{Found, Library, LibraryIndex};
+pub use index::{Found, Library, LibraryIndex, Unusable};
 pub use interpreter::{Loader, LoaderError, interpreter_fault};
 pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};

@@ -34,8 +34,16 @@ impl Resolver<'_> {
     }
 
     fn near_misses(&self, object: &Object, soname: &str) -> Vec<NearMiss> {
+        let unusable = self.index.unusable();
+        let damaged = unusable
+            .filter(|file| file.answers_to(soname))
+            .map(|file| NearMiss {
+                path: file.path.clone(),
+                reason: file.reason.clone(),
+            });
+        let damaged: Vec<NearMiss> = damaged.collect();
         let Some(wanted) = LibraryName::parse(soname) else {
-            return Vec::new();
+            return damaged;
         };
         let ours = self.tree.objects().map(|found| (found.path.clone(), found));
         let index = self.index.libraries().iter();
@@ -46,7 +54,7 @@ impl Resolver<'_> {
                 found.insert(NearMiss { path, reason });
             }
         }
-        found.into_iter().take(NAMED).collect()
+        damaged.into_iter().chain(found).take(NAMED).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::abi::Abi;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::{BREAK, Fault};
+use crate::index::Unusable;
 use crate::interpreter::Loader;
 use crate::replace::SourceEdit;
 use crate::rules::Pattern;
@@ -76,6 +77,9 @@ pub struct RelocationPlan {
     pub drops: Vec<DroppedFile>,
     /// ELF files that are left alone.
     pub skipped: Vec<Skipped>,
+    /// Files of the libraries that cannot be read, which nothing needs.
+    #[serde(skip)]
+    pub unusable: Vec<Unusable>,
     /// Python sources in which rules replace texts.
     pub sources: Vec<SourceEdit>,
     /// Things that are missing and excused. A proof finds more.
@@ -204,6 +208,7 @@ impl RelocationPlan {
             objects: Vec::new(),
             drops: Vec::new(),
             skipped: Vec::new(),
+            unusable: Vec::new(),
             sources: Vec::new(),
             excused: Vec::new(),
             faults: Vec::new(),

@@ -72,6 +72,7 @@ pub fn plan(
         }
     }
     skipped.sort_by(|one, other| one.path.cmp(&other.path));
+    let unusable = index.unusable_besides(|name| planner.faults.missing.contains_key(name));
     let mut faults = planner.faults.into_list(tree, options.loader.as_ref());
     faults.extend(decision.faults);
     let excused = planner.excused.into_list();
@@ -82,6 +83,7 @@ pub fn plan(
         objects,
         drops: decision.drops,
         skipped,
+        unusable,
         sources: Vec::new(),
         excused,
         faults,

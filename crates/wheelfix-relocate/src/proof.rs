@@ -107,8 +107,25 @@ impl Proof {
                 path: library.directory.join(&library.name),
                 reason: "it is in a library path, but no run path leads there".to_owned(),
             }));
+            let unusable = index.unusable();
+            let damaged = unusable.filter(|file| file.answers_to(&missing.soname));
+            missing.near.extend(damaged.map(|file| NearMiss {
+                path: file.path.clone(),
+                reason: file.reason.clone(),
+            }));
             missing.searched.extend(index.entries().iter().cloned());
         }
+        let missing = self.faults.iter().filter_map(|fault| match fault {
+            Fault::Missing(missing) => Some(missing.soname.as_str()),
+            _ => None,
+        });
+        let missing: BTreeSet<&str> = missing.collect();
+        let unusable = index.unusable_besides(|name| missing.contains(name));
+        self.warnings
+            .extend(unusable.into_iter().map(|file| Fault::Unusable {
+                path: file.path,
+                reason: file.reason,
+            }));
     }
 }
 

@@ -293,6 +293,7 @@ pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<Rehearsal, R
         }
     }
     refuse(failures)?;
+    rehearsal.warnings.extend(unusable(plan));
     Ok(rehearsal)
 }
 
@@ -304,6 +305,14 @@ fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
             path: path.to_owned(),
             warning: *warning,
         })
+}
+
+/// Warnings of libraries that cannot be read.
+fn unusable(plan: &RelocationPlan) -> impl Iterator<Item = InstallWarning> {
+    plan.unusable.iter().map(|file| InstallWarning::Unusable {
+        path: file.path.clone(),
+        reason: file.reason.clone(),
+    })
 }
 
 /// The objects to edit: all of them if they are healed as well.
@@ -332,6 +341,7 @@ pub(crate) fn edit(
         patch_file(&object.file, &request)
     };
     let results: Vec<_> = edits.par_iter().map(edit).collect();
+    applied.warnings.extend(unusable(plan));
     let mut failures = Vec::new();
     for (object, result) in edits.iter().zip(results) {
         match result {

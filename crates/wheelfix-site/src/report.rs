@@ -72,6 +72,14 @@ pub enum InstallWarning {
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),
+    /// A file in a library path has the name of a library, cannot be read, and nothing needs it.
+    #[error("`{}` is no library for anyone: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        reason: String,
+    },
     /// Something is worse in an ELF file that was edited than it was before.
     #[error("`{}`: {warning}", .path.display())]
     Elf {

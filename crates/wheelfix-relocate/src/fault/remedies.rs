@@ -41,8 +41,8 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Missing, Ambiguous, Unreadable, Data, UnusedIgnore, UnusedBackend, UnusedRule, Version, Symbols,
-    LazySymbols, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
+    Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, UnusedRule, Version,
+    Symbols, LazySymbols, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
     Untried, Nothing, ExecutableStack, NoInterpreter, WrongInterpreter,
 }
 
@@ -104,6 +104,7 @@ impl Fault {
                 )]
             }
             Self::Data { .. }
+            | Self::Unusable { .. }
             | Self::Dependent { .. }
             | Self::Program { .. }
             | Self::Nothing { .. } => Vec::new(),

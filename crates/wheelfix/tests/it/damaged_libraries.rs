@@ -1,0 +1,97 @@
+//! Files of a library path that are called like libraries and are none.
+
+use wheelfix_testkit::cache;
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+/// A library path with a good library and a damaged one, and a wheel and a directory with a module that needs the good
+/// one.
+fn bench() -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    for directory in ["libs", "t"] {
+        fs_err::create_dir(sandbox.path(directory)).unwrap();
+    }
+    let compile = |source: &str, args: &[&str]| {
+        fs_err::write(sandbox.path("x.c"), source).unwrap();
+        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
+        let all = [&start[..], args].concat();
+        Tool::CC.run_in(&sandbox.path("."), &all).expect();
+    };
+    for name in ["good", "worn"] {
+        let soname = format!("-Wl,-soname,lib{name}.so");
+        let output = format!("libs/lib{name}.so");
+        compile(&format!("int {name};"), &["-o", &output, &soname]);
+    }
+    compile(
+        "extern int good; int *m(void) { return &good; }",
+        &["-o", "t/m.so", "-Llibs", "-lgood"],
+    );
+    let module = fs_err::read(sandbox.path("t/m.so")).unwrap();
+    let wheel = WheelBuilder::new("demo", "1.0").tags("py3-none-linux_x86_64");
+    let wheel = sandbox.wheel(&wheel.file("demo/m.so", module));
+    // Its program headers are behind its end.
+    let worn = fs_err::read(sandbox.path("libs/libworn.so")).unwrap();
+    fs_err::write(sandbox.path("libs/libworn.so"), &worn[..64]).unwrap();
+    (sandbox, wheel)
+}
+
+/// Runs all commands that look into a library path. `install` and its like come first: they leave no run path behind for
+/// `check`.
+fn expect(sandbox: &Sandbox, wheel: &str, code: i32, wants: &[&str]) {
+    let python = cache::tool("python3");
+    let python = python.to_str().unwrap();
+    for args in [
+        &["install", wheel, "--prefix", "p"][..],
+        &["env", wheel, "--prefix", "e"],
+        &["patch", wheel, "--output", "new"],
+        &["patch", "t", "--dry-run"],
+    ] {
+        let target = ["--lib-path", "libs", "--python", python];
+        let text = sandbox.run(&[args, &target].concat());
+        assert!(
+            text.starts_with(&format!("exit: {code}\n")),
+            "{args:?}: {text}"
+        );
+        for want in wants {
+            assert_eq!(text.matches(want).count(), 1, "{args:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_nothing_needs_is_a_warning() {
+    let (sandbox, wheel) = bench();
+    let want = "warning: `[DIR]/libs/libworn.so` is no library for anyone: it is damaged: ";
+    expect(&sandbox, &wheel, 0, &[want]);
+    let text = sandbox.run(&["check", "t", "--warnings", "--lib-path", "libs"]);
+    assert!(
+        text.contains(want.trim_start_matches("warning: ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_needed_is_a_fault_that_names_it() {
+    let (sandbox, wheel) = bench();
+    let (good, worn) = (
+        sandbox.path("libs/libgood.so"),
+        sandbox.path("libs/libworn.so"),
+    );
+    fs_err::rename(&worn, &good).unwrap();
+    expect(
+        &sandbox,
+        &wheel,
+        1,
+        &[
+            "error: `libgood.so` is missing\n",
+            "near miss: [DIR]/libs/libgood.so: it is damaged: ",
+        ],
+    );
+    let text = sandbox.run(&["check", "t", "--lib-path", "libs"]);
+    assert!(
+        text.contains("near miss: [DIR]/libs/libgood.so: it is damaged: "),
+        "{text}"
+    );
+}
