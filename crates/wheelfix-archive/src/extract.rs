@@ -18,6 +18,7 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread::Builder;
 
 use rustix::io::Errno;
 
@@ -155,15 +156,17 @@ pub fn extract(
         vec![shared.work(threads)]
     } else {
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads.get())
-                .map(|_| scope.spawn(|| shared.work(threads)))
-                .collect();
+            // The system may have no more threads to give: whoever is there does all of the work.
+            let start = |_| Builder::new().spawn_scoped(scope, || shared.work(threads));
+            let workers: Vec<_> = (1..threads.get()).flat_map(start).collect();
+            let own = shared.work(threads);
             let join = |worker: std::thread::ScopedJoinHandle<'_, Outcome>| {
                 worker
                     .join()
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
-            workers.into_iter().map(join).collect()
+            let others = workers.into_iter().map(join);
+            std::iter::once(own).chain(others).collect()
         })
     };
     // Content that is wrong may be so because it could not be read.

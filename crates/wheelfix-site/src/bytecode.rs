@@ -108,7 +108,8 @@ impl Compiler {
         for _ in 0..jobs {
             let mut worker = Worker::start(python, bytecode)?;
             let (sources, abandoned) = (Arc::clone(&sources), Arc::clone(&abandoned));
-            workers.push(thread::spawn(move || worker.serve(&sources, &abandoned)));
+            let serve = move || worker.serve(&sources, &abandoned);
+            workers.push(thread::Builder::new().spawn(serve)?);
         }
         Ok(Self {
             queue: Some(queue),

@@ -23,6 +23,7 @@ mod relocation;
 mod report;
 mod requirements;
 mod sboms;
+mod scratch;
 mod sources;
 mod staging;
 mod tree;

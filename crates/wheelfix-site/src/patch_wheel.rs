@@ -31,6 +31,7 @@ use crate::python::Python;
 use crate::relocation::{self, Applied, Libraries, Rehearsal, RelocationError};
 use crate::report::InstallWarning;
 use crate::requirements::{EditedRequirements, Requirements};
+use crate::scratch::Scratch;
 use crate::sources::Sources;
 use crate::staging::MadeDirectory;
 use crate::unbundling::{self, Planned};
@@ -155,9 +156,7 @@ fn relocate_wheel(
     let mut requirements = requirements(wheel, &request.metadata)?;
     let output = Output::new(&request.output)?;
     let made = MadeDirectory::new(&output.directory)?;
-    let scratch = tempfile::Builder::new()
-        .prefix(".wheelfix-")
-        .tempdir_in(&output.directory)?;
+    let scratch = Scratch::new_in(&output.directory)?;
     let faults = wheel.verify_contents();
     if !faults.is_empty() {
         return Err(PatchWheelError::Contents(faults));

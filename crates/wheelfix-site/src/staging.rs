@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rustix::fs::{CWD, RenameFlags};
-use tempfile::TempDir;
 use walkdir::WalkDir;
 use wheelfix_relocate::real_path;
+
+use crate::scratch::Scratch;
 
 /// A directory whose content becomes a prefix.
 #[derive(Debug)]
 pub struct Staging {
-    dir: TempDir,
+    dir: Scratch,
     prefix: PathBuf,
     publication: Publication,
     /// The highest directory that was made to hold the prefix; `None` if its parent was there.
@@ -59,8 +60,8 @@ impl Staging {
         refuse_taken(&prefix)?;
         let made_parent = make_parent(&prefix)?;
         let parent = prefix.parent().unwrap_or(&prefix);
-        let dir =
-            staging_dir(parent).inspect_err(|_| remove_parents(made_parent.as_deref(), &prefix))?;
+        let dir = Scratch::new_in(parent)
+            .inspect_err(|_| remove_parents(made_parent.as_deref(), &prefix))?;
         Ok(Self {
             dir,
             prefix,
@@ -80,7 +81,7 @@ impl Staging {
                     return Err(StagingError::NotADirectory(prefix));
                 }
                 Ok(Self {
-                    dir: staging_dir(&prefix)?,
+                    dir: Scratch::new_in(&prefix)?,
                     prefix,
                     publication: Publication::Merge,
                     made_parent: None,
@@ -97,7 +98,7 @@ impl Staging {
             refuse_taken(&prefix)?;
         }
         Ok(Self {
-            dir: staging_dir(scratch)?,
+            dir: Scratch::new_in(scratch)?,
             prefix,
             publication: Publication::Never,
             made_parent: None,
@@ -133,7 +134,7 @@ impl Staging {
         }
         // Replaces an empty directory and nothing else: the kernel refuses a full one.
         fs::rename(self.root(), &self.prefix)?;
-        self.dir.disable_cleanup(true);
+        self.dir.keep();
         self.made_parent = None;
         Ok(())
     }
@@ -163,7 +164,7 @@ impl Drop for Staging {
     fn drop(&mut self) {
         if self.made_parent.is_some() {
             // The directory goes first: its parents must be empty.
-            fs::remove_dir_all(self.dir.path()).ok();
+            self.dir.remove();
             remove_parents(self.made_parent.as_deref(), &self.prefix);
         }
     }
@@ -182,12 +183,6 @@ fn refuse_taken(prefix: &Path) -> Result<(), StagingError> {
             _ => Err(error.into()),
         },
     }
-}
-
-fn staging_dir(parent: &Path) -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix(".wheelfix-")
-        .tempdir_in(parent)
 }
 
 /// A directory that is made for an output if it is not there, and goes again if nothing keeps it.

@@ -33,7 +33,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
         InstallError::Extraction(error) => extraction(error),
         InstallError::Relocation(error) => relocation(error),
         InstallError::Compile(error) => compile(error),
-        InstallError::Threads(error) => Error::environment(error),
+        error @ InstallError::Threads(_) => Error::environment(error),
         InstallError::Installed(InstalledError::Io(error)) | InstallError::Io(error) => {
             error.into()
         }
@@ -55,7 +55,7 @@ pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error
             refused(error, Some(hint))
         }
         PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
-        PatchTreeError::Threads(error) => Error::environment(error),
+        error @ PatchTreeError::Threads(_) => Error::environment(error),
         PatchTreeError::Record(RecordUpdateError::Io(error)) | PatchTreeError::Io(error) => {
             error.into()
         }
@@ -90,7 +90,7 @@ pub(crate) fn explain_patch_wheel(
             Some(format!("name another {}", ask_plain("--output"))),
         ),
         PatchWheelError::Path(error) => Error::refused(error),
-        PatchWheelError::Threads(error) => Error::environment(error),
+        error @ PatchWheelError::Threads(_) => Error::environment(error),
         PatchWheelError::Io(error) => error.into(),
     }
 }

@@ -17,6 +17,7 @@ mod install;
 mod install_error;
 mod install_report;
 mod limits;
+mod memory;
 mod message;
 mod patch;
 mod patchelf;
@@ -89,6 +90,9 @@ fn parse() -> Args {
 }
 
 fn run(args: Args) -> Result<(), Error> {
+    if !matches!(args.command, Command::Patchelf(_)) {
+        memory::expect_some()?;
+    }
     match args.command {
         Command::Inspect(args) => inspect::run(&args),
         Command::Unpack(args) => unpack::run(&args),

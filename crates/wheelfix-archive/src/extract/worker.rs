@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::thread::Builder;
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -163,7 +164,11 @@ impl Worker<'_> {
         let extracted = if split {
             self.fill_split(item, &mut map)?
         } else {
-            self.fill(item, &mut map)?
+            None
+        };
+        let extracted = match extracted {
+            Some(extracted) => extracted,
+            None => self.fill(item, &mut map)?,
         };
         notify(&map);
         map.check()?;
@@ -186,21 +191,25 @@ impl Worker<'_> {
         sums.finish(item.member, item.digest)
     }
 
-    /// Inflates a member piece by piece while a second thread computes the digest of what is there.
+    /// Inflates a member piece by piece while a second thread computes the digest of what is there. `None` if the system
+    /// gives no thread.
     fn fill_split(
         &self,
         item: &ExtractItem<'_>,
         content: &mut [u8],
-    ) -> Result<Extracted, ContentError> {
+    ) -> Result<Option<Extracted>, ContentError> {
         let (sender, receiver) = mpsc::channel::<&[u8]>();
         std::thread::scope(|scope| {
-            let hasher = scope.spawn(move || {
+            let hash = move || {
                 let mut sha256 = Sha256::new();
                 for piece in receiver {
                     sha256.update(piece);
                 }
                 sha256.finalize().into()
-            });
+            };
+            let Ok(hasher) = Builder::new().spawn_scoped(scope, hash) else {
+                return Ok(None);
+            };
             let mut stream = Stream::new(item.archive, item.member);
             let mut crc32 = crc32fast::Hasher::new();
             for piece in content.chunks_mut(PIECE) {
@@ -213,7 +222,7 @@ impl Worker<'_> {
             stream.end()?;
             drop(sender);
             let sha256 = hasher.join().unwrap_or_else(|panic| resume_unwind(panic));
-            sums::check(item.member, crc32.finalize(), item.digest, Some(sha256))
+            sums::check(item.member, crc32.finalize(), item.digest, Some(sha256)).map(Some)
         })
     }
 

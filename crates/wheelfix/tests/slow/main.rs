@@ -6,6 +6,7 @@ mod jail;
 mod mutants;
 mod patchelf;
 mod patchelf_refused;
+mod resources;
 #[path = "../it/support.rs"]
 mod support;
 mod verify;
