@@ -126,7 +126,7 @@ impl Graph {
                 self.edges.retain(|(from, _), _| from != other);
                 if let Some(node) = self.nodes.get_mut(first) {
                     node.names.extend(gone.names);
-                    node.len += gone.len;
+                    node.len = node.len.saturating_add(gone.len);
                 }
             }
         }

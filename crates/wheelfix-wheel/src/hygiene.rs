@@ -135,9 +135,10 @@ fn duplicates(wheel: &Wheel) -> Option<Finding> {
         }
     }
     let groups = same.into_iter().filter(|(_, paths)| 1 < paths.len());
-    let (mut wasted, mut found) = (0, Vec::new());
+    let (mut wasted, mut found) = (0_u64, Vec::new());
     for ((len, _), paths) in groups {
-        wasted += len * (paths.len() as u64 - 1);
+        let copies = (paths.len() as u64).saturating_sub(1);
+        wasted = wasted.saturating_add(len.saturating_mul(copies));
         found.push(paths.join(" = "));
     }
     found.sort();
