@@ -1,5 +1,7 @@
 //! Wheels made from wheels.
 
+use std::process::Command;
+
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use super::{COPY, FOO, Shop, VERSIONS, dynamic};
@@ -53,4 +55,45 @@ fn a_wheel_is_unbundled_into_a_new_one() {
         gone.contains("replace") && gone.contains("1 removed"),
         "{gone}"
     );
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sets the umask of the program under test"
+)]
+fn the_modes_of_what_is_written_do_not_depend_on_the_umask() {
+    let mut trees = Vec::new();
+    for umask in ["000", "022", "077"] {
+        let shop = Shop::new();
+        shop.substitute(FOO, VERSIONS);
+        let read = |name: &str| fs_err::read(shop.path(name)).unwrap();
+        let wheel = WheelBuilder::new("pkg", "1.0")
+            .platlib()
+            .tags("py3-none-linux_x86_64")
+            .file("pkg/__init__.py", "")
+            .file("pkg/ext.so", read("site/pkg/ext.so"))
+            .file("pkg.libs/libfoo-01234567.so.1.0.0", read(COPY))
+            .entry_points("[console_scripts]\npkg = pkg:main\n");
+        let name = shop.sandbox.wheel(&wheel);
+        for start in [
+            ["install", &name, "--prefix", "installed"],
+            ["env", &name, "--prefix", "environment"],
+        ] {
+            let status = Command::new("sh")
+                .args(["-c", "umask $1; shift; exec \"$@\"", "sh", umask])
+                .arg(env!("CARGO_BIN_EXE_wheelfix"))
+                .args(start)
+                .args(["--quiet", "--rules", "foo.toml", "--lib-path", "store"])
+                .args(["--python-version", "3.11"])
+                .current_dir(shop.path("."))
+                .status();
+            assert!(status.unwrap().success(), "{start:?}");
+        }
+        trees.push(["installed", "environment"].map(|tree| shop.sandbox.tree(tree)));
+    }
+    let bill = "644 lib/python3.11/site-packages/pkg-1.0.dist-info/sboms/wheelfix.cdx.json";
+    assert!(trees[0].iter().all(|tree| tree.contains(bill)), "{trees:?}");
+    assert_eq!(trees[0], trees[1]);
+    assert_eq!(trees[1], trees[2]);
 }
