@@ -9,6 +9,7 @@ mod install;
 mod nix;
 pub(crate) mod pair;
 mod proof;
+mod scale;
 mod scratch;
 
 use pico_args::Arguments;
@@ -72,6 +73,11 @@ const BENCHES: &[Bench] = &[
         name: "proof",
         about: "prove that torch loads, and ten times as much",
         run: proof::run,
+    },
+    Bench {
+        name: "scale",
+        about: "install wheels that are large in one way each",
+        run: scale::run,
     },
 ];
 
