@@ -23,9 +23,13 @@ pub(crate) fn write(steps: &[(&'static str, Duration)], closing: &str) -> Result
     let manifest = Manifest::read()?;
     let wheels: Vec<String> = manifest
         .of_set(Set::Full)
-        .map(|wheel| format!("{} {}", wheel.name(), wheel.version()))
+        .map(|wheel| format!("| {} | {} |\n", wheel.name(), wheel.version()))
         .collect();
-    let sdists: Vec<&str> = manifest.sdists.iter().map(|it| it.file.as_str()).collect();
+    let sdists: Vec<String> = manifest
+        .sdists
+        .iter()
+        .map(|sdist| format!("| {} |\n", sdist.file))
+        .collect();
     let text = format!(
         "# Results of the full tests\n\
          \n\
@@ -41,15 +45,23 @@ pub(crate) fn write(steps: &[(&'static str, Duration)], closing: &str) -> Result
          | --- | --- |\n\
          {steps}\
          \n\
-         The {count} wheels: {wheels}.\n\
+         The {count} wheels:\n\
          \n\
-         The {sdist_count} source distributions: {sdists}.\n",
+         | project | version |\n\
+         | --- | --- |\n\
+         {wheels}\
+         \n\
+         The {sdist_count} source distributions:\n\
+         \n\
+         | file |\n\
+         | --- |\n\
+         {sdists}",
         facts = facts.concat(),
         steps = steps.concat(),
         count = wheels.len(),
-        wheels = wheels.join(", "),
+        wheels = wheels.concat(),
         sdist_count = sdists.len(),
-        sdists = sdists.join(", "),
+        sdists = sdists.concat(),
     );
     let path = place::root().join("docs/full-test-results.md");
     fs_err::write(&path, text)?;
