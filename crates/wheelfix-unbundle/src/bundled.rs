@@ -199,7 +199,11 @@ impl fmt::Display for KeepReason {
                 write!(f, "{} stays, and answers to the same name", path.display())
             }
             Self::Mentioned { path } => {
-                write!(f, "{} has its name, and may open it", path.display())
+                write!(
+                    f,
+                    "{} names it or its directory, and may open it",
+                    path.display()
+                )
             }
             Self::Chosen => f.write_str("the other copies are replaced by it"),
         }

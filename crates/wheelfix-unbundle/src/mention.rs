@@ -1,5 +1,6 @@
 //! Which files have the name of a library that nobody needs: they may open it while they run.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use memchr::memmem::Finder;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 use wheelfix_elf::{Elf, FileSource};
+use wheelfix_format::LibraryName;
 use wheelfix_relocate::{Object, Place, Tree};
 
 /// How much of a file is looked through at once, in bytes.
@@ -23,7 +25,7 @@ pub(crate) fn mentions(
     if libraries.is_empty() {
         return Ok(found);
     }
-    let wanted: Vec<(&Object, Vec<Finder<'_>>)> = libraries
+    let wanted: Vec<(&Object, Vec<Finder<'static>>)> = libraries
         .iter()
         .map(|object| (*object, finders(object)))
         .collect();
@@ -49,16 +51,34 @@ pub(crate) fn mentions(
     Ok(found)
 }
 
-/// What to look for: its file name and its soname.
-fn finders(object: &Object) -> Vec<Finder<'_>> {
+/// The file name and the soname of a library, without version and hash since sources add them or list the
+/// directory (`file.stem.startswith("libspatialindex")`), and the name of its directory if that is one of
+/// libraries alone (`rtree.libs`).
+fn finders(object: &Object) -> Vec<Finder<'static>> {
     let file = object.path.file_name().and_then(|name| name.to_str());
-    let names = file.into_iter().chain(object.soname.as_deref());
-    names.map(|name| Finder::new(name.as_bytes())).collect()
+    let mut names: BTreeSet<String> = file
+        .into_iter()
+        .chain(object.soname.as_deref())
+        .map(|name| match LibraryName::parse(name) {
+            Some(parts) => parts.stem().to_owned(),
+            None => name.to_owned(),
+        })
+        .collect();
+    let directory = object
+        .directory()
+        .file_name()
+        .and_then(|name| name.to_str());
+    let of_libraries = |name: &&str| name.ends_with(".libs") || name.ends_with(".dylibs");
+    names.extend(directory.filter(of_libraries).map(str::to_owned));
+    names
+        .iter()
+        .map(|name| Finder::new(name.as_bytes()).into_owned())
+        .collect()
 }
 
 type Hits = Vec<(usize, PathBuf)>;
 
-fn in_object(object: &Object, wanted: &[(&Object, Vec<Finder<'_>>)]) -> io::Result<Hits> {
+fn in_object(object: &Object, wanted: &[(&Object, Vec<Finder<'static>>)]) -> io::Result<Hits> {
     let mut hits = Hits::new();
     let source = FileSource::open(&object.file)?;
     // What cannot be read is the relocation's to refuse.
@@ -81,7 +101,7 @@ fn in_object(object: &Object, wanted: &[(&Object, Vec<Finder<'_>>)]) -> io::Resu
 
 fn in_source(
     (path, file): &(PathBuf, PathBuf),
-    wanted: &[(&Object, Vec<Finder<'_>>)],
+    wanted: &[(&Object, Vec<Finder<'static>>)],
 ) -> io::Result<Hits> {
     let mut hits = Hits::new();
     let mut file = fs_err::File::open(file)?;
@@ -89,7 +109,7 @@ fn in_source(
     Ok(hits)
 }
 
-fn note(block: &[u8], wanted: &[(&Object, Vec<Finder<'_>>)], path: &Path, hits: &mut Hits) {
+fn note(block: &[u8], wanted: &[(&Object, Vec<Finder<'static>>)], path: &Path, hits: &mut Hits) {
     for (index, (object, finders)) in wanted.iter().enumerate() {
         let is_own = object.path == path;
         if !is_own && finders.iter().any(|finder| finder.find(block).is_some()) {
