@@ -30,7 +30,9 @@ pub use plan::{Data, Plan, Planned, Warning, Write};
 pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
 
 use crate::dynamic::StringTable;
+use crate::dynamic_tag::Tag;
 use crate::elf::{Dynamic, Elf};
+use crate::error::ReadError;
 use crate::header::ObjectType;
 use crate::load::PAGE;
 use crate::program_header::{ProgramHeader, SegmentKind};
@@ -38,7 +40,7 @@ use crate::section_header::SectionHeader;
 use crate::source::Source;
 use crate::symbol_table::{SymbolTable, read_hashes, symbol_count};
 use crate::verify::Rule;
-use crate::window::Window;
+use crate::window::{Window, read_range};
 use model::Model;
 use strings::StringLayout;
 
@@ -79,6 +81,10 @@ fn check_loads(elf: &Elf) -> Result<(), EditError> {
         .enumerate()
         .filter(|(_, header)| header.is_load())
     {
+        // The kernel passes over an empty one, which is what maps a program.
+        if load.memory_len == 0 && load.file_len == 0 && elf.is_program() {
+            continue;
+        }
         let &ProgramHeader {
             offset,
             vaddr,
@@ -169,6 +175,7 @@ fn plan_dynamic(
     if model.summary.is_empty() && model.os_abi.is_none() {
         return Ok(Plan::noop(elf.file_len));
     }
+    check_bootstrap(elf, dynamic, &model)?;
     let mut references = references::collect(&model)?;
     if !references.complete {
         model.warnings.push(Warning::StringsKept);
@@ -180,6 +187,59 @@ fn plan_dynamic(
         .map(|text| layout.add(text, &references))
         .collect();
     finish(model, &layout, &offsets, symbols.as_ref())
+}
+
+/// Whether there are bytes behind all segments, sections and their headers that are not padding.
+fn has_appended_data(source: &dyn Source, elf: &Elf) -> Result<bool, ReadError> {
+    let headers_len = elf.sections.len() * elf.header.encoding.section_header_len();
+    let headers_end = elf
+        .header
+        .section_headers_offset
+        .saturating_add(headers_len as u64);
+    let sections = elf.sections.iter().filter(|section| section.has_bytes());
+    let end = elf
+        .program_headers
+        .iter()
+        .map(ProgramHeader::file_end)
+        .chain(sections.map(SectionHeader::file_end))
+        .chain([headers_end])
+        .max()
+        .unwrap_or_default()
+        .min(elf.file_len);
+    let len = (elf.file_len - end).min(PAGE);
+    let bytes = read_range(source, "appended data", end, len)?;
+    Ok(bytes.iter().any(|byte| *byte != 0))
+}
+
+/// Checks that a file which relocates itself still starts: glibc's loader reads its own dynamic section before it can look
+/// for anything, and it and position-independent static programs stop where it has a search path
+/// (`elf_get_dynamic_info` in `elf/get-dynamic-info.h`).
+fn check_bootstrap(elf: &Elf, dynamic: &Dynamic, model: &Model<'_>) -> Result<(), EditError> {
+    let is_glibc_loader = |soname: &String| {
+        ["ld-linux", "ld.so.", "ld64.so."]
+            .iter()
+            .any(|start| soname.starts_with(start))
+    };
+    if elf.interpreter.is_some() {
+        return Ok(());
+    }
+    if dynamic.soname.as_ref().is_some_and(is_glibc_loader) {
+        return Err(EditError::RelocatesItself {
+            file: "glibc's dynamic loader",
+            edit: "after an edit of its dynamic section",
+        });
+    }
+    let has_run_path = model
+        .entries
+        .iter()
+        .any(|entry| matches!(entry.tag, Tag::RPATH | Tag::RUNPATH));
+    if elf.is_program() && dynamic.needed.is_empty() && has_run_path {
+        return Err(EditError::RelocatesItself {
+            file: "a static program",
+            edit: "with a search path",
+        });
+    }
+    Ok(())
 }
 
 /// Plans the edits that a file without a dynamic section can have.
@@ -218,6 +278,9 @@ fn finish(
     let placement = place::place(&mut model, layout)?;
     emit::emit(&mut model, layout, offsets, &placement, symbols)?;
     symbols::adjust(&mut model)?;
+    if model.new_len > model.elf.file_len && has_appended_data(model.source, model.elf)? {
+        model.warnings.push(Warning::DataBehindEnd);
+    }
     let mut accepted = Vec::new();
     if !model.renamed_symbols.is_empty() {
         accepted.push(Rule::ChangedSymbol);

@@ -25,6 +25,14 @@ pub enum EditError {
     /// The file is linked statically.
     #[error("the file is not linked dynamically: it has no PT_DYNAMIC")]
     NotDynamic,
+    /// The file relocates itself before it runs, and does not start after such an edit.
+    #[error("the file is {file}, which relocates itself and does not start {edit}")]
+    RelocatesItself {
+        /// What it is.
+        file: &'static str,
+        /// The edit that it does not stand.
+        edit: &'static str,
+    },
     /// The page sizes of the machine are not known.
     #[error("files for {got} are read, but not edited")]
     Machine {

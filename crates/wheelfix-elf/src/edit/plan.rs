@@ -45,6 +45,9 @@ pub enum Warning {
     LoadMisaligned,
     /// Not everything that may refer to the string table is known, so that retired strings stay in the file.
     StringsKept,
+    /// Data follows what the file's tables describe, and the file grew behind it: a program that looks for its data at the
+    /// end of itself, as self-extracting archives do, does not find it there.
+    DataBehindEnd,
 }
 
 impl Warning {
@@ -53,7 +56,7 @@ impl Warning {
         match self {
             Self::DynamicNotRelro => &[Rule::DynNotRelro],
             Self::ProgramHeadersAtEnd => &[Rule::PhtOldKernel],
-            Self::LoadMisaligned | Self::StringsKept => &[],
+            Self::LoadMisaligned | Self::StringsKept | Self::DataBehindEnd => &[],
         }
     }
 }
@@ -72,6 +75,9 @@ impl fmt::Display for Warning {
             }
             Self::StringsKept => {
                 "retired strings stay in the file, since not all users of strings are known"
+            }
+            Self::DataBehindEnd => {
+                "the file grew behind data that was appended to it: a program that reads that from its own end does not find it"
             }
         })
     }

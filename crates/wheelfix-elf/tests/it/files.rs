@@ -6,8 +6,8 @@ use std::process::Command;
 
 use rustix::fs::{XattrFlags, getxattr, setxattr};
 use wheelfix_elf::{
-    ApplyError, Data, Elf, FileSource, Method, Plan, Request, Write, patch_file, patch_file_to,
-    plan_file,
+    ApplyError, Data, Elf, FileSource, Method, Plan, Request, Warning, Write, patch_file,
+    patch_file_to, plan_file,
 };
 use wheelfix_testkit::elf::{Edit, Kind, Layout, Platform, Workshop};
 
@@ -240,4 +240,16 @@ fn an_output_is_whole_and_the_file_stays() {
         .filter(|entry| entry.as_ref().unwrap().file_name().as_encoded_bytes()[0] == b'.')
         .count();
     assert_eq!(hidden, 0);
+}
+
+#[test]
+fn growing_behind_appended_data_is_warned_about() {
+    let (_workshop, path) = library();
+    let warnings = |request: &Request| plan_file(&path, request).unwrap().warnings;
+    assert_eq!(warnings(&long()), []);
+    let mut bytes = fs_err::read(&path).unwrap();
+    bytes.extend(b"archive and trailer");
+    fs_err::write(&path, bytes).unwrap();
+    assert_eq!(warnings(&long()), [Warning::DataBehindEnd]);
+    assert_eq!(warnings(&Request::default()), []);
 }

@@ -85,6 +85,22 @@ fn a_static_program() {
 }
 
 #[test]
+fn a_search_path_of_a_static_program_that_relocates_itself() {
+    check(
+        Bad::StaticPie,
+        "the file is a static program, which relocates itself and does not start with a search path",
+    );
+}
+
+#[test]
+fn the_loader() {
+    check(
+        Bad::Loader,
+        "the file is glibc's dynamic loader, which relocates itself and does not start after an edit of its dynamic section",
+    );
+}
+
+#[test]
 fn a_core_file() {
     check(
         Bad::Core,

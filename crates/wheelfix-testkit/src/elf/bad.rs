@@ -18,6 +18,10 @@ pub enum Bad {
     Empty,
     /// A program without a dynamic section.
     Static,
+    /// A static program that relocates itself: position-independent, with a dynamic section.
+    StaticPie,
+    /// The C library's dynamic loader.
+    Loader,
     /// What a program leaves that was ended by a signal.
     Core,
     /// The separate debug information of a library.
@@ -62,6 +66,10 @@ impl Bad {
             Self::NotElf => write(b"#!/bin/sh\necho this is no ELF file, but as long as one\n"),
             Self::Empty => write(b""),
             Self::Static => compile(workshop, &["-static", "-o", text]),
+            Self::StaticPie => compile(workshop, &["-static-pie", "-o", text]),
+            Self::Loader => {
+                fs_err::copy("/lib64/ld-linux-x86-64.so.2", &path).expect("the loader is copied");
+            }
             Self::Object => compile(workshop, &["-c", "-o", text]),
             Self::Core => write(&core_file()),
             Self::DebugFile => {
