@@ -1,4 +1,4 @@
-//! What every edit keeps, over samples of every class, byte order and layout.
+//! Invariants of every edit, over samples of every class, byte order and layout.
 
 use goblin::elf::Elf as Goblin;
 use proptest::prelude::*;

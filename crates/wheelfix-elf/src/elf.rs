@@ -14,7 +14,7 @@ use crate::source::Source;
 use crate::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
 use crate::window::Window;
 
-/// What an ELF file says about itself. Everything is owned; the source is not kept.
+/// The headers and the dynamic section of an ELF file. Everything is owned; the source is not kept.
 #[derive(Clone, Debug, Serialize)]
 pub struct Elf {
     /// The ELF header.
@@ -38,7 +38,7 @@ pub struct Elf {
     image: Image,
 }
 
-/// What the dynamic section says.
+/// The dynamic section, with the strings and versions that it names.
 #[derive(Clone, Debug, Serialize)]
 pub struct Dynamic {
     /// The entries.

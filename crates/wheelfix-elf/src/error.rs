@@ -35,7 +35,7 @@ pub enum ReadError {
         offset: u64,
         /// Its value.
         got: u64,
-        /// What it may be.
+        /// The values that it may have.
         expected: &'static str,
     },
     /// A count is larger than any real file's.
@@ -65,7 +65,7 @@ pub enum ReadError {
         "{what}: string offset {got:#x} is outside of the string table of {len} bytes at {offset:#x}"
     )]
     StringOffset {
-        /// What the string is for.
+        /// The use of the string, such as `DT_NEEDED`.
         what: &'static str,
         /// The offset into the table.
         got: u64,
@@ -77,7 +77,7 @@ pub enum ReadError {
     /// A string has no NUL before the end of its table, or within the longest length that is read.
     #[error("{what} at {offset:#x} has no terminating NUL within {len} bytes")]
     Unterminated {
-        /// What the string is for.
+        /// The use of the string, such as `DT_NEEDED`.
         what: &'static str,
         /// Where it starts.
         offset: u64,
@@ -89,7 +89,7 @@ pub enum ReadError {
         "{what} at {offset:#x}: the strings up to here have {got} bytes, more than the limit of {limit}"
     )]
     StringsTooLong {
-        /// What the last string is for.
+        /// The use of the last string, such as `DT_NEEDED`.
         what: &'static str,
         /// Where it starts.
         offset: u64,
@@ -101,7 +101,7 @@ pub enum ReadError {
     /// A name that must be text is not UTF-8.
     #[error("{what} at {offset:#x} is not UTF-8")]
     NotUtf8 {
-        /// What the string is for.
+        /// The use of the string, such as `DT_NEEDED`.
         what: &'static str,
         /// Where it starts.
         offset: u64,
@@ -109,9 +109,9 @@ pub enum ReadError {
     /// Tables that are needed together are not all there.
     #[error("{what} is given, but {missing} is missing")]
     Missing {
-        /// What is there.
+        /// The table that is there.
         what: &'static str,
-        /// What is not.
+        /// The entry that is missing.
         missing: &'static str,
     },
     /// The bytes could not be read.
@@ -123,7 +123,7 @@ pub enum ReadError {
         offset: u64,
         /// How long it is.
         len: u64,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

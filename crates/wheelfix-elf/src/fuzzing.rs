@@ -1,4 +1,4 @@
-//! What holds for any bytes whatever: the bodies of the fuzz targets, which tests run too.
+//! Properties that hold for any bytes: the bodies of the fuzz targets, which tests run too.
 
 #![expect(clippy::panic, reason = "a panic is how a check fails")]
 
@@ -69,7 +69,8 @@ pub fn check_read(bytes: &[u8]) {
     }
 }
 
-/// Asks both loaders; panics if the answer is made with sums that are not checked. What a loader takes can be read.
+/// Checks a file as both loaders do; panics where a sum overflows, or a loader finds more symbols
+/// than the file has bytes.
 pub fn check_load(bytes: &[u8]) {
     let meter = Meter::new(bytes);
     let Ok(elf) = Elf::read(&meter) else {

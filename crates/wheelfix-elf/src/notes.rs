@@ -27,7 +27,7 @@ const MAX_BUILD_ID_LEN: usize = 64;
 /// How many notes of one file are looked at.
 const MAX_NOTES: usize = 1024;
 
-/// What the notes of a file say.
+/// The data from the notes of a file.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Notes {
     /// The build id in hexadecimal.

@@ -13,7 +13,7 @@ use crate::section_header::{
     SHT_PROGBITS, SHT_STRTAB, SectionHeader,
 };
 
-/// What follows the program headers.
+/// The contents right behind the program headers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Behind {
     /// Notes, then tables: GNU ld and LLVM's linker.
@@ -24,7 +24,7 @@ pub(crate) enum Behind {
     Code,
 }
 
-/// What a sample looks like.
+/// The properties of a sample.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) encoding: Encoding,

@@ -35,7 +35,7 @@ pub struct Symbol<'t> {
 pub const SHN_UNDEF: u16 = 0;
 /// The first `st_shndx` that is not the number of a section.
 pub const SHN_LORESERVE: u16 = 0xff00;
-/// `st_shndx` of a value that is no address.
+/// `st_shndx` of a value that is not an address.
 pub const SHN_ABS: u16 = 0xfff1;
 
 impl Symbol<'_> {

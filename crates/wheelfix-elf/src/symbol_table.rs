@@ -67,7 +67,8 @@ impl Elf {
         SymbolTable::read(self, &source, 0)
     }
 
-    /// The same with at least the first `count` symbols, which a file without hash tables does not count.
+    /// Like [`Self::symbols`], with at least the first `count` symbols: without hash tables a file
+    /// does not say how many it has.
     pub fn first_symbols<S: Source + ?Sized>(
         &self,
         source: &S,

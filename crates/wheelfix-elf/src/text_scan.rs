@@ -6,7 +6,7 @@ use crate::section_header::{SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, SectionHeade
 use crate::source::Source;
 use crate::window::read_range;
 
-/// What [`Elf::scan_text`] looks at, at most.
+/// The limits of [`Elf::scan_text`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ScanLimits {
     /// How many bytes of one file are read.

@@ -74,10 +74,10 @@ pub fn new_violations(before: &[Violation], after: Vec<Violation>) -> Vec<Violat
         .collect()
 }
 
-/// What was found out about an edit.
+/// The violations found in the result of an edit.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// What the edit has broken that was right before, and what it has changed that no edit may change.
+    /// Violations that the file did not have before, and changes that no edit may make.
     pub(crate) new: Vec<Violation>,
     /// All rules that the result breaks.
     pub(crate) all: Vec<Violation>,

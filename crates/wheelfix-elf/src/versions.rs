@@ -26,7 +26,7 @@ const VER_FLG_BASE: u16 = 1;
 pub struct VersionNeeds {
     /// The library: the same text as one of the NEEDED entries.
     pub file: String,
-    /// What is needed from it.
+    /// The versions that are needed from it.
     pub versions: Vec<VersionNeed>,
     /// File offset of the structure.
     #[serde(skip)]
@@ -66,7 +66,7 @@ pub struct VersionDefinition {
     pub hash: u32,
     /// `vd_ndx`: the number that symbols have in the version table.
     pub index: u16,
-    /// Whether it stands for the library itself and is no version of symbols.
+    /// Whether it stands for the library itself and is not a version of symbols.
     pub base: bool,
     /// File offset of the structure.
     #[serde(skip)]

@@ -14,7 +14,7 @@ use crate::program_header::SegmentKind;
 use crate::section_header::{SHT_NOTE, SectionHeader};
 use crate::window::read_range;
 
-/// What has to move so that the program headers can grow by one.
+/// The sections that have to move so that the program headers can grow by one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Displacement {
     /// Numbers of the sections that slide up: notes, and the interpreter's name.

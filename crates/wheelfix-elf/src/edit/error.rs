@@ -13,10 +13,10 @@ pub enum EditError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The file is no program and no library.
+    /// The file is neither a program nor a library.
     #[error("e_type at 0x10: expected a program or a shared library, got: `{got}`")]
     ObjectType {
-        /// What it is.
+        /// Its type.
         got: ObjectType,
     },
     /// The file holds separate debug information: its dynamic section has no bytes.
@@ -54,7 +54,7 @@ pub enum EditError {
     /// A text contains a NUL, which ends a string in an ELF file.
     #[error("{what} contains a NUL: `{}`", .text.escape_debug())]
     Nul {
-        /// What it is for.
+        /// The use of the text, such as `soname`.
         what: &'static str,
         /// The text.
         text: String,
@@ -62,7 +62,7 @@ pub enum EditError {
     /// A text that names something is empty.
     #[error("{what} is empty")]
     Empty {
-        /// What it is for.
+        /// The use of the text, such as `soname`.
         what: &'static str,
     },
     /// An alignment is not a power of two, or the segment does not lie on it.
@@ -113,12 +113,12 @@ pub enum EditError {
         /// Where the section is in the file.
         other: u64,
     },
-    /// What has to be added does not fit the addresses or offsets of the class.
+    /// An added part does not fit the addresses or offsets of the class.
     #[error("{what} would lie at {got:#x}, the largest number of the file's class is {limit:#x}")]
     AddressSpace {
-        /// What has to be placed.
+        /// The part.
         what: &'static str,
-        /// Where.
+        /// The address, the offset or the count that it would have.
         got: u64,
         /// The largest address or offset.
         limit: u64,
@@ -128,7 +128,7 @@ pub enum EditError {
     NoSlot {
         /// Where the table is.
         offset: u64,
-        /// What is in the way.
+        /// The obstacle.
         reason: &'static str,
     },
     /// The file has a table that the edit would have to rewrite, but that we do not know.

@@ -1,5 +1,5 @@
-//! Where everything goes that has to move: one decision for the string table, the dynamic section, the interpreter's name
-//! and the tables that make room for a program header.
+//! The new places of all that has to move: one decision for the string table, the dynamic section,
+//! the interpreter's name and the tables that make room for a program header.
 
 use crate::dynamic_tag::Tag;
 use crate::edit::displace::Displacement;
@@ -16,7 +16,7 @@ use crate::edit::tail::Tail;
 use crate::edit::vacate::{self, Vacated};
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 
-/// What lies where.
+/// The new places of the parts that move.
 #[derive(Debug)]
 pub(crate) struct Placement {
     /// The new place of the strings: file offset and length. The same offset as before if they do not move.
@@ -25,7 +25,7 @@ pub(crate) struct Placement {
     pub(crate) items: Vec<(Item, u64)>,
     /// File offset from which on everything is laid out anew. The end of the file if nothing is.
     pub(crate) start: u64,
-    /// What slides up behind the program headers.
+    /// The sections that make room for a program header. `None` if none have to.
     pub(crate) displacement: Option<Displacement>,
     /// Tables that move into the place of the old strings: section, its new file offset.
     pub(crate) into_old_strings: Vec<(usize, u64)>,
@@ -35,7 +35,7 @@ pub(crate) struct Placement {
 /// the parent of the other, and it may be the wrong one.
 const LEAD: u64 = 16;
 
-/// What has to leave its place.
+/// The parts that have to leave their places.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Moves {
     pub(crate) strings: bool,

@@ -1,4 +1,4 @@
-//! What will be written: plain data, and its text for people.
+//! Plans of edits: the writes as plain data, and their text for people.
 
 use std::fmt;
 use std::ops::Range;
@@ -22,16 +22,16 @@ pub struct Plan {
     pub old_len: u64,
     /// Length of the file after, in bytes; it is cut or extended to this.
     pub new_len: u64,
-    /// What changes, and how room is made for it; one line each.
+    /// The changes, and how room is made for them; one line each.
     pub summary: Vec<String>,
-    /// What the caller should know about the result, although it is correct.
+    /// The drawbacks of the result that the caller should know.
     pub warnings: Vec<Warning>,
     /// Rules that the edits break knowingly.
     #[serde(skip)]
     pub(crate) accepted: Vec<Rule>,
 }
 
-/// What is worse in the result than in the file before.
+/// A drawback of the result, which is correct in spite of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -88,7 +88,7 @@ impl fmt::Display for Warning {
 pub struct Write {
     /// File offset.
     pub offset: u64,
-    /// What the bytes are.
+    /// The name of the part that is written, such as `string`.
     pub what: &'static str,
     /// The bytes.
     pub data: Data,
@@ -151,7 +151,7 @@ impl Plan {
 
     /// Checks the file as it will be, against all rules and against the file before.
     ///
-    /// Returns what is wrong with it, and then also what was wrong before.
+    /// Returns the violations that are new, and all that the result has.
     pub(crate) fn check(&self, source: &dyn Source) -> Result<Checked, ReadError> {
         let warnings = self.warnings.iter();
         let accepted = warnings.flat_map(|warning| warning.accepts()).copied();

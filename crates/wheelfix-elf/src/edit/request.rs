@@ -1,4 +1,4 @@
-//! What a caller wants changed in a file.
+//! Requests: the edits that a caller wants made to a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +62,7 @@ impl Request {
     }
 }
 
-/// What happens to the search path.
+/// An edit of the search path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RunPathRequest {
     /// The change of the text.

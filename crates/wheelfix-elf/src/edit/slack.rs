@@ -95,7 +95,8 @@ impl Slack {
             .is_some_and(|end| end <= self.limit)
     }
 
-    /// What can be used from `start` on, which lies at the end of a segment or behind it.
+    /// The unused bytes from `start` on, which lies at the end of a segment or behind it. `None` if
+    /// there are none.
     fn behind(model: &Model<'_>, index: usize, start: u64) -> Result<Option<Self>, ReadError> {
         let Some(load) = model.program_headers.get(index) else {
             return Ok(None);
@@ -126,7 +127,8 @@ fn loads<'m>(model: &'m Model<'_>) -> impl Iterator<Item = (usize, &'m ProgramHe
     })
 }
 
-/// File offset up to which a segment can grow: nothing else has the bytes, nor a page of the memory.
+/// File offset up to which a segment can grow: nothing else uses the bytes up to there, nor a page
+/// of memory that they would take.
 fn limit(model: &Model<'_>, load: &ProgramHeader) -> Option<u64> {
     let page = model.elf.header.machine.max_page_len()?;
     let end = load.file_end();

@@ -40,7 +40,7 @@ pub(crate) enum PieceData {
     New(Vec<u8>),
 }
 
-/// What refers to the strings of a table.
+/// The strings of a table that something refers to.
 #[derive(Debug, Default)]
 pub(crate) struct References {
     /// Offsets of the strings in use.

@@ -24,13 +24,13 @@ pub enum ApplyError {
     /// A write failed; the file is as it was.
     #[error("write of {what} at {offset:#x}, {len} bytes, failed; the file was restored")]
     Write {
-        /// What was written.
+        /// The name of the written part, such as `string`.
         what: &'static str,
-        /// Where.
+        /// Its file offset.
         offset: u64,
-        /// How much.
+        /// Its length in bytes.
         len: u64,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A write failed, and so did the attempt to undo those before it. The file is damaged.
@@ -47,7 +47,7 @@ pub enum ApplyError {
 #[derive(Debug)]
 #[must_use = "the writes stay, but can no longer be taken back"]
 pub struct Applied {
-    /// What was overwritten, in the order of the writes: file offset and bytes.
+    /// The overwritten bytes with their file offsets, in the order of the writes.
     overwritten: Vec<(u64, Vec<u8>)>,
     old_len: u64,
 }

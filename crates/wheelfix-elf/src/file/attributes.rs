@@ -42,7 +42,7 @@ pub(crate) fn restore(file: &File, attributes: &BTreeMap<CString, Vec<u8>>) {
     let present = read(file);
     for (name, value) in attributes {
         if present.get(name) != Some(value) {
-            // What may not be set is not ours to carry on.
+            // An attribute that the user may not set is left out.
             fsetxattr(file, name.as_c_str(), value, XattrFlags::empty()).ok();
         }
     }

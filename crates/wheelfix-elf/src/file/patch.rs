@@ -27,7 +27,7 @@ pub enum PatchError {
     /// The path does not lead to a regular file.
     #[error("expected a regular file, got {got}")]
     NotRegular {
-        /// What it is.
+        /// The kind of file that is there, with its article.
         got: &'static str,
     },
     /// The writes failed.
@@ -54,7 +54,7 @@ impl PatchError {
     }
 }
 
-/// What was done to a file.
+/// The result of an edit: its plan, and how the file was written.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The plan; [`Plan::is_noop`] tells whether anything was done.

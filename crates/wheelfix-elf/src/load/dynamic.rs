@@ -187,7 +187,8 @@ fn check_tables(loading: &Loading<'_>, image: &Image, linking: Linking<'_>) -> R
     }
 }
 
-/// The same for a System V table: all numbers in it are those of symbols. Alpha and 64-bit S/390 have words of 8 bytes.
+/// `setup_hash` for a System V table: all numbers in it are those of symbols. Alpha and 64-bit
+/// S/390 have words of 8 bytes.
 fn check_sysv_hash(
     loading: &Loading<'_>,
     image: &Image,

@@ -1,4 +1,4 @@
-//! What no edit changes, whatever was asked for: checked by reading both files.
+//! Properties that no edit changes, whatever was asked for: checked by reading both files.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

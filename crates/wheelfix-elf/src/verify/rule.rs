@@ -89,7 +89,7 @@ rules! {
     PhdrVaddr = "PHDR_VADDR";
     /// The offset of a part of a segment is the one that its address leads to.
     SegOff = "SEG_OFF";
-    /// What is made read-only after relocation lies in a segment.
+    /// The range that is made read-only after relocation lies in a segment.
     RelroRange = "RELRO_RANGE";
     /// Notes can be read.
     NoteBad = "NOTE_BAD";
@@ -216,7 +216,7 @@ pub struct Violation {
     pub rule: Rule,
     /// File offset of what breaks it: of the header, the entry or the table.
     pub offset: u64,
-    /// What is wrong with it.
+    /// The fault there.
     pub detail: String,
 }
 

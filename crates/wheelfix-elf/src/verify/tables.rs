@@ -86,7 +86,7 @@ fn count(subject: &Subject<'_>, vaddr: u64, gnu: Option<&GnuHash>, sysv: Option<
         .max(sysv.map_or(0, |table| table.chain_count))
 }
 
-/// What is checked about a symbol's name.
+/// The name of a symbol, as far as it is checked.
 struct Name {
     /// Offset in the string table.
     offset: u32,

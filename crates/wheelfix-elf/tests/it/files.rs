@@ -1,4 +1,4 @@
-//! What an edit does to the file as a thing with names, a mode and other properties.
+//! The effect of an edit on the names, the mode and other properties of a file.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};

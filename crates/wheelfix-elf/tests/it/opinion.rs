@@ -1,4 +1,4 @@
-//! What other readers find in a file is what we find in it.
+//! Comparisons of our reader with others: they find the same in a file.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use wheelfix_testkit::elf::{
 
 use crate::opinion::compare;
 
-/// What clang calls the machine, the largest page of its kernels in bytes, and options of the compiler.
+/// Machines as clang names them, the largest page of their kernels in bytes, and options of clang.
 const MACHINES: [(&str, u64, &[&str]); 3] = [
     ("loongarch64-linux-gnu", 65536, &["-mabi=lp64d"]),
     // 32 bits with the highest byte first, and 64 bits so.
@@ -144,7 +144,7 @@ fn request(kind: &str, len: usize) -> Request {
     }
 }
 
-/// What `readelf` complains about.
+/// The complaints of `readelf`; `None` without any.
 fn warnings(path: &Path) -> Option<String> {
     let outcome = Tool::READELF.run(&["-aW", path.to_str().unwrap()]);
     let complaints: Vec<&str> = outcome

@@ -1,4 +1,4 @@
-//! What the crate promises to its users, in every layout and on every machine.
+//! The promises of the crate to its users, in every layout and on every machine.
 #![cfg(test)]
 
 #[path = "../it/chain.rs"]

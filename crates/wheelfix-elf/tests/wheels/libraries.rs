@@ -77,7 +77,7 @@ struct Subject<'a> {
     known: Vec<Violation>,
 }
 
-/// What is wrong with edits of a file, a line each.
+/// The faults of edits of a file, a line each.
 fn check(member: &Member) -> Vec<String> {
     let elf = Elf::read(&member.bytes).unwrap();
     if elf.dynamic.is_none() {
