@@ -54,7 +54,7 @@ fn open_regular(path: &Path) -> io::Result<fs_err::File> {
         let text = format!("not a regular file: `{}`", path.display());
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     };
-    // What cannot be looked at cannot be opened either, which says it better.
+    // Where this fails, opening fails too, with a better message.
     if let Ok(metadata) = fs_err::metadata(path) {
         check(metadata.file_type())?;
     }

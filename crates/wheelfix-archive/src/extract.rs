@@ -42,13 +42,13 @@ pub struct ExtractItem<'a> {
     pub dst: MemberPath,
     /// Whether its mode is 0755; else it is 0644.
     pub executable: bool,
-    /// What is done about its SHA-256.
+    /// Whether its SHA-256 is computed and compared.
     pub digest: Digest,
     /// Whether it is written before those that are not.
     pub early: bool,
 }
 
-/// What is done about the SHA-256 of a member.
+/// Whether the SHA-256 of a member is computed and compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Digest {
     /// It is not computed.
@@ -59,7 +59,7 @@ pub enum Digest {
     Expect([u8; 32]),
 }
 
-/// What is known of a file that was written.
+/// The length and the digest of a file that was written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Extracted {
     /// Its length in bytes.
@@ -135,12 +135,12 @@ pub struct ItemFault {
     pub index: usize,
     /// Path of the member.
     pub name: MemberPath,
-    /// What is wrong with it.
+    /// The fault.
     pub error: ContentError,
 }
 
-/// Writes all `items` below the existing directory `root` with this number of threads. Gives what is
-/// known of each, in the order of the items.
+/// Writes all `items` below the existing directory `root` with this number of threads. Gives the
+/// length and the digest of each, in the order of the items.
 ///
 /// After an I/O error the rest is given up; faults of contents are all found and listed.
 pub fn extract(

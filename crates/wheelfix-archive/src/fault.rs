@@ -25,7 +25,7 @@ pub struct Fault<P> {
     /// Offset of the structure that is at fault: in the file, or if that is compressed as a whole, in
     /// what it holds.
     pub offset: u64,
-    /// What is wrong.
+    /// The reason itself.
     pub problem: P,
 }
 

@@ -1,4 +1,4 @@
-//! What holds for any bytes whatever: the bodies of the fuzz targets, which tests run too.
+//! Properties that hold for any bytes: the bodies of the fuzz targets, which tests run too.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;

@@ -55,7 +55,7 @@ impl ReadMap {
         self.watched.is_lost()
     }
 
-    /// The same as an error.
+    /// An error if some of the file could not be read.
     pub(crate) fn check(&self) -> io::Result<()> {
         self.watched.check()
     }

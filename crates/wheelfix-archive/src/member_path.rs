@@ -117,7 +117,7 @@ impl MemberPath {
         Self::new(&format!("{}/{}", self.0, below.0))
     }
 
-    /// What remains after the directory `dir`; `None` if the path is not below it.
+    /// The rest of the path after the directory `dir`; `None` if the path is not below it.
     pub fn strip_prefix(&self, dir: &Self) -> Option<Self> {
         let rest = self.0.strip_prefix(&*dir.0)?.strip_prefix('/')?;
         Some(Self(rest.into()))

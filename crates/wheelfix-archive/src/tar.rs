@@ -1,9 +1,10 @@
 //! A tar archive of source code, compressed as a whole, which unpacks to one directory.
 //!
-//! What is accepted is what Python's `tarfile` accepts with its `data` filter, which PEP 721 prescribes
-//! for source distributions, and less: names are never repaired, and whatever other readers are known
-//! to take differently is refused. The directory can only be known by reading everything, so it is
-//! read once and unpacked on the way; after the first fault the rest is only checked.
+//! Only archives are accepted that Python's `tarfile` accepts with its `data` filter, which PEP 721
+//! prescribes for source distributions, and not all of them: names are never repaired, and whatever
+//! other readers are known to take differently is refused. The directory can only be known by
+//! reading everything, so it is read once and unpacked on the way; after the first fault the rest
+//! is only checked.
 //!
 //! Modes become 0644 or 0755. Links are made last, when it is known where each leads.
 //!
@@ -55,11 +56,11 @@ pub enum Compression {
 pub struct TarMember {
     /// Where it is unpacked to.
     pub path: MemberPath,
-    /// What it is.
+    /// Its kind.
     pub kind: TarKind,
 }
 
-/// What a member of a [`TarArchive`] is.
+/// The kind of a member of a [`TarArchive`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum TarKind {
     /// A regular file.

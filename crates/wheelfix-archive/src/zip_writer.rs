@@ -138,7 +138,7 @@ pub struct ZipWriter<W> {
     count: u64,
 }
 
-/// What both headers of a member say.
+/// The values of both headers of a member, the local one and the central one.
 struct Header<'a> {
     path: &'a MemberPath,
     executable: bool,
@@ -321,12 +321,13 @@ fn zip64(values: &[u64]) -> Vec<u8> {
     extra
 }
 
-/// The value, or what says that it is left to zip64.
+/// The value; 0xFFFFFFFF, which leaves it to the zip64 record, if it does not fit.
 fn word(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-/// The value, or what says that it is left to zip64. Paths and extra fields are never so long.
+/// The value; 0xFFFF, which leaves it to the zip64 record, if it does not fit. Paths and extra
+/// fields are never so long.
 fn short(value: u64) -> u16 {
     u16::try_from(value).unwrap_or(u16::MAX)
 }

@@ -1,8 +1,9 @@
 //! Any part of a member, with as little inflating as the reads allow.
 //!
-//! What an ELF reader wants of a library lies at its start (headers, symbols), behind its segments (the
-//! dynamic section) and, once a tool has edited it, at the end of the file (strings). So the start is
-//! inflated as far as it is read, and so is the end. A read of what is between inflates the whole.
+//! The parts of a library that an ELF reader wants lie at its start (headers, symbols), behind its
+//! segments (the dynamic section) and, once a tool has edited it, at the end of the file (strings).
+//! So the start is inflated as far as it is read, and so is the end. A read of what is between
+//! inflates the whole.
 
 use std::cell::RefCell;
 
@@ -22,9 +23,9 @@ const MAX_TAILS: u32 = 3;
 
 /// Reads any part of a member; see [`ZipArchive::random_reader`].
 ///
-/// What is read is what [`read`](ZipArchive::read) gives, but neither the checksum nor what is between
-/// the parts is looked at: who packs a member can make its end look other than it is. Whoever relies on
-/// the content reads it whole.
+/// The bytes are those that [`read`](ZipArchive::read) gives, but neither the checksum nor what is
+/// between the parts is looked at: who packs a member can make its end look other than it is.
+/// Whoever relies on the content reads it whole.
 #[derive(Debug)]
 pub struct RandomReader<'a> {
     archive: &'a ZipArchive,
@@ -35,14 +36,14 @@ pub struct RandomReader<'a> {
 #[derive(Debug)]
 struct State<'a> {
     stream: Stream<'a>,
-    /// What the stream gave.
+    /// The start of the content, as far as the stream was read.
     head: Vec<u8>,
     rest: Rest,
     /// Number of tails that were looked for.
     tails: u32,
 }
 
-/// What is behind the start.
+/// The content behind the start, as far as it is inflated.
 #[derive(Debug)]
 enum Rest {
     Untouched,
@@ -101,7 +102,7 @@ impl<'a> RandomReader<'a> {
         copy(state.rest.get(offset, len), buffer)
     }
 
-    /// The rest from `offset` on.
+    /// Inflates the rest of the content, at least from `offset` on.
     fn rest(&self, tails: u32, offset: u64) -> Result<Rest, ContentError> {
         if tails <= MAX_TAILS {
             let data = self.archive.compressed(self.member);

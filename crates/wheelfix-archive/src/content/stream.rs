@@ -27,11 +27,11 @@ enum Source<'a> {
     Deflated(Deflated<'a>),
 }
 
-/// What deflated data inflates to.
+/// The content that deflated data inflates to.
 #[derive(Debug)]
 pub(crate) struct Deflated<'a> {
     inflate: Box<Decompress>,
-    /// What is not read yet.
+    /// The data that is not read yet.
     data: &'a [u8],
     /// Whether the stream has ended.
     pub(crate) is_done: bool,

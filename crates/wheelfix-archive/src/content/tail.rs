@@ -18,16 +18,16 @@ const HISTORY_LEN: u16 = 32 << 10;
 /// A block is begun after at most so many bytes, as the encoders in use make them.
 const SEARCHED: usize = 512 << 10;
 
-/// A place from which so much can be inflated is the begin of a block: a wrong one nearly always fails
-/// at the end of its first block, or of the second.
+/// A place from which so much can be inflated is the beginning of a block: a wrong one nearly
+/// always fails at the end of its first block, or of the second.
 const LONG: Limit = Limit {
     data: 256 << 10,
     content: 16 << 20,
     trials: 8,
 };
 
-/// Most places fail at once, so little is tried first. In wheels the begin of a block is among the first
-/// 300 that look like one.
+/// Most places fail at once, so little is tried first. In wheels the beginning of a block is among
+/// the first 300 that look like one.
 const SHORT: Limit = Limit {
     data: 4 << 10,
     content: 256 << 10,
@@ -62,7 +62,7 @@ impl Tail {
     pub(crate) fn find(data: &[u8], len: u64, offset: u64) -> Option<Self> {
         let wanted = len.checked_sub(offset)?;
         let share = (data.len() as u64).saturating_mul(wanted) / len.max(1);
-        // What is at the end of libraries, names above all, is often packed more tightly than code.
+        // The end of a library, names above all, is often packed more tightly than code.
         let guess = MIN_GUESS.max(share / 2);
         let tail = Self::last(data, guess, len)?;
         if tail.start <= offset {
@@ -91,7 +91,7 @@ impl Tail {
         let len = usize::try_from(len).ok()?;
         let mut content = Content::new(len.checked_add(2 * HISTORY)?)?;
         let mut inflater = Inflater::new();
-        // What is deflated within the content has blocks, too, the last of which ends before the data
+        // Deflated data within the content has blocks, too, the last of which ends before the data
         // does: then nothing is missing without the last byte.
         let (_, cut) = stream.split_last()?;
         if inflater.inflate(cut, &mut content).is_ok() {
@@ -121,7 +121,7 @@ impl Tail {
     }
 }
 
-/// What is taken to be before a place.
+/// The bytes that are taken to be before a place.
 struct History {
     /// The other history is this one with all bits turned.
     is_other: bool,

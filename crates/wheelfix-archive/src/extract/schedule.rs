@@ -1,4 +1,4 @@
-//! Which worker does what: a queue of pieces of work, the most expensive first.
+//! The division of the work among the workers: a queue of pieces, the most expensive first.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -15,7 +15,7 @@ const BATCH: u64 = 2 << 20;
 /// Cost of a file apart from its content, in the unit of [`cost`]: about ten microseconds.
 const FILE: u64 = 16 << 10;
 
-/// What has to be done, in an order that keeps all threads busy to the end.
+/// All pieces of work, in an order that keeps all threads busy to the end.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     /// Indices of items. Each piece of work is a range of them.
@@ -54,7 +54,7 @@ impl Schedule {
             let mut large: Vec<_> = indexed().filter(|(_, item)| !is_small(item)).collect();
             large.sort_by_key(|(_, item)| std::cmp::Reverse(cost(item)));
             let small = indexed().filter(|(_, item)| is_small(item));
-            // What is wanted early is wanted in small pieces, by consumers that wait for them.
+            // Consumers wait for early items: small ones first, so that many come soon.
             if early {
                 schedule.push_batches(small);
                 schedule.push_large(large, share, threads);

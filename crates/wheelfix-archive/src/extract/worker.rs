@@ -24,7 +24,7 @@ use crate::output;
 /// second-level cache.
 const PIECE: usize = 256 << 10;
 
-/// What all workers share.
+/// The data that all workers share.
 pub(crate) struct Shared<'a> {
     items: &'a [ExtractItem<'a>],
     tree: &'a Tree<'a>,
@@ -34,7 +34,7 @@ pub(crate) struct Shared<'a> {
     is_stopped: AtomicBool,
 }
 
-/// What one worker did.
+/// The results of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) done: Vec<(usize, Extracted)>,
@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<ExtractError>,
 }
 
-/// What one worker needs again and again.
+/// The resources that one worker uses again and again.
 struct Worker<'a> {
     shared: &'a Shared<'a>,
     dirs: OpenDirs<'a>,

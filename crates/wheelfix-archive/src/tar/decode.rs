@@ -116,7 +116,7 @@ fn corrupt(kind: &'static str, error: &io::Error) -> TarProblem {
 }
 
 impl Compression {
-    /// What people call it.
+    /// The usual name.
     fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",

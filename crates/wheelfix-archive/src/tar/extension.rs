@@ -10,7 +10,7 @@ use crate::tar::header::{HeaderKind, TarHeader};
 /// Longest extended header in bytes; a name has at most a few thousand.
 pub(super) const MAX_LEN: u64 = 1 << 20;
 
-/// What the extended headers before a member say.
+/// The values that the extended headers before a member set.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
     name: Option<Vec<u8>>,

@@ -18,7 +18,7 @@ pub enum TarProblem {
     Corrupt {
         /// Name of the compression.
         kind: &'static str,
-        /// What the decoder says.
+        /// The decoder's message.
         reason: String,
     },
     /// The archive ends within a member or before its end marker.
@@ -53,7 +53,7 @@ pub enum TarProblem {
         /// The sum of its bytes.
         got: u32,
     },
-    /// A number in a header is none, or too large.
+    /// A number in a header is malformed or too large.
     #[error("header has no valid {0}")]
     Number(&'static str),
     /// The header has a name prefix where its format has none: readers differ in using it.
@@ -92,7 +92,7 @@ pub enum TarProblem {
     /// Two members have this name.
     #[error("member occurs twice")]
     Duplicate,
-    /// A member lies below something that is no directory.
+    /// A member lies below something that is not a directory.
     #[error("lies below `{0}`, which is not a directory")]
     BelowFile(String),
     /// The target of a symbolic link is absolute.
@@ -107,7 +107,7 @@ pub enum TarProblem {
     /// The target of a symbolic link is empty or has a NUL.
     #[error("link has no valid target")]
     LinkTarget,
-    /// The target of a hard link is no file that comes before it.
+    /// The target of a hard link is not a file that comes before it.
     #[error("hard link to `{0}`, which is no file before it")]
     HardLink(String),
 }

@@ -17,10 +17,10 @@ const PREFIX: std::ops::Range<usize> = 345..500;
 /// Where the field `size` is.
 const SIZE: std::ops::Range<usize> = 124..136;
 
-/// What a header says.
+/// The fields of a header that unpacking needs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct TarHeader {
-    /// What it is for, or why that is not supported.
+    /// Its purpose, or the reason why that is not supported.
     pub(super) kind: Result<HeaderKind, TarProblem>,
     /// As in the archive.
     pub(super) name: Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) struct TarHeader {
     pub(super) executable: bool,
 }
 
-/// What a header is for.
+/// The purpose of a header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum HeaderKind {
     File,
@@ -73,7 +73,7 @@ impl TarHeader {
 }
 
 impl TarHeader {
-    /// What kind of extended header it is; `None` if it is that of a member.
+    /// The kind of extended header; `None` for the header of a member.
     pub(super) fn extension(&self) -> Option<HeaderKind> {
         match self.kind {
             Ok(

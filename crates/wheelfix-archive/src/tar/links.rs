@@ -1,4 +1,4 @@
-//! What the members are and where the links among them lead.
+//! The kinds of the members, and the targets of the links among them.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ impl Names {
                 }
                 part => dir.push(part),
             }
-            // What cannot be a path is no member, so it is no link.
+            // A name that cannot be a path is not a member, so it is not a link either.
             let Ok(at) = MemberPath::new(&dir.join("/")) else {
                 continue;
             };

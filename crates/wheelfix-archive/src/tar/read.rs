@@ -102,7 +102,7 @@ impl Reader<'_> {
         }
         let mut text = Vec::new();
         let mut content = Content::new(&mut self.decoded, len);
-        // What goes wrong is also known to the content.
+        // The content keeps the error, and `finish` returns it.
         content.read_to_end(&mut text).ok();
         content.finish()?;
         extensions.add(kind, &text)

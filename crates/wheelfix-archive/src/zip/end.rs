@@ -12,7 +12,7 @@ const LOCATOR_LEN: u64 = 20;
 const ZIP64_SIGNATURE: u32 = u32::from_le_bytes(*b"PK\x06\x06");
 /// Length of the record without extensible data, which nobody writes.
 const ZIP64_LEN: u64 = 56;
-/// What the record says about its own length: without the signature and this field.
+/// The length of the record as it states it: without the signature and this field.
 const ZIP64_STATED_LEN: u64 = ZIP64_LEN - 12;
 
 /// Most NUL bytes after the archive: padding to a block or a page.

@@ -12,7 +12,7 @@ pub type ZipFault = Fault<ZipProblem>;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ZipProblem {
-    /// There is no end record: this is no zip archive, or not all of it.
+    /// There is no end record: this is not a zip archive, or not all of it.
     #[error("no end of central directory record: not a zip archive, or truncated")]
     NoEnd,
     /// More than NUL bytes follow the end record.
@@ -78,7 +78,7 @@ pub enum ZipProblem {
         /// Number found.
         got: u64,
     },
-    /// The central directory holds something that is no entry.
+    /// The central directory holds something that is not an entry.
     #[error("entry {index} of the central directory is malformed")]
     EntryMalformed {
         /// Position of the entry, from 0.

@@ -18,7 +18,7 @@ impl<'a> Fields<'a> {
         Some(Self { rest })
     }
 
-    /// What has not been read.
+    /// The bytes that have not been read.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }

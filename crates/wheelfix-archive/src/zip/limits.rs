@@ -5,8 +5,8 @@ use crate::zip::fault::{Faults, ZipFault, ZipProblem};
 
 /// The most that an archive may unpack to.
 ///
-/// What is refused here is refused for its size alone; a member that holds more than its entry says
-/// is found when it is inflated, without a byte more being written.
+/// Archives are refused here for their stated sizes and numbers alone; a member that holds more
+/// than its entry says is found when it is inflated, without a byte more being written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -22,7 +22,7 @@ static ZIPS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What is done to an archive.
+/// A change that damages an archive.
 #[derive(Clone, Debug)]
 enum Damage {
     Set(Index, u8),
@@ -76,7 +76,7 @@ fn apply(bytes: &mut Vec<u8>, damages: &[Damage]) {
     }
 }
 
-/// What we accept, the `zip` crate reads the same.
+/// Checks that the `zip` crate reads an archive that we accept as we do.
 fn check_against_zip(bytes: &[u8]) {
     let Ok(archive) = ZipArchive::from_bytes(bytes.to_vec(), &Limits::default()) else {
         return;

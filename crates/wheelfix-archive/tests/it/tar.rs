@@ -37,7 +37,7 @@ fn compression(packing: Packing) -> Compression {
     }
 }
 
-/// What lies below a directory: for each path what it is.
+/// The contents of a directory: for each path below it a description.
 fn tree(root: &Path) -> BTreeMap<String, String> {
     let mut tree = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
