@@ -37,7 +37,7 @@ impl BuildTag {
         self.number
     }
 
-    /// What follows the digits; may be empty.
+    /// The text behind the digits; may be empty.
     pub fn suffix(&self) -> &str {
         &self.suffix
     }

@@ -18,7 +18,7 @@ pub struct EntryPoints {
 pub struct EntryPoint {
     /// Never empty. Inside the script groups it is a legal file name.
     pub name: String,
-    /// What it points to.
+    /// The object that it points to.
     pub object: ObjectReference,
 }
 
@@ -38,9 +38,9 @@ pub struct ObjectReference {
 pub struct Script<'a> {
     /// Name of the file.
     pub name: &'a str,
-    /// Which group it is from.
+    /// The group that it is from.
     pub kind: ScriptKind,
-    /// What it calls; the attribute is there.
+    /// The object that it calls; its `attr` is never `None`.
     pub object: &'a ObjectReference,
 }
 
@@ -53,7 +53,7 @@ pub enum ScriptKind {
     Gui,
 }
 
-/// What is wrong with one line of an `entry_points.txt`.
+/// A fault of one line of an `entry_points.txt`.
 ///
 /// Lines count from 1.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum EntryPointsError {
     /// A line that is neither a group, nor an entry point, nor a comment.
     #[error("line {line}: expected [group] or name = object, got `{got}`")]
     Syntax {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The whole line.
         got: String,
@@ -70,7 +70,7 @@ pub enum EntryPointsError {
     /// An entry point before the first group.
     #[error("line {line}: entry point before the first group: `{got}`")]
     NoGroup {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The whole line.
         got: String,
@@ -78,7 +78,7 @@ pub enum EntryPointsError {
     /// A group that occurs twice.
     #[error("line {line}: group occurs twice: `{group}`")]
     DuplicateGroup {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The name of the group.
         group: String,
@@ -86,7 +86,7 @@ pub enum EntryPointsError {
     /// A name that occurs twice in one group, or in both script groups.
     #[error("line {line}: name occurs twice: `{name}`")]
     DuplicateName {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The name of the entry point.
         name: String,
@@ -94,7 +94,7 @@ pub enum EntryPointsError {
     /// Not `module:attribute [extras]`.
     #[error("line {line}: expected module:attribute [extras], got `{got}`")]
     Object {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The text behind the `=`.
         got: String,
@@ -102,7 +102,7 @@ pub enum EntryPointsError {
     /// A script that would call a module.
     #[error("line {line}: a script must call a function, got only the module: `{got}`")]
     NoFunction {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The text behind the `=`.
         got: String,
@@ -110,7 +110,7 @@ pub enum EntryPointsError {
     /// A script whose text Python could not compile.
     #[error("line {line}: `{word}` is not a name in Python, so that the script would not compile")]
     NotPython {
-        /// Which line.
+        /// The line.
         line: usize,
         /// A part of a dotted name.
         word: String,
@@ -118,7 +118,7 @@ pub enum EntryPointsError {
     /// A script name that cannot be the name of a file in the scripts directory.
     #[error("line {line}: not a name for a script: `{name}`")]
     ScriptName {
-        /// Which line.
+        /// The line.
         line: usize,
         /// The name of the entry point.
         name: String,

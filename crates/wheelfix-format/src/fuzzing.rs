@@ -1,4 +1,4 @@
-//! What holds for any text whatever: the bodies of the fuzz targets, which tests run too.
+//! Properties that hold for any text: the bodies of the fuzz targets, which tests run too.
 
 use std::fmt::Display;
 use std::str::FromStr;

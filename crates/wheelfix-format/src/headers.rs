@@ -37,7 +37,7 @@ struct FieldSpans {
 }
 
 impl Headers {
-    /// Parses a text. Every text is legal: what is no header begins the body.
+    /// Parses a text. Every text is legal: a line that is not a header begins the body.
     pub fn parse(text: impl Into<String>) -> Self {
         let text = text.into();
         let mut fields: Vec<FieldSpans> = Vec::new();
@@ -103,13 +103,13 @@ impl Headers {
             .filter(move |field| field.name.eq_ignore_ascii_case(name))
     }
 
-    /// What follows the empty line after the fields; empty if there is none.
+    /// The text behind the empty line after the fields; empty if there is none.
     pub fn body(&self) -> &str {
         self.text.get(self.body..).unwrap_or_default()
     }
 
-    /// The line, counted from 1, that is no field and is not separated from the fields by an empty
-    /// line. Readers take it as the begin of the body, so fields behind it are lost.
+    /// The line, counted from 1, that is not a field and is not separated from the fields by an
+    /// empty line. Readers take it as the beginning of the body, so fields behind it are lost.
     pub fn malformed_line(&self) -> Option<usize> {
         self.malformed_line
     }
@@ -121,7 +121,7 @@ impl Headers {
 
     /// The text, with the values of some fields replaced or their lines removed.
     ///
-    /// `edit` gets each field and says what becomes of it; all other bytes stay.
+    /// `edit` gets each field and gives its edit; all other bytes stay.
     pub(crate) fn edited(&self, mut edit: impl FnMut(Field<'_>) -> FieldEdit) -> String {
         let mut text = String::with_capacity(self.text.len());
         let mut done = 0;
@@ -144,7 +144,7 @@ impl Headers {
     }
 }
 
-/// What becomes of a field.
+/// The edit of a field.
 pub(crate) enum FieldEdit {
     /// It stays as it is.
     Keep,
@@ -154,7 +154,8 @@ pub(crate) enum FieldEdit {
     Remove,
 }
 
-/// Length of the field name at the begin of the line, if there is one: printable ASCII up to a colon.
+/// Length of the field name at the beginning of the line, if there is one: printable ASCII up to a
+/// colon.
 fn name_len(line: &str) -> Option<usize> {
     let colon = line.find(':')?;
     let name = line.get(..colon)?;

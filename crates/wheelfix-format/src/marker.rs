@@ -19,7 +19,7 @@ pub struct Marker {
     condition: Condition,
 }
 
-/// What the variables of markers stand for, without `extra`.
+/// The values of the variables of markers, without `extra`.
 ///
 /// The names are those of the specification, the values those that Python's `platform`, `os` and `sys`
 /// have in the environment.
@@ -43,12 +43,12 @@ pub struct MarkerEnvironment {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MarkerError {
-    /// Something else than what may stand there.
+    /// Something that may not stand there, or the end of the text.
     #[error("expected {expected} at byte {offset}")]
     Expected {
-        /// What may stand there.
+        /// The tokens that may stand there.
         expected: &'static str,
-        /// Where.
+        /// The offset of that place.
         offset: usize,
     },
     /// A comparison of two texts, or of two variables.
@@ -254,7 +254,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// What is left, without white space before it.
+    /// The rest of the text, without white space before it.
     fn rest(&mut self) -> &'a str {
         let rest = self.text.get(self.offset..).unwrap_or_default();
         let trimmed = rest.trim_start_matches([' ', '\t', '\r', '\n']);

@@ -11,16 +11,16 @@ use crate::package_name::normalize;
 use crate::requirement::{PartsConstraint, RequirementParts};
 use crate::{Metadata, PackageName, PackageNameError};
 
-/// One wish about the dependencies.
+/// An edit of dependencies.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MetadataEdit {
-    /// What to do with those that are selected.
+    /// The action on those that are selected.
     pub action: EditAction,
-    /// Which dependencies it is about.
+    /// The selection of dependencies.
     pub selector: Selector,
 }
 
-/// What to do with a dependency. If several edits select it, the last in this order wins.
+/// The action on a dependency. If several edits select it, the last in this order wins.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum EditAction {
     /// Drop the upper bounds: `<`, `<=` go, `==` and `~=` become `>=`, all others stay.
@@ -31,7 +31,7 @@ pub enum EditAction {
     Remove,
 }
 
-/// Which dependencies an edit is about.
+/// The selection of the dependencies of an edit.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Selector {
     /// All.
@@ -44,7 +44,7 @@ pub enum Selector {
     /// `pythonRemoveDeps`: not normalised, `.` stands for any character. Kept for recipes that count
     /// on it; a match that is more than the name is reported in [`Change::by_prefix`].
     NixpkgsPrefix {
-        /// The begin of the names.
+        /// The beginning of the names.
         prefix: String,
         /// True for relaxing, false for removing.
         ignore_case: bool,
@@ -55,7 +55,7 @@ pub enum Selector {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NamePattern(String);
 
-/// What came of edits.
+/// The result of edits.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EditedMetadata {
     /// The new text.
@@ -75,7 +75,7 @@ pub struct Change {
     pub before: String,
     /// The dependency as it is; `None` if it was removed.
     pub after: Option<String>,
-    /// Only the begin of the name was asked for.
+    /// Whether only the beginning of the name was asked for.
     pub by_prefix: bool,
 }
 
@@ -168,7 +168,8 @@ impl Metadata {
 }
 
 impl Selector {
-    /// `None` if the dependency is not selected, else whether only the begin of its name was asked for.
+    /// Whether only the beginning of the name was asked for; `None` if the dependency is not
+    /// selected.
     fn selects(&self, parts: Option<&RequirementParts>) -> Option<bool> {
         if *self == Self::All {
             return Some(false);
@@ -328,7 +329,7 @@ mod tests {
 
     const HEAD: &str = "Metadata-Version: 2.1\nName: x\nVersion: 1\n";
 
-    /// What an edit of one dependency gives; `-` if it is removed.
+    /// The result of edits of one dependency; `-` if it is removed.
     #[track_caller]
     fn edited(requirement: &str, edits: &[MetadataEdit]) -> String {
         let text = format!("{HEAD}Requires-Dist: {requirement}\n\nRequires-Dist: {requirement}\n");

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use crate::{ObjectReference, Requirement, RequirementError};
 
-/// What builds a source distribution.
+/// The build system of a source distribution.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BuildSystem {
-    /// What must be installed for the build.
+    /// The distributions that must be installed for the build.
     pub requires: Vec<Requirement>,
     /// The object that builds; `None` for setuptools' legacy one.
     pub backend: Option<ObjectReference>,
@@ -79,7 +79,8 @@ struct Project {
 }
 
 impl BuildSystem {
-    /// What builds a source distribution without `pyproject.toml` or without `[build-system]`.
+    /// The build system of a source distribution without `pyproject.toml` or without
+    /// `[build-system]`.
     pub fn legacy() -> Self {
         #[expect(clippy::expect_used, reason = "a name alone is a requirement")]
         let setuptools = "setuptools".parse().expect("a requirement");

@@ -25,7 +25,7 @@ pub enum PythonVersionError {
     Number {
         /// The version as written.
         text: String,
-        /// What the number parser says.
+        /// The error of the number parser.
         source: ParseIntError,
     },
 }

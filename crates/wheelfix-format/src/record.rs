@@ -46,7 +46,7 @@ pub enum HashAlgorithm {
     Sha512,
 }
 
-/// What is wrong with one row of a `RECORD`.
+/// A fault of one row of a `RECORD`.
 ///
 /// Rows count from 1; a quoted path may span lines, but real ones do not.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum RecordError {
     /// Fewer or more than three fields.
     #[error("row {row}: expected 3 fields, got {got}")]
     FieldCount {
-        /// Which row.
+        /// The row.
         row: usize,
         /// How many fields it has.
         got: usize,
@@ -63,19 +63,19 @@ pub enum RecordError {
     /// A quoted field that is not UTF-8 or never ends.
     #[error("row {row}: malformed CSV")]
     Csv {
-        /// Which row.
+        /// The row.
         row: usize,
     },
     /// A row without a path.
     #[error("row {row}: the path is empty")]
     EmptyPath {
-        /// Which row.
+        /// The row.
         row: usize,
     },
     /// A hash without `=`.
     #[error("row {row}: expected algorithm=value, got `{got}`")]
     HashSyntax {
-        /// Which row.
+        /// The row.
         row: usize,
         /// The whole field.
         got: String,
@@ -85,7 +85,7 @@ pub enum RecordError {
         "row {row}: `{path}` has a hash that is not accepted, expected sha256, sha384 or sha512: `{got}`"
     )]
     HashAlgorithm {
-        /// Which row.
+        /// The row.
         row: usize,
         /// The path of the row.
         path: String,
@@ -95,7 +95,7 @@ pub enum RecordError {
     /// Not Base64, or of the wrong length for its algorithm.
     #[error("row {row}: expected {expected} bytes as URL-safe Base64 without padding, got `{got}`")]
     HashValue {
-        /// Which row.
+        /// The row.
         row: usize,
         /// Length of the digest in bytes.
         expected: usize,
@@ -105,7 +105,7 @@ pub enum RecordError {
     /// A size that is not a decimal number.
     #[error("row {row}: the size is not a number: `{got}`")]
     Size {
-        /// Which row.
+        /// The row.
         row: usize,
         /// The whole field.
         got: String,
@@ -283,7 +283,7 @@ impl fmt::Display for RecordHash {
 
 impl fmt::Display for RecordRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without quotes, a byte order mark at the start of a text is no part of it.
+        // Without quotes, a byte order mark at the start of a text is not a part of it.
         if self.path.contains([',', '"', '\n', '\r']) || self.path.starts_with('\u{feff}') {
             write!(f, "\"{}\",", self.path.replace('"', "\"\""))?;
         } else {

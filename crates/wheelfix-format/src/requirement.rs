@@ -26,7 +26,7 @@ pub struct Requirement {
 pub enum Constraint {
     /// Versions in these ranges; an empty list accepts every version.
     Versions(VersionSpecifiers),
-    /// What lies at this URL, as written.
+    /// A direct reference to this URL, as written.
     Url(String),
 }
 
@@ -62,7 +62,7 @@ pub enum RequirementError {
     Name {
         /// The whole text.
         text: String,
-        /// What is wrong with the name.
+        /// The fault of the name.
         source: PackageNameError,
     },
     /// One of the extras.
@@ -70,7 +70,7 @@ pub enum RequirementError {
     Extra {
         /// The whole text.
         text: String,
-        /// What is wrong with the extra.
+        /// The fault of the extra.
         source: PackageNameError,
     },
     /// `[` or `(` without its counterpart.
@@ -81,7 +81,7 @@ pub enum RequirementError {
         /// The bracket that opens.
         bracket: char,
     },
-    /// Something behind a URL that is no marker.
+    /// Something behind a URL that is not a marker.
     #[error("expected white space and `;` behind the URL in requirement `{0}`")]
     AfterUrl(String),
     /// The version clauses.
@@ -89,7 +89,7 @@ pub enum RequirementError {
     Versions {
         /// The whole text.
         text: String,
-        /// What is wrong with the clauses.
+        /// The fault of the clauses.
         source: Box<VersionSpecifiersParseError>,
     },
     /// The marker.
@@ -97,7 +97,7 @@ pub enum RequirementError {
     Marker {
         /// The whole text.
         text: String,
-        /// What is wrong with the marker.
+        /// The fault of the marker.
         source: MarkerError,
     },
 }

@@ -27,7 +27,7 @@ pub struct Target {
 /// An implementation of Python.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Implementation {
-    /// The one from python.org.
+    /// The implementation from python.org.
     CPython,
     /// `PyPy`, with the ABI `pp73` that it has had since 2021.
     PyPy,
@@ -192,8 +192,8 @@ impl Target {
         platforms
     }
 
-    /// What markers are evaluated against. The release and version of the kernel are unknown at build
-    /// time and empty; a micro version of Python that is not known is taken as 0.
+    /// The environment that markers are evaluated in. The release and version of the kernel are
+    /// unknown at build time and empty; a micro version of Python that is not known is taken as 0.
     pub fn marker_environment(&self) -> MarkerEnvironment {
         let (implementation_name, platform_python_implementation) = match self.implementation {
             Implementation::CPython => ("cpython", "CPython"),

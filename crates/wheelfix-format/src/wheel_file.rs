@@ -13,7 +13,7 @@ use crate::{Headers, TagError, TagSet};
 pub struct WheelFile {
     /// Major and minor version of the wheel format.
     pub version: (u64, u64),
-    /// What made the wheel.
+    /// The program that made the wheel; `None` if the file does not say.
     pub generator: Option<String>,
     /// Whether the root of the archive goes to `purelib` (true) or `platlib` (false).
     pub root_is_purelib: bool,
@@ -53,7 +53,7 @@ pub enum WheelFileError {
     Tag {
         /// Counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The fault of the tag.
         source: TagError,
     },
 }

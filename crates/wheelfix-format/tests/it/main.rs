@@ -1,4 +1,4 @@
-//! What the crate promises to its users, and what Python's own tools say.
+//! The promises of the crate to its users, and comparisons with Python's own tools.
 #![cfg(test)]
 
 mod filenames;

@@ -67,8 +67,8 @@ fn relaxing_one_is_what_the_hook_does() {
         "c",
     ] {
         let expression = format!(r"s/(Requires-Dist: {name}\s*(\[[^]]+\])?)[^;]*(;.*)?/\1\3/i");
-        // As a regular expression `a` and `c` are only the begin of other names here, which the hook
-        // would cut off; that is the one thing that we do not want to do alike.
+        // As a regular expression `a` and `c` are only the beginning of other names here, which the
+        // hook would cut off; that is the one thing that we do not want to do alike.
         let others = ["a", "c"].contains(&name);
         let expression = if others {
             expression.replace(r"\s*(\[", r"\b\s*(\[")
