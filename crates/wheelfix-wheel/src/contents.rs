@@ -13,11 +13,11 @@ use crate::{Wheel, WheelMember};
 pub struct ContentFault {
     /// Path in the archive.
     pub path: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: ContentProblem,
 }
 
-/// What is wrong with the content of a member.
+/// A problem of the content of a member.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContentProblem {

@@ -14,7 +14,7 @@ use crate::{GpuCode, Wheel, WheelMember, loads};
 pub struct ElfMember<'a> {
     /// The file in the archive.
     pub file: &'a Member,
-    /// What it says about itself, or why it cannot be read.
+    /// Its headers and dynamic section, or the reason why they cannot be read.
     pub elf: Result<Elf, ElfMemberError>,
     /// The symbols of Python's C interface that it takes from the interpreter, sorted. Empty for files
     /// that [claim no stable ABI](Wheel::claims_stable_abi).
@@ -22,18 +22,19 @@ pub struct ElfMember<'a> {
     /// Its code for GPUs; `None` if it has nothing to do with them. Without targets unless they were
     /// asked for.
     pub gpu_code: Option<GpuCode>,
-    /// What it may load or look for while it runs; empty unless it was asked for.
+    /// The libraries and places that it may load or look for while it runs; empty unless they were
+    /// asked for.
     pub loads: BTreeSet<String>,
 }
 
-/// How much is wanted of the ELF files in a wheel.
+/// The amount of data that is read from the ELF files in a wheel.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct ElfOptions {
-    /// Which GPUs they have code for, and what they may load while they run: all of their contents are
-    /// searched.
+    /// Whether all of their contents are searched, for the GPUs that they have code for and for
+    /// what they may load while they run.
     pub contents: bool,
-    /// Each is inflated whole. Else of large ones only what the loader looks at is, and a wheel that is
-    /// made to mislead can show other data there than those which are unpacked.
+    /// Whether each is inflated whole. Else of large ones only what the loader looks at is, and a
+    /// wheel that is made to mislead can show other data there than those which are unpacked.
     pub whole: bool,
 }
 
@@ -44,7 +45,7 @@ pub enum ElfMemberError {
     /// It could not be inflated.
     #[error(transparent)]
     Content(#[from] ContentError),
-    /// It is no sound ELF file.
+    /// It is not a sound ELF file.
     #[error(transparent)]
     Elf(#[from] ReadError),
 }
@@ -157,7 +158,7 @@ impl Source for Parts<'_> {
     }
 }
 
-/// What is wrong with the content, where that is why the file cannot be read.
+/// The fault of the content if that is why the file cannot be read, else the error itself.
 fn of_content(error: ReadError) -> ElfMemberError {
     if let ReadError::Io { source, .. } = &error {
         let content = source

@@ -42,7 +42,8 @@ pub struct BundledLibrary {
     pub needed_by: Vec<String>,
 }
 
-/// What compilers bring: libraries that are somebody else's even under their own names.
+/// The runtime libraries of compilers, which count as libraries of others even under their own
+/// names.
 const RUNTIMES: [&str; 8] = [
     "libatomic",
     "libgcc_s",
@@ -54,8 +55,8 @@ const RUNTIMES: [&str; 8] = [
     "libstdc++",
 ];
 
-/// What a wheel may need of every system: the libraries that all `manylinux` policies allow, and the
-/// loaders.
+/// The libraries that a wheel may need of every system: those that all `manylinux` policies allow,
+/// and the loaders.
 const SYSTEM: [&str; 24] = [
     "libGL.so.1",
     "libICE.so.6",
@@ -108,7 +109,8 @@ impl<'a> ElfSet<'a> {
         names.collect()
     }
 
-    /// What the files need and none of them provides, each with those that need it.
+    /// The libraries that the files need and none of them provides, each with the files that need
+    /// it.
     pub fn external(&self) -> BTreeMap<&'a str, Vec<&'a str>> {
         let provided = self.provided();
         let mut external: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

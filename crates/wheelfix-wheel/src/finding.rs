@@ -1,13 +1,13 @@
-//! Something about a wheel that its maker should know. No reason to refuse it.
+//! Findings about a wheel that its maker should know: none is a reason to refuse it.
 
 use std::fmt;
 
-/// Something about a wheel that its maker should know.
+/// A finding about a wheel that its maker should know.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finding {
-    /// Which rule it breaks.
+    /// The rule that it breaks.
     pub code: Code,
-    /// What is wrong in this wheel, in one line.
+    /// The fault of this wheel, in one line.
     pub message: String,
     /// The files it is about, in the order of the archive; empty if it is about the wheel.
     pub paths: Vec<String>,
@@ -36,7 +36,7 @@ pub enum Code {
     W001,
     /// Files with the same content.
     W002,
-    /// A file at the top of `site-packages` that is no module.
+    /// A file at the top of `site-packages` that is not a module.
     W003,
     /// A module whose path cannot be imported.
     W004,

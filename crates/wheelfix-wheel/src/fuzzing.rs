@@ -1,4 +1,4 @@
-//! What holds for any bytes whatever: the body of the fuzz target, which tests run too.
+//! Properties that hold for any bytes: the body of the fuzz target, which tests run too.
 
 use std::collections::BTreeSet;
 use std::path::Path;

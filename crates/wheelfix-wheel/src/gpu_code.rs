@@ -1,4 +1,4 @@
-//! For which GPUs a library holds code.
+//! The GPUs that a library holds code for.
 //!
 //! NVIDIA's containers are not documented; their layout is that which `cuobjdump` reads. AMD's and
 //! Intel's are clang's offload bundles:
@@ -21,7 +21,7 @@ pub struct GpuCode {
     pub targets: BTreeSet<String>,
 }
 
-/// Begin of each of NVIDIA's containers.
+/// The magic number at the beginning of each of NVIDIA's containers.
 const CUDA_MAGIC: [u8; 4] = [0x50, 0xed, 0x55, 0xba];
 const BUNDLE_MAGIC: &[u8] = b"__CLANG_OFFLOAD_BUNDLE__";
 const COMPRESSED_MAGIC: &[u8] = b"CCOB";
@@ -29,7 +29,7 @@ const COMPRESSED_MAGIC: &[u8] = b"CCOB";
 /// More machines than any bundle is for.
 const MAX_BUNDLE_ENTRIES: u64 = 256;
 
-/// The table of a bundle is at its begin; of a compressed one so much is looked at.
+/// The table of a bundle is at its beginning; of a compressed one so much is looked at.
 const MAX_TABLE_LEN: u64 = 64 << 10;
 
 impl GpuCode {
@@ -205,7 +205,7 @@ fn machine(triple: &str) -> Option<String> {
     .then(|| machine.to_owned())
 }
 
-/// What is left behind padding; `None` at the end.
+/// The bytes behind padding; `None` at the end.
 fn skip_zeros(bytes: &[u8]) -> Option<&[u8]> {
     let start = bytes.iter().position(|byte| *byte != 0)?;
     bytes.get(start..)

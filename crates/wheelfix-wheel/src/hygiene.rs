@@ -1,4 +1,4 @@
-//! What check-wheel-contents says about a wheel, with its codes:
+//! The checks of check-wheel-contents, with its codes:
 //! <https://github.com/jwodder/check-wheel-contents#checks>.
 //!
 //! Its checks W101 to W202 compare with a source tree or with a list of names, which we do not have.
@@ -51,7 +51,7 @@ struct Top {
 }
 
 impl Wheel {
-    /// What check-wheel-contents would say, in the order of its codes.
+    /// The findings that check-wheel-contents would have, in the order of its codes.
     pub fn hygiene(&self) -> Vec<Finding> {
         let dist_info = format!("{}/", self.dist_info());
         let split: Vec<(&str, Vec<&str>)> = self
@@ -100,7 +100,7 @@ fn finding(code: Code, message: &str, paths: Vec<String>) -> Finding {
     }
 }
 
-/// `None` if there are no paths.
+/// A finding about these paths; `None` if there are none.
 fn about(code: Code, message: &str, paths: Vec<String>) -> Option<Finding> {
     (!paths.is_empty()).then(|| finding(code, message, paths))
 }

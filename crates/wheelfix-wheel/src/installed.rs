@@ -83,7 +83,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, InstalledError> {
     Ok(paths)
 }
 
-/// Name and version of a distribution; `None` if the path is none.
+/// Name and version of a distribution; `None` if the path is not one.
 fn read(path: &Path) -> Result<Option<(PackageName, Version)>, InstalledError> {
     let file = match path.extension().and_then(|extension| extension.to_str()) {
         Some("dist-info") => path.join("METADATA"),
@@ -94,7 +94,7 @@ fn read(path: &Path) -> Result<Option<(PackageName, Version)>, InstalledError> {
     };
     let text = match fs_err::read(&file) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        // What is left of an uninstalled one; Python passes it over.
+        // A remnant of an uninstalled one; Python passes it over.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };

@@ -1,8 +1,8 @@
 //! A wheel or sdist as a validated value: open, inspect, unpack.
 //!
-//! What [`Wheel::open`] returns has been compared with itself: file name with metadata, `RECORD` with
-//! the archive's directory, and each member has a place to go. Contents are compared with their hashes
-//! when they are inflated, not here.
+//! A wheel that [`Wheel::open`] returns agrees with itself: its file name has been compared with
+//! its metadata, `RECORD` with the archive's directory, and each member has a place to go. Contents
+//! are compared with their hashes when they are inflated, not here.
 //!
 //! ```no_run
 //! use std::path::Path;

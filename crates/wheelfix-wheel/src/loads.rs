@@ -1,5 +1,5 @@
-//! What a wheel loads or looks for while it runs, of which no dependency tells: names of libraries and
-//! places in the texts of libraries and in Python sources.
+//! The libraries and places that a wheel loads or looks for while it runs and that no dependency
+//! names: found in the texts of libraries and in Python sources.
 //!
 //! This finds more than is used and less than there is: a name that is put together at run time is not
 //! seen. It is a list for a person to look at.
@@ -54,7 +54,8 @@ const CALLS: [&str; 5] = [
     "load_nvidia_dynamic_lib(",
 ];
 
-/// What stands in the read-only data of a library. What it needs anyway, and its own name, is left out.
+/// The libraries and places that the read-only data of a library names, without those that it needs
+/// anyway and its own name.
 pub(crate) fn in_library(elf: &Elf, bytes: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut report = |_offset: u64, text: &str| {
@@ -62,7 +63,7 @@ pub(crate) fn in_library(elf: &Elf, bytes: &[u8]) -> BTreeSet<String> {
             found.insert(what.to_owned());
         }
     };
-    // What cannot be read has no text.
+    // Data that cannot be read has no text.
     elf.scan_text(bytes, LIMITS, &mut report).ok();
     if let Some(dynamic) = &elf.dynamic {
         for name in dynamic.needed.iter().chain(&dynamic.soname) {

@@ -63,9 +63,9 @@ pub enum SdistError {
     /// A text file that cannot be read, is too large, or is not UTF-8.
     #[error("`{path}` cannot be read as UTF-8 text of at most {MAX_TEXT_LEN} bytes")]
     Text {
-        /// Which file.
+        /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The error.
         source: io::Error,
     },
     /// `PKG-INFO`.
@@ -95,7 +95,7 @@ pub enum SdistError {
 /// Longest text file that is read; the largest real description has some 1 MB.
 const MAX_TEXT_LEN: u64 = 64 << 20;
 
-/// What is read from the archive.
+/// The parts of the archive that are read: the paths, and the texts of two files.
 #[derive(Debug, Default)]
 struct Contents {
     tops: BTreeSet<String>,
@@ -167,7 +167,7 @@ impl Sdist {
         &self.metadata
     }
 
-    /// What builds it; `None` without a `pyproject.toml`, which means [`BuildSystem::legacy`].
+    /// Its build system; `None` without a `pyproject.toml`, which means [`BuildSystem::legacy`].
     pub fn build_system(&self) -> Option<&BuildSystem> {
         self.build_system.as_ref()
     }

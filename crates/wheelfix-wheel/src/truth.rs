@@ -1,7 +1,7 @@
 //! Whether the tags of a wheel are true: does it run where they say?
 //!
-//! What an installer believes is <https://peps.python.org/pep-0600/>; what the systems have that a tag
-//! names is in the policies of auditwheel:
+//! The meaning of tags to installers is in <https://peps.python.org/pep-0600/>, the libraries and
+//! versions of the systems that they name are in the policies of auditwheel:
 //! <https://github.com/pypa/auditwheel/blob/main/src/auditwheel/policy/manylinux-policy.json>.
 
 use wheelfix_elf::Elf;

@@ -17,11 +17,11 @@ use crate::wheel::Wheel;
 pub struct Unpacked {
     /// Where it is, relative to the directory that was unpacked to.
     pub path: MemberPath,
-    /// What it is.
+    /// Its kind.
     pub kind: UnpackedKind,
 }
 
-/// What was unpacked.
+/// The kind of something that was unpacked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum UnpackedKind {
     /// A regular file.

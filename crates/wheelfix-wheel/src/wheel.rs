@@ -54,7 +54,8 @@ pub struct OpenOptions {
     /// Members that are accepted although they differ from their row in `RECORD`, as in the wheels of
     /// torch 1.9. A path that is not in the wheel is a fault.
     pub accept_mismatch: BTreeSet<String>,
-    /// Several wheels are opened with the same paths: one that is not in this wheel is no fault.
+    /// Whether several wheels are opened with the same paths, so that one that is not in this wheel
+    /// is not a fault.
     pub exceptions_are_shared: bool,
 }
 
@@ -166,7 +167,7 @@ impl Wheel {
         })
     }
 
-    /// What is odd about the wheel but no reason to refuse it.
+    /// The warnings about the wheel, none of which is a reason to refuse it.
     pub fn warnings(&self) -> &[WheelWarning] {
         &self.warnings
     }
@@ -221,7 +222,7 @@ fn parse_filename(path: &Path) -> Result<WheelFilename, WheelError> {
     })
 }
 
-/// What follows the hash in the name of a path in a Nix store; `None` if there is none.
+/// The name behind the hash of a path in a Nix store; `None` if there is no hash.
 ///
 /// <https://nix.dev/manual/nix/latest/protocols/store-path>
 fn without_store_hash(name: &str) -> Option<&str> {

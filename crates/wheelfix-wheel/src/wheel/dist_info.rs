@@ -65,7 +65,7 @@ impl DistInfo {
         format!("{}/{name}", self.dir)
     }
 
-    /// What is odd about the texts.
+    /// Adds the warnings about the texts.
     pub(crate) fn warn(&self, filename: &WheelFilename, warnings: &mut Vec<WheelWarning>) {
         let (_, minor) = self.wheel_file.version;
         if WheelFile::KNOWN_MINOR < minor {

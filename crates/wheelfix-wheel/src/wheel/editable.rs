@@ -1,12 +1,12 @@
-//! What is left of an installation for development: files that lead out of the wheel, to sources on
-//! the machine that built it.
+//! Remains of an editable installation: files that lead out of the wheel, to sources on the machine
+//! that built it.
 
 use wheelfix_archive::{MemberPath, ZipArchive};
 
 use super::fault::WheelWarning;
 use super::placement::Placement;
 
-/// Larger `.pth` files are no lists of directories; in bytes.
+/// Larger `.pth` files are not lists of directories; in bytes.
 const MAX_LEN: u64 = 64 << 10;
 
 /// Names each file at the top of `site-packages` that a build backend writes for development only, and

@@ -1,4 +1,4 @@
-//! Why a wheel is refused, and what is odd about one that is not.
+//! Reasons to refuse a wheel, and warnings about one that is accepted.
 
 use std::fmt;
 use std::io;
@@ -25,7 +25,7 @@ pub enum WheelError {
     /// The archive is refused.
     #[error(transparent)]
     Archive(Faults),
-    /// The archive is sound, but it is no wheel.
+    /// The archive is sound, but it is not a wheel.
     #[error(transparent)]
     Wheel(#[from] WheelFaults),
 }
@@ -77,15 +77,15 @@ pub enum WheelFault {
     /// A text file that could not be inflated.
     #[error("`{path}`: {source}")]
     Content {
-        /// Which file.
+        /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The fault of its content.
         source: ContentError,
     },
     /// A text file that is not UTF-8.
     #[error("`{path}`: not UTF-8 from byte {offset:#x} on")]
     NotUtf8 {
-        /// Which file.
+        /// The file.
         path: String,
         /// Offset of the first bad byte in the file.
         offset: usize,
@@ -133,7 +133,7 @@ pub enum WheelFault {
     /// A row of `RECORD` with a size that is not the file's.
     #[error("`RECORD` gives `{path}` {expected} bytes, the archive {got}")]
     Size {
-        /// Which file.
+        /// The file.
         path: String,
         /// By `RECORD`.
         expected: u64,
@@ -154,7 +154,7 @@ pub enum WheelFault {
     /// A file where the `.data` directory would be.
     #[error("`{0}` is a file, but has the name of the `.data` directory")]
     DataFile(String),
-    /// A file directly in the `.data` directory, or below a key that is no scheme.
+    /// A file directly in the `.data` directory, or below a key that is not a scheme.
     #[error(
         "`{0}`: expected purelib, platlib, headers, scripts or data below the `.data` directory"
     )]
@@ -183,7 +183,7 @@ pub enum WheelFault {
     },
 }
 
-/// What is odd about a wheel but no reason to refuse it.
+/// A warning about a wheel that is accepted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WheelWarning {

@@ -139,7 +139,7 @@ fn place(
         .split_first()
         .map_or(("", [].as_slice()), |(key, below)| (*key, below));
     let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == key);
-    // A file directly below the key's place is no path of its own.
+    // A file directly in the `.data` directory leaves an empty path, which does not parse.
     let (Some(scheme), Ok(below_path)) = (scheme, below.join("/").parse()) else {
         return Err(WheelFault::Scheme(path.to_string()));
     };

@@ -8,7 +8,7 @@ use wheelfix_testkit::hostile;
 use wheelfix_testkit::wheel::WheelBuilder;
 use wheelfix_wheel::{OpenOptions, Wheel, WheelError};
 
-/// What there is to say about an archive under a file name.
+/// The faults of an archive under a file name, a line each; empty if it has none.
 fn verdict(name: &str, archive: &[u8]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);

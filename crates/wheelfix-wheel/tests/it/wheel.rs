@@ -1,4 +1,4 @@
-//! What a wheel says about itself.
+//! The statements of a wheel about itself.
 
 use wheelfix_testkit::wheel::WheelBuilder;
 use wheelfix_wheel::{Placement, Wheel};
