@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What compilers link to behind one's back, and zlib.
+/// The libraries that compilers link to unasked, and zlib.
 const RUNTIMES: &[&str] = &[
     "libstdc++.so.6",
     "libgcc_s.so.1",

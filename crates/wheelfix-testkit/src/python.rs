@@ -1,4 +1,4 @@
-//! What Python's standard library makes of an archive: the opinion of `pip` and most other tools.
+//! An archive as Python's standard library reads it: the opinion of `pip` and most other tools.
 
 use std::path::Path;
 use std::process::Command;

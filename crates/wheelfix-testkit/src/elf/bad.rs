@@ -9,7 +9,7 @@ use super::linking::{Linking, tag};
 use super::tool::Tool;
 use super::workshop::Workshop;
 
-/// What is wrong with a path or with the file there.
+/// A fault of a path or of the file there.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Bad {
     /// A text.
@@ -22,11 +22,11 @@ pub enum Bad {
     StaticPie,
     /// The C library's dynamic loader.
     Loader,
-    /// What a program leaves that was ended by a signal.
+    /// The core file of a program that was ended by a signal.
     Core,
     /// The separate debug information of a library.
     DebugFile,
-    /// What a compiler makes.
+    /// The object file that a compiler makes.
     Object,
     /// Segments that lie over each other in memory.
     OverlappingSegments,

@@ -1,4 +1,4 @@
-//! What must hold in every ELF file that a loader, a debugger or `strip` gets to see.
+//! Rules for every ELF file that a loader, a debugger or `strip` gets to see.
 
 mod dynamic;
 mod sections;
@@ -16,7 +16,7 @@ pub(super) use self::segments::notes as segment_notes;
 pub struct Violation {
     /// Names the rule.
     pub code: &'static str,
-    /// What was found, and where.
+    /// The fault and its place.
     pub text: String,
 }
 

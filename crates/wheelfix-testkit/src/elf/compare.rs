@@ -1,4 +1,4 @@
-//! What an edit must leave alone: a comparison of a file before and after it.
+//! The parts of a file that an edit must leave alone: a comparison of before and after.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Edits in the words of no tool, so that the same edit can be given to each.
+//! Edits that are described for no tool in particular, so that the same edit can be given to each.
 
-/// What to change in a file. The default changes nothing.
+/// The changes to make in a file. The default changes nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Request {
     /// The search path to set, of the kind that the file has.
@@ -14,7 +14,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The same edits as options of patchelf.
+    /// The edits as options of patchelf.
     pub fn patchelf_args(&self) -> Vec<String> {
         let mut args = Vec::new();
         let mut option = |name: &str, values: &[&String]| {

@@ -22,7 +22,7 @@ pub mod segment_type {
     pub const GNU_EH_FRAME: u32 = 0x6474_e550;
     /// Whether the stack is executable.
     pub const GNU_STACK: u32 = 0x6474_e551;
-    /// What is read-only after relocation.
+    /// The range that is read-only after relocation.
     pub const GNU_RELRO: u32 = 0x6474_e552;
     /// Properties such as CET.
     pub const GNU_PROPERTY: u32 = 0x6474_e553;

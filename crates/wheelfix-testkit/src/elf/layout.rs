@@ -5,7 +5,7 @@ use std::fmt;
 /// A linker with the options that move sections and segments about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Layout {
-    /// What the GNU linker does by itself.
+    /// The default of the GNU linker.
     Default,
     /// Code and read-only data share a segment.
     NoSeparateCode,
@@ -71,7 +71,7 @@ impl fmt::Display for Layout {
     }
 }
 
-/// What a file is to the loader.
+/// The kind of a file, as the loader sees it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     /// A shared library.

@@ -54,7 +54,7 @@ pub mod tag {
     pub const VERSYM: u64 = 0x6fff_fff0;
     /// A hint: the number of relative relocations.
     pub const RELACOUNT: u64 = 0x6fff_fff9;
-    /// The same hint for relocations without addends.
+    /// A hint: the number of relative relocations without addends.
     pub const RELCOUNT: u64 = 0x6fff_fffa;
     /// State flags.
     pub const FLAGS_1: u64 = 0x6fff_fffb;

@@ -39,13 +39,13 @@ pub trait Editor: Sync {
 pub struct Failure {
     /// The linker's options.
     pub layout: Layout,
-    /// What was linked.
+    /// The kind of the linked file.
     pub kind: Kind,
-    /// What was asked of the editor.
+    /// The edit that the editor was asked for.
     pub edit: Edit,
-    /// What was done to the file until it failed.
+    /// The step that failed: the edit itself, or a way to strip the edited file.
     pub step: String,
-    /// What went wrong.
+    /// The fault.
     pub text: String,
 }
 
@@ -97,7 +97,7 @@ struct Bench<'a> {
     layout: Layout,
     kind: Kind,
     original: PathBuf,
-    /// What `readelf` finds fault with as linked.
+    /// The warnings of `readelf` about the file as linked.
     warnings: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use super::image::{Image, segment_type};
 /// A damaged copy.
 #[derive(Clone, Debug)]
 pub struct Mutant {
-    /// What was done to the file, for the message of a failing test.
+    /// The damage to the file, for the message of a failing test.
     pub damage: String,
     /// The damaged bytes.
     pub bytes: Vec<u8>,

@@ -23,7 +23,7 @@ pub enum Platform {
 pub struct Cross {
     /// The name that Debian's packages have it under.
     pub name: &'static str,
-    /// What clang calls it.
+    /// The target triple that clang has for it.
     pub triple: &'static str,
     /// The directory of its headers and libraries.
     pub sysroot: &'static str,
@@ -117,7 +117,7 @@ impl Cross {
     }
 }
 
-/// What to link.
+/// The inputs, the options and the output of a link.
 #[derive(Debug)]
 pub(super) struct Link<'a> {
     pub(super) inputs: &'a [&'a str],

@@ -13,7 +13,7 @@ use std::thread;
 /// A program that a test needs, and how to get it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tool {
-    /// What to call, the first that is there.
+    /// The names of the program; the first that is there is called.
     pub names: &'static [&'static str],
     /// The command that installs it on Debian.
     pub install: &'static str,
