@@ -81,14 +81,15 @@ const BENCHES: &[Bench] = &[
     },
 ];
 
-/// What was typed.
+/// The options of the command line.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// How often each side runs.
     pub(crate) rounds: usize,
     /// The wheel to use, for benchmarks of a single one, as file names spell the distribution.
     pub(crate) wheel: Option<String>,
-    /// What a heading has to have in it, for benchmarks with long comparisons.
+    /// The text that the heading of a comparison has to contain, for benchmarks with long
+    /// comparisons; `None` for all.
     pub(crate) only: Option<String>,
 }
 

@@ -1,9 +1,9 @@
-//! How a chore fails: with one text for the developer.
+//! The failure of a chore: one text for the developer.
 
 use std::fmt;
 use std::io;
 
-/// What went wrong, in words; chores have no callers that would look closer.
+/// A failure in words; chores have no callers that would look closer.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 

@@ -184,7 +184,7 @@ fn batches<'wheels>(wheels: &[&'wheels Wheel]) -> VecDeque<Vec<&'wheels Wheel>> 
     batches
 }
 
-/// What all batches have in common.
+/// The settings that all batches have in common.
 struct Job<'job> {
     python: PathBuf,
     python_version: &'job str,

@@ -70,7 +70,7 @@ pub(crate) struct Wheel {
     pub(crate) size: u64,
     /// The smallest set that it belongs to.
     pub(crate) set: Set,
-    /// What is special about it, for the reader of the list.
+    /// The special properties of the wheel, for the reader of the list.
     #[expect(dead_code, reason = "for people; reading it makes it compulsory")]
     pub(crate) exercises: String,
 }
@@ -83,7 +83,7 @@ pub(crate) enum Set {
     Small,
     /// About 3 GB: torch with its CUDA libraries.
     Cuda,
-    /// What only `cargo xtask test --full` uses.
+    /// The wheels that only `cargo xtask test --full` uses.
     Full,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Nix {
     is_ours: bool,
 }
 
-/// What builders of the tests see of the host: the programs and libraries of Debian.
+/// The paths of the host that builders of the tests see: the programs and libraries of Debian.
 const SANDBOX_PATHS: &[&str] = &["/bin", "/lib", "/lib64", "/usr", "/etc/alternatives"];
 
 impl Nix {
@@ -72,7 +72,7 @@ impl Nix {
     }
 }
 
-/// What builders see of the host; with the Python, if it is elsewhere.
+/// The paths of the host that builders see; with the Python, if it is elsewhere.
 fn sandbox_paths() -> Result<String> {
     let mut paths: Vec<String> = SANDBOX_PATHS
         .iter()

@@ -93,7 +93,7 @@ fn environment() -> Result<PathBuf> {
     made_of("tools", &fs_err::read(list_of_tools())?)
 }
 
-/// Where what is made of a list belongs.
+/// The directory of what is made of a list.
 fn made_of(name: &str, list: &[u8]) -> Result<PathBuf> {
     let digest = digest::hex(&Sha256::digest(list));
     let name = format!("{name}-{}", digest.get(..12).unwrap_or_default());

@@ -69,7 +69,7 @@ pub(crate) fn write(steps: &[(&'static str, Duration)], closing: &str) -> Result
     Ok(())
 }
 
-/// What the run depends on, besides the sources.
+/// The facts that the run depends on, besides the sources.
 fn facts() -> Result<Vec<(&'static str, String)>> {
     let first_line = |program: &str, args: &[&str]| -> Result<String> {
         let output = program::output(Command::new(program).args(args).current_dir(place::root()))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::failure::Result;
 use crate::libraries;
 
-/// What compilers link to behind one's back, and zlib.
+/// The libraries that compilers link to unasked, and zlib.
 const SONAMES: &[&str] = &[
     "libstdc++.so.6",
     "libgcc_s.so.1",

@@ -114,7 +114,7 @@ const fn tests(packages: &'static str, proof: Proof) -> Need {
     }
 }
 
-/// What the needs are for.
+/// The purpose of the needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
     /// The demo.

@@ -29,9 +29,9 @@ const GROUPS: &[(&str, Extent)] = &[
 enum Extent {
     /// The inner loop: under three minutes, no download.
     Quick,
-    /// What CI runs; uses the small and the cuda set of wheels.
+    /// The tests that CI runs; they use the small and the cuda set of wheels.
     Normal,
-    /// Also what needs the full set of wheels.
+    /// Also the tests that need the full set of wheels.
     Full,
 }
 
@@ -109,8 +109,8 @@ fn tests(extent: Extent) -> Result<Command> {
     Ok(command)
 }
 
-/// What the test runner says in the end: nextest in one line, cargo in a line for each binary, of
-/// which this is the sum.
+/// The closing line of the test runner: that of nextest, or the sum of the lines of cargo, which
+/// prints one for each binary.
 fn closing(lines: &[String]) -> String {
     let summary = lines
         .iter()

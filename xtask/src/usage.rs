@@ -1,4 +1,4 @@
-//! What a finished process has used.
+//! The resources that a finished process has used.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::program;
 /// Time between two looks at a running process.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// What a process has used, with the children it waited for.
+/// The resources that a process has used, with the children it waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// From start to end.

@@ -19,7 +19,7 @@ use set::Set;
 /// The search path of the first edit, in characters.
 const FIRST: usize = 400;
 
-/// That of the second.
+/// The search path of the second edit, in characters.
 const SECOND: usize = 520;
 
 /// How often all libraries are edited at most: that writes gigabytes, to begin with fresh copies.
@@ -32,7 +32,7 @@ const PRINTS: usize = 3;
 struct Editor {
     name: &'static str,
     program: PathBuf,
-    /// What comes before patchelf's own arguments.
+    /// The arguments before patchelf's own.
     prefix: &'static [&'static str],
 }
 
@@ -101,7 +101,7 @@ fn largest(editors: &[Editor; 2], set: &Set, rounds: usize) -> Result {
     Ok(())
 }
 
-/// What two edits of all libraries cost.
+/// The cost of an edit of all libraries.
 #[derive(Clone, Copy, Debug, Default)]
 struct Edit {
     wall: Duration,

@@ -127,10 +127,10 @@ pub(crate) fn cuda(options: &Options) -> Result {
 /// The algorithm of nixpkgs' buildEnv.
 const BUILD_ENV: &str = include_str!("env/buildenv.pl");
 
-/// That of pyproject.nix.
+/// The algorithm of pyproject.nix.
 const MAKE_VENV: &str = include_str!("env/make_venv.py");
 
-/// What all comparisons use.
+/// The programs and directories that all comparisons use.
 struct Bench {
     wheelfix: PathBuf,
     /// The directory of the Python tools.

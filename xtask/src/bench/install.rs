@@ -52,7 +52,7 @@ pub(crate) fn relax(options: &Options) -> Result {
     Bench::new()?.relax(options.rounds)
 }
 
-/// What all comparisons use.
+/// The programs that all comparisons use.
 struct Bench {
     wheelfix: PathBuf,
     /// The directory of the Python tools.

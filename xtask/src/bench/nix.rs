@@ -46,7 +46,7 @@ const PAIRS: &[(&str, &str, &str, &str)] = &[
 /// The heading of the comparison without Nix.
 const OWN_COST: &str = "Nix's own part of torch without bytecode";
 
-/// What a build runs on.
+/// The Nix, the host and the tools that builds use.
 struct Bench<'a> {
     nix: &'a Nix,
     host: PathBuf,
@@ -97,7 +97,8 @@ pub(crate) fn run(options: &Options) -> Result {
 }
 
 impl Bench<'_> {
-    /// What Nix itself takes for torch: the build beside the same installation without Nix.
+    /// Measures the time of Nix itself for torch: the build beside the same installation without
+    /// Nix.
     fn own_cost(&self, rounds: usize, program: &Path) -> Result {
         let tests = Tests {
             nix: self.nix,

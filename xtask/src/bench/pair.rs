@@ -40,8 +40,8 @@ pub(crate) fn compare(title: &str, rounds: usize, sides: [Side<'_>; 2]) -> Resul
     measure(title, rounds, sides, |_| Ok(()))
 }
 
-/// The same for outputs that are too large to keep until the end: their large files are emptied at
-/// once. They stay where they are, for the same reason.
+/// Like [`compare`], for outputs that are too large to keep until the end: their large files are
+/// emptied at once. They stay where they are, for the same reason.
 pub(crate) fn compare_large(
     title: &str,
     rounds: usize,

@@ -21,7 +21,7 @@ use crate::{build, fetch, program, python};
 /// How many copies of the set are proved at once.
 const COPIES: usize = 10;
 
-/// What `wheelfix check --json` counts.
+/// The counts of `wheelfix check --json`.
 #[derive(Debug, Deserialize)]
 struct Counts {
     loadable: Vec<PathBuf>,
@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result {
     prefixes.finish(false)
 }
 
-/// What all measurements use.
+/// The programs and the number of rounds that all measurements use.
 struct Bench {
     wheelfix: PathBuf,
     python: PathBuf,

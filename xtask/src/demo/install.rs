@@ -13,7 +13,7 @@ use crate::manifest::Wheel;
 use crate::program;
 use crate::usage::{self, Usage};
 
-/// What an install takes.
+/// The inputs of an install.
 #[derive(Debug)]
 pub(crate) struct Job<'job> {
     pub(crate) wheelfix: &'job Path,
@@ -21,7 +21,7 @@ pub(crate) struct Job<'job> {
     pub(crate) file: &'job Path,
 }
 
-/// What an install did.
+/// The results of an install.
 #[derive(Debug)]
 pub(crate) struct Installed {
     /// Name and version.

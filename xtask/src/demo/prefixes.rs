@@ -26,8 +26,8 @@ pub(crate) struct Prefix {
 impl Prefixes {
     /// Makes a new directory below `target/demo`, with the run-time libraries.
     ///
-    /// What an earlier run has left stays until the end: some file systems are slow for minutes
-    /// where many files have just been deleted.
+    /// The files of an earlier run stay until the end: some file systems are slow for minutes where
+    /// many files have just been deleted.
     pub(crate) fn new() -> Result<Self> {
         let parent = place::target().join("demo");
         fs_err::create_dir_all(&parent)?;
@@ -64,7 +64,7 @@ impl Prefixes {
         });
     }
 
-    /// What a wheel may find libraries in: everything that is there already.
+    /// The prefixes that a wheel may find libraries in: all that are there already.
     pub(crate) fn library_paths(&self) -> impl Iterator<Item = &Path> {
         let wheels = self.wheels.iter().map(|prefix| prefix.path.as_path());
         std::iter::once(self.runtimes.as_path()).chain(wheels)
@@ -75,7 +75,8 @@ impl Prefixes {
         self.wheels.iter().filter(|prefix| prefix.is_nvidia())
     }
 
-    /// What Python looks for modules in: all but NVIDIA's, which only libraries need.
+    /// The directories that Python looks for modules in: all but NVIDIA's, which only libraries
+    /// need.
     pub(crate) fn python_path(&self) -> impl Iterator<Item = PathBuf> {
         let others = self.wheels.iter().filter(|prefix| !prefix.is_nvidia());
         others.map(Prefix::site_packages)

@@ -1,4 +1,4 @@
-//! What the loader says that it has loaded: `LD_DEBUG=libs`.
+//! The libraries that the loader has loaded, by its own account: `LD_DEBUG=libs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ fn provided(prefixes: &Prefixes) -> Result<BTreeMap<String, PathBuf>> {
     Ok(provided)
 }
 
-/// What is wrong, a line for each library.
+/// The faults, a line for each library.
 fn faults(
     loaded: &BTreeSet<PathBuf>,
     provided: &BTreeMap<String, PathBuf>,

@@ -23,7 +23,8 @@ const NAMES: &[&str] = &[
     "nix-collect-garbage",
 ];
 
-/// What the packages of Nix need only to be installed, or for what we do not use.
+/// Libraries that the packages of Nix need only to be installed, or for features that we do not
+/// use.
 const LEFT_OUT: &[&str] = &[
     "libperl",
     "libdbi",

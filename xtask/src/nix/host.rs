@@ -1,4 +1,4 @@
-//! What the stub package set is made of: the host's programs and libraries, and our program.
+//! The parts of the stub package set: the host's programs and libraries, and our program.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const SONAMES: &[&str] = &[
     "libz.so.1",
 ];
 
-/// Which optimisations the static program is built with.
+/// The optimisations that the static program is built with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Profile {
     /// For tests.

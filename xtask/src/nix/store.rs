@@ -1,4 +1,4 @@
-//! What the store holds for the tests.
+//! The inputs and the outputs of the tests in the store.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -71,7 +71,7 @@ impl Tests<'_> {
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    /// What the build of a derivation printed.
+    /// The output that the build of a derivation printed.
     pub(crate) fn log(&self, attribute: &str) -> Result<String> {
         let mut instantiate = self.command("nix-instantiate", &[attribute]);
         let derivation = program::output(&mut instantiate)?;

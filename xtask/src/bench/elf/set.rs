@@ -48,7 +48,7 @@ impl Set {
         &self.files
     }
 
-    /// The one with this file name.
+    /// The library with this file name.
     pub(super) fn named(&self, name: &str) -> Result<PathBuf> {
         let found = self.files.iter().find(|path| path.ends_with(name));
         let found = found.ok_or_else(|| format!("no library `{name}` in the cuda set"))?;

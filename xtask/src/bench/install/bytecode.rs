@@ -10,7 +10,7 @@ use crate::bench::pair::{self, Side};
 use crate::failure::Result;
 use crate::program;
 
-/// What a speed-up should be, as a share of the number of processors.
+/// The speed-up to reach, as a share of the number of processors.
 const GOAL: f64 = 0.8;
 
 /// The wheel that is measured unless one is named.

@@ -13,7 +13,7 @@ use crate::program;
 const WHEEL: &str = "torch";
 const REQUIREMENT: &str = "sympy";
 
-/// What it may take, in seconds.
+/// The time that it may take, in seconds.
 const GOAL: f64 = 0.020;
 
 impl Bench {

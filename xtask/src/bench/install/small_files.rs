@@ -1,4 +1,4 @@
-//! What a small file costs: a wheel of nothing else, beside uv and bsdtar.
+//! The cost of a small file: a wheel of nothing else, beside uv and bsdtar.
 
 use std::path::Path;
 use std::process::Command;
