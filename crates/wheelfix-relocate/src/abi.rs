@@ -1,4 +1,4 @@
-//! What two ELF objects must have in common to live in one process.
+//! The ABI of an ELF object, which all objects of one process share.
 
 use std::fmt;
 
@@ -22,7 +22,8 @@ impl Abi {
     /// 64-bit ARM.
     pub const AARCH64: Self = Self::new(true, true, 183);
 
-    /// That of the machine that wheelfix is built for; `None` where programs of wheels are not known.
+    /// The ABI of the machine that wheelfix is built for; `None` where programs of wheels are not
+    /// known.
     pub const fn host() -> Option<Self> {
         if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
             Some(Self::X86_64)
@@ -33,7 +34,7 @@ impl Abi {
         }
     }
 
-    /// The triple of header facts.
+    /// Combines the three facts of the ELF header.
     pub const fn new(is_64: bool, little_endian: bool, machine: u16) -> Self {
         Self {
             is_64,
@@ -42,7 +43,7 @@ impl Abi {
         }
     }
 
-    /// What the loader puts in the place of `$PLATFORM`.
+    /// The value of `$PLATFORM`.
     ///
     /// x86-64 reports `haswell` or `xeon_phi` on some processors up to glibc 2.36; a library that
     /// depends on it cannot be proved for all machines, so we take the baseline.
@@ -62,8 +63,8 @@ impl Abi {
         }
     }
 
-    /// What glibc's loader puts in the place of `$LIB`: `lib64` where 64-bit libraries live in
-    /// such a directory by glibc's own layout, else `lib`.
+    /// The value of `$LIB` in glibc's loader: `lib64` where 64-bit libraries live in such a
+    /// directory by glibc's own layout, else `lib`.
     ///
     /// nixpkgs configures glibc with `libdir=lib` on every machine, so there it is always `lib`.
     pub fn lib(self, nix: bool) -> &'static str {

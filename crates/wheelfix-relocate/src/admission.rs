@@ -1,4 +1,4 @@
-//! What the loader says to an ELF file that its search has found.
+//! The checks of the loader on an ELF file that its search has found.
 
 use wheelfix_elf::dynamic_tag::flags_1;
 
@@ -8,7 +8,7 @@ use crate::stop::Stop;
 use crate::target::LoaderKind;
 use crate::world::WorldFile;
 
-/// What the loader does with a file.
+/// The decision of the loader on a file.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Admission {
     /// It is loaded.

@@ -1,4 +1,4 @@
-//! What a proof takes for granted, because it is not on the machine that proves.
+//! The assumptions of a proof: things that are not on the machine that proves.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::rules::{Rules, any_matches};
 use crate::symbols::Undefined;
 use crate::target::Target;
 
-/// What a proof took for granted.
+/// The assumptions of a proof.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Assumed {
     /// Libraries of the C library, which is not known.

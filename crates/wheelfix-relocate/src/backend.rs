@@ -1,4 +1,4 @@
-//! Which of several backends of a wheel stay.
+//! The choice of the backends of a wheel that stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use crate::plan::DroppedFile;
 use crate::resolve::{Answer, Resolver};
 use crate::rules::{Backend, Rule, any_matches};
 
-/// What the rules decided.
+/// The result of applying the backend rules.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
     /// Files to leave out, by path.
     pub(crate) drops: Vec<DroppedFile>,
-    /// Wishes that cannot be met.
+    /// Choices of the user that name no backend.
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -22,7 +22,7 @@ struct Member<'a> {
     object: &'a Object,
     rule: &'a Rule<Backend>,
     name: String,
-    /// What nobody has of what it needs.
+    /// Names that it needs and that nothing provides or excuses.
     missing: Vec<String>,
 }
 
@@ -107,8 +107,8 @@ fn groups(resolver: Resolver<'_>) -> BTreeMap<&str, Vec<Member<'_>>> {
     groups
 }
 
-/// `cuda132` for `libbitsandbytes_cuda132.so` and the prefix `libbitsandbytes_`, or for the directory
-/// `xla_cuda13` and the prefix `xla_`.
+/// Returns `cuda132` for `libbitsandbytes_cuda132.so` and the prefix `libbitsandbytes_`, or for the
+/// directory `xla_cuda13` and the prefix `xla_`.
 fn backend_name(object: &Object, rule: &Backend) -> String {
     let name = if rule.named_by_directory {
         object.directory().file_name().unwrap_or_default()

@@ -10,18 +10,18 @@ use crate::object::Object;
 use crate::resolve::{Answer, Resolver};
 use crate::rules::{Dlopen, Pattern, Rule, Rules, any_matches};
 
-/// One edge of this kind.
+/// One such edge.
 #[derive(Debug)]
 pub(crate) struct Edge {
     /// Alternatives; the first that is there is opened. A glob stands for all that are there.
     pub(crate) alternatives: Vec<Pattern>,
-    /// What says so.
+    /// The evidence for it.
     pub(crate) origin: Origin,
     /// Whether the object works without.
     pub(crate) optional: bool,
 }
 
-/// What says that there is an edge.
+/// The evidence for an edge.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -50,7 +50,7 @@ impl fmt::Display for Origin {
 }
 
 impl Edge {
-    /// How a message calls it.
+    /// The name in messages: the alternatives, joined by ` or `.
     pub(crate) fn name(&self) -> String {
         self.names().join(" or ")
     }
@@ -78,7 +78,7 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
         }
     }
     for note in &object.dlopen_notes {
-        // Names of real libraries are no globs; one that cannot be compiled is none.
+        // Names of real libraries are not globs; one that cannot be compiled is left out.
         let alternatives = note
             .soname
             .iter()
@@ -99,7 +99,7 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
             edges.extend(Pattern::new(name).map(|pattern| Edge {
                 alternatives: vec![pattern],
                 origin: probe.map_or(Origin::Data, |rule| Origin::Rule(rule.name.clone())),
-                // A text is no promise; only the driver's libraries are what they look like.
+                // A text is not a promise; only the driver's libraries are what they look like.
                 optional: probe.is_some() || !rules.is_driver(name),
             }));
         }
@@ -121,7 +121,7 @@ pub(crate) fn rule_of_source<'r>(
 }
 
 impl<'a> Resolver<'a> {
-    /// What an edge leads to: nothing if no alternative is there.
+    /// The answers for the first alternative that is there, by name; empty if none is there.
     pub(crate) fn open(&self, object: &Object, edge: &Edge) -> Vec<(String, Answer<'a>)> {
         for alternative in &edge.alternatives {
             let names = if alternative.is_literal() {

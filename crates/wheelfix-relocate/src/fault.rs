@@ -1,4 +1,4 @@
-//! What keeps an output from working, with what is needed to mend it.
+//! Faults that keep an output from working, with what is needed to fix them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
@@ -36,18 +36,18 @@ pub enum Fault {
         /// holds all candidates.
         reason: String,
     },
-    /// A file begins as an ELF file does, and is none.
+    /// A file begins as an ELF file does, and is not a valid one.
     Unreadable {
         /// Its final path.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason why it is not valid.
         reason: String,
     },
-    /// A file begins as an ELF file does, is none, and nothing loads it. A warning.
+    /// A file begins as an ELF file does, is not a valid one, and nothing loads it. A warning.
     Data {
         /// Its final path.
         path: PathBuf,
-        /// The reason why it is no ELF file.
+        /// The reason why it is not valid.
         reason: String,
     },
     /// A file in a library path has the name of a library and cannot be read as one. A warning: nothing needs it.
@@ -68,7 +68,7 @@ pub enum Fault {
     UnusedBackend {
         /// The glob.
         glob: String,
-        /// What could have been named.
+        /// The names and accelerators of the backends that are there.
         known: BTreeSet<String>,
     },
     /// A rule of the user applies to nothing.
@@ -126,7 +126,7 @@ pub enum Fault {
     Stub {
         /// The library.
         soname: String,
-        /// What would be loaded.
+        /// The file that would be loaded.
         path: PathBuf,
         /// Final paths of the objects that need it.
         needed_by: BTreeSet<PathBuf>,
@@ -165,22 +165,22 @@ pub enum Fault {
         path: PathBuf,
         /// The element, as it is in the file.
         element: String,
-        /// What is wrong with it.
+        /// The reason why it must not be there.
         reason: String,
     },
     /// The program that is to open the objects cannot be started.
     Program {
         /// The program.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason why it cannot be started.
         reason: String,
     },
     /// An object is for another machine or system than the program that opens the others: nothing
-    /// can be proved of it, and it is not for nobody.
+    /// can be proved of it, and `purpose` says who wants it.
     Foreign {
         /// Its final path.
         path: PathBuf,
-        /// What it is for.
+        /// The machine that it is for.
         machine: String,
         /// Who wants it.
         purpose: Purpose,
@@ -199,8 +199,8 @@ pub enum Fault {
         /// The paths that were named.
         paths: BTreeSet<PathBuf>,
     },
-    /// A library wants an executable stack, which new versions of the C library give to none that is
-    /// opened. A warning where the C library is not known or older.
+    /// A library wants an executable stack, which glibc 2.41 and later give to no library that is
+    /// opened at run time. A warning where the C library is not known or older.
     ExecutableStack {
         /// Its final path.
         path: PathBuf,
@@ -209,7 +209,7 @@ pub enum Fault {
     NoInterpreter {
         /// Final path of the program.
         path: PathBuf,
-        /// What it asks for.
+        /// The interpreter that it asks for.
         interpreter: String,
         /// The reason why that one does not do, as the end of a sentence.
         reason: String,

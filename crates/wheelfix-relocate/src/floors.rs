@@ -1,4 +1,4 @@
-//! What objects ask of the C and C++ runtimes and of the processor of the target, at least.
+//! Minimum versions of the C and C++ runtimes and of the processor that objects need.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,7 +30,7 @@ pub struct Floor {
 const PROCESSOR: &str = "x86-64";
 
 impl Floors {
-    /// The floors of some objects.
+    /// Returns the minimum versions that some objects need.
     pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
         let mut newest: BTreeMap<String, Floor> = BTreeMap::new();
         for object in objects {

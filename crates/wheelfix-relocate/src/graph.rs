@@ -39,11 +39,11 @@ struct Node {
     names: Vec<String>,
     /// Size of the files in bytes.
     len: u64,
-    /// What it belongs to: a package, or a directory elsewhere. `None` for what is not there.
+    /// The package that it belongs to, or its directory. `None` for a library that is not there.
     group: Option<String>,
 }
 
-/// What an edge is.
+/// The kind of an edge.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Kind {
     /// Needed, and a file of the output.
@@ -59,7 +59,8 @@ enum Kind {
 }
 
 impl Graph {
-    /// What the objects of a tree need and open, as the loader finds it. The C library is left out.
+    /// The graph of all that the objects of a tree need and open, as the loader finds it. The C
+    /// library is left out.
     pub fn new(tree: &Tree, world: &World, target: &Target, rules: &Rules) -> Self {
         let base = Process::new(world, target, rules, Trace::default());
         let objects: Vec<_> = tree.objects().collect();
@@ -132,7 +133,7 @@ impl Graph {
         }
     }
 
-    /// Leaves out an edge to what another one leads to anyway.
+    /// Removes each edge to a library that another edge leads to anyway.
     fn reduce(&mut self) {
         let mut next: BTreeMap<&Id, BTreeSet<&Id>> = BTreeMap::new();
         for ((from, to), kind) in &self.edges {
@@ -369,7 +370,7 @@ impl Kind {
     }
 }
 
-/// What the colours mean: the words in front, in the colour of the edges.
+/// The kinds of edges: the words in the colour of the edge, and their meaning.
 const LEGEND: [(Kind, &str, &str); 5] = [
     (Kind::Found, "green", "needed, within"),
     (Kind::Sibling, "blue", "needed, elsewhere"),

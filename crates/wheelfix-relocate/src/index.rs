@@ -29,11 +29,11 @@ pub struct Library {
     pub name: String,
     /// The file behind the name, links followed.
     pub real: PathBuf,
-    /// For whom it is meant.
+    /// The tier of its directory.
     pub tier: Tier,
     /// Index of the library path that it comes from.
     pub entry: usize,
-    /// What it says about itself.
+    /// The facts of its ELF file.
     #[serde(skip)]
     pub object: Object,
 }
@@ -70,12 +70,12 @@ pub struct LibraryIndex {
     by_path: BTreeMap<PathBuf, Arc<Object>>,
 }
 
-/// What the index has under a name.
+/// The result of a look-up by name in the index.
 #[derive(Debug)]
 pub enum Found<'a> {
     /// Nothing that fits.
     Nothing,
-    /// The one that is meant.
+    /// The one that a rule prefers, or else the first in the order of preference.
     Library(&'a Library),
     /// Several that differ, none before the others.
     Ambiguous(Vec<&'a Library>),
@@ -236,7 +236,8 @@ impl LibraryIndex {
         }
     }
 
-    /// Those of one name that lie in the same tier of the same entry, in different files.
+    /// Those of the positions whose libraries lie in the same tier of the same entry, in different
+    /// files.
     fn rivals(&self, at: &[usize]) -> Vec<usize> {
         let mut groups: BTreeMap<(Tier, usize, Abi), BTreeMap<&Path, usize>> = BTreeMap::new();
         for at in at {
@@ -362,7 +363,7 @@ fn read_directory(
     let (mut libraries, mut unusable) = (Vec::new(), Vec::new());
     for name in names {
         let path = directory.path.join(&name);
-        // A broken link is no library.
+        // A broken link is not a library.
         let Ok(real) = existing_path(&path) else {
             continue;
         };

@@ -18,11 +18,11 @@ use crate::world::World;
 /// A dynamic loader.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Loader {
-    /// Where it is, as programs name it: links are kept.
+    /// Its path as programs name it: links are kept.
     pub path: PathBuf,
     /// The ABI of the files that it loads.
     pub abi: Abi,
-    /// Whose it is.
+    /// The C library that it belongs to.
     pub kind: LoaderKind,
 }
 
@@ -35,7 +35,7 @@ pub enum LoaderError {
     Other {
         /// The file.
         path: PathBuf,
-        /// The reason why it is none, as the end of a sentence.
+        /// The reason why it is not one, as the end of a sentence.
         reason: String,
     },
     /// It cannot be read.
@@ -97,8 +97,8 @@ impl fmt::Display for Loader {
     }
 }
 
-/// Whose loader an object is, by its soname; musl's may have none. `None` if it is none: a loader is a
-/// library that needs nothing, not even another loader.
+/// The C library whose loader an object is, by its soname; musl's may have none. `None` if it is
+/// not a loader: a loader is a library that needs nothing, not even another loader.
 fn kind(object: &Object, named: Option<&OsStr>) -> Option<LoaderKind> {
     if object.is_program() || object.interpreter.is_some() || !object.needed.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! `/etc/ld.so.cache`: what `ldconfig` found, in the format of glibc 2.2 and later.
+//! `/etc/ld.so.cache`: the libraries that `ldconfig` found, in the format of glibc 2.2 and later.
 //!
 //! `sysdeps/generic/dl-cache.h` and `elf/dl-cache.c` of glibc describe it; an old table may stand
 //! before the one that is read here.

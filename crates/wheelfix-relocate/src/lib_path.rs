@@ -39,7 +39,7 @@ pub(crate) struct LibraryDirectory {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibPathError {
-    /// It is relative: what it means depends on who asks.
+    /// It is relative: its meaning would depend on the current directory.
     #[error("library path `{}` is not absolute", .0.display())]
     Relative(PathBuf),
     /// It is not there.
@@ -53,7 +53,7 @@ pub enum LibPathError {
     Unwritable {
         /// The directory.
         path: PathBuf,
-        /// What is wrong with its name.
+        /// The reason why a run path cannot hold it.
         reason: &'static str,
     },
     /// It cannot be listed.
@@ -133,7 +133,7 @@ fn site_packages(prefix: &Path) -> Result<Vec<PathBuf>, LibPathError> {
     Ok(found)
 }
 
-/// The directories in a directory, links to such included, by name. None if it is not there.
+/// The directories in a directory, links to such included, by name. Empty if it is not there.
 fn subdirectories(directory: &Path) -> Result<Vec<PathBuf>, io::Error> {
     if !directory.is_dir() {
         return Ok(Vec::new());
@@ -171,7 +171,7 @@ pub(crate) fn is_for_linkers(directory: &Path) -> bool {
         || directory.ends_with("lib/debug")
 }
 
-/// Refuses what a run path cannot carry.
+/// Refuses a path that cannot be an element of a run path.
 pub(crate) fn check_writable(path: &Path) -> Result<(), LibPathError> {
     let reason = match path.to_str() {
         None => "it is not Unicode",

@@ -1,18 +1,19 @@
-//! File names of shared libraries: what is the name, what is the version, what did a packager add.
+//! File names of shared libraries and their parts: the name, the version, and the text that a
+//! packager added.
 
 /// A file name cut into its parts, as `libgfortran-040039e1.so.5.0.0`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LibraryName<'a> {
     /// The name without version and without what a packager added: `libgfortran`.
     pub stem: &'a str,
-    /// What stands between the stem and `.so`, so that two copies do not meet: `-040039e1`.
+    /// The text between the stem and `.so` that keeps two copies apart: `-040039e1`.
     pub mangling: &'a str,
     /// The text after `.so.`: `5.0.0`; empty without a version.
     pub version: &'a str,
 }
 
 impl<'a> LibraryName<'a> {
-    /// Cuts a file name. `None` if `.so` is no part of it.
+    /// Cuts a file name. `None` if `.so` is not part of it.
     pub fn parse(name: &'a str) -> Option<Self> {
         let (full, version) = match name.split_once(".so.") {
             Some(cut) => cut,

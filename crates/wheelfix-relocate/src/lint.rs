@@ -43,7 +43,8 @@ pub(crate) fn allowed(options: &ProofOptions) -> Vec<PathBuf> {
 }
 
 impl Lint<'_> {
-    /// The faults of an object, and what is only superfluous.
+    /// The faults of the run path of an object, and warnings about directories that are not there
+    /// and about an executable stack.
     pub(crate) fn object(&self, object: &Object) -> (Vec<Fault>, Vec<Fault>) {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         for element in object.run_path.iter().flat_map(|path| &path.elements) {

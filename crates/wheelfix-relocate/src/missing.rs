@@ -51,12 +51,12 @@ impl fmt::Display for Missing {
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
     fault: &'a Fault,
-    /// Whether an earlier one says already where was searched.
+    /// Whether an earlier fault lists the same searched places already.
     searched_alike: bool,
 }
 
-/// The faults of one report, to be printed in this order: where was searched is said once, as long as
-/// it stays the same.
+/// The faults of one report, to be printed in this order: the searched places are listed once, as
+/// long as they stay the same.
 pub fn told_once(faults: &[Fault]) -> Vec<Told<'_>> {
     let mut said: Option<&[PathBuf]> = None;
     let told = faults.iter().map(|fault| {

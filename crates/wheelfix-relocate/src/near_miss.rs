@@ -1,4 +1,4 @@
-//! What is said about a library that is nowhere: what almost fits, and what would mend it.
+//! Descriptions of missing libraries: libraries that almost fit, and remedies.
 
 use std::collections::BTreeSet;
 use std::path::Path;

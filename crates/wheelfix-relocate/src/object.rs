@@ -31,19 +31,19 @@ pub struct Object {
     pub interpreter: Option<String>,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
-    /// What else decides whether the loader takes it.
+    /// Further facts that decide whether the loader takes it.
     #[serde(skip)]
     pub terms: Terms,
     /// The versions that it needs, by the library that must define them.
     pub version_needs: Vec<VersionNeed>,
     /// Names of the versions that it defines, that of the file itself left out.
     pub version_definitions: Vec<String>,
-    /// What it declares to open while it runs, from `.note.dlopen`.
+    /// The libraries that it declares to open while it runs, from `.note.dlopen`.
     pub dlopen_notes: Vec<DlopenNote>,
-    /// Names of libraries in its read-only data, if it calls `dlopen`: what it may open. Empty for
+    /// Names of libraries in its read-only data that it may open, if it calls `dlopen`. Empty for
     /// objects that are not of the output.
     pub names: Vec<String>,
-    /// What tells copies from different files of one name, where it was needed to know.
+    /// Its hash, to tell copies from different files of one name. `None` where that was not needed.
     pub content: Option<ContentId>,
 }
 
@@ -87,7 +87,7 @@ pub struct VersionNeed {
 pub struct DlopenNote {
     /// Alternatives, of which the first that is there is opened.
     pub soname: Vec<String>,
-    /// What it is for.
+    /// The feature that it is for.
     #[serde(default)]
     pub feature: Option<String>,
     /// `required`, `recommended` or `suggested`; `recommended` if it is not given.
@@ -146,7 +146,7 @@ impl Object {
         }
     }
 
-    /// What glibc loads with it: `DT_NEEDED`, then `DT_FILTER`.
+    /// The libraries that glibc loads with it: `DT_NEEDED`, then `DT_FILTER`.
     pub fn needs(&self) -> impl Iterator<Item = &String> {
         self.needed.iter().chain(&self.terms.filters)
     }

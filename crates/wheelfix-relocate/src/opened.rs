@@ -1,4 +1,4 @@
-//! What objects and Python sources open at run time, tried as the loader would.
+//! Libraries that objects and Python sources open at run time, tried as the loader would.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,16 +14,17 @@ use crate::target::Target;
 use crate::tree::{PythonSource, Tree};
 use crate::trial::{Lack, Trial, driver_from_elsewhere};
 
-/// What became of the libraries that one file opens at run time.
+/// The results for the libraries that one file opens at run time.
 #[derive(Default)]
 pub(crate) struct Opened<'a> {
     /// Libraries of the driver, which are taken for granted.
     pub(crate) drivers: BTreeSet<String>,
-    /// What cannot be opened.
+    /// Libraries that cannot be opened.
     pub(crate) lost: Vec<Unopened>,
     /// Copies of libraries of the driver: the name, the copy, and the file that opens it.
     pub(crate) stubs: Vec<(String, PathBuf, PathBuf)>,
-    /// What is there and lacks something itself: a process with it, and what it lacks.
+    /// Libraries that are there and lack something themselves: a process with the library, and what
+    /// it lacks.
     pub(crate) lacking: Vec<(Trial<'a>, Vec<Lack>)>,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Unopened {
     pub(crate) names: Vec<String>,
     /// Final path of the file that would open it.
     pub(crate) by: PathBuf,
-    /// What says so.
+    /// The evidence that it is opened.
     pub(crate) origin: Origin,
     /// Whether the file works without.
     pub(crate) optional: bool,
@@ -42,7 +43,7 @@ pub(crate) struct Unopened {
     pub(crate) searched: Vec<PathBuf>,
 }
 
-/// What opened libraries are judged by.
+/// Tries the libraries that are opened at run time.
 pub(crate) struct Judge<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) target: &'a Target,
@@ -60,7 +61,8 @@ impl Judge<'_> {
         edges.map(|edge| self.opened_by_edge(trial, edge)).collect()
     }
 
-    /// Of alternatives the first one counts that is whole, else the first that is there.
+    /// Opens the alternatives of an edge: the first one that lacks nothing counts, else the first
+    /// that is there.
     fn opened_by_edge<'a>(&self, trial: &Trial<'a>, edge: Edge) -> Opened<'a> {
         let mut there = None;
         for pattern in &edge.alternatives {

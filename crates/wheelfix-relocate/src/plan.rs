@@ -25,7 +25,7 @@ pub enum RunPathStyle {
     Absolute,
 }
 
-/// What the user decides about a plan.
+/// The choices of the user for a plan.
 #[derive(Clone, Debug)]
 pub struct PlanOptions {
     /// Where the libraries of the driver are at run time.
@@ -45,7 +45,7 @@ pub struct PlanOptions {
     pub append: Vec<String>,
     /// Directories that the run paths of programs begin with.
     pub runtime_dependencies: Vec<PathBuf>,
-    /// What the target runs; `None` takes what most of the objects are made for.
+    /// The ABI of the target; `None` takes the one that most of the objects have.
     pub target: Option<Abi>,
 }
 
@@ -69,7 +69,7 @@ impl PlanOptions {
 /// All that is to be done to the objects of an output.
 #[derive(Clone, Debug, Serialize)]
 pub struct RelocationPlan {
-    /// What the objects are made for. `None` if there are no objects.
+    /// The ABI of the target. `None` if it is not given and there are no objects.
     pub target: Option<Abi>,
     /// One entry per object of the target, by path.
     pub objects: Vec<ObjectPlan>,
@@ -84,11 +84,11 @@ pub struct RelocationPlan {
     pub sources: Vec<SourceEdit>,
     /// Things that are missing and excused. A proof finds more.
     pub excused: Vec<Excused>,
-    /// What keeps the output from working. Nothing may be written unless this is empty.
+    /// Faults that keep the output from working. Nothing may be written unless this is empty.
     pub faults: Vec<Fault>,
 }
 
-/// What becomes of one object.
+/// The plan for one object.
 #[derive(Clone, Debug, Serialize)]
 pub struct ObjectPlan {
     /// Its final path.
@@ -96,11 +96,11 @@ pub struct ObjectPlan {
     /// Where its bytes lie now.
     #[serde(skip)]
     pub file: PathBuf,
-    /// What to change.
+    /// The changes to it.
     pub edit: Edit,
-    /// What satisfies each need, in the order of the file.
+    /// Its needs and what satisfies each, in the order of the file.
     pub needed: Vec<Need>,
-    /// What satisfies each library that rules and notes say it opens while it runs.
+    /// The libraries that rules and notes say it opens while it runs, and what satisfies each.
     pub dlopen: Vec<Need>,
 }
 
@@ -137,11 +137,11 @@ pub enum RunPathEdit {
 pub struct Need {
     /// The name that is needed.
     pub soname: String,
-    /// What satisfies it.
+    /// The file, or the reason, that satisfies it.
     pub by: Satisfied,
 }
 
-/// What satisfies a need.
+/// The file, or the reason, that satisfies a need.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "by", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -196,7 +196,8 @@ pub struct DroppedFile {
     pub backend: String,
     /// In bytes; 0 if it cannot be told.
     pub len: u64,
-    /// What it would need and nobody has; empty if it was not asked for.
+    /// The names that it needs and that nothing provides; empty if only the user's choice leaves it
+    /// out.
     pub missing: Vec<String>,
 }
 

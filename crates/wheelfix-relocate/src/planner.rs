@@ -90,7 +90,7 @@ pub fn plan(
     }
 }
 
-/// What most of the objects are made for; of several, the smallest.
+/// The ABI that most of the objects have; of several, the smallest. `None` if there are no objects.
 fn prevailing_abi(tree: &Tree) -> Option<Abi> {
     let mut counts: BTreeMap<Abi, usize> = BTreeMap::new();
     for object in tree.objects() {
@@ -108,7 +108,7 @@ fn prevailing_abi(tree: &Tree) -> Option<Abi> {
 struct Faults {
     missing: BTreeMap<String, Missing>,
     ambiguous: BTreeMap<(String, Vec<PathBuf>), (BTreeSet<PathBuf>, String)>,
-    /// Programs for which the interpreter that the user names is none.
+    /// Programs that the interpreter that the user names cannot start.
     unstarted: BTreeSet<PathBuf>,
 }
 

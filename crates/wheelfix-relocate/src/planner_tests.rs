@@ -380,7 +380,7 @@ fn backends_that_cannot_be_loaded_go() {
         "`vulkan` names no backend of these files
   there are: cpu, cuda, cuda128, cuda130, rocm, rocm72",
     );
-    // What is named stays, and what it misses is then told.
+    // What is named stays, and what it lacks is then reported.
     case.options.backends = vec![Pattern::new("rocm").unwrap()];
     assert!(
         matches!(&case.plan().faults[..], [Fault::Missing(missing)] if missing.soname == "libhipblas.so.3")

@@ -28,11 +28,11 @@ pub struct Loaded {
     pub key: FileKey,
     /// Index of the object that asked for it first; `None` for the program.
     pub loader: Option<usize>,
-    /// What each of its needs led to. Empty until they were loaded.
+    /// The outcomes of its needs, in the order of the file. Empty until they were loaded.
     pub needed: Vec<Outcome>,
 }
 
-/// What a name led to.
+/// The outcome of the search for a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// Index of the loaded object.
@@ -159,7 +159,7 @@ impl<'a> Process<'a> {
             .any(|outcome| matches!(outcome, Outcome::Driver(_)))
     }
 
-    /// What was loaded after the program had started.
+    /// The objects that were loaded after the program had started.
     pub(crate) fn opened(&self) -> &[Loaded] {
         self.loaded.get(self.started..).unwrap_or_default()
     }
@@ -290,7 +290,7 @@ impl<'a> Process<'a> {
         }
     }
 
-    /// What the needs of one object lead to; loads those that were not.
+    /// Returns the outcomes of the needs of one object; loads those that were not loaded.
     fn needs_of(&mut self, index: usize) -> Vec<Outcome> {
         let Some(loaded) = self.loaded.get(index) else {
             return Vec::new();
@@ -337,7 +337,8 @@ impl<'a> Process<'a> {
         outcome
     }
 
-    /// What is not on this machine but will be on the target.
+    /// The outcome for a library that is not on this machine: left to the C library or the driver
+    /// of the target, or missing.
     fn assumed(&mut self, loader: Option<usize>, name: &str) -> Outcome {
         let libc = self
             .rules

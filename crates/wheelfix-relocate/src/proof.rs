@@ -28,7 +28,7 @@ use crate::trial::{Lack, Trial};
 use crate::verdict::Verdict;
 use crate::world::{FileKey, World};
 
-/// What a proof is about.
+/// The options of a proof.
 #[derive(Clone, Debug)]
 pub struct ProofOptions {
     /// The program that opens the objects: the Python interpreter. `None` if it is not known: then
@@ -57,9 +57,9 @@ pub struct LeftAside {
 /// The result of a proof.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Proof {
-    /// What keeps objects from working. Proved if it is empty.
+    /// Faults that keep objects from working. Proved if it is empty.
     pub faults: Vec<Fault>,
-    /// What does no harm but should not be.
+    /// Faults that do no harm but should not be there.
     pub warnings: Vec<Fault>,
     /// How many ELF files and what Python takes for them there are: as many as `loadable`, `left_aside` and `unloadable` together.
     pub found: usize,
@@ -71,9 +71,9 @@ pub struct Proof {
     pub unloadable: Vec<PathBuf>,
     /// Things that are missing and excused.
     pub excused: Vec<Excused>,
-    /// What was taken for granted, because it is not on this machine.
+    /// The assumptions about what is not on this machine.
     pub assumed: Assumed,
-    /// What the objects ask of the target.
+    /// The minimum versions that the objects need of the target.
     pub floors: Floors,
     /// How many objects were loaded, those outside of the output included.
     pub objects: usize,
@@ -82,7 +82,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Adds to each missing library where the index has it: there it is found once the run paths
+    /// Adds to each missing library its places in the index: there it is found once the run paths
     /// say so.
     pub fn look_into(&mut self, index: &LibraryIndex) {
         for fault in &mut self.faults {
@@ -205,7 +205,7 @@ fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
         if rules.replacements(&source.path).is_empty() {
             continue;
         }
-        // What cannot be read is no source.
+        // What cannot be read is not a source.
         let Ok(text) = fs_err::read_to_string(&source.file) else {
             continue;
         };
@@ -253,7 +253,7 @@ fn files(trials: &[Trial<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> 
         .collect()
 }
 
-/// What became of a file when it was opened by itself.
+/// The result of opening a file by itself.
 struct Alone {
     /// The files that its needs led to.
     needs: Vec<Option<FileKey>>,
@@ -269,9 +269,9 @@ struct Prover<'a> {
 }
 
 impl Prover<'_> {
-    /// What became of each file when it was opened by itself. Nearly always it lacks nothing; then
-    /// it lacks nothing in a larger process in which all needs lead to the same files, either, and
-    /// is not looked at again.
+    /// The result of opening each file by itself. Nearly always it lacks nothing; then it lacks
+    /// nothing in a larger process in which all needs lead to the same files, either, and is not
+    /// looked at again.
     fn alone(&self, trials: &[Trial<'_>]) -> BTreeMap<FileKey, Alone> {
         let mut paths: BTreeMap<FileKey, &str> = BTreeMap::new();
         for loaded in trials.iter().flat_map(|trial| &trial.process.loaded) {
@@ -333,8 +333,8 @@ impl Prover<'_> {
     /// The symbols that an object and all it brings along lack. Of a process that lacks a library
     /// only those that no such library can have.
     ///
-    /// What lacks nothing alone lacks nothing in a process with the same files either, unless the
-    /// process is that of another program: there are no symbols of Python's in it.
+    /// An object that lacks nothing alone lacks nothing in a process with the same files either,
+    /// unless the process is that of another program: there are no symbols of Python's in it.
     fn undefined(&self, trial: &Trial<'_>, all_alone: &BTreeMap<FileKey, Alone>) -> Vec<Lack> {
         let process = &trial.process;
         let is_complete = process.is_complete();

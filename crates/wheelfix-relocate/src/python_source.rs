@@ -1,4 +1,5 @@
-//! What a Python source opens with `ctypes` and its like, as far as it says so in plain texts.
+//! Libraries that a Python source opens with `ctypes` and its like, as far as it names them in
+//! plain texts.
 
 use memchr::memmem;
 use serde::Serialize;
@@ -31,7 +32,7 @@ const FIND: &str = "find_library(";
 /// on without an answer, or a rule replaces the question.
 const LDCONFIG: &str = "ldconfig";
 
-/// Where it is looked for.
+/// The prefixes by which it is called.
 const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
 
 /// The libraries that a source opens. Names that are put together while it runs, and those of other

@@ -17,12 +17,12 @@ use crate::object::{ContentId, DlopenNote, Object, Terms, VersionNeed};
 use crate::run_path::{PathKind, RunPath};
 use crate::stop::Stop;
 
-/// What a file turned out to be.
+/// The result of reading a file.
 #[derive(Debug)]
 pub enum ReadOutcome {
     /// An object that the loader loads.
     Object(Arc<Object>),
-    /// No ELF file.
+    /// Not an ELF file.
     NoElf,
     /// An ELF file that the loader has nothing to do with, and why.
     Skipped(&'static str),
@@ -185,8 +185,7 @@ fn version_needs(needs: Vec<VersionNeeds>) -> Vec<VersionNeed> {
     flat
 }
 
-/// The entries of one note. A note of another shape is no promise: it is passed over, as its
-/// specification asks.
+/// The entries of one note. A note of another shape is passed over, as its specification asks.
 fn dlopen_note(json: &str) -> Vec<DlopenNote> {
     serde_json::from_str(json).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Texts of Python sources that name places which Nix does not have, and what stands there instead.
+//! Texts of Python sources that name places which Nix does not have, and their replacements.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::fault::Fault;
 use crate::rules::{Replace, Rule, Rules};
 
-/// What stands for the driver path in the new text of a rule.
+/// The placeholder for the driver path in the new text of a rule.
 const DRIVER_PATH: &str = "{driver_path}";
 
 /// A Python source with other texts.
@@ -25,13 +25,13 @@ pub struct SourceEdit {
     pub text: String,
 }
 
-/// What the rules make of a text.
+/// The result of applying a rule to a text.
 enum Replaced {
-    /// What it is about is not there, or was replaced before.
+    /// The text that the rule is about is not there, or was replaced before.
     Nothing,
     /// The new text of the source.
     Text(String),
-    /// It is there and has another text than the rule knows.
+    /// The text that the rule is about is there, in another form than the rule knows.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Which library a need means: the decision that a run path is then written for.
+//! The resolution of a need to a library: the decision that a run path is then written for.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
 }
 
 impl Answer<'_> {
-    /// What the plan says about it; `None` for what is not decided.
+    /// The answer as the plan reports it; `None` if it is ambiguous or nothing.
     pub(crate) fn satisfied(&self, name: &str, index: &LibraryIndex) -> Option<Satisfied> {
         Some(match self {
             Self::Libc(rule) => Satisfied::Libc {

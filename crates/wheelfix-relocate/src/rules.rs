@@ -1,4 +1,4 @@
-//! Rules: what the files do not say about which library serves which need. Data, in TOML.
+//! Rules: facts about the libraries that serve needs which the files do not state. Data, in TOML.
 //!
 //! Shipped rules lie in `rules/` beside the sources and are compiled in; a user adds own ones by
 //! `--rules FILE`, which come first. The format is described in `docs/rules.md`.
@@ -29,11 +29,11 @@ pub struct Rules {
     pub bundled: Vec<Rule<Bundled>>,
     /// Run path elements that must go.
     pub stale: Vec<Rule<Stale>>,
-    /// Which of several candidates is meant.
+    /// Preferences among several candidates.
     pub prefer: Vec<Rule<Prefer>>,
     /// Texts of Python sources that are replaced.
     pub replace: Vec<Rule<Replace>>,
-    /// Where a library can be had.
+    /// Sources of libraries.
     pub provider: Vec<Rule<Provider>>,
 }
 
@@ -48,7 +48,7 @@ pub struct Rule<T> {
     pub source: String,
     /// The file it was read from; `None` for a shipped rule.
     pub file: Option<PathBuf>,
-    /// What it says.
+    /// The fields of its class.
     pub body: T,
 }
 
@@ -128,7 +128,7 @@ pub struct Bundled {
     /// Symbols all of which it defines; a file that lacks one is something else.
     #[serde(default)]
     pub exports: Vec<String>,
-    /// What becomes of a copy that is needed.
+    /// The action for a copy that is needed.
     pub action: BundledAction,
     /// Libraries of one group do the same job; one process should have one of them.
     #[serde(default)]
@@ -136,7 +136,7 @@ pub struct Bundled {
     /// Globs over the end of the paths where it is at home, and no copy.
     #[serde(default)]
     pub home: Vec<Pattern>,
-    /// What stands before its version in a string of its read-only data.
+    /// Texts that come before its version in a string of its read-only data.
     #[serde(default)]
     pub version_after: Vec<String>,
     /// The release that brought a version, by the name of the version; the last that is defined counts.
@@ -150,7 +150,7 @@ pub struct Bundled {
     pub file_version: bool,
 }
 
-/// What becomes of a bundled library.
+/// The action for a bundled library.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BundledAction {
@@ -173,7 +173,7 @@ pub struct Stale {
     pub unless_there: bool,
 }
 
-/// `[[prefer]]`: which of several candidates is meant.
+/// `[[prefer]]`: the one of several candidates that is meant.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prefer {
@@ -183,7 +183,7 @@ pub struct Prefer {
     pub path: Vec<Pattern>,
 }
 
-/// `[[replace]]`: a text of a Python source, and what is to stand there.
+/// `[[replace]]`: a text of a Python source, and its replacement.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Replace {
@@ -196,7 +196,7 @@ pub struct Replace {
     /// there counts. None of them there is a fault. Empty leaves the file as it is.
     #[serde(deserialize_with = "texts")]
     pub old: Vec<String>,
-    /// What is to stand there; `{driver_path}` stands for the driver path.
+    /// The replacement; `{driver_path}` stands for the driver path.
     pub new: String,
 }
 
@@ -211,7 +211,7 @@ fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
     Ok(texts)
 }
 
-/// `[[provider]]`: where libraries can be had.
+/// `[[provider]]`: sources of libraries.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {

@@ -91,7 +91,7 @@ pub enum RulesError {
         class: String,
         /// Counts from 1 in its class.
         number: usize,
-        /// What is wrong, with the name of the field.
+        /// The fault, with the name of the field.
         reason: String,
     },
     /// Two rules of one file have one name.

@@ -119,7 +119,7 @@ impl<'a> Tokens<'a> {
 
 /// The bytes that `name` or `{name}` takes at the start of `after`, the text behind a `$`.
 ///
-/// Without braces the name may not go on: `$ORIGINAL` is no token.
+/// Without braces the name may not go on: `$ORIGINAL` is not a token.
 fn token_length(after: &str, name: &str) -> Option<usize> {
     if let Some(inner) = after.strip_prefix('{') {
         return inner

@@ -31,7 +31,8 @@ pub(crate) struct RunPathPlanner<'a> {
 }
 
 impl<'a> RunPathPlanner<'a> {
-    /// What to do with the run path, given what satisfies each need and each library opened later.
+    /// The change of the run path, given what satisfies each need and each library opened later.
+    /// `None` leaves it as it is.
     pub(crate) fn edit(
         resolver: Resolver<'a>,
         object: &'a Object,
@@ -140,7 +141,8 @@ impl<'a> RunPathPlanner<'a> {
         self.append();
     }
 
-    /// Programs open libraries by names that no file tells; recipes name them.
+    /// Adds the directories that the user names for programs: these open libraries by names that no
+    /// file states.
     fn begin_program(&mut self) {
         if self.object.interpreter.is_some() {
             for directory in &self.resolver.options.runtime_dependencies {
@@ -155,8 +157,9 @@ impl<'a> RunPathPlanner<'a> {
         }
     }
 
-    /// The driver comes last, so that what it has cannot stand before what was found; except where
-    /// a directory of the path has the name itself, which can only be a stub.
+    /// Appends the driver path, so that nothing in it comes before what was found; but puts it
+    /// first where a directory of the path has a needed library of the driver itself, which can
+    /// only be a stub.
     fn append_driver(&mut self, needed: bool, needs: &[(String, Answer<'a>)]) {
         let driver = self.resolver.options.driver_path.clone();
         let text = driver.to_string_lossy().into_owned();
@@ -271,7 +274,7 @@ impl<'a> RunPathPlanner<'a> {
         }
     }
 
-    /// What to change, if the elements are not those of the file.
+    /// The change, if the elements are not those of the file.
     fn compare(self) -> Option<RunPathEdit> {
         let mut seen = BTreeSet::new();
         let elements: Vec<String> = self

@@ -1,4 +1,4 @@
-//! Files that Python takes for extension modules by their names, and that are no ELF files.
+//! Files that Python takes for extension modules by their names, and that are not ELF files.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -23,8 +23,8 @@ const OTHER_SYSTEMS: &[&[u8]] = &[
 /// How much of a file says what it is, in bytes.
 const HEAD_LEN: u64 = 64;
 
-/// Why the import of a file that is no ELF file fails, as the end of a sentence that begins with it. `None` if Python does not
-/// import it.
+/// Why the import of a file that is not an ELF file fails, as the end of a sentence that begins
+/// with it. `None` if Python does not import it.
 ///
 /// A file of another system counts if it has the function that makes the module, as an ELF file for another machine does.
 pub(crate) fn stray_module(path: &Path, file: &Path) -> io::Result<Option<&'static str>> {

@@ -65,8 +65,8 @@ impl SymbolTables {
         self.tables.get(&key)?.as_ref().ok()
     }
 
-    /// The numbers of the symbols that a file has looked up only when they are called. None if that
-    /// cannot be told.
+    /// The numbers of the symbols that a file has looked up only when they are called. Empty if
+    /// that cannot be told.
     fn lazily_bound(&self, key: FileKey) -> BTreeSet<u32> {
         let read = |disk: &PathBuf| {
             let source = FileSource::open(disk).ok()?;
@@ -283,7 +283,7 @@ struct Reference<'s> {
     file: Option<&'s str>,
 }
 
-/// What the `DT_NEEDED` entry for a file led to.
+/// Index of the object that the `DT_NEEDED` entry for a file led to. `None` if none was loaded.
 pub(crate) fn provider(loaded: &Loaded, file: &str) -> Option<usize> {
     let at = loaded.object.needed.iter().position(|name| name == file)?;
     match loaded.needed.get(at)? {

@@ -16,7 +16,7 @@ use crate::system_dirs::system_directories;
 /// How the loader of the target searches beyond the run paths.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Whose loader it is.
+    /// The C library of its loader.
     pub loader: LoaderKind,
     /// The loader itself. `None` if it is not known: then the libraries of the C library are taken
     /// to be there.
@@ -25,7 +25,7 @@ pub struct Target {
     pub abi: Option<Abi>,
     /// Directories that are searched last, each with a `/` at its end.
     pub system_directories: Vec<String>,
-    /// What `ldconfig` found; `None` on Nix.
+    /// The cache of `ldconfig`; `None` on Nix, and where there is none.
     pub cache: Option<LdCache>,
     /// `LD_LIBRARY_PATH`, its elements.
     pub library_path: Vec<String>,
@@ -59,7 +59,7 @@ impl Target {
 
     /// The target that a program runs on: that of the interpreter that it asks for.
     ///
-    /// `None` if it is no program that is linked dynamically.
+    /// `None` if it is not a program that is linked dynamically.
     ///
     /// # Errors
     ///
@@ -133,8 +133,8 @@ impl Target {
     }
 }
 
-/// What musl searches: `etc/ld-musl-ARCH.path` beside the directory of the loader, or else what is
-/// compiled in.
+/// The directories that musl searches: those of `etc/ld-musl-ARCH.path` beside the directory of the
+/// loader, or else those that are compiled in.
 ///
 /// <https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c>, `load_library`.
 fn musl_directories(interpreter: &Path, name: &str) -> io::Result<Vec<String>> {

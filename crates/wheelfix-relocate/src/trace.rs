@@ -1,4 +1,4 @@
-//! What the loader did, step by step.
+//! The steps of the loader, in order.
 
 use crate::process::Outcome;
 

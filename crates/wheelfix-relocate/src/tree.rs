@@ -47,7 +47,8 @@ pub struct Tree {
     sonames: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Python sources, by path.
     pub sources: Vec<PythonSource>,
-    /// Files that are no business of the loader, and why: ELF files, and what Python takes for them.
+    /// Files that the loader has nothing to do with, and why: ELF files, and what Python takes for
+    /// them.
     pub skipped: Vec<Skipped>,
     /// Files that begin like ELF files, cannot be read as such, and may be loaded.
     pub unreadable: Vec<Unreadable>,
@@ -66,7 +67,7 @@ pub struct PythonSource {
     pub loads: Vec<PythonLoad>,
 }
 
-/// What a file of the tree turned out to be.
+/// The content of a file of the tree.
 enum Content {
     Elf(ReadOutcome),
     Python(PythonSource),
@@ -92,7 +93,7 @@ pub struct Skipped {
 pub struct Unreadable {
     /// Its final path.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason why it cannot be read.
     pub reason: String,
     /// Whether it may be executed.
     #[serde(skip)]
@@ -109,7 +110,7 @@ pub enum TreeError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] std::io::Error),
-    /// The final place is no absolute path.
+    /// The final place is not an absolute path.
     #[error("the place of a tree must be an absolute path, got `{}`", .0.display())]
     NotAbsolute(PathBuf),
 }
@@ -228,8 +229,9 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Of what begins like an ELF file and is none, sets apart what is neither a library or program by its place and name nor
-    /// asked for by name: test data of tools for ELF files is like that.
+    /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library
+    /// or program by its place and name nor asked for by name: test data of tools for ELF files is
+    /// like that.
     fn set_data_apart(&mut self) {
         let objects = self.objects.values();
         let of_objects = objects.flat_map(|object| object.needs().chain(&object.names));
@@ -337,7 +339,7 @@ impl Tree {
     }
 
     fn name(&mut self, path: &Path, object: &Path) {
-        // A name that is no Unicode is needed by nobody: sonames are checked to be Unicode.
+        // A name that is not Unicode is needed by nobody: sonames are checked to be Unicode.
         if let (Some(directory), Some(name)) = (
             path.parent(),
             path.file_name().and_then(|name| name.to_str()),

@@ -53,7 +53,8 @@ pub(crate) enum Lack {
 }
 
 impl Lack {
-    /// What of it another process lacks, too: of symbols those that the same object lacks there.
+    /// The part that another process lacks, too: of symbols those that the same object lacks there,
+    /// of anything else all. `None` if no symbols are left.
     pub(crate) fn shared_with(self, others: &[Self]) -> Option<Self> {
         let Self::Symbols { path, mut symbols } = self else {
             return Some(self);
@@ -93,7 +94,7 @@ impl<'a> Trial<'a> {
         } else {
             base.clone()
         };
-        // What is no program is only ever opened.
+        // What is not a program is only ever opened.
         process.is_open = !is_started;
         let outcome = if is_started {
             process.start_program(&object.path)
@@ -116,7 +117,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// What the process lacks, symbols left out.
+    /// All that the process lacks, symbols left out.
     pub(crate) fn lacks(&self, rules: &Rules, target: &Target) -> Vec<Lack> {
         let mut lacks = Vec::new();
         let blocked = self.refusal.iter().cloned().chain(self.static_tls(target));

@@ -1,4 +1,4 @@
-//! What a proof finds, gathered so that one cause is told once.
+//! The findings of a proof, gathered so that one cause is reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,12 +26,12 @@ use crate::world::FileKey;
 
 mod tally;
 
-/// What was found so far.
+/// The findings so far.
 pub(crate) struct Verdict<'a> {
     rules: &'a Rules,
     options: &'a ProofOptions,
     missing: BTreeMap<String, Missing>,
-    /// Those that objects open and work without.
+    /// Libraries that objects open and work without.
     unopened: BTreeMap<String, Missing>,
     versions: BTreeMap<VersionKey, BTreeSet<PathBuf>>,
     symbols: BTreeMap<PathBuf, Lacking>,
@@ -44,7 +44,7 @@ pub(crate) struct Verdict<'a> {
     unloadable: BTreeSet<PathBuf>,
     /// Objects of which nothing is proved, and why that is no fault.
     left_aside: BTreeMap<PathBuf, String>,
-    /// Objects for another machine or system that nobody seems to load: what they are for.
+    /// Objects for another machine or system that nobody seems to load, with the machine of each.
     foreign: BTreeMap<PathBuf, String>,
     excused: Record,
     pub(crate) assumed: Assumed,
@@ -78,7 +78,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// What became of the program that opens the objects.
+    /// Adds the faults of the program that opens the objects.
     pub(crate) fn program(&mut self, program: &Path, process: &Process<'_>) {
         let fault = |reason: String| Fault::Program {
             path: program.to_path_buf(),
@@ -93,7 +93,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Objects that were not tried, because those before them load so many others.
+    /// Adds objects that were not tried, because those before them load so many others.
     pub(crate) fn beyond_bounds(&mut self, objects: &[&Object]) {
         let paths = || objects.iter().map(|object| object.path.clone());
         if !objects.is_empty() {
@@ -104,13 +104,13 @@ impl<'a> Verdict<'a> {
         self.unloadable.extend(paths());
     }
 
-    /// What is wrong with the run path of an object.
+    /// Adds the faults and warnings about the run path of an object.
     pub(crate) fn lints(&mut self, (faults, warnings): (Vec<Fault>, Vec<Fault>)) {
         self.faults.extend(faults);
         self.warnings.extend(warnings);
     }
 
-    /// What all processes lack.
+    /// Adds what all processes lack.
     ///
     /// An object that lacks symbols when it is opened alone, and not in the process of another one
     /// that brings it along, is only ever opened with that one: `libtorch_nvshmem.so`, for one,
@@ -272,7 +272,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// What a file opens at run time and is not there, or is not whole.
+    /// Adds the libraries that a file opens at run time and that are not there, or lack something.
     pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
         for (trial, lacks) in opened.lacking {
@@ -386,8 +386,8 @@ impl<'a> Verdict<'a> {
         blocked.chain(drivers).chain(versions).collect()
     }
 
-    /// Symbols that nothing defines. What keeps an object from loading is not told again as what
-    /// fails when it is called.
+    /// Faults of symbols that nothing defines. One that keeps an object from loading is not
+    /// reported again as one that fails when it is called.
     fn symbol_faults(&mut self) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (path, (_, symbols)) in &mut self.lazy {

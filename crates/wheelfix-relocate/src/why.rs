@@ -20,7 +20,7 @@ pub struct Lookup {
     pub asked_by: String,
     /// The lists that were searched, in order. Empty if the name was loaded already, or is a path.
     pub searches: Vec<Search>,
-    /// Where it ended.
+    /// The result of the search.
     pub result: LookupResult,
 }
 
@@ -33,7 +33,7 @@ pub struct Search {
     pub tried: Vec<String>,
 }
 
-/// Where a search ended.
+/// The result of a search.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "result", rename_all = "lowercase")]
 #[non_exhaustive]

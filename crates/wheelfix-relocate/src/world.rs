@@ -12,7 +12,7 @@ use crate::run_path::normalize;
 use crate::target::LoaderKind;
 use crate::tree::Place;
 
-/// What makes two paths one file to the loader.
+/// The identity of a file: the loader takes two paths with the same one for one file.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct FileKey {
     device: u64,
@@ -139,7 +139,7 @@ impl World {
         names
     }
 
-    /// What a file turned out to be. One that cannot be read counts as malformed.
+    /// The result of reading a file. One that cannot be read counts as malformed.
     pub fn outcome(&self, file: &WorldFile, path: &str) -> Arc<ReadOutcome> {
         let known = self
             .outcomes

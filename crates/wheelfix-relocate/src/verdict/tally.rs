@@ -41,7 +41,7 @@ impl Verdict<'_> {
     /// Lists what loads, and what is left aside: everything that was found and does not fail is
     /// either.
     ///
-    /// `ours` is what the process that imports them is for; `None` if it is not known.
+    /// `ours` is the ABI of the process that imports them; `None` if it is not known.
     pub(super) fn count(
         &mut self,
         tree: &Tree,

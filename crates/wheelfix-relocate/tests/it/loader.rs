@@ -20,7 +20,7 @@ fn interpreter() -> PathBuf {
     }
 }
 
-/// What the real loader says about loading a library as `ld.so --list` does, in a directory.
+/// The account that the real loader gives of its search for `ld.so --list`, run in a directory.
 fn real_trace(interpreter: &Path, directory: &Path, library_path: &str, library: &Path) -> String {
     let mut command = Command::new(interpreter);
     command.current_dir(directory).env("LD_DEBUG", "libs");

@@ -1,4 +1,4 @@
-//! What the crate promises to its users.
+//! The promises of the crate to its users.
 #![cfg(test)]
 
 mod damaged;

@@ -29,7 +29,8 @@ fn target(library_path: &[PathBuf]) -> Target {
     target
 }
 
-/// What the real loader loads for a library, in order, and whether all is well.
+/// The libraries that the real loader loads for a library, in order, whether all is well, and its
+/// messages.
 fn real(library: &Path, library_path: &[PathBuf]) -> (Vec<PathBuf>, bool, String) {
     let mut command = Command::new(interpreter());
     command.env_clear().current_dir("/");
