@@ -1,4 +1,4 @@
-//! One bundled library, and what becomes of it.
+//! One bundled library, and the decision about it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Bundled {
     /// The rule that knows it; `None` for a library that no rule knows.
     pub rule: Option<String>,
     /// Its upstream version: `14.2`, or `8 or later` where only a lower bound is known. `None` if
-    /// nothing tells.
+    /// nothing states it.
     pub version: Option<String>,
     /// In hexadecimal; `None` if it has none.
     pub build_id: Option<String>,
@@ -30,11 +30,11 @@ pub struct Bundled {
     pub users: Vec<PathBuf>,
     /// Final paths of other files of the tree that are the same library.
     pub copies: Vec<PathBuf>,
-    /// What becomes of it.
+    /// The decision about it.
     pub verdict: Verdict,
 }
 
-/// What becomes of a bundled library.
+/// The decision about a bundled library.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -81,7 +81,7 @@ pub struct Provider {
 pub enum KeepReason {
     /// The user wants it.
     Wished {
-        /// The wish.
+        /// The `--bundled` option.
         wish: String,
     },
     /// It is at home there.
@@ -90,18 +90,18 @@ pub enum KeepReason {
     Rule,
     /// No rule knows it.
     Unknown,
-    /// It has the name of a known library, but is none.
+    /// It has the name of a known library, but is another one.
     Impostor {
-        /// What that library defines and this file does not.
+        /// The symbols that the known library defines and this file does not.
         lacks: Vec<String>,
     },
     /// Nothing on a library path has its name.
     NoProvider,
-    /// What stands in would not do.
+    /// A library was found that is not proved to do for the copy.
     Unproved {
-        /// What would stand in.
+        /// The library that would stand in.
         by: PathBuf,
-        /// What is wrong with it.
+        /// The reasons why it would not do.
         lacks: Vec<Lack>,
     },
     /// Another copy that answers to the same name stays; the loader takes one of a name.
@@ -109,7 +109,7 @@ pub enum KeepReason {
         /// The other copy.
         path: PathBuf,
     },
-    /// Nobody needs it, but a file has its name, and may open it.
+    /// Nobody needs it, but a file contains its name, and may open it.
     Mentioned {
         /// The file.
         path: PathBuf,
@@ -125,7 +125,7 @@ pub enum KeepReason {
 pub enum DropReason {
     /// The user wants it.
     Wished {
-        /// The wish.
+        /// The `--bundled` option.
         wish: String,
     },
     /// Nobody needs it.
@@ -145,7 +145,7 @@ impl Bundled {
 }
 
 impl Verdict {
-    /// The decision in one word.
+    /// The decision as one word.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Keep { .. } => "keep",

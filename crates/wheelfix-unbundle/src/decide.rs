@@ -1,4 +1,4 @@
-//! What becomes of each bundled library: pure, from the facts of all.
+//! The decisions about bundled libraries: pure, from the facts of all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,9 +28,9 @@ pub enum UnbundleError {
     Read(#[from] std::io::Error),
 }
 
-/// Decides what becomes of the bundled libraries of a tree.
+/// Decides for each bundled library of a tree whether it stays, is replaced or goes.
 ///
-/// Wishes that cannot be met do not end the planning: the plan carries all of them.
+/// Options that cannot be met do not end the planning: the plan carries all of them as faults.
 pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
     let relocation = wheelfix_relocate::plan(
         request.tree,
@@ -71,17 +71,17 @@ pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
     Ok(decider.into_plan())
 }
 
-/// The verdicts while they are made, in the order of the candidates.
+/// The decisions while they are made, in the order of the candidates.
 #[derive(Debug)]
 pub(crate) struct Decider<'a> {
     pub(crate) prover: Prover<'a>,
     pub(crate) candidates: &'a [Candidate<'a>],
-    /// For candidates that nobody needs: a file that has its name.
+    /// For candidates that nobody needs: a file that contains their name.
     mentioned: Vec<Option<PathBuf>>,
     pub(crate) verdicts: Vec<Verdict>,
 }
 
-/// What stands in for a copy from outside of the tree, or why nothing does.
+/// The library from outside of the tree that stands in for a copy, or the reason why none does.
 fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>, KeepReason> {
     let (index, rules) = (request.index, request.rules);
     let usable = |library: &&Library| {
@@ -158,7 +158,8 @@ fn path_of(library: &Library) -> PathBuf {
     library.directory.join(&library.name)
 }
 
-/// Reads what proofs will look at: what stands in, and all users of what it stands in for.
+/// Reads the files that proofs will look at: libraries that stand in, and all users of those they
+/// replace.
 fn read_for_proofs(
     request: &Request<'_>,
     graph: &Graph,
@@ -183,7 +184,7 @@ fn read_for_proofs(
     facts.read(files.into_iter());
 }
 
-/// For each candidate that nobody needs: a file that has its name, and may open it.
+/// For each candidate that nobody needs: a file that contains its name, and may open it.
 fn mentioned(
     request: &Request<'_>,
     graph: &Graph,
@@ -215,7 +216,7 @@ impl<'a> Decider<'a> {
         self.prover.request
     }
 
-    /// The wish that decides about a candidate: the last that matches.
+    /// The option that decides about a candidate: the last that matches.
     fn wish(&self, copy: &Candidate<'_>) -> Option<&'a BundledWish> {
         let wishes = self.request().options.wishes.iter();
         wishes
@@ -223,7 +224,7 @@ impl<'a> Decider<'a> {
             .find(|wish| wish.is_about(&copy.object.path, &copy.soname))
     }
 
-    /// What becomes of a candidate, looked at alone.
+    /// The decision about a candidate, looked at alone.
     fn verdict(&self, at: usize, stand: &Result<Stand<'_>, KeepReason>) -> Verdict {
         let Some(copy) = self.candidates.get(at) else {
             return keep(KeepReason::Unknown);
@@ -274,7 +275,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// The verdict that the proof gives.
+    /// The decision that the proof gives.
     pub(crate) fn proved(&self, copy: &Candidate<'_>, stand: &Stand<'_>) -> Verdict {
         let proved = self.prover.prove(copy, stand);
         if proved.lacks.is_empty() {
@@ -300,13 +301,14 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// Takes back what does not go together, and drops what is no longer needed.
+    /// Takes back decisions that do not go together, and drops libraries that are no longer needed.
     fn settle(&mut self) {
         while self.keep_namesakes() {}
         while self.drop_unneeded() {}
     }
 
-    /// Where one that answers to the name of a substitute stays, the loader may take it for that.
+    /// Keeps copies whose substitute has a name that another object which stays answers to: the
+    /// loader may take that one instead.
     fn keep_namesakes(&mut self) -> bool {
         let removed = self.removed();
         let tree = self.request().tree;

@@ -1,4 +1,4 @@
-//! What the file of a library says in full: its symbols, and what it asks of the loader.
+//! The full facts of the file of a library: its symbols and its ELF structures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Wishes about bundled libraries that cannot be met.
+//! Faults of an unbundling: options about bundled libraries that cannot be met.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::lack::Lack;
 pub enum UnbundleFault {
     /// A `--bundled` matches no bundled library.
     UnusedWish {
-        /// The wish.
+        /// The option.
         wish: String,
         /// The real sonames of the bundled libraries that are there.
         known: BTreeSet<String>,
@@ -28,7 +28,7 @@ pub enum UnbundleFault {
         path: PathBuf,
         /// Its real soname.
         soname: String,
-        /// The wish.
+        /// The option.
         wish: String,
         /// Why not.
         reason: KeepReason,
@@ -37,7 +37,7 @@ pub enum UnbundleFault {
     StillNeeded {
         /// Its final path.
         path: PathBuf,
-        /// The wish.
+        /// The option.
         wish: String,
         /// Final paths of those that need it.
         users: BTreeSet<PathBuf>,
@@ -48,9 +48,9 @@ pub enum UnbundleFault {
         user: PathBuf,
         /// The name that it needs.
         soname: String,
-        /// What was proved.
+        /// The library that was proved.
         expected: PathBuf,
-        /// What it would get; `None` for nothing.
+        /// The library that it would get; `None` for none.
         got: Option<PathBuf>,
     },
 }
@@ -128,7 +128,7 @@ impl fmt::Display for UnbundleFault {
     }
 }
 
-/// A lack with all names, a line each.
+/// Writes a reason with all names, a line each.
 fn write_in_full(f: &mut fmt::Formatter<'_>, lack: &Lack) -> fmt::Result {
     write!(f, "{BREAK}  {lack}")?;
     let (names, users) = match lack {

@@ -1,4 +1,4 @@
-//! How new a C library may be asked for.
+//! The newest version of glibc that a library may need.
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@ pub(crate) struct Graph {
     openers: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
     /// By library outside of the tree: its path, and who needs it by which name.
     outside: BTreeMap<PathBuf, BTreeMap<PathBuf, String>>,
-    /// What was not left out by the relocation.
+    /// The objects that the relocation does not leave out.
     objects: BTreeSet<PathBuf>,
 }
 

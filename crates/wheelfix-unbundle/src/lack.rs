@@ -1,4 +1,4 @@
-//! What keeps a library from standing in for a bundled copy.
+//! Reasons why a library cannot stand in for a bundled copy.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// One thing that is wrong with a library that should stand in.
+/// One reason why a library cannot stand in.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "lack", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Lack {
-    /// It does not define what users take from the copy.
+    /// It does not define symbols that users take from the copy.
     Symbols {
         /// The symbols, with their versions after `@`, sorted.
         symbols: BTreeSet<String>,
@@ -29,9 +29,9 @@ pub enum Lack {
     Kind {
         /// The symbol.
         symbol: String,
-        /// What it is in the copy.
+        /// Its kind in the copy.
         expected: String,
-        /// What it is there.
+        /// Its kind there.
         got: String,
     },
     /// A symbol whose length is fixed in a user has another one there.
@@ -56,38 +56,38 @@ pub enum Lack {
     StaticTls {
         /// In bytes.
         len: u64,
-        /// What the copy needs, in bytes; 0 if it needs none of this kind.
+        /// The length that is allowed, in bytes; 0 if the copy needs none of this kind.
         allowed: u64,
     },
     /// It is for another machine.
     Machine {
-        /// What the tree is for.
+        /// The ABI of the copy.
         expected: String,
-        /// What it is for.
+        /// Its own ABI.
         got: String,
     },
-    /// It has other flags of its machine, which tell calling conventions.
+    /// It has other machine-specific flags in its ELF header, which state calling conventions.
     MachineFlags {
         /// Those of the copy.
         expected: u32,
         /// Its own.
         got: u32,
     },
-    /// It calls itself something else, so that the loader would not know it again.
+    /// It has another soname, so that the loader would not know it again.
     Soname {
         /// The name that it would be needed by.
         expected: String,
         /// Its own; `None` if it has none.
         got: Option<String>,
     },
-    /// It lacks what makes it this library.
+    /// It lacks symbols that identify this library.
     Identity {
         /// The symbols.
         symbols: BTreeSet<String>,
     },
     /// Something that it brings along needs a newer C library than the target has.
     LibcFloor {
-        /// What needs it.
+        /// The library that needs it.
         path: PathBuf,
         /// The version that is needed: `2.38`.
         needed: String,
@@ -98,12 +98,12 @@ pub enum Lack {
     OtherLibc {
         /// The C library that it needs.
         got: String,
-        /// What the tree needs.
+        /// The C library that the tree needs.
         expected: String,
     },
     /// A library that it needs is on no library path.
     Needs {
-        /// What needs it.
+        /// The object that needs it.
         path: PathBuf,
         /// The library.
         soname: String,

@@ -1,4 +1,4 @@
-//! Which files have the name of a library that nobody needs: they may open it while they run.
+//! Files that contain the name of a library that nobody needs: they may open it while they run.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -14,8 +14,8 @@ use wheelfix_relocate::{Object, Place, Tree};
 /// How much of a file is looked through at once, in bytes.
 const BLOCK: usize = 1 << 20;
 
-/// For each library, the final path of a file that has one of its names: a Python source, or a library
-/// in its read-only data. The library's own file does not count.
+/// For each library, the final path of a file that contains one of its names: a Python source, or a
+/// library in its read-only data. The library's own file does not count.
 pub(crate) fn mentions(
     tree: &Tree,
     places: &[Place],

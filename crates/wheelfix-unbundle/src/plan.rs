@@ -11,7 +11,7 @@ use crate::bundled::{Bundled, Provider, Verdict};
 use crate::fault::{BREAK, UnbundleFault};
 use crate::twice::Twice;
 
-/// What becomes of the bundled libraries of a tree.
+/// The decisions about the bundled libraries of a tree, and their consequences.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UnbundlePlan {
     /// The libraries, by path.
@@ -22,7 +22,7 @@ pub struct UnbundlePlan {
     pub renames: BTreeMap<PathBuf, Vec<(String, String)>>,
     /// Files that go: the libraries and the links to them.
     pub removed: Vec<Removed>,
-    /// Wishes that cannot be met. Nothing may be written unless this is empty.
+    /// Options that cannot be met. Nothing may be written unless this is empty.
     pub faults: Vec<UnbundleFault>,
 }
 
@@ -101,7 +101,7 @@ impl UnbundlePlan {
         faults
     }
 
-    /// The libraries that stand in, each with the copies that it replaces.
+    /// The libraries that stand in for others, each with the copies that it replaces.
     pub fn providers(&self) -> BTreeMap<&Path, (&Provider, Vec<&Bundled>)> {
         let mut providers: BTreeMap<&Path, (&Provider, Vec<&Bundled>)> = BTreeMap::new();
         for library in &self.libraries {

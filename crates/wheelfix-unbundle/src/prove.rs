@@ -19,7 +19,7 @@ pub(crate) struct Prover<'a> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) graph: &'a Graph,
     pub(crate) facts: &'a FactsOf,
-    /// The newest glibc that may be needed; `None` if nothing tells.
+    /// The newest glibc that may be needed; `None` if it is not known.
     pub(crate) floor: Option<&'a GlibcVersion>,
 }
 
@@ -37,12 +37,12 @@ pub(crate) struct Stand<'a> {
     pub(crate) lib_path: Option<PathBuf>,
 }
 
-/// What a proof found out.
+/// The result of a proof.
 #[derive(Debug, Default)]
 pub(crate) struct Proved {
-    /// How many symbols users take from the copy.
+    /// The number of symbols that users take from the copy.
     pub(crate) symbols: usize,
-    /// What the other library lacks.
+    /// The reasons why the other library will not do.
     pub(crate) lacks: Vec<Lack>,
 }
 
@@ -81,7 +81,7 @@ impl Prover<'_> {
         proved
     }
 
-    /// What is wrong with the library whatever its users take.
+    /// Checks the library itself, whatever its users take.
     fn check_itself(
         &self,
         copy: &Candidate<'_>,
@@ -124,7 +124,8 @@ impl Prover<'_> {
         self.check_closure(copy, stand, lacks_found);
     }
 
-    /// What the library brings along: found, of the same C library, and not too new for it.
+    /// Checks the libraries that the library needs in turn: found, of the same C library, and not
+    /// too new for it.
     fn check_closure(&self, copy: &Candidate<'_>, stand: &Stand<'_>, lacks_found: &mut Vec<Lack>) {
         let wanted_libc = libc_of(copy.object);
         let mut seen = BTreeSet::new();
@@ -203,7 +204,7 @@ fn unreadable(path: &Path, reason: &str) -> Proved {
     }
 }
 
-/// Those that the same users miss are one lack.
+/// One reason for all names that are missing, with the users of any; `None` if none is missing.
 fn group(
     missing: BTreeMap<String, BTreeSet<PathBuf>>,
     lack: impl Fn(BTreeSet<String>, BTreeSet<PathBuf>) -> Lack,
@@ -226,15 +227,15 @@ fn libc_of(object: &Object) -> Option<&str> {
     })
 }
 
-/// What users take from one library, looked up in another.
+/// Symbols and versions that users take from one library, looked up in another.
 struct Comparison<'a> {
     old: &'a Facts,
     new: &'a Facts,
     /// Symbols that users take, with versions.
     taken: BTreeSet<String>,
-    /// Of these, what the other library does not define, and who takes it.
+    /// Those of them that the other library does not define, and who takes each.
     symbols: BTreeMap<String, BTreeSet<PathBuf>>,
-    /// Versions that the other library does not define, and who needs them.
+    /// Versions that the other library does not define, and who needs each.
     versions: BTreeMap<String, BTreeSet<PathBuf>>,
     lacks: Vec<Lack>,
     takes_tls: bool,
@@ -374,7 +375,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// All that the new library lacks.
+    /// All reasons why the new library will not do.
     fn into_lacks(mut self) -> Vec<Lack> {
         let (expected, got) = (self.old.tls_len(), self.new.tls_len());
         if self.takes_tls && got < expected {
@@ -418,7 +419,7 @@ fn describe(symbol: &Symbol<'_>, version: Option<WantedVersion<'_>>) -> String {
     }
 }
 
-/// What a symbol is to those who use it; `None` if it does not say.
+/// The kind of a symbol to its users: code, data or thread-local data; `None` if it does not say.
 fn kind(kind: SymbolKind) -> Option<&'static str> {
     match kind {
         SymbolKind::NOTYPE => None,

@@ -1,4 +1,4 @@
-//! Which libraries of a tree are copies of others' libraries, and of which.
+//! The libraries of a tree that are copies of others' libraries, identified by rules.
 
 use std::path::Path;
 
@@ -19,13 +19,13 @@ pub(crate) struct Candidate<'a> {
     pub(crate) rule: Option<&'a Rule<BundledRule>>,
     /// The soname that its makers gave it.
     pub(crate) soname: String,
-    /// If it only has the name of a known library: what it does not define.
+    /// The symbols that it does not define, if it only has the name of a known library.
     pub(crate) impostor: Vec<String>,
     /// Whether it is where its makers put it.
     pub(crate) is_home: bool,
 }
 
-/// Finds them, by path. Reads the facts of all of them.
+/// Returns the candidates of a tree, by path, and reads the facts of all of them.
 pub(crate) fn recognise<'a>(
     request: &Request<'a>,
     graph: &Graph,
@@ -82,14 +82,14 @@ fn is_of_packager(object: &Object) -> bool {
         || object.soname.as_deref().is_some_and(hashed)
 }
 
-/// Whether it defines a version that tells the library, whatever its name.
+/// Whether it defines a version that identifies the library, whatever its name.
 fn has_versions(rule: &Rule<BundledRule>, object: &Object) -> bool {
     let mut versions = object.version_definitions.iter();
     versions.any(|version| any_matches(&rule.body.versions, version))
 }
 
-/// Whether its name fits a rule but for the number, which a packager has changed: libopenjp2.so.7 is in
-/// libopenjp2-e530e1bf.so.2.5.4. What it exports has to tell then.
+/// Whether its name fits a rule but for the number, which a packager has changed: libopenjp2.so.7
+/// is in libopenjp2-e530e1bf.so.2.5.4. Its exports have to identify it then.
 fn has_stem(rule: &Rule<BundledRule>, object: &Object) -> bool {
     let file = object.file_name().to_string_lossy();
     let Some(name) = LibraryName::parse(object.soname.as_deref().unwrap_or(&file)) else {
@@ -171,7 +171,7 @@ fn candidate<'a>(request: &Request<'a>, object: &'a Object, facts: &FactsOf) -> 
     }
 }
 
-/// What the library of a rule defines and this one does not.
+/// The symbols that the library of a rule defines and this one does not.
 pub(crate) fn lacks(rule: &Rule<BundledRule>, facts: &Facts) -> Vec<String> {
     let exports = rule.body.exports.iter();
     exports

@@ -1,4 +1,4 @@
-//! What a decision about bundled libraries depends on.
+//! The input of a decision about bundled libraries.
 
 use wheelfix_relocate::{LibraryIndex, Place, PlanOptions, Rules, Target, Tree};
 
@@ -13,13 +13,13 @@ pub struct Request<'a> {
     pub places: &'a [Place],
     /// The libraries that may stand in.
     pub index: &'a LibraryIndex,
-    /// What is known of libraries in general.
+    /// Facts about libraries in general.
     pub rules: &'a Rules,
-    /// How the relocation is planned that follows.
+    /// The options of the relocation that follows.
     pub relocation: &'a PlanOptions,
-    /// What the user decides.
+    /// The choices of the user.
     pub options: &'a UnbundleOptions,
-    /// What will load the tree. `None` if it is not known: then nothing may ask for a newer C library
-    /// than the tree does already.
+    /// The target that will load the tree. `None` if it is not known: then nothing may ask for a
+    /// newer C library than the tree does already.
     pub target: Option<&'a Target>,
 }

@@ -1,4 +1,5 @@
-//! The list of what stands in for removed libraries, and what other lists say of these.
+//! The list of libraries that stand in for removed ones, and the entries of other lists for the
+//! removed ones.
 //!
 //! PEP 770 puts such lists into `sboms/` of a `.dist-info` directory; ours is `wheelfix.cdx.json`, in the
 //! format `CycloneDX`: <https://peps.python.org/pep-0770/>, <https://cyclonedx.org/docs/1.6/json/>.
@@ -26,7 +27,7 @@ pub struct Sbom {
     document: Map<String, Value>,
 }
 
-/// Why a text is no such list.
+/// Why a text is not such a list.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SbomError {
@@ -60,7 +61,7 @@ impl Sbom {
         }
     }
 
-    /// Adds a component that what the list is about depends on, unless it is there.
+    /// Adds a component that the subject of the list depends on, unless it is there.
     pub fn add(&mut self, component: &Component) {
         let reference = format!("{}#{}", component.soname, component.sha256);
         let own = self.own();
@@ -85,7 +86,7 @@ impl Sbom {
         }
     }
 
-    /// The reference of what the list is about.
+    /// The reference of the subject of the list.
     fn own(&self) -> Option<String> {
         let metadata = self.document.get("metadata")?;
         let reference = metadata.pointer("/component/bom-ref")?;

@@ -29,11 +29,12 @@ pub struct Copy {
     pub path: PathBuf,
     /// Its real soname.
     pub soname: String,
-    /// Final paths of what loads it and is loaded by nothing else of the tree: what a process opens.
+    /// Final paths of the objects that load it and are loaded by nothing else of the tree: those
+    /// that a process opens.
     pub loaders: Vec<PathBuf>,
 }
 
-/// By group and path: the real soname, and what loads the library.
+/// By group and path: the real soname, and the objects that load the library.
 type Groups<'a> = BTreeMap<&'a str, BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>>;
 
 /// Finds the groups of which more than one library is left.
@@ -88,7 +89,7 @@ fn add<'a>(
     loaders.extend(roots);
 }
 
-/// What loads a library, directly or not, and is needed by nothing itself.
+/// The objects that load a library, directly or not, and are needed by nothing themselves.
 fn roots(decider: &Decider<'_>, library: &Path, removed: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let graph = decider.prover.graph;
     let is_root = |path: &PathBuf| !removed.contains(path) && graph.users(path).next().is_none();
@@ -136,7 +137,7 @@ impl fmt::Display for Twice {
     }
 }
 
-/// The first of the paths, and how many more there are.
+/// The first few of the paths, and how many more there are.
 fn some(paths: &[PathBuf]) -> String {
     match paths.split_first() {
         None => "nothing of the tree".to_owned(),

@@ -45,8 +45,8 @@ pub(crate) fn unify(decider: &mut Decider<'_>) {
     }
 }
 
-/// The verdicts of all members if the chosen one stands in for the others; `None` if it will not do
-/// for one of them.
+/// The decisions about all members if the chosen one stands in for the others; `None` if it will
+/// not do for one of them.
 fn all_replaced(decider: &Decider<'_>, members: &[usize], chosen: usize) -> Option<Vec<Verdict>> {
     let chosen_copy = decider.candidates.get(chosen)?;
     let stand = stand(chosen_copy)?;

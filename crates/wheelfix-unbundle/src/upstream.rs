@@ -1,4 +1,4 @@
-//! The upstream version of a library, where something tells it.
+//! The upstream version of a library, as far as its file shows it.
 
 use std::path::Path;
 

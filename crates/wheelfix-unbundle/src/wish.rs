@@ -1,4 +1,4 @@
-//! What the user wants to become of bundled libraries: `--bundled GLOB=ACTION`.
+//! The choices of the user for bundled libraries: `--bundled GLOB=ACTION`.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use wheelfix_format::LibraryName;
 use wheelfix_relocate::{BundledAction, Pattern};
 
-/// What the user decides about bundled libraries.
+/// The choices of the user for bundled libraries.
 #[derive(Clone, Debug, Default)]
 pub struct UnbundleOptions {
     /// In the order of the command line; of several that match, the last one counts.
@@ -23,21 +23,21 @@ pub struct BundledWish {
     /// A glob over the real soname, the file name, or either without `.so` and what follows; one
     /// with a `/` is over the end of the path.
     pub glob: Pattern,
-    /// What becomes of what matches.
+    /// The action for libraries that match.
     pub action: BundledAction,
 }
 
-/// Why a text is no wish.
+/// Why a text is not a `--bundled`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WishError {
     /// There is no `=`.
     #[error("expected GLOB=keep, GLOB=replace or GLOB=drop")]
     NoAction,
-    /// What follows the last `=` is no action.
+    /// The text after the last `=` is not an action.
     #[error("expected one of keep, replace, drop, got: `{0}`")]
     Action(String),
-    /// What stands before it is no glob.
+    /// The text before it is not a glob.
     #[error(transparent)]
     Glob(#[from] globset::Error),
 }
@@ -83,7 +83,7 @@ impl BundledWish {
         self.action == BundledAction::Keep || self.glob.text() == "*"
     }
 
-    /// Whether the wish is about a library with this final path and real soname.
+    /// Whether the option is about a library with this final path and real soname.
     pub(crate) fn is_about(&self, path: &Path, soname: &str) -> bool {
         if self.glob.text().contains('/') {
             return self.glob.matches_end(path);
