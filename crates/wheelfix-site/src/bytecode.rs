@@ -14,7 +14,8 @@ use std::thread::{self, JoinHandle};
 /// The program that each interpreter of the pool runs.
 const WORKER: &str = include_str!("compile.py");
 
-/// What would change the modules that the program imports, where it writes, or what it writes.
+/// Variables that would change the modules that the program imports, the place it writes to, or the
+/// bytes that it writes.
 ///
 /// Isolated mode (`-I`) would also ignore `PYTHONHASHSEED`.
 const VARIABLES: &[&str] = &[
@@ -27,7 +28,7 @@ const VARIABLES: &[&str] = &[
     "PYTHONWARNINGS",
 ];
 
-/// How a reader of a cached file tells that it is stale.
+/// The way in which a reader of a cached file finds out that it is stale.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Invalidation {
     /// Every import hashes the source and compares.
@@ -39,12 +40,12 @@ pub enum Invalidation {
     Timestamp,
 }
 
-/// What to compile, and how.
+/// The options of byte-compilation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Bytecode {
     /// Optimisation levels, each 0, 1 or 2; ascending, without duplicates, not empty.
     pub levels: Vec<u8>,
-    /// How a reader tells that a file is stale.
+    /// The way in which a reader finds out that a file is stale.
     pub invalidation: Invalidation,
 }
 
@@ -65,13 +66,13 @@ pub enum CompileError {
     Start {
         /// The interpreter.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// An interpreter ended before its time: a full disk, a lack of memory.
     #[error("byte-compilation ended: {status}: {stderr}")]
     Died {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// The last line that it printed on standard error.
         stderr: String,
@@ -121,7 +122,7 @@ impl Compiler {
     /// Queues a source; `final_path` is where it will be.
     pub fn push(&self, path: PathBuf, final_path: PathBuf) {
         if let Some(queue) = &self.queue {
-            // Fails once every worker is gone; `finish` tells why.
+            // Fails once every worker is gone; `finish` reports why.
             queue.send(Source { path, final_path }).ok();
         }
     }

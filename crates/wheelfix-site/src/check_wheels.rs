@@ -66,7 +66,8 @@ pub fn check_wheels(
     })
 }
 
-/// Where wheels are said to be installed that are only checked: a single one below its own path.
+/// The prefix in which wheels that are only checked are said to be installed: for a single one its
+/// own path.
 pub fn prefix_of_wheels(wheels: &[PathBuf]) -> PathBuf {
     match wheels {
         [wheel] => wheel.clone(),
@@ -74,7 +75,7 @@ pub fn prefix_of_wheels(wheels: &[PathBuf]) -> PathBuf {
     }
 }
 
-/// The newest Python that the names of wheels speak of: `cp311` and `py3` are 3.11.
+/// The newest Python in the tags of the names of wheels: `cp311` and `py3` are 3.11.
 ///
 /// `None` if no name is that of a wheel.
 pub fn python_of_wheels(wheels: &[PathBuf]) -> Option<PythonVersion> {

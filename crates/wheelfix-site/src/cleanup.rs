@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::layout::Layout;
 
-/// Which files to leave out, as nixpkgs' hooks name them.
+/// Files to leave out, by the options of nixpkgs' hooks.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Cleanup {
     /// Packages that are namespaces by PEP 420, like `google.cloud`: neither they nor their parents
@@ -29,7 +29,7 @@ pub(crate) struct Cleaner<'a> {
     site: String,
     /// The directory of each namespace, with a slash at its end; in the order of the names.
     namespaces: Vec<String>,
-    /// What none of the files seen lies in.
+    /// Positions of the namespaces in which none of the files seen lies.
     unused: BTreeSet<usize>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) const BREAK: char = '\n';
 pub struct UnmetDependencies {
     /// Its file name.
     pub wheel: String,
-    /// What is missing, in the order of METADATA.
+    /// The requirements that nothing meets, in the order of METADATA.
     pub unmet: Vec<UnmetDependency>,
 }
 

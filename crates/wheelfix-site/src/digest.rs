@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 /// Bytes read at a time: large enough for few system calls, small enough for the second cache level.
 const BUFFER_LEN: usize = 256 * 1024;
 
-/// What RECORD says of a file.
+/// The hash and the size of a file, as its row in RECORD has them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct FileDigest {
     /// SHA-256 of the content.

@@ -53,7 +53,7 @@ pub use plan::{EntryAction, PlannedEntry};
 pub use report::EnvReport;
 pub use torch::TorchMismatch;
 
-/// What to make an environment from, and how.
+/// The inputs and options of an environment.
 #[derive(Clone, Debug)]
 pub struct EnvRequest {
     /// Prefixes, store paths and wheels.
@@ -61,21 +61,22 @@ pub struct EnvRequest {
     /// Where to make it, for which Python, and how wheels are installed. Its wheels are those among
     /// the inputs; `wheels` and `merge` are not looked at.
     pub installation: InstallRequest,
-    /// What interpreter the environment gets; `None` for none. Needs a Python that can be run.
+    /// The activation of its interpreter; `None` for an environment without one. Needs a Python
+    /// that can be run.
     pub activation: Option<Activation>,
     /// How files of prefixes come into it.
     pub link: LinkMode,
-    /// What to do about collisions, the first rule that matches counts.
+    /// The rules for collisions; the first one that matches counts.
     pub on_collision: Vec<CollisionRule>,
     /// Names of distributions that may be required and missing, or of another version.
     pub allow_unmet: Vec<Pattern>,
-    /// What is proved.
+    /// The scope of the proof.
     pub proof: ProofScope,
     /// Whether to list every entry, and to make nothing.
     pub dry_run: bool,
 }
 
-/// By which paths libraries are proved to load.
+/// The paths by which libraries are proved to load.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ProofScope {
     /// By their paths in the environment, and by those in the inputs.
@@ -256,7 +257,7 @@ struct Prover<'a> {
     staging: &'a Staging,
 }
 
-/// What there is to say of the files of an environment.
+/// The findings about the files of an environment.
 struct Verdict {
     copies: Vec<RuntimeCopies>,
     proof: Option<Proof>,
@@ -350,7 +351,7 @@ impl Prover<'_> {
     }
 }
 
-/// Refuses proofs with faults; those of both are one list.
+/// Returns the proofs if neither has faults; otherwise fails with the faults of both in one proof.
 fn refuse_unproved(
     proof: Option<Proof>,
     input_proof: Option<Proof>,

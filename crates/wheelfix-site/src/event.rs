@@ -1,4 +1,4 @@
-//! What the pipeline is doing, for a progress display.
+//! Events of the pipeline, for a progress display.
 
 /// A step of the pipeline, or progress within one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -6,7 +6,7 @@
 pub enum Event {
     /// A phase begins. The phase before it has ended.
     Phase {
-        /// What begins.
+        /// The phase.
         phase: Phase,
         /// How many bytes it is about; 0 if it is not counted in bytes.
         bytes: u64,

@@ -22,7 +22,7 @@ use crate::digest::FileDigest;
 use crate::event::{Event, Listener};
 use crate::files::{File, Source};
 
-/// What is known after all files were written.
+/// The facts about the files after all of them were written.
 #[derive(Debug)]
 pub(crate) struct Extraction {
     /// For each file.
@@ -41,7 +41,7 @@ pub enum ExtractionError {
     Path {
         /// Relative to the prefix.
         path: String,
-        /// What is wrong with it.
+        /// The reason why it cannot be made.
         source: MemberPathError,
     },
     /// Files that could not be written.
@@ -66,7 +66,7 @@ pub struct MemberFault {
     pub wheel: String,
     /// Path in the wheel.
     pub path: MemberPath,
-    /// What is wrong with it.
+    /// The fault of its content.
     pub source: ContentError,
 }
 
@@ -75,7 +75,7 @@ fn lines(faults: &[MemberFault]) -> String {
     lines.join("\n")
 }
 
-/// Where and how to write.
+/// The destination of files, and the options for writing them.
 #[derive(Debug)]
 pub(crate) struct Destination<'a> {
     /// The staging directory.
@@ -192,7 +192,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], executable: bool) -> std::io:
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
-/// What to extract, and for each item the position of its file.
+/// The items to extract, and for each the position of its file.
 fn items<'a>(
     wheels: &'a [Wheel],
     files: &[File<'a>],

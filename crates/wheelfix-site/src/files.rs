@@ -24,13 +24,13 @@ use crate::tree::{Claims, Collision, Content, Tree};
 pub(crate) struct Files<'a> {
     /// By path.
     pub(crate) list: Vec<File<'a>>,
-    /// What was edited in METADATA: the wheel's position, and each change.
+    /// The edits of METADATA: the wheel's position, and each change.
     pub(crate) metadata: Vec<(usize, Change)>,
     /// How many files were left out, for each wheel.
     pub(crate) excluded: Vec<usize>,
-    /// What is odd about the wishes.
+    /// Warnings about the options.
     pub(crate) warnings: Vec<InstallWarning>,
-    /// What rules make of Python sources.
+    /// The edits of Python sources by rules.
     pub(crate) sources: Sources,
 }
 
@@ -60,14 +60,14 @@ pub(crate) enum Source<'a> {
         wheel: usize,
         /// The member.
         member: &'a Member,
-        /// What RECORD promises; `None` if nothing.
+        /// The hash in RECORD; `None` if there is none.
         hash: Option<&'a RecordHash>,
     },
     /// Made by the installation.
     Text(String),
 }
 
-/// What the user wants different from what the wheels say.
+/// The options of the user for wheels and their files.
 #[derive(Clone, Debug, Default)]
 pub struct Wishes {
     /// Edits of METADATA, in order.
@@ -87,7 +87,7 @@ pub struct Wishes {
     pub dependencies: Option<Vec<PathBuf>>,
 }
 
-/// A wish that nothing fulfils, or a collision.
+/// An option that matches nothing, or a collision.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileFault {
@@ -97,12 +97,12 @@ pub enum FileFault {
     /// An edit of METADATA that matches no requirement of any wheel or distribution.
     #[error("no distribution has a requirement to edit: {}", describe(.0))]
     MetadataEdit(MetadataEdit),
-    /// METADATA on disk that is none.
+    /// METADATA on disk that is not valid.
     #[error("`{path}` is no valid METADATA: {reason}")]
     Metadata {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The reason why it is not valid.
         reason: String,
     },
     /// A glob that matches no file.
@@ -129,7 +129,7 @@ pub enum FileFault {
 /// Why the files of an installation cannot be decided.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanFilesError {
-    /// The wheels do not fit together, or a wish is not fulfilled.
+    /// The wheels do not fit together, or an option matches nothing.
     #[error("the files of the wheels have faults")]
     Faults(Vec<FileFault>),
     /// A wheel cannot be read.
@@ -163,7 +163,7 @@ pub(crate) fn plan<'a>(
             warnings: collected.warnings,
         }),
         Ok(_) => Err(faults.into()),
-        // That the files of one distribution collide with their own is no news.
+        // That the files of one distribution collide with their own is not news.
         Err(_) if is_twice => Err(faults.into()),
         Err(collisions) => {
             faults.extend(collisions.into_iter().map(FileFault::Collision));
@@ -172,7 +172,7 @@ pub(crate) fn plan<'a>(
     }
 }
 
-/// What wheels hold, before it is decided whether their files fit together.
+/// The files of wheels, before it is decided whether they fit together.
 #[derive(Debug)]
 pub(crate) struct Collected<'a> {
     /// All claims to all paths.
@@ -183,7 +183,7 @@ pub(crate) struct Collected<'a> {
     pub(crate) excluded: Vec<usize>,
     /// As in [`Files`].
     pub(crate) warnings: Vec<InstallWarning>,
-    /// Wishes that nothing fulfils.
+    /// Options that match nothing.
     pub(crate) faults: Vec<FileFault>,
 }
 
@@ -246,7 +246,7 @@ pub(crate) fn collect<'a>(
     })
 }
 
-/// What an edit that matches no requirement at all is: odd or a fault.
+/// The warning or the fault about an edit that matches no requirement at all.
 pub(crate) fn unmatched(edit: MetadataEdit) -> Result<InstallWarning, FileFault> {
     match edit.selector {
         // nixpkgs' hooks say nothing about these, so recipes are full of them.
@@ -255,7 +255,7 @@ pub(crate) fn unmatched(edit: MetadataEdit) -> Result<InstallWarning, FileFault>
     }
 }
 
-/// The edits that only met the begin of a name.
+/// Warnings about edits that matched only the beginning of a name.
 fn prefix_warnings(wheels: &[Wheel], edits: &[(usize, Change)]) -> Vec<InstallWarning> {
     let by_prefix = edits.iter().filter(|(_, change)| change.by_prefix);
     let warnings = by_prefix.filter_map(|(wheel, change)| {
@@ -465,7 +465,8 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
-/// What tells whether the file of another wheel is equal.
+/// The length and checksum by which a file is compared with that of another wheel; `None` for a
+/// text.
 fn content(source: &Source<'_>, member: WheelMember<'_>) -> Option<Content> {
     match source {
         Source::Member { .. } => Some(Content {

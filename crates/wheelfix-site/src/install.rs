@@ -31,7 +31,7 @@ use crate::unbundling::{self, Planned};
 #[cfg(test)]
 mod tests;
 
-/// What to install, and how.
+/// The wheels and options of an installation.
 #[derive(Clone, Debug)]
 pub struct InstallRequest {
     /// The wheels.
@@ -42,11 +42,11 @@ pub struct InstallRequest {
     pub merge: bool,
     /// The Python to install for.
     pub python: Python,
-    /// What to compile; `None` for nothing. Needs an interpreter.
+    /// The options of byte-compilation; `None` compiles nothing. Needs an interpreter.
     pub bytecode: Option<Bytecode>,
-    /// What the user wants different from what the wheels say.
+    /// Options for the wheels and their files.
     pub wishes: Wishes,
-    /// Which libraries the output may use; `None` leaves ELF files as they are, for
+    /// The libraries that the output may use; `None` leaves ELF files as they are, for
     /// [`patch`](crate::patch()) to relocate once everything else has been done to the prefix.
     pub libraries: Option<Libraries>,
     /// How many threads to use.
@@ -59,10 +59,10 @@ pub enum InstallError {
     /// Wheels that are refused, in the order of the request.
     #[error("{} refused", count(.0.len(), "wheel"))]
     Wheels(Vec<RefusedWheel>),
-    /// The wheels do not fit together, or a wish is not fulfilled.
+    /// The wheels do not fit together, or an option matches nothing.
     #[error("{} with the files of the wheels", count(.0.len(), "fault"))]
     Files(Vec<FileFault>),
-    /// What is installed below a prefix cannot be listed.
+    /// The distributions that are installed below a prefix cannot be listed.
     #[error(transparent)]
     Installed(#[from] InstalledError),
     /// The output cannot be made there.
@@ -106,7 +106,7 @@ pub struct RefusedWheel {
 /// Why a wheel is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It is no sound wheel.
+    /// It is not a sound wheel.
     #[error(transparent)]
     Wheel(#[from] WheelError),
     /// It is for another Python or platform.
@@ -337,7 +337,7 @@ pub(crate) struct Installation<'a> {
     pub(crate) staging: &'a Staging,
 }
 
-/// What is known once the files are written and edited.
+/// The results of writing and editing the files.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) extraction: Extraction,
@@ -348,7 +348,7 @@ pub(crate) struct Written {
     sources: Vec<PythonSource>,
 }
 
-/// What is to be proved.
+/// The files that are to be proved, and what the plan excused.
 #[derive(Debug, Default)]
 pub(crate) struct Unproved {
     /// Files that may be ELF files: where they will be, and where they are.
@@ -437,7 +437,7 @@ impl Installation<'_> {
         }
     }
 
-    /// Decides what becomes of the libraries, and refuses what cannot be done.
+    /// Plans the edits of the libraries, and refuses a plan that cannot be carried out.
     fn plan(&self, tree: &Tree) -> Result<Planned, InstallError> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(Planned {
@@ -488,7 +488,7 @@ impl Installation<'_> {
         }
     }
 
-    /// What is left of what was written.
+    /// The files to be proved: those that were written and not removed.
     pub(crate) fn unproved(&self, written: &mut Written) -> Unproved {
         let mut elf = self.elf_paths(&written.extraction);
         elf.retain(|(_, file)| !written.applied.removed.contains(file));

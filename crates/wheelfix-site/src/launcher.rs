@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-/// What scripts name in their first line.
+/// The interpreter in the first line of scripts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Interpreter {
     /// A program, by its absolute path.
@@ -56,7 +56,7 @@ if __name__ == "__main__":
 }
 
 /// A script of the wheel with its placeholder `#!python` or `#!pythonw` replaced; `None` if its
-/// first line is no placeholder.
+/// first line is not a placeholder.
 pub(crate) fn with_interpreter(script: &[u8], interpreter: &Interpreter) -> Option<Vec<u8>> {
     if !script.starts_with(b"#!python") {
         return None;

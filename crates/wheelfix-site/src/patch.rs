@@ -26,7 +26,7 @@ use crate::sources::Sources;
 use crate::unbundling::{self, Planned};
 use crate::undo::Undo;
 
-/// What to relocate, and how.
+/// The files and options of a relocation.
 #[derive(Clone, Debug)]
 pub struct PatchRequest {
     /// Files and directories; libraries of one may be used by another.
@@ -40,7 +40,7 @@ pub struct PatchRequest {
     pub heal: bool,
     /// Edits of the requirements of what is installed there, in order.
     pub metadata: Vec<MetadataEdit>,
-    /// What to do.
+    /// The scope of the edits.
     pub scope: Scope,
     /// Whether to decide only.
     pub dry_run: bool,
@@ -48,7 +48,7 @@ pub struct PatchRequest {
     pub jobs: NonZeroUsize,
 }
 
-/// How much of the files is looked after.
+/// The scope of the edits of a relocation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
     /// Every library and program is relocated, and has to load in the end.
@@ -58,16 +58,16 @@ pub enum Scope {
     Unbundling,
 }
 
-/// What a relocation did, or would do.
+/// The report on a relocation that was made, or would be.
 #[derive(Debug)]
 pub struct PatchReport {
-    /// What became of bundled libraries.
+    /// The plan for bundled libraries.
     pub unbundling: UnbundlePlan,
-    /// What became of each library.
+    /// The plan for the libraries.
     pub relocation: RelocationPlan,
-    /// Whose requirements were edited.
+    /// The distributions whose requirements were edited.
     pub metadata: Vec<EditedRequirements>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
     /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
     pub proof: Option<Proof>,
@@ -82,7 +82,7 @@ pub struct PatchReport {
 /// Why nothing was relocated.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchTreeError {
-    /// Wishes that nothing fulfils.
+    /// Edits of requirements that match nothing, and METADATA that cannot be read.
     #[error("{} faults with requirements", .0.len())]
     Files(Vec<FileFault>),
     /// Libraries cannot be read or edited.
@@ -194,13 +194,13 @@ fn relocate(
     }
 }
 
-/// What is to be done.
+/// The plan for all edits, and their effect.
 struct Decision {
     planned: Planned,
     requirements: Requirements,
     /// The effect on the ELF files.
     rehearsal: Rehearsal,
-    /// Faults that were there before and may be afterwards, by what makes them.
+    /// Keys of the faults that were there before and may be there afterwards.
     before: BTreeSet<String>,
 }
 

@@ -39,7 +39,7 @@ use name::Output;
 pub use name::OutputNameError;
 pub(crate) use name::python_version;
 
-/// What to relocate, and where to write it.
+/// The wheel and options of a relocation into a new wheel.
 #[derive(Clone, Debug)]
 pub struct PatchWheelRequest {
     /// The wheel.
@@ -48,7 +48,7 @@ pub struct PatchWheelRequest {
     pub output: PathBuf,
     /// How to open the wheel.
     pub options: OpenOptions,
-    /// Which libraries it may use, and what becomes of bundled ones.
+    /// The libraries that it may use, and the options for bundled ones.
     pub libraries: Libraries,
     /// The scope of the edits.
     pub scope: Scope,
@@ -62,18 +62,18 @@ pub struct PatchWheelRequest {
     pub jobs: NonZeroUsize,
 }
 
-/// What became of a wheel, or would.
+/// The report on a wheel that was written, or would be.
 #[derive(Debug)]
 pub struct PatchWheelReport {
     /// The new wheel.
     pub output: PathBuf,
     /// The plan for bundled libraries. Its paths are below [`PREFIX`].
     pub unbundling: UnbundlePlan,
-    /// What became of each library. Its paths are below [`PREFIX`].
+    /// The plan for the libraries. Its paths are below [`PREFIX`].
     pub relocation: RelocationPlan,
     /// Its edited requirements; `None` if there are none.
     pub metadata: Option<EditedRequirements>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
     /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
     pub proof: Option<Proof>,
@@ -89,13 +89,13 @@ pub const PREFIX: &str = "/prefix";
 /// Why no wheel was written.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchWheelError {
-    /// It is no sound wheel.
+    /// It is not a sound wheel.
     #[error(transparent)]
     Wheel(#[from] WheelError),
     /// Files of the wheel differ from RECORD.
     #[error("{} differ from RECORD", .0.len())]
     Contents(Vec<ContentFault>),
-    /// Wishes that nothing fulfils.
+    /// Edits of requirements that match nothing.
     #[error("{} faults with requirements", .0.len())]
     Files(Vec<FileFault>),
     /// The new wheel cannot have that name.
@@ -225,7 +225,7 @@ fn requirements(wheel: &Wheel, edits: &[MetadataEdit]) -> Result<Requirements, P
     }
 }
 
-/// Decides what becomes of libraries and sources, and refuses what cannot be done.
+/// Plans the edits of libraries and sources, and refuses a plan that cannot be carried out.
 fn plan(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
@@ -346,7 +346,7 @@ fn unpack(
     Ok(unpacked)
 }
 
-/// An observer who does not want to know.
+/// An observer that ignores every event.
 struct Quiet;
 
 impl Observer for Quiet {}

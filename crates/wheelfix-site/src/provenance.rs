@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::digest::FileDigest;
 
-/// What to say about where a distribution came from; by default nothing.
+/// The files about the origin of a distribution that are added; by default none.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Provenance {
     /// The text of `INSTALLER`, without the end of its line.

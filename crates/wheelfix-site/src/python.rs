@@ -17,9 +17,9 @@ pub struct Python {
     target: Target,
     /// The programs that are run; `None` in a cross build: nothing of the target can be run.
     programs: Option<Programs>,
-    /// What is known of it if it can be run.
+    /// The Python that it belongs to; `None` if it cannot be run.
     base: Option<BasePython>,
-    /// What scripts name instead of it.
+    /// The program that scripts name instead of it.
     runs_scripts: Option<PathBuf>,
 }
 
@@ -50,20 +50,20 @@ pub enum PythonError {
     Start {
         /// The program.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The program started and failed, or is no Python.
+    /// The program started and failed, or is not a Python.
     #[error("`{}` is not a working Python: {status}{}", path.display(), Indented(stderr))]
     Failed {
         /// The program.
         path: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// Its output on standard error, of much the last lines.
         stderr: String,
     },
-    /// It leads to no program of the machine, which alone can be simulated.
+    /// It does not lead to an ELF program of the machine, which alone can be simulated.
     #[error("`{}` leads to no ELF program: it says that it is `{executable}`", path.display())]
     NoProgram {
         /// The program that was to be run.
@@ -84,7 +84,7 @@ pub enum PythonError {
     Version {
         /// The program.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is not understood.
         source: PythonVersionError,
     },
 }
@@ -202,7 +202,7 @@ impl Python {
         self.target.python
     }
 
-    /// What wheels must fit.
+    /// The target that wheels must fit.
     pub fn target(&self) -> &Target {
         &self.target
     }
@@ -230,7 +230,7 @@ impl Python {
         self
     }
 
-    /// What scripts name in their first line.
+    /// The interpreter in the first line of scripts.
     ///
     /// Without a known interpreter that is a program to look up, which nixpkgs' `patchShebangs`
     /// resolves.

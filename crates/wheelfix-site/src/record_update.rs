@@ -12,7 +12,7 @@ use wheelfix_format::{Record, RecordError, RecordHash, RecordRow};
 
 use crate::digest::FileDigest;
 
-/// What happened to the files of a tree. Paths are absolute.
+/// The changes to the files of a tree. Paths are absolute.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// Files with new content.
@@ -26,7 +26,7 @@ pub(crate) struct Changes {
 /// Why a RECORD cannot be updated.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordUpdateError {
-    /// The text is no RECORD.
+    /// The text is not a RECORD.
     #[error("invalid RECORD: `{}`", path.display())]
     Invalid {
         /// The file.
@@ -221,7 +221,7 @@ pub(crate) fn owners_below(
     let mut owners: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
     for path in records_below(root)? {
         let text = fs::read_to_string(&path)?;
-        // One that is no RECORD is refused when it is to be updated.
+        // One that is not a RECORD is refused when it is to be updated.
         let (Ok(record), Some(dist_info)) = (Record::parse(&text), path.parent()) else {
             continue;
         };

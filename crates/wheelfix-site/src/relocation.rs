@@ -23,16 +23,16 @@ use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
 use crate::{sources, unbundling};
 
-/// Which libraries an output may use, and how it names them.
+/// The libraries that an output may use, and the way in which it names them.
 #[derive(Clone, Debug)]
 pub struct Libraries {
     /// Directories of libraries, prefixes and store paths; the first one wins.
     pub lib_paths: Vec<PathBuf>,
-    /// What is known of libraries in general.
+    /// Facts about libraries in general.
     pub rules: Rules,
-    /// What the user decides.
+    /// The choices of the user.
     pub options: PlanOptions,
-    /// What becomes of libraries that wheels carry copies of; `None` leaves all of them alone.
+    /// The options for libraries that wheels carry copies of; `None` leaves all of them alone.
     pub unbundle: Option<UnbundleOptions>,
 }
 
@@ -42,7 +42,7 @@ pub enum RelocationError {
     /// The libraries that may be used cannot be read.
     #[error(transparent)]
     LibPath(#[from] LibPathError),
-    /// The interpreter that is named is none.
+    /// The interpreter that is named is not one.
     #[error(transparent)]
     Loader(#[from] LoaderError),
     /// The files of the output cannot be read.
@@ -73,7 +73,7 @@ pub enum EditFailure {
     Io(#[from] io::Error),
 }
 
-/// What a plan changed. Paths are where the files lie now.
+/// The changes that a plan made. Paths are where the files lie now.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     /// Files with new content, and what they are now.
@@ -136,8 +136,8 @@ pub(crate) fn prove(
     prove_in(tree, &World::new(places), libraries, program)
 }
 
-/// Adds to a plan that is not sound what a proof finds of the tree as it would be: all faults are told in
-/// one run. What follows from a fault of the plan is not told again.
+/// Adds to a plan that is not sound the faults that a proof finds of the tree as it would be: all
+/// faults are reported in one run. One that follows from a fault of the plan is not reported again.
 pub(crate) fn foresee(
     tree: &Tree,
     places: Vec<Place>,
@@ -380,7 +380,7 @@ fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), RelocationError> 
     }
 }
 
-/// The words of `wheelfix-relocate` in the words of `wheelfix-elf`.
+/// Converts a plan of `wheelfix-relocate` to a request of `wheelfix-elf`.
 fn request(object: &ObjectPlan, heal: bool) -> Request {
     let run_path = object.edit.run_path.as_ref().map(|edit| match edit {
         RunPathEdit::Set(path) => RunPathRequest {

@@ -1,4 +1,4 @@
-//! What an installation did.
+//! The report on an installation.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use wheelfix_wheel::{Wheel, WheelWarning};
 use crate::bytecode::CompileFailure;
 use crate::files::{Files, Source};
 
-/// What an installation did, or would do.
+/// The report on an installation that was made, or would be.
 #[derive(Debug)]
 pub struct InstallReport {
     /// Where the files are, absolute.
     pub prefix: PathBuf,
     /// One entry per wheel, in the order of the request.
     pub wheels: Vec<InstalledWheel>,
-    /// What became of bundled libraries.
+    /// The plan for bundled libraries.
     pub unbundling: UnbundlePlan,
-    /// What became of the libraries.
+    /// The plan for the libraries.
     pub relocation: RelocationPlan,
     /// The proof that all of them load; `None` if nothing is known of the target.
     pub proof: Option<Proof>,
@@ -30,23 +30,23 @@ pub struct InstallReport {
     pub elf_bytes_written: u64,
     /// Sources that do not compile, sorted.
     pub compile_failures: Vec<CompileFailure>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
 }
 
-/// What is odd about what was asked for, but done all the same.
+/// A warning about something odd in the request or in a file that does not stop the installation.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallWarning {
-    /// A requirement was edited of whose name only the begin was asked for.
+    /// A requirement was edited of whose name only the beginning was asked for.
     #[error("`{wheel}`: only the begin of a name was asked for: {change}")]
     Prefix {
         /// The wheel's file name.
         wheel: String,
-        /// What was done.
+        /// The edit.
         change: Change,
     },
-    /// An edit by the begin of a name that matches no requirement of any wheel.
+    /// An edit by the beginning of a name that matches no requirement of any wheel.
     #[error("no distribution has a requirement to edit: {0}")]
     MetadataEdit(MetadataEdit),
     /// A program that does not start here, and nothing says what it is to be started with.
@@ -119,7 +119,7 @@ pub struct InstalledWheel {
     pub excluded: usize,
     /// Edits of METADATA.
     pub metadata: Vec<Change>,
-    /// What is odd about the wheel.
+    /// Warnings about the wheel.
     pub warnings: Vec<WheelWarning>,
 }
 

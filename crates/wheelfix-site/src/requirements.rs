@@ -21,20 +21,20 @@ pub struct EditedRequirements {
     pub name: String,
     /// Its METADATA: the file, or its path in a wheel.
     pub path: PathBuf,
-    /// What was edited, in the order of the file; not empty.
+    /// The edits, in the order of the file; not empty.
     pub changes: Vec<Change>,
     /// The new text.
     pub(crate) text: String,
 }
 
-/// What edits come to.
+/// The results of edits.
 #[derive(Debug, Default)]
 pub(crate) struct Requirements {
     /// One entry for each distribution that changes.
     pub(crate) edited: Vec<EditedRequirements>,
     /// Edits that are more or less than what was asked for.
     pub(crate) warnings: Vec<InstallWarning>,
-    /// Wishes that nothing fulfils, and METADATA that cannot be read.
+    /// Options that match nothing, and METADATA that cannot be read.
     pub(crate) faults: Vec<FileFault>,
 }
 

@@ -22,12 +22,12 @@ const OWN: &str = "wheelfix.cdx.json";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SbomUpdateError {
-    /// Our own list is none.
+    /// Our own list is not valid.
     #[error("invalid list of software: `{}`", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is not valid.
         source: SbomError,
     },
     /// The operating system said no.
@@ -35,8 +35,8 @@ pub enum SbomUpdateError {
     Io(#[from] io::Error),
 }
 
-/// Updates the lists of each distribution that lost a library: ours gets what stands in, others lose
-/// what is gone.
+/// Updates the lists of each distribution that lost a library: ours gets the libraries that stand
+/// in, others lose those that are gone.
 ///
 /// `owners` has the removed files of each `.dist-info` directory, both as they lie now.
 pub(crate) fn update(
@@ -101,7 +101,7 @@ pub(crate) fn standing_in(plan: &UnbundlePlan) -> BTreeMap<PathBuf, String> {
     replaced.collect()
 }
 
-/// A list without the libraries that go; `None` if it names none of them, or is no `CycloneDX`.
+/// A list without the libraries that go; `None` if it names none of them, or is not `CycloneDX`.
 pub(crate) fn without_removed(text: &str, plan: &UnbundlePlan) -> Option<String> {
     let libraries = plan.libraries.iter();
     let gone: Vec<&Bundled> = libraries.filter(|library| library.goes()).collect();
@@ -143,7 +143,7 @@ fn lists_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Takes the names out of a list. One that is no `CycloneDX` is left alone.
+/// Takes the names out of a list. One that is not `CycloneDX` is left alone.
 fn forget(
     path: &Path,
     names: &BTreeSet<String>,

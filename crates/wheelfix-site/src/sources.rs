@@ -18,7 +18,7 @@ use crate::staging::Staging;
 /// Larger Python sources are data; in bytes.
 const MAX_LEN: u64 = 16 << 20;
 
-/// What becomes of the Python sources.
+/// The edits of Python sources by rules.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     /// The new texts.
@@ -29,7 +29,7 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Replaces texts in the files of wheels: those become texts of ours. A file that is not as its
-    /// RECORD says is left alone, so that writing it tells so.
+    /// RECORD says is left alone, so that writing it reports that.
     pub(crate) fn in_wheels(
         files: &mut Files<'_>,
         wheels: &[Wheel],
@@ -76,7 +76,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Notes what the rules make of a source; gives its new text.
+    /// Replaces the texts of rules in a source; returns the new text, `None` if nothing changes.
     fn replace(
         &mut self,
         path: PathBuf,

@@ -170,7 +170,7 @@ impl Drop for Staging {
     }
 }
 
-/// Refuses a prefix that is there and no empty directory.
+/// Refuses a prefix that is there and is not an empty directory.
 fn refuse_taken(prefix: &Path) -> Result<(), StagingError> {
     match fs::read_dir(prefix) {
         Ok(mut entries) => match entries.next() {
@@ -278,7 +278,7 @@ fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
     Ok(())
 }
 
-/// What lies below a directory: paths relative to it, parents first, and whether each is a
+/// The entries below a directory: paths relative to it, parents first, and whether each is a
 /// directory.
 fn entries_below(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
     let mut entries = Vec::new();
@@ -290,7 +290,8 @@ fn entries_below(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
     Ok(entries)
 }
 
-/// Refuses paths that exist below a prefix; a directory may.
+/// Refuses entries whose path exists below a prefix, but for directories that are directories
+/// there.
 fn refuse_collisions<'a>(
     entries: impl Iterator<Item = (&'a Path, bool)>,
     prefix: &Path,

@@ -32,7 +32,7 @@ struct Entry<T> {
     value: T,
 }
 
-/// What tells whether two files are equal without reading them.
+/// The length and checksum by which two files are compared without reading them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Content {
     /// In bytes.
@@ -48,7 +48,7 @@ pub struct Collision {
     pub path: String,
     /// Who claims it: names of wheels. The first is the one whose claim is a file.
     pub owners: Vec<String>,
-    /// What kind of collision it is.
+    /// The kind of the collision.
     pub kind: CollisionKind,
 }
 

@@ -9,12 +9,12 @@ use wheelfix_unbundle::{Request, UnbundleOptions, UnbundlePlan};
 
 use crate::relocation::{self, Applied, Libraries, RelocationError};
 
-/// What becomes of the libraries of a tree.
+/// The plans for the libraries of a tree.
 #[derive(Debug)]
 pub(crate) struct Planned {
-    /// Which bundled libraries go.
+    /// The plan for bundled libraries.
     pub(crate) unbundling: UnbundlePlan,
-    /// What is edited so that all the others load.
+    /// The plan of the edits with which all the others load.
     pub(crate) relocation: RelocationPlan,
 }
 
@@ -33,7 +33,8 @@ impl Planned {
     }
 }
 
-/// Decides what becomes of the ELF files of a tree; `program` is the Python that will load them.
+/// Plans the unbundling and the relocation of the ELF files of a tree; `program` is the Python that
+/// will load them.
 pub(crate) fn plan(
     tree: &Tree,
     places: &[Place],
@@ -79,8 +80,8 @@ fn unbundle(
     Ok(wheelfix_unbundle::plan(&request)?)
 }
 
-/// What is left of a plan if nothing but bundled libraries is looked after: the edits of those that use
-/// one that goes, and the faults that were none before.
+/// The part of a plan that is about bundled libraries alone: the edits of files that use one that
+/// goes, and the faults that were not there before.
 ///
 /// Backends are dropped where the user names some, or where a library path has a CUDA to choose by.
 pub(crate) fn alone(
@@ -125,7 +126,7 @@ pub(crate) fn retain_new(proof: &mut Proof, before: &BTreeSet<String>) {
     proof.faults.retain(|fault| !before.contains(&key(fault)));
 }
 
-/// What makes two faults the same one, whoever it is that they keep from loading.
+/// The key of a fault: equal for faults of one cause, whichever files these keep from loading.
 pub(crate) fn key(fault: &Fault) -> String {
     match fault {
         Fault::Missing(missing) => missing_key(&missing.soname),
@@ -141,7 +142,7 @@ pub(crate) fn key(fault: &Fault) -> String {
     }
 }
 
-/// The same of a library that is missing.
+/// The key of the fault that a library is missing.
 pub(crate) fn missing_key(soname: &str) -> String {
     format!("missing {soname}")
 }

@@ -1,4 +1,5 @@
-//! What a set of distributions lacks, decided from their metadata alone.
+//! The check of a set of distributions, from their metadata alone: duplicates, requirements and
+//! tags.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -105,7 +106,7 @@ impl fmt::Display for UnmetRequirement {
     }
 }
 
-/// What was found of a set of distributions.
+/// The findings about a set of distributions.
 #[derive(Debug, Default)]
 pub(crate) struct Closure {
     pub(crate) duplicates: Vec<DuplicateDistribution>,
@@ -208,7 +209,7 @@ fn unfit(distributions: &[Distribution], target: &Target) -> Vec<EnvFault> {
     // There are more than a thousand: they are made once.
     let supported = target.supported_tags();
     for distribution in distributions {
-        // One tag that fits is enough; of several sets that do not fit, the first tells why.
+        // One tag that fits is enough; of several sets that do not fit, the first gives the reason.
         let fits = |tags: &TagSet| supported.iter().any(|tag| tags.contains(tag));
         if let Some(tags) = distribution.tags.first()
             && !distribution.tags.iter().any(fits)
@@ -245,7 +246,7 @@ fn may_satisfy(specifiers: &VersionSpecifiers, target: &Target) -> bool {
     })
 }
 
-/// Which distribution needs which.
+/// The users of each distribution.
 struct Graph<'a> {
     /// Labels of those that need a name, sorted.
     users: BTreeMap<PackageName, BTreeMap<String, &'a Distribution>>,
@@ -276,7 +277,7 @@ impl<'a> Graph<'a> {
             for distribution in by_name.get(name).into_iter().flatten() {
                 for (field, requirement) in distribution.metadata.requires_dist() {
                     let Ok(requirement) = requirement else {
-                        // It is told as a warning.
+                        // It is reported as a warning.
                         continue;
                     };
                     // With an extra, only what it adds.

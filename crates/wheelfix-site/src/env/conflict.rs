@@ -60,7 +60,7 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// Which of several claims counts.
+/// The claim that counts, of several.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CollisionAction {
@@ -72,28 +72,28 @@ pub enum CollisionAction {
     Error,
 }
 
-/// What to do about collisions at certain places.
+/// A rule for collisions at certain places.
 #[derive(Clone, Debug)]
 pub struct CollisionRule {
     /// Matched with the path relative to the prefix, and with that relative to `site-packages`.
     pub glob: Pattern,
-    /// Which claim counts there.
+    /// The claim that counts there.
     pub action: CollisionAction,
 }
 
-/// Why a text is no [`CollisionRule`].
+/// Why a text is not a [`CollisionRule`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollisionRuleError {
     /// Without `=`, or with something else behind it.
     #[error("expected `GLOB=first`, `GLOB=last` or `GLOB=error`, got `{0}`")]
     Action(String),
-    /// The glob is none.
+    /// The glob is not valid.
     #[error("invalid glob in `{text}`: {reason}")]
     Glob {
         /// The whole text.
         text: String,
-        /// What is wrong with it.
+        /// The reason why it is not valid.
         reason: String,
     },
 }
@@ -132,14 +132,14 @@ impl fmt::Display for CollisionRule {
 /// A collision that a rule decided.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ResolvedCollision {
-    /// What collided.
+    /// The collision.
     #[serde(flatten)]
     pub conflict: Conflict,
     /// The rule, as it is written.
     pub rule: String,
     /// Whether the rule is one of ours, not the user's.
     pub shipped: bool,
-    /// Whose claim counts: its place in `claims`.
+    /// Index in `claims` of the claim that counts.
     pub kept: usize,
 }
 
@@ -161,7 +161,7 @@ pub(crate) struct Rules {
     given: usize,
 }
 
-/// What a rule says of a place.
+/// The decision of a rule about a place.
 #[derive(Clone, Debug)]
 pub(crate) struct Decision {
     pub(crate) action: CollisionAction,
@@ -185,7 +185,8 @@ impl Rules {
         }
     }
 
-    /// What the first rule that matches says; `in_site` is the path relative to `site-packages`.
+    /// The decision of the first rule that matches; `in_site` is the path relative to
+    /// `site-packages`. `None` if none matches.
     pub(crate) fn decide(&self, path: &str, in_site: &str) -> Option<Decision> {
         for (index, (rule, used)) in self.rules.iter().enumerate() {
             let shipped = self.given <= index;

@@ -1,4 +1,4 @@
-//! Whether two files are equal, and what the first line of a script says.
+//! Comparison of the content of files, and the first lines of Python scripts.
 
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -107,15 +107,15 @@ fn are_equal(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether a file is run by a Python; what cannot be read is none.
+/// Whether a file is run by a Python. One that cannot be read is not.
 pub(crate) fn is_python_script(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.is_ok() && end_of_shebang(&head).is_some()
 }
 
-/// Where the text of a Python script begins, behind what names its interpreter; `None` if it is no
-/// Python script.
+/// The offset of the text of a Python script, behind the lines that name its interpreter; `None` if
+/// it is not a Python script.
 ///
 /// Knows the plain form, `env`, and the one for interpreters with long paths, in which `/bin/sh` runs
 /// the second line.

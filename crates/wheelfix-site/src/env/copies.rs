@@ -12,13 +12,13 @@ use wheelfix_relocate::{Tree, existing_path};
 pub struct RuntimeCopies {
     /// The library without version and hash, as `libgomp`.
     pub library: String,
-    /// What may happen when two of them come into one process.
+    /// The harm that two of them may do in one process.
     pub reason: &'static str,
     /// Where the copies lie in the environment, sorted.
     pub paths: Vec<PathBuf>,
 }
 
-/// Libraries that keep state for the whole process, and what two copies do.
+/// Libraries that keep state for the whole process, and the harm that two copies do.
 const RUNTIMES: &[(&str, &str)] = &[
     ("libcudart", "each has its own contexts and streams"),
     ("libgcc_s", "exceptions do not pass from one to the other"),

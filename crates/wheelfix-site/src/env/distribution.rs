@@ -1,4 +1,4 @@
-//! The distributions of an environment, with what their metadata says.
+//! The distributions of an environment, with their metadata.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -152,7 +152,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// What is reported of a draft; what happens later is left empty.
+    /// The report of a draft; fields about later steps are left empty.
     pub(crate) fn report(&self, drafted: Drafted<'_>) -> EnvReport {
         let plan = self.request.dry_run.then(|| {
             plan::entries(
@@ -233,7 +233,7 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// How each source came in.
+    /// The chain of inputs by which each source came in.
     fn chains(&self) -> BTreeMap<usize, Vec<PathBuf>> {
         let wheels = self.inputs.wheels.iter();
         let wheels = wheels.map(|wheel| vec![wheel.path.clone()]);
@@ -324,7 +324,7 @@ impl<'a> Draft<'a> {
         (nodes, found)
     }
 
-    /// What makes RECORDs of prefixes untrue.
+    /// The changes by which RECORDs of prefixes are no longer true.
     fn changes(
         &self,
         nodes: &[Node],

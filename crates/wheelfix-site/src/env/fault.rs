@@ -1,4 +1,4 @@
-//! What keeps an environment from being made. All faults are found before anything is written.
+//! Faults that keep an environment from being made. All are found before anything is written.
 
 use std::io;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub enum EnvFault {
         /// The input that propagates it.
         user: PathBuf,
     },
-    /// A list of propagated inputs that is no text, or too long for one.
+    /// A list of propagated inputs that is not text, or too long for one.
     #[error("not a list of paths: `{}`", .0.display())]
     Propagated(PathBuf),
     /// An input within another.
@@ -63,7 +63,7 @@ pub enum EnvFault {
         /// The environment's Python.
         target: String,
     },
-    /// A file name that is no Unicode.
+    /// A file name that is not Unicode.
     #[error("name is not UTF-8: {0:?}")]
     Name(PathBuf),
     /// A link that leads to nothing.
@@ -71,7 +71,7 @@ pub enum EnvFault {
     Dangling {
         /// The link.
         path: PathBuf,
-        /// What it says.
+        /// The target, as the link has it.
         target: PathBuf,
     },
     /// Links that lead to each other, or to a directory above them.
@@ -96,7 +96,7 @@ pub enum EnvFault {
         /// The first fault.
         source: Box<RecordError>,
     },
-    /// A text that is none.
+    /// A text that is not UTF-8.
     #[error("not UTF-8: `{}`", .0.display())]
     Text(PathBuf),
     /// METADATA that cannot be read.
@@ -104,7 +104,7 @@ pub enum EnvFault {
     Metadata {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason why it cannot be read.
         source: Box<MetadataError>,
     },
     /// WHEEL that cannot be read.
@@ -112,7 +112,7 @@ pub enum EnvFault {
     WheelFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason why it cannot be read.
         source: Box<WheelFileError>,
     },
     /// Two claims to one place that no rule decides.
@@ -137,7 +137,7 @@ pub enum EnvFault {
         distribution: String,
         /// Its `.dist-info`.
         path: PathBuf,
-        /// What does not fit.
+        /// The tags that do not fit.
         source: Box<TagMismatch>,
     },
     /// A distribution that says it needs another Python.
@@ -147,7 +147,7 @@ pub enum EnvFault {
         distribution: String,
         /// Its `.dist-info`.
         path: PathBuf,
-        /// What it needs, as written.
+        /// The versions that it needs, as written.
         needs: String,
         /// The environment's Python.
         target: String,
@@ -158,7 +158,7 @@ pub enum EnvFault {
     /// An input that was there and is gone.
     #[error("input vanished while the environment was made: `{}`", .0.display())]
     Vanished(PathBuf),
-    /// A wish about the files of wheels that nothing fulfils.
+    /// An option for the files of wheels that matches nothing.
     #[error("{0}")]
     Wish(Box<FileFault>),
     /// The operating system said no.

@@ -1,4 +1,4 @@
-//! What an environment is made from: prefixes, what they propagate, and wheels.
+//! The inputs of an environment: prefixes, those that they propagate, and wheels.
 //!
 //! nixpkgs writes the run-time inputs of a package to `nix-support/propagated-build-inputs`:
 //! <https://nixos.org/manual/nixpkgs/stable/#ssec-stdenv-dependencies-propagated>.
@@ -15,7 +15,7 @@ use wheelfix_relocate::{absolute_path, existing_path};
 use crate::env::fault::EnvFault;
 use crate::layout::Layout;
 
-/// Where a package names what it needs at run time, relative to its prefix.
+/// The file in which a package names its run-time inputs, relative to its prefix.
 const PROPAGATED: &str = "nix-support/propagated-build-inputs";
 
 /// Most bytes that a list of propagated inputs may have.
@@ -151,7 +151,7 @@ impl Candidates {
     }
 }
 
-/// What lies at a path.
+/// The kind of input at a path.
 enum Look {
     Wheel,
     /// With the paths that it propagates, sorted.
@@ -169,7 +169,7 @@ struct Finder {
 }
 
 impl Finder {
-    /// Takes candidates in; what they propagate are the next ones.
+    /// Adds candidates to the inputs; returns the paths that they propagate.
     fn take(&mut self, candidates: &[Candidate]) -> Candidates {
         let find = |candidate: &Candidate| {
             let real = existing_path(&candidate.path)?;
@@ -199,7 +199,7 @@ impl Finder {
         next
     }
 
-    /// Adds what was looked at, and what it propagates to the next candidates.
+    /// Adds an input, and the paths that it propagates to the next candidates.
     fn add(&mut self, path: PathBuf, candidate: &Candidate, look: Look, next: &mut Candidates) {
         // Every path that was looked at has a place, also one that is passed over.
         let rank = self.seen.len();
@@ -222,7 +222,8 @@ impl Finder {
         }
     }
 
-    /// Notes why a candidate is none; what is missing, for each prefix that propagates it.
+    /// Adds the fault of a candidate that cannot be looked at; for one that is missing a fault for
+    /// each prefix that propagates it.
     fn refuse(&mut self, candidate: &Candidate, error: io::Error) {
         let path = &candidate.path;
         if error.kind() == ErrorKind::NotFound && !candidate.users.is_empty() {

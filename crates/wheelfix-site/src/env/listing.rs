@@ -23,7 +23,7 @@ pub(crate) struct Entry {
     pub(crate) kind: EntryKind,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum EntryKind {
     Directory,
@@ -81,7 +81,7 @@ fn read(directory: &Path, faults: &mut Vec<EnvFault>, mut each: impl FnMut(&str,
     }
 }
 
-/// What an entry of this type is; file systems need not tell the type.
+/// The kind of an entry with this file type; file systems need not state the type.
 fn kind(file_type: FileType, path: impl Fn() -> PathBuf) -> Result<EntryKind, EnvFault> {
     match file_type {
         FileType::Directory => Ok(EntryKind::Directory),
@@ -110,7 +110,7 @@ fn unreadable(directory: &Path, error: Errno) -> EnvFault {
     io::Error::new(error.kind(), text).into()
 }
 
-/// What a link leads to.
+/// The kind of a link, by the file that it leads to.
 fn follow(path: &Path) -> Result<EntryKind, EnvFault> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Ok(EntryKind::DirectoryLink),
@@ -125,7 +125,7 @@ fn follow(path: &Path) -> Result<EntryKind, EnvFault> {
     }
 }
 
-/// What lies in directories that are taken whole.
+/// The content of directories that are taken whole.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     /// Files that may be ELF files, relative to the first directory, in any order.

@@ -12,12 +12,12 @@ use crate::env::merge::Claim;
 pub(crate) struct Made<'a> {
     /// Relative to the prefix, with `/` as separator.
     pub(crate) path: String,
-    /// Position of what it comes from.
+    /// Position of its source.
     pub(crate) source: usize,
     pub(crate) content: MadeContent<'a>,
 }
 
-/// What is known of the content of a file before it is made.
+/// The content of a file, as far as it is known before the file is made.
 #[derive(Clone, Debug)]
 pub(crate) enum MadeContent<'a> {
     /// A member of a wheel.

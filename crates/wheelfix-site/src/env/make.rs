@@ -42,7 +42,7 @@ impl LinkMode {
     }
 }
 
-/// What there is of each kind in an environment.
+/// The numbers of entries of an environment, by kind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Counts {
     /// Directories of the environment itself.
@@ -86,14 +86,14 @@ impl Counts {
 pub(crate) struct Maker<'a> {
     pub(crate) sources: &'a [Source],
     pub(crate) made: &'a [Made<'a>],
-    /// How many of `made` are the installation's business: those before this position.
+    /// The number of files of `made` that the installation writes: those before this position.
     pub(crate) installed: usize,
     /// The staging directory.
     pub(crate) root: &'a Path,
     /// Where it will be.
     pub(crate) prefix: &'a Path,
     pub(crate) mode: LinkMode,
-    /// What runs scripts.
+    /// The interpreter of scripts.
     pub(crate) interpreter: &'a Interpreter,
 }
 
@@ -160,7 +160,8 @@ impl Maker<'_> {
         root.map(|root| root.join(path)).unwrap_or_default()
     }
 
-    /// An input that is gone is the fault, not the file in it.
+    /// Turns an error into a fault: where a whole input is gone, that is the fault, not the file in
+    /// it.
     fn explain(&self, error: io::Error, source: usize) -> EnvFault {
         let root = self.sources.get(source).map(|source| &source.path);
         match root {
@@ -209,8 +210,8 @@ impl Maker<'_> {
         }
     }
 
-    /// What a copy of a link says: within its source it stays as it is, so that it leads to the copy
-    /// of its target.
+    /// The target for a copy of a link: a relative one within its source stays as it is, so that it
+    /// leads to the copy of its target.
     fn target(&self, link: &Path, source: usize) -> io::Result<PathBuf> {
         let text = fs::read_link(link)?;
         let root = self.sources.get(source).map(|source| source.path.as_path());

@@ -36,7 +36,7 @@ pub(crate) struct Node {
     pub(crate) what: What,
 }
 
-/// What a name stands for. `source` is the position of the source that has it at the same place.
+/// The entry with a name. `source` is the position of the source that has it at the same place.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum What {
     /// A directory of the environment itself, sorted by name.
@@ -56,7 +56,7 @@ pub(crate) enum What {
 /// A claim to a place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Claim<'a> {
-    /// What a prefix has there.
+    /// An entry of a prefix.
     Disk { source: usize, kind: EntryKind },
     /// A file that is made: its position.
     File { source: usize, file: usize },
@@ -94,11 +94,11 @@ pub(crate) struct Clash {
     pub(crate) kind: ConflictKind,
     /// Source and path of each claim.
     pub(crate) claims: Vec<(usize, String)>,
-    /// What a rule decided, and the place of the claim that counts.
+    /// The decision of a rule, and the index of the claim that counts.
     pub(crate) decision: Option<(Decision, usize)>,
 }
 
-/// What is noticed while merging.
+/// The findings of a merge.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) faults: Vec<EnvFault>,
@@ -107,13 +107,13 @@ pub(crate) struct Notes {
     pub(crate) lost: Vec<(usize, String)>,
     /// Files that may be ELF files: path, and source.
     pub(crate) elf: Vec<(String, usize)>,
-    /// Files that are made and equal to another that is made: the other, and they.
+    /// Equal files that are made: the position of the one that is kept, and that of another.
     pub(crate) twins: Vec<(usize, usize)>,
     /// How many files lie in directories that are taken whole.
     pub(crate) whole_files: usize,
 }
 
-/// How to merge.
+/// A merge of sources.
 #[derive(Debug)]
 pub(crate) struct Merger<'a> {
     pub(crate) sources: &'a [Source],
@@ -129,19 +129,19 @@ pub(crate) struct Merger<'a> {
     pub(crate) notes: Mutex<Notes>,
 }
 
-/// What became of a place.
+/// The result for one place.
 struct Outcome {
     node: Option<Node>,
     /// The sources whose claim is what the environment has; none if that is not decided.
     valid: Vec<usize>,
 }
 
-/// Of each Python source of a directory, which sources have what the environment has, and whether
-/// it is made.
+/// For each Python source of a directory: the sources of files whose content is that in the
+/// environment, and whether that file is made.
 type Modules = BTreeMap<String, (Vec<usize>, bool)>;
 
 impl<'a> Merger<'a> {
-    /// Merges everything; the entries of the prefix.
+    /// Merges everything; returns the entries of the prefix.
     pub(crate) fn merge(&self, prefixes: &[usize], files: &'a Virtual) -> Vec<Node> {
         let mut claims: Vec<Claim<'a>> = prefixes
             .iter()
@@ -331,7 +331,7 @@ impl<'a> Merger<'a> {
         }
     }
 
-    /// What becomes of a name.
+    /// Decides on a name.
     fn entry(&self, directory: &str, name: &str, mut claims: Vec<Claim<'a>>) -> Outcome {
         let path = join(directory, name);
         let directories = claims.iter().filter(|claim| claim.is_directory()).count();
@@ -365,7 +365,7 @@ impl<'a> Merger<'a> {
         }
     }
 
-    /// What becomes of a directory.
+    /// Decides on a directory.
     fn below(&self, path: &str, claims: &[Claim<'a>]) -> What {
         if let [Claim::Disk { source, kind }] = claims {
             if self.whole {
@@ -421,7 +421,7 @@ impl<'a> Merger<'a> {
         });
     }
 
-    /// What becomes of a file, and which sources have the same; `None` if that is not decided.
+    /// Decides on a file; returns also the sources that have the same. `None` if no claim counts.
     fn file(&self, path: &str, claims: &[Claim<'a>]) -> Option<(What, Vec<usize>)> {
         let (first, more) = claims.split_first()?;
         let is_one = more.iter().all(|claim| self.is_equal(path, first, claim));
@@ -496,7 +496,7 @@ impl<'a> Merger<'a> {
         }
     }
 
-    /// What becomes of a directory of bytecode.
+    /// Decides on a directory of bytecode.
     ///
     /// Its files follow their sources: where these agree, the bytecode of any of them will do, though
     /// it is never equal, because it names the place of its source.
@@ -549,8 +549,8 @@ fn named(path: &str, claims: &[Claim<'_>]) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// What belongs to an input alone: what Nix and nixpkgs keep beside the files, indexes of others than
-/// Python, and interpreters.
+/// Whether an entry belongs to an input alone: files that Nix and nixpkgs keep beside the others,
+/// indexes of others than Python, and interpreters.
 pub(crate) fn is_left_out(directory: &str, name: &str) -> bool {
     match directory {
         "" => matches!(

@@ -14,14 +14,14 @@ use crate::layout::join;
 pub struct PlannedEntry {
     /// Relative to the prefix, with `/` as separator.
     pub path: String,
-    /// What is made.
+    /// The way in which it is made.
     pub action: EntryAction,
     /// Where it comes from: the file or directory of a prefix, or the wheel; for a link of the
-    /// environment's own what it says. `None` for its own texts.
+    /// environment's own its target. `None` for its own texts.
     pub from: Option<PathBuf>,
 }
 
-/// What is made of an entry.
+/// The way in which an entry is made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryAction {

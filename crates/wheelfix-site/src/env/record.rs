@@ -18,11 +18,11 @@ use crate::env::merge::{Node, What, is_left_out};
 use crate::launcher::Interpreter;
 use crate::layout::{Layout, join};
 
-/// What is different in an environment. Paths are relative to `site-packages`.
+/// The differences of an environment from its inputs. Paths are relative to `site-packages`.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     scripts: BTreeMap<String, FileDigest>,
-    /// What is not there, by source.
+    /// Files and directories that are not there, by source.
     lost: BTreeMap<usize, BTreeSet<String>>,
 }
 
@@ -51,7 +51,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Notes what is not there since others have it: source, and path.
+    /// Notes files and directories that are not there since others have their place: source, and
+    /// path.
     pub(crate) fn losers(&mut self, lost: &[(usize, String)], layout: &Layout) {
         for (source, path) in lost {
             let lost = self.lost.entry(*source).or_default();

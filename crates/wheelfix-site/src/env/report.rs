@@ -1,4 +1,4 @@
-//! What the making of an environment did, or would do.
+//! The report on an environment that was made, or would be.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::env::make::Counts;
 use crate::env::plan::PlannedEntry;
 use crate::report::{InstallWarning, InstalledWheel};
 
-/// What the making of an environment did, or would do.
+/// The report on an environment that was made, or would be.
 #[derive(Debug)]
 pub struct EnvReport {
     /// Where the environment is, absolute.
@@ -27,7 +27,7 @@ pub struct EnvReport {
     pub wheels: Vec<InstalledWheel>,
     /// All distributions, as name and version, by name.
     pub distributions: Vec<(String, String)>,
-    /// What there is of each kind.
+    /// The numbers of entries, by kind.
     pub counts: Counts,
     /// How many files lie in the directories that are taken whole.
     pub whole_files: usize,
@@ -35,13 +35,13 @@ pub struct EnvReport {
     pub plan: Option<Vec<PlannedEntry>>,
     /// Collisions that a rule decided, by path.
     pub resolved: Vec<ResolvedCollision>,
-    /// Requirements that are not met, with leave.
+    /// Requirements that are not met, as the user allows.
     pub unmet: Vec<UnmetRequirement>,
     /// Run-time libraries with several copies.
     pub copies: Vec<RuntimeCopies>,
-    /// What became of the bundled libraries of wheels.
+    /// The plan for the bundled libraries of wheels.
     pub unbundling: UnbundlePlan,
-    /// What became of the wheels' other libraries.
+    /// The plan for the wheels' other libraries.
     pub relocation: RelocationPlan,
     /// The proof that everything loads by its path in the environment; `None` if it was not asked
     /// for, or nothing is known of the target.
@@ -53,6 +53,6 @@ pub struct EnvReport {
     pub elf_edited: usize,
     /// Sources of wheels that do not compile, sorted.
     pub compile_failures: Vec<CompileFailure>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
 }

@@ -1,4 +1,4 @@
-//! What only a caller of the library can do: change inputs while an environment is made.
+//! Tests that need the library as their caller: inputs change while an environment is made.
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -18,11 +18,11 @@ use crate::env::distribution::Distribution;
 pub struct TorchMismatch {
     /// The package, as `name version`.
     pub package: String,
-    /// What it was made for: `torch 2.9`, `CUDA 12`.
+    /// The torch or CUDA that it was made for: `torch 2.9`, `CUDA 12`.
     pub wants: String,
-    /// What the environment has.
+    /// The torch that the environment has.
     pub found: String,
-    /// Where that is said.
+    /// The evidence for `wants`, in words.
     pub evidence: String,
     /// The package's `.dist-info`, or its wheel.
     pub path: PathBuf,
@@ -42,7 +42,7 @@ impl fmt::Display for TorchMismatch {
     }
 }
 
-/// What is known of the torch of an environment.
+/// The facts about the torch of an environment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Torch {
     version: String,
@@ -122,7 +122,7 @@ fn minor(version: &str) -> String {
     parts.join(".")
 }
 
-/// What is behind the `+` of a version; empty if there is none.
+/// The local version label, behind the `+`; empty if there is none.
 fn local(version: &str) -> &str {
     version.split_once('+').map_or("", |(_, local)| local)
 }
@@ -190,10 +190,10 @@ fn torch_of_json(text: &str) -> Option<String> {
         .then(|| minor(version))
 }
 
-/// Most bytes of a file that is read for what it says of torch.
+/// Most bytes of a file that is searched for a version of torch.
 const SMALL: u64 = 1 << 20;
 
-/// A small text; `None` if it is none, or not there.
+/// A small text; `None` if the file is not one, or not there.
 fn read_small(path: &Path) -> Option<String> {
     let metadata = fs::metadata(path).ok()?;
     if SMALL < metadata.len() {
@@ -202,7 +202,8 @@ fn read_small(path: &Path) -> Option<String> {
     fs::read_to_string(path).ok()
 }
 
-/// A small text that a wheel puts into `site-packages`; `None` if it is none, or not there.
+/// A small text that a wheel puts into `site-packages`; `None` if the file is not one, or not
+/// there.
 fn small_member(wheel: &Wheel, path: &str) -> Option<String> {
     let mut members = wheel.members();
     let member = members.find(|member| match member.placement {

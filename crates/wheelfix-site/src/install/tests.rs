@@ -1,4 +1,4 @@
-//! Tests of what only a caller of the library can do: change a wheel while it is installed.
+//! Tests that need the library as their caller: a wheel changes while it is installed.
 
 use fs_err as fs;
 use wheelfix_testkit::wheel::WheelBuilder;

@@ -25,7 +25,7 @@ pub(super) fn path(wheel: &Wheel) -> String {
     path(number)
 }
 
-/// Which files of a wheel are no longer those of its makers.
+/// The files of a wheel that are no longer those of its makers.
 pub(super) struct Bill<'a> {
     wheel: &'a Wheel,
     components: Vec<Value>,

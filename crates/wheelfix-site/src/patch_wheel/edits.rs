@@ -17,7 +17,7 @@ use crate::digest::FileDigest;
 use crate::relocation::Applied;
 use crate::sboms;
 
-/// How the new wheel differs from the old one.
+/// The differences of the new wheel from the old one.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     /// New content of members, by path: where it lies, and what it is.

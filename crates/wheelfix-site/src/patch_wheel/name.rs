@@ -11,12 +11,12 @@ use wheelfix_relocate::{RelocationPlan, RunPathEdit, real_path};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutputNameError {
-    /// It is no file name of a wheel.
+    /// It is not a file name of a wheel.
     #[error("`{}` is no name of a wheel", path.display())]
     Filename {
         /// The output as asked for.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is not one.
         source: Box<WheelFilenameError>,
     },
     /// It is the name of something else.
@@ -35,7 +35,7 @@ pub enum OutputNameError {
     },
 }
 
-/// Where an output is to be made.
+/// The directory and the name of an output.
 #[derive(Debug)]
 pub(crate) struct Output {
     /// Absolute; it need not exist yet.
