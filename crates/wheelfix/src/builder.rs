@@ -30,7 +30,7 @@ pub(crate) struct BuilderArgs {
     hook: hook::HookArgs,
 }
 
-/// What to make.
+/// The actions, by name.
 const ACTIONS: &[&str] = &["install", "env", "patch"];
 
 pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
@@ -85,7 +85,7 @@ fn not_a_derivation(error: AttributesError) -> Error {
     }
 }
 
-/// Prints what is wrong with settings, all at once.
+/// Prints the faults of settings, all at once.
 fn report_settings(faults: &[SettingFault]) -> Error {
     print("error", faults);
     print("hint", ["change `wheelfix = { ... }` in the .nix file"]);
@@ -102,7 +102,7 @@ fn jobs() -> NonZeroUsize {
         .unwrap_or_else(available)
 }
 
-/// Nobody parses a build log, and it is no terminal.
+/// Nobody parses a build log, and it is not a terminal.
 const OUTPUT: OutputArgs = OutputArgs {
     json: false,
     quiet: false,

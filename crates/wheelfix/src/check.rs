@@ -208,7 +208,7 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
     if proved { Ok(()) } else { Err(Error::Reported) }
 }
 
-/// What was proved, what was taken for granted, and what the target must have; a line each.
+/// The summary of a proof, a line each: counts, assumptions, minimum versions, and warnings.
 fn summary(proof: &Proof, with_warnings: bool) -> Vec<String> {
     let assumed = &proof.assumed;
     let (files, symbols) = (proof.objects, proof.symbols);

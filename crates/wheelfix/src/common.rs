@@ -49,7 +49,7 @@ pub(crate) struct RelocationArgs {
     /// Interpreter (dynamic loader) of programs
     #[arg(long, value_name = "PATH")]
     interpreter: Option<PathBuf>,
-    /// What becomes of bundled libraries that match: keep, replace or drop; by name or path
+    /// Action for bundled libraries that match: keep, replace or drop; by name or path
     #[arg(long, value_name = "GLOB=ACTION")]
     bundled: Vec<BundledWish>,
     /// Make one of several copies of a library where nothing outside stands in
@@ -70,7 +70,7 @@ enum RunPathArg {
 }
 
 impl RelocationArgs {
-    /// What the user decides about bundled libraries.
+    /// The choices of the user for bundled libraries.
     pub(crate) fn unbundle(&self) -> UnbundleOptions {
         UnbundleOptions {
             wishes: self.bundled.clone(),
@@ -78,7 +78,7 @@ impl RelocationArgs {
         }
     }
 
-    /// Whether the user wants something of bundled libraries.
+    /// Whether the user has made a choice for bundled libraries.
     pub(crate) fn wants_unbundling(&self) -> bool {
         self.unify || !self.bundled.is_empty()
     }
@@ -123,7 +123,7 @@ impl LibraryArgs {
         })
     }
 
-    /// The same, with what the user decides about relocation; bundled libraries stay.
+    /// The same, with the choices of the user for relocation; bundled libraries stay.
     pub(crate) fn resolve(&self, relocation: &RelocationArgs) -> Result<Libraries, Error> {
         let mut libraries = self.plain()?;
         libraries.unbundle = None;
@@ -179,7 +179,7 @@ pub(crate) fn real_paths(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     paths.iter().map(|path| real_path(path)).collect()
 }
 
-/// Prints which wishes about bundled libraries cannot be met, and the plan as JSON if asked.
+/// Prints the options for bundled libraries that cannot be met, and the plan as JSON if asked.
 pub(crate) fn report_bundled(plan: &UnbundlePlan, output: &OutputArgs) -> Error {
     report_faults(&plan.faults, "unbundling", plan, output)
 }

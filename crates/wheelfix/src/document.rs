@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// The document that tells of a failure, version 1.
+/// The document of a failure, version 1.
 #[derive(Serialize)]
 struct Failure {
     version: u32,

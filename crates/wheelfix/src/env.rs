@@ -32,7 +32,7 @@ pub(crate) struct EnvArgs {
     /// How files of prefixes come into the environment
     #[arg(long, value_name = "MODE", default_value = "auto")]
     link: LinkArg,
-    /// What to do where inputs collide, as `GLOB=first`, `GLOB=last` or `GLOB=error`; the first rule
+    /// Rule for inputs that collide, as `GLOB=first`, `GLOB=last` or `GLOB=error`; the first rule
     /// that matches counts
     #[arg(long, value_name = "GLOB=ACTION")]
     on_collision: Vec<CollisionRule>,

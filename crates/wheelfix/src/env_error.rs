@@ -1,4 +1,4 @@
-//! Which exit code the errors of `wheelfix env` have, and what is printed of their lists.
+//! The exit codes of the errors of `wheelfix env`, and the messages of those that are lists.
 
 use std::fmt::{self, Display};
 
@@ -10,7 +10,7 @@ use crate::install_error;
 use crate::message::BREAK;
 use crate::remedy::{ask_plain, of_environment};
 
-/// Prints what an error lists, and decides the exit code.
+/// Prints the list of an error, and decides the exit code.
 pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
     match error {
         EnvError::Install(error) => install_error::explain(error, output),

@@ -1,4 +1,4 @@
-//! What `wheelfix env` prints when it is done.
+//! The report that `wheelfix env` prints when it is done.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ fn summary(report: &EnvReport) -> String {
     format!("{}: {}", report.prefix.display(), parts.join(", "))
 }
 
-/// Prints what is odd on standard error.
+/// Prints the warnings on standard error.
 fn warn(report: &EnvReport) {
     error::print("warning", report.resolved.iter().map(resolved));
     error::print("warning", &report.unmet);

@@ -1,4 +1,4 @@
-//! How a run ends: what is printed on standard error, and the exit code.
+//! The end of a run: the messages on standard error, and the exit code.
 //!
 //! A command turns the error of a library into [`Error`] in its own file, with an exhaustive match,
 //! so that a new library error does not compile until its exit code is decided.
@@ -19,9 +19,9 @@ const MAX_MESSAGES: usize = 1_000;
 pub(crate) enum Error {
     /// The input is not acceptable, or the proof fails: exit code 1.
     Refused {
-        /// What is wrong; its sources are printed as causes.
+        /// The error; its sources are printed as causes.
         error: Box<dyn StdError + Send + Sync>,
-        /// What to do about it, printed last.
+        /// Advice on what to do about it, printed last.
         hint: Option<String>,
     },
     /// Faults were found and are printed already: exit code 1.
@@ -114,7 +114,7 @@ pub(crate) fn print_report(report: impl Display) -> io::Result<()> {
     write!(io::stdout(), "{}", escaped_report(report))
 }
 
-/// The outcome of printing a report. That nobody reads it any more is no failure.
+/// The outcome of printing a report. That nobody reads it any more is not a failure.
 pub(crate) fn printed(result: Result<(), Error>) -> Result<(), Error> {
     match result.and_then(|()| Ok(io::stdout().flush()?)) {
         Err(Error::Environment(error)) if is_broken_pipe(error.as_ref()) => Ok(()),

@@ -94,7 +94,7 @@ fn unpack(wheel: &Path, root: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
     Ok(())
 }
 
-/// An observer who does not want to know.
+/// An observer that ignores every event.
 struct Quiet;
 
 impl Observer for Quiet {}

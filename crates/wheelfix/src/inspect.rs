@@ -64,14 +64,14 @@ enum Report {
     Directory(tree::TreeReport),
 }
 
-/// What a report is asked for.
+/// The options of a report.
 #[derive(Clone, Copy, Debug)]
 struct Wish {
-    /// Contents are to be checked as well.
+    /// Whether contents are checked as well.
     verify: bool,
-    /// Contents are to be searched for what is loaded at run time.
+    /// Whether contents are searched for what is loaded at run time.
     deep: bool,
-    /// Long lists are to be printed whole.
+    /// Whether long lists are printed whole.
     all: bool,
 }
 

@@ -59,7 +59,7 @@ struct PythonArgs {
     python_version: Option<PythonVersion>,
 }
 
-/// What bytecode to make
+/// Options of byte-compilation
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Bytecode")]
 pub(crate) struct BytecodeArgs {
@@ -112,7 +112,7 @@ pub(crate) fn default_python() -> Result<Python, Error> {
 struct NoInterpreter(#[source] PythonError);
 
 impl BytecodeArgs {
-    /// What to compile; `None` for nothing.
+    /// The options of byte-compilation; `None` to compile nothing.
     pub(crate) fn resolve(
         &self,
         python: &Python,
@@ -147,7 +147,8 @@ impl BytecodeArgs {
     }
 }
 
-/// What lies in the Nix store never changes, so nothing is gained by looking at the source.
+/// The mode for a prefix. Files in the Nix store never change, so nothing is gained there by
+/// looking at the source.
 fn invalidation(prefix: &Path) -> Invalidation {
     if prefix.starts_with("/nix/store") {
         Invalidation::UncheckedHash

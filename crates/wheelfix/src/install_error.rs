@@ -1,4 +1,4 @@
-//! Which exit code the errors of the pipeline have, and what is printed of those that are lists.
+//! The exit codes of the errors of the pipeline, and the messages of those that are lists.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Display};
@@ -21,7 +21,7 @@ use crate::limits;
 use crate::remedy::{advised, ask, ask_plain};
 use crate::target::{lib_path_error, loader_error};
 
-/// Prints what an error of an installation lists, and decides the exit code.
+/// Prints the list of an error of an installation, and decides the exit code.
 pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
     match error {
         InstallError::Wheels(refused) => refused_wheels(&refused),
@@ -41,7 +41,7 @@ pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
     }
 }
 
-/// Prints what an error of a relocation lists, and decides the exit code.
+/// Prints the list of an error of a relocation, and decides the exit code.
 pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error {
     match error {
         PatchTreeError::Files(faults) => files(&faults),
@@ -62,7 +62,7 @@ pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error
     }
 }
 
-/// Prints what an error of a wheel's relocation lists, and decides the exit code.
+/// Prints the list of an error of a wheel's relocation, and decides the exit code.
 pub(crate) fn explain_patch_wheel(
     error: PatchWheelError,
     wheel: &Path,
@@ -100,7 +100,7 @@ fn files(faults: &[FileFault]) -> Error {
     Error::Reported
 }
 
-/// One block per wheel. That a file cannot be read is worse than that it is refused.
+/// One block per wheel. A file that cannot be read is worse than one that is refused.
 fn refused_wheels(refused: &[RefusedWheel]) -> Error {
     print(
         "error",

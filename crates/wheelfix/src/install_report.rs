@@ -1,4 +1,4 @@
-//! What `wheelfix install` prints when it is done.
+//! The report that `wheelfix install` prints when it is done.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
@@ -33,7 +33,7 @@ struct Document<'a> {
     /// `null` if nothing is known of the target.
     proof: Option<&'a Proof>,
     compile_failures: Vec<FailureDocument<'a>>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     warnings: Vec<String>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn print(
     Ok(())
 }
 
-/// Prints what is odd on standard error.
+/// Prints the warnings on standard error.
 fn warn(report: &InstallReport) {
     error::print("warning", of_wheels(&report.wheels));
     error::print("warning", report.warnings.iter().map(advised));
@@ -110,7 +110,7 @@ pub(crate) fn of_wheels(wheels: &[InstalledWheel]) -> impl Iterator<Item = impl 
     })
 }
 
-/// Which sources do not compile, and why.
+/// The sources that do not compile, each with the reason.
 pub(crate) fn compile_failures(failures: &[CompileFailure]) -> impl Iterator<Item = String> {
     failures.iter().map(|failure| {
         let (path, reason) = (failure.path.display(), &failure.reason);
@@ -131,7 +131,7 @@ fn wheel_table(report: &InstallReport) -> Lines {
     table::render(["wheel", "version", "files", "size"], rows)
 }
 
-/// What was edited in METADATA, a line each.
+/// The edits of METADATA, a line each.
 fn changes(report: &InstallReport) -> impl Display {
     fmt::from_fn(|f| {
         report.wheels.iter().try_for_each(|wheel| {

@@ -27,7 +27,7 @@ impl LimitArgs {
     }
 }
 
-/// What to do about a refusal, if it is for a limit.
+/// Advice on a refusal, if it is for a limit.
 pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     let is_zip = error.downcast_ref::<Faults>().is_some_and(|faults| {
         faults.list().iter().any(|fault| {
@@ -51,7 +51,7 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     })
 }
 
-/// Why a text is no size.
+/// Why a text is not a size.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a number, or a number with K, M, G or T")]
 pub(crate) struct SizeError;

@@ -79,7 +79,7 @@ struct Document<'a> {
     relocation: &'a RelocationPlan,
     /// Distributions with edited requirements.
     metadata: Vec<MetadataDocument<'a>>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     warnings: Vec<String>,
     /// `null` in a dry run, or if nothing is known of the target.
     proof: Option<&'a Proof>,
@@ -98,7 +98,7 @@ struct WheelDocument<'a> {
     relocation: &'a RelocationPlan,
     /// Distributions with edited requirements.
     metadata: Vec<MetadataDocument<'a>>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     warnings: Vec<String>,
     /// `null` in a dry run, or if nothing is known of the target.
     proof: Option<&'a Proof>,
@@ -111,11 +111,11 @@ struct MetadataDocument<'a> {
     changes: Vec<ChangeDocument<'a>>,
 }
 
-/// What is to be done to files on disk.
+/// The edits to make to files on disk.
 pub(crate) struct Task {
-    /// How much is looked after.
+    /// The scope of the edits.
     pub(crate) scope: Scope,
-    /// What becomes of bundled libraries.
+    /// The options for bundled libraries; `None` leaves all of them alone.
     pub(crate) unbundle: Option<UnbundleOptions>,
     /// Whether segments without a section are retired.
     pub(crate) heal: bool,
@@ -203,7 +203,7 @@ fn run_tree(args: &PatchArgs) -> Result<(), Error> {
     print(&report, &args.files)
 }
 
-/// Does what is asked for, and gives what was done.
+/// Edits the files, and returns the report.
 pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = task.unbundle;
@@ -295,19 +295,20 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// Prints what a proof found beside faults, and what was excused, on standard error.
+/// Prints the warnings and notes of a proof, or the excuses of a plan without one, on standard
+/// error.
 pub(crate) fn tell(proof: Option<&Proof>, relocation: &RelocationPlan, args: &FileArgs) {
     if !args.output.quiet {
         proof_report::print(proof, &relocation.excused);
     }
 }
 
-/// Prints what is odd on standard error.
+/// Prints the warnings on standard error.
 pub(crate) fn warn(warnings: &[InstallWarning]) {
     error::print("warning", warnings.iter().map(advised));
 }
 
-/// What was edited in METADATA, a line each.
+/// The edits of METADATA, a line each.
 fn changes(edited: &[EditedRequirements]) -> impl Display {
     fmt::from_fn(|f| {
         edited.iter().try_for_each(|distribution| {
@@ -325,7 +326,7 @@ fn metadata_document(edited: &EditedRequirements) -> MetadataDocument<'_> {
     }
 }
 
-/// What was done to the files, in one line.
+/// The summary of a report, in one line.
 pub(crate) fn summary(report: &PatchReport) -> String {
     let (edited, records) = (report.elf_edited, report.records_updated);
     let removed = report.relocation.drops.len() + report.unbundling.removed.len();

@@ -1,7 +1,7 @@
 //! `wheelfix patchelf`: the command line of patchelf 0.19, also when the program is called by that
 //! name.
 //!
-//! What differs on purpose is in `docs/patchelf-differences.md`.
+//! The intended differences are in `docs/patchelf-differences.md`.
 
 mod arguments;
 mod edit;

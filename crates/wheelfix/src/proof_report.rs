@@ -1,12 +1,12 @@
-//! The report of a proof, the same for every command that proves: the count, the warnings, what was
-//! left aside and what was excused.
+//! The report of a proof, the same for every command that proves: the counts, the warnings, the
+//! files that were left aside and the excuses.
 
 use wheelfix_relocate::{Excused, Proof, count, some_of};
 
 use crate::error;
 use crate::remedy::advised;
 
-/// How much of what was found is proved.
+/// The number of objects proved of those found, with those left aside and those not proved.
 pub(crate) fn counts(proof: &Proof) -> String {
     if proof.found == 0 {
         return "nothing to prove".to_owned();
@@ -26,7 +26,7 @@ pub(crate) fn counts_if_proved(proof: Option<&Proof>) -> String {
     proof.map_or_else(|| "not proved: no target is named".to_owned(), counts)
 }
 
-/// Prints what was left aside and what was excused.
+/// Prints the files that were left aside, and the excuses.
 pub(crate) fn print_notes(proof: &Proof) {
     let aside = proof.left_aside.iter().map(|aside| {
         let path = aside.path.display();
@@ -43,7 +43,7 @@ fn excused(excused: &Excused) -> String {
     format!("the {kind} `{name}` is missing and excused by `{globs}`; needed by {needed_by}")
 }
 
-/// Prints all that is to be said of a proof, or of a plan that nothing proved.
+/// Prints the warnings and notes of a proof, or the excuses of a plan without one.
 pub(crate) fn print(proof: Option<&Proof>, planned: &[Excused]) {
     match proof {
         Some(proof) => {

@@ -8,7 +8,7 @@ use wheelfix_site::{Python, PythonError};
 
 use crate::error::Error;
 
-/// What will load the files
+/// Python and loader that will load the files
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
@@ -26,10 +26,10 @@ pub(crate) struct TargetArgs {
     hwcaps: Vec<String>,
 }
 
-/// What will load the files.
+/// The target that will load the files.
 #[derive(Debug)]
 pub(crate) struct ResolvedTarget {
-    /// How it searches.
+    /// The facts of its loader.
     pub(crate) target: Target,
     /// The Python that is named.
     pub(crate) python: Option<Python>,

@@ -1,4 +1,4 @@
-//! What becomes of bundled libraries, as a table for people.
+//! The decisions about bundled libraries, as a table for people.
 
 use std::fmt::{self, Display};
 use std::path::Path;

@@ -43,7 +43,7 @@ pub(crate) struct UnpackArgs {
     output: OutputArgs,
 }
 
-/// What the archive is.
+/// The kind of an archive.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {

@@ -51,7 +51,7 @@ struct Document<'a> {
     near: &'a BTreeMap<String, Vec<PathBuf>>,
 }
 
-/// All that there is to say of a file.
+/// The answer about a file.
 struct Answer {
     object: Arc<Object>,
     interpreter_fault: Option<String>,

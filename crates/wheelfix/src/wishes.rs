@@ -1,4 +1,4 @@
-//! What is to be different from what the wheels say.
+//! The options for wheels and their files.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::common::real_paths;
 use crate::error::Error;
 use crate::limits::LimitArgs;
 
-/// What is to be different from what the wheels say
+/// Options for wheels and their files
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Wheels")]
 pub(crate) struct WishArgs {
@@ -50,13 +50,13 @@ pub(crate) struct MetadataArgs {
     /// Remove all requirements
     #[arg(long)]
     remove_all_deps: bool,
-    /// Take each NAME for the begin of a name as it is written, as nixpkgs does; one that matches
-    /// nothing is no error
+    /// Take each NAME for the beginning of a name as it is written, as nixpkgs does; one that
+    /// matches nothing is not an error
     #[arg(long)]
     nixpkgs_names: bool,
 }
 
-/// What nixpkgs' hooks remove
+/// Files that nixpkgs' hooks remove
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Files that nixpkgs removes")]
 struct CleanupArgs {
@@ -89,7 +89,7 @@ struct ProvenanceArgs {
     direct_url: Option<String>,
 }
 
-/// Why a text is no name of its kind.
+/// Why a text is not a name of its kind.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NameError {
     /// Of a namespace.
@@ -100,7 +100,7 @@ pub(crate) enum NameError {
         "is not an absolute URL, as `https://example.org/a-1.0-py3-none-any.whl` or `file:///a.whl`"
     )]
     Url,
-    /// Of what installs.
+    /// Of an installer.
     #[error("is no name")]
     Installer,
 }
@@ -149,7 +149,7 @@ pub(crate) fn namespace(text: &str) -> Result<String, NameError> {
 }
 
 impl WishArgs {
-    /// Refuses the check of requirements, for what always has it.
+    /// Refuses `--check-deps`, for a command that always checks requirements.
     pub(crate) fn refuse_check_deps(&self) -> Result<(), Error> {
         if self.check_deps.is_empty() {
             return Ok(());
@@ -158,7 +158,7 @@ impl WishArgs {
         Err(Error::Usage(text.to_owned()))
     }
 
-    /// What the pipeline wants to know.
+    /// The options as the pipeline takes them.
     pub(crate) fn resolve(&self, wheels: &[PathBuf], limits: &LimitArgs) -> Result<Wishes, Error> {
         if self.provenance.direct_url.is_some() && wheels.len() != 1 {
             let text = "`--direct-url` is for one wheel: each has a URL of its own";

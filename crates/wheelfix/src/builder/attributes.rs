@@ -23,7 +23,7 @@ pub(crate) struct Attributes {
 /// Why the attributes cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttributesError {
-    /// The file that Nix promises is no JSON document.
+    /// The file that Nix promises is not a JSON document.
     #[error("`NIX_ATTRS_JSON_FILE` is no JSON object: `{}`", .path.display())]
     Json {
         path: PathBuf,

@@ -51,7 +51,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     env_report::print(&report, false, &OUTPUT)
 }
 
-/// Prints what is wrong, and what to change in the .nix file.
+/// Prints the faults, and the changes to make in the .nix file.
 fn explain(error: EnvError) -> Error {
     match error {
         EnvError::Install(error) => wheel::explain(error),

@@ -36,7 +36,7 @@ pub(crate) enum Hook {
     Conflicts,
 }
 
-/// What the shell of a hook passes on
+/// Arguments that the shell of a hook passes on
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Hooks")]
 pub(crate) struct HookArgs {
@@ -49,7 +49,7 @@ pub(crate) struct HookArgs {
     /// Dynamic loader of programs
     #[arg(long, value_name = "PATH", requires = "hook")]
     interpreter: Option<PathBuf>,
-    /// Store path that may hold libraries; one that is no directory does not count
+    /// Store path that may hold libraries; one that is not a directory does not count
     #[arg(long, value_name = "PATH", requires = "hook")]
     lib_path: Vec<PathBuf>,
     /// Argument of addAutoPatchelfSearchPath
@@ -134,7 +134,7 @@ fn install(
     install_report::print(&report, false, &OUTPUT)
 }
 
-/// What the variables of nixpkgs' Python hooks ask for.
+/// Adds the options that the variables of nixpkgs' Python hooks ask for.
 fn of_nixpkgs(attributes: &Attributes, wishes: &mut Wishes) -> Result<(), Error> {
     for (variable, action) in [
         ("pythonRelaxDeps", EditAction::Relax),
@@ -209,7 +209,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds what the shell has gathered to what the settings say.
+/// Adds the arguments that the shell has gathered to the settings.
 fn gather(args: &HookArgs, libraries: &mut Libraries) -> Result<(), Error> {
     let mut gathered = args.lib_path.clone();
     gathered.retain(|path| path.is_dir());
@@ -285,7 +285,7 @@ fn is_library(name: &OsStr) -> bool {
     is_plain || name.to_str().is_some_and(|name| name.contains(".so."))
 }
 
-/// Which words of `autoPatchelfIgnoreMissingDeps` excused nothing, a line each.
+/// A line for each word of `autoPatchelfIgnoreMissingDeps` that excused nothing.
 fn unused(words: &[String], excused: &[Excused]) -> Vec<String> {
     let used = |word: &&String| excused.iter().any(|it| it.globs.contains(*word));
     let counts = |word: &&String| ExcuseKind::Library.glob(word).is_ok() && *word != "1";

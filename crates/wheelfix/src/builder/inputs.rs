@@ -1,4 +1,4 @@
-//! What store paths bring along, as nixpkgs writes it: `nix-support/propagated-build-inputs`.
+//! Propagated inputs of store paths, as nixpkgs writes them: `nix-support/propagated-build-inputs`.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -8,7 +8,7 @@ use fs_err as fs;
 
 const FILE: &str = "nix-support/propagated-build-inputs";
 
-/// The paths and what they bring along, nearest first, each once.
+/// The paths and those that they propagate, nearest first, each once.
 pub(crate) fn closure<'a>(roots: impl Iterator<Item = &'a Path>) -> io::Result<Vec<PathBuf>> {
     let mut queue: VecDeque<PathBuf> = roots.map(Path::to_owned).collect();
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
@@ -26,7 +26,7 @@ pub(crate) fn closure<'a>(roots: impl Iterator<Item = &'a Path>) -> io::Result<V
     Ok(found)
 }
 
-/// Writes what an output brings along.
+/// Writes the paths that an output propagates.
 pub(crate) fn write<'a>(output: &Path, paths: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
     let words: Vec<&str> = paths.into_iter().collect();
     if words.is_empty() {
@@ -37,7 +37,7 @@ pub(crate) fn write<'a>(output: &Path, paths: impl IntoIterator<Item = &'a str>)
     fs::write(file, words.join(" ") + "\n")
 }
 
-/// A path may be a file, or bring nothing along.
+/// Whether an error says that a path is a file, or propagates nothing.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -12,7 +12,7 @@ use wheelfix_relocate::existing_path;
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
 
-/// Where what is there never changes.
+/// The directory in which nothing ever changes.
 const STORE: &str = "/nix/store";
 
 /// Refuses outputs that are there already.

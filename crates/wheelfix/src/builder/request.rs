@@ -1,4 +1,4 @@
-//! From settings to what the pipeline wants to know; all faults at once.
+//! From settings to requests of the pipeline; all faults at once.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const INVALIDATIONS: &[(&str, Invalidation); 3] = &[
     ("timestamp", Invalidation::Timestamp),
 ];
 
-/// Reads settings, and collects what is wrong with their values.
+/// Reads settings, and collects the faults of their values.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     pub(super) settings: &'a Settings,
@@ -146,7 +146,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What to compile: levels 0 and 1 unless said otherwise, as nixpkgs does, if there is a Python.
+    /// The options of byte-compilation: levels 0 and 1 unless set otherwise, as in nixpkgs. `None`
+    /// if nothing is to be compiled, or no Python can be run.
     pub(crate) fn bytecode(&mut self, python: Option<&Python>) -> Option<Bytecode> {
         let level = |word: &str| match word {
             "0" => Ok(0),
@@ -179,8 +180,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Which libraries the output may use: those of `libs` and of what is propagated, and of what
-    /// these bring along.
+    /// The libraries that the output may use: those of `libs` and of propagated inputs, and of the
+    /// inputs that these propagate.
     pub(crate) fn libraries(&mut self) -> Result<Libraries, Error> {
         let driver = self.settings.text("driverPath").unwrap_or(DRIVER_PATH);
         let mut options = PlanOptions::new(absolute_path(Path::new(driver))?);
@@ -219,7 +220,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What becomes of bundled libraries; `None` leaves all of them alone.
+    /// The options for bundled libraries; `None` leaves all of them alone.
     fn unbundle(&mut self) -> Option<UnbundleOptions> {
         let wishes = self.parse("bundled", str::parse);
         let unify = self.settings.flag("unify") == Some(true);

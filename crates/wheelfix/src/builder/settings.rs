@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::builder::attributes::Attributes;
 
-/// What a setting holds.
+/// The type of a setting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
     Text,
@@ -21,7 +21,7 @@ enum Kind {
     Size,
 }
 
-/// What a setting is for.
+/// The purpose of a setting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scope {
     /// Everything.
@@ -249,7 +249,7 @@ impl Settings {
         }
     }
 
-    /// Refuses settings that are for something else than these scopes; empty lists are no wishes.
+    /// Refuses settings that are for something else than these scopes; empty lists do not count.
     pub(crate) fn refuse_idle(&self, scopes: &[Scope]) -> Result<(), Vec<SettingFault>> {
         let is_set = |name: &str| match self.0.get(name) {
             None => false,

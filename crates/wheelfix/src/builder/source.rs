@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
 
-/// A source that is no wheel.
+/// A source that is not a wheel.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceFault {
     /// There is none.
     #[error("the derivation has no `src`")]
     None,
-    /// It is no path.
+    /// It is not a path.
     #[error("`src` has to be the path of a wheel, got: `{0}`")]
     Type(String),
     /// It is a directory.
@@ -24,7 +24,7 @@ pub(crate) enum SourceFault {
     /// It is a source archive.
     #[error("`src` is a {kind} archive, no wheel: `{}`", .path.display())]
     Archive { path: PathBuf, kind: &'static str },
-    /// Its name says nothing of what it is.
+    /// It is not named as a wheel is.
     #[error("`src` is not named as a wheel is: `{}`", .0.display())]
     Name(PathBuf),
     /// The operating system said no.
@@ -33,7 +33,7 @@ pub(crate) enum SourceFault {
 }
 
 impl SourceFault {
-    /// What to change in the .nix file.
+    /// The change to make in the .nix file; `None` if none would help.
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::None => Some("add `src = fetchurl { url = \"...whl\"; hash = \"...\"; };`"),
@@ -87,7 +87,7 @@ pub(crate) fn wheels(attributes: &Attributes) -> Result<Vec<PathBuf>, Error> {
     })
 }
 
-/// The directory of the derivation, for what is no wheel.
+/// The directory of the derivation, where `src` is not a wheel.
 pub(crate) fn directory(attributes: &Attributes) -> Result<PathBuf, SourceFault> {
     match attributes.get("src") {
         Some(Value::String(path)) => Ok(PathBuf::from(path)),

@@ -77,7 +77,7 @@ fn of_source(fault: SourceFault) -> Error {
     }
 }
 
-/// Prints what is wrong, and what to change in the .nix file.
+/// Prints the faults, and the changes to make in the .nix file.
 pub(crate) fn explain(error: PatchTreeError) -> Error {
     install_error::explain_patch(error, &OUTPUT)
 }

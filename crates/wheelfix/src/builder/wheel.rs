@@ -53,7 +53,7 @@ fn request(
     })
 }
 
-/// Writes what comes after the files of the wheels.
+/// Writes the files that come after those of the wheels.
 fn finish(
     attributes: &Attributes,
     settings: &Settings,
@@ -82,7 +82,7 @@ fn of_output(error: OutputError) -> Error {
     }
 }
 
-/// Prints what is wrong, and what to change in the .nix file.
+/// Prints the faults, and the changes to make in the .nix file.
 pub(crate) fn explain(error: InstallError) -> Error {
     let hint = hint_of(&error);
     let error = install_error::explain(error, &OUTPUT);

@@ -1,4 +1,4 @@
-//! What is to be different from what the wheels say, from settings.
+//! The options for wheels and their files, from settings.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::limits::size;
 use crate::wishes::{direct_url, installer_name, namespace};
 
 impl Reader<'_> {
-    /// What the user wants different from what so many wheels say.
+    /// The options for so many wheels and their files.
     pub(crate) fn wishes(&mut self, wheels: usize) -> Wishes {
         let direct_url = self.one("directUrl", direct_url);
         if let Some(url) = &direct_url
@@ -49,7 +49,7 @@ impl Reader<'_> {
         }
     }
 
-    /// How requirements are edited.
+    /// The edits of requirements.
     pub(crate) fn metadata(&mut self) -> Vec<MetadataEdit> {
         let nixpkgs = self.is_set("nixpkgsNames");
         let mut edits = Vec::new();
@@ -87,7 +87,7 @@ impl Reader<'_> {
         limits
     }
 
-    /// Where what the wheels require has to be; `None` to check nothing.
+    /// The prefixes that have to hold what the wheels require; `None` to check nothing.
     fn check_deps(&mut self) -> Option<Vec<PathBuf>> {
         let prefixes = self.settings.list("checkDeps");
         for word in prefixes {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::inspect::Wish;
 use crate::message::BREAK;
 
-/// What an ELF file says about itself.
+/// The facts of an ELF file.
 #[derive(Debug, Serialize)]
 pub(crate) struct ElfReport {
     /// Where it is: as given, or relative to the wheel or directory.
@@ -19,7 +19,7 @@ pub(crate) struct ElfReport {
     pub(crate) len: u64,
     /// `library`, `program`, `static program`, `object`, `core` or `debug`.
     pub(crate) object: &'static str,
-    /// For which machine.
+    /// The machine that it is for.
     pub(crate) machine: String,
     /// Word size: 32 or 64.
     pub(crate) bits: u8,
@@ -27,7 +27,7 @@ pub(crate) struct ElfReport {
     pub(crate) soname: Option<String>,
     /// The libraries it needs, in order.
     pub(crate) needed: Vec<String>,
-    /// Where it has them searched.
+    /// The directories in which they are searched.
     pub(crate) run_path: RunPath,
     /// The program that loads it.
     pub(crate) interpreter: Option<String>,
@@ -158,7 +158,7 @@ impl ElfReport {
         }
     }
 
-    /// The search path as it is called in the file, and its parts; `None` without one.
+    /// The names of its tags, and the elements of the search path that counts; `None` without one.
     pub(crate) fn search_path(&self) -> Option<(&'static str, Vec<&str>)> {
         let (kind, path) = match &self.run_path {
             RunPath::None => return None,

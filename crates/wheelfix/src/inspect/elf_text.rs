@@ -37,7 +37,7 @@ pub(super) fn print_tree(report: &TreeReport, all: bool) -> String {
     text.finish()
 }
 
-/// What there is about a file, one row for each fact.
+/// The facts of a file, one row for each.
 fn details(text: &mut Text, report: &ElfReport) {
     let machine = format!(
         "{}, {} bits, {}",
@@ -177,7 +177,7 @@ fn interpreters(text: &mut Text, files: &[ElfReport]) {
     }
 }
 
-/// What is needed from outside: first what every system has, then the rest.
+/// The libraries that are needed from outside: first those that every system has, then the rest.
 pub(super) fn external(text: &mut Text, links: &[Link], all: bool) {
     if links.is_empty() {
         return;

@@ -10,7 +10,7 @@ use wheelfix_wheel::{Sdist, SdistError};
 use crate::error::Error;
 use crate::inspect::wheel::Distribution;
 
-/// What a source distribution says about itself.
+/// The facts of a source distribution.
 #[derive(Debug, Serialize)]
 pub(crate) struct SdistReport {
     /// The archive as given.
@@ -25,13 +25,13 @@ pub(crate) struct SdistReport {
     /// Fields that the build may change; `None` if it may change all, because the metadata are too old
     /// to say.
     pub(crate) dynamic: Option<Vec<String>>,
-    /// How it is built.
+    /// The way in which it is built.
     pub(crate) build: Build,
     /// The files.
     pub(crate) files: Files,
 }
 
-/// How a source distribution is built.
+/// The way in which a source distribution is built.
 #[derive(Debug, Serialize)]
 pub(crate) struct Build {
     /// Whether there is a `pyproject.toml`.

@@ -131,7 +131,7 @@ pub(super) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// What a file says, without what a terminal would obey.
+/// The text of a file, with everything escaped that a terminal would obey.
 pub(super) fn clean(text: &str) -> String {
     escaped(text)
 }

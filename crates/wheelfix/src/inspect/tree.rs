@@ -12,7 +12,7 @@ use crate::inspect::elf::{self, ElfReport};
 use crate::inspect::wheel::{Library, Link, VersionFloor, links};
 use crate::inspect::{Wish, is_elf};
 
-/// What the ELF files below a directory say about themselves.
+/// The facts of the ELF files below a directory.
 #[derive(Debug, Serialize)]
 pub(crate) struct TreeReport {
     /// The directory as given.
@@ -23,7 +23,7 @@ pub(crate) struct TreeReport {
     pub(crate) len: u64,
     /// The ELF files, by path.
     pub(crate) elf_files: Vec<ElfReport>,
-    /// What they need and none of them provides.
+    /// The libraries that they need and none of them provides.
     pub(crate) external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
     pub(crate) version_floors: Vec<VersionFloor>,

@@ -13,7 +13,7 @@ use crate::inspect::Wish;
 use crate::inspect::elf::ElfReport;
 use crate::inspect::tree::Unreadable;
 
-/// What a wheel says about itself.
+/// The facts of a wheel.
 #[derive(Debug, Serialize)]
 pub(crate) struct WheelReport {
     /// The wheel as given.
@@ -36,19 +36,20 @@ pub(crate) struct WheelReport {
     pub(crate) elf_files: Vec<ElfReport>,
     /// ELF files that cannot be read, each with the reason.
     pub(crate) unreadable: Vec<Unreadable>,
-    /// What the ELF files need and none of them provides.
+    /// The libraries that the ELF files need and none of them provides.
     pub(crate) external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
     pub(crate) version_floors: Vec<VersionFloor>,
     /// Code for GPUs, by file.
     pub(crate) gpu_code: Vec<GpuCode>,
-    /// What may be loaded or looked for while the wheel runs; `None` if it was not searched for.
+    /// Things that may be loaded or looked for while the wheel runs; `None` if they were not
+    /// searched for.
     pub(crate) runtime_loads: Option<Vec<RuntimeLoad>>,
     /// Libraries of others in the wheel.
     pub(crate) bundled_libraries: Vec<Library>,
-    /// What the maker of the wheel should know.
+    /// Findings for the maker of the wheel.
     pub(crate) findings: Vec<Finding>,
-    /// What is odd about the wheel.
+    /// Warnings about the wheel.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -144,7 +145,7 @@ pub(crate) struct VersionFloor {
     /// `GLIBC`, `GLIBCXX`.
     pub(crate) name: String,
     pub(crate) version: String,
-    /// What has to define it.
+    /// The library that has to define it.
     pub(crate) library: String,
     /// The first file that needs it.
     pub(crate) path: String,
@@ -156,7 +157,7 @@ pub(crate) struct VersionFloor {
 #[derive(Debug, Serialize)]
 pub(crate) struct GpuCode {
     pub(crate) path: String,
-    /// What the file is linked with: `CUDA 13`, `ROCm`, `oneAPI`.
+    /// The platform that the file is linked with: `CUDA 13`, `ROCm`, `oneAPI`.
     pub(crate) platform: Option<String>,
     /// The machines there is code for; `None` if contents were not searched.
     pub(crate) targets: Option<Vec<String>>,
@@ -187,7 +188,7 @@ pub(crate) struct Library {
     pub(crate) needed_by: Vec<String>,
 }
 
-/// What the maker of a wheel should know.
+/// A finding for the maker of a wheel.
 #[derive(Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) code: String,
@@ -405,7 +406,7 @@ fn runtime_loads(wheel: &Wheel, members: &[ElfMember<'_>]) -> Vec<RuntimeLoad> {
     in_libraries.chain(in_sources).collect()
 }
 
-/// What a set of ELF files needs from outside.
+/// The libraries that a set of ELF files needs from outside.
 pub(crate) fn links(set: &ElfSet<'_>) -> Vec<Link> {
     let links = set.external().into_iter().map(|(soname, needed_by)| Link {
         soname: soname.to_owned(),

@@ -79,7 +79,7 @@ pub(super) fn title(text: &mut Text, distribution: &Distribution) {
     text.line(&format!("{}  {summary}", paint(BOLD, &name)));
 }
 
-/// What wheels and source distributions say alike.
+/// The rows that wheels and source distributions have in common.
 pub(super) fn common(text: &mut Text, distribution: &Distribution) {
     let python = distribution.requires_python.as_deref();
     text.row("python", &python.map_or_else(|| "any".to_owned(), clean));
@@ -115,7 +115,7 @@ fn record(text: &mut Text, record: &RecordStatus) {
     }
 }
 
-/// What it needs, without extras unless all are wanted.
+/// The requirements of a distribution, without those of extras unless all are wanted.
 pub(super) fn dependencies(text: &mut Text, distribution: &Distribution, all: bool) {
     let is_extra = |dependency: &&Dependency| {
         dependency
@@ -202,7 +202,7 @@ fn gpu_code(text: &mut Text, code: &[GpuCode]) {
     }
 }
 
-/// What may be loaded while the wheel runs: libraries first, then lines of sources.
+/// Things that may be loaded while the wheel runs: libraries first, then lines of sources.
 fn runtime_loads(text: &mut Text, report: &WheelReport, all: bool) {
     let Some(loads) = &report.runtime_loads else {
         return;

@@ -1,4 +1,4 @@
-//! What was typed: the command line of patchelf 0.19.
+//! The command line of patchelf 0.19, as it was typed.
 //!
 //! Options and files come in any order, every option takes its values as separate arguments, and
 //! there is no `--`. That is not a command line that clap can describe.
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::os_abi::OsAbi;
 use super::rename_map::{self, RenameMapError};
 
-/// What to do.
+/// The action that a command line asks for.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Invocation {
     /// Nothing was typed: print the help and fail.
@@ -24,16 +24,16 @@ pub(super) enum Invocation {
     Run(Box<Arguments>),
 }
 
-/// What to print of each file, and what to change.
+/// The files, the facts to print of each, and the changes to make.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Arguments {
-    /// What to print.
+    /// The facts to print.
     pub(super) prints: BTreeSet<Print>,
-    /// What to change.
+    /// The changes to make.
     pub(super) edits: Edits,
-    /// Where to write the result; the file itself without one.
+    /// The file to write the result to; `None` for the file itself.
     pub(super) output: Option<PathBuf>,
-    /// Whether to say what is done.
+    /// Whether to print the plan of the edits.
     pub(super) debug: bool,
     /// Never empty.
     pub(super) files: Vec<PathBuf>,
@@ -137,7 +137,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
     Ok(Invocation::Run(Box::new(arguments)))
 }
 
-/// What was read of the command line so far.
+/// The part of the command line that was read so far.
 #[derive(Default)]
 struct Parser {
     arguments: Arguments,
@@ -149,7 +149,7 @@ struct Parser {
 }
 
 impl Parser {
-    /// Takes an option without a value; `false` if it is none.
+    /// Takes an option without a value; `false` if the name is not that of one.
     fn flag(&mut self, name: &str) -> Result<bool, UsageError> {
         let Arguments {
             prints,
@@ -182,7 +182,7 @@ impl Parser {
         Ok(true)
     }
 
-    /// Takes an option with its values; `false` if it is none.
+    /// Takes an option with its values; `false` if the name is not that of one.
     fn option(
         &mut self,
         name: &str,

@@ -57,7 +57,7 @@ impl FileError {
     }
 }
 
-/// Prints and edits a file. Returns what is worse in it than before.
+/// Prints and edits a file. Returns warnings about things that are worse in it than before.
 pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<Vec<Warning>, FileError> {
     let elf = read(file)?;
     for print in &arguments.prints {
@@ -95,7 +95,7 @@ fn read(file: &Path) -> Result<Elf, FileError> {
     Ok(Elf::read(&open_regular(file)?)?)
 }
 
-/// What the operating system says, without its number.
+/// The message of an error of the operating system, without its number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {

@@ -1,4 +1,4 @@
-//! What `--print-*` prints, in the words of patchelf.
+//! The output of `--print-*`, in the words of patchelf.
 
 use wheelfix_elf::{Dynamic, Elf, ObjectType};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-/// Why a file is no map of names. Lines count from 1; the texts are patchelf's.
+/// Why a file is not a map of names. Lines count from 1; the texts are patchelf's.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RenameMapError {
     #[error("Cannot open map file {path}: {error}")]

@@ -1,4 +1,4 @@
-//! From what was typed to what is asked of the editor: one request for any number of options.
+//! From the options of a command line to one request of the editor.
 
 use std::collections::{BTreeMap, BTreeSet};
 

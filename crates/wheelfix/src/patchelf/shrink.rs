@@ -11,7 +11,7 @@ use super::arguments::directories;
 /// Why it cannot be said which directories are needed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ShrinkError {
-    /// Something that has the name of a needed library is none.
+    /// Something that has the name of a needed library is not one.
     #[error("{}: {error}", path.display())]
     Library { path: PathBuf, error: ReadError },
     #[error(transparent)]

@@ -25,8 +25,8 @@ const MORE: [&str; 11] = [
     "typing_extensions",
 ];
 
-/// What does not end well with `--help`, wherever it is installed: it is no program, wants something
-/// else, or needs a wheel that is not in the lists.
+/// Files that do not end well with `--help`, wherever they are installed: they are not programs,
+/// want something else, or need a wheel that is not in the lists.
 const WITHOUT_HELP: [&str; 26] = [
     "aws",
     "aws.cmd",
@@ -56,8 +56,8 @@ const WITHOUT_HELP: [&str; 26] = [
     "xgboost",
 ];
 
-/// What `importlib.metadata` knows of each distribution below a directory, without files that
-/// installers write for themselves.
+/// Prints the facts that `importlib.metadata` has of each distribution below a directory, without
+/// files that installers write for themselves.
 const METADATA: &str = r#"
 import importlib.metadata, json, sys
 out = {}
@@ -128,7 +128,7 @@ fn python(script: &str) -> Command {
     command
 }
 
-/// What pip misses among the distributions in a directory, sorted.
+/// The lines of `pip check` about the distributions in a directory, sorted.
 fn pip_check(site: &Path) -> BTreeSet<String> {
     let mut command = Command::new(cache::tool("python3"));
     command.args(["-s", "-m", "pip", "check"]);

@@ -31,7 +31,7 @@ fn trees_are_those_of_pypa_installer() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What is wrong with the installed tree of a wheel, a line each.
+/// The faults of the installed tree of a wheel, a line each.
 fn faults(wheel: &Path) -> Result<Vec<String>, String> {
     let dir = tempfile::tempdir().unwrap();
     let runtimes = dir.path().join("runtimes");

@@ -10,7 +10,8 @@ use wheelfix_testkit::{cache, host};
 
 use crate::run::succeed;
 
-/// What pytest runs, and how many tests pass at least. What is left out takes long, or much memory.
+/// The arguments of pytest, and how many tests pass at least. Tests that take long, or much memory,
+/// are left out.
 const SUITES: [(&[&str], usize); 3] = [
     (&["numpy.linalg"], 450),
     (
@@ -37,7 +38,7 @@ const SUITES: [(&[&str], usize); 3] = [
     ),
 ];
 
-/// What the suites use, with the libraries that hold it.
+/// Imports the modules of the suites, and prints the run-time libraries that are loaded.
 const RUNTIMES: &str = "
 import numpy.linalg, scipy.linalg, sklearn.cluster
 maps = {line.split()[-1] for line in open('/proc/self/maps') if '.so' in line}
@@ -83,7 +84,8 @@ fn files_with(prefix: &Path, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong with a suite that does not pass, or does not run as much as it should.
+/// The fault of a suite that does not pass, or does not run as many tests as it should; `None` if
+/// all is well.
 fn failure(prefix: &Path, args: &[&str], least: usize) -> Option<String> {
     let home = tempfile::tempdir().unwrap();
     let mut pytest = Command::new(prefix.join("bin/python"));

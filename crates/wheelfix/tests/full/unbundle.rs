@@ -38,7 +38,7 @@ fn install(dir: &Path, name: &str, wheels: &[PathBuf]) -> Value {
     wheelfix(install.arg("--prefix").arg(dir.join(name)).args(wheels))
 }
 
-/// What becomes of each bundled library: decision by file name.
+/// The decision about each bundled library, by file name.
 fn decisions(document: &Value) -> Vec<(String, String)> {
     let libraries = document["unbundling"]["libraries"].as_array().unwrap();
     let decision = |library: &Value| {

@@ -1,4 +1,4 @@
-//! `--backend`: which files of wheels with several accelerator backends stay.
+//! `--backend`: the files of wheels with several accelerator backends that stay.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use wheelfix_testkit::elf::Tool;
 
 use crate::support::Sandbox;
 
-/// What one wheel of each kind has, as far as backends go.
+/// The files of one wheel of each kind, as far as backends go.
 const FILES: &[&str] = &[
     "bitsandbytes/libbitsandbytes_cpu.so",
     "bitsandbytes/libbitsandbytes_cuda118.so",
@@ -78,7 +78,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// What goes with these arguments; RECORD must lose the same.
+/// Checks the files that go with these arguments; RECORD must lose the same.
 #[track_caller]
 fn check(args: &[&str], want: &[&str]) {
     let sandbox = sandbox();

@@ -54,7 +54,7 @@ fn failed(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
     stderr.unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
-/// What lies below a directory, sorted: directories are left out, links lead to `[DIR]`.
+/// The entries below a directory, sorted: directories are left out, links lead to `[DIR]`.
 fn tree(sandbox: &Sandbox, name: &str) -> String {
     let mut lines = Vec::new();
     list(&sandbox.path(name), "", &mut lines);

@@ -256,7 +256,8 @@ fn texts_of_libraries_are_escaped() {
     let texts = libraries()
         .into_iter()
         .map(|(what, wheel)| look_at_wheel(what, &wheel));
-    // Nothing prints the names of what a library defines, and some are no names of libraries.
+    // Nothing prints the names of symbols that a library defines, and some are not names of
+    // libraries.
     let printed = texts.filter(|text| text.contains("\\u{1b}]0;pwn")).count();
     assert!(6 <= printed, "only {printed}");
 }

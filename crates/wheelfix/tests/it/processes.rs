@@ -8,7 +8,7 @@ use wheelfix_testkit::{cache, host};
 
 use crate::support::Sandbox;
 
-/// What `check` says with the Python of the tests, and whether all is well.
+/// The output of `check` with the Python of the tests, and whether all is well.
 fn check(sandbox: &Sandbox) -> (bool, String) {
     let mut command = sandbox.command(&["check", "--warnings", "--python"]);
     let output = command.arg(cache::tool("python3")).arg("t").output();

@@ -27,7 +27,7 @@ struct Bench {
     driver_path: Option<PathBuf>,
 }
 
-/// What the proof says, after it was compared with the loader.
+/// The document of the proof, after it was compared with the loader.
 struct Agreed {
     document: Value,
     root: String,
@@ -116,7 +116,7 @@ impl Bench {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"))
     }
 
-    /// What became of each file that was opened in a fresh process.
+    /// The outcome for each file, opened in a fresh process.
     #[expect(clippy::disallowed_methods, reason = "asks the real loader")]
     fn open<'a>(&self, files: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wheels/open_each.py");

@@ -1,4 +1,4 @@
-//! Files that Python takes for extension modules by their names, and that are no ELF files.
+//! Files that Python takes for extension modules by their names, and that are not ELF files.
 
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;

@@ -9,7 +9,7 @@ use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
 
-/// What makes a library libfoo, for the rule of these tests.
+/// The rule of these tests, by which a library is libfoo.
 const RULES: &str = r#"
 [[bundled]]
 name = "libfoo"
@@ -33,7 +33,7 @@ const FOO: &str = "
 const VERSIONS: &str = "FOO_1 { global: foo_open; foo_table; foo_state; local: *; };
     FOO_2 { global: foo_close; } FOO_1;";
 
-/// What a wheel has of it, under the name that a repair tool gave it.
+/// The copy of it in a wheel, under the name that a repair tool gave it.
 const COPY: &str = "site/pkg.libs/libfoo-01234567.so.1.0.0";
 
 /// An extension module that uses all of it.

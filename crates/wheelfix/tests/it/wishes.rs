@@ -1,4 +1,4 @@
-//! `wheelfix install` with wishes: what is edited, left out, added and checked.
+//! `wheelfix install` with options for wheels: what is edited, left out, added and checked.
 
 use wheelfix_testkit::wheel::WheelBuilder;
 

@@ -40,7 +40,7 @@ done
 cat answers
 "#;
 
-/// What is said about each archive, in a name space of its own: exit code and reasons.
+/// The answer about each archive, in a name space of its own: exit code and reasons.
 #[expect(clippy::disallowed_methods, reason = "runs the program under test")]
 pub(crate) fn jailed(sandbox: &Sandbox, cases: &Path, args: &[&str]) -> String {
     let jail = sandbox.path("jail");

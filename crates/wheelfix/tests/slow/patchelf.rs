@@ -1,6 +1,6 @@
 //! `wheelfix patchelf` beside patchelf: the same command lines on the same files.
 //!
-//! What may differ is named, case by case, and each name is a heading of
+//! Differences are allowed by name, case by case, and each name is a heading of
 //! `docs/patchelf-differences.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_testkit::elf::{Kind, Layout, Outcome, Platform, Tool, Workshop, patchelf};
 
-/// What readelf says of a file: a text for each thing that an edit may be about.
+/// The facts that readelf prints of a file: a text for each thing that an edit may be about.
 type Facts = BTreeMap<&'static str, String>;
 
 /// Files to edit, and a directory for each program that edits them.

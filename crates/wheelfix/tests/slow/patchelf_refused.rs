@@ -1,4 +1,4 @@
-//! What `wheelfix patchelf` says of files that it cannot edit, and that they stay as they are.
+//! The messages of `wheelfix patchelf` about files that it cannot edit, and that stay as they are.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Tool, Workshop};
 
-/// Runs the program in the directory of a workshop and returns how it ended, and what it said.
+/// Runs the program in the directory of a workshop and returns its exit code and its output.
 #[expect(clippy::disallowed_methods, reason = "runs the program under test")]
 fn run(workshop: &Workshop, args: &[&str]) -> String {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wheelfix"));

@@ -112,7 +112,7 @@ fn paths(list: &Value) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What became of each file that was opened in a fresh process.
+/// The outcome for each file, opened in a fresh process.
 fn opened(files: &BTreeSet<&str>) -> BTreeMap<String, String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wheels/open_each.py");
     let mut command = Command::new(cache::tool("python3"));

@@ -157,7 +157,7 @@ impl Place {
         assert_eq!(answer, "No broken requirements found.\n");
     }
 
-    /// What each file of the environment holds, and where each link leads, by path.
+    /// The content of each file of the environment, and the target of each link, by path.
     fn tree(&self) -> BTreeMap<String, String> {
         let mut tree = BTreeMap::new();
         for entry in WalkDir::new(self.prefix()) {

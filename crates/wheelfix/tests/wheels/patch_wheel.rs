@@ -30,7 +30,7 @@ fn real_wheels_become_wheels() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What is wrong with the patched wheel, a line each.
+/// The faults of the patched wheel, a line each.
 fn faults(wheel: &Path) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let runtimes = dir.path().join("runtimes");

@@ -1,7 +1,7 @@
 //! Must not be green: situations in which something does not load, each confirmed by the loader in
 //! the bed, run through every command that proves.
 //!
-//! A command may end with 0 only where it has mended the fault: then what it made loads, in the bed
+//! A command may end with 0 only where it has fixed the fault: then what it made loads, in the bed
 //! too.
 
 mod excuses;
@@ -35,7 +35,7 @@ struct Situation {
     name: &'static str,
     make: fn(&Yard),
     broken: Broken,
-    /// Whether commands that edit may mend it; `check` may not pass it.
+    /// Whether commands that edit may fix it; `check` may not pass it.
     is_mended: bool,
     /// The libraries that are excused.
     excused: &'static [&'static str],
@@ -44,7 +44,7 @@ struct Situation {
 }
 
 impl Situation {
-    /// Nothing can mend it, nothing is excused.
+    /// Nothing can fix it, nothing is excused.
     const fn new(name: &'static str, broken: Broken, make: fn(&Yard)) -> Self {
         Self {
             name,

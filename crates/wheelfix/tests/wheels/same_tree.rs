@@ -42,7 +42,7 @@ fn of_torch() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What is wrong with the installed tree of a wheel, a line each.
+/// The faults of the installed tree of a wheel, a line each.
 fn faults(wheel: &Path, ignore_missing: &[&str]) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let runtimes = dir.path().join("runtimes");

@@ -1,4 +1,4 @@
-//! Installed trees, and how they differ.
+//! Installed trees, and their differences.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 /// All files below a directory, by their path with `/` as separator.
 pub(crate) type Tree = BTreeMap<String, Entry>;
 
-/// What is compared of a file.
+/// The facts of a file that are compared.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Entry {
     /// As RECORD writes it.
@@ -76,9 +76,9 @@ fn read_entry(path: &Path) -> Entry {
     }
 }
 
-/// What differs, a line each, apart from what has to: edited ELF files, files that rules have left
-/// out or changed, RECORD, INSTALLER, which names the installer, and the list of what stands in for
-/// bundled libraries.
+/// The differences, a line each, apart from those that have to be: edited ELF files, files that
+/// rules have left out or changed, RECORD, INSTALLER, which names the installer, and the list of
+/// libraries that stand in for bundled ones.
 pub(crate) fn differences(ours: &Tree, theirs: &Tree, by_rule: &BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
@@ -108,8 +108,8 @@ pub(crate) fn differences(ours: &Tree, theirs: &Tree, by_rule: &BTreeSet<String>
     lines
 }
 
-/// What is wrong with the RECORD of the only distribution in a prefix: rows that are not true, and
-/// files that have none.
+/// The faults of the RECORD of the only distribution in a prefix: rows that are not true, and files
+/// that have none.
 pub(crate) fn faults_of_record(tree: &Tree, prefix: &Path, site_packages: &str) -> Vec<String> {
     let is_record = |path: &&String| path.ends_with(".dist-info/RECORD");
     let record = tree

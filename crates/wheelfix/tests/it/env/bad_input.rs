@@ -1,4 +1,4 @@
-//! Inputs that are no good: one clear error each, and nothing left.
+//! Bad inputs: one clear error each, and nothing left.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

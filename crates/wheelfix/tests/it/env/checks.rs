@@ -1,4 +1,4 @@
-//! What is checked besides files: duplicates, requirements, tags, torch, copies, loading.
+//! Checks of other things than files: duplicates, requirements, tags, torch, copies, loading.
 
 use insta::assert_snapshot;
 use wheelfix_testkit::elf::Tool;

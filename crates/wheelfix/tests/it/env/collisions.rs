@@ -1,4 +1,4 @@
-//! What collides, what does not, and what rules decide.
+//! Files that collide, files that do not, and the decisions of rules.
 
 use insta::assert_snapshot;
 use wheelfix_testkit::prefix::{PrefixBuilder, SITE_PACKAGES};

@@ -12,7 +12,7 @@ use wheelfix_testkit::wheel::WheelBuilder;
 use super::{make, sandbox, tree, untrue_rows};
 use crate::support::Sandbox;
 
-/// What nixpkgs' `sitecustomize.py` does with the variables.
+/// The part of nixpkgs' `sitecustomize.py` that reads the variables.
 const SITECUSTOMIZE: &str = "\
 import os, site, sys
 for path in (os.environ.pop('NIX_PYTHONPATH', None) or '').split(':'):
@@ -57,7 +57,7 @@ fn scripts(args: &[&str]) -> Sandbox {
     sandbox
 }
 
-/// What a program prints.
+/// The standard output of a program.
 #[expect(clippy::disallowed_methods, reason = "runs what was made")]
 fn output(program: &Path, args: &[&str], python_path: Option<&Path>) -> String {
     let mut command = Command::new(program);

@@ -1,4 +1,4 @@
-//! What is linked, copied and left out.
+//! Files that are linked, copied and left out.
 
 use std::os::unix::fs::MetadataExt as _;
 

@@ -77,7 +77,7 @@ pub(super) fn loads(yard: &Yard, broken: Broken, site: &Path, library_path: &[Pa
     }
 }
 
-/// The fault in how the command ended; `None` if it refused, or mended it.
+/// The fault in how the command ended; `None` if it refused, or fixed it.
 pub(super) fn fault(yard: &Yard, situation: &Situation, verb: Verb) -> Option<String> {
     let (mut command, site) = match verb {
         Verb::Install | Verb::Env => prefix(yard, verb),
