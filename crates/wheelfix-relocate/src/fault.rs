@@ -88,7 +88,7 @@ pub enum Fault {
         found: Option<PathBuf>,
         /// Final paths of the objects that need the version.
         needed_by: BTreeSet<PathBuf>,
-        /// What has newer ones, as far as that is known.
+        /// Known providers of newer ones.
         candidates: Vec<Candidate>,
     },
     /// Nothing that is loaded with an object defines what it refers to.
@@ -135,7 +135,7 @@ pub enum Fault {
     Blocked {
         /// The file, and what is wrong with it.
         reason: String,
-        /// What is known to help against this reason.
+        /// The remedy for this reason.
         #[serde(skip)]
         remedy: Option<Remedy>,
         /// Final paths of the objects whose need led there.

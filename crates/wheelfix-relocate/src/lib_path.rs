@@ -1,4 +1,4 @@
-//! What one library path stands for: the directories of libraries behind it.
+//! The directories of libraries that one library path stands for.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -21,7 +21,7 @@ pub struct Missing {
     pub searched: Vec<PathBuf>,
     /// Libraries that are there and almost fit.
     pub near: Vec<NearMiss>,
-    /// What has it, as far as that is known.
+    /// Its known providers.
     pub candidates: Vec<Candidate>,
     /// Whether it belongs to the driver, and no run path leads there.
     #[serde(skip)]

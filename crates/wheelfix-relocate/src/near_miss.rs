@@ -59,7 +59,7 @@ impl Resolver<'_> {
 }
 
 impl Rules {
-    /// What has the library, by the rules. What belongs to the driver comes with the driver only.
+    /// Providers of the library, by the rules. The driver's libraries come with the driver only.
     pub(crate) fn candidates(&self, soname: &str) -> Vec<Candidate> {
         if self.is_driver(soname) {
             return Vec::new();

@@ -19,7 +19,7 @@ pub enum Remedy {
         newer: bool,
         /// Final paths of the files that lack it.
         needed_by: BTreeSet<PathBuf>,
-        /// What has it; empty if nothing is known to.
+        /// Its known providers.
         candidates: Vec<Candidate>,
     },
     /// Leave files out.
@@ -41,7 +41,7 @@ pub enum Remedy {
     AddRule {
         /// Its class.
         class: RuleClass,
-        /// What it has to be about: a file, or the name of a library.
+        /// The subject: a file, or the name of a library.
         about: String,
     },
     /// Say which of several libraries is meant.
@@ -81,7 +81,7 @@ pub enum Remedy {
     },
     /// Do not ask for something.
     Remove {
-        /// What was asked for.
+        /// The request.
         wish: Wish,
         /// The value that was given; empty for what has none.
         value: String,
@@ -95,7 +95,7 @@ pub enum Remedy {
     },
 }
 
-/// What has a library.
+/// A provider of a library.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(tag = "by", content = "name", rename_all = "lowercase")]
 pub enum Candidate {
@@ -113,9 +113,9 @@ pub enum Candidate {
 pub enum RuleClass {
     /// Which of several libraries is meant.
     Prefer,
-    /// What becomes of a text of a Python source.
+    /// The replacement of a text of a Python source.
     Replace,
-    /// What a file opens at run time.
+    /// Libraries that a file opens at run time.
     Dlopen,
 }
 
@@ -130,7 +130,7 @@ pub enum Wish {
     AllowUnmet,
     /// A backend to keep.
     Backend,
-    /// What becomes of a bundled library.
+    /// The decision about a bundled library.
     Bundled,
     /// Files to leave out.
     Exclude,
@@ -140,7 +140,7 @@ pub enum Wish {
     IgnoreSymbol,
     /// The interpreter of programs.
     Interpreter,
-    /// What becomes of a collision.
+    /// The decision about a collision.
     OnCollision,
     /// A requirement without its version bounds.
     Relax,

@@ -17,7 +17,7 @@ pub struct Stop {
     cure: Option<Cure>,
 }
 
-/// What helps against one kind of reason.
+/// The remedy for one kind of reason.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Cure {
     ClearExecStack,
@@ -34,7 +34,7 @@ impl Stop {
         }
     }
 
-    /// What the C library says to a wish for an executable stack.
+    /// The C library's answer to an object that asks for an executable stack.
     pub(crate) fn executable_stack(reason: String) -> Self {
         Self {
             cure: Some(Cure::ClearExecStack),
@@ -49,7 +49,7 @@ impl Stop {
         self
     }
 
-    /// What helps.
+    /// The remedy.
     pub(crate) fn remedy(&self) -> Option<Remedy> {
         let path = self.path.as_deref().map(Path::to_path_buf)?;
         Some(match self.cure? {

@@ -291,7 +291,7 @@ fn selected(edit: &MetadataEdit) -> Option<String> {
 }
 
 impl FileFault {
-    /// What would mend it; empty if that is not known.
+    /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Exclude(glob) => vec![Remedy::remove(Wish::Exclude, glob)],

@@ -91,7 +91,7 @@ pub enum InstallWarning {
 }
 
 impl InstallWarning {
-    /// What would mend it; empty if that is not known.
+    /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Interpreter { path, .. } => vec![Remedy::SetInterpreter {

@@ -56,7 +56,7 @@ pub enum UnbundleFault {
 }
 
 impl UnbundleFault {
-    /// What would mend it; empty if that is not known.
+    /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::UnusedWish { wish, .. }

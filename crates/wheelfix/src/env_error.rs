@@ -44,7 +44,7 @@ fn is_duplicate(fault: &EnvFault) -> bool {
     matches!(fault, EnvFault::Duplicate(_))
 }
 
-/// What to do about the first kind of fault for which there is an option.
+/// The fix for the first kind of fault for which there is an option.
 fn hint(faults: &[EnvFault]) -> Option<String> {
     faults.iter().find_map(|fault| match fault {
         EnvFault::Conflict(_) => Some(format!(

@@ -45,7 +45,7 @@ struct Document<'a> {
     /// The same by the paths in the inputs.
     input_proof: Option<&'a Proof>,
     compile_failures: Vec<FailureDocument<'a>>,
-    /// What is odd about what was asked for.
+    /// Warnings about the request.
     warnings: Vec<String>,
 }
 

@@ -122,7 +122,7 @@ fn in_file(path: &Path, reason: impl Display) -> impl Display {
     fmt::from_fn(move |f| write!(f, "`{}`: {reason}", path.display()))
 }
 
-/// What to do about wheels that are too large, if any is.
+/// The fix for wheels that are too large; `None` if none is.
 fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
     refused.iter().find_map(|wheel| match &wheel.reason {
         Refusal::Wheel(WheelError::Archive(faults)) => limits::hint(faults),
@@ -130,7 +130,7 @@ fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
     })
 }
 
-/// What to do about a file with another hash than in RECORD.
+/// The fix for a file with another hash than in RECORD.
 pub(crate) fn accept() -> String {
     let option = ask_plain("--accept-mismatch");
     format!("accept a file that differs from RECORD with {option}, its path in the wheel")
@@ -145,7 +145,7 @@ fn staging(error: StagingError) -> Error {
     refused(error, hint)
 }
 
-/// What to do about a prefix that is taken, by what the command has.
+/// The fix for a prefix that is taken, in options that the command has.
 fn another_prefix() -> String {
     let merge = ask("--merge", &[]);
     let merge = merge.map_or_else(String::new, |option| {

@@ -116,7 +116,7 @@ fn written(voice: &Voice, option: &str, values: &[Cow<'_, str>]) -> String {
 
 /// Something that is known to mend.
 pub(crate) trait Mendable: Display {
-    /// What would mend it.
+    /// Remedies, each of which mends it.
     fn remedies(&self) -> Vec<Remedy>;
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn of_environment(fault: &EnvFault) -> impl Iterator<Item = String> {
     fault.remedies().into_iter().flat_map(|it| lines(&it))
 }
 
-/// What to write or to run, a line for each way; a comment after `#` is one for the shell and for Nix.
+/// Lines to write or to run, one for each way; a comment after `#` is one for the shell and for Nix.
 pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
     let voice = voice();
     match remedy {

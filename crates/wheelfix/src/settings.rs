@@ -1,4 +1,4 @@
-//! What options of the command line are called in a .nix file.
+//! The settings of a .nix file, by the options of the command line.
 
 /// An option, how its setting is written with `{}` for the value, and a word for the value.
 #[derive(Debug, Eq, PartialEq)]

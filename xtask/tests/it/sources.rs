@@ -27,6 +27,20 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
+fn doc_comments_name_things() {
+    check(
+        "files with a doc comment that begins with `What`",
+        |_, text| {
+            let mut comments = text
+                .lines()
+                .filter_map(|line| line.trim_start().strip_prefix("//"))
+                .filter_map(|line| line.strip_prefix(['/', '!']));
+            comments.all(|comment| !comment.starts_with(" What "))
+        },
+    );
+}
+
+#[test]
 fn no_file_is_too_long() {
     check(
         &format!("files of more than {MAX_LINES} lines"),

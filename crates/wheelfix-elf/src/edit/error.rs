@@ -28,9 +28,9 @@ pub enum EditError {
     /// The file relocates itself before it runs, and does not start after such an edit.
     #[error("the file is {file}, which relocates itself and does not start {edit}")]
     RelocatesItself {
-        /// What it is.
+        /// The kind of file.
         file: &'static str,
-        /// The edit that it does not stand.
+        /// The edit after which it does not start.
         edit: &'static str,
     },
     /// The page sizes of the machine are not known.

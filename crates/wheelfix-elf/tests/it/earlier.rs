@@ -125,7 +125,7 @@ fn segments_that_disagree_with_their_alignment() {
     }
 }
 
-/// What patchelf 0.18 left of `p_align` is mended where that is asked for, so that older loaders take the file, too.
+/// A `p_align` that patchelf 0.18 left is mended where that is asked for, so that older loaders take the file, too.
 #[test]
 fn alignments_are_mended() {
     let workshop = Workshop::new(Platform::Glibc);

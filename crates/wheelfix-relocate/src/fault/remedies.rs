@@ -1,4 +1,4 @@
-//! What would mend a fault, and the list of its kinds.
+//! Remedies of a fault, and the list of its kinds.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ kinds! {
 }
 
 impl Fault {
-    /// What would mend it, each by itself; empty if that is not known.
+    /// Remedies, each of which mends it by itself; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         let one = |path: &Path| BTreeSet::from([path.to_path_buf()]);
         match self {
@@ -151,7 +151,7 @@ impl Fault {
     }
 }
 
-/// What has a library, or leaving out what needs it where nothing is known to.
+/// Providers of a library, or leaving out its dependents where no provider is known.
 fn of_library(
     soname: &str,
     newer: bool,

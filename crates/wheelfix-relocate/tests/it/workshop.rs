@@ -110,7 +110,7 @@ impl Workshop {
         self.describe(&self.prove())
     }
 
-    /// What would mend the faults of the proof.
+    /// The remedies for the faults of the proof.
     pub(crate) fn remedies(&self) -> Vec<Remedy> {
         let faults = self.prove().faults;
         faults.iter().flat_map(Fault::remedies).collect()

@@ -167,7 +167,7 @@ pub enum EnvFault {
 }
 
 impl EnvFault {
-    /// What would mend it; empty if that is not known.
+    /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::UnusedRule(rule) => vec![Remedy::remove(Wish::OnCollision, rule)],

@@ -14,7 +14,7 @@ struct Case {
     sandbox: Sandbox,
     /// As it is typed.
     line: String,
-    /// What stands for the words in capitals of a fix.
+    /// Values for the words in capitals of a fix.
     words: Vec<(&'static str, String)>,
 }
 
