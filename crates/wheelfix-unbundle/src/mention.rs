@@ -64,12 +64,14 @@ fn finders(object: &Object) -> Vec<Finder<'static>> {
             None => name.to_owned(),
         })
         .collect();
-    let directory = object
-        .directory()
-        .file_name()
-        .and_then(|name| name.to_str());
-    let of_libraries = |name: &&str| name.ends_with(".libs") || name.ends_with(".dylibs");
-    names.extend(directory.filter(of_libraries).map(str::to_owned));
+    let directory = object.directory();
+    if directory
+        .extension()
+        .is_some_and(|extension| extension == "libs" || extension == "dylibs")
+    {
+        let name = directory.file_name().and_then(|name| name.to_str());
+        names.extend(name.map(str::to_owned));
+    }
     names
         .iter()
         .map(|name| Finder::new(name.as_bytes()).into_owned())
