@@ -156,7 +156,7 @@ impl World {
         })
     }
 
-    /// What the loader says to a file, whatever else is loaded. Asked of those only that a process comes upon.
+    /// The loader's answer to a file, whatever else is loaded. It is asked for only where a process comes upon the file.
     pub(crate) fn answers(&self, file: &WorldFile, loader: LoaderKind) -> Arc<Answers> {
         let known = self
             .answers

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use crate::error::Error;
 
-/// What a run may need besides the files that it maps, in bytes: the proof of many libraries, above all.
+/// The memory that a run may need besides the files that it maps, in bytes: above all for the proof of many libraries.
 const NEEDED: usize = 192 << 20;
 
 /// There is too little memory.
@@ -14,7 +14,7 @@ struct OutOfMemory;
 
 /// Refuses to begin where a limit leaves too little memory: where it ends in the middle of a run, the program ends as it stands.
 ///
-/// What is not written to takes no memory.
+/// Pages that are not written to take no memory.
 pub(crate) fn expect_some() -> Result<(), Error> {
     let mut memory: Vec<u8> = Vec::new();
     let reserved = memory.try_reserve_exact(NEEDED);
