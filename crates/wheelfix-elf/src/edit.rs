@@ -285,6 +285,10 @@ fn finish(
     if !model.renamed_symbols.is_empty() {
         accepted.push(Rule::ChangedSymbol);
     }
+    if model.os_abi.is_some() {
+        // Whoever names another system than the loader's means it.
+        accepted.push(Rule::ChangedAdmission);
+    }
     if model.mends_alignments {
         accepted.push(Rule::AlignMixed);
     }
