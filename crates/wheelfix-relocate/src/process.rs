@@ -44,13 +44,22 @@ pub enum Outcome {
     /// It is nowhere.
     Missing,
     /// The loader gives up over a file in its way.
-    Fatal(Stop),
+    Fatal(Arc<Stop>),
+}
+
+impl Outcome {
+    fn fatal(stop: Stop) -> Self {
+        Self::Fatal(Arc::new(stop))
+    }
 }
 
 /// Most objects of one process, and most needs that all of them have together: programs with a graphical
 /// interface reach 500 and 6,000. Each object of an output is tried in a process of its own.
 const MAX_OBJECTS: usize = 1_000;
 const MAX_NEEDS: usize = 60_000;
+
+/// How many outcomes of needs take the memory of one loaded object.
+const NEEDS_PER_OBJECT: usize = 16;
 
 /// The state of a directory that was searched: for each subdirectory of the target, then for
 /// itself, whether it is there. `None` while nobody looked.
@@ -84,6 +93,11 @@ pub struct Process<'a> {
 }
 
 impl<'a> Process<'a> {
+    /// How much memory the process takes, in numbers of loaded objects.
+    pub(crate) fn weight(&self) -> usize {
+        self.loaded.len() + self.needs / NEEDS_PER_OBJECT
+    }
+
     /// An empty process.
     pub fn new(world: &'a World, target: &'a Target, rules: &'a Rules, trace: Trace) -> Self {
         Self {
@@ -305,14 +319,15 @@ impl<'a> Process<'a> {
             return loaded.needed.clone();
         }
         self.needs += count;
-        if MAX_NEEDS < self.needs || MAX_OBJECTS < self.loaded.len() {
+        let outcomes = if MAX_NEEDS < self.needs || MAX_OBJECTS < self.loaded.len() {
             let reason = format!(
                 "more than {MAX_OBJECTS} objects, or {MAX_NEEDS} needs of them, are loaded into one process, which is where this proof ends"
             );
-            return vec![Outcome::Fatal(Stop::new(reason)); count];
-        }
-        let needs = object.needs().take(count);
-        let outcomes: Vec<Outcome> = needs.map(|name| self.find(Some(index), name)).collect();
+            vec![Outcome::fatal(Stop::new(reason)); count]
+        } else {
+            let needs = object.needs().take(count);
+            needs.map(|name| self.find(Some(index), name)).collect()
+        };
         if let Some(loaded) = self.loaded.get_mut(index) {
             loaded.needed.clone_from(&outcomes);
         }
@@ -404,7 +419,7 @@ impl<'a> Process<'a> {
     ) -> Option<Outcome> {
         let file = self.world.entry(path)?;
         if file.is_directory {
-            return Some(Outcome::Fatal(Stop::new("is a directory").at(path)));
+            return Some(Outcome::fatal(Stop::new("is a directory").at(path)));
         }
         if let Some(known) = self.by_key.get(&file.key).copied() {
             self.add_name(known, name);
@@ -414,13 +429,13 @@ impl<'a> Process<'a> {
         let object = match &*outcome {
             ReadOutcome::Object(object) => Arc::clone(object),
             ReadOutcome::NoElf => {
-                return Some(Outcome::Fatal(Stop::new("is no ELF file").at(path)));
+                return Some(Outcome::fatal(Stop::new("is not an ELF file").at(path)));
             }
             ReadOutcome::Skipped(reason) => {
-                return Some(Outcome::Fatal(Stop::new(*reason).at(path)));
+                return Some(Outcome::fatal(Stop::new(*reason).at(path)));
             }
             ReadOutcome::Malformed(reason) => {
-                return Some(Outcome::Fatal(
+                return Some(Outcome::fatal(
                     Stop::new(format!("is damaged: {reason}")).at(path),
                 ));
             }
@@ -429,7 +444,7 @@ impl<'a> Process<'a> {
             Admission::Taken => {}
             Admission::PassedOver => return None,
             Admission::Refused(stop) => {
-                return Some(Outcome::Fatal(stop.at(path)));
+                return Some(Outcome::fatal(stop.at(path)));
             }
         }
         self.push(Loaded {

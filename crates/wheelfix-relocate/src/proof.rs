@@ -157,7 +157,12 @@ pub fn prove(
         tables: &tables,
         assumer: Assumer::new(rules, target, options),
     };
-    let alone = prover.alone(&trials);
+    // Where not even all objects were tried, symbols are not looked up: the proof has failed.
+    let alone = if trials.len() == objects.len() {
+        prover.alone(&trials)
+    } else {
+        BTreeMap::new()
+    };
     let lacks = trials.par_iter().map(|trial| {
         let mut lacks = trial.lacks(rules, target);
         lacks.extend(prover.unrelocated(trial));
@@ -219,12 +224,12 @@ fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
     found
 }
 
-/// Objects that all processes together may load before the proof ends: 3,000 libraries of CUDA load
-/// some 60,000. Each takes 2 KB.
+/// Objects that all processes together may load before the proof ends, or what takes as much memory:
+/// 3,000 libraries of CUDA load some 60,000. Each takes up to 1 KB.
 const MAX_LOADED: usize = 500_000;
 
 /// How many objects are tried before their processes are counted.
-const TRIED_AT_ONCE: usize = 128;
+const TRIED_AT_ONCE: usize = 64;
 
 /// Tries the objects, each in a process of its own; not all of them where that has no bounds.
 fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Trial<'a>> {
@@ -238,7 +243,7 @@ fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Trial<'a>> {
         let more = trials.get(start..).unwrap_or_default();
         loaded += more
             .iter()
-            .map(|trial: &Trial<'_>| trial.process.loaded.len())
+            .map(|trial: &Trial<'_>| trial.process.weight())
             .sum::<usize>();
     }
     trials

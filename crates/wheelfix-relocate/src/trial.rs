@@ -1,6 +1,7 @@
 //! One object opened in a process of its own, and what it lacks there.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::assumed::{Assumed, Assumer};
 use crate::interpreter::interpreter_fault;
@@ -103,7 +104,7 @@ impl<'a> Trial<'a> {
         };
         let (root, refusal) = match outcome {
             Outcome::Loaded(index) => (Some(index), None),
-            Outcome::Fatal(stop) => (None, Some(stop)),
+            Outcome::Fatal(stop) => (None, Some(Arc::unwrap_or_clone(stop))),
             _ => (
                 None,
                 Some(Stop::new("cannot be opened by this path").at(&path)),
@@ -140,19 +141,32 @@ impl<'a> Trial<'a> {
         let mut lacks = Vec::new();
         for loaded in objects {
             let needer = normalize(Path::new(&loaded.path));
+            let mut last: Option<&Arc<Stop>> = None;
             for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
-                let (name, needer) = (name.clone(), needer.clone());
+                let needer = || needer.clone();
                 match outcome {
                     Outcome::Loaded(index) => {
                         let found = self.process.loaded.get(*index);
                         let wrong = found
-                            .and_then(|found| driver_from_elsewhere(&name, found, rules, target));
-                        lacks.extend(wrong.map(|path| Lack::Driver { name, path, needer }));
+                            .and_then(|found| driver_from_elsewhere(name, found, rules, target));
+                        lacks.extend(wrong.map(|path| Lack::Driver {
+                            name: name.clone(),
+                            path,
+                            needer: needer(),
+                        }));
                     }
-                    Outcome::Missing => lacks.push(Lack::Library { name, needer }),
-                    Outcome::Fatal(stop) => {
-                        let stop = stop.clone();
-                        lacks.push(Lack::Blocked { stop, needer });
+                    Outcome::Missing => lacks.push(Lack::Library {
+                        name: name.clone(),
+                        needer: needer(),
+                    }),
+                    // One reason may stop all needs of an object.
+                    Outcome::Fatal(stop) if last.is_some_and(|last| Arc::ptr_eq(last, stop)) => {}
+                    Outcome::Fatal(reason) => {
+                        last = Some(reason);
+                        lacks.push(Lack::Blocked {
+                            stop: Stop::clone(reason),
+                            needer: needer(),
+                        });
                     }
                     Outcome::Libc(_) | Outcome::Driver(_) => {}
                 }
@@ -323,10 +337,13 @@ pub(crate) fn driver_from_elsewhere(
     rules: &Rules,
     target: &Target,
 ) -> Option<PathBuf> {
+    if !rules.is_driver(name) {
+        return None;
+    }
     let path = normalize(Path::new(&found.path));
     let is_stub = path.components().any(|part| part.as_os_str() == "stubs");
     let is_elsewhere = !path.starts_with(&target.driver_path) && !is_of_system(name, found, target);
-    (rules.is_driver(name) && (is_stub || is_elsewhere)).then_some(path)
+    (is_stub || is_elsewhere).then_some(path)
 }
 
 /// Whether a library lies where a system without Nix has those of its driver.

@@ -63,7 +63,7 @@ struct Answer {
 /// Why a file cannot be explained.
 #[derive(Debug, thiserror::Error)]
 enum WhyError {
-    #[error("`{}` is no ELF file", .0.display())]
+    #[error("`{}` is not an ELF file", .0.display())]
     NoElf(PathBuf),
     #[error("`{}` {reason}", path.display())]
     Skipped { path: PathBuf, reason: &'static str },

@@ -220,7 +220,7 @@ fn a_text_where_a_library_should_be_stops_the_loader() {
     fs_err::write(workshop.path("liba.so"), "INPUT(libreal.so)").unwrap();
     assert_eq!(
         workshop.faults(),
-        "the loader stops at a file: `DIR/liba.so` is no ELF file
+        "the loader stops at a file: `DIR/liba.so` is not an ELF file
   needed by: DIR/libuser.so"
     );
 }

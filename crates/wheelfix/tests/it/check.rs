@@ -107,6 +107,6 @@ fn the_search_is_explained() {
     assert_snapshot!(sandbox.run(&["why", "user.c"]), @"
     exit: 1
     --- stderr
-    error: `[DIR]/user.c` is no ELF file
+    error: `[DIR]/user.c` is not an ELF file
     ");
 }

@@ -7,6 +7,7 @@ mod mutants;
 mod patchelf;
 mod patchelf_refused;
 mod resources;
+mod scale;
 #[path = "../it/support.rs"]
 mod support;
 mod verify;

@@ -1,0 +1,53 @@
+//! Wheels that are large in one way each: installed, or refused for a limit that the message names.
+
+use std::process::Command;
+
+use wheelfix_testkit::cache;
+
+use crate::support::Sandbox;
+
+/// Makes the wheels; `cargo xtask bench scale` uses it, too, with larger numbers.
+const SCRIPT: &str = include_str!("../../../wheelfix-testkit/src/scale.py");
+
+/// Installs a wheel of a kind; returns what was printed and whether there is a prefix.
+fn install(kind: &str, count: usize, tag: &str) -> (String, bool) {
+    let sandbox = Sandbox::new();
+    let python = cache::tool("python3");
+    let mut make = Command::new(&python);
+    make.args(["-I", "-c", SCRIPT, kind, &count.to_string()]);
+    let made = make.arg(sandbox.path(".")).status().unwrap();
+    assert!(made.success());
+    let wheel = format!("big-1.0-{tag}.whl");
+    let python = python.to_str().unwrap();
+    let mut args = vec!["install", &wheel, "--prefix", "p", "--python", python];
+    args.push("--no-bytecode");
+    let text = sandbox.run(&args);
+    (text, sandbox.path("p").exists())
+}
+
+#[test]
+fn a_process_that_loads_too_many_objects_is_a_fault() {
+    let (text, has_prefix) = install("chain", 1_005, "py3-none-linux_x86_64");
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("more than 1000 objects"),
+        "{text}"
+    );
+    assert!(!has_prefix);
+}
+
+#[test]
+fn much_of_one_thing_is_installed() {
+    for (kind, count, tag) in [
+        ("complete", 40, "py3-none-linux_x86_64"),
+        ("needs", 30, "py3-none-linux_x86_64"),
+        ("source", 20_000, "py3-none-any"),
+        ("files", 2_000, "py3-none-any"),
+        ("entry-points", 1_000, "py3-none-any"),
+    ] {
+        let (text, has_prefix) = install(kind, count, tag);
+        assert!(
+            text.starts_with("exit: 0\n") && has_prefix,
+            "{kind}: {text}"
+        );
+    }
+}
