@@ -1,5 +1,6 @@
 //! Wheels that are large in one way each: installed, or refused for a limit that the message names.
 
+use std::path::Path;
 use std::process::Command;
 
 use wheelfix_testkit::cache;
@@ -9,20 +10,28 @@ use crate::support::Sandbox;
 /// Makes the wheels; `cargo xtask bench scale` uses it, too, with larger numbers.
 const SCRIPT: &str = include_str!("../../../wheelfix-testkit/src/scale.py");
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs the script that makes inputs"
+)]
+fn make(python: &Path, args: &[&str], sandbox: &Sandbox) {
+    let mut script = Command::new(python);
+    script.args(["-I", "-c", SCRIPT]).args(args);
+    let status = script.current_dir(sandbox.path(".")).status().unwrap();
+    assert!(status.success());
+}
+
 /// Installs a wheel of a kind; returns what was printed and whether there is a prefix.
 fn install(kind: &str, count: usize, tag: &str) -> (String, bool) {
     let sandbox = Sandbox::new();
     let python = cache::tool("python3");
-    let mut make = Command::new(&python);
-    make.args(["-I", "-c", SCRIPT, kind, &count.to_string()]);
-    let made = make.arg(sandbox.path(".")).status().unwrap();
-    assert!(made.success());
+    make(&python, &[kind, &count.to_string(), "."], &sandbox);
     let wheel = format!("big-1.0-{tag}.whl");
     let python = python.to_str().unwrap();
     let mut args = vec!["install", &wheel, "--prefix", "p", "--python", python];
     args.push("--no-bytecode");
     let text = sandbox.run(&args);
-    (text, sandbox.path("p").exists())
+    (text, sandbox.path("p").is_dir())
 }
 
 #[test]
