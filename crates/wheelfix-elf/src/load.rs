@@ -74,7 +74,7 @@ pub fn refusal<S: Source + ?Sized>(elf: &Elf, source: &S, loader: LoaderKind) ->
         .err()
 }
 
-/// Whatever a loader does not like about a file by itself: [`refusal`], then [`relocate`]. `None` if it takes it.
+/// Whatever a loader does not like about a file by itself: [`refusal()`], then [`relocate`]. `None` if it takes it.
 ///
 /// Of a file whose tables cannot be read the second is not asked.
 pub(crate) fn any_refusal(
