@@ -52,12 +52,12 @@ const MOVABLE: [Tag; 9] = [
 ];
 
 impl Displacement {
-    /// Finds out what has to move; the inner error says why that is not possible.
+    /// Finds out what has to move; `None` if something is there that cannot.
     pub(crate) fn find(
         model: &Model<'_>,
         table_end: u64,
         interpreter_moves: bool,
-    ) -> Result<Result<Self, &'static str>, ReadError> {
+    ) -> Result<Option<Self>, ReadError> {
         let entry_len = model.encoding().program_header_len() as u64;
         let (block, rest) = block_behind(model, table_end, interpreter_moves);
         let sections = || block.iter().filter_map(|index| section(model, *index));
@@ -71,7 +71,8 @@ impl Displacement {
             || !align.is_power_of_two()
             || align > MAX_ALIGN
         {
-            return Ok(Err("the notes there are not laid out as linkers do"));
+            // Notes that no linker lays out so.
+            return Ok(None);
         }
         // The interpreter's name may have been before the block and leave some of the room already.
         let distance = (table_end + entry_len)
@@ -79,7 +80,7 @@ impl Displacement {
             .next_multiple_of(align);
         let limit = (range.end + distance).max(table_end + entry_len);
         if !slot::first_load_covers(model, limit) {
-            return Ok(Err("the segment that holds the table ends there"));
+            return Ok(None);
         }
         let in_way = rest.into_iter();
         let in_way: Vec<usize> = in_way
@@ -91,18 +92,19 @@ impl Displacement {
             || has_memory(model, table_end, limit)
             || !segments_allow(model, &range, table_end..limit, interpreter_moves)
         {
-            return Ok(Err("something that refers to its own place is there"));
+            // Something refers to its own place.
+            return Ok(None);
         }
         let strings = model.strings_section();
         let mut tables = Vec::new();
         for index in in_way.iter().filter(|index| Some(**index) != strings) {
             match movable_tag(model, *index) {
                 Some(tag) => tables.push((*index, tag)),
-                None => return Ok(Err("code or data that cannot move is there")),
+                None => return Ok(None),
             }
         }
         let strings = strings.is_some_and(|strings| in_way.contains(&strings));
-        Ok(Ok(Self {
+        Ok(Some(Self {
             block,
             range,
             distance,

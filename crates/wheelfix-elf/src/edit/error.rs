@@ -123,14 +123,6 @@ pub enum EditError {
         /// The largest address or offset.
         limit: u64,
     },
-    /// There is no safe place for another program header.
-    #[error("no room for a program header after the table at {offset:#x}: {reason}")]
-    NoSlot {
-        /// Where the table is.
-        offset: u64,
-        /// The obstacle.
-        reason: &'static str,
-    },
     /// The file has a table that the edit would have to rewrite, but that we do not know.
     #[error("the file has {what}, which cannot be rewritten")]
     Unsupported {

@@ -2,7 +2,7 @@
 
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
-use crate::edit::slot::{self, Slot};
+use crate::edit::slot::{self, Reach, Slot};
 use crate::program_header::{ProgramHeader, SegmentKind};
 
 /// The first byte of a new segment.
@@ -39,14 +39,14 @@ impl Origin {
         let memory_end = loads().map(ProgramHeader::memory_end).fold(0, u64::max);
         let base = model.check_word(what, memory_end.checked_next_multiple_of(distance))?;
         let mut offset = model.check_word(what, end.checked_next_multiple_of(16))?;
-        if *slot == Slot::End && model.segment(SegmentKind::PHDR).is_none() {
+        if matches!(slot, Slot::End(_)) && model.segment(SegmentKind::PHDR).is_none() {
             // Without PT_PHDR, glibc takes the first segment whose pages hold the program headers (`elf/dl-load.h`), although
             // the rest of its last page may have been zeroed.
             let pages = loads().map(|load| load.file_end().checked_next_multiple_of(page));
             let pages = pages.max().flatten();
             offset = model.check_word(what, pages)?.max(offset);
         }
-        if let (Slot::End, true) = (slot, model.elf.is_program())
+        if *slot == Slot::End(Reach::AsInFile)
             && let Some((offset, vaddr)) = slot::program_place(model, offset, base)
         {
             let vaddr = model.check_word(what, Some(vaddr))?;

@@ -10,7 +10,7 @@ use crate::edit::origin::Origin;
 use crate::edit::plan::{Data, Warning};
 use crate::edit::retire;
 use crate::edit::slack::Slack;
-use crate::edit::slot::{self, Slot};
+use crate::edit::slot::{self, Reach, Slot};
 use crate::edit::strings::StringLayout;
 use crate::edit::tail::Tail;
 use crate::edit::vacate::{self, Vacated};
@@ -250,10 +250,10 @@ fn append(
         tables = vacated.tables;
         Slot::Replace(vacated.load)
     } else {
-        let mut slot = slot::find(model, moves.interpreter);
+        let mut slot = slot::find(model, moves.interpreter)?;
         if is_last_resort(&slot) && !moves.interpreter && model.interpreter_section().is_some() {
             // The name may be what is in the way.
-            let other = slot::find(model, true);
+            let other = slot::find(model, true)?;
             if !is_last_resort(&other) {
                 moves.interpreter = true;
                 model.keep_interpreter();
@@ -266,8 +266,11 @@ fn append(
         {
             return fill(model, strings, moves, slack, placement);
         }
-        slot?
+        slot
     };
+    if slot == Slot::End(Reach::Anywhere) && model.elf.is_program() {
+        model.warnings.push(Warning::NeedsLinux518);
+    }
     model.summary.push(slot.to_string());
     match &slot {
         Slot::Displace(displacement) => {
@@ -275,7 +278,7 @@ fn append(
             tables = displacement.apply(model, moves.strings, &mut placement);
         }
         Slot::Slack(slack) => put_headers_behind(model, *slack),
-        Slot::End => tables.insert(0, Item::ProgramHeaders),
+        Slot::End(_) => tables.insert(0, Item::ProgramHeaders),
         Slot::Free | Slot::Replace(_) => {}
     }
     let mut items = moves.items(tables);
@@ -314,11 +317,8 @@ fn put_headers_behind(model: &mut Model<'_>, slack: Slack) {
 }
 
 /// Whether there is no place for a program header that `strip` keeps.
-fn is_last_resort(slot: &Result<Slot, EditError>) -> bool {
-    matches!(
-        slot,
-        Ok(Slot::Slack(_) | Slot::End) | Err(EditError::NoSlot { .. })
-    )
+fn is_last_resort(slot: &Slot) -> bool {
+    matches!(slot, Slot::Slack(_) | Slot::End(_))
 }
 
 /// Moves the section headers to the end of the file if the program headers, or what they displace, will reach into them:
@@ -329,7 +329,7 @@ fn make_way(model: &mut Model<'_>, slot: &Slot) -> u64 {
     let limit = match slot {
         Slot::Free => table_end + model.encoding().program_header_len() as u64,
         Slot::Displace(displacement) => displacement.limit,
-        Slot::Replace(_) | Slot::Slack(_) | Slot::End => return end,
+        Slot::Replace(_) | Slot::Slack(_) | Slot::End(_) => return end,
     };
     let Some(headers) = slot::section_headers(model)
         .filter(|headers| headers.start < limit && table_end < headers.end)

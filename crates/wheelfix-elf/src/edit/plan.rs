@@ -45,6 +45,9 @@ pub enum Warning {
     LoadMisaligned,
     /// Not everything that may refer to the string table is known, so that retired strings stay in the file.
     StringsKept,
+    /// The program headers are at the end, and not as far from the first segment as in memory: kernels before 5.18 compute
+    /// a wrong address of them.
+    NeedsLinux518,
     /// Data follows what the file's tables describe, and the file grew behind it: a program that looks for its data at the
     /// end of itself, as self-extracting archives do, does not find it there.
     DataBehindEnd,
@@ -56,7 +59,10 @@ impl Warning {
         match self {
             Self::DynamicNotRelro => &[Rule::DynNotRelro],
             Self::ProgramHeadersAtEnd => &[Rule::PhtOldKernel],
-            Self::LoadMisaligned | Self::StringsKept | Self::DataBehindEnd => &[],
+            Self::LoadMisaligned
+            | Self::StringsKept
+            | Self::NeedsLinux518
+            | Self::DataBehindEnd => &[],
         }
     }
 }
@@ -76,6 +82,7 @@ impl fmt::Display for Warning {
             Self::StringsKept => {
                 "retired strings stay in the file, since not all users of strings are known"
             }
+            Self::NeedsLinux518 => "the program starts on Linux from 5.18 on, and not on older ones",
             Self::DataBehindEnd => {
                 "the file grew behind data that was appended to it: a program that reads that from its own end does not find it"
             }

@@ -26,7 +26,16 @@ pub(crate) enum Slot {
     /// With all others behind a segment, in its last page; `strip` breaks such a file, too.
     Slack(Slack),
     /// With all others in the new segment: the last resort, since `strip` breaks such a file.
-    End,
+    End(Reach),
+}
+
+/// How far from the first segment the program headers at the end of a file are in memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reach {
+    /// As far as in the file, so that every kernel finds those of a program.
+    AsInFile,
+    /// Wherever the new segment is: loaders find those of a library there, and Linux from 5.18 on those of a program.
+    Anywhere,
 }
 
 impl fmt::Display for Slot {
@@ -38,13 +47,13 @@ impl fmt::Display for Slot {
                 "program header: behind the others, after what was there has moved"
             }
             Self::Slack(_) => "program headers: in the last page of a segment",
-            Self::End => "program headers: in the new segment",
+            Self::End(_) => "program headers: in the new segment",
         })
     }
 }
 
-/// The most bytes that the file of a program grows by so that its program headers can lie at the end.
-const MAX_HOLE: u64 = 1 << 24;
+/// The most bytes that the file of a program grows by so that every kernel finds its program headers at the end.
+const MAX_HOLE: u64 = 1 << 16;
 
 /// Finds a place.
 pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, EditError> {
@@ -60,21 +69,14 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
     if let Some(index) = redundant(model) {
         return Ok(Slot::Replace(index));
     }
-    let offset = model.program_headers_offset;
-    let refuse = |reason| {
-        let elsewhere = find_elsewhere(model)?;
-        elsewhere.ok_or(EditError::NoSlot { offset, reason })
-    };
-    if !fits {
-        return refuse("the segment that holds the table ends there");
+    // Without section headers it is not known what follows the table.
+    if fits
+        && !model.sections.is_empty()
+        && let Some(displacement) = Displacement::find(model, end, interpreter_moves)?
+    {
+        return Ok(Slot::Displace(displacement));
     }
-    if model.sections.is_empty() {
-        return refuse("without section headers it is not known what follows the table");
-    }
-    match Displacement::find(model, end, interpreter_moves)? {
-        Ok(displacement) => Ok(Slot::Displace(displacement)),
-        Err(reason) => refuse(reason),
-    }
+    Ok(find_elsewhere(model)?)
 }
 
 /// Adds `PT_GNU_STACK` for a stack that is not executable, in place of a header that is not needed or in unused room.
@@ -83,7 +85,7 @@ pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
     match find(model, false)? {
         Slot::Replace(index) => drop(model.program_headers.remove(index)),
         Slot::Free => {}
-        Slot::Displace(_) | Slot::Slack(_) | Slot::End => {
+        Slot::Displace(_) | Slot::Slack(_) | Slot::End(_) => {
             return Err(EditError::NoProgramHeader { kind });
         }
     }
@@ -109,10 +111,10 @@ pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
 ///
 /// A loader finds those of a library in whatever segment they are. For a program, kernels before 5.18 compute their address
 /// from the first segment (`fs/binfmt_elf.c`), so that file and memory have to be as far apart there as here: at the end of
-/// the file that takes as many bytes as the program has zeroed memory.
-fn find_elsewhere(model: &Model<'_>) -> Result<Option<Slot>, ReadError> {
+/// the file that takes as many bytes as the program has zeroed memory. Where these are many, only later kernels start it.
+fn find_elsewhere(model: &Model<'_>) -> Result<Slot, ReadError> {
     if !model.elf.is_program() {
-        return Ok(Some(Slot::End));
+        return Ok(Slot::End(Reach::Anywhere));
     }
     let loads = || {
         model
@@ -131,10 +133,14 @@ fn find_elsewhere(model: &Model<'_>) -> Result<Option<Slot>, ReadError> {
         let count = model.program_headers.len() as u64 + 1;
         let len = count * model.encoding().program_header_len() as u64;
         if let Some(slack) = Slack::for_headers(model, len)? {
-            return Ok(Some(Slot::Slack(slack)));
+            return Ok(Slot::Slack(slack));
         }
     }
-    Ok((growth <= MAX_HOLE).then_some(Slot::End))
+    Ok(Slot::End(if growth <= MAX_HOLE {
+        Reach::AsInFile
+    } else {
+        Reach::Anywhere
+    }))
 }
 
 /// Returns file offset and address of the first place from `offset` on at which a segment of a program can hold the
