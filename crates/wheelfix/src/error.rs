@@ -8,8 +8,6 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use anstyle::{AnsiColor, Effects, Style};
-
 use crate::document;
 use crate::message::{BREAK, escaped, escaped_report};
 
@@ -88,39 +86,20 @@ pub(crate) fn report(error: &Error) {
     }
 }
 
-/// The style of a label, as clap has it for its own messages.
-fn style(label: &str) -> Style {
-    let color = match label {
-        "error" => AnsiColor::Red,
-        "warning" => AnsiColor::Yellow,
-        _ => AnsiColor::Green,
-    };
-    color.on_default().effects(Effects::BOLD)
-}
-
 /// Prints messages on standard error, each after its label, and escaped: they hold texts of inputs.
-///
-/// There is colour on a terminal only; `NO_COLOR` and `CLICOLOR_FORCE` decide otherwise.
 pub(crate) fn print(label: &str, messages: impl IntoIterator<Item = impl Display>) {
-    let mut stderr = anstream::stderr().lock();
-    let (of_label, of_fix) = (style(label), style("fix"));
-    let fix = format!("\n  {of_fix}fix:{of_fix:#} ");
+    let mut stderr = io::stderr().lock();
     let mut messages = messages.into_iter();
     for message in messages.by_ref().take(MAX_MESSAGES) {
         let message = escaped(message);
         document::note(label, &message);
         // If standard error is gone there is nobody left to tell.
-        let message = message.replace("\n  fix: ", &fix);
-        writeln!(stderr, "{of_label}{label}:{of_label:#} {message}").ok();
+        writeln!(stderr, "{label}: {message}").ok();
     }
     match messages.count() {
         0 => {}
         more => {
-            writeln!(
-                stderr,
-                "{of_label}{label}:{of_label:#} and {more} more, which `--json` lists"
-            )
-            .ok();
+            writeln!(stderr, "{label}: and {more} more, which `--json` lists").ok();
         }
     }
 }

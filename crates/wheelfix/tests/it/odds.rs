@@ -252,16 +252,3 @@ fn where_was_searched_is_said_once() {
         assert_eq!(text.matches("needed by: ").count(), 2, "{text}");
     }
 }
-
-#[test]
-fn messages_have_colour_only_where_it_is_wanted() {
-    let sandbox = Sandbox::new();
-    let is_coloured = |variables: &[(&str, &str)]| {
-        let text = sandbox.run_with(&["check", "nowhere"], variables);
-        assert!(text.starts_with("exit: 3\n"), "{text}");
-        text.contains('\u{1b}')
-    };
-    assert!(!is_coloured(&[]));
-    assert!(is_coloured(&[("CLICOLOR_FORCE", "1")]));
-    assert!(!is_coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
-}
