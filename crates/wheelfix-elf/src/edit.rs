@@ -172,7 +172,7 @@ fn plan_dynamic(
     }
     versions::change(&mut model);
     model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
-    if model.summary.is_empty() && model.os_abi.is_none() {
+    if model.is_unchanged() {
         return Ok(Plan::noop(elf.file_len));
     }
     check_bootstrap(elf, dynamic, &model)?;
@@ -255,6 +255,9 @@ fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan
         heal::mend_alignments(&mut model);
     }
     model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
+    if model.is_unchanged() {
+        return Ok(Plan::noop(elf.file_len));
+    }
     finish(model, &StringLayout::absent(strings), &[], None)
 }
 
@@ -265,9 +268,6 @@ fn finish(
     offsets: &[u64],
     symbols: Option<&SymbolTable>,
 ) -> Result<Plan, EditError> {
-    if model.summary.is_empty() && model.os_abi.is_none() {
-        return Ok(Plan::noop(model.elf.file_len));
-    }
     if model
         .program_headers
         .iter()

@@ -127,6 +127,11 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Whether the file is as it is asked for already.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.summary.is_empty() && self.os_abi.is_none()
+    }
+
     pub(crate) fn encoding(&self) -> Encoding {
         self.elf.header.encoding
     }

@@ -45,8 +45,8 @@ pub enum Warning {
     LoadMisaligned,
     /// Not everything that may refer to the string table is known, so that retired strings stay in the file.
     StringsKept,
-    /// The program headers are at the end, and not as far from the first segment as in memory: kernels before 5.18 compute
-    /// a wrong address of them.
+    /// The program headers are at the end of a program's file, and in memory not as far from the first segment as there:
+    /// kernels before 5.18 compute a wrong address of them.
     NeedsLinux518,
     /// Data follows what the file's tables describe, and the file grew behind it: a program that looks for its data at the
     /// end of itself, as self-extracting archives do, does not find it there.

@@ -107,7 +107,7 @@ pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
     Ok(())
 }
 
-/// Finds another place for all program headers. `None` if a program would grow by too much.
+/// Finds another place for all program headers, which `strip` may break.
 ///
 /// A loader finds those of a library in whatever segment they are. For a program, kernels before 5.18 compute their address
 /// from the first segment (`fs/binfmt_elf.c`), so that file and memory have to be as far apart there as here: at the end of
