@@ -157,21 +157,33 @@ impl Rules {
     }
 
     /// The user's files in their order, then the shipped rules.
-    pub fn with_files(files: &[PathBuf]) -> Result<Self, RulesError> {
+    ///
+    /// # Errors
+    ///
+    /// One for each file that cannot be used, in their order.
+    pub fn with_files(files: &[PathBuf]) -> Result<Self, Vec<RulesError>> {
         let mut rules = Self::default();
-        for file in files {
-            let name = file.to_string_lossy();
-            let text = String::from_utf8(read(file)?);
-            let text = text.map_err(|error| RulesError::NotText {
-                file: name.clone().into_owned(),
-                offset: error.utf8_error().valid_up_to(),
-            })?;
-            rules.append(&name, Some(file), &text)?;
+        let of_user = files.iter().map(|file| rules.append_file(file));
+        let mut errors: Vec<RulesError> = of_user.filter_map(Result::err).collect();
+        let shipped = SHIPPED.iter();
+        let shipped = shipped.map(|(name, text)| rules.append(name, None, text));
+        errors.extend(shipped.filter_map(Result::err));
+        if errors.is_empty() {
+            Ok(rules)
+        } else {
+            Err(errors)
         }
-        for (name, text) in SHIPPED {
-            rules.append(name, None, text)?;
-        }
-        Ok(rules)
+    }
+
+    /// Appends the rules of one file.
+    fn append_file(&mut self, file: &Path) -> Result<(), RulesError> {
+        let name = file.to_string_lossy();
+        let text = String::from_utf8(read(file)?);
+        let text = text.map_err(|error| RulesError::NotText {
+            file: name.clone().into_owned(),
+            offset: error.utf8_error().valid_up_to(),
+        })?;
+        self.append(&name, Some(file), &text)
     }
 
     /// Appends the rules of one text.
@@ -367,7 +379,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("r.toml");
         fs_err::write(&file, b"# \xff\n").unwrap();
-        let error = Rules::with_files(&[file]).unwrap_err().to_string();
+        let errors = Rules::with_files(&[file]).unwrap_err();
+        let error = errors[0].to_string();
         assert!(
             error.ends_with("got other bytes from offset 2 on"),
             "{error}"

@@ -107,8 +107,7 @@ impl LibraryArgs {
     /// The rules of the files that are named, and those that come with the program; all that is wrong
     /// with what is named is told at once.
     pub(crate) fn rules(&self) -> Result<Rules, Error> {
-        refuse_unusable(&self.lib_paths()?, &self.rules)?;
-        read_rules(&self.rules)
+        read_rules(&self.rules, &self.lib_paths()?)
     }
 
     /// The settings of the pipeline where nothing else is decided; reads the files with rules.
@@ -139,38 +138,32 @@ impl LibraryArgs {
     }
 }
 
-/// Prints which directories of libraries and which files with rules cannot be used.
-pub(crate) fn refuse_unusable(lib_paths: &[PathBuf], rules: &[PathBuf]) -> Result<(), Error> {
-    let (mut texts, mut environment) = (Vec::new(), None);
-    for path in lib_paths {
-        if let Err(error) = LibraryIndex::check(path) {
-            environment.get_or_insert(!is_refusal(&error));
-            texts.push(error.to_string());
-        }
-    }
-    for file in rules {
-        if let Err(error) = Rules::with_files(std::slice::from_ref(file)) {
-            environment.get_or_insert(matches!(error, RulesError::Read(_)));
-            texts.push(error.to_string());
-        }
-    }
-    if texts.is_empty() {
-        return Ok(());
-    }
-    print("error", texts);
-    // The first one decides, as where nothing but it was looked at.
-    Err(if environment == Some(true) {
-        Error::ReportedEnvironment
-    } else {
+/// Reads files with rules; prints which of them, and which directories of libraries, cannot be used.
+///
+/// That something is not there is another fault than that it is wrong; the first one decides.
+pub(crate) fn read_rules(files: &[PathBuf], lib_paths: &[PathBuf]) -> Result<Rules, Error> {
+    let checked = lib_paths.iter().map(|path| LibraryIndex::check(path));
+    let of_paths = checked.filter_map(Result::err);
+    let mut faults: Vec<(bool, String)> = of_paths
+        .map(|error| (is_refusal(&error), error.to_string()))
+        .collect();
+    let rules = Rules::with_files(files).unwrap_or_else(|errors| {
+        let is_refusal = |error: &RulesError| !matches!(error, RulesError::Read(_));
+        faults.extend(
+            errors
+                .iter()
+                .map(|error| (is_refusal(error), error.to_string())),
+        );
+        Rules::default()
+    });
+    let Some((is_refusal, _)) = faults.first() else {
+        return Ok(rules);
+    };
+    print("error", faults.iter().map(|(_, text)| text));
+    Err(if *is_refusal {
         Error::Reported
-    })
-}
-
-/// Reads files with rules: that one is not there is another fault than that it is wrong.
-pub(crate) fn read_rules(files: &[PathBuf]) -> Result<Rules, Error> {
-    Rules::with_files(files).map_err(|error| match error {
-        RulesError::Read(error) => error.into(),
-        error => Error::refused(error),
+    } else {
+        Error::ReportedEnvironment
     })
 }
 

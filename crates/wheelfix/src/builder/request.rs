@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
             .collect();
         Ok(Libraries {
             lib_paths: self.lib_paths()?,
-            rules: read_rules(&files)?,
+            rules: read_rules(&files, &[])?,
             options,
             unbundle: self.unbundle(),
         })
