@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::excuse::ExcuseKind;
+use crate::index::Unusable;
 use crate::missing::Missing;
 use crate::remedy::{Candidate, Remedy};
 
@@ -51,12 +52,7 @@ pub enum Fault {
         reason: String,
     },
     /// A file in a library path has the name of a library and cannot be read as one. A warning: nothing needs it.
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// The reason, as a sentence without its end.
-        reason: String,
-    },
+    Unusable(Unusable),
     /// An excuse of the user matches nothing that is missing.
     UnusedIgnore {
         /// The kind of the excuse.
@@ -411,10 +407,7 @@ impl Fault {
                     "`{path}` begins as an ELF file does and is kept as data: {reason}"
                 )
             }
-            Self::Unusable { path, reason } => {
-                let path = path.display();
-                write!(f, "`{path}` is no library for anyone: {reason}")
-            }
+            Self::Unusable(file) => write!(f, "{file}"),
             Self::Stub {
                 soname,
                 path,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::lib_path::{
     LibPathError, LibraryDirectory, Tier, check_writable, expand, holds_libraries,
 };
 use crate::library_name::is_library_name;
+use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::read::{ReadOutcome, content_of, read_object};
 use crate::rules::{Rules, any_matches};
@@ -39,7 +41,7 @@ pub struct Library {
 }
 
 /// A file with the name of a library that is none that can be read.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Unusable {
     /// Where it is.
     pub path: PathBuf,
@@ -48,9 +50,16 @@ pub struct Unusable {
 }
 
 impl Unusable {
-    /// Whether it is what a need for this name would find.
-    pub(crate) fn answers_to(&self, name: &str) -> bool {
-        self.path.file_name().is_some_and(|own| own == name)
+    /// The name that a need would find it by.
+    fn name(&self) -> Option<&str> {
+        self.path.file_name().and_then(OsStr::to_str)
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, reason) = (self.path.display(), &self.reason);
+        write!(f, "`{path}` is no library for anyone: {reason}")
     }
 }
 
@@ -304,17 +313,19 @@ impl LibraryIndex {
         &self.libraries
     }
 
-    /// Files that have names of libraries and cannot be read as such.
-    pub fn unusable(&self) -> impl Iterator<Item = &Unusable> {
-        self.unusable.iter()
+    /// Files that a need for this name would find if they could be read.
+    pub(crate) fn unusable_for(&self, name: &str) -> impl Iterator<Item = NearMiss> {
+        let unusable = self.unusable.iter();
+        let of_name = unusable.filter(move |file| file.name() == Some(name));
+        of_name.map(|file| NearMiss {
+            path: file.path.clone(),
+            reason: file.reason.clone(),
+        })
     }
 
-    /// Those of them that are not called as something that is missing.
+    /// Files with names of libraries that cannot be read, and that are not called as something that is missing.
     pub(crate) fn unusable_besides(&self, is_missing: impl Fn(&str) -> bool) -> Vec<Unusable> {
-        let is_called = |file: &&Unusable| {
-            let name = file.path.file_name().and_then(OsStr::to_str);
-            name.is_some_and(&is_missing)
-        };
+        let is_called = |file: &&Unusable| file.name().is_some_and(&is_missing);
         let unusable = self.unusable.iter();
         unusable.filter(|file| !is_called(file)).cloned().collect()
     }

@@ -1,7 +1,7 @@
 //! Descriptions of missing libraries: libraries that almost fit, and remedies.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::edges::Origin;
 use crate::library_name::LibraryName;
@@ -23,27 +23,17 @@ impl Resolver<'_> {
         opened: Option<&Origin>,
     ) -> Missing {
         Missing {
-            soname: soname.to_owned(),
             needed_by: BTreeSet::from([object.path.clone()]),
-            searched: self.index.entries().to_vec(),
             near: self.near_misses(object, soname),
-            candidates: self.rules.candidates(soname),
-            is_driver: self.rules.is_driver(soname),
             opened: opened.cloned(),
+            ..self.rules.missing(soname, self.index.entries().to_vec())
         }
     }
 
     fn near_misses(&self, object: &Object, soname: &str) -> Vec<NearMiss> {
-        let unusable = self.index.unusable();
-        let damaged = unusable
-            .filter(|file| file.answers_to(soname))
-            .map(|file| NearMiss {
-                path: file.path.clone(),
-                reason: file.reason.clone(),
-            });
-        let damaged: Vec<NearMiss> = damaged.collect();
+        let damaged = self.index.unusable_for(soname);
         let Some(wanted) = LibraryName::parse(soname) else {
-            return damaged;
+            return damaged.collect();
         };
         let ours = self.tree.objects().map(|found| (found.path.clone(), found));
         let index = self.index.libraries().iter();
@@ -54,11 +44,24 @@ impl Resolver<'_> {
                 found.insert(NearMiss { path, reason });
             }
         }
-        damaged.into_iter().chain(found).take(NAMED).collect()
+        damaged.chain(found).take(NAMED).collect()
     }
 }
 
 impl Rules {
+    /// A library that is missing, with what the rules know of it; nobody needs it so far.
+    pub(crate) fn missing(&self, soname: &str, searched: Vec<PathBuf>) -> Missing {
+        Missing {
+            soname: soname.to_owned(),
+            needed_by: BTreeSet::new(),
+            searched,
+            near: Vec::new(),
+            candidates: self.candidates(soname),
+            is_driver: self.is_driver(soname),
+            opened: None,
+        }
+    }
+
     /// Providers of the library, by the rules. The driver's libraries come with the driver only.
     pub(crate) fn candidates(&self, soname: &str) -> Vec<Candidate> {
         if self.is_driver(soname) {

@@ -107,12 +107,7 @@ impl Proof {
                 path: library.directory.join(&library.name),
                 reason: "it is in a library path, but no run path leads there".to_owned(),
             }));
-            let unusable = index.unusable();
-            let damaged = unusable.filter(|file| file.answers_to(&missing.soname));
-            missing.near.extend(damaged.map(|file| NearMiss {
-                path: file.path.clone(),
-                reason: file.reason.clone(),
-            }));
+            missing.near.extend(index.unusable_for(&missing.soname));
             missing.searched.extend(index.entries().iter().cloned());
         }
         let missing = self.faults.iter().filter_map(|fault| match fault {
@@ -122,10 +117,7 @@ impl Proof {
         let missing: BTreeSet<&str> = missing.collect();
         let unusable = index.unusable_besides(|name| missing.contains(name));
         self.warnings
-            .extend(unusable.into_iter().map(|file| Fault::Unusable {
-                path: file.path,
-                reason: file.reason,
-            }));
+            .extend(unusable.into_iter().map(Fault::Unusable));
     }
 }
 

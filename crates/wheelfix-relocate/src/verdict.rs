@@ -229,15 +229,8 @@ impl<'a> Verdict<'a> {
         match lack {
             Lack::Library { name, needer } => {
                 let rules = self.rules;
-                let missing = self.missing.entry(name).or_insert_with_key(|name| Missing {
-                    soname: name.clone(),
-                    needed_by: BTreeSet::new(),
-                    searched,
-                    near: Vec::new(),
-                    candidates: rules.candidates(name),
-                    is_driver: rules.is_driver(name),
-                    opened: None,
-                });
+                let new = |name: &String| rules.missing(name, searched);
+                let missing = self.missing.entry(name).or_insert_with_key(new);
                 missing.needed_by.insert(needer);
             }
             Lack::Blocked { stop, needer } => {
@@ -302,13 +295,8 @@ impl<'a> Verdict<'a> {
             let missing = known
                 .entry(names.join(" or "))
                 .or_insert_with_key(|name| Missing {
-                    soname: name.clone(),
-                    needed_by: BTreeSet::new(),
-                    searched: unopened.searched,
-                    near: Vec::new(),
-                    candidates: rules.candidates(name),
-                    is_driver: rules.is_driver(name),
                     opened: Some(unopened.origin.clone()),
+                    ..rules.missing(name, unopened.searched)
                 });
             missing.needed_by.insert(unopened.by);
             if let (Some(Origin::Source(lines)), Origin::Source(more)) =

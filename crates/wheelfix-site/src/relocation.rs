@@ -309,10 +309,7 @@ fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
 
 /// Warnings of libraries that cannot be read.
 fn unusable(plan: &RelocationPlan) -> impl Iterator<Item = InstallWarning> {
-    plan.unusable.iter().map(|file| InstallWarning::Unusable {
-        path: file.path.clone(),
-        reason: file.reason.clone(),
-    })
+    plan.unusable.iter().cloned().map(InstallWarning::Unusable)
 }
 
 /// The objects to edit: all of them if they are healed as well.

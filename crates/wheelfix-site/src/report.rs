@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wheelfix_format::{Change, MetadataEdit};
-use wheelfix_relocate::{Proof, RelocationPlan, Remedy};
+use wheelfix_relocate::{Proof, RelocationPlan, Remedy, Unusable};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
@@ -73,13 +73,8 @@ pub enum InstallWarning {
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),
     /// A file in a library path has the name of a library, cannot be read, and nothing needs it.
-    #[error("`{}` is no library for anyone: {reason}", path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// Why it cannot be read.
-        reason: String,
-    },
+    #[error("{0}")]
+    Unusable(Unusable),
     /// Something is worse in an ELF file that was edited than it was before.
     #[error("`{}`: {warning}", .path.display())]
     Elf {
