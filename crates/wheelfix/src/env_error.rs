@@ -1,14 +1,11 @@
 //! The exit codes of the errors of `wheelfix env`, and the messages of those that are lists.
 
-use std::fmt::{self, Display};
-
 use wheelfix_site::{EnvError, EnvFault};
 
 use crate::common::OutputArgs;
-use crate::error::{Error, chain, print};
+use crate::error::{Error, print};
 use crate::install_error;
-use crate::message::BREAK;
-use crate::remedy::{ask_plain, of_environment};
+use crate::remedy::{OfEnvironment, advised, ask_plain};
 
 /// Prints the list of an error, and decides the exit code.
 pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
@@ -19,7 +16,7 @@ pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
 }
 
 fn report(faults: &[EnvFault]) -> Error {
-    print("error", faults.iter().map(with_remedies));
+    print("error", faults.iter().map(OfEnvironment).map(advised));
     if faults.iter().any(is_duplicate) {
         print("error", [NIXPKGS_DUPLICATES]);
     }
@@ -62,13 +59,5 @@ fn hint(faults: &[EnvFault]) -> Option<String> {
             ask_plain("--python-version")
         )),
         _ => None,
-    })
-}
-
-/// A fault with its causes and its remedies.
-fn with_remedies(fault: &EnvFault) -> impl Display {
-    fmt::from_fn(move |f| {
-        write!(f, "{}", chain(fault))?;
-        of_environment(fault).try_for_each(|line| write!(f, "{BREAK}  fix: {line}"))
     })
 }

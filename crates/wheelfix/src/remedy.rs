@@ -13,6 +13,7 @@ use wheelfix_site::{EnvFault, FileFault, InstallWarning};
 use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 
+use crate::error::chain;
 use crate::message::BREAK;
 use crate::settings::{Setting, setting};
 
@@ -26,9 +27,18 @@ pub(crate) struct Voice {
     command: String,
     /// Whether Nix runs it.
     in_build: bool,
+    /// The long options of the subcommand, once somebody asks for them.
+    options: OnceLock<BTreeSet<String>>,
 }
 
 static VOICE: OnceLock<Voice> = OnceLock::new();
+
+/// The voice before anybody said which command it is: it has no options.
+static NOBODY: Voice = Voice {
+    command: String::new(),
+    in_build: false,
+    options: OnceLock::new(),
+};
 
 /// Whether a command that only looks looks at what another one would make.
 static AS_INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -50,26 +60,27 @@ pub(crate) fn as_installed() {
 
 /// The first to say so is right.
 fn speak(command: &str, in_build: bool) {
-    let command = command.to_owned();
-    VOICE.get_or_init(|| Voice { command, in_build });
+    VOICE.get_or_init(|| Voice {
+        command: command.to_owned(),
+        in_build,
+        options: OnceLock::new(),
+    });
 }
 
 fn voice() -> &'static Voice {
-    VOICE.get_or_init(|| Voice {
-        command: String::new(),
-        in_build: false,
-    })
+    VOICE.get().unwrap_or(&NOBODY)
 }
 
 impl Voice {
     fn has(&self, option: &str) -> bool {
-        let arguments = crate::Args::command();
-        let Some(command) = arguments.find_subcommand(&self.command) else {
-            return false;
-        };
-        let mut longs = command.get_arguments().filter_map(clap::Arg::get_long);
-        let is_it = longs.any(|long| option.strip_prefix("--") == Some(long));
-        is_it && (!self.in_build || setting(option).is_some())
+        let options = self.options.get_or_init(|| {
+            let arguments = crate::Args::command();
+            let command = arguments.find_subcommand(&self.command).into_iter();
+            let longs = command.flat_map(clap::Command::get_arguments);
+            let longs = longs.filter_map(clap::Arg::get_long);
+            longs.map(|long| format!("--{long}")).collect()
+        });
+        options.contains(option) && (!self.in_build || setting(option).is_some())
     }
 
     /// Whether run paths are made to lead to what it is told of.
@@ -173,9 +184,19 @@ impl Mendable for &InstallWarning {
     }
 }
 
-/// The remedies of a fault of an environment.
-pub(crate) fn of_environment(fault: &EnvFault) -> impl Iterator<Item = String> {
-    fault.remedies().into_iter().flat_map(|it| lines(&it))
+/// A fault of an environment, with its causes.
+pub(crate) struct OfEnvironment<'f>(pub(crate) &'f EnvFault);
+
+impl Display for OfEnvironment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", chain(self.0))
+    }
+}
+
+impl Mendable for OfEnvironment<'_> {
+    fn remedies(&self) -> Vec<Remedy> {
+        self.0.remedies()
+    }
 }
 
 /// Lines to write or to run, one for each way; a comment after `#` is one for the shell and for Nix.
