@@ -1,7 +1,6 @@
 //! `wheelfix check` of wheels: as they would be installed.
 
 use wheelfix_testkit::cache;
-use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -10,22 +9,15 @@ use crate::support::Sandbox;
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     fs_err::create_dir(sandbox.path("libs")).unwrap();
-    let compile = |source: &str, args: &[&str]| {
-        fs_err::write(sandbox.path("x.c"), source).unwrap();
-        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
-        Tool::CC
-            .run_in(&sandbox.path("."), &[&start, args].concat())
-            .expect();
-    };
-    compile(
+    sandbox.library(
         "void a(void) {}",
         &["-o", "libs/liba.so", "-Wl,-soname,liba.so"],
     );
-    compile(
+    sandbox.library(
         "void a(void); void PyInit_m(void) { a(); }",
         &["-o", "good.so", "-Llibs", "-la"],
     );
-    compile(
+    sandbox.library(
         "void lost(void); void PyInit_m(void) { lost(); }",
         &["-o", "lost.so"],
     );

@@ -1,7 +1,6 @@
 //! Files of a library path that are called like libraries and are none.
 
 use wheelfix_testkit::cache;
-use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -13,18 +12,12 @@ fn bench() -> (Sandbox, String) {
     for directory in ["libs", "t"] {
         fs_err::create_dir(sandbox.path(directory)).unwrap();
     }
-    let compile = |source: &str, args: &[&str]| {
-        fs_err::write(sandbox.path("x.c"), source).unwrap();
-        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
-        let all = [&start[..], args].concat();
-        Tool::CC.run_in(&sandbox.path("."), &all).expect();
-    };
     for name in ["good", "worn"] {
         let soname = format!("-Wl,-soname,lib{name}.so");
         let output = format!("libs/lib{name}.so");
-        compile(&format!("int {name};"), &["-o", &output, &soname]);
+        sandbox.library(&format!("int {name};"), &["-o", &output, &soname]);
     }
-    compile(
+    sandbox.library(
         "extern int good; int *m(void) { return &good; }",
         &["-o", "t/m.so", "-Llibs", "-lgood"],
     );

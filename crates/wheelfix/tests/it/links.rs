@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wheelfix_testkit::cache;
-use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -24,21 +23,14 @@ impl Bench {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         fs_err::create_dir(sandbox.path("libs")).unwrap();
-        let compile = |source: &str, args: &[&str]| {
-            fs_err::write(sandbox.path("x.c"), source).unwrap();
-            let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
-            Tool::CC
-                .run_in(&sandbox.path("."), &[&start, args].concat())
-                .expect();
-        };
-        compile(
+        sandbox.library(
             "void a(void) {}",
             &["-o", "libs/liba.so", "-Wl,-soname,liba.so"],
         );
-        compile("void b(void) {}", &["-o", "libb.so", "-Wl,-soname,libb.so"]);
+        sandbox.library("void b(void) {}", &["-o", "libb.so", "-Wl,-soname,libb.so"]);
         let source = "void a(void); void b(void); void PyInit_m(void) { a(); b(); }";
         let origin = "-Wl,-rpath,$ORIGIN/../pkg.libs";
-        compile(
+        sandbox.library(
             source,
             &["-o", "m.so", "-Llibs", "-L.", "-la", "-lb", origin],
         );

@@ -1,6 +1,5 @@
 //! Requests that are easily made wrongly, or in passing.
 
-use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -35,11 +34,7 @@ fn why_looks_into_the_library_paths() {
             &["-o", "m.so", "-Llibs", "-la"],
         ),
     ] {
-        fs_err::write(sandbox.path("x.c"), source).unwrap();
-        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
-        Tool::CC
-            .run_in(&sandbox.path("."), &[&start[..], args].concat())
-            .expect();
+        sandbox.library(source, args);
     }
     let near = "near miss: [DIR]/libs/liba.so: it is in a library path";
     expect(&sandbox, &["why", "m.so", "--lib-path", "libs"], 1, near);
@@ -237,11 +232,7 @@ fn where_was_searched_is_said_once() {
         &["-o", "libtwo.so", "-Wl,-soname,libtwo.so"],
         &["-o", "m.so", "-L.", "-lone", "-ltwo"],
     ] {
-        fs_err::write(sandbox.path("x.c"), "").unwrap();
-        let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
-        Tool::CC
-            .run_in(&sandbox.path("."), &[&start[..], args].concat())
-            .expect();
+        sandbox.library("", args);
     }
     fs_err::remove_file(sandbox.path("libone.so")).unwrap();
     fs_err::remove_file(sandbox.path("libtwo.so")).unwrap();

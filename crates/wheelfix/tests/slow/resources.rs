@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 use wheelfix_testkit::cache;
-use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -22,17 +21,11 @@ impl Bench {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         fs_err::create_dir(sandbox.path("libs")).unwrap();
-        let compile = |source: &str, args: &[&str]| {
-            fs_err::write(sandbox.path("x.c"), source).unwrap();
-            let start = ["-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", "x.c"];
-            let all = [&start[..], args].concat();
-            Tool::CC.run_in(&sandbox.path("."), &all).expect();
-        };
-        compile(
+        sandbox.library(
             "int there;",
             &["-o", "libs/libthere.so", "-Wl,-soname,libthere.so"],
         );
-        compile(
+        sandbox.library(
             "extern int there; int *f(void) { return &there; }",
             &["-o", "m.so", "-Llibs", "-lthere"],
         );
