@@ -2,6 +2,7 @@
 
 use wheelfix_elf::dynamic_tag::flags_1;
 
+use crate::abi::Abi;
 use crate::object::Object;
 use crate::process::Process;
 use crate::stop::Stop;
@@ -32,12 +33,16 @@ const NO_EXECUTABLE_STACK: u32 = 41;
 /// <https://sourceware.org/bugzilla/show_bug.cgi?id=28676>
 const ANY_ALIGNMENT: u32 = 35;
 
+/// Whether a file is for a machine, any where none is known, and for Linux.
+pub(crate) fn runs_on(ours: Option<Abi>, abi: Abi, os_abi: u8) -> bool {
+    ours.is_none_or(|ours| ours == abi) && OS_ABIS.contains(&os_abi)
+}
+
 impl Process<'_> {
     /// Whether an object is for the machine and the system of the program. Others are data to it, as
     /// code for GPUs is, and nobody has the loader open them.
     pub(crate) fn is_for_its_machine(&self, object: &Object) -> bool {
-        let abi = self.abi();
-        abi.is_none_or(|abi| abi == object.abi) && OS_ABIS.contains(&object.os_abi)
+        runs_on(self.abi(), object.abi, object.os_abi)
     }
 
     /// Whether an object may become part of this process. The first one decides what process it is.

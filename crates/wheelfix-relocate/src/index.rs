@@ -395,7 +395,9 @@ fn read_directory(
                 continue;
             }
             // A script of the linker, say.
-            Ok(ReadOutcome::NoElf | ReadOutcome::Skipped(_)) => continue,
+            Ok(ReadOutcome::NoElf | ReadOutcome::Skipped(_) | ReadOutcome::Static { .. }) => {
+                continue;
+            }
             Ok(ReadOutcome::Malformed(reason)) => format!("it is damaged: {reason}"),
             Err(error) => format!("it cannot be read: {}", cause_of(&error)),
         };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::object::Object;
-use crate::read::{ReadOutcome, read_object};
+use crate::read::{ReadOutcome, STATIC, read_object};
 use crate::target::{LoaderKind, STORE, Target};
 use crate::world::World;
 
@@ -67,6 +67,7 @@ impl Loader {
             }
             ReadOutcome::NoElf => Err(other("is not an ELF file".to_owned())),
             ReadOutcome::Skipped(reason) => Err(other(reason.to_owned())),
+            ReadOutcome::Static { .. } => Err(other(STATIC.to_owned())),
             ReadOutcome::Malformed(reason) => Err(other(format!("is damaged: {reason}"))),
         }
     }

@@ -26,6 +26,7 @@ mod library_name;
 mod lint;
 mod missing;
 mod musl;
+mod named;
 mod near_miss;
 mod object;
 mod opened;
@@ -77,6 +78,7 @@ pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
 pub use library_name::{LibraryName, is_library_name};
 pub use missing::{Missing, NearMiss, Told, told_once};
+pub use named::nothing_in;
 pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, Terms, VersionNeed};
 pub use plan::{
     DroppedFile, Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle,

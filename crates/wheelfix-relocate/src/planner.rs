@@ -55,6 +55,7 @@ pub fn plan(
         path: file.path.clone(),
         reason: "begins as an ELF file does and is data",
         is_imported: false,
+        program: None,
     }));
     for object in tree
         .objects()
@@ -68,6 +69,7 @@ pub fn plan(
                 path,
                 reason: "is for another machine",
                 is_imported: false,
+                program: None,
             });
         }
     }

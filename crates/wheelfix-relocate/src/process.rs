@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::abi::Abi;
 use crate::admission::Admission;
 use crate::object::Object;
-use crate::read::ReadOutcome;
+use crate::read::{ReadOutcome, STATIC};
 use crate::rules::{Rules, any_matches};
 use crate::run_path::{PathKind, RunPath};
 use crate::stop::Stop;
@@ -433,6 +433,9 @@ impl<'a> Process<'a> {
             }
             ReadOutcome::Skipped(reason) => {
                 return Some(Outcome::fatal(Stop::new(*reason).at(path)));
+            }
+            ReadOutcome::Static { .. } => {
+                return Some(Outcome::fatal(Stop::new(STATIC).at(path)));
             }
             ReadOutcome::Malformed(reason) => {
                 return Some(Outcome::fatal(

@@ -26,11 +26,18 @@ pub enum ReadOutcome {
     NoElf,
     /// An ELF file that the loader has nothing to do with, and why.
     Skipped(&'static str),
+    /// A program that is linked statically: it needs nothing, and the kernel alone starts it.
+    Static {
+        /// Its ABI.
+        abi: Abi,
+        /// `EI_OSABI`.
+        os_abi: u8,
+    },
     /// It begins as an ELF file does, but its tables make no sense.
     Malformed(String),
 }
 
-/// Why a file that is linked statically is skipped: it needs nothing, and the kernel alone starts it.
+/// Why a file that is linked statically is skipped.
 pub(crate) const STATIC: &str = "is linked statically";
 
 /// Reads the facts of the file at `file`, which will be used at `path`.
@@ -106,7 +113,8 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         elf.header.machine.0,
     );
     let Some(dynamic) = elf.dynamic.take() else {
-        return ReadOutcome::Skipped(STATIC);
+        let os_abi = elf.header.os_abi;
+        return ReadOutcome::Static { abi, os_abi };
     };
     let terms = terms(&elf, &dynamic);
     let run_path = match dynamic.run_path {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::library_name::is_library_name;
 use crate::object::Object;
 use crate::python_module::imported_name;
 use crate::python_source::{PythonLoad, python_loads};
-use crate::read::{ReadOutcome, content_of, read_object};
+use crate::read::{ReadOutcome, STATIC, content_of, read_object};
 use crate::run_path::normalize;
 use crate::stray::stray_module;
 use crate::target::STORE;
@@ -86,6 +87,9 @@ pub struct Skipped {
     /// Whether Python imports it by its name and place.
     #[serde(skip)]
     pub is_imported: bool,
+    /// ABI and `EI_OSABI` of a program that is linked statically.
+    #[serde(skip)]
+    pub(crate) program: Option<(Abi, u8)>,
 }
 
 /// An ELF file that cannot be read.
@@ -156,6 +160,7 @@ impl Tree {
             path: used(link),
             reason: "is a link to the Python that imports the others",
             is_imported: false,
+            program: None,
         }));
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(tree)
@@ -208,11 +213,10 @@ impl Tree {
             match outcome {
                 ReadOutcome::Object(object) => tree.add(Arc::unwrap_or_clone(object)),
                 ReadOutcome::NoElf => {}
-                ReadOutcome::Skipped(reason) => tree.skipped.push(Skipped {
-                    is_imported: imported_name(&path, &file, None).is_some(),
-                    path,
-                    reason,
-                }),
+                ReadOutcome::Skipped(reason) => tree.skip(path, &file, reason, None),
+                ReadOutcome::Static { abi, os_abi } => {
+                    tree.skip(path, &file, STATIC, Some((abi, os_abi)));
+                }
                 ReadOutcome::Malformed(reason) => tree.unreadable.push(Unreadable {
                     path,
                     reason,
@@ -227,6 +231,22 @@ impl Tree {
             files.sort_by(|one, other| one.path.cmp(&other.path));
         }
         Ok(tree)
+    }
+
+    /// Adds a file that is left alone; of a program with its ABI and `EI_OSABI`.
+    fn skip(
+        &mut self,
+        path: PathBuf,
+        file: &Path,
+        reason: &'static str,
+        program: Option<(Abi, u8)>,
+    ) {
+        self.skipped.push(Skipped {
+            is_imported: imported_name(&path, file, None).is_some(),
+            path,
+            reason,
+            program,
+        });
     }
 
     /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library
@@ -386,6 +406,11 @@ impl Tree {
     pub fn with_soname(&self, soname: &str) -> impl Iterator<Item = &Object> {
         let paths = self.sonames.get(soname).into_iter().flatten();
         paths.filter_map(|path| self.objects.get(path))
+    }
+
+    /// Whether links lead to objects of the Nix store.
+    pub(crate) fn has_outside(&self) -> bool {
+        !self.outside.is_empty()
     }
 
     /// Whether there is no object at all.

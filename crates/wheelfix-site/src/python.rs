@@ -294,8 +294,10 @@ fn programs(given: &Path, resolved: &str, running: &str) -> Result<Programs, Pyt
 fn is_program(path: &Path) -> bool {
     match read_object(path.to_owned(), path) {
         Ok(ReadOutcome::Object(object)) => object.is_program(),
-        Ok(ReadOutcome::Skipped(_)) => true,
-        Ok(ReadOutcome::NoElf | ReadOutcome::Malformed(_)) | Err(_) => false,
+        Ok(ReadOutcome::Static { .. }) => true,
+        Ok(ReadOutcome::NoElf | ReadOutcome::Skipped(_) | ReadOutcome::Malformed(_)) | Err(_) => {
+            false
+        }
     }
 }
 

@@ -67,6 +67,8 @@ enum WhyError {
     NoElf(PathBuf),
     #[error("`{}` {reason}", path.display())]
     Skipped { path: PathBuf, reason: &'static str },
+    #[error("`{}` is linked statically: it needs nothing", .0.display())]
+    Static(PathBuf),
     #[error("`{}` is a damaged ELF file: {reason}", path.display())]
     Malformed { path: PathBuf, reason: String },
 }
@@ -164,6 +166,7 @@ fn read(path: PathBuf) -> Result<Arc<Object>, Error> {
         ReadOutcome::Object(object) => Ok(object),
         ReadOutcome::NoElf => Err(Error::refused(WhyError::NoElf(path))),
         ReadOutcome::Skipped(reason) => Err(Error::refused(WhyError::Skipped { path, reason })),
+        ReadOutcome::Static { .. } => Err(Error::refused(WhyError::Static(path))),
         ReadOutcome::Malformed(reason) => Err(Error::refused(WhyError::Malformed { path, reason })),
     }
 }

@@ -1,14 +1,14 @@
 //! The count: what was found was proved, is left aside with a reason, or is a fault.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::abi::Abi;
+use crate::admission::runs_on;
 use crate::fault::{Fault, Purpose};
+use crate::named::nothing_in;
 use crate::object::Object;
 use crate::proof::LeftAside;
 use crate::python_module::{makes_module, module_name};
-use crate::read::STATIC;
 use crate::symbols::read_table;
 use crate::tree::Tree;
 use crate::trial::Trial;
@@ -18,24 +18,13 @@ impl Verdict<'_> {
     /// An object for another machine or system: a fault if it was named, or if Python would import it.
     pub(super) fn foreign(&mut self, trial: &Trial<'_>) {
         let object = trial.object;
-        let (path, machine) = (object.path.clone(), object.abi.to_string());
         let ours = trial.process.abi().unwrap_or(object.abi);
-        let purpose = if self.options.named.contains(&path) {
+        let purpose = if self.options.named.contains(&object.path) {
             Some(Purpose::Named)
         } else {
             imported_as(object, ours).map(Purpose::Imported)
         };
-        match purpose {
-            Some(purpose) => {
-                self.unloadable.insert(path.clone());
-                self.faults.push(Fault::Foreign {
-                    path,
-                    machine,
-                    purpose,
-                });
-            }
-            None => drop(self.foreign.insert(path, machine)),
-        }
+        self.set_apart(&object.path, object.abi, purpose);
     }
 
     /// Lists what loads, and what is left aside: everything that was found and does not fail is
@@ -49,6 +38,7 @@ impl Verdict<'_> {
     ) -> (Vec<PathBuf>, Vec<LeftAside>) {
         self.untried(tree);
         self.strays(tree, ours);
+        let starts = self.set_static_apart(tree, ours);
         let foreign = std::mem::take(&mut self.foreign);
         let is_aside = |path: &PathBuf| {
             self.unloadable.contains(path)
@@ -58,7 +48,7 @@ impl Verdict<'_> {
         let paths = tree.objects().map(|object| object.path.clone());
         let loadable: Vec<PathBuf> = paths.filter(|path| !is_aside(path)).collect();
         for (path, machine) in foreign {
-            if loadable.is_empty() {
+            if loadable.is_empty() && !starts {
                 self.unloadable.insert(path.clone());
                 self.faults.push(Fault::Foreign {
                     path,
@@ -70,12 +60,13 @@ impl Verdict<'_> {
                 self.left_aside.insert(path, reason);
             }
         }
-        let skipped = tree.skipped.iter();
-        let skipped = skipped.filter(|skipped| !self.unloadable.contains(&skipped.path));
-        let skipped = skipped.map(|skipped| (skipped.path.clone(), skipped.reason.to_owned()));
-        let mut left_aside = self.left_aside.clone();
-        left_aside.extend(skipped);
-        let left_aside = left_aside.into_iter();
+        for skipped in &tree.skipped {
+            if !self.unloadable.contains(&skipped.path) {
+                let aside = self.left_aside.entry(skipped.path.clone());
+                aside.or_insert_with(|| skipped.reason.to_owned());
+            }
+        }
+        let left_aside = std::mem::take(&mut self.left_aside).into_iter();
         let left_aside = left_aside.map(|(path, reason)| LeftAside { path, reason });
         (loadable, left_aside.collect())
     }
@@ -98,44 +89,50 @@ impl Verdict<'_> {
 
     /// Finds files that were named and cannot be tried.
     fn untried(&mut self, tree: &Tree) {
-        let skipped: BTreeMap<&PathBuf, &str> = tree
-            .skipped
-            .iter()
-            .map(|skipped| (&skipped.path, skipped.reason))
-            .collect();
-        let is_source = |path: &PathBuf| {
-            let mut sources = tree.sources.iter();
-            sources.any(|source| source.path == *path && !source.loads.is_empty())
-        };
-        let mut none = BTreeSet::new();
-        for path in &self.options.named {
-            if tree.get(path).is_some() || is_source(path) {
-                continue;
+        for fault in nothing_in(tree, &self.options.named) {
+            if let Fault::Untried { path, .. } = &fault
+                && tree.skipped.iter().any(|skipped| skipped.path == *path)
+            {
+                self.unloadable.insert(path.clone());
             }
-            if tree.unreadable.iter().any(|file| file.path == *path) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Sets programs that are linked statically for another machine or system apart: a fault if they
+    /// were named.
+    ///
+    /// Gives whether there are some that the kernel starts.
+    fn set_static_apart(&mut self, tree: &Tree, ours: Option<Abi>) -> bool {
+        let mut any_starts = false;
+        for skipped in &tree.skipped {
+            let Some((abi, os_abi)) = skipped.program else {
                 continue;
-            }
-            match skipped.get(path) {
-                Some(&STATIC) => {}
-                Some(reason) => {
-                    self.unloadable.insert(path.clone());
-                    self.faults.push(Fault::Untried {
-                        path: path.clone(),
-                        reason: (*reason).to_owned(),
-                        purpose: Purpose::Named,
-                    });
-                }
-                None if path.is_file() => self.faults.push(Fault::Untried {
-                    path: path.clone(),
-                    reason: "is not an ELF file".to_owned(),
-                    purpose: Purpose::Named,
-                }),
-                None => drop(none.insert(path.clone())),
+            };
+            if runs_on(ours, abi, os_abi) {
+                any_starts = true;
+            } else if !self.unloadable.contains(&skipped.path) {
+                let purpose = self.options.named.contains(&skipped.path);
+                let purpose = purpose.then_some(Purpose::Named);
+                self.set_apart(&skipped.path, abi, purpose);
             }
         }
-        let is_empty = tree.is_empty() && skipped.is_empty() && tree.unreadable.is_empty();
-        if is_empty && !none.is_empty() {
-            self.faults.push(Fault::Nothing { paths: none });
+        any_starts
+    }
+
+    /// Adds a file for another machine or system: a fault if somebody wants it.
+    fn set_apart(&mut self, path: &Path, abi: Abi, purpose: Option<Purpose>) {
+        let machine = abi.to_string();
+        match purpose {
+            Some(purpose) => {
+                self.unloadable.insert(path.to_owned());
+                self.faults.push(Fault::Foreign {
+                    path: path.to_owned(),
+                    machine,
+                    purpose,
+                });
+            }
+            None => drop(self.foreign.insert(path.to_owned(), machine)),
         }
     }
 }

@@ -20,12 +20,16 @@ fn compile(sandbox: &Sandbox, name: &str, source: &str, flags: &[&str]) -> PathB
     path
 }
 
-/// The same for another machine: `e_machine` says 64-bit ARM.
+/// The same for another machine.
 fn foreign(sandbox: &Sandbox, name: &str, source: &str) {
-    let path = compile(sandbox, name, source, SHARED);
-    let mut bytes = fs_err::read(&path).unwrap();
+    to_arm(&compile(sandbox, name, source, SHARED));
+}
+
+/// Says that a file is for 64-bit ARM.
+fn to_arm(path: &Path) {
+    let mut bytes = fs_err::read(path).unwrap();
     bytes[18..20].copy_from_slice(&183_u16.to_le_bytes());
-    fs_err::write(&path, bytes).unwrap();
+    fs_err::write(path, bytes).unwrap();
 }
 
 const SHARED: &[&str] = &["-shared", "-fPIC"];
@@ -126,6 +130,39 @@ fn what_is_for_another_machine_is_left_aside_if_nobody_wants_it() {
     let (code, document) = check(&sandbox, &["t"]);
     assert_eq!(code, "exit: 0");
     assert_eq!(counts(&sandbox, "t", &document), [1, 4, 0]);
+}
+
+#[test]
+fn a_static_program_for_another_machine_is_one_for_another_machine() {
+    use wheelfix_testkit::wheel::WheelBuilder;
+    let sandbox = Sandbox::new();
+    let program = "void _start(void) { for (;;); }";
+    let path = compile(&sandbox, "t/pkg/static", program, &["-static"]);
+    compile(&sandbox, "t/pkg/good.so", "int x;", SHARED);
+    to_arm(&path);
+    let is_said = |document: &Value| {
+        let reason = document["left_aside"][0]["reason"].as_str().unwrap();
+        reason.contains("for another machine")
+    };
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 0");
+    assert_eq!(counts(&sandbox, "t", &document), [1, 1, 0]);
+    assert!(is_said(&document), "{document:#}");
+    let (code, document) = check(&sandbox, &["t", "t/pkg/static"]);
+    assert_eq!(code, "exit: 1");
+    assert_eq!(document["faults"][0]["purpose"], "named");
+    assert_eq!(counts(&sandbox, "t", &document), [1, 0, 1]);
+
+    let read = |name: &str| fs_err::read(sandbox.path("t/pkg").join(name)).unwrap();
+    let start = || WheelBuilder::new("demo", "1.0").file("demo/static", read("static"));
+    let wheel = sandbox.wheel(&start().file("demo/good.so", read("good.so")));
+    let (code, document) = check(&sandbox, &[&wheel]);
+    assert_eq!((code.as_str(), is_said(&document)), ("exit: 0", true));
+    let wheel = sandbox.wheel(&start());
+    let (code, document) = check(&sandbox, &[&wheel]);
+    assert_eq!(code, "exit: 1");
+    assert_eq!(document["faults"][0]["purpose"], "only");
+    assert_eq!(document["found"], 1, "{document:#}");
 }
 
 #[test]
