@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, existing_path};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
@@ -35,6 +35,8 @@ pub struct PatchRequest {
     pub libraries: Libraries,
     /// The Python that will load them; `None` if it is not on this machine.
     pub python: Option<PathBuf>,
+    /// Whether it is a fault that there is nothing to relocate in what `paths` names.
+    pub wants_some: bool,
     /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
     /// files that have them.
     pub heal: bool,
@@ -244,6 +246,10 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         planned.relocation.faults.extend(sources.faults);
     }
     relocation::refuse_unused(&mut planned.relocation, tree, &request.libraries, program)?;
+    if request.wants_some && request.metadata.is_empty() && planned.relocation.sources.is_empty() {
+        let named: Vec<PathBuf> = places.iter().map(|place| place.used_at.clone()).collect();
+        planned.relocation.faults.extend(nothing_in(tree, &named));
+    }
     if !planned.unbundling.is_sound() {
         return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
     }

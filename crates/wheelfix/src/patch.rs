@@ -213,6 +213,7 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
         libraries,
         metadata: task.metadata,
         scope: task.scope,
+        wants_some: true,
         heal: task.heal,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),

@@ -188,6 +188,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
         paths,
         libraries,
         python: None,
+        wants_some: false,
         heal: settings.flag("heal") == Some(true),
         metadata: Vec::new(),
         scope: Scope::Everything,

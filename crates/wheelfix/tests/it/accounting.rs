@@ -166,6 +166,41 @@ fn a_static_program_for_another_machine_is_one_for_another_machine() {
 }
 
 #[test]
+fn nothing_to_relocate_is_a_fault_where_something_was_named() {
+    let sandbox = mixed();
+    fs_err::create_dir(sandbox.path("empty")).unwrap();
+    fs_err::write(sandbox.path("text"), "x").unwrap();
+    fs_err::write(
+        sandbox.path("opens.py"),
+        "import ctypes\nctypes.CDLL('libc.so.6')\n",
+    )
+    .unwrap();
+    let python = cache::tool("python3");
+    let target = ["--python", python.to_str().unwrap()];
+    for command in ["patch", "unbundle"] {
+        for (path, code) in [
+            ("text", 1),
+            ("empty", 1),
+            ("t/o/part.o", 1),
+            ("t/bin/static", 0),
+            ("t", 0),
+        ] {
+            for target in [&[][..], &target] {
+                let text = sandbox.run(&[&[command, path], target].concat());
+                assert!(
+                    text.starts_with(&format!("exit: {code}\n")),
+                    "{command} {path}: {text}"
+                );
+                let is_told = text.contains("there is nothing to prove");
+                assert_eq!(is_told, code == 1, "{text}");
+            }
+        }
+    }
+    let text = sandbox.run(&["patch", "opens.py"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
+
+#[test]
 fn nothing_to_prove_is_a_fault() {
     let sandbox = mixed();
     fs_err::create_dir(sandbox.path("empty")).unwrap();
