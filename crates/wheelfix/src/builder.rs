@@ -18,7 +18,7 @@ use std::num::NonZeroUsize;
 use crate::builder::attributes::{Attributes, AttributesError};
 use crate::builder::settings::{Scope, SettingFault, Settings};
 use crate::common::OutputArgs;
-use crate::error::{Error, print};
+use crate::error::{Error, print, to_log};
 use crate::remedy;
 
 /// Build a Nix derivation; its attributes say what
@@ -34,6 +34,7 @@ pub(crate) struct BuilderArgs {
 const ACTIONS: &[&str] = &["install", "env", "patch"];
 
 pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
+    to_log();
     let attributes = Attributes::read(std::env::vars_os()).map_err(not_a_derivation)?;
     let settings = Settings::read(&attributes).map_err(|faults| report_settings(&faults))?;
     if let Some(hook) = args.hook.hook {

@@ -7,6 +7,10 @@ use std::error::Error as StdError;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Effects, Style};
 
 use crate::document;
 use crate::message::{BREAK, escaped, escaped_report};
@@ -86,20 +90,54 @@ pub(crate) fn report(error: &Error) {
     }
 }
 
+/// Whether messages go to a log, on whatever they are printed.
+static IS_LOGGED: AtomicBool = AtomicBool::new(false);
+
+/// Says that messages go to a log: Nix gives builders a terminal, whose text it keeps.
+pub(crate) fn to_log() {
+    IS_LOGGED.store(true, Ordering::Relaxed);
+}
+
+/// The style of a label, as clap has it for its own messages.
+fn style(label: &str) -> Style {
+    let color = match label {
+        "error" => AnsiColor::Red,
+        "warning" => AnsiColor::Yellow,
+        _ => AnsiColor::Green,
+    };
+    color.on_default().effects(Effects::BOLD)
+}
+
+/// Standard error: there is colour on a terminal that is not kept in a log, unless `NO_COLOR` or
+/// `CLICOLOR` decide otherwise.
+fn stderr() -> AutoStream<io::StderrLock<'static>> {
+    let stderr = io::stderr();
+    let choice = if IS_LOGGED.load(Ordering::Relaxed) {
+        ColorChoice::Never
+    } else {
+        AutoStream::choice(&stderr)
+    };
+    AutoStream::new(stderr.lock(), choice)
+}
+
 /// Prints messages on standard error, each after its label, and escaped: they hold texts of inputs.
 pub(crate) fn print(label: &str, messages: impl IntoIterator<Item = impl Display>) {
-    let mut stderr = io::stderr().lock();
+    let mut stderr = stderr();
+    let (of_label, of_fix) = (style(label), style("fix"));
+    let label_text = format!("{of_label}{label}:{of_label:#}");
+    let fix = format!("\n  {of_fix}fix:{of_fix:#} ");
     let mut messages = messages.into_iter();
     for message in messages.by_ref().take(MAX_MESSAGES) {
         let message = escaped(message);
         document::note(label, &message);
         // If standard error is gone there is nobody left to tell.
-        writeln!(stderr, "{label}: {message}").ok();
+        let message = message.replace("\n  fix: ", &fix);
+        writeln!(stderr, "{label_text} {message}").ok();
     }
     match messages.count() {
         0 => {}
         more => {
-            writeln!(stderr, "{label}: and {more} more, which `--json` lists").ok();
+            writeln!(stderr, "{label_text} and {more} more, which `--json` lists").ok();
         }
     }
 }

@@ -162,9 +162,8 @@ fn a_quiet_dry_run_says_nothing() {
             "exit: 0\n"
         );
     }
-    fs_err::create_dir(sandbox.path("tree")).unwrap();
     for command in ["patch", "unbundle"] {
-        let args = [command, "tree", "--dry-run", "--quiet"];
+        let args = [command, "/bin/true", "--dry-run", "--quiet"];
         assert_eq!(sandbox.run(&args), "exit: 0\n");
     }
 }
@@ -241,5 +240,46 @@ fn where_was_searched_is_said_once() {
         assert_eq!(text.matches("is missing\n").count(), 2, "{text}");
         assert_eq!(text.matches("  searched: ").count(), 1, "{text}");
         assert_eq!(text.matches("needed by: ").count(), 2, "{text}");
+    }
+}
+
+/// The command under test with these arguments, its output on a terminal.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "gives the program under test a terminal"
+)]
+fn on_a_terminal(sandbox: &Sandbox, args: &str, variables: &[(&str, &str)]) -> String {
+    let line = format!("{} {args}", env!("CARGO_BIN_EXE_wheelfix"));
+    let output = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(sandbox.path("."))
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("apt-get install bsdutils");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn labels_have_colour_on_a_terminal_alone() {
+    let sandbox = Sandbox::new();
+    let is_coloured = |text: &str| {
+        assert!(text.contains("error:"), "{text}");
+        text.contains('\u{1b}')
+    };
+    let piped = |variables: &[(&str, &str)]| sandbox.run_with(&["check", "nowhere"], variables);
+    assert!(!is_coloured(&piped(&[("TERM", "xterm")])));
+    assert!(is_coloured(&piped(&[("CLICOLOR_FORCE", "1")])));
+    assert!(is_coloured(&on_a_terminal(&sandbox, "check nowhere", &[])));
+    for variable in [("NO_COLOR", "1"), ("CLICOLOR", "0"), ("TERM", "dumb")] {
+        let text = on_a_terminal(&sandbox, "check nowhere", &[variable]);
+        assert!(!is_coloured(&text), "{variable:?}: {text}");
+    }
+    // Nix gives builders a terminal, whose text it keeps.
+    for variables in [&[][..], &[("CLICOLOR_FORCE", "1")]] {
+        assert!(!is_coloured(&on_a_terminal(&sandbox, "builder", variables)));
     }
 }
