@@ -50,7 +50,8 @@ pub use launcher::Interpreter;
 pub use layout::Layout;
 pub use patch::{PatchReport, PatchRequest, PatchTreeError, Scope, patch};
 pub use patch_wheel::{
-    OutputNameError, PREFIX, PatchWheelError, PatchWheelReport, PatchWheelRequest, patch_wheel,
+    OutputNameError, PREFIX, PatchWheelError, PatchWheelReport, PatchWheelRequest, names_in_wheel,
+    patch_wheel,
 };
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};

@@ -16,10 +16,10 @@ use fs_err as fs;
 use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
 };
-use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, may_be_module};
+use wheelfix_format::{MetadataEdit, WheelFilename};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, count, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
-use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Wheel, WheelError};
+use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Scheme, Wheel, WheelError};
 
 use crate::event::{Event, Listener, Phase};
 use crate::files::{self, FileFault};
@@ -96,7 +96,7 @@ pub enum PatchWheelError {
     #[error("{} differ from RECORD", .0.len())]
     Contents(Vec<ContentFault>),
     /// Edits of requirements that match nothing.
-    #[error("{} faults with requirements", .0.len())]
+    #[error("{} with requirements", count(.0.len(), "fault"))]
     Files(Vec<FileFault>),
     /// The new wheel cannot have that name.
     #[error(transparent)]
@@ -111,13 +111,13 @@ pub enum PatchWheelError {
     #[error(transparent)]
     Relocation(#[from] RelocationError),
     /// Bundled libraries cannot become what the user wants; the plan says why.
-    #[error("{} faults with bundled libraries", .0.faults.len())]
+    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
     Bundled(Box<UnbundlePlan>),
     /// The wheel would not work; the plan says why.
-    #[error("{} faults with libraries", .0.faults.len())]
+    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
     Unsound(Box<RelocationPlan>),
     /// The wheel would not load; the proof says why.
-    #[error("{} faults with what is loaded", .0.faults.len())]
+    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
     Unproved(Box<Proof>),
     /// The threads cannot be started.
     #[error("failed to start threads")]
@@ -293,6 +293,38 @@ fn refuse_new(
     } else {
         Err(PatchWheelError::Unproved(Box::new(proof)))
     }
+}
+
+/// The starts of paths below [`PREFIX`], each with the start of the names that the same files have in
+/// the wheel; the first that fits counts.
+pub fn names_in_wheel(wheel: &Path, python: Option<&Python>) -> Vec<(String, String)> {
+    let file_name = wheel.file_name().and_then(|name| name.to_str());
+    let Some(name) = file_name.and_then(|name| name.parse::<WheelFilename>().ok()) else {
+        return Vec::new();
+    };
+    let version = python.map(Python::version);
+    let layout = Layout::new(version.unwrap_or_else(|| name::python_version(&name)));
+    let parts: Vec<&str> = file_name.unwrap_or_default().split('-').take(2).collect();
+    let (stem, distribution) = (parts.join("-"), parts.first().copied().unwrap_or_default());
+    let schemes = [
+        Scheme::Purelib,
+        Scheme::Headers,
+        Scheme::Scripts,
+        Scheme::Data,
+    ];
+    let start = |scheme: Scheme| {
+        let directory = layout.directory(scheme, distribution);
+        let below = match scheme {
+            Scheme::Purelib => String::new(),
+            scheme => format!("{stem}.data/{}/", scheme.name()),
+        };
+        let from = match directory.as_str() {
+            "" => format!("{PREFIX}/"),
+            directory => format!("{PREFIX}/{directory}/"),
+        };
+        (from, below)
+    };
+    schemes.into_iter().map(start).collect()
 }
 
 /// An ELF file or Python source of the wheel.

@@ -8,6 +8,7 @@
 //! about this prints too few lines; it never prints a line of somebody else's.
 
 use std::fmt::{self, Display, Write as _};
+use std::sync::OnceLock;
 
 /// Begins a line of a message.
 pub(crate) const BREAK: char = '\n';
@@ -18,9 +19,45 @@ const MAX_TEXT: usize = 1_000;
 /// Lines of one message; a fault may name a million symbols.
 const MAX_LINES: usize = 500;
 
+/// Starts of paths that the user does not know, each with what is said in its place; the first that
+/// fits counts.
+static SAID_AS: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Says how paths of which the user knows nothing are told of.
+pub(crate) fn say_as(starts: Vec<(String, String)>) {
+    SAID_AS.get_or_init(|| starts);
+}
+
 /// A message, ready for a terminal.
 pub(crate) fn escaped(message: impl Display) -> String {
-    cut(message, MAX_LINES)
+    let text = cut(message, MAX_LINES);
+    match SAID_AS.get() {
+        Some(starts) => renamed(&text, starts),
+        None => text,
+    }
+}
+
+/// The text with other starts of paths.
+fn renamed(text: &str, starts: &[(String, String)]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let is_inside = out
+            .chars()
+            .next_back()
+            .is_some_and(|last| last.is_alphanumeric() || "/._-".contains(last));
+        let found = starts.iter().filter(|_| c == '/' && !is_inside);
+        let mut found =
+            found.filter_map(|(from, to)| Some((rest.strip_prefix(from.as_str())?, to)));
+        if let Some((after, to)) = found.next() {
+            out.push_str(to);
+            rest = after;
+        } else {
+            out.push(c);
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+    }
+    out
 }
 
 /// A report, ready for a terminal: a message of any number of lines.
@@ -135,6 +172,15 @@ mod tests {
             "{:?}",
             text.lines().last()
         );
+    }
+
+    #[test]
+    fn only_starts_of_paths_are_renamed() {
+        let starts = [("/p/lib/", ""), ("/p/", "data/")];
+        let starts = starts.map(|(from, to)| (from.to_owned(), to.to_owned()));
+        let text = "`/p/lib/é.so` needs /p/x, /opt/p/lib/y, ./p/z\n/p/lib/q";
+        let want = "`é.so` needs data/x, /opt/p/lib/y, ./p/z\nq";
+        assert_eq!(renamed(text, &starts), want);
     }
 
     #[test]

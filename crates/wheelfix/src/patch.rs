@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
 use crate::target::probe;
 use crate::wishes::MetadataArgs;
-use crate::{document, install_error, proof_report, table, unbundle_table};
+use crate::{document, install_error, message, proof_report, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
@@ -167,6 +167,7 @@ impl FileArgs {
 pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
     let wheel = files.paths.first().cloned().unwrap_or_default();
     let python = files.python.as_deref().map(probe).transpose()?;
+    message::say_as(wheelfix_site::names_in_wheel(&wheel, python.as_ref()));
     let request = PatchWheelRequest {
         output: files.out.clone().unwrap_or_default(),
         options: OpenOptions {

@@ -197,7 +197,7 @@ fn nothing_is_written_after_an_error() {
         (
             vec!["patch", &wheel, "-o", "absent/x.whl", "--lib-path", "dep"],
             "exit: 1\n",
-            "absent/x.whl` is no name of a wheel",
+            "absent/x.whl` is not the name of a wheel",
         ),
     ];
     for (args, code, want) in rows {
@@ -324,4 +324,31 @@ fn what_is_for_files_on_disk_is_refused_by_name() {
         text.starts_with("exit: 2\n") && text.contains(want),
         "{text}"
     );
+}
+
+#[test]
+fn messages_name_files_as_they_are_in_the_wheel() {
+    let sandbox = Sandbox::new();
+    let library = compile(&sandbox);
+    let data = "demo-1.0.data";
+    let wheel = demo(library.clone())
+        .file(&format!("{data}/data/share/y.so"), library.clone())
+        .file(&format!("{data}/scripts/z"), library);
+    let wheel = sandbox.wheel(&wheel);
+    let target = ["--python", "python3"];
+    for args in [&[][..], &["--dry-run"]] {
+        let text = sandbox.run(&[&["patch", &wheel, "-o", "new"], args, &target].concat());
+        assert!(text.starts_with("exit: 1\n"), "{text}");
+        let names = [
+            "demo-1.0.data/data/share/y.so",
+            "demo-1.0.data/scripts/z",
+            "demo/x.so",
+        ];
+        let line = text
+            .lines()
+            .find(|line| line.contains("needed by: "))
+            .unwrap();
+        assert!(names.iter().all(|name| line.contains(name)), "{text}");
+        assert!(!text.contains("/prefix"), "{text}");
+    }
 }
