@@ -31,7 +31,7 @@ pub struct TagSet {
 #[non_exhaustive]
 pub enum TagError {
     /// Fewer or more than three parts between `-`.
-    #[error("expected python-abi-platform, got {got} parts: `{text}`")]
+    #[error("expected the 3 parts python-abi-platform, got {got}: `{text}`")]
     PartCount {
         /// The whole text.
         text: String,
@@ -205,11 +205,11 @@ mod tests {
     fn other_texts_are_refused() {
         check(
             "py3-none",
-            "error: expected python-abi-platform, got 2 parts: `py3-none`",
+            "error: expected the 3 parts python-abi-platform, got 2: `py3-none`",
         );
         check(
             "py3-none-any-x",
-            "error: expected python-abi-platform, got 4 parts: `py3-none-any-x`",
+            "error: expected the 3 parts python-abi-platform, got 4: `py3-none-any-x`",
         );
         check(
             "py2.-none-any",

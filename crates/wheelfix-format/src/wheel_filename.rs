@@ -30,7 +30,7 @@ pub enum WheelFilenameError {
     Extension(String),
     /// Fewer or more parts between `-` than the convention has.
     #[error(
-        "expected name-version[-build]-python-abi-platform[-variant].whl, got {got} parts: `{text}`"
+        "expected the 5 to 7 parts of name-version[-build]-python-abi-platform[-variant].whl, got {got}: `{text}`"
     )]
     PartCount {
         /// The whole file name.
@@ -224,11 +224,11 @@ mod tests {
         );
         check(
             "a-1.0-py3-none.whl",
-            "error: expected name-version[-build]-python-abi-platform[-variant].whl, got 4 parts: `a-1.0-py3-none.whl`",
+            "error: expected the 5 to 7 parts of name-version[-build]-python-abi-platform[-variant].whl, got 4: `a-1.0-py3-none.whl`",
         );
         check(
             "a-1.0-1-py3-none-any-l-x.whl",
-            "error: expected name-version[-build]-python-abi-platform[-variant].whl, got 8 parts: `a-1.0-1-py3-none-any-l-x.whl`",
+            "error: expected the 5 to 7 parts of name-version[-build]-python-abi-platform[-variant].whl, got 8: `a-1.0-1-py3-none-any-l-x.whl`",
         );
         check(
             "-1.0-py3-none-any.whl",

@@ -59,7 +59,7 @@ impl Unusable {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, reason) = (self.path.display(), &self.reason);
-        write!(f, "`{path}` is no library for anyone: {reason}")
+        write!(f, "`{path}` is not a library for anyone: {reason}")
     }
 }
 

@@ -51,12 +51,8 @@ pub fn plan(
     };
     let mut objects = Vec::new();
     let mut skipped = tree.skipped.clone();
-    skipped.extend(tree.data.iter().map(|file| Skipped {
-        path: file.path.clone(),
-        reason: "begins as an ELF file does and is data",
-        is_imported: false,
-        program: None,
-    }));
+    let data = tree.data.iter().map(|file| file.path.clone());
+    skipped.extend(data.map(|path| Skipped::new(path, "begins as an ELF file does and is data")));
     for object in tree
         .objects()
         .filter(|object| !dropped.contains(&object.path))
@@ -65,12 +61,7 @@ pub fn plan(
             objects.push(planner.object(object));
         } else {
             let path = object.path.clone();
-            skipped.push(Skipped {
-                path,
-                reason: "is for another machine",
-                is_imported: false,
-                program: None,
-            });
+            skipped.push(Skipped::new(path, "is for another machine"));
         }
     }
     skipped.sort_by(|one, other| one.path.cmp(&other.path));

@@ -288,7 +288,7 @@ impl Reader<'_> {
     ) -> Result<Rule<T>, RulesError> {
         let mut text = |key: &str| match table.remove(key) {
             Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
-            Some(_) => Err(self.shape(class, number, &format!("`{key}` is no text, or empty"))),
+            Some(_) => Err(self.shape(class, number, &format!("`{key}` is not a text, or empty"))),
             None => Err(self.shape(class, number, &format!("missing field `{key}`"))),
         };
         let (name, reason, source) = (text("name")?, text("reason")?, text("source")?);
@@ -399,7 +399,7 @@ mod tests {
         );
         check(
             "[[driver]]\nname='a'\nreason=' '\nsource='c'\nsoname=['x']",
-            "`t.toml`: rule 1 of `[[driver]]`: `reason` is no text, or empty",
+            "`t.toml`: rule 1 of `[[driver]]`: `reason` is not a text, or empty",
         );
     }
 

@@ -92,6 +92,18 @@ pub struct Skipped {
     pub(crate) program: Option<(Abi, u8)>,
 }
 
+impl Skipped {
+    /// A file that neither the kernel starts nor Python imports.
+    pub(crate) fn new(path: PathBuf, reason: &'static str) -> Self {
+        Self {
+            path,
+            reason,
+            is_imported: false,
+            program: None,
+        }
+    }
+}
+
 /// An ELF file that cannot be read.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unreadable {
@@ -156,12 +168,10 @@ impl Tree {
         for (link, file) in &walk.links {
             tree.add_link(used(link), used(file));
         }
-        tree.skipped.extend(pythons.iter().map(|link| Skipped {
-            path: used(link),
-            reason: "is a link to the Python that imports the others",
-            is_imported: false,
-            program: None,
-        }));
+        let reason = "is a link to the Python that imports the others";
+        let pythons = pythons.iter().map(|link| used(link));
+        tree.skipped
+            .extend(pythons.map(|link| Skipped::new(link, reason)));
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(tree)
     }

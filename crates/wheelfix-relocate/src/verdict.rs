@@ -85,7 +85,8 @@ impl<'a> Verdict<'a> {
             reason,
         };
         if process.loaded.is_empty() {
-            self.faults.push(fault("it is no ELF program".to_owned()));
+            self.faults
+                .push(fault("it is not an ELF program".to_owned()));
         }
         for (loaded, name) in process.lacking() {
             self.faults

@@ -26,7 +26,7 @@ mod torch;
 
 use std::path::PathBuf;
 
-use wheelfix_relocate::{Excused, Pattern, Place, Proof, Tree, merged_excuses, real_path};
+use wheelfix_relocate::{Excused, Pattern, Place, Proof, Tree, count, merged_excuses, real_path};
 
 use crate::env::draft::{Draft, Drafted};
 use crate::env::make::Maker;
@@ -92,7 +92,7 @@ pub enum ProofScope {
 #[derive(Debug, thiserror::Error)]
 pub enum EnvError {
     /// The inputs do not fit together; all faults that the plan finds.
-    #[error("the inputs do not fit together: {} faults", .0.len())]
+    #[error("the inputs do not fit together: {}", count(.0.len(), "fault"))]
     Faults(Vec<EnvFault>),
     /// The wheels cannot be installed, or the result does not load.
     #[error(transparent)]

@@ -98,7 +98,7 @@ pub enum FileFault {
     #[error("no distribution has a requirement to edit: {}", describe(.0))]
     MetadataEdit(MetadataEdit),
     /// METADATA on disk that is not valid.
-    #[error("`{path}` is no valid METADATA: {reason}")]
+    #[error("`{path}` is not a valid METADATA: {reason}")]
     Metadata {
         /// The file.
         path: String,

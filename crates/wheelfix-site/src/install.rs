@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
 use wheelfix_relocate::{
-    Excused, Place, Proof, PythonSource, RelocationPlan, Tree, excuses_without_proof, existing_path,
+    Excused, Place, Proof, PythonSource, RelocationPlan, Tree, count, excuses_without_proof,
+    existing_path,
 };
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
@@ -534,12 +535,4 @@ pub(crate) fn refuse_unused(
 /// Where a file will be, and where it is.
 fn in_place(path: &str, staging: &Staging) -> (PathBuf, PathBuf) {
     (staging.prefix().join(path), staging.root().join(path))
-}
-
-fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
 }

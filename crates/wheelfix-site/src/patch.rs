@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, existing_path, nothing_in};
+use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, count, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
@@ -85,20 +85,20 @@ pub struct PatchReport {
 #[derive(Debug, thiserror::Error)]
 pub enum PatchTreeError {
     /// Edits of requirements that match nothing, and METADATA that cannot be read.
-    #[error("{} faults with requirements", .0.len())]
+    #[error("{} with requirements", count(.0.len(), "fault"))]
     Files(Vec<FileFault>),
     /// Libraries cannot be read or edited.
     #[error(transparent)]
     Relocation(#[from] RelocationError),
     /// Bundled libraries cannot become what the user wants; the plan says why.
-    #[error("{} faults with bundled libraries", .0.faults.len())]
+    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
     Bundled(Box<UnbundlePlan>),
     /// The files would not work; the plan says why.
-    #[error("{} faults with libraries", .0.faults.len())]
+    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
     Unsound(Box<RelocationPlan>),
     /// The files were edited and will not load, or they would not and are as they were because bundled
     /// libraries were to go; the proof says why.
-    #[error("{} faults with what is loaded", .0.faults.len())]
+    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
     Unproved(Box<Proof>),
     /// Files to be changed lie elsewhere, in directories that links lead to: the directory as it is
     /// reached, and where it is.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wheelfix_relocate::count;
 
 use crate::lack::{Lack, list};
 
@@ -163,7 +164,9 @@ impl Verdict {
                     .version
                     .as_deref()
                     .map_or_else(String::new, |version| format!(" ({version})"));
-                format!("{}{version} has all {symbols} symbols", by.path.display())
+                let all = if *symbols == 1 { "the" } else { "all" };
+                let symbols = count(*symbols, "symbol");
+                format!("{}{version} has {all} {symbols}", by.path.display())
             }
             Self::Drop { reason } => reason.to_string(),
         }

@@ -17,7 +17,7 @@ use crate::error::Error;
 enum GraphError {
     #[error("a picture is a `.dot` or a `.svg` file, got `{}`", .0.display())]
     Kind(PathBuf),
-    #[error("`{}` is no wheel, directory or ELF file, or there are no libraries in it", .0.display())]
+    #[error("`{}` is not a wheel, directory or ELF file, or there are no libraries in it", .0.display())]
     Subject(PathBuf),
     #[error(
         "failed to run `dot`: install Graphviz (`apt-get install graphviz`, `nix-shell -p graphviz`), or write a `.dot` file"

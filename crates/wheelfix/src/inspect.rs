@@ -78,7 +78,7 @@ struct Wish {
 /// Why a path cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 enum InspectError {
-    #[error("`{0}` is no wheel, source distribution, ELF file or directory")]
+    #[error("`{0}` is not a wheel, source distribution, ELF file or directory")]
     Unknown(PathBuf),
 }
 

@@ -101,7 +101,7 @@ pub(crate) enum NameError {
     )]
     Url,
     /// Of an installer.
-    #[error("is no name")]
+    #[error("is not a name")]
     Installer,
 }
 

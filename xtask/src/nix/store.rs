@@ -85,7 +85,7 @@ impl Tests<'_> {
         let text =
             program::output(command.args(["--eval", "--strict", "--json", "--read-write-mode"]))?;
         serde_json::from_str(&text)
-            .map_err(|error| format!("`{attribute}` is no JSON: {error}").into())
+            .map_err(|error| format!("`{attribute}` is not JSON: {error}").into())
     }
 
     /// The store paths that an output refers to, itself left out, sorted.

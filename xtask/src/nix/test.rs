@@ -214,7 +214,7 @@ fn compare_logs(
     log_of: impl Fn(&str) -> Result<String>,
 ) -> Result<usize> {
     let Value::Object(wanted) = tests.evaluate(expected)? else {
-        return Err(format!("`{expected}` is no attribute set").into());
+        return Err(format!("`{expected}` is not an attribute set").into());
     };
     let mut faults = Vec::new();
     for (name, says) in &wanted {

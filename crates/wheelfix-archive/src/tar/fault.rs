@@ -108,6 +108,6 @@ pub enum TarProblem {
     #[error("link has no valid target")]
     LinkTarget,
     /// The target of a hard link is not a file that comes before it.
-    #[error("hard link to `{0}`, which is no file before it")]
+    #[error("hard link to `{0}`, which is not a file before it")]
     HardLink(String),
 }

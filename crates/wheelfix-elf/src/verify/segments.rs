@@ -98,7 +98,7 @@ fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) 
         at,
         place,
     );
-    let small = || format!("alignment {align:#x} is no multiple of {PAGE:#x}");
+    let small = || format!("alignment {align:#x} is not a multiple of {PAGE:#x}");
     report.check(align.is_multiple_of(PAGE), Rule::AlignLtPage, at, small);
     let longer = || format!("{file_len:#x} bytes in the file, {memory_len:#x} in memory");
     report.check(file_len <= memory_len, Rule::FileszGtMemsz, at, longer);

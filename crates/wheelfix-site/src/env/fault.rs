@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wheelfix_format::{MetadataError, RecordError, TagMismatch, WheelFileError};
-use wheelfix_relocate::{Remedy, Wish};
+use wheelfix_relocate::{Remedy, Wish, count as plural};
 
 use crate::env::closure::{DuplicateDistribution, UnmetRequirement};
 use crate::env::conflict::Conflict;
@@ -16,7 +16,7 @@ use crate::files::FileFault;
 #[non_exhaustive]
 pub enum EnvFault {
     /// An input that is a directory of wheels.
-    #[error("`{}` is not a prefix: it has no `lib/pythonX.Y/site-packages`, and {count} wheels", path.display())]
+    #[error("`{}` is not a prefix: it has no `lib/pythonX.Y/site-packages`, and {}", path.display(), plural(*count, "wheel"))]
     Wheels {
         /// The directory.
         path: PathBuf,

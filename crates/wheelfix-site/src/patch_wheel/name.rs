@@ -12,7 +12,7 @@ use wheelfix_relocate::{RelocationPlan, RunPathEdit, real_path};
 #[non_exhaustive]
 pub enum OutputNameError {
     /// It is not a file name of a wheel.
-    #[error("`{}` is no name of a wheel", path.display())]
+    #[error("`{}` is not the name of a wheel", path.display())]
     Filename {
         /// The output as asked for.
         path: PathBuf,

@@ -271,7 +271,7 @@ impl fmt::Display for WheelWarning {
             Self::MalformedMetadata { line } => {
                 write!(
                     f,
-                    "line {line} of `METADATA` is no field: it and what follows is taken as description"
+                    "line {line} of `METADATA` is not a field: it and what follows is taken as description"
                 )
             }
             Self::Collision(paths) => {

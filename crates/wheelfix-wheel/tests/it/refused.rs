@@ -97,7 +97,7 @@ fn the_file_name_has_to_be_that_of_a_wheel() {
     let archive = hostile::base().build();
     insta::assert_snapshot!(verdict("demo.whl", &archive), @r"
     invalid file name of a wheel
-      cause: expected name-version[-build]-python-abi-platform[-variant].whl, got 1 parts: `demo.whl`
+      cause: expected the 5 to 7 parts of name-version[-build]-python-abi-platform[-variant].whl, got 1: `demo.whl`
     ");
     insta::assert_snapshot!(verdict("demo-2.0-py3-none-any.whl", &archive), @r"
     2 faults in the wheel

@@ -106,7 +106,7 @@ fn what_is_odd_is_a_warning() {
         .collect();
     insta::assert_snapshot!(warnings.concat(), @r"
     `Wheel-Version` 1.9 is newer than 1.0, which is known
-    line 4 of `METADATA` is no field: it and what follows is taken as description
+    line 4 of `METADATA` is not a field: it and what follows is taken as description
     the file name has the tags py3-none-any, `WHEEL` has py2-none-any, py3-none-any
     some file systems take these as one: demo/A.py, demo/a.py
     ");

@@ -24,7 +24,7 @@ pub(crate) struct Attributes {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttributesError {
     /// The file that Nix promises is not a JSON document.
-    #[error("`NIX_ATTRS_JSON_FILE` is no JSON object: `{}`", .path.display())]
+    #[error("`NIX_ATTRS_JSON_FILE` is not a JSON object: `{}`", .path.display())]
     Json {
         path: PathBuf,
         source: serde_json::Error,
@@ -222,7 +222,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .starts_with("`NIX_ATTRS_JSON_FILE` is no JSON object")
+                .starts_with("`NIX_ATTRS_JSON_FILE` is not a JSON object")
         );
     }
 }

@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
     fn lib_paths(&mut self) -> Result<Vec<PathBuf>, Error> {
         for word in self.settings.list("libs") {
             if !Path::new(word).is_dir() {
-                self.fault("libs", word, "is no directory in this build");
+                self.fault("libs", word, "is not a directory in this build");
             }
         }
         let named = ["libs", "propagate"].map(|name| self.settings.list(name).iter());

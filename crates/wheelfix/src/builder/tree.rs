@@ -26,7 +26,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     };
     if !fs::metadata(&source)?.is_dir() {
         let source = source.display();
-        print("error", [format!("`src` is no directory: `{source}`")]);
+        print("error", [format!("`src` is not a directory: `{source}`")]);
         print(
             "hint",
             [

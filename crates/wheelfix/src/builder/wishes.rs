@@ -92,7 +92,7 @@ impl Reader<'_> {
         let prefixes = self.settings.list("checkDeps");
         for word in prefixes {
             if !Path::new(word).is_dir() {
-                self.fault("checkDeps", word, "is no directory in this build");
+                self.fault("checkDeps", word, "is not a directory in this build");
             }
         }
         (!prefixes.is_empty()).then(|| prefixes.iter().map(PathBuf::from).collect())

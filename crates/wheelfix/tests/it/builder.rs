@@ -140,7 +140,7 @@ fn settings_are_checked_before_anything_is_made() {
     error: `relax`: `a b`: a name may have only ASCII letters, digits, `-`, `_` and `.`, got ' ': `a b`
     error: `exclude`: `[`: error parsing glob '[': unclosed character class; missing ']'
     error: `rpath`: `x`: expected `origin` or `absolute`
-    error: `libs`: `/no/such/directory`: is no directory in this build
+    error: `libs`: `/no/such/directory`: is not a directory in this build
     hint: change `wheelfix = { ... }` in the .nix file
     ");
     assert!(!sandbox.path("out").try_exists().unwrap());
@@ -313,7 +313,7 @@ fn what_is_required_is_looked_for_in_prefixes() {
     insta::assert_snapshot!(text, @"
     exit: 1
     --- stderr
-    error: `checkDeps`: `/no/such/directory`: is no directory in this build
+    error: `checkDeps`: `/no/such/directory`: is not a directory in this build
     hint: change `wheelfix = { ... }` in the .nix file
     ");
 }
@@ -416,7 +416,7 @@ fn values_of_settings_are_checked() {
     error: `maxSize`: `many`: expected a number, or a number with K, M, G or T
     error: `maxRatio`: `-1`: expected a number, or a number with K, M, G or T
     error: `namespaces`: `a-b`: expected a.b.c
-    error: `installer`: ``: is no name
+    error: `installer`: ``: is not a name
     hint: change `wheelfix = { ... }` in the .nix file
     ");
     let text = build(

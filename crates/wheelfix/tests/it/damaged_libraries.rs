@@ -56,7 +56,7 @@ fn expect(sandbox: &Sandbox, wheel: &str, code: i32, wants: &[&str]) {
 #[test]
 fn what_nothing_needs_is_a_warning() {
     let (sandbox, wheel) = bench();
-    let want = "warning: `[DIR]/libs/libworn.so` is no library for anyone: it is damaged: ";
+    let want = "warning: `[DIR]/libs/libworn.so` is not a library for anyone: it is damaged: ";
     expect(&sandbox, &wheel, 0, &[want]);
     let text = sandbox.run(&["check", "t", "--warnings", "--lib-path", "libs"]);
     assert!(

@@ -71,7 +71,7 @@ fn other_pictures_and_subjects_are_refused() {
     fs_err::write(sandbox.path("text"), "x").unwrap();
     let text = sandbox.run(&["inspect", "text", "--graph", "out.dot"]);
     assert!(
-        text.contains("`text` is no wheel, directory or ELF file"),
+        text.contains("`text` is not a wheel, directory or ELF file"),
         "{text}"
     );
 }

@@ -219,7 +219,7 @@ fn what_is_refused_is_named() {
     insta::assert_snapshot!(run("text.txt"), @r"
     exit: 1
     --- stderr
-    error: `text.txt` is no wheel, source distribution, ELF file or directory
+    error: `text.txt` is not a wheel, source distribution, ELF file or directory
     ");
     insta::assert_snapshot!(run("demo-1.0-py3-none-any.whl"), @r"
     exit: 1

@@ -124,7 +124,7 @@ fn nothing_is_edited_after_a_fault() {
     insta::assert_snapshot!(sandbox.run(&["patch", "out", "--relax", "numpy-stl"]), @"
     exit: 1
     --- stderr
-    error: `[DIR]/out/lib/python3.11/site-packages/demo-1.0.dist-info/METADATA` is no valid METADATA: field `Metadata-Version` is missing
+    error: `[DIR]/out/lib/python3.11/site-packages/demo-1.0.dist-info/METADATA` is not a valid METADATA: field `Metadata-Version` is missing
     error: no distribution has a requirement to edit: drop the bounds of `numpy-stl`
       fix: remove --relax numpy-stl
     ");
