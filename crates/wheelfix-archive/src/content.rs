@@ -2,9 +2,8 @@
 //! states.
 //!
 //! Whole members go through libdeflate, which needs all of the output at once and is the fastest;
-//! pieces go through zlib-rs, which needs 40 KiB. A stream that ends before its data does is a fault
-//! where a reader that goes forward would stop there, that is with a data descriptor. Elsewhere every
-//! reader skips by the stated length, and libdeflate does not tell.
+//! pieces go through zlib-rs, which needs 40 KiB. A stream that ends before its data does is a fault:
+//! a reader that goes forward may take what is behind it for the next member.
 
 mod random;
 mod stream;
@@ -15,11 +14,10 @@ mod whole;
 
 use std::io::{self, Read};
 
-use libdeflater::{DecompressionError, Decompressor};
-
 pub use crate::content::random::RandomReader;
 pub(crate) use crate::content::stream::Stream;
 pub use crate::content::whole::Content;
+use crate::libdeflate::{Decoder, Failure};
 use crate::zip::{Member, Method, ZipArchive};
 
 /// Why the content of a member is not what the archive says.
@@ -145,12 +143,6 @@ impl ZipArchive {
                 expected
             }
             Method::Stored => data.len() as u64,
-            Method::Deflated if member.has_descriptor => {
-                let mut stream = Stream::new(self, member);
-                stream.fill(content)?;
-                stream.end()?;
-                expected
-            }
             Method::Deflated => inflater.inflate(data, content)?,
         };
         if got == expected {
@@ -161,20 +153,25 @@ impl ZipArchive {
     }
 }
 
-/// The memory of libdeflate's decoder, to be used for many members.
-pub(crate) struct Inflater(Decompressor);
+/// Inflates whole members.
+pub(crate) struct Inflater(Decoder);
 
 impl Inflater {
     pub(crate) fn new() -> Self {
-        Self(Decompressor::new())
+        Self(Decoder::new())
     }
 
-    /// Inflates all of `data`; gives the number of bytes written to `content`.
+    /// Inflates `data`, all of which the stream must take; gives the number of bytes written to
+    /// `content`.
     fn inflate(&mut self, data: &[u8], content: &mut [u8]) -> Result<u64, ContentError> {
-        match self.0.deflate_decompress(data, content) {
-            Ok(len) => Ok(len as u64),
-            Err(DecompressionError::BadData) => Err(ContentError::Corrupt),
-            Err(DecompressionError::InsufficientSpace) => Err(ContentError::TooLong {
+        match self.0.inflate(data, content) {
+            Ok(inflated) if inflated.used == data.len() => Ok(inflated.made as u64),
+            Ok(inflated) => Err(ContentError::Surplus {
+                expected: data.len() as u64,
+                got: inflated.used as u64,
+            }),
+            Err(Failure::Corrupt) => Err(ContentError::Corrupt),
+            Err(Failure::TooLong) => Err(ContentError::TooLong {
                 expected: content.len() as u64,
             }),
         }

@@ -20,6 +20,7 @@ mod extract;
 mod fault;
 #[doc(hidden)]
 pub mod fuzzing;
+mod libdeflate;
 mod map;
 mod member_path;
 mod output;

@@ -1,6 +1,6 @@
 //! Memory maps: archives are read through them and large members are inflated into them.
 //!
-//! This is the only module of the workspace with `unsafe` code. A map is sound as long as the file
+//! This and `libdeflate.rs` are the only modules of the workspace with `unsafe` code. A map is sound as long as the file
 //! behind it keeps its bytes. For both kinds that is a promise of the caller, which no type can make:
 //!
 //! * An archive is an input: a store path, a download or a file the user named. Who rewrites a wheel

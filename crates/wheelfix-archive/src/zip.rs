@@ -66,8 +66,6 @@ pub struct Member {
     pub executable: bool,
     /// File offset of its data.
     pub(crate) data_offset: u64,
-    /// Whether a data descriptor follows the data.
-    pub(crate) has_descriptor: bool,
 }
 
 /// How the data of a member is compressed.
@@ -221,7 +219,6 @@ fn assemble(
             method: entry.method().unwrap_or(Method::Stored),
             executable: entry.is_executable(),
             data_offset: extent.data_offset,
-            has_descriptor: extent.has_descriptor,
         });
     }
     (members, directories)

@@ -16,7 +16,6 @@ pub(crate) struct Stream<'a> {
     expected: u64,
     /// Number of bytes given out.
     got: u64,
-    must_use_all: bool,
     is_done: bool,
 }
 
@@ -90,7 +89,6 @@ impl<'a> Stream<'a> {
             data_len: data.len() as u64,
             expected: member.len,
             got: 0,
-            must_use_all: member.has_descriptor,
             is_done: false,
         }
     }
@@ -163,7 +161,7 @@ impl<'a> Stream<'a> {
             Source::Stored(data) => data.len() as u64,
             Source::Deflated(deflated) => deflated.data.len() as u64,
         };
-        if self.must_use_all && left != 0 {
+        if left != 0 {
             return Err(ContentError::Surplus {
                 expected: self.data_len,
                 got: self.data_len - left,

@@ -37,6 +37,15 @@ pub(super) fn cases() -> Vec<Case> {
             *member = RawMember::new("demo/data.txt", &vec![0; 400 << 10]);
             member.fields.crc32 ^= 1;
         }),
+        member("data-ends-early", |member| {
+            member.data.extend(b"hidden");
+            member.fields.compressed_len += 6;
+        }),
+        member("large-data-ends-early", |member| {
+            *member = RawMember::new("demo/data.txt", &vec![0; 6 << 20]);
+            member.data.push(0);
+            member.fields.compressed_len += 1;
+        }),
         member("data-ends-before-descriptor", |member| {
             member.fields.flags |= FLAG_DESCRIPTOR;
             member.data.extend(b"hidden");
