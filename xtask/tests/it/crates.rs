@@ -100,3 +100,27 @@ fn versions_are_stated_once() {
         }
     }
 }
+
+/// `cargo xtask fuzz` builds with `--locked`, and nothing else reads that lock file.
+#[test]
+fn the_lock_file_of_the_fuzz_targets_knows_all_dependencies() {
+    let lock = tree::table("fuzz/Cargo.lock");
+    let packages = lock["package"].as_array().unwrap();
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        if !name.starts_with("wheelfix-") || name == "wheelfix-fuzz" {
+            continue;
+        }
+        let known = package.get("dependencies").and_then(|it| it.as_array());
+        let known = known.into_iter().flatten().filter_map(|it| it.as_str());
+        // A name that several packages have comes with a version.
+        let known: BTreeSet<&str> = known.filter_map(|it| it.split(' ').next()).collect();
+        let manifest = tree::table(&format!("crates/{name}/Cargo.toml"));
+        let needed = manifest["dependencies"].as_table().unwrap();
+        let needed: BTreeSet<&str> = needed.keys().map(String::as_str).collect();
+        assert_eq!(
+            known, needed,
+            "`cargo update --workspace --manifest-path fuzz/Cargo.toml` brings `fuzz/Cargo.lock` up to date with `{name}`"
+        );
+    }
+}
