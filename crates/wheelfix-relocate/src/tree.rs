@@ -313,6 +313,32 @@ impl Tree {
         Ok(self)
     }
 
+    /// Adds the objects of another tree as what may be used, and is never edited.
+    pub fn add_beside(&mut self, other: &Self) {
+        for object in other.objects.values() {
+            self.name(&object.path, &object.path);
+            self.outside.insert(object.path.clone(), object.clone());
+        }
+        for (link, object) in &other.links {
+            self.name(link, object);
+        }
+    }
+
+    /// Adds all of another tree.
+    pub fn extend(&mut self, other: Self) {
+        for object in other.objects.into_values() {
+            self.add(object);
+        }
+        for (link, object) in other.links {
+            self.add_link(link, object);
+        }
+        self.add_sources(other.sources);
+        self.skipped.extend(other.skipped);
+        self.skipped.sort_by(|one, other| one.path.cmp(&other.path));
+        self.unreadable.extend(other.unreadable);
+        self.data.extend(other.data);
+    }
+
     /// Adds one object that has been read already.
     pub fn add(&mut self, object: Object) {
         self.name(&object.path, &object.path);

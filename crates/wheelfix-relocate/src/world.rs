@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::absolute::existing_path;
@@ -196,7 +196,7 @@ impl World {
                 .map(|directory| directory.join(path))
                 .collect();
         }
-        let mut candidates = Vec::new();
+        let (mut candidates, mut beside) = (Vec::new(), Vec::new());
         for place in &self.places {
             // The kernel resolves `..` only after links, so the text is kept where it can be.
             let inside = Path::new(path)
@@ -204,14 +204,34 @@ impl World {
                 .map(Path::to_path_buf);
             let normal = normalize(Path::new(path));
             if let Ok(inside_normal) = normal.strip_prefix(&place.used_at) {
-                candidates.push(
-                    place
-                        .on_disk
-                        .join(inside.as_deref().unwrap_or(inside_normal)),
-                );
+                let file = place
+                    .on_disk
+                    .join(inside.as_deref().unwrap_or(inside_normal));
+                // A directory that is there, and one that is to be beside it: the kernel finds the way
+                // from one to the other only once both are.
+                if inside
+                    .as_deref()
+                    .is_ok_and(|inside| inside != inside_normal)
+                    && !leaves_link(&file)
+                    && !leaves_link(Path::new(path))
+                {
+                    beside.extend([place.on_disk.join(inside_normal), normal.clone()]);
+                }
+                candidates.push(file);
             }
         }
         candidates.push(PathBuf::from(path));
+        candidates.append(&mut beside);
         candidates
     }
+}
+
+/// Whether a `..` of a path follows a symbolic link.
+fn leaves_link(path: &Path) -> bool {
+    let mut before = PathBuf::new();
+    path.components().any(|component| {
+        let leaves = component == Component::ParentDir && before.is_symlink();
+        before.push(component);
+        leaves
+    })
 }

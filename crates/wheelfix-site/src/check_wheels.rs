@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PythonVersion, WheelFilename};
-use wheelfix_relocate::{Proof, ProofOptions, Target, World, prove};
+use wheelfix_relocate::{Proof, ProofOptions, Target, Tree, World, prove};
 
 use crate::event::{Event, Listener, Phase};
 use crate::install::{InstallError, InstallRequest, Installation, in_pool, open, plan_files};
@@ -39,6 +39,7 @@ pub fn check_wheels(
             planned: &planned,
             layout: &layout,
             staging: &staging,
+            beside: Tree::default(),
         };
         let mut written = match installation.write(None, listener) {
             Err(InstallError::Unsound(plan)) => {

@@ -200,6 +200,7 @@ fn fill(
         planned: &drafted.files,
         layout: draft.layout,
         staging,
+        beside: Tree::default(),
     };
     let mut written = if has_wheels {
         Some(installing.write(compiler.as_ref(), listener)?)

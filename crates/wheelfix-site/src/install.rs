@@ -248,6 +248,7 @@ fn fill(
         planned: &planned,
         layout: &layout,
         staging,
+        beside: beside(request, staging)?,
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
 
@@ -320,6 +321,15 @@ pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler
     }
 }
 
+/// The files of a prefix to which something is added.
+fn beside(request: &InstallRequest, staging: &Staging) -> Result<Tree, RelocationError> {
+    let prefix = staging.prefix();
+    if !request.merge || request.libraries.is_none() || !prefix.is_dir() {
+        return Ok(Tree::default());
+    }
+    Ok(Tree::scan(&Place::fixed(prefix.to_owned()))?)
+}
+
 fn total_len(files: &Files<'_>) -> u64 {
     let lens = files.list.iter().map(|file| match &file.source {
         Source::Member { member, .. } => member.len,
@@ -336,6 +346,8 @@ pub(crate) struct Installation<'a> {
     pub(crate) planned: &'a Files<'a>,
     pub(crate) layout: &'a Layout,
     pub(crate) staging: &'a Staging,
+    /// The files that are in the prefix already.
+    pub(crate) beside: Tree,
 }
 
 /// The results of writing and editing the files.
@@ -390,8 +402,9 @@ impl Installation<'_> {
         phase(Phase::Plan, 0);
         let mut paths = self.elf_paths(&extraction);
         paths.extend(self.source_paths());
-        let tree = Tree::read(paths).and_then(Tree::compared);
-        let mut tree = tree.map_err(RelocationError::from)?;
+        let mut tree = Tree::read(paths).map_err(RelocationError::from)?;
+        tree.add_beside(&self.beside);
+        let mut tree = tree.compared().map_err(RelocationError::from)?;
         let Planned {
             unbundling,
             mut relocation,
@@ -474,10 +487,12 @@ impl Installation<'_> {
             return Ok(None);
         };
         let excused = unproved.excused.clone();
-        let tree = unproved.read()?;
+        let mut tree = unproved.read()?;
+        tree.extend(self.beside.clone());
         let program = self.request.python.program();
         match relocation::prove(&tree, vec![self.place()], libraries, program)? {
             Some(mut proof) => {
+                self.retain_new(&mut proof, libraries)?;
                 relocation::settle(&mut proof, &excused, libraries);
                 if proof.faults.is_empty() {
                     Ok(Some(proof))
@@ -487,6 +502,19 @@ impl Installation<'_> {
             }
             None => refuse_unused(&tree, &excused, libraries).map(|()| None),
         }
+    }
+
+    /// Takes those faults out of a proof that what is in the prefix already has without what is added.
+    fn retain_new(&self, proof: &mut Proof, libraries: &Libraries) -> Result<(), RelocationError> {
+        if proof.faults.is_empty() || self.beside.is_empty() {
+            return Ok(());
+        }
+        let program = self.request.python.program();
+        let before = relocation::prove(&self.beside, Vec::new(), libraries, program)?;
+        let before = before.into_iter().flat_map(|proof| proof.faults);
+        let before = before.map(|fault| unbundling::key(&fault)).collect();
+        unbundling::retain_new(proof, &before);
+        Ok(())
     }
 
     /// The files to be proved: those that were written and not removed.

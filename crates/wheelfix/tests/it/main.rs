@@ -16,6 +16,7 @@ mod hook;
 mod inspect;
 mod install;
 mod links;
+mod merge;
 mod needed_paths;
 mod odds;
 mod patch_wheel;
