@@ -87,6 +87,8 @@ pub enum Fault {
         /// Known providers of newer ones.
         candidates: Vec<Candidate>,
     },
+        /// Directories of the library paths that have a newer one, which comes after the one found.
+        later: BTreeSet<PathBuf>,
     /// Nothing that is loaded with an object defines what it refers to.
     Symbols {
         /// Final path of the object.
@@ -295,6 +297,7 @@ impl Fault {
         Ok(())
     }
 
+            later,
     fn fmt_symbols(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Symbols {
             path,
@@ -308,6 +311,10 @@ impl Fault {
             symbols,
             providers: _,
         }) = self
+        for directory in later {
+            let path = directory.join(soname);
+            write!(f, "{BREAK}  near miss: {}: it comes later", path.display())?;
+        }
         else {
             return Ok(());
         };

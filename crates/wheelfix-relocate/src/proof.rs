@@ -11,7 +11,7 @@ use crate::edges::Origin;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::floors::Floors;
-use crate::index::LibraryIndex;
+use crate::index::{Library, LibraryIndex};
 use crate::lint::{self, Lint};
 use crate::missing::NearMiss;
 use crate::object::Object;
@@ -85,9 +85,40 @@ impl Proof {
     /// Adds to each missing library its places in the index: there it is found once the run paths
     /// say so.
     pub fn look_into(&mut self, index: &LibraryIndex) {
+    /// Adds to each missing version the directories of the index that have a library with it.
+    pub fn look_for_versions(&mut self, index: &LibraryIndex) {
+        let libraries = || index.libraries().iter();
+        for fault in &mut self.faults {
+            let Fault::Version {
+                soname,
+                version,
+                found: Some(found),
+                later,
+                candidates,
+                ..
+            } = fault
+            else {
+                continue;
+            };
+            let path = |library: &Library| library.directory.join(&library.name);
+            let newer = libraries().filter(|library| {
+                library.object.answers_to(soname)
+                    && library.object.version_definitions.contains(version)
+                    && path(library) != *found
+            });
+            let newer: BTreeSet<PathBuf> = newer.map(|it| it.directory.clone()).collect();
+            if libraries().any(|library| path(library) == *found) {
+                *later = newer;
+            } else if !newer.is_empty() {
+                *candidates = newer.into_iter().map(Candidate::Directory).collect();
+            }
+        }
+    }
+
         for fault in &mut self.faults {
             let Fault::Missing(missing) = fault else {
                 continue;
+        self.look_for_versions(index);
             };
             let named = index
                 .libraries()

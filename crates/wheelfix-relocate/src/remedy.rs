@@ -48,6 +48,8 @@ pub enum Remedy {
     Prefer {
         /// The directories that have one.
         directories: Vec<PathBuf>,
+        /// Final paths of the files that need it.
+        needed_by: BTreeSet<PathBuf>,
     },
     /// Relocate files: what the output needs is there, and they do not lead to it.
     Relocate {

@@ -327,6 +327,7 @@ impl<'a> Verdict<'a> {
         faults.append(&mut self.faults);
         let missing = std::mem::take(&mut self.missing);
         faults.extend(missing.into_values().map(Fault::Missing));
+        self.count_versions_once();
         faults.extend(self.library_faults());
         faults.extend(self.symbol_faults());
         self.warnings
@@ -350,6 +351,27 @@ impl<'a> Verdict<'a> {
         }
     }
 
+    /// Takes out the symbols that an object lacks with the whole version that they are of: that is one
+    /// fault.
+    fn count_versions_once(&mut self) {
+        let versions = self.versions.iter().flat_map(|((soname, version, _), by)| {
+            by.iter()
+                .map(move |path| (path.as_path(), soname.as_str(), version.as_str()))
+        });
+        let versions: BTreeSet<(&Path, &str, &str)> = versions.collect();
+        let is_told = |path: &Path, symbol: &Undefined| {
+            let (file, version) = (symbol.file.as_deref(), symbol.version.as_deref());
+            let key = file.zip(version);
+            key.is_some_and(|(file, version)| versions.contains(&(path, file, version)))
+        };
+        for all in [&mut self.symbols, &mut self.lazy] {
+            for (path, (_, symbols)) in all.iter_mut() {
+                symbols.retain(|symbol| !is_told(path, symbol));
+            }
+            all.retain(|_, (_, symbols)| !symbols.is_empty());
+        }
+    }
+
     /// The faults of libraries that are found.
     fn library_faults(&mut self) -> Vec<Fault> {
         let blocked = std::mem::take(&mut self.blocked).into_iter();
@@ -367,6 +389,7 @@ impl<'a> Verdict<'a> {
         let versions = std::mem::take(&mut self.versions).into_iter();
         let versions = versions.map(|((soname, version, found), needed_by)| Fault::Version {
             candidates: self.rules.candidates(&soname),
+            later: BTreeSet::new(),
             soname,
             version,
             found,

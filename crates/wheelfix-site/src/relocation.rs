@@ -180,7 +180,11 @@ fn prove_in(
         named: Vec::new(),
     };
     let rules = &libraries.rules;
-    let proof = wheelfix_relocate::prove(tree, world, &target, rules, &options);
+    let mut proof = wheelfix_relocate::prove(tree, world, &target, rules, &options);
+    let is_version = |fault: &Fault| matches!(fault, Fault::Version { .. });
+    if proof.faults.iter().any(is_version) {
+        proof.look_for_versions(&index(tree, libraries)?);
+    }
     Ok(Some(proof))
 }
 

@@ -218,7 +218,10 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         Remedy::IgnoreMissing { names } => excuse(voice, "--ignore-missing", names),
         Remedy::IgnoreSymbol { names } => excuse(voice, "--ignore-symbol", names),
         Remedy::AddRule { class, about } => add_rule(voice, *class, about).into_iter().collect(),
-        Remedy::Prefer { directories } => prefer(voice, directories),
+        Remedy::Prefer {
+            directories,
+            needed_by,
+        } => prefer(voice, directories, needed_by),
         Remedy::Relocate { paths } => relocate(voice, paths, ""),
         Remedy::DriverPathFirst { paths } if !voice.edits() => relocate(voice, paths, ""),
         Remedy::SetInterpreter { paths } => set_interpreter(voice, paths),
@@ -344,8 +347,12 @@ fn set_interpreter(voice: &Voice, paths: &BTreeSet<PathBuf>) -> Vec<String> {
     relocate(voice, paths, " --python EXE  # whose interpreter they get")
 }
 
-fn prefer(voice: &Voice, directories: &[PathBuf]) -> Vec<String> {
+fn prefer(voice: &Voice, directories: &[PathBuf], needed_by: &BTreeSet<PathBuf>) -> Vec<String> {
     let first = directories.first().map(|path| path.to_string_lossy());
+    if let Some(first) = first.as_deref().filter(|_| !voice.edits()) {
+        let option = format!(" --lib-path {}", shell_word(first));
+        return relocate(voice, needed_by, &option);
+    }
     let why = "before the others, or another of the candidates";
     let first = first.and_then(|first| add(voice, "--lib-path", &[first], why));
     first.into_iter().collect()

@@ -52,9 +52,7 @@ impl Fault {
         let one = |path: &Path| BTreeSet::from([path.to_path_buf()]);
         match self {
             Self::Missing(missing) => of_missing(missing),
-            Self::Ambiguous {
-                soname, candidates, ..
-            } => of_ambiguous(soname, candidates),
+            Self::Ambiguous { .. } | Self::Version { .. } => self.of_choice(),
             Self::Unreadable { path, .. } => vec![Remedy::exclude(path)],
             Self::UnusedIgnore { kind, glob } => {
                 let wish = match kind {
@@ -68,12 +66,6 @@ impl Fault {
                 name: name.clone(),
                 file: file.clone(),
             }],
-            Self::Version {
-                soname,
-                needed_by,
-                candidates,
-                ..
-            } => of_library(soname, true, candidates, needed_by),
             Self::Symbols { .. } | Self::LazySymbols { .. } => self.of_symbols(),
             Self::Stub { needed_by, .. } => vec![Remedy::DriverPathFirst {
                 paths: needed_by.clone(),
@@ -112,6 +104,37 @@ impl Fault {
     }
 
     fn of_symbols(&self) -> Vec<Remedy> {
+    /// Of a fault about which of several libraries it is to be.
+    fn of_choice(&self) -> Vec<Remedy> {
+        match self {
+            Self::Ambiguous {
+                soname,
+                candidates,
+                needed_by,
+                ..
+            } => {
+                let directories = candidates.iter().filter_map(|path| path.parent());
+                let mut directories: Vec<_> = directories.map(Path::to_path_buf).collect();
+                directories.dedup();
+                of_order(soname, directories, needed_by)
+            }
+            Self::Version {
+                soname,
+                needed_by,
+                later,
+                candidates,
+                ..
+            } if later.is_empty() => of_library(soname, true, candidates, needed_by),
+            Self::Version {
+                soname,
+                needed_by,
+                later,
+                ..
+            } => of_order(soname, later.iter().cloned().collect(), needed_by),
+            _ => Vec::new(),
+        }
+    }
+
         let (Self::Symbols {
             path,
             symbols,
@@ -196,14 +219,13 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     remedies
 }
 
-fn of_ambiguous(soname: &str, candidates: &[PathBuf]) -> Vec<Remedy> {
-    let mut directories: Vec<PathBuf> = candidates
-        .iter()
-        .filter_map(|path| path.parent().map(Path::to_path_buf))
-        .collect();
-    directories.dedup();
+/// The directories of which one is to come first.
+fn of_order(soname: &str, directories: Vec<PathBuf>, needed_by: &BTreeSet<PathBuf>) -> Vec<Remedy> {
     vec![
-        Remedy::Prefer { directories },
+        Remedy::Prefer {
+            directories,
+            needed_by: needed_by.clone(),
+        },
         Remedy::rule(RuleClass::Prefer, soname),
     ]
 }

@@ -302,3 +302,38 @@ fn the_printed_fix_of_each_kind_mends_it() {
         assert!(0 < followed, "{kind:?}: {fixes:?}");
     }
 }
+
+#[test]
+fn the_order_of_library_paths_is_advised_where_a_later_one_has_the_version() {
+    let case = || {
+        let mut case = of_version();
+        let (old, new) = (case.sandbox.path("old"), case.sandbox.path("new"));
+        case.line = format!(
+            "wheelfix patch t --python python3 --lib-path {} --lib-path {}",
+            old.display(),
+            new.display()
+        );
+        case
+    };
+    let (first, mut second) = (case(), case());
+    assert!(first.has(FaultKind::Version), "{}", first.line);
+    // What the symbols of a version lack with it is said with it.
+    assert!(!first.has(FaultKind::Symbols), "{}", first.line);
+    let fixes = first.fixes();
+    let (here, there) = (second.sandbox.path(""), first.sandbox.path(""));
+    let fix = fixes[0].replace(there.to_str().unwrap(), here.to_str().unwrap());
+    assert!(fix.contains("--lib-path") && fix.contains("/new"), "{fix}");
+    assert!(second.follow(&fix), "{fixes:?}");
+    assert!(!second.has(FaultKind::Version), "{fix}: {}", second.line);
+    assert_eq!(second.shell(&second.line).0, 0);
+    // A command that only looks knows where it is, too.
+    let mut third = of_version();
+    third.line.push_str(" --lib-path new");
+    let fixes = third.fixes();
+    assert!(
+        fixes[0].starts_with("wheelfix patch") && fixes[0].ends_with("/new"),
+        "{fixes:?}"
+    );
+    assert!(third.follow(&fixes[0]));
+    assert!(!third.has(FaultKind::Version), "{}", fixes[0]);
+}
