@@ -11,6 +11,7 @@ use crate::excuse::ExcuseKind;
 use crate::index::Unusable;
 use crate::missing::Missing;
 use crate::remedy::{Candidate, Remedy};
+use crate::rivals::{self, Binding, Clash};
 
 mod purpose;
 mod remedies;
@@ -86,9 +87,9 @@ pub enum Fault {
         needed_by: BTreeSet<PathBuf>,
         /// Known providers of newer ones.
         candidates: Vec<Candidate>,
-    },
         /// Directories of the library paths that have a newer one, which comes after the one found.
         later: BTreeSet<PathBuf>,
+    },
     /// Nothing that is loaded with an object defines what it refers to.
     Symbols {
         /// Final path of the object.
@@ -111,6 +112,16 @@ pub enum Fault {
         symbols: Vec<String>,
         /// The libraries that should have them, as far as versions say so, with what has newer ones.
         providers: BTreeMap<String, Vec<Candidate>>,
+    },
+    /// Different files answer to one name in one process, which gets the first of them. A warning where
+    /// each serves all.
+    Rivals {
+        /// The name.
+        soname: String,
+        /// The files, and who is led to each.
+        bound: Vec<Binding>,
+        /// A module that does not load after another one.
+        clash: Option<Clash>,
     },
     /// An object does not load by itself, but with another one that brings it along. A warning: it
     /// is only ever loaded so.
@@ -234,6 +245,11 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(missing) => missing.fmt(f),
+            Self::Rivals {
+                soname,
+                bound,
+                clash,
+            } => rivals::fmt(f, soname, bound, clash.as_ref()),
             Self::Ambiguous { .. } => self.fmt_ambiguous(f),
             Self::Version { .. } => self.fmt_version(f),
             Self::Symbols { .. } | Self::LazySymbols { .. } => self.fmt_symbols(f),
@@ -281,6 +297,7 @@ impl Fault {
             found,
             needed_by,
             candidates: _,
+            later,
         } = self
         else {
             return Ok(());
@@ -294,10 +311,13 @@ impl Fault {
                 "{BREAK}  found: nothing by that name is needed, only its version"
             )?,
         }
+        for directory in later {
+            let path = directory.join(soname);
+            write!(f, "{BREAK}  near miss: {}: it comes later", path.display())?;
+        }
         Ok(())
     }
 
-            later,
     fn fmt_symbols(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Symbols {
             path,
@@ -311,10 +331,6 @@ impl Fault {
             symbols,
             providers: _,
         }) = self
-        for directory in later {
-            let path = directory.join(soname);
-            write!(f, "{BREAK}  near miss: {}: it comes later", path.display())?;
-        }
         else {
             return Ok(());
         };

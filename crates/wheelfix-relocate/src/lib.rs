@@ -44,6 +44,7 @@ mod read;
 mod remedy;
 mod replace;
 mod resolve;
+mod rivals;
 mod rules;
 mod rules_file;
 mod run_path;
@@ -93,6 +94,7 @@ pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
 pub use remedy::{Candidate, Remedy, RuleClass, Wish};
 pub use replace::SourceEdit;
+pub use rivals::{Binding, Clash};
 pub use rules::{
     Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
     Replace, Rule, Rules, Stale, any_matches,

@@ -178,6 +178,11 @@ impl<'a> Process<'a> {
         self.loaded.get(self.started..).unwrap_or_default()
     }
 
+    /// The object at an index, if it was loaded after the program had started.
+    pub(crate) fn opened_at(&self, index: usize) -> Option<&Loaded> {
+        self.loaded.get(index).filter(|_| self.started <= index)
+    }
+
     /// Index of the loader itself.
     pub(crate) fn interpreter(&self) -> Option<usize> {
         self.interpreter

@@ -18,6 +18,7 @@ use crate::object::Object;
 use crate::opened::{Judge, Opened, opened_by_source};
 use crate::process::{Loaded, Outcome, Process};
 use crate::remedy::Candidate;
+use crate::rivals::Rivalry;
 use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
@@ -25,7 +26,7 @@ use crate::target::Target;
 use crate::trace::Trace;
 use crate::tree::Tree;
 use crate::trial::{Lack, Trial};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, is_module};
 use crate::world::{FileKey, World};
 
 /// The options of a proof.
@@ -41,6 +42,8 @@ pub struct ProofOptions {
     pub stores: Vec<PathBuf>,
     /// Directories of libraries that the user named: run paths may lead there, wherever they are.
     pub lib_paths: Vec<PathBuf>,
+    /// Whether the modules are for one process, as those of an environment are.
+    pub in_one_process: bool,
     /// Final paths of what the user asked to have proved: what of it cannot be tried is a fault.
     pub named: Vec<PathBuf>,
 }
@@ -82,9 +85,6 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Adds to each missing library its places in the index: there it is found once the run paths
-    /// say so.
-    pub fn look_into(&mut self, index: &LibraryIndex) {
     /// Adds to each missing version the directories of the index that have a library with it.
     pub fn look_for_versions(&mut self, index: &LibraryIndex) {
         let libraries = || index.libraries().iter();
@@ -115,10 +115,13 @@ impl Proof {
         }
     }
 
+    /// Adds to each missing library its places in the index: there it is found once the run paths
+    /// say so.
+    pub fn look_into(&mut self, index: &LibraryIndex) {
+        self.look_for_versions(index);
         for fault in &mut self.faults {
             let Fault::Missing(missing) = fault else {
                 continue;
-        self.look_for_versions(index);
             };
             let named = index
                 .libraries()
@@ -186,13 +189,11 @@ pub fn prove(
     } else {
         BTreeMap::new()
     };
-    let lacks = trials.par_iter().map(|trial| {
-        let mut lacks = trial.lacks(rules, target);
-        lacks.extend(prover.unrelocated(trial));
-        lacks.extend(prover.undefined(trial, &alone));
-        lacks
-    });
-    verdict.trials(&trials, lacks.collect(), &tables);
+    let lacks = prover.lacks(&trials, &alone, rules, target);
+    if options.in_one_process {
+        verdict.lints(prover.rivals(&trials, &lacks, rules, target));
+    }
+    verdict.trials(&trials, lacks, &tables);
     let lint = Lint {
         tree,
         world,
@@ -343,6 +344,49 @@ impl Prover<'_> {
             needs: loaded.map_or_else(Vec::new, |loaded| process.needed_files(loaded)),
             lacking,
         }
+    }
+
+    /// The things that each process lacks.
+    fn lacks(
+        &self,
+        trials: &[Trial<'_>],
+        alone: &BTreeMap<FileKey, Alone>,
+        rules: &Rules,
+        target: &Target,
+    ) -> Vec<Vec<Lack>> {
+        let lacks = trials.par_iter().map(|trial| {
+            let mut lacks = trial.lacks(rules, target);
+            lacks.extend(self.unrelocated(trial));
+            lacks.extend(self.undefined(trial, alone));
+            lacks
+        });
+        lacks.collect()
+    }
+
+    /// The faults and warnings of different files of one name, for modules in one process.
+    fn rivals(
+        &self,
+        trials: &[Trial<'_>],
+        lacks: &[Vec<Lack>],
+        rules: &Rules,
+        target: &Target,
+    ) -> (Vec<Fault>, Vec<Fault>) {
+        let sound = trials.iter().zip(lacks).enumerate();
+        let modules = sound.filter(|(_, (trial, lacks))| {
+            trial.root.is_some()
+                && trial.process.is_open
+                && lacks.is_empty()
+                && is_module(trial, self.tables)
+        });
+        let rivalry = Rivalry {
+            trials,
+            modules: modules.map(|(at, _)| at).collect(),
+            tables: self.tables,
+            assumer: &self.assumer,
+            rules,
+            target,
+        };
+        rivalry.find()
     }
 
     /// The objects of a process that the loader cannot relocate.

@@ -226,6 +226,28 @@ impl<'a> Trial<'a> {
         lacks.then(|| (need.file.clone(), need.version.clone(), Some(found)))
     }
 
+    /// Opens the object in a copy of the process of another one: what is there then, and what it and
+    /// what it brings along lack, symbols left out.
+    pub(crate) fn after(&self, first: &Self, rules: &Rules, target: &Target) -> (Self, Vec<Lack>) {
+        let mut process = first.process.clone();
+        let outcome = process.start_or_open(&self.object.path.to_string_lossy());
+        let (root, refusal) = match outcome {
+            Outcome::Loaded(index) => (Some(index), None),
+            Outcome::Fatal(stop) => (None, Some(Arc::unwrap_or_clone(stop))),
+            _ => (None, None),
+        };
+        let trial = Self {
+            object: self.object,
+            process,
+            root,
+            refusal,
+        };
+        let opened = trial.process.loaded.iter();
+        let opened = opened.skip(first.process.loaded.len());
+        let lacks = trial.lacks_of(opened, rules, target);
+        (trial, lacks)
+    }
+
     /// Opens one more library in a copy of the process: what became of it, the copy, and the libraries
     /// and versions that it and what it brings along lack.
     pub(crate) fn open(

@@ -430,7 +430,7 @@ impl<'a> Verdict<'a> {
 }
 
 /// Whether Python opens an object as an extension module, which binds everything at once.
-fn is_module(trial: &Trial<'_>, tables: &SymbolTables) -> bool {
+pub(crate) fn is_module(trial: &Trial<'_>, tables: &SymbolTables) -> bool {
     let name = module_name(&trial.object.path, Some(trial.object.abi));
     let table = trial.key().and_then(|key| tables.get(key));
     name.zip(table)

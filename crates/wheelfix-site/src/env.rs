@@ -328,7 +328,7 @@ impl Prover<'_> {
             on_disk: self.staging.root().to_owned(),
             used_at: self.staging.prefix().to_owned(),
         };
-        let mut proof = relocation::prove(tree, vec![place()], libraries, program)?;
+        let mut proof = relocation::prove_together(tree, vec![place()], libraries, program)?;
         let both = request.proof == ProofScope::Both && request.link.is_symbolic();
         let input_proof = if both && !self.drafted.elf.is_empty() {
             let elf = self.drafted.elf.iter();

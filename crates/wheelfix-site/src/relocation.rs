@@ -133,7 +133,17 @@ pub(crate) fn prove(
     libraries: &Libraries,
     program: Option<&Path>,
 ) -> Result<Option<Proof>, RelocationError> {
-    prove_in(tree, &World::new(places), libraries, program)
+    prove_in(tree, &World::new(places), libraries, program, false)
+}
+
+/// Proves the same of modules that are for one process.
+pub(crate) fn prove_together(
+    tree: &Tree,
+    places: Vec<Place>,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Option<Proof>, RelocationError> {
+    prove_in(tree, &World::new(places), libraries, program, true)
 }
 
 /// Adds to a plan that is not sound the faults that a proof finds of the tree as it would be: all
@@ -147,7 +157,7 @@ pub(crate) fn foresee(
 ) -> Result<(), RelocationError> {
     let world = World::new(places);
     let foreseen = wheelfix_relocate::foresee(tree, plan, &world);
-    let Some(proof) = prove_in(&foreseen, &world, libraries, program)? else {
+    let Some(proof) = prove_in(&foreseen, &world, libraries, program, false)? else {
         return Ok(());
     };
     let mut known: BTreeSet<String> = plan.faults.iter().map(unbundling::key).collect();
@@ -168,6 +178,7 @@ fn prove_in(
     world: &World,
     libraries: &Libraries,
     program: Option<&Path>,
+    in_one_process: bool,
 ) -> Result<Option<Proof>, RelocationError> {
     let Some(target) = target(libraries, program)? else {
         return Ok(None);
@@ -177,6 +188,7 @@ fn prove_in(
         excuses: libraries.options.excuses.clone(),
         stores: stores(tree),
         lib_paths: libraries.lib_paths.clone(),
+        in_one_process,
         named: Vec::new(),
     };
     let rules = &libraries.rules;

@@ -93,6 +93,7 @@ fn prove_paths(
         excuses: args.libraries.excuses(),
         stores: stores(&args.store, &paths)?,
         lib_paths: lib_paths.clone(),
+        in_one_process: false,
         named: paths.clone(),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
@@ -132,6 +133,7 @@ fn prove_wheels(
         stores: stores(&args.store, std::slice::from_ref(&prefix))?,
         lib_paths: args.libraries.lib_paths()?,
         // All of a wheel is looked at, be it ELF files or none.
+        in_one_process: false,
         named: Vec::new(),
     };
     let mut libraries = args.libraries.plain()?;

@@ -42,7 +42,7 @@ macro_rules! kinds {
 
 kinds! {
     Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, UnusedRule, Version,
-    Symbols, LazySymbols, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
+    Symbols, LazySymbols, Rivals, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
     Untried, Nothing, ExecutableStack, NoInterpreter, WrongInterpreter,
 }
 
@@ -97,13 +97,13 @@ impl Fault {
             }
             Self::Data { .. }
             | Self::Unusable { .. }
+            | Self::Rivals { .. }
             | Self::Dependent { .. }
             | Self::Program { .. }
             | Self::Nothing { .. } => Vec::new(),
         }
     }
 
-    fn of_symbols(&self) -> Vec<Remedy> {
     /// Of a fault about which of several libraries it is to be.
     fn of_choice(&self) -> Vec<Remedy> {
         match self {
@@ -135,6 +135,7 @@ impl Fault {
         }
     }
 
+    fn of_symbols(&self) -> Vec<Remedy> {
         let (Self::Symbols {
             path,
             symbols,

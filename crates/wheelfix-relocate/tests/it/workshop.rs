@@ -93,6 +93,7 @@ impl Workshop {
             excuses: Excuses::default(),
             stores: stores.to_vec(),
             lib_paths: Vec::new(),
+            in_one_process: false,
             named: Vec::new(),
         };
         let world = World::default();

@@ -337,3 +337,95 @@ fn libraries_of_prefixes_stay_as_they_are() {
     let said = failed(&sandbox, &["a", "--bundled", "libgomp*=keep"], 2);
     assert_snapshot!(said, @"error: `--bundled` and `--unify` are for wheels: an environment leaves prefixes as they are; `wheelfix unbundle` changes them");
 }
+
+/// A library `libx.so.1` with these functions, each with a version of its name, and a module that calls
+/// one of them.
+fn with_module(sandbox: &Sandbox, prefix: &str, functions: &[&str], calls: &str) -> PrefixBuilder {
+    fs_err::create_dir_all(sandbox.path("c").join(prefix)).unwrap();
+    let version = |name: &&str| format!("{name} {{ f_{name}; }};\n");
+    let map: String = functions.iter().map(version).collect();
+    fs_err::write(sandbox.path("x.map"), map).unwrap();
+    let define = |name: &&str| format!("void f_{name}(void) {{}}\n");
+    let source: String = functions.iter().map(define).collect();
+    let library = format!("c/{prefix}/libx.so.1");
+    let args = ["-Wl,-soname,libx.so.1", "-Wl,--version-script=x.map", "-o"];
+    sandbox.library(&source, &[&args[..], &[&library]].concat());
+    let name = format!("m_{prefix}");
+    let source = format!("void f_{calls}(void); void PyInit_{name}(void) {{ f_{calls}(); }}");
+    let module = format!("c/{prefix}/module.so");
+    sandbox.library(
+        &source,
+        &["-o", &module, &library, "-Wl,-rpath,$ORIGIN/lib"],
+    );
+    let read = |path: &str| fs_err::read(sandbox.path(path)).unwrap();
+    PrefixBuilder::new(prefix, "1.0")
+        .file(&format!("{prefix}/__init__.py"), "")
+        .file(&format!("{prefix}/{name}.so"), read(&module))
+        .file(&format!("{prefix}/lib/libx.so.1"), read(&library))
+}
+
+/// Whether the real loader opens both modules of the prefixes in one process, in this order.
+fn open_both(sandbox: &Sandbox, order: [&str; 2]) -> bool {
+    let path = |prefix: &str| {
+        let path = format!("{prefix}/{SITE_PACKAGES}/{prefix}/m_{prefix}.so");
+        sandbox.path(&path).display().to_string()
+    };
+    let script = "import ctypes, sys; [ctypes.CDLL(path, 2) for path in sys.argv[1:]]";
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the loader of this machine is the judge"
+    )]
+    let status = std::process::Command::new("python3")
+        .args(["-c", script, &path(order[0]), &path(order[1])])
+        .stderr(std::process::Stdio::null())
+        .status();
+    status.unwrap().success()
+}
+
+#[test]
+fn different_files_of_one_name_are_told_and_a_fault_where_one_does_not_serve_all() {
+    // The functions of each library, what each module calls, and whether all is well in either order.
+    for (functions, calls, works) in [
+        (
+            [&["A", "B"][..], &["A", "B", "C"]],
+            ["A", "B"],
+            [true, true],
+        ),
+        ([&["A"], &["A", "B"]], ["A", "B"], [false, true]),
+        ([&["A"], &["B"]], ["A", "B"], [false, false]),
+        ([&["A"], &["A"]], ["A", "A"], [true, true]),
+    ] {
+        let sandbox = Sandbox::new();
+        for (at, prefix) in ["one", "two"].into_iter().enumerate() {
+            let built = with_module(&sandbox, prefix, functions[at], calls[at]);
+            built.write_to(&sandbox.path(prefix));
+        }
+        let opened = [
+            open_both(&sandbox, ["one", "two"]),
+            open_both(&sandbox, ["two", "one"]),
+        ];
+        assert_eq!(opened, works);
+        let text = env(&sandbox, &["one", "two", "--python", "python3"]);
+        let is_well = works == [true, true];
+        let (code, label) = if is_well {
+            (0, "warning")
+        } else {
+            (1, "error")
+        };
+        assert!(text.starts_with(&format!("exit: {code}\n")), "{text}");
+        let said = format!("{label}: `libx.so.1` is not the same file for all");
+        let differ = functions[0] != functions[1];
+        assert_eq!(text.contains(&said), differ, "{text}");
+        if differ {
+            for prefix in ["one", "two"] {
+                let path = format!("{prefix}/lib/libx.so.1: for ");
+                assert!(text.contains(&path), "{text}");
+            }
+        }
+        assert_eq!(
+            text.contains("does not define the version"),
+            !is_well,
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! Different files that answer to one name in one process: the loader gives all the one that was loaded
+//! first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::assumed::Assumer;
+use crate::fault::{BREAK, Fault, some_of};
+use crate::object::ContentId;
+use crate::process::{Loaded, Outcome};
+use crate::read::content_of;
+use crate::rules::Rules;
+use crate::run_path::normalize;
+use crate::symbols::{Scope, SymbolTables};
+use crate::target::Target;
+use crate::trial::{Lack, Trial};
+
+/// A file that a name leads to, and who is led there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Binding {
+    /// The file, by its final path.
+    pub path: PathBuf,
+    /// Final paths of the modules that bring it along.
+    pub modules: BTreeSet<PathBuf>,
+}
+
+/// A module that does not load in a process in which another one is loaded.
+#[derive(Clone, Debug, Serialize)]
+pub struct Clash {
+    /// Final path of the one that is loaded first.
+    pub first: PathBuf,
+    /// Final path of the one that does not load then.
+    pub second: PathBuf,
+    /// The first thing that it lacks.
+    pub lacks: String,
+}
+
+/// Modules that are tried for each two files of a name: they tend to need the same of them.
+const MODULES: usize = 8;
+
+/// Most modules that are tried beside others in all.
+const MAX_TRIED: usize = 2_000;
+
+/// The files of one name, by content: each with the positions of the trials that bring it along.
+type Files<'a> = BTreeMap<ContentId, (&'a Loaded, Vec<usize>)>;
+
+/// Modules that one program imports.
+pub(crate) struct Rivalry<'a> {
+    pub(crate) trials: &'a [Trial<'a>],
+    /// The positions of those that are modules and that load.
+    pub(crate) modules: Vec<usize>,
+    pub(crate) tables: &'a SymbolTables,
+    pub(crate) assumer: &'a Assumer<'a>,
+    pub(crate) rules: &'a Rules,
+    pub(crate) target: &'a Target,
+}
+
+impl Rivalry<'_> {
+    /// A fault for each name with files of which one does not serve the modules of another, and a
+    /// warning for each with other different files.
+    pub(crate) fn find(&self) -> (Vec<Fault>, Vec<Fault>) {
+        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        let mut left = MAX_TRIED;
+        for (name, files) in self.files() {
+            let clash = self.clash(&files, &mut left);
+            let list = if clash.is_some() {
+                &mut faults
+            } else {
+                &mut warnings
+            };
+            let bound = files.values().map(|(file, trials)| Binding {
+                path: normalize(Path::new(&file.path)),
+                modules: self.paths(trials),
+            });
+            list.push(Fault::Rivals {
+                soname: name.to_owned(),
+                bound: bound.collect(),
+                clash,
+            });
+        }
+        (faults, warnings)
+    }
+
+    fn paths(&self, trials: &[usize]) -> BTreeSet<PathBuf> {
+        let trials = trials.iter().filter_map(|at| self.trials.get(*at));
+        trials.map(|trial| trial.object.path.clone()).collect()
+    }
+
+    /// The names that lead to different files.
+    fn files(&self) -> BTreeMap<&str, Files<'_>> {
+        let mut bound = BTreeMap::new();
+        for at in &self.modules {
+            let Some(process) = self.trials.get(*at).map(|trial| &trial.process) else {
+                continue;
+            };
+            for loaded in process.opened() {
+                for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
+                    let Outcome::Loaded(found) = outcome else {
+                        continue;
+                    };
+                    // What the program has loaded itself is the same for all.
+                    if let Some(found) = process.opened_at(*found)
+                        && !name.contains('/')
+                    {
+                        let files: &mut BTreeMap<_, (&Loaded, Vec<usize>)> =
+                            bound.entry(name.as_str()).or_default();
+                        let (_, trials) = files.entry(found.key).or_insert((found, Vec::new()));
+                        if trials.last() != Some(at) {
+                            trials.push(*at);
+                        }
+                    }
+                }
+            }
+        }
+        bound.retain(|_, files| 1 < files.len());
+        let by_content = bound.into_iter().map(|(name, files)| {
+            let mut different: Files<'_> = BTreeMap::new();
+            for (file, trials) in files.into_values() {
+                // What cannot be read is told of elsewhere.
+                if let Ok(content) = content_of(&file.object.file) {
+                    let (_, all) = different.entry(content).or_insert((file, Vec::new()));
+                    all.extend(trials);
+                }
+            }
+            (name, different)
+        });
+        by_content
+            .filter(|(_, different)| 1 < different.len())
+            .collect()
+    }
+
+    /// The first two modules of which one does not load after the other.
+    fn clash(&self, files: &Files<'_>, left: &mut usize) -> Option<Clash> {
+        for (content, (_, firsts)) in files {
+            let first = self.trials.get(*firsts.first()?)?;
+            let others = files.iter().filter(|(other, _)| *other != content);
+            for second in others.flat_map(|(_, (_, seconds))| seconds.iter().take(MODULES)) {
+                *left = left.checked_sub(1)?;
+                let second = self.trials.get(*second)?;
+                if let Some(lacks) = self.lacks(first, second) {
+                    return Some(Clash {
+                        first: first.object.path.clone(),
+                        second: second.object.path.clone(),
+                        lacks,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// The first thing that a module lacks after another one was loaded; `None` if it loads.
+    fn lacks(&self, first: &Trial<'_>, second: &Trial<'_>) -> Option<String> {
+        let (trial, lacks) = second.after(first, self.rules, self.target);
+        if let Some(lack) = lacks.first() {
+            return Some(match lack {
+                Lack::Library { name, .. } => format!("`{name}` is missing"),
+                Lack::Version {
+                    key: (soname, version, _),
+                    ..
+                } => format!("`{soname}` does not define the version `{version}`"),
+                Lack::Blocked { stop, .. } => stop.reason.clone(),
+                _ => "the driver would be loaded from elsewhere".to_owned(),
+            });
+        }
+        let root = trial.root?;
+        let process = &trial.process;
+        let scope = Scope::of(process, self.tables, root);
+        let new = first.process.loaded.len()..process.loaded.len();
+        let mut symbols = new.flat_map(|index| scope.undefined(index));
+        let symbol = symbols.find(|symbol| !self.assumer.has(symbol, process))?;
+        Some(format!("nothing defines `{symbol}`"))
+    }
+}
+
+/// The message of a fault with different files of one name.
+pub(crate) fn fmt(
+    f: &mut fmt::Formatter<'_>,
+    soname: &str,
+    bound: &[Binding],
+    clash: Option<&Clash>,
+) -> fmt::Result {
+    write!(
+        f,
+        "`{soname}` is not the same file for all: in one process the first that is loaded serves all"
+    )?;
+    for Binding { path, modules } in bound {
+        let path = path.display();
+        write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
+    }
+    if let Some(clash) = clash {
+        let (first, second) = (clash.first.display(), clash.second.display());
+        write!(
+            f,
+            "{BREAK}  `{second}` does not load after `{first}`: {}",
+            clash.lacks
+        )?;
+        write!(
+            f,
+            "{BREAK}  relocate both to the newest file of that name that they work with"
+        )?;
+    }
+    Ok(())
+}
