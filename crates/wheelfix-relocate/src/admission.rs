@@ -95,17 +95,15 @@ impl Process<'_> {
 
     /// Whether the stack may become executable, if an object wants it.
     fn gives_stack(&self, object: &Object) -> Admission {
+        if !object.terms.executable_stack {
+            return Admission::Taken;
+        }
         let is_executable = self
             .loaded
             .iter()
             .any(|loaded| loaded.object.terms.executable_stack);
         match self.glibc() {
-            Some(minor)
-                if NO_EXECUTABLE_STACK <= minor
-                    && self.is_open
-                    && object.terms.executable_stack
-                    && !is_executable =>
-            {
+            Some(minor) if NO_EXECUTABLE_STACK <= minor && self.is_open && !is_executable => {
                 Admission::Refused(Stop::executable_stack(format!(
                     "needs an executable stack, which glibc 2.{minor} gives to no library that is opened"
                 )))

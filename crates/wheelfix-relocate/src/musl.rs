@@ -24,7 +24,7 @@ impl Process<'_> {
         }
         // Only what was found by a search answers to its file name; sonames are not looked at.
         let known = self.loaded.iter().position(|loaded| {
-            let searched = !loaded.names.contains(&loaded.path);
+            let searched = !loaded.was_asked_for(&loaded.path);
             searched && loaded.path.rsplit('/').next() == Some(name)
         });
         if let Some(known) = known {

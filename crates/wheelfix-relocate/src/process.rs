@@ -20,8 +20,10 @@ use crate::world::{FileKey, World};
 pub struct Loaded {
     /// The path by which it was opened; never resolved.
     pub path: String,
-    /// Further names by which it was asked for.
-    pub(crate) names: BTreeSet<String>,
+    /// The name by which it was asked for first; nobody asks for the interpreter.
+    asked: Option<String>,
+    /// Further names by which it was asked for: seldom any, and a set with one takes much memory.
+    names: BTreeSet<String>,
     /// Its facts.
     pub object: Arc<Object>,
     /// The file.
@@ -30,6 +32,13 @@ pub struct Loaded {
     pub loader: Option<usize>,
     /// The outcomes of its needs, in the order of the file. Empty until they were loaded.
     pub needed: Vec<Outcome>,
+}
+
+impl Loaded {
+    /// Whether somebody asked for it by this name.
+    pub(crate) fn was_asked_for(&self, name: &str) -> bool {
+        self.asked.as_deref() == Some(name) || self.names.contains(name)
+    }
 }
 
 /// The outcome of the search for a name.
@@ -79,6 +88,8 @@ pub struct Process<'a> {
     by_key: BTreeMap<FileKey, usize>,
     /// How many needs were looked for.
     needs: usize,
+    /// Whether there were too many objects or needs, so that not all were looked for.
+    pub(crate) is_cut: bool,
     interpreter: Option<usize>,
     /// Whether the program has started, so that all that comes is opened by `dlopen`.
     pub(crate) is_open: bool,
@@ -108,6 +119,7 @@ impl<'a> Process<'a> {
             by_name: BTreeMap::new(),
             by_key: BTreeMap::new(),
             needs: 0,
+            is_cut: false,
             interpreter: None,
             is_open: false,
             started: 0,
@@ -237,6 +249,7 @@ impl<'a> Process<'a> {
         {
             self.interpreter = Some(self.loaded.len());
             self.push(Loaded {
+                asked: None,
                 names: BTreeSet::new(),
                 path,
                 object: Arc::clone(object),
@@ -328,6 +341,7 @@ impl<'a> Process<'a> {
             let reason = format!(
                 "more than {MAX_OBJECTS} objects, or {MAX_NEEDS} needs of them, are loaded into one process, which is where this proof ends"
             );
+            self.is_cut = true;
             vec![Outcome::fatal(Stop::new(reason)); count]
         } else {
             let needs = object.needs().take(count);
@@ -457,7 +471,8 @@ impl<'a> Process<'a> {
         }
         self.push(Loaded {
             path: path.to_owned(),
-            names: BTreeSet::from([name.to_owned()]),
+            asked: Some(name.to_owned()),
+            names: BTreeSet::new(),
             object,
             key: file.key,
             loader,
@@ -469,7 +484,7 @@ impl<'a> Process<'a> {
     /// Adds an object to those that are loaded.
     fn push(&mut self, loaded: Loaded) {
         let index = self.loaded.len();
-        let names = loaded.names.iter().chain([&loaded.path]);
+        let names = loaded.asked.iter().chain([&loaded.path]);
         for name in names.chain(&loaded.object.soname) {
             self.by_name.entry(name.clone()).or_insert(index);
         }
@@ -482,7 +497,7 @@ impl<'a> Process<'a> {
         let Some(loaded) = self.loaded.get_mut(index) else {
             return;
         };
-        if loaded.names.contains(name) {
+        if loaded.was_asked_for(name) {
             return;
         }
         loaded.names.insert(name.to_owned());

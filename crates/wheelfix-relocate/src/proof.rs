@@ -184,7 +184,8 @@ pub fn prove(
         assumer: Assumer::new(rules, target, options),
     };
     // Where not even all objects were tried, symbols are not looked up: the proof has failed.
-    let alone = if trials.len() == objects.len() {
+    let is_cut = trials.iter().any(|trial| trial.process.is_cut);
+    let alone = if trials.len() == objects.len() && !is_cut {
         prover.alone(&trials)
     } else {
         BTreeMap::new()
@@ -253,13 +254,15 @@ fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
 const MAX_LOADED: usize = 500_000;
 
 /// How many objects are tried before their processes are counted.
-const TRIED_AT_ONCE: usize = 64;
+const TRIED_AT_ONCE: usize = 32;
 
-/// Tries the objects, each in a process of its own; not all of them where that has no bounds.
+/// Tries the objects, each in a process of its own. Not all of them where that has no bounds: once the
+/// process of one is too large, those of the others are likely to be, and the proof has failed.
 fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Trial<'a>> {
     let (mut trials, mut loaded) = (Vec::new(), 0);
     for objects in objects.chunks(TRIED_AT_ONCE) {
-        if MAX_LOADED < loaded {
+        let is_cut = trials.iter().any(|trial: &Trial<'_>| trial.process.is_cut);
+        if MAX_LOADED < loaded || is_cut {
             break;
         }
         let start = trials.len();
@@ -267,7 +270,7 @@ fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Trial<'a>> {
         let more = trials.get(start..).unwrap_or_default();
         loaded += more
             .iter()
-            .map(|trial: &Trial<'_>| trial.process.weight())
+            .map(|trial| trial.process.weight())
             .sum::<usize>();
     }
     trials

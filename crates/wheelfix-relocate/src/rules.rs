@@ -234,12 +234,17 @@ fn pattern_map<'de, D: serde::Deserializer<'de>>(
     map.into_iter().map(compile).collect()
 }
 
+/// The characters by which a glob is more than a text.
+const SPECIAL: [char; 5] = ['*', '?', '[', '{', '\\'];
+
 /// A glob, compiled. `*` does not cross `/`, `**` does.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: String,
     /// Whether it matches only itself.
     is_literal: bool,
+    /// Length of what every match begins with.
+    prefix_len: usize,
     glob: Glob,
     /// Made when it is needed: of all the rules few are, and this takes most of the time to read them.
     matcher: OnceLock<GlobMatcher>,
@@ -250,7 +255,8 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Self, globset::Error> {
         Ok(Self {
             text: text.to_owned(),
-            is_literal: !text.contains(['*', '?', '[', '{', '\\']),
+            is_literal: !text.contains(SPECIAL),
+            prefix_len: text.find(SPECIAL).unwrap_or(text.len()),
             glob: GlobBuilder::new(text).literal_separator(true).build()?,
             matcher: OnceLock::new(),
         })
@@ -264,6 +270,11 @@ impl Pattern {
     fn is_match(&self, path: &Path) -> bool {
         if self.is_literal() {
             return path.as_os_str() == self.text.as_str();
+        }
+        // Nearly always nothing matches, and this is cheaper than to ask the glob.
+        let prefix = self.text.as_bytes().get(..self.prefix_len);
+        if !prefix.is_some_and(|prefix| path.as_os_str().as_encoded_bytes().starts_with(prefix)) {
+            return false;
         }
         let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
         matcher.is_match(path)

@@ -140,10 +140,9 @@ impl<'a> Trial<'a> {
     ) -> Vec<Lack> {
         let mut lacks = Vec::new();
         for loaded in objects {
-            let needer = normalize(Path::new(&loaded.path));
+            let needer = || normalize(Path::new(&loaded.path));
             let mut last: Option<&Arc<Stop>> = None;
             for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
-                let needer = || needer.clone();
                 match outcome {
                     Outcome::Loaded(index) => {
                         let found = self.process.loaded.get(*index);
@@ -174,9 +173,9 @@ impl<'a> Trial<'a> {
             if target.loader == LoaderKind::Glibc {
                 let needs = loaded.object.version_needs.iter().filter(|need| !need.weak);
                 let keys = needs.filter_map(|need| self.lacking_version(need, loaded, rules));
-                lacks.extend(keys.map(|key| {
-                    let needer = needer.clone();
-                    Lack::Version { key, needer }
+                lacks.extend(keys.map(|key| Lack::Version {
+                    key,
+                    needer: needer(),
                 }));
             }
         }
@@ -202,7 +201,7 @@ impl<'a> Trial<'a> {
             process
                 .loaded
                 .iter()
-                .find(|other| other.path == need.file || other.names.contains(&need.file))
+                .find(|other| other.path == need.file || other.was_asked_for(&need.file))
         };
         let Some(found) = found else {
             let of_libc = rules

@@ -41,6 +41,12 @@ fn a_process_that_loads_too_many_objects_is_a_fault() {
         text.starts_with("exit: 1\n") && text.contains("more than 1000 objects"),
         "{text}"
     );
+    // All but the first 32 are not even tried; three of them are named.
+    let untried = "those before load so many libraries that this proof ends";
+    assert!(
+        text.contains(untried) && text.contains(" and 970 more"),
+        "{text}"
+    );
     assert!(!has_prefix);
 }
 
