@@ -49,6 +49,16 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
         return hook::run(hook, &args.hook, &attributes, &settings);
     }
     outputs::refuse_existing(&attributes)?;
+    let built = build(&attributes, &settings);
+    if built.is_err() {
+        // What is there now was made by this build.
+        outputs::remove(&attributes);
+    }
+    built
+}
+
+/// Makes the outputs of a derivation.
+fn build(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     let check = |scopes| {
         let checked = settings.refuse_idle(scopes);
         checked.map_err(|faults| report_settings(&faults))
@@ -58,15 +68,15 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     match action {
         "install" => {
             check(&[Scope::Wheels, Scope::Installs, Scope::Packages])?;
-            wheel::run(&attributes, &settings)
+            wheel::run(attributes, settings)
         }
         "env" => {
             check(&[Scope::Wheels, Scope::Environments])?;
-            environment::run(&attributes, &settings)
+            environment::run(attributes, settings)
         }
         "patch" => {
             check(&[Scope::Trees, Scope::Packages])?;
-            tree::run(&attributes, &settings)
+            tree::run(attributes, settings)
         }
         other => Err(report_settings(&[SettingFault::Value {
             name: "action",

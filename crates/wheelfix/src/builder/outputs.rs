@@ -44,6 +44,17 @@ pub(crate) fn refuse_existing(attributes: &Attributes) -> Result<(), Error> {
     Err(Error::Reported)
 }
 
+/// Removes the outputs, as far as they are there, so that a build that fails leaves nothing.
+pub(crate) fn remove(attributes: &Attributes) {
+    for path in attributes
+        .outputs()
+        .filter_map(|name| attributes.output(name))
+    {
+        // Why the build failed is told; Nix removes what is left.
+        fs::remove_dir_all(path).ok();
+    }
+}
+
 /// Refuses outputs that nothing would be written to.
 pub(crate) fn refuse_unknown(attributes: &Attributes, known: &[&str]) -> Result<(), Error> {
     let unknown: Vec<&str> = attributes

@@ -1,5 +1,7 @@
 //! Limits of the system on what a process may have: few files, little memory, output that cannot be written.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use wheelfix_testkit::cache;
@@ -7,15 +9,34 @@ use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
 
-/// A wheel with a library, deep directories and a program, installed in `site`, and its inputs.
+/// A wheel with libraries, one of them bundled, and deep directories, installed in `site`, and its inputs.
 struct Bench {
     sandbox: Sandbox,
     python: String,
+    /// What Nix tells a builder.
+    derivation: Vec<(&'static str, String)>,
     /// All that is there before a run.
     names: Vec<String>,
 }
 
 const WHEEL: &str = "deep-1.0-py3-none-linux_x86_64.whl";
+
+/// By this rule a library is libfoo.
+const RULES: &str = r#"
+[[bundled]]
+name = "libfoo"
+reason = "Tests."
+source = "tests/slow/resources.rs"
+soname = ["libfoo.so.1"]
+versions = ["FOO_*"]
+exports = ["foo_open"]
+action = "replace"
+group = "foo"
+releases = [["FOO_1", "1"]]
+"#;
+
+/// Where the wheel has its copy of libfoo.
+const COPY: &str = "deep.libs/libfoo-01234567.so.1.0.0";
 
 impl Bench {
     fn new() -> Self {
@@ -29,23 +50,37 @@ impl Bench {
             "extern int there; int *f(void) { return &there; }",
             &["-o", "m.so", "-Llibs", "-lthere"],
         );
-        let module = fs_err::read(sandbox.path("m.so")).unwrap();
+        bundle(&sandbox);
         let mut wheel = WheelBuilder::new("deep", "1.0").tags("py3-none-linux_x86_64");
         let deep = "d/".repeat(30);
         for number in 0..40 {
             wheel = wheel.file(&format!("deep/{deep}m{number}.py"), "x = 1\n");
         }
-        sandbox.wheel(&wheel.file("deep/m.so", module));
+        for (name, file) in [
+            ("deep/m.so", "m.so"),
+            ("deep/ext.so", "ext.so"),
+            (COPY, COPY),
+        ] {
+            wheel = wheel.file(name, fs_err::read(sandbox.path(file)).unwrap());
+        }
+        sandbox.wheel(&wheel);
         let python = cache::tool("python3").to_str().unwrap().to_owned();
         for directory in ["site", "pristine"] {
             let unpacked = sandbox.run(&["unpack", WHEEL, directory]);
             assert!(unpacked.starts_with("exit: 0\n"), "{unpacked}");
         }
-        let names = sandbox.names();
+        let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
+        let derivation = vec![
+            ("out", path("b")),
+            ("src", path(WHEEL)),
+            ("wheelfixLibs", path("libs")),
+            ("wheelfixPython", python.clone()),
+        ];
         Self {
-            sandbox,
+            derivation,
             python,
-            names,
+            names: sandbox.names(),
+            sandbox,
         }
     }
 
@@ -59,16 +94,40 @@ impl Bench {
             (with(&["patch", WHEEL, "--output", "new"]), Some("new")),
             (with(&["unbundle", WHEEL, "--output", "less"]), Some("less")),
             (with(&["patch", "site"]), None),
+            (with(&["unbundle", "site", "--rules", "foo.toml"]), None),
+            (vec!["builder"], Some("b")),
             (with(&["check", WHEEL]), None),
         ]
     }
 
+    /// Runs a command without limits.
+    fn run(&self, args: &[&str]) -> String {
+        let variables = self.derivation.iter();
+        let variables: Vec<_> = variables
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.sandbox.run_with(args, &variables)
+    }
+
     /// Makes the tree that is edited in its place what it was.
     fn reset(&self) {
-        for file in ["deep/m.so", "deep-1.0.dist-info/RECORD"] {
-            let [from, to] = ["pristine", "site"].map(|tree| self.sandbox.path(tree).join(file));
-            fs_err::copy(from, to).unwrap();
+        let [from, to] = ["pristine", "site"].map(|tree| self.sandbox.path(tree));
+        let now = content(&to);
+        let want = content(&from);
+        if now == want {
+            return;
         }
+        fs_err::remove_dir_all(&to).unwrap();
+        for (name, bytes) in want {
+            let path = to.join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, bytes).unwrap();
+        }
+    }
+
+    /// All that may not change where a run fails.
+    fn state(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        content(&self.sandbox.path("site"))
     }
 
     /// Runs a command under limits of `prlimit`; checks that it ends in a way that is documented and leaves the whole
@@ -76,10 +135,11 @@ impl Bench {
     #[expect(clippy::disallowed_methods, reason = "runs the program under limits")]
     fn expect_clean(&self, limit: &str, args: &[&str], makes: Option<&str>) -> i32 {
         self.reset();
-        let before = digest(&self.sandbox);
+        let before = self.state();
         let output = Command::new("prlimit")
             .args([limit, env!("CARGO_BIN_EXE_wheelfix")])
             .args(args)
+            .envs(self.derivation.iter().map(|(name, value)| (name, value)))
             .current_dir(self.sandbox.path(""))
             .output()
             .unwrap();
@@ -97,7 +157,7 @@ impl Bench {
         want.sort();
         assert_eq!(self.sandbox.names(), want, "{told}");
         if code != 0 {
-            assert_eq!(digest(&self.sandbox), before, "{told}");
+            assert!(self.state() == before, "{told}");
         }
         if let Some(made) = makes.filter(|_| code == 0) {
             fs_err::remove_dir_all(self.sandbox.path(made)).unwrap();
@@ -106,11 +166,46 @@ impl Bench {
     }
 }
 
-/// The tree that is edited in its place, with the content of the library and of RECORD.
-fn digest(sandbox: &Sandbox) -> (String, Vec<u8>, Vec<u8>) {
-    let read = |file: &str| fs_err::read(sandbox.path("site").join(file)).unwrap();
-    let record = read("deep-1.0.dist-info/RECORD");
-    (sandbox.tree("site"), read("deep/m.so"), record)
+/// Puts a copy of libfoo where the wheel bundles it, a module that needs it, and what may replace it.
+fn bundle(sandbox: &Sandbox) {
+    fs_err::create_dir(sandbox.path("deep.libs")).unwrap();
+    fs_err::write(sandbox.path("foo.toml"), RULES).unwrap();
+    let versions = "FOO_1 { global: foo_open; local: *; };";
+    fs_err::write(sandbox.path("versions.map"), versions).unwrap();
+    for (output, soname) in [
+        ("libs/libfoo.so.1", "libfoo.so.1"),
+        (COPY, "libfoo-01234567.so.1.0.0"),
+    ] {
+        let soname = format!("-Wl,-soname,{soname}");
+        let script = "-Wl,--version-script=versions.map";
+        sandbox.library(
+            "int foo_open(void) { return 1; }",
+            &["-o", output, &soname, script],
+        );
+    }
+    let run_path = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/../deep.libs";
+    sandbox.library(
+        "extern int foo_open(void); int use(void) { return foo_open(); }",
+        &["-o", "ext.so", COPY, run_path],
+    );
+}
+
+/// The files below a directory.
+fn content(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut pending = vec![dir.to_path_buf()];
+    while let Some(at) = pending.pop() {
+        for entry in fs_err::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                let bytes = fs_err::read(&path).unwrap();
+                files.insert(path.strip_prefix(dir).unwrap().to_path_buf(), bytes);
+            }
+        }
+    }
+    files
 }
 
 #[test]
@@ -145,8 +240,9 @@ fn where_the_report_cannot_be_written_output_is_whole_or_not_there() {
         // Edits are done before they are told of; what they are is the same with a report.
         let is_edited = matches!(args.first(), Some(&"patch" | &"unbundle"));
         bench.reset();
-        assert!(bench.sandbox.run(&args).starts_with("exit: 0\n"));
-        let edited = digest(&bench.sandbox);
+        let whole = bench.run(&args);
+        assert!(whole.starts_with("exit: 0\n"), "{args:?}: {whole}");
+        let edited = bench.state();
         let mut names = bench.sandbox.names();
         if let Some(made) = makes {
             fs_err::remove_dir_all(bench.sandbox.path(made)).unwrap();
@@ -155,8 +251,12 @@ fn where_the_report_cannot_be_written_output_is_whole_or_not_there() {
             names.clone_from(&bench.names);
         }
         for more in [&[][..], &["--json"]] {
+            if args == ["builder"] && !more.is_empty() {
+                continue;
+            }
             bench.reset();
             let mut command = bench.sandbox.command(&[&args[..], more].concat());
+            command.envs(bench.derivation.iter().map(|(name, value)| (name, value)));
             let full = fs_err::OpenOptions::new().write(true).open("/dev/full");
             command.stdout(Stdio::from(full.unwrap().into_file()));
             let output = command.output().unwrap();
@@ -165,7 +265,7 @@ fn where_the_report_cannot_be_written_output_is_whole_or_not_there() {
             assert_eq!(output.status.code(), Some(3), "{told}");
             assert!(stderr.contains("No space left on device"), "{told}");
             assert_eq!(bench.sandbox.names(), names, "{told}");
-            assert_eq!(digest(&bench.sandbox), edited, "{told}");
+            assert!(bench.state() == edited, "{told}");
             if let Some(made) = makes.filter(|_| is_edited) {
                 fs_err::remove_dir_all(bench.sandbox.path(made)).unwrap();
             }
