@@ -13,7 +13,7 @@ use crate::support::Sandbox;
 struct Bench {
     sandbox: Sandbox,
     python: String,
-    /// What Nix tells a builder.
+    /// The variables that Nix sets for a builder.
     derivation: Vec<(&'static str, String)>,
     /// All that is there before a run.
     names: Vec<String>,
