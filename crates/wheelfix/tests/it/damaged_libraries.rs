@@ -88,3 +88,39 @@ fn what_is_needed_is_a_fault_that_names_it() {
         "{text}"
     );
 }
+
+/// Runs the program without the privilege to read what its mode forbids, which root has.
+#[expect(clippy::disallowed_methods, reason = "runs the program under test")]
+fn run_unprivileged(sandbox: &Sandbox, args: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new("unshare")
+        .args(["--user", env!("CARGO_BIN_EXE_wheelfix")])
+        .args(args)
+        .current_dir(sandbox.path("."))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), text)
+}
+
+#[test]
+fn what_may_not_be_read_is_a_fault_where_it_is_needed() {
+    let (sandbox, _) = bench();
+    let forbid = |name: &str| {
+        let forbidden = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+        fs_err::set_permissions(sandbox.path(name), forbidden).unwrap();
+    };
+    let args = ["patch", "t", "--dry-run", "--lib-path", "libs"];
+    forbid("libs/libworn.so");
+    let (code, text) = run_unprivileged(&sandbox, &args);
+    assert_eq!(code, Some(0), "{text}");
+    let want = "libworn.so` is not a library for anyone: it cannot be read: ";
+    assert!(text.contains(want), "{text}");
+    forbid("libs/libgood.so");
+    let (code, text) = run_unprivileged(&sandbox, &args);
+    assert_eq!(code, Some(1), "{text}");
+    let want = "libs/libgood.so: it cannot be read: ";
+    assert!(
+        text.contains("error: `libgood.so` is missing\n") && text.contains(want),
+        "{text}"
+    );
+}
