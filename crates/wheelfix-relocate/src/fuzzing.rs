@@ -1,6 +1,7 @@
 //! A property that holds for any bytes whatever: the body of the fuzz target, which tests run too.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::abi::Abi;
 use crate::index::{Library, LibraryIndex};
@@ -16,12 +17,15 @@ use crate::tree::Tree;
 /// More objects would only make the fuzzer slow.
 const MOST_OBJECTS: usize = 32;
 
+/// The rules, read once: that takes longer than a plan.
+static RULES: LazyLock<Option<Rules>> = LazyLock::new(|| Rules::shipped().ok());
+
 /// Whatever the objects of an output are and whatever they need, there is a plan, and it is the same each time.
 ///
 /// An ELF file is one object of the output. Any other text has an object in each line: `/` for one of the output or `@` for
 /// one of a `--lib-path`, its path, what it needs and, after `=`, its run path, with blanks between.
 pub fn check_plan(bytes: &[u8]) {
-    let Ok(rules) = Rules::shipped() else {
+    let Some(rules) = &*RULES else {
         return;
     };
     let mut tree = Tree::default();
@@ -45,8 +49,8 @@ pub fn check_plan(bytes: &[u8]) {
     }
     let index = LibraryIndex::of(vec![PathBuf::from("/lib")], libraries);
     let options = PlanOptions::new(PathBuf::from("/run/opengl-driver/lib"));
-    let first = plan(&tree, &index, &rules, &options);
-    let again = plan(&tree, &index, &rules, &options);
+    let first = plan(&tree, &index, rules, &options);
+    let again = plan(&tree, &index, rules, &options);
     assert_eq!(format!("{first:?}"), format!("{again:?}"));
     for fault in &first.faults {
         assert!(!fault.to_string().is_empty());
