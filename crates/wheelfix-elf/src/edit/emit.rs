@@ -191,7 +191,9 @@ fn wipe_old_strings(model: &mut Model<'_>, placement: &Placement) -> Result<(), 
                 .map(|section| offset + section.len)
         });
     let start = tables.fold(old.offset.max(limit), u64::max);
-    let dead = start..(old.offset + old.len).max(start);
+    // From there on everything is laid out anew, perhaps over the end of the old table.
+    let end = (old.offset + old.len).min(placement.start);
+    let dead = start..end.max(start);
     if dead.end - dead.start <= MAX_WIPE {
         model.put(
             dead.start,
@@ -258,6 +260,7 @@ fn emit_interpreter(model: &mut Model<'_>, placement: &Placement) {
         .any(|(item, _)| *item == Item::Interpreter)
     {
         if offset < placement.start {
+            let len = len.min(placement.start - offset);
             model.put(offset, "retired interpreter", Data::Zeros(len));
         }
         return;

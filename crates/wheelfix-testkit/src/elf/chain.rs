@@ -102,6 +102,15 @@ impl<'a> Bench<'a> {
                     is_go,
                 });
             }
+            let name = format!("{layout}-Names");
+            let path = workshop.dir().join(&name);
+            workshop.link_with_names(layout, &path);
+            originals.push(Original {
+                name,
+                path,
+                kind: Kind::Library,
+                is_go: false,
+            });
         }
         for options in golang::BUILDS {
             let name = format!("Go{}", options.concat().replace([' ', '='], "-"));

@@ -22,6 +22,9 @@ const SOURCES: &[(&str, &str)] = &[
 /// The name of the library that the probe needs by version.
 pub const DEPENDENCY: &str = "libdep.so.1";
 
+/// The object with many long names.
+const NAMES: &str = "names.o";
+
 /// The checks that a probe makes of itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Checks {
@@ -56,6 +59,7 @@ impl Workshop {
             let object = format!("{kind:?}.o");
             platform.compile(workshop.dir(), "probe.cc", kind.compile_flags(), &object);
         }
+        workshop.build_names();
         workshop.build_libraries();
         workshop.build_host();
         symlink(platform.interpreter_file(), workshop.long_interpreter()).unwrap();
@@ -136,10 +140,19 @@ impl Workshop {
 
     /// Links a probe.
     pub fn link(&self, kind: Kind, layout: Layout, output: &Path) {
+        self.link_with(&[], kind, layout, output);
+    }
+
+    /// Links a library that has a string table of some pages, as most real ones do.
+    pub fn link_with_names(&self, layout: Layout, output: &Path) {
+        self.link_with(&[NAMES], Kind::Library, layout, output);
+    }
+
+    fn link_with(&self, more: &[&str], kind: Kind, layout: Layout, output: &Path) {
         let object = format!("{kind:?}.o");
         let dependency = format!("libraries/{DEPENDENCY}");
         let link = Link {
-            inputs: &[&object, &dependency],
+            inputs: &[&[object.as_str(), &dependency], more].concat(),
             kind,
             layout,
             soname: (kind == Kind::Library).then_some("libprobe.so"),
@@ -168,6 +181,16 @@ impl Workshop {
             request.add_needed = extra_names().collect();
         }
         request
+    }
+
+    /// Compiles functions that nobody calls, whose names fill some pages.
+    fn build_names(&self) {
+        let function =
+            |number| format!("extern \"C\" int probe_symbol_{number:0>60}() {{ return 0; }}\n");
+        let text: String = (0..200).map(function).collect();
+        fs_err::write(self.path("names.cc"), text).unwrap();
+        self.platform
+            .compile(self.dir(), "names.cc", &["-fPIC"], NAMES);
     }
 
     /// Runs a probe; `Err` says which of its checks failed.
