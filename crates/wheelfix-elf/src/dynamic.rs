@@ -48,7 +48,8 @@ pub struct DynamicArray {
     pub offset: u64,
     /// Address.
     pub vaddr: u64,
-    /// How many entries fit, the terminating `DT_NULL` and unused ones included.
+    /// How many entries fit, the terminating `DT_NULL` and unused ones included. As many as there are entries if the linker
+    /// left no room for `DT_NULL`.
     pub capacity: usize,
     /// The entries before the first `DT_NULL`.
     pub entries: Vec<DynamicEntry>,
@@ -107,9 +108,16 @@ impl DynamicArray {
             }
             entries.push(entry);
         }
-        Err(ReadError::Missing {
-            what,
-            missing: "DT_NULL",
+        let end = header.offset + bytes.len() as u64;
+        if !ends_behind(window, encoding, end)? {
+            let missing = "DT_NULL";
+            return Err(ReadError::Missing { what, missing });
+        }
+        Ok(Self {
+            offset: header.offset,
+            vaddr: header.vaddr,
+            capacity: entries.len(),
+            entries,
         })
     }
 
@@ -128,6 +136,24 @@ impl DynamicArray {
             .filter(move |entry| entry.tag == tag)
             .map(|entry| entry.value)
     }
+}
+
+/// How many entries behind the array are looked at for one that ends it.
+const MAX_BEHIND: u64 = 16;
+
+/// Whether loaders, which read entries until one is zero, find one behind the array, and nothing that they know before it.
+/// `ld --spare-dynamic-tags=0` leaves no room for `DT_NULL`; the global offset table follows.
+fn ends_behind(window: &Window<'_>, encoding: Encoding, end: u64) -> Result<bool, ReadError> {
+    let entry_len = encoding.dynamic_entry_len();
+    let left = window.source().file_len().saturating_sub(end);
+    let len = left.min(MAX_BEHIND * entry_len as u64);
+    let bytes = read_range(window.source(), "end of the dynamic section", end, len)?;
+    let entries = bytes.chunks_exact(entry_len);
+    let mut tags = entries
+        .filter_map(|bytes| DynamicEntry::parse(encoding, bytes))
+        .map(|entry| entry.tag);
+    let end = tags.find(|tag| *tag == Tag::NULL || tag.is_known_to_loaders());
+    Ok(end == Some(Tag::NULL))
 }
 
 /// Where a string table is.

@@ -168,6 +168,11 @@ impl Tag {
         Self::CREL,
     ];
 
+    /// Whether loaders keep what has this tag, or may: those of the gABI, of systems and of processors. They pass others over.
+    pub(crate) fn is_known_to_loaders(self) -> bool {
+        matches!(self.0, 1..0x40 | 0x6000_0000..0x8000_0000)
+    }
+
     /// Whether the value is an offset into the string table.
     pub fn is_string(self) -> bool {
         matches!(
