@@ -9,7 +9,7 @@ use crate::dynamic_tag::Tag;
 use crate::edit::model::{Entry, Model};
 use crate::error::ReadError;
 use crate::program_header::{self, ProgramHeader, SegmentKind};
-use crate::section_header::{SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, SectionHeader};
+use crate::section_header::{SHT_PROGBITS, SectionHeader};
 use crate::window::{Window, read_range};
 
 /// No dynamic section is longer, in bytes.
@@ -95,7 +95,6 @@ pub(crate) fn add_section(model: &mut Model<'_>, end: u64) -> u64 {
         name: section.name.trim_start_matches('.').to_owned(),
         name_offset: section.name_offset + dot,
         kind: SHT_PROGBITS,
-        flags: SHF_ALLOC | SHF_WRITE,
         link: 0,
         info: 0,
         ..section.clone()

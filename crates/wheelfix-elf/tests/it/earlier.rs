@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_elf::load::{self, Condition};
-use wheelfix_elf::{Elf, Warning, patch_file};
+use wheelfix_elf::{Elf, NeededEdit, Warning, patch_file};
 use wheelfix_testkit::elf::{
-    Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment, Stripper,
-    Tool, Workshop, drop_section_headers, patchelf_release, segment_type,
+    Edit, Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment,
+    Stripper, Tool, Workshop, drop_section_headers, patchelf_release, segment_type,
 };
 
 use crate::editor::{self, Ours};
@@ -241,6 +241,82 @@ fn libraries_without_section_headers() {
             let request = run_path(&workshop, len);
             Ours.edit(&file, &request).unwrap();
             workshop.run(Kind::Library, &file, &request).unwrap();
+        }
+    }
+}
+
+/// The linker can be told to leave no room for `DT_NULL`: loaders read on until a word is zero. Any edit gives it one.
+#[test]
+fn a_dynamic_section_without_an_end_gets_one() {
+    let workshop = Workshop::new(Platform::Glibc);
+    let file = small(&workshop, &["-fuse-ld=bfd", "-Wl,--spare-dynamic-tags=0"]);
+    let array = |file: &Path| {
+        let elf = Elf::read(&fs_err::read(file).unwrap()).unwrap();
+        elf.dynamic.unwrap().array
+    };
+    let before = array(&file);
+    assert_eq!(before.capacity, before.entries.len(), "not the shape");
+    let requests = [
+        wheelfix_elf::Request {
+            interpreter: Some(interpreter(&workshop, 120)),
+            ..wheelfix_elf::Request::default()
+        },
+        wheelfix_elf::Request::set_run_path("/x".repeat(100)),
+    ];
+    for request in requests {
+        let edited = file.with_extension("edited");
+        fs_err::copy(&file, &edited).unwrap();
+        patch_file(&edited, &request).unwrap();
+        let after = array(&edited);
+        assert!(after.entries.len() < after.capacity);
+        assert_eq!(code(&edited), Some(3));
+        let output = file.with_extension("stripped");
+        for stripper in Stripper::all(Platform::Glibc) {
+            stripper.strip(&edited, &output).unwrap();
+            assert_eq!(code(&output), Some(3), "{stripper:?}");
+        }
+    }
+}
+
+/// A dynamic section that is not writable, as Fuchsia has it: glibc from 2.35 on takes it.
+#[test]
+fn a_read_only_dynamic_section_moves() {
+    let workshop = Workshop::new(Platform::Glibc);
+    for kind in [&["-pie"], &["-no-pie"]] {
+        let flags = [&["-fuse-ld=lld", "-Wl,-z,rodynamic"][..], kind].concat();
+        let file = small(&workshop, &flags);
+        let request = wheelfix_elf::Request {
+            needed: ["libm.so.6", "libdl.so.2", "libutil.so.1"]
+                .map(|name| NeededEdit::Append(name.to_owned()))
+                .to_vec(),
+            ..wheelfix_elf::Request::set_run_path("/x".repeat(100))
+        };
+        patch_file(&file, &request).unwrap();
+        assert_eq!(code(&file), Some(3));
+    }
+}
+
+/// Edits one after the other, each of which needs an entry more of a dynamic section that has none free: what moves must not
+/// be wiped where it lies over its own old place.
+#[test]
+fn a_long_string_table_moves_again_and_again() {
+    let workshop = Workshop::new(Platform::Glibc);
+    for layout in Layout::ALL.into_iter().chain([Layout::Mold]) {
+        let file = workshop.dir().join(format!("names-{layout}"));
+        workshop.link_with_names(layout, &file);
+        let mut edited = run_path(&workshop, 90);
+        Ours.edit(&file, &edited).unwrap();
+        for name in workshop
+            .request(Edit::SevenNeeded, Kind::Library)
+            .add_needed
+        {
+            let add = Request {
+                add_needed: vec![name.clone()],
+                ..Request::default()
+            };
+            Ours.edit(&file, &add).unwrap();
+            edited.add_needed.push(name);
+            workshop.run(Kind::Library, &file, &edited).unwrap();
         }
     }
 }
