@@ -1,6 +1,6 @@
 //! Small ELF files from real compilers and linkers, and opinions on them that are not ours.
 //!
-//! A [`Workshop`] compiles a probe that examines itself when it runs; an [`Edit`] is what some
+//! A [`Toolchain`] compiles a probe that examines itself when it runs; an [`Edit`] is what some
 //! editor does to it; [`violations`] and `compare` look at the result without running it.
 
 mod bad;
@@ -19,7 +19,7 @@ mod patchelf;
 mod platform;
 mod strip;
 mod tool;
-mod workshop;
+mod toolchain;
 
 pub use self::bad::Bad;
 pub use self::chain::{Chains, run as run_chains};
@@ -36,4 +36,4 @@ pub use self::patchelf::{PATCHELF_RELEASES, Patchelf, patchelf, patchelf_release
 pub use self::platform::{Cross, Platform};
 pub use self::strip::Stripper;
 pub use self::tool::{Outcome, Tool, list_needed};
-pub use self::workshop::{DEPENDENCY, Workshop};
+pub use self::toolchain::{DEPENDENCY, Toolchain};

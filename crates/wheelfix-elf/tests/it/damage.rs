@@ -4,7 +4,7 @@ use std::panic::catch_unwind;
 
 use wheelfix_elf::fuzzing;
 use wheelfix_testkit::elf::{
-    Image, Kind, Layout, Mutant, Platform, Stripper, Workshop, damaged_fields, scribbled,
+    Image, Kind, Layout, Mutant, Platform, Stripper, Toolchain, damaged_fields, scribbled,
     segment_type, tag, truncated,
 };
 
@@ -24,21 +24,21 @@ pub(crate) fn check(mutants: impl Iterator<Item = Mutant>, body: fn(&[u8])) {
 }
 
 /// A stripped probe.
-pub(crate) fn subject(workshop: &Workshop, kind: Kind, layout: Layout) -> Vec<u8> {
-    let [linked, stripped] = ["linked", "stripped"].map(|name| workshop.dir().join(name));
-    workshop.link(kind, layout, &linked);
+pub(crate) fn subject(toolchain: &Toolchain, kind: Kind, layout: Layout) -> Vec<u8> {
+    let [linked, stripped] = ["linked", "stripped"].map(|name| toolchain.dir().join(name));
+    toolchain.link(kind, layout, &linked);
     Stripper::LlvmStrip.strip(&linked, &stripped).unwrap();
     fs_err::read(&stripped).unwrap()
 }
 
 #[test]
 fn damaged_files_do_no_harm() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     for (kind, layout) in [
         (Kind::Library, Layout::Lld),
         (Kind::Pie, Layout::NoSeparateCode),
     ] {
-        let bytes = subject(&workshop, kind, layout);
+        let bytes = subject(&toolchain, kind, layout);
         check(damaged_fields(&bytes), fuzzing::check_read);
         check(truncated(&bytes), fuzzing::check_read);
         check(scribbled(&bytes, 20_261_121, 2000), fuzzing::check_read);
@@ -51,8 +51,8 @@ fn damaged_files_do_no_harm() {
 /// Found by fuzzing: the end of a string table behind the largest number.
 #[test]
 fn a_string_table_that_ends_nowhere_is_refused() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let bytes = subject(&workshop, Kind::Library, Layout::Lld);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let bytes = subject(&toolchain, Kind::Library, Layout::Lld);
     let image = Image::parse(&bytes).unwrap();
     let dynamic = image.segments_of(segment_type::DYNAMIC).next().unwrap();
     let entries = (dynamic.offset..).step_by(16);

@@ -6,14 +6,14 @@ use wheelfix_elf::load::{self, Condition};
 use wheelfix_elf::{Elf, NeededEdit, Warning, patch_file};
 use wheelfix_testkit::elf::{
     Edit, Editor as _, Image, Kind, Layout, PATCHELF_RELEASES, Platform, Request, Segment,
-    Stripper, Tool, Workshop, drop_section_headers, patchelf_release, segment_type,
+    Stripper, Tool, Toolchain, drop_section_headers, patchelf_release, segment_type,
 };
 
 use crate::editor::{self, Ours};
 
 /// A path of the length that loaders have in a Nix store, which leads to the host's.
-fn interpreter(workshop: &Workshop, len: usize) -> String {
-    let mut path = workshop.dir().join("i").to_str().unwrap().to_owned();
+fn interpreter(toolchain: &Toolchain, len: usize) -> String {
+    let mut path = toolchain.dir().join("i").to_str().unwrap().to_owned();
     path.extend(std::iter::repeat_n('i', len - path.len()));
     if !Path::new(&path).is_symlink() {
         std::os::unix::fs::symlink(Platform::Glibc.interpreter(), &path).unwrap();
@@ -21,15 +21,15 @@ fn interpreter(workshop: &Workshop, len: usize) -> String {
     path
 }
 
-fn linked(workshop: &Workshop, kind: Kind, layout: Layout) -> PathBuf {
-    let path = workshop.dir().join(format!("{kind:?}-{layout}"));
-    workshop.link(kind, layout, &path);
+fn linked(toolchain: &Toolchain, kind: Kind, layout: Layout) -> PathBuf {
+    let path = toolchain.dir().join(format!("{kind:?}-{layout}"));
+    toolchain.link(kind, layout, &path);
     path
 }
 
-fn run_path(workshop: &Workshop, len: usize) -> Request {
+fn run_path(toolchain: &Toolchain, len: usize) -> Request {
     Request {
-        rpath: Some(workshop.rpath(len)),
+        rpath: Some(toolchain.rpath(len)),
         ..Request::default()
     }
 }
@@ -37,24 +37,24 @@ fn run_path(workshop: &Workshop, len: usize) -> Request {
 /// Programs whose run path or interpreter patchelf has set, and that get both as they are in a Nix store.
 #[test]
 fn programs_that_patchelf_has_edited() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     let long = Request {
-        interpreter: Some(interpreter(&workshop, 100)),
-        ..run_path(&workshop, 300)
+        interpreter: Some(interpreter(&toolchain, 100)),
+        ..run_path(&toolchain, 300)
     };
     let other = Request {
-        interpreter: Some(interpreter(&workshop, 60)),
+        interpreter: Some(interpreter(&toolchain, 60)),
         ..Request::default()
     };
     for kind in [Kind::Pie, Kind::FixedProgram] {
-        let original = linked(&workshop, kind, Layout::Default);
+        let original = linked(&toolchain, kind, Layout::Default);
         for release in PATCHELF_RELEASES {
-            for first in [&run_path(&workshop, 80), &other] {
+            for first in [&run_path(&toolchain, 80), &other] {
                 let file = original.with_extension("edited");
                 fs_err::copy(&original, &file).unwrap();
                 patchelf_release(release, &file, first).unwrap();
                 Ours.edit(&file, &long).unwrap();
-                lenient(&workshop, kind, &file, &long);
+                lenient(&toolchain, kind, &file, &long);
             }
         }
     }
@@ -62,8 +62,8 @@ fn programs_that_patchelf_has_edited() {
 
 /// Runs a file that patchelf has edited, whose own code no longer finds all of its headers.
 #[track_caller]
-fn lenient(workshop: &Workshop, kind: Kind, file: &Path, edited: &Request) {
-    workshop.run_lenient(kind, file, edited).unwrap();
+fn lenient(toolchain: &Toolchain, kind: Kind, file: &Path, edited: &Request) {
+    toolchain.run_lenient(kind, file, edited).unwrap();
 }
 
 /// Makes the last segment end before what is in it ends: the rest is loaded with its last page.
@@ -82,16 +82,16 @@ fn shorten_last_segment(file: &Path, by: u64) {
 
 #[test]
 fn a_string_table_that_sticks_out_of_its_segment() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     for kind in Kind::ALL {
-        let file = linked(&workshop, kind, Layout::Default);
-        let short = run_path(&workshop, 100);
+        let file = linked(&toolchain, kind, Layout::Default);
+        let short = run_path(&toolchain, 100);
         Ours.edit(&file, &short).unwrap();
         shorten_last_segment(&file, 24);
-        workshop.run(kind, &file, &short).unwrap();
-        let long = run_path(&workshop, 300);
+        toolchain.run(kind, &file, &short).unwrap();
+        let long = run_path(&toolchain, 300);
         Ours.edit(&file, &long).unwrap();
-        workshop.run(kind, &file, &long).unwrap();
+        toolchain.run(kind, &file, &long).unwrap();
         let rules = wheelfix_elf::verify(&fs_err::read(&file).unwrap()).unwrap();
         assert_eq!(rules, [], "{kind:?}");
     }
@@ -100,13 +100,13 @@ fn a_string_table_that_sticks_out_of_its_segment() {
 /// patchelf 0.18 puts what it adds at an address that agrees with the offset in a page, but not in `p_align`.
 #[test]
 fn segments_that_disagree_with_their_alignment() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     for layout in [Layout::Page64K, Layout::Page2M] {
-        let file = linked(&workshop, Kind::Library, layout);
+        let file = linked(&toolchain, Kind::Library, layout);
         for len in [100, 400] {
-            patchelf_release("0.18.0.0", &file, &run_path(&workshop, len)).unwrap();
+            patchelf_release("0.18.0.0", &file, &run_path(&toolchain, len)).unwrap();
         }
-        lenient(&workshop, Kind::Library, &file, &run_path(&workshop, 400));
+        lenient(&toolchain, Kind::Library, &file, &run_path(&toolchain, 400));
         let rules = wheelfix_elf::verify(&fs_err::read(&file).unwrap()).unwrap();
         let misplaced = |rules: &[wheelfix_elf::Violation]| {
             let broken = rules
@@ -119,19 +119,19 @@ fn segments_that_disagree_with_their_alignment() {
             0,
             "{layout}: not the shape that is looked for"
         );
-        let request = run_path(&workshop, 900);
+        let request = run_path(&toolchain, 900);
         Ours.edit(&file, &request).unwrap();
-        lenient(&workshop, Kind::Library, &file, &request);
+        lenient(&toolchain, Kind::Library, &file, &request);
     }
 }
 
 /// A `p_align` that patchelf 0.18 left is mended where that is asked for, so that older loaders take the file, too.
 #[test]
 fn alignments_are_mended() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let file = linked(&workshop, Kind::Library, Layout::Page2M);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let file = linked(&toolchain, Kind::Library, Layout::Page2M);
     for len in [100, 400] {
-        patchelf_release("0.18.0.0", &file, &run_path(&workshop, len)).unwrap();
+        patchelf_release("0.18.0.0", &file, &run_path(&toolchain, len)).unwrap();
     }
     let old_glibc = || {
         let elf = Elf::read(&fs_err::read(&file).unwrap()).unwrap();
@@ -145,21 +145,21 @@ fn alignments_are_mended() {
     let outcome = patch_file(&file, &heal).unwrap();
     assert_eq!(outcome.plan.warnings, []);
     assert_eq!(old_glibc(), None);
-    let request = run_path(&workshop, 400);
-    lenient(&workshop, Kind::Library, &file, &request);
+    let request = run_path(&toolchain, 400);
+    lenient(&toolchain, Kind::Library, &file, &request);
     assert!(patch_file(&file, &heal).unwrap().plan.is_noop());
-    let request = run_path(&workshop, 900);
+    let request = run_path(&toolchain, 900);
     Ours.edit(&file, &request).unwrap();
-    lenient(&workshop, Kind::Library, &file, &request);
+    lenient(&toolchain, Kind::Library, &file, &request);
 }
 
 /// A program that ends with the code 3.
-fn small(workshop: &Workshop, flags: &[&str]) -> PathBuf {
+fn small(toolchain: &Toolchain, flags: &[&str]) -> PathBuf {
     let source = "int main(void) { return 3; }\n";
-    fs_err::write(workshop.dir().join("m.c"), source).unwrap();
+    fs_err::write(toolchain.dir().join("m.c"), source).unwrap();
     let args = [flags, &["-o", "program", "m.c"]].concat();
-    Tool::CC.run_in(workshop.dir(), &args).expect();
-    workshop.dir().join("program")
+    Tool::CC.run_in(toolchain.dir(), &args).expect();
+    toolchain.dir().join("program")
 }
 
 fn code(file: &Path) -> Option<i32> {
@@ -170,9 +170,9 @@ fn code(file: &Path) -> Option<i32> {
 /// headers end, and `strip` makes room for it there: no program header may be written to that place unannounced.
 #[test]
 fn padding_without_bytes_is_not_written_over() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let file = small(&workshop, &["-no-pie", "-fuse-ld=mold"]);
-    patchelf_release("0.19.3.0", &file, &run_path(&workshop, 90)).unwrap();
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let file = small(&toolchain, &["-no-pie", "-fuse-ld=mold"]);
+    patchelf_release("0.19.3.0", &file, &run_path(&toolchain, 90)).unwrap();
     let bytes = fs_err::read(&file).unwrap();
     let image = Image::parse(&bytes).unwrap();
     let padding = image.section(".relro_padding").unwrap();
@@ -181,13 +181,13 @@ fn padding_without_bytes_is_not_written_over() {
         image.pht_end(),
         "not the shape that is looked for"
     );
-    let [edited, output] = ["edited", "output"].map(|name| workshop.dir().join(name));
+    let [edited, output] = ["edited", "output"].map(|name| toolchain.dir().join(name));
     for before in [None, Some(Stripper::EuStrip)] {
         match before {
             Some(stripper) => stripper.strip(&file, &edited).unwrap(),
             None => drop(fs_err::copy(&file, &edited).unwrap()),
         }
-        let request = editor::request(&run_path(&workshop, 160));
+        let request = editor::request(&run_path(&toolchain, 160));
         let outcome = patch_file(&edited, &request).unwrap();
         assert_eq!(code(&edited), Some(3), "{before:?}");
         if outcome.plan.warnings == [Warning::ProgramHeadersAtEnd] {
@@ -204,17 +204,17 @@ fn padding_without_bytes_is_not_written_over() {
 /// with a warning, and the next edit finds the file as `llvm-strip` leaves it.
 #[test]
 fn program_headers_that_went_elsewhere_and_were_stripped() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     let flags = ["-fuse-ld=gold", "-Wl,--rosegment", "-pie", "-fPIE"];
-    let file = small(&workshop, &flags);
+    let file = small(&toolchain, &flags);
     let request = |len| wheelfix_elf::Request {
-        interpreter: Some(interpreter(&workshop, len)),
+        interpreter: Some(interpreter(&toolchain, len)),
         ..wheelfix_elf::Request::set_run_path("x".repeat(5000))
     };
     let outcome = patch_file(&file, &request(150)).unwrap();
     assert_eq!(outcome.plan.warnings, [Warning::ProgramHeadersAtEnd]);
     assert_eq!(code(&file), Some(3));
-    let stripped = workshop.dir().join("stripped");
+    let stripped = toolchain.dir().join("stripped");
     Stripper::LlvmStrip.strip(&file, &stripped).unwrap();
     assert_eq!(code(&stripped), Some(3), "stripped");
     for len in [90, 200] {
@@ -227,9 +227,9 @@ fn program_headers_that_went_elsewhere_and_were_stripped() {
 /// loaders zero. Each length puts them elsewhere.
 #[test]
 fn libraries_without_section_headers() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     for layout in [Layout::Default, Layout::Lld, Layout::Gold] {
-        let original = linked(&workshop, Kind::Library, layout);
+        let original = linked(&toolchain, Kind::Library, layout);
         let bare = drop_section_headers(&fs_err::read(&original).unwrap());
         // As if the linker had written none: the file ends with what is loaded.
         let image = Image::parse(&bare).unwrap();
@@ -238,9 +238,9 @@ fn libraries_without_section_headers() {
         for len in (100..900).step_by(160) {
             let file = original.with_extension("bare");
             fs_err::write(&file, &bare).unwrap();
-            let request = run_path(&workshop, len);
+            let request = run_path(&toolchain, len);
             Ours.edit(&file, &request).unwrap();
-            workshop.run(Kind::Library, &file, &request).unwrap();
+            toolchain.run(Kind::Library, &file, &request).unwrap();
         }
     }
 }
@@ -248,8 +248,8 @@ fn libraries_without_section_headers() {
 /// The linker can be told to leave no room for `DT_NULL`: loaders read on until a word is zero. Any edit gives it one.
 #[test]
 fn a_dynamic_section_without_an_end_gets_one() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let file = small(&workshop, &["-fuse-ld=bfd", "-Wl,--spare-dynamic-tags=0"]);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let file = small(&toolchain, &["-fuse-ld=bfd", "-Wl,--spare-dynamic-tags=0"]);
     let array = |file: &Path| {
         let elf = Elf::read(&fs_err::read(file).unwrap()).unwrap();
         elf.dynamic.unwrap().array
@@ -258,7 +258,7 @@ fn a_dynamic_section_without_an_end_gets_one() {
     assert_eq!(before.capacity, before.entries.len(), "not the shape");
     let requests = [
         wheelfix_elf::Request {
-            interpreter: Some(interpreter(&workshop, 120)),
+            interpreter: Some(interpreter(&toolchain, 120)),
             ..wheelfix_elf::Request::default()
         },
         wheelfix_elf::Request::set_run_path("/x".repeat(100)),
@@ -281,10 +281,10 @@ fn a_dynamic_section_without_an_end_gets_one() {
 /// A dynamic section that is not writable, as Fuchsia has it: glibc from 2.35 on takes it.
 #[test]
 fn a_read_only_dynamic_section_moves() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     for kind in [&["-pie"], &["-no-pie"]] {
         let flags = [&["-fuse-ld=lld", "-Wl,-z,rodynamic"][..], kind].concat();
-        let file = small(&workshop, &flags);
+        let file = small(&toolchain, &flags);
         let request = wheelfix_elf::Request {
             needed: ["libm.so.6", "libdl.so.2", "libutil.so.1"]
                 .map(|name| NeededEdit::Append(name.to_owned()))
@@ -300,13 +300,13 @@ fn a_read_only_dynamic_section_moves() {
 /// be wiped where it lies over its own old place.
 #[test]
 fn a_long_string_table_moves_again_and_again() {
-    let workshop = Workshop::new(Platform::Glibc);
+    let toolchain = Toolchain::new(Platform::Glibc);
     for layout in Layout::ALL.into_iter().chain([Layout::Mold]) {
-        let file = workshop.dir().join(format!("names-{layout}"));
-        workshop.link_with_names(layout, &file);
-        let mut edited = run_path(&workshop, 90);
+        let file = toolchain.dir().join(format!("names-{layout}"));
+        toolchain.link_with_names(layout, &file);
+        let mut edited = run_path(&toolchain, 90);
         Ours.edit(&file, &edited).unwrap();
-        for name in workshop
+        for name in toolchain
             .request(Edit::SevenNeeded, Kind::Library)
             .add_needed
         {
@@ -316,7 +316,7 @@ fn a_long_string_table_moves_again_and_again() {
             };
             Ours.edit(&file, &add).unwrap();
             edited.add_needed.push(name);
-            workshop.run(Kind::Library, &file, &edited).unwrap();
+            toolchain.run(Kind::Library, &file, &edited).unwrap();
         }
     }
 }

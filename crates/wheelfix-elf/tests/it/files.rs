@@ -9,7 +9,7 @@ use wheelfix_elf::{
     ApplyError, Data, Elf, FileSource, Method, Plan, Request, Warning, Write, patch_file,
     patch_file_to, plan_file,
 };
-use wheelfix_testkit::elf::{Edit, Kind, Layout, Platform, Workshop};
+use wheelfix_testkit::elf::{Edit, Kind, Layout, Platform, Toolchain};
 
 use crate::editor::request;
 
@@ -22,12 +22,12 @@ fn run_path(path: &Path) -> Option<String> {
     elf.dynamic.unwrap().run_path.effective().map(str::to_owned)
 }
 
-/// A workshop with a library.
-fn library() -> (Workshop, PathBuf) {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("library");
-    workshop.link(Kind::Library, Layout::Default, &path);
-    (workshop, path)
+/// A toolchain with a library.
+fn library() -> (Toolchain, PathBuf) {
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("library");
+    toolchain.link(Kind::Library, Layout::Default, &path);
+    (toolchain, path)
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -40,8 +40,8 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_failing_write_anywhere_leaves_the_file_as_it_was() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
     let mut steps = 0;
     for (kind, layout) in [
         (Kind::Library, Layout::Default),
@@ -49,9 +49,9 @@ fn a_failing_write_anywhere_leaves_the_file_as_it_was() {
         (Kind::Pie, Layout::NoSeparateCode),
         (Kind::FixedProgram, Layout::Default),
     ] {
-        workshop.link(kind, layout, &path);
+        toolchain.link(kind, layout, &path);
         let before = fs_err::read(&path).unwrap();
-        let plan = plan_file(&path, &request(&workshop.request(Edit::All, kind))).unwrap();
+        let plan = plan_file(&path, &request(&toolchain.request(Edit::All, kind))).unwrap();
         for step in 0..=plan.writes.len() {
             let mut failing = plan.clone();
             // No file is that long, on any file system.
@@ -95,7 +95,7 @@ fn apply(plan: &Plan, path: &Path) -> Result<(), ApplyError> {
 
 #[test]
 fn a_plan_is_for_a_file_of_one_length() {
-    let (_workshop, path) = library();
+    let (_toolchain, path) = library();
     let plan = plan_file(&path, &long()).unwrap();
     let mut bytes = fs_err::read(&path).unwrap();
     bytes.push(0);
@@ -107,7 +107,7 @@ fn a_plan_is_for_a_file_of_one_length() {
 
 #[test]
 fn taking_back_gives_every_byte_back() {
-    let (_workshop, path) = library();
+    let (_toolchain, path) = library();
     let before = fs_err::read(&path).unwrap();
     let plan = plan_file(&path, &long()).unwrap();
     let mut options = fs_err::OpenOptions::new();
@@ -120,8 +120,8 @@ fn taking_back_gives_every_byte_back() {
 
 #[test]
 fn other_names_of_the_file_keep_its_bytes() {
-    let (workshop, path) = library();
-    let other = workshop.dir().join("other");
+    let (toolchain, path) = library();
+    let other = toolchain.dir().join("other");
     fs_err::hard_link(&path, &other).unwrap();
     set_mode(&path, 0o4751);
     let before = fs_err::read(&path).unwrap();
@@ -136,9 +136,9 @@ fn other_names_of_the_file_keep_its_bytes() {
 
 #[test]
 fn an_edit_with_nothing_to_do_leaves_hard_links_and_times() {
-    let (workshop, path) = library();
+    let (toolchain, path) = library();
     patch_file(&path, &long()).unwrap();
-    let other = workshop.dir().join("other");
+    let other = toolchain.dir().join("other");
     fs_err::hard_link(&path, &other).unwrap();
     let stamp = || {
         let metadata = fs_err::metadata(&path).unwrap();
@@ -152,7 +152,7 @@ fn an_edit_with_nothing_to_do_leaves_hard_links_and_times() {
 
 #[test]
 fn the_mode_stays_also_of_a_file_that_may_not_be_written() {
-    let (_workshop, path) = library();
+    let (_toolchain, path) = library();
     for wanted in [0o444, 0o555, 0o4755, 0o2711, 0o400] {
         set_mode(&path, wanted);
         let text = format!("/{wanted:o}");
@@ -165,7 +165,7 @@ fn the_mode_stays_also_of_a_file_that_may_not_be_written() {
 
 #[test]
 fn extended_attributes_stay() {
-    let (workshop, path) = library();
+    let (toolchain, path) = library();
     let attribute = |path: &Path| {
         let mut value = [0; 16];
         let len = getxattr(path, "user.wheelfix", &mut value[..]).unwrap();
@@ -174,7 +174,7 @@ fn extended_attributes_stay() {
     setxattr(&path, "user.wheelfix", b"kept", XattrFlags::empty()).unwrap();
     patch_file(&path, &long()).unwrap();
     assert_eq!(attribute(&path), b"kept");
-    let other = workshop.dir().join("other");
+    let other = toolchain.dir().join("other");
     fs_err::hard_link(&path, &other).unwrap();
     patch_file(&path, &Request::set_run_path("/short")).unwrap();
     assert_eq!(attribute(&path), b"kept", "after a copy and a rename");
@@ -182,25 +182,25 @@ fn extended_attributes_stay() {
 
 #[test]
 fn a_symbolic_link_stays_and_its_file_is_edited() {
-    let (workshop, path) = library();
-    let link = workshop.dir().join("link");
+    let (toolchain, path) = library();
+    let link = toolchain.dir().join("link");
     symlink("library", &link).unwrap();
     patch_file(&link, &long()).unwrap();
     assert!(fs_err::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(run_path(&path).unwrap().len(), 401);
     // The same where the file has to be replaced.
-    fs_err::hard_link(&path, workshop.dir().join("other")).unwrap();
+    fs_err::hard_link(&path, toolchain.dir().join("other")).unwrap();
     patch_file(&link, &Request::set_run_path("/short")).unwrap();
     assert!(fs_err::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(run_path(&path).unwrap(), "/short");
-    assert_eq!(run_path(&workshop.dir().join("other")).unwrap().len(), 401);
+    assert_eq!(run_path(&toolchain.dir().join("other")).unwrap().len(), 401);
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "runs a program from the file")]
 fn a_running_program_goes_on_with_its_own_file() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("program");
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("program");
     let sleep = ["/usr/bin/sleep", "/bin/sleep"];
     let sleep = sleep.into_iter().find(|path| Path::new(path).exists());
     fs_err::copy(sleep.unwrap(), &path).unwrap();
@@ -224,10 +224,10 @@ fn a_running_program_goes_on_with_its_own_file() {
 
 #[test]
 fn an_output_is_whole_and_the_file_stays() {
-    let (workshop, path) = library();
+    let (toolchain, path) = library();
     set_mode(&path, 0o751);
     let before = fs_err::read(&path).unwrap();
-    let output = workshop.dir().join("output");
+    let output = toolchain.dir().join("output");
     patch_file_to(&path, &output, &long()).unwrap();
     assert!(fs_err::read(&path).unwrap() == before);
     assert_eq!(run_path(&output).unwrap().len(), 401);
@@ -235,7 +235,7 @@ fn an_output_is_whole_and_the_file_stays() {
     // It is written also if there is nothing to change.
     patch_file_to(&path, &output, &Request::default()).unwrap();
     assert!(fs_err::read(&output).unwrap() == before);
-    let names = fs_err::read_dir(workshop.dir()).unwrap();
+    let names = fs_err::read_dir(toolchain.dir()).unwrap();
     let hidden = names
         .filter(|entry| entry.as_ref().unwrap().file_name().as_encoded_bytes()[0] == b'.')
         .count();
@@ -244,7 +244,7 @@ fn an_output_is_whole_and_the_file_stays() {
 
 #[test]
 fn growing_behind_appended_data_is_warned_about() {
-    let (_workshop, path) = library();
+    let (_toolchain, path) = library();
     let warnings = |request: &Request| plan_file(&path, request).unwrap().warnings;
     assert_eq!(warnings(&long()), []);
     let mut bytes = fs_err::read(&path).unwrap();

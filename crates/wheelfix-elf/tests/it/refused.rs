@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use wheelfix_elf::{Elf, FileSource, PatchError, Request, RunPath, patch_file, patch_file_to};
-use wheelfix_testkit::elf::{Bad, Image, Kind, Layout, Platform, Workshop};
+use wheelfix_testkit::elf::{Bad, Image, Kind, Layout, Platform, Toolchain};
 
 /// An edit for which every file would have to grow.
 fn request() -> Request {
@@ -35,28 +35,28 @@ fn state(path: &Path) -> Option<(Vec<u8>, [u64; 4], [i64; 4])> {
 }
 
 /// The error without the directory of the test.
-fn text(error: &PatchError, workshop: &Workshop) -> String {
+fn text(error: &PatchError, toolchain: &Toolchain) -> String {
     error
         .to_string()
-        .replace(workshop.dir().to_str().unwrap(), "[DIR]")
+        .replace(toolchain.dir().to_str().unwrap(), "[DIR]")
 }
 
 #[track_caller]
 fn check(bad: Bad, want: &str) {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = bad.make(&workshop);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = bad.make(&toolchain);
     let names = || -> Vec<_> {
-        let entries = fs_err::read_dir(workshop.dir()).unwrap();
+        let entries = fs_err::read_dir(toolchain.dir()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         names
     };
     let before = (state(&path), names());
     let error = patch_file(&path, &request()).unwrap_err();
-    assert_eq!(text(&error, &workshop), want);
-    let output = workshop.dir().join("output");
+    assert_eq!(text(&error, &toolchain), want);
+    let output = toolchain.dir().join("output");
     let error = patch_file_to(&path, &output, &request()).unwrap_err();
-    assert_eq!(text(&error, &workshop), want, "with an output");
+    assert_eq!(text(&error, &toolchain), want, "with an output");
     assert!((state(&path), names()) == before, "{bad:?} was touched");
 }
 
@@ -249,13 +249,13 @@ fn lengths(image: &Image<'_>) -> Vec<usize> {
 
 #[test]
 fn a_truncated_file() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let whole = workshop.dir().join("whole");
-    workshop.link(Kind::Library, Layout::Default, &whole);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let whole = toolchain.dir().join("whole");
+    toolchain.link(Kind::Library, Layout::Default, &whole);
     let bytes = fs_err::read(&whole).unwrap();
     let lengths = lengths(&Image::parse(&bytes).unwrap());
     assert!(150 < lengths.len(), "{}", lengths.len());
-    let path = workshop.dir().join("truncated");
+    let path = toolchain.dir().join("truncated");
     for len in lengths {
         fs_err::write(&path, &bytes[..len]).unwrap();
         let before = state(&path);
@@ -268,9 +268,9 @@ fn a_truncated_file() {
 
 #[test]
 fn a_file_without_section_headers_is_edited() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("library");
-    workshop.link(Kind::Library, Layout::Default, &path);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("library");
+    toolchain.link(Kind::Library, Layout::Default, &path);
     let mut bytes = fs_err::read(&path).unwrap();
     bytes[40..48].fill(0);
     bytes[58..64].fill(0);
@@ -281,7 +281,7 @@ fn a_file_without_section_headers_is_edited() {
         panic!("no run path");
     };
     assert_eq!(run_path.len(), 401);
-    workshop
+    toolchain
         .run(
             Kind::Library,
             &path,

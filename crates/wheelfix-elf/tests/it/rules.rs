@@ -1,7 +1,7 @@
 //! The checks that judge every edit find what is wrong: each rule is broken by hand.
 
 use wheelfix_testkit::elf::{
-    Image, Kind, Layout, Linking, Platform, Segment, Workshop, differences, segment_type, tag,
+    Image, Kind, Layout, Linking, Platform, Segment, Toolchain, differences, segment_type, tag,
     violations,
 };
 
@@ -182,9 +182,9 @@ const DIFFERENCES: &[(&str, Damage)] = &[
 
 #[test]
 fn each_rule_is_noticed() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let probe = workshop.dir().join("probe");
-    workshop.link(Kind::Pie, Layout::Default, &probe);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let probe = toolchain.dir().join("probe");
+    toolchain.link(Kind::Pie, Layout::Default, &probe);
     let original = fs_err::read(&probe).unwrap();
     let broken = |damage: Damage| {
         let mut subject = Subject {

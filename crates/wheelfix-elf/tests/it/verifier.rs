@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wheelfix_elf::{Rule, verify};
-use wheelfix_testkit::elf::{Kind, Layout, Linking, Platform, Workshop, segment_type, tag};
+use wheelfix_testkit::elf::{Kind, Layout, Linking, Platform, Toolchain, segment_type, tag};
 
 use crate::rules::{Damage, FILESZ, MEMSZ, OFFSET, RULES, Subject, VADDR};
 
@@ -173,8 +173,8 @@ const OTHERS: [&str; 2] = ["DUPLICATE", "TABLE_RANGE"];
 
 #[test]
 fn each_rule_is_noticed() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let probe = workshop.dir().join("probe");
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let probe = toolchain.dir().join("probe");
     let mut noticed = BTreeSet::new();
     let mut unnoticed = Vec::new();
     for (kind, layout, damages) in [
@@ -183,7 +183,7 @@ fn each_rule_is_noticed() {
         (Kind::Pie, Layout::SysvHash, OF_HASH),
         (Kind::Library, Layout::Default, OF_VERSIONS),
     ] {
-        workshop.link(kind, layout, &probe);
+        toolchain.link(kind, layout, &probe);
         let original = fs_err::read(&probe).unwrap();
         assert_eq!(verify(&original).unwrap(), [], "as linked");
         for (code, damage) in damages.iter().filter(|(code, _)| !OTHERS.contains(code)) {

@@ -2,15 +2,15 @@
 
 use wheelfix_elf::fuzzing;
 use wheelfix_testkit::elf::{
-    Cross, Kind, Layout, Platform, Workshop, damaged_fields, scribbled, truncated,
+    Cross, Kind, Layout, Platform, Toolchain, damaged_fields, scribbled, truncated,
 };
 
 use crate::damage::{check, subject};
 
 #[test]
 fn edits_of_damaged_files_do_no_harm() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let bytes = subject(&workshop, Kind::Library, Layout::Lld);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let bytes = subject(&toolchain, Kind::Library, Layout::Lld);
     check(damaged_fields(&bytes), fuzzing::check_edit);
     check(truncated(&bytes), fuzzing::check_edit);
     check(scribbled(&bytes, 20_261_122, 1000), fuzzing::check_edit);
@@ -19,8 +19,8 @@ fn edits_of_damaged_files_do_no_harm() {
 #[test]
 fn edits_of_damaged_files_of_other_machines_do_no_harm() {
     for cross in &Cross::ALL {
-        let workshop = Workshop::new(Platform::Cross(cross));
-        let bytes = subject(&workshop, Kind::Pie, Layout::Lld);
+        let toolchain = Toolchain::new(Platform::Cross(cross));
+        let bytes = subject(&toolchain, Kind::Pie, Layout::Lld);
         check(damaged_fields(&bytes).step_by(19), fuzzing::check_edit);
         check(scribbled(&bytes, 20_261_123, 200), fuzzing::check_edit);
     }

@@ -3,7 +3,7 @@
 use wheelfix_elf::load::{self, Condition, LoaderKind, Refusal};
 use wheelfix_elf::{ByteOrder, Class, Elf, Tag, fuzzing};
 use wheelfix_testkit::elf::{
-    Cross, Kind, Layout, Platform, Workshop, damaged_fields, scribbled, truncated,
+    Cross, Kind, Layout, Platform, Toolchain, damaged_fields, scribbled, truncated,
 };
 
 use crate::opinion::compare;
@@ -11,13 +11,13 @@ use crate::opinion::compare;
 #[test]
 fn files_of_other_machines_are_read_as_others_read_them() {
     for cross in &Cross::ALL {
-        let workshop = Workshop::new(Platform::Cross(cross));
-        let probe = workshop.dir().join("probe");
+        let toolchain = Toolchain::new(Platform::Cross(cross));
+        let probe = toolchain.dir().join("probe");
         for kind in Kind::ALL {
-            workshop.link(kind, Layout::Lld, &probe);
+            toolchain.link(kind, Layout::Lld, &probe);
             compare(&fs_err::read(&probe).unwrap());
         }
-        let bytes = fs_err::read(workshop.libraries().join("libdep.so.1")).unwrap();
+        let bytes = fs_err::read(toolchain.libraries().join("libdep.so.1")).unwrap();
         let mutants = damaged_fields(&bytes).chain(truncated(&bytes));
         for mutant in mutants.chain(scribbled(&bytes, 1, 500)) {
             fuzzing::check_read(&mutant.bytes);
@@ -57,10 +57,10 @@ fn break_relocation(bytes: &mut [u8]) {
 #[test]
 fn relocations_of_other_machines_are_those_that_the_loader_knows() {
     for cross in &Cross::ALL {
-        let workshop = Workshop::new(Platform::Cross(cross));
-        let probe = workshop.dir().join("probe");
+        let toolchain = Toolchain::new(Platform::Cross(cross));
+        let probe = toolchain.dir().join("probe");
         for kind in Kind::ALL {
-            workshop.link(kind, Layout::Lld, &probe);
+            toolchain.link(kind, Layout::Lld, &probe);
             let mut bytes = fs_err::read(&probe).unwrap();
             assert_eq!(relocate(&bytes), Ok(()), "{}, {kind:?}", cross.name);
             break_relocation(&mut bytes);

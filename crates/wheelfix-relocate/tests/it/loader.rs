@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::workshop::Workshop;
+use crate::toolchain::Toolchain;
 use wheelfix_relocate::{Event, LoaderKind, Process, Rules, Target, Trace, World};
 
 /// The interpreter of this machine's programs.
@@ -186,13 +186,13 @@ fn the_libraries_of_the_system_are_searched_as_the_loader_searches() {
     assert!(1000 < compared, "only {compared} steps");
 }
 
-/// The steps of the real loader and of ours, for a library of the workshop.
+/// The steps of the real loader and of ours, for a library of the toolchain.
 #[track_caller]
-fn check_built(workshop: &Workshop, library_path: &[&str], library: &str) {
+fn check_built(toolchain: &Toolchain, library_path: &[&str], library: &str) {
     let interpreter = interpreter();
     let mut target =
         Target::of_interpreter(&interpreter, PathBuf::from("/run/opengl-driver/lib")).unwrap();
-    let library = workshop.path(library);
+    let library = toolchain.path(library);
     target.subdirectories = subdirectories(&interpreter, &library);
     target.library_path = library_path.iter().map(ToString::to_string).collect();
     let rules = Rules::shipped().unwrap();
@@ -204,20 +204,20 @@ const OLD: &str = "-Wl,--disable-new-dtags";
 const NEW: &str = "-Wl,--enable-new-dtags";
 
 /// `a/liba.so` needs `b/libb.so`, which needs `c/libc1.so`; the flags are those of the first two.
-fn chain(first: &[&str], second: &[&str]) -> Workshop {
-    let workshop = Workshop::new();
-    workshop.library(
+fn chain(first: &[&str], second: &[&str]) -> Toolchain {
+    let toolchain = Toolchain::new();
+    toolchain.library(
         "c/libc1.so",
         "",
         &["-Wl,-rpath,$ORIGIN", "-lm", "-L/usr/lib"],
     );
-    workshop.library("b/libb.so", "", &[&["-Lc", "-lc1"], second].concat());
-    workshop.library(
+    toolchain.library("b/libb.so", "", &[&["-Lc", "-lc1"], second].concat());
+    toolchain.library(
         "a/liba.so",
         "",
         &[&["-Lb", "-lb", "-Wl,-rpath-link,c"], first].concat(),
     );
-    workshop
+    toolchain
 }
 
 #[test]
@@ -240,15 +240,15 @@ fn an_rpath_is_inherited_until_a_runpath() {
 #[test]
 fn the_environment_comes_between_rpath_and_runpath() {
     for tags in [OLD, NEW] {
-        let workshop = chain(
+        let toolchain = chain(
             &["-Wl,-rpath,$ORIGIN/../b:$ORIGIN/../c", tags],
             &["-Wl,-rpath,$ORIGIN/../c", tags],
         );
-        workshop.library("e/libb.so", "", &["-Lc", "-lc1"]);
-        workshop.library("e/libc1.so", "", &["-lm"]);
-        let environment = workshop.path("e");
+        toolchain.library("e/libb.so", "", &["-Lc", "-lc1"]);
+        toolchain.library("e/libc1.so", "", &["-lm"]);
+        let environment = toolchain.path("e");
         check_built(
-            &workshop,
+            &toolchain,
             &[environment.to_str().unwrap(), "/nonexistent"],
             "a/liba.so",
         );
@@ -284,56 +284,56 @@ fn default_directories_can_be_switched_off() {
 
 #[test]
 fn what_is_loaded_answers_to_its_soname() {
-    let workshop = Workshop::new();
-    workshop.library("libreal.so.1", "", &["-lm"]);
-    fs_err::rename(workshop.path("libreal.so.1"), workshop.path("other.so")).unwrap();
+    let toolchain = Toolchain::new();
+    toolchain.library("libreal.so.1", "", &["-lm"]);
+    fs_err::rename(toolchain.path("libreal.so.1"), toolchain.path("other.so")).unwrap();
     // Needed by the soname, of which there is no file, and by a name that leads to it.
-    workshop.library("libname.so", "", &[]);
-    workshop.library(
+    toolchain.library("libname.so", "", &[]);
+    toolchain.library(
         "libuser.so",
         "",
         &["-L.", "-lname", "other.so", "-Wl,-rpath,$ORIGIN"],
     );
-    fs_err::remove_file(workshop.path("libname.so")).unwrap();
-    fs_err::hard_link(workshop.path("other.so"), workshop.path("libname.so")).unwrap();
-    check_built(&workshop, &[], "libuser.so");
+    fs_err::remove_file(toolchain.path("libname.so")).unwrap();
+    fs_err::hard_link(toolchain.path("other.so"), toolchain.path("libname.so")).unwrap();
+    check_built(&toolchain, &[], "libuser.so");
 }
 
 #[test]
 fn a_file_for_another_machine_is_passed_over() {
-    let workshop = chain(
+    let toolchain = chain(
         &["-Wl,-rpath,$ORIGIN/../x:$ORIGIN/../b:$ORIGIN/../c", OLD],
         &[],
     );
-    let mut bytes = fs_err::read(workshop.path("b/libb.so")).unwrap();
+    let mut bytes = fs_err::read(toolchain.path("b/libb.so")).unwrap();
     // e_machine
     bytes[18] = 183;
-    fs_err::create_dir(workshop.path("x")).unwrap();
-    fs_err::write(workshop.path("x/libb.so"), bytes).unwrap();
-    check_built(&workshop, &[], "a/liba.so");
+    fs_err::create_dir(toolchain.path("x")).unwrap();
+    fs_err::write(toolchain.path("x/libb.so"), bytes).unwrap();
+    check_built(&toolchain, &[], "a/liba.so");
 }
 
 #[test]
 fn the_way_through_a_link_is_not_resolved() {
-    let workshop = chain(
+    let toolchain = chain(
         &["-Wl,-rpath,$ORIGIN/../b", NEW],
         &["-Wl,-rpath,$ORIGIN/../c", NEW],
     );
-    std::os::unix::fs::symlink(workshop.path("a"), workshop.path("link")).unwrap();
-    check_built(&workshop, &[], "link/liba.so");
+    std::os::unix::fs::symlink(toolchain.path("a"), toolchain.path("link")).unwrap();
+    check_built(&toolchain, &[], "link/liba.so");
 }
 
 #[test]
 fn a_need_that_is_a_path_is_opened_as_it_is() {
-    let workshop = Workshop::new();
-    let path = workshop.path("sub/libpath.so");
-    fs_err::create_dir(workshop.path("sub")).unwrap();
-    workshop.library(
+    let toolchain = Toolchain::new();
+    let path = toolchain.path("sub/libpath.so");
+    fs_err::create_dir(toolchain.path("sub")).unwrap();
+    toolchain.library(
         "libpath.so",
         "",
         &[&format!("-Wl,-soname,{}", path.display()), "-lm"],
     );
-    workshop.library("libuser.so", "", &["-L.", "-lpath", "-lm"]);
-    fs_err::rename(workshop.path("libpath.so"), path).unwrap();
-    check_built(&workshop, &[], "libuser.so");
+    toolchain.library("libuser.so", "", &["-L.", "-lpath", "-lm"]);
+    fs_err::rename(toolchain.path("libpath.so"), path).unwrap();
+    check_built(&toolchain, &[], "libuser.so");
 }

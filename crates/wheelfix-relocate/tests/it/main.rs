@@ -6,4 +6,4 @@ mod loader;
 mod musl;
 mod opened;
 mod proof;
-mod workshop;
+mod toolchain;

@@ -7,7 +7,7 @@ use std::process::Command;
 use wheelfix_relocate::{Outcome, Process, Rules, Target, Trace, World, normalize};
 use wheelfix_testkit::elf::Tool;
 
-use crate::workshop::Workshop;
+use crate::toolchain::Toolchain;
 
 const OLD: &str = "-Wl,--disable-new-dtags";
 const NEW: &str = "-Wl,--enable-new-dtags";
@@ -59,16 +59,16 @@ fn simulated(library: &Path, target: &Target) -> Vec<PathBuf> {
     others.map(|path| normalize(Path::new(path))).collect()
 }
 
-/// Compares all libraries of a workshop; gives the names of those that do not load.
+/// Compares all libraries of a toolchain; gives the names of those that do not load.
 #[track_caller]
-fn agree(workshop: &Workshop, library_path: &[PathBuf]) -> Vec<String> {
+fn agree(toolchain: &Toolchain, library_path: &[PathBuf]) -> Vec<String> {
     let target = target(library_path);
-    let proof = workshop.prove_for(&target);
+    let proof = toolchain.prove_for(&target);
     let mut failing = Vec::new();
     for library in proof.loadable.iter().chain(&proof.unloadable) {
         let (paths, loads, said) = real(library, library_path);
         let proved = proof.loadable.contains(library);
-        let faults = workshop.describe(&proof);
+        let faults = toolchain.describe(&proof);
         assert_eq!(proved, loads, "{}: {said}\n{faults}", library.display());
         assert_eq!(
             simulated(library, &target),
@@ -77,7 +77,7 @@ fn agree(workshop: &Workshop, library_path: &[PathBuf]) -> Vec<String> {
             library.display()
         );
         if !loads {
-            failing.push(workshop.shorten(library.to_str().unwrap()));
+            failing.push(toolchain.shorten(library.to_str().unwrap()));
         }
     }
     failing.sort();
@@ -85,81 +85,81 @@ fn agree(workshop: &Workshop, library_path: &[PathBuf]) -> Vec<String> {
 }
 
 /// Compiles a library that needs musl's C library.
-fn with_libc(workshop: &Workshop, name: &str, source: &str, flags: &[&str]) {
-    let file = workshop.path("source.c");
+fn with_libc(toolchain: &Toolchain, name: &str, source: &str, flags: &[&str]) {
+    let file = toolchain.path("source.c");
     fs_err::write(&file, source).unwrap();
     let soname = format!("-Wl,-soname,{name}");
     let start = ["-shared", "-fPIC", &soname, "-o", name, "source.c"];
     let args = [&start[..], flags].concat();
-    Tool::MUSL_CC.run_in(&workshop.root(), &args).expect();
+    Tool::MUSL_CC.run_in(&toolchain.root(), &args).expect();
 }
 
 #[test]
 fn every_run_path_is_inherited() {
-    let workshop = Workshop::new();
-    workshop.library("deep/libdeep.so", "void f(void) {}", &[]);
-    workshop.library("mid/libmid.so", USES_F, &["-Ldeep", "-ldeep"]);
+    let toolchain = Toolchain::new();
+    toolchain.library("deep/libdeep.so", "void f(void) {}", &[]);
+    toolchain.library("mid/libmid.so", USES_F, &["-Ldeep", "-ldeep"]);
     for (name, tags) in [("libold.so", OLD), ("libnew.so", NEW)] {
         let path = "-Wl,-rpath,$ORIGIN/mid:${ORIGIN}/deep";
         let flags = ["-Lmid", "-lmid", "-Wl,-rpath-link,deep", path, tags];
-        workshop.library(name, "", &flags);
+        toolchain.library(name, "", &flags);
     }
-    assert_eq!(agree(&workshop, &[]), ["DIR/mid/libmid.so"]);
+    assert_eq!(agree(&toolchain, &[]), ["DIR/mid/libmid.so"]);
 }
 
 #[test]
 fn the_library_path_comes_first_and_empty_elements_are_skipped() {
-    let workshop = Workshop::new();
-    workshop.library("env/liba.so", "void g(void) {}", &[]);
-    workshop.library("lib/liba.so", "void f(void) {}", &[]);
-    workshop.library(
+    let toolchain = Toolchain::new();
+    toolchain.library("env/liba.so", "void g(void) {}", &[]);
+    toolchain.library("lib/liba.so", "void f(void) {}", &[]);
+    toolchain.library(
         "libold.so",
         USES_F,
         &["-Llib", "-la", "-Wl,-rpath,:$ORIGIN/none::$ORIGIN/lib", OLD],
     );
-    workshop.library("libempty.so", USES_F, &["-Llib", "-la", "-Wl,-rpath,:"]);
-    let proof = workshop.prove_for(&target(&[]));
-    assert_eq!(proof.unloadable, [workshop.path("libempty.so")]);
-    assert_eq!(agree(&workshop, &[]), ["DIR/libempty.so"]);
+    toolchain.library("libempty.so", USES_F, &["-Llib", "-la", "-Wl,-rpath,:"]);
+    let proof = toolchain.prove_for(&target(&[]));
+    assert_eq!(proof.unloadable, [toolchain.path("libempty.so")]);
+    assert_eq!(agree(&toolchain, &[]), ["DIR/libempty.so"]);
     let both = ["DIR/libempty.so", "DIR/libold.so"];
-    assert_eq!(agree(&workshop, &[workshop.path("env")]), both);
+    assert_eq!(agree(&toolchain, &[toolchain.path("env")]), both);
 }
 
 #[test]
 fn other_tokens_switch_the_path_off() {
-    let workshop = Workshop::new();
-    workshop.library("lib/liba.so", "void f(void) {}", &[]);
-    workshop.library("libAL/liba.so", "void f(void) {}", &[]);
+    let toolchain = Toolchain::new();
+    toolchain.library("lib/liba.so", "void f(void) {}", &[]);
+    toolchain.library("libAL/liba.so", "void f(void) {}", &[]);
     for (name, path) in [
         ("liblib.so", "$ORIGIN/lib:$LIB"),
         ("liborigin.so", "$ORIGIN/lib"),
         ("libgoeson.so", "$ORIGIN/lib:/x/$ORIGINAL"),
     ] {
         let flag = format!("-Wl,-rpath,{path}");
-        workshop.library(name, USES_F, &["-Llib", "-la", &flag]);
+        toolchain.library(name, USES_F, &["-Llib", "-la", &flag]);
     }
-    assert_eq!(agree(&workshop, &[]), ["DIR/liblib.so"]);
+    assert_eq!(agree(&toolchain, &[]), ["DIR/liblib.so"]);
 }
 
 #[test]
 fn what_is_loaded_answers_to_its_file_name_alone() {
-    let workshop = Workshop::new();
-    workshop.library("libreal.so.1", "void f(void) {}", &[]);
-    fs_err::rename(workshop.path("libreal.so.1"), workshop.path("other.so")).unwrap();
-    workshop.library("libname.so", "", &[]);
+    let toolchain = Toolchain::new();
+    toolchain.library("libreal.so.1", "void f(void) {}", &[]);
+    fs_err::rename(toolchain.path("libreal.so.1"), toolchain.path("other.so")).unwrap();
+    toolchain.library("libname.so", "", &[]);
     // By the soname, of which there is no file, and by the name of the file.
-    workshop.library("libuser.so", USES_F, &["-L.", "-lname", "other.so", ORIGIN]);
-    fs_err::remove_file(workshop.path("libname.so")).unwrap();
-    fs_err::hard_link(workshop.path("other.so"), workshop.path("libname.so")).unwrap();
-    workshop.library("a/libtwice.so", "void f(void) {}", &[]);
-    workshop.library("b/libtwice.so", "void g(void) {}", &[]);
-    workshop.library(
+    toolchain.library("libuser.so", USES_F, &["-L.", "-lname", "other.so", ORIGIN]);
+    fs_err::remove_file(toolchain.path("libname.so")).unwrap();
+    fs_err::hard_link(toolchain.path("other.so"), toolchain.path("libname.so")).unwrap();
+    toolchain.library("a/libtwice.so", "void f(void) {}", &[]);
+    toolchain.library("b/libtwice.so", "void g(void) {}", &[]);
+    toolchain.library(
         "b/libb.so",
         "void g(void); void h(void) { g(); }",
         &["b/libtwice.so", ORIGIN],
     );
     let path = "-Wl,-rpath,$ORIGIN/a:$ORIGIN/b";
-    workshop.library(
+    toolchain.library(
         "libboth.so",
         "",
         &[
@@ -169,73 +169,73 @@ fn what_is_loaded_answers_to_its_file_name_alone() {
             "-Wl,--allow-shlib-undefined",
         ],
     );
-    assert_eq!(agree(&workshop, &[]), ["DIR/libboth.so", "DIR/libuser.so"]);
+    assert_eq!(agree(&toolchain, &[]), ["DIR/libboth.so", "DIR/libuser.so"]);
 }
 
 #[test]
 fn versions_are_not_looked_at() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let source = "void f(void) {}";
-    workshop.versioned("liba.so", source, "A_1 { f; };");
-    workshop.library("libuser.so", USES_F, &["-L.", "-la", ORIGIN]);
+    toolchain.versioned("liba.so", source, "A_1 { f; };");
+    toolchain.library("libuser.so", USES_F, &["-L.", "-la", ORIGIN]);
     for script in ["A_1 { f; };", "A_2 { f; };", "liba.so { f; };"] {
-        workshop.versioned("liba.so", source, script);
-        assert!(agree(&workshop, &[]).is_empty(), "{script}");
+        toolchain.versioned("liba.so", source, script);
+        assert!(agree(&toolchain, &[]).is_empty(), "{script}");
     }
-    workshop.library("liba.so", source, &[]);
-    assert!(agree(&workshop, &[]).is_empty());
-    workshop.versioned("liba.so", "void g(void) {}", "A_1 { g; };");
-    assert_eq!(agree(&workshop, &[]), ["DIR/libuser.so"]);
+    toolchain.library("liba.so", source, &[]);
+    assert!(agree(&toolchain, &[]).is_empty());
+    toolchain.versioned("liba.so", "void g(void) {}", "A_1 { g; };");
+    assert_eq!(agree(&toolchain, &[]), ["DIR/libuser.so"]);
 }
 
 #[test]
 fn parts_of_the_c_library_are_the_loader() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let source =
         "#include <stdio.h>\n#include <math.h>\ndouble u(double x) { puts(\"\"); return cos(x); }";
     with_libc(
-        &workshop,
+        &toolchain,
         "libmath.so",
         source,
         &["-Wl,--no-as-needed", "-lm", "-lpthread", "-ldl", "-lc"],
     );
     with_libc(
-        &workshop,
+        &toolchain,
         "libweak.so",
         "__attribute__((weak)) void nowhere(void); void u(void) { if (nowhere) nowhere(); }",
         &[],
     );
     with_libc(
-        &workshop,
+        &toolchain,
         "libstrong.so",
         "void nowhere(void); void u(void) { nowhere(); }",
         &[],
     );
     // glibc's own name for a part that musl has in one piece.
-    workshop.library("libm.so.6", "", &[]);
-    workshop.library("libglibc.so", "", &["-L.", "-l:libm.so.6"]);
-    fs_err::remove_file(workshop.path("libm.so.6")).unwrap();
-    assert_eq!(agree(&workshop, &[]), ["DIR/libstrong.so"]);
+    toolchain.library("libm.so.6", "", &[]);
+    toolchain.library("libglibc.so", "", &["-L.", "-l:libm.so.6"]);
+    fs_err::remove_file(toolchain.path("libm.so.6")).unwrap();
+    assert_eq!(agree(&toolchain, &[]), ["DIR/libstrong.so"]);
 }
 
 #[test]
 fn files_in_the_way_stop_it() {
-    let workshop = Workshop::new();
-    workshop.library("lib/liba.so", "void f(void) {}", &[]);
+    let toolchain = Toolchain::new();
+    toolchain.library("lib/liba.so", "void f(void) {}", &[]);
     let user = |directory: &str| {
         let path = format!("-Wl,-rpath,$ORIGIN/{directory}:$ORIGIN/lib");
         let name = format!("lib{directory}.so");
-        workshop.library(&name, USES_F, &["-Llib", "-la", &path]);
+        toolchain.library(&name, USES_F, &["-Llib", "-la", &path]);
     };
     for (directory, text) in [("text", "INPUT(x)"), ("empty", "")] {
-        fs_err::create_dir(workshop.path(directory)).unwrap();
-        fs_err::write(workshop.path(directory).join("liba.so"), text).unwrap();
+        fs_err::create_dir(toolchain.path(directory)).unwrap();
+        fs_err::write(toolchain.path(directory).join("liba.so"), text).unwrap();
         user(directory);
     }
-    fs_err::create_dir_all(workshop.path("directory/liba.so")).unwrap();
+    fs_err::create_dir_all(toolchain.path("directory/liba.so")).unwrap();
     user("directory");
-    fs_err::write(workshop.path("nodirectory"), "").unwrap();
+    fs_err::write(toolchain.path("nodirectory"), "").unwrap();
     user("nodirectory");
     let failing = ["DIR/libdirectory.so", "DIR/libempty.so", "DIR/libtext.so"];
-    assert_eq!(agree(&workshop, &[]), failing);
+    assert_eq!(agree(&toolchain, &[]), failing);
 }

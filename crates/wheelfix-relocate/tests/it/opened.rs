@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wheelfix_relocate::Remedy;
 
-use crate::workshop::Workshop;
+use crate::toolchain::Toolchain;
 
 /// Calls `dlopen`, which need not be there.
 const OPENER: &str = "extern void *dlopen(const char *, int) __attribute__((weak));
@@ -12,33 +12,33 @@ const OPENER: &str = "extern void *dlopen(const char *, int) __attribute__((weak
 
 #[test]
 fn a_name_in_the_data_of_an_object_that_calls_dlopen_is_a_guess() {
-    let workshop = Workshop::new();
-    workshop.library("libopener.so", OPENER, &["-Wl,-rpath,$ORIGIN"]);
-    assert_eq!(workshop.faults(), "");
-    let warnings = workshop.prove().warnings;
+    let toolchain = Toolchain::new();
+    toolchain.library("libopener.so", OPENER, &["-Wl,-rpath,$ORIGIN"]);
+    assert_eq!(toolchain.faults(), "");
+    let warnings = toolchain.prove().warnings;
     let text: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(text.len(), 1, "{text:?}");
     assert!(text[0].contains("`libopened.so.1` is missing"), "{text:?}");
     assert!(text[0].contains("perhaps opened at run time"), "{text:?}");
-    workshop.library("libopened.so.1", "int opened;", &[]);
-    assert!(workshop.prove().warnings.is_empty());
+    toolchain.library("libopened.so.1", "int opened;", &[]);
+    assert!(toolchain.prove().warnings.is_empty());
 }
 
 #[test]
 fn without_dlopen_a_name_is_only_a_text() {
-    let workshop = Workshop::new();
-    workshop.library(
+    let toolchain = Toolchain::new();
+    toolchain.library(
         "liba.so",
         "const char *name(void) { return \"libopened.so.1\"; }",
         &[],
     );
-    assert_eq!(workshop.faults(), "");
+    assert_eq!(toolchain.faults(), "");
 }
 
 #[test]
 fn what_a_python_source_opens_must_be_there_or_be_caught() {
-    let workshop = Workshop::new();
-    workshop.library("liba.so", "int a;", &[]);
+    let toolchain = Toolchain::new();
+    toolchain.library("liba.so", "int a;", &[]);
     let source = "import ctypes
 try:
     ctypes.CDLL('libcaught.so')
@@ -48,8 +48,8 @@ ctypes.CDLL('libc.so.6')
 ctypes.CDLL('libwanted.so.2')
 ctypes.util.find_library('found')
 ";
-    fs_err::write(workshop.path("x.py"), source).unwrap();
-    let faults = workshop.faults();
+    fs_err::write(toolchain.path("x.py"), source).unwrap();
+    let faults = toolchain.faults();
     let first: Vec<&str> = faults
         .lines()
         .filter(|line| !line.contains("fix:"))
@@ -60,33 +60,33 @@ ctypes.util.find_library('found')
         "  searched: the output",
     ];
     assert_eq!(first, want);
-    let warnings = workshop.prove().warnings;
+    let warnings = toolchain.prove().warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
 }
 
 #[test]
 fn the_driver_by_name_is_found_where_the_run_path_leads() {
     let source = OPENER.replace("libopened.so.1", "libcuda.so.1");
-    let workshop = Workshop::new();
-    workshop.library("libopener.so", &source, &[]);
-    let faults = workshop.faults();
+    let toolchain = Toolchain::new();
+    toolchain.library("libopener.so", &source, &[]);
+    let faults = toolchain.faults();
     assert!(faults.contains("`libcuda.so.1` is missing"), "{faults}");
-    let paths = BTreeSet::from([workshop.path("libopener.so")]);
-    assert_eq!(workshop.remedies()[0], Remedy::Relocate { paths });
-    let driver = workshop.path("driver");
+    let paths = BTreeSet::from([toolchain.path("libopener.so")]);
+    assert_eq!(toolchain.remedies()[0], Remedy::Relocate { paths });
+    let driver = toolchain.path("driver");
     let flag = format!("-Wl,-rpath,{}", driver.display());
-    workshop.library("libopener.so", &source, &[&flag]);
-    assert_eq!(workshop.faults(), "");
+    toolchain.library("libopener.so", &source, &[&flag]);
+    assert_eq!(toolchain.faults(), "");
 }
 
 #[test]
 fn a_stub_of_the_driver_is_refused_where_it_is_opened_too() {
     let source = OPENER.replace("libopened.so.1", "libcuda.so.1");
-    let workshop = Workshop::new();
-    workshop.library("stubs/libcuda.so.1", "int stub;", &[]);
-    workshop.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN/stubs"]);
+    let toolchain = Toolchain::new();
+    toolchain.library("stubs/libcuda.so.1", "int stub;", &[]);
+    toolchain.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN/stubs"]);
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
   needed or opened by: DIR/libopener.so"
     );
@@ -94,15 +94,15 @@ fn a_stub_of_the_driver_is_refused_where_it_is_opened_too() {
 
 #[test]
 fn what_is_opened_elsewhere_must_find_what_it_needs() {
-    let store = Workshop::new();
+    let store = Toolchain::new();
     store.library("libgone.so", "int gone;", &[]);
     let needs = ["-L.", "-lgone", "-Wl,-rpath,$ORIGIN"];
     store.library("libnvrtc-builtins.so.13.2", "", &needs);
-    let workshop = Workshop::new();
-    let driver = workshop.path("driver");
+    let toolchain = Toolchain::new();
+    let driver = toolchain.path("driver");
     let path = format!("-Wl,-rpath,{}:{}", store.root().display(), driver.display());
-    workshop.library("libnvrtc.so.13", "", &[&path]);
-    let faults = || workshop.describe(&workshop.prove_in(&[store.root()]));
+    toolchain.library("libnvrtc.so.13", "", &[&path]);
+    let faults = || toolchain.describe(&toolchain.prove_in(&[store.root()]));
     assert_eq!(faults(), "");
     fs_err::remove_file(store.path("libgone.so")).unwrap();
     assert_eq!(

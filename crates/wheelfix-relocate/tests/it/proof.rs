@@ -2,20 +2,20 @@
 
 use wheelfix_relocate::{Remedy, Target};
 
-use crate::workshop::Workshop;
+use crate::toolchain::Toolchain;
 
 const ORIGIN: &str = "-Wl,-rpath,$ORIGIN";
 
 /// `libuser.so` needs `f` of `liba.so`, which needs nothing.
-fn pair() -> Workshop {
-    let workshop = Workshop::new();
-    workshop.library("liba.so", "void f(void) {} void g(void) {}", &[]);
-    workshop.library(
+fn pair() -> Toolchain {
+    let toolchain = Toolchain::new();
+    toolchain.library("liba.so", "void f(void) {} void g(void) {}", &[]);
+    toolchain.library(
         "libuser.so",
         "void f(void); void u(void) { f(); }",
         &["-L.", "-la", ORIGIN],
     );
-    workshop
+    toolchain
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn what_is_whole_is_proved() {
 
 #[test]
 fn a_library_that_was_removed_is_named() {
-    let workshop = pair();
-    fs_err::remove_file(workshop.path("liba.so")).unwrap();
+    let toolchain = pair();
+    fs_err::remove_file(toolchain.path("liba.so")).unwrap();
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`liba.so` is missing
   needed by: DIR/libuser.so
   searched: the output, DIR"
@@ -40,58 +40,58 @@ fn a_library_that_was_removed_is_named() {
 
 #[test]
 fn a_symbol_that_was_removed_is_named() {
-    let workshop = pair();
-    workshop.library("liba.so", "void g(void) {}", &[]);
+    let toolchain = pair();
+    toolchain.library("liba.so", "void g(void) {}", &[]);
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `f`"
     );
-    assert_eq!(workshop.prove().unloadable, [workshop.path("libuser.so")]);
+    assert_eq!(toolchain.prove().unloadable, [toolchain.path("libuser.so")]);
 }
 
 #[test]
 fn a_weak_reference_may_dangle_and_a_hidden_symbol_is_no_definition() {
-    let workshop = Workshop::new();
-    workshop.library(
+    let toolchain = Toolchain::new();
+    toolchain.library(
         "liba.so",
         "__attribute__((visibility(\"hidden\"))) void f(void) {}",
         &[],
     );
     let weak = "__attribute__((weak)) void f(void); void u(void) { if (f) f(); }";
-    workshop.library("libweak.so", weak, &["-L.", "-la", ORIGIN]);
-    assert_eq!(workshop.faults(), "");
-    workshop.library(
+    toolchain.library("libweak.so", weak, &["-L.", "-la", ORIGIN]);
+    assert_eq!(toolchain.faults(), "");
+    toolchain.library(
         "libstrong.so",
         "void f(void); void u(void) { f(); }",
         &["-L.", "-la", ORIGIN],
     );
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`DIR/libstrong.so` refers to what nothing that is loaded with it defines: `f`"
     );
 }
 
 #[test]
 fn a_version_that_was_removed_is_named() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let source = "void f(void) {} void g(void) {}";
-    workshop.versioned("liba.so", source, "A_1 { f; }; A_2 { g; } A_1;");
+    toolchain.versioned("liba.so", source, "A_1 { f; }; A_2 { g; } A_1;");
     let user = "void f(void); void g(void); void u(void) { f(); g(); }";
-    workshop.library("libuser.so", user, &["-L.", "-la", ORIGIN]);
-    assert_eq!(workshop.faults(), "");
-    workshop.versioned("liba.so", source, "A_1 { f; g; };");
+    toolchain.library("libuser.so", user, &["-L.", "-la", ORIGIN]);
+    assert_eq!(toolchain.faults(), "");
+    toolchain.versioned("liba.so", source, "A_1 { f; g; };");
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`liba.so` does not define the version `A_2`
   needed by: DIR/libuser.so
   found: DIR/liba.so"
     );
     // A library with versions for nothing but its needs is good for all; one without any is not.
     let other = "int puts(const char *); void f(void) { puts(\"\"); } void g(void) {}";
-    workshop.library("liba.so", other, &["-lc"]);
-    assert_eq!(workshop.faults(), "");
-    workshop.library("liba.so", source, &[]);
-    let faults = workshop.faults();
+    toolchain.library("liba.so", other, &["-lc"]);
+    assert_eq!(toolchain.faults(), "");
+    toolchain.library("liba.so", source, &[]);
+    let faults = toolchain.faults();
     assert!(
         faults.contains("does not define the version `A_1`"),
         "{faults}"
@@ -104,24 +104,24 @@ fn a_version_that_was_removed_is_named() {
 
 #[test]
 fn symbols_come_from_needs_of_needs_but_not_from_strangers() {
-    let workshop = Workshop::new();
-    workshop.library("libdeep.so", "void deep(void) {}", &[]);
-    workshop.library("libmid.so", "", &["-L.", "-ldeep", ORIGIN]);
+    let toolchain = Toolchain::new();
+    toolchain.library("libdeep.so", "void deep(void) {}", &[]);
+    toolchain.library("libmid.so", "", &["-L.", "-ldeep", ORIGIN]);
     let user = "void deep(void); void u(void) { deep(); }";
-    workshop.library("libuser.so", user, &["-L.", "-lmid", ORIGIN]);
-    assert_eq!(workshop.faults(), "");
-    workshop.library("libstranger.so", user, &[]);
+    toolchain.library("libuser.so", user, &["-L.", "-lmid", ORIGIN]);
+    assert_eq!(toolchain.faults(), "");
+    toolchain.library("libstranger.so", user, &[]);
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`DIR/libstranger.so` refers to what nothing that is loaded with it defines: `deep`"
     );
 }
 
 #[test]
 fn what_only_an_inherited_path_finds_is_not_found_alone() {
-    let workshop = Workshop::new();
-    workshop.library("lib/libdeep.so", "void deep(void) {}", &[]);
-    workshop.library("lib/libmid.so", "", &["-Llib", "-ldeep"]);
+    let toolchain = Toolchain::new();
+    toolchain.library("lib/libdeep.so", "void deep(void) {}", &[]);
+    toolchain.library("lib/libmid.so", "", &["-Llib", "-ldeep"]);
     let old = [
         "-Llib",
         "-lmid",
@@ -129,10 +129,10 @@ fn what_only_an_inherited_path_finds_is_not_found_alone() {
         "-Wl,-rpath,$ORIGIN/lib",
         "-Wl,--disable-new-dtags",
     ];
-    workshop.library("libuser.so", "", &old);
-    let proof = workshop.prove();
-    assert_eq!(proof.unloadable, [workshop.path("lib/libmid.so")]);
-    assert!(proof.loadable.contains(&workshop.path("libuser.so")));
+    toolchain.library("libuser.so", "", &old);
+    let proof = toolchain.prove();
+    assert_eq!(proof.unloadable, [toolchain.path("lib/libmid.so")]);
+    assert!(proof.loadable.contains(&toolchain.path("libuser.so")));
     // A DT_RUNPATH is not inherited.
     let new = [
         "-Llib",
@@ -141,38 +141,41 @@ fn what_only_an_inherited_path_finds_is_not_found_alone() {
         "-Wl,-rpath,$ORIGIN/lib",
         "-Wl,--enable-new-dtags",
     ];
-    workshop.library("libuser.so", "", &new);
-    let proof = workshop.prove();
+    toolchain.library("libuser.so", "", &new);
+    let proof = toolchain.prove();
     assert_eq!(
         proof.unloadable,
-        [workshop.path("lib/libmid.so"), workshop.path("libuser.so")]
+        [
+            toolchain.path("lib/libmid.so"),
+            toolchain.path("libuser.so")
+        ]
     );
 }
 
 #[test]
 fn the_driver_is_taken_for_granted_and_a_stub_is_not() {
-    let workshop = Workshop::new();
-    workshop.library("stubs/libcuda.so.1", "void cuInit(void) {}", &[]);
+    let toolchain = Toolchain::new();
+    toolchain.library("stubs/libcuda.so.1", "void cuInit(void) {}", &[]);
     let user = "void cuInit(void); void u(void) { cuInit(); }";
-    let driver = format!("-Wl,-rpath,{}", workshop.path("driver").display());
-    workshop.library("libuser.so", user, &["stubs/libcuda.so.1", &driver]);
-    let proof = workshop.prove();
-    assert_eq!(workshop.describe(&proof), "");
+    let driver = format!("-Wl,-rpath,{}", toolchain.path("driver").display());
+    toolchain.library("libuser.so", user, &["stubs/libcuda.so.1", &driver]);
+    let proof = toolchain.prove();
+    assert_eq!(toolchain.describe(&proof), "");
     assert!(proof.assumed.driver.contains("libcuda.so.1"));
     // Its names are known, so that others are not taken to be there.
     let other = "void cuInit(void); void other(void); void u(void) { cuInit(); other(); }";
-    workshop.library("libuser.so", other, &["stubs/libcuda.so.1", &driver]);
+    toolchain.library("libuser.so", other, &["stubs/libcuda.so.1", &driver]);
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `other`"
     );
-    workshop.library(
+    toolchain.library(
         "libuser.so",
         user,
         &["stubs/libcuda.so.1", "-Wl,-rpath,$ORIGIN/stubs"],
     );
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
   needed or opened by: DIR/libuser.so"
     );
@@ -180,45 +183,45 @@ fn the_driver_is_taken_for_granted_and_a_stub_is_not() {
 
 #[test]
 fn dangerous_run_paths_are_named() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let path = "-Wl,-rpath,$ORIGIN:/usr/local/cuda/lib64:relative:/no/such/place:";
-    workshop.library("liba.so", "", &[path]);
+    toolchain.library("liba.so", "", &[path]);
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "`DIR/liba.so` has `/usr/local/cuda/lib64` in its run path: it leads to another machine (rule `system-cuda`)
 `DIR/liba.so` has `relative` in its run path: it is relative to the current directory
 `DIR/liba.so` has `` in its run path: an empty element is the current directory"
     );
-    let warnings: Vec<String> = workshop
+    let warnings: Vec<String> = toolchain
         .prove()
         .warnings
         .iter()
         .map(ToString::to_string)
         .collect();
     assert_eq!(
-        workshop.shorten(&warnings.join("\n")),
+        toolchain.shorten(&warnings.join("\n")),
         "`DIR/liba.so` has `/no/such/place` in its run path: there is no such directory"
     );
 }
 
 #[test]
 fn a_run_path_that_leads_out_of_the_store_is_a_fault() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let path = "-Wl,-rpath,$ORIGIN:$ORIGIN/../../b/lib:$ORIGIN/../../../elsewhere";
-    workshop.library("store/a/lib/liba.so", "", &[path]);
-    let proof = workshop.prove_in(&[workshop.path("store")]);
+    toolchain.library("store/a/lib/liba.so", "", &[path]);
+    let proof = toolchain.prove_in(&[toolchain.path("store")]);
     assert_eq!(
-        workshop.describe(&proof),
+        toolchain.describe(&proof),
         "`DIR/store/a/lib/liba.so` has `$ORIGIN/../../../elsewhere` in its run path: it is outside of the output and of the store"
     );
 }
 
 #[test]
 fn a_text_where_a_library_should_be_stops_the_loader() {
-    let workshop = pair();
-    fs_err::write(workshop.path("liba.so"), "INPUT(libreal.so)").unwrap();
+    let toolchain = pair();
+    fs_err::write(toolchain.path("liba.so"), "INPUT(libreal.so)").unwrap();
     assert_eq!(
-        workshop.faults(),
+        toolchain.faults(),
         "the loader stops at a file: `DIR/liba.so` is not an ELF file
   needed by: DIR/libuser.so"
     );
@@ -226,23 +229,23 @@ fn a_text_where_a_library_should_be_stops_the_loader() {
 
 #[test]
 fn a_library_for_another_machine_is_passed_over() {
-    let workshop = pair();
-    let mut bytes = fs_err::read(workshop.path("liba.so")).unwrap();
+    let toolchain = pair();
+    let mut bytes = fs_err::read(toolchain.path("liba.so")).unwrap();
     // e_machine
     bytes[18] = 183;
-    fs_err::write(workshop.path("liba.so"), bytes).unwrap();
+    fs_err::write(toolchain.path("liba.so"), bytes).unwrap();
     assert!(
-        workshop.faults().starts_with("`liba.so` is missing\n"),
+        toolchain.faults().starts_with("`liba.so` is missing\n"),
         "{}",
-        workshop.faults()
+        toolchain.faults()
     );
 }
 
 #[test]
 fn musl_inherits_every_path_and_knows_no_versions() {
-    let workshop = Workshop::new();
-    workshop.library("lib/libdeep.so", "void deep(void) {}", &[]);
-    workshop.library("lib/libmid.so", "", &["-Llib", "-ldeep"]);
+    let toolchain = Toolchain::new();
+    toolchain.library("lib/libdeep.so", "void deep(void) {}", &[]);
+    toolchain.library("lib/libmid.so", "", &["-Llib", "-ldeep"]);
     let new = [
         "-Llib",
         "-lmid",
@@ -250,45 +253,45 @@ fn musl_inherits_every_path_and_knows_no_versions() {
         "-Wl,-rpath,$ORIGIN/lib",
         "-Wl,--enable-new-dtags",
     ];
-    workshop.library("libuser.so", "", &new);
-    let mut target = Target::unknown(workshop.path("driver"));
+    toolchain.library("libuser.so", "", &new);
+    let mut target = Target::unknown(toolchain.path("driver"));
     target.loader = wheelfix_relocate::LoaderKind::Musl;
-    let proof = workshop.prove_for(&target);
-    assert_eq!(proof.unloadable, [workshop.path("lib/libmid.so")]);
+    let proof = toolchain.prove_for(&target);
+    assert_eq!(proof.unloadable, [toolchain.path("lib/libmid.so")]);
 }
 
 #[test]
 fn what_is_only_loaded_with_another_one_may_depend_on_it() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let part = "void whole(void); void part(void) { whole(); }";
-    workshop.library("libpart.so", part, &[]);
+    toolchain.library("libpart.so", part, &[]);
     let whole = "void part(void); void whole(void) {} void u(void) { part(); }";
-    workshop.library("libwhole.so", whole, &["-L.", "-lpart", ORIGIN]);
-    let proof = workshop.prove();
-    assert_eq!(workshop.describe(&proof), "");
+    toolchain.library("libwhole.so", whole, &["-L.", "-lpart", ORIGIN]);
+    let proof = toolchain.prove();
+    assert_eq!(toolchain.describe(&proof), "");
     assert_eq!(proof.found, 2);
     let [part] = &proof.left_aside[..] else {
         panic!("{:?}", proof.left_aside);
     };
-    assert_eq!(part.path, workshop.path("libpart.so"));
+    assert_eq!(part.path, toolchain.path("libpart.so"));
     assert!(part.reason.starts_with("loads only together with `"));
     assert_eq!(
-        workshop.shorten(&proof.warnings[0].to_string()),
+        toolchain.shorten(&proof.warnings[0].to_string()),
         "`DIR/libpart.so` does not load by itself, only with `DIR/libwhole.so`"
     );
 }
 
 #[test]
 fn what_follows_from_a_library_that_is_missing_is_not_told_again() {
-    let workshop = Workshop::new();
-    let gone = workshop.library("libgone.so", "int gone;", &[]);
+    let toolchain = Toolchain::new();
+    let gone = toolchain.library("libgone.so", "int gone;", &[]);
     let part = "void whole(void); void part(void) { whole(); }";
-    workshop.library("libpart.so", part, &[]);
+    toolchain.library("libpart.so", part, &[]);
     let whole = "void part(void); void whole(void) {} void u(void) { part(); }";
     let flags = ["-L.", "-lpart", "-lgone", ORIGIN];
-    workshop.library("libwhole.so", whole, &flags);
+    toolchain.library("libwhole.so", whole, &flags);
     fs_err::remove_file(gone).unwrap();
-    let faults = workshop.faults();
+    let faults = toolchain.faults();
     let first: Vec<&str> = faults
         .lines()
         .filter(|line| line.starts_with('`'))
@@ -298,15 +301,15 @@ fn what_follows_from_a_library_that_is_missing_is_not_told_again() {
 
 #[test]
 fn an_older_library_is_told_with_what_has_a_newer_one() {
-    let workshop = Workshop::new();
+    let toolchain = Toolchain::new();
     let script = "libgomp.so.1 { *; };";
-    workshop.versioned("libgomp.so.1", "void f(void) {} void g(void) {}", script);
+    toolchain.versioned("libgomp.so.1", "void f(void) {} void g(void) {}", script);
     let user = "void f(void); void g(void); void u(void) { f(); g(); }";
-    workshop.library("libuser.so", user, &["-L.", "-l:libgomp.so.1", ORIGIN]);
-    assert_eq!(workshop.faults(), "");
-    workshop.versioned("libgomp.so.1", "void f(void) {}", script);
-    let proof = workshop.prove();
-    let faults = workshop.describe(&proof);
+    toolchain.library("libuser.so", user, &["-L.", "-l:libgomp.so.1", ORIGIN]);
+    assert_eq!(toolchain.faults(), "");
+    toolchain.versioned("libgomp.so.1", "void f(void) {}", script);
+    let proof = toolchain.prove();
+    let faults = toolchain.describe(&proof);
     let want =
         "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@libgomp.so.1`";
     assert!(faults.starts_with(want), "{faults}");
@@ -321,18 +324,18 @@ fn an_older_library_is_told_with_what_has_a_newer_one() {
 
 #[test]
 fn data_that_begins_as_an_elf_file_is_kept_and_what_may_be_loaded_is_refused() {
-    let workshop = pair();
+    let toolchain = pair();
     let magic = b"\x7fELF is the magic\n";
-    fs_err::create_dir(workshop.path("bin")).unwrap();
+    fs_err::create_dir(toolchain.path("bin")).unwrap();
     for name in ["data.txt", "tool.bin", "extension.so", "bin/program"] {
-        fs_err::write(workshop.path(name), magic).unwrap();
+        fs_err::write(toolchain.path(name), magic).unwrap();
     }
-    let proof = workshop.prove();
+    let proof = toolchain.prove();
     let list = |faults: &[wheelfix_relocate::Fault]| {
         let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
         let faults = faults
             .iter()
-            .map(|fault| first(workshop.shorten(&fault.to_string())));
+            .map(|fault| first(toolchain.shorten(&fault.to_string())));
         faults
             .map(|text| text.split(" file").next().unwrap().to_owned())
             .collect::<Vec<_>>()
@@ -356,15 +359,15 @@ fn data_that_begins_as_an_elf_file_is_kept_and_what_may_be_loaded_is_refused() {
 
 #[test]
 fn data_that_is_needed_is_refused() {
-    let workshop = Workshop::new();
-    workshop.library("data", "void f(void) {}", &[]);
-    workshop.library(
+    let toolchain = Toolchain::new();
+    toolchain.library("data", "void f(void) {}", &[]);
+    toolchain.library(
         "libuser.so",
         "void f(void); void u(void) { f(); }",
         &["-L.", "-l:data", ORIGIN],
     );
-    fs_err::write(workshop.path("data"), b"\x7fELF is the magic\n").unwrap();
-    let faults = workshop.faults();
+    fs_err::write(toolchain.path("data"), b"\x7fELF is the magic\n").unwrap();
+    let faults = toolchain.faults();
     assert!(
         faults.contains("`DIR/data` is a damaged ELF file"),
         "{faults}"
@@ -373,14 +376,14 @@ fn data_that_is_needed_is_refused() {
 
 #[test]
 fn a_library_that_strip_has_moved_is_told_so() {
-    let workshop = pair();
-    let path = workshop.path("liba.so");
+    let toolchain = pair();
+    let path = toolchain.path("liba.so");
     let mut bytes = fs_err::read(&path).unwrap();
     // The second program header's offset.
     bytes[64 + 56 + 8] ^= 8;
     fs_err::write(&path, bytes).unwrap();
-    let faults = workshop.faults();
+    let faults = toolchain.faults();
     assert!(faults.contains("`strip` has moved"), "{faults}");
-    assert_eq!(workshop.remedies()[0], Remedy::DontStrip { path });
-    assert!(workshop.prove().loadable.is_empty());
+    assert_eq!(toolchain.remedies()[0], Remedy::DontStrip { path });
+    assert!(toolchain.prove().loadable.is_empty());
 }

@@ -7,7 +7,7 @@ use super::image::{Image, Segment, segment_type};
 use super::layout::{Kind, Layout};
 use super::linking::{Linking, tag};
 use super::tool::Tool;
-use super::workshop::Workshop;
+use super::toolchain::Toolchain;
 
 /// A fault of a path or of the file there.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -57,24 +57,24 @@ pub enum Bad {
 }
 
 impl Bad {
-    /// Makes the file in the directory of a workshop.
-    pub fn make(self, workshop: &Workshop) -> PathBuf {
-        let path = workshop.dir().join("subject");
+    /// Makes the file in the directory of a toolchain.
+    pub fn make(self, toolchain: &Toolchain) -> PathBuf {
+        let path = toolchain.dir().join("subject");
         let write = |bytes: &[u8]| fs_err::write(&path, bytes).unwrap();
         let text = path.to_str().unwrap();
         match self {
             Self::NotElf => write(b"#!/bin/sh\necho this is no ELF file, but as long as one\n"),
             Self::Empty => write(b""),
-            Self::Static => compile(workshop, &["-static", "-o", text]),
-            Self::StaticPie => compile(workshop, &["-static-pie", "-o", text]),
+            Self::Static => compile(toolchain, &["-static", "-o", text]),
+            Self::StaticPie => compile(toolchain, &["-static-pie", "-o", text]),
             Self::Loader => {
                 fs_err::copy("/lib64/ld-linux-x86-64.so.2", &path).expect("the loader is copied");
             }
-            Self::Object => compile(workshop, &["-c", "-o", text]),
+            Self::Object => compile(toolchain, &["-c", "-o", text]),
             Self::Core => write(&core_file()),
             Self::DebugFile => {
-                let library = workshop.dir().join("library");
-                workshop.link(Kind::Library, Layout::Default, &library);
+                let library = toolchain.dir().join("library");
+                toolchain.link(Kind::Library, Layout::Default, &library);
                 let args = ["--only-keep-debug", library.to_str().unwrap(), text];
                 Tool::OBJCOPY.run(&args).expect();
             }
@@ -84,7 +84,7 @@ impl Bad {
             Self::DanglingLink => symlink("nowhere", &path).unwrap(),
             Self::Missing => {}
             _ => {
-                workshop.link(Kind::Library, Layout::Default, &path);
+                toolchain.link(Kind::Library, Layout::Default, &path);
                 let mut bytes = fs_err::read(&path).unwrap();
                 for (offset, value) in self.damage(&Image::parse(&bytes).unwrap()) {
                     let at = usize::try_from(offset).unwrap();
@@ -132,8 +132,8 @@ fn entry(image: &Image<'_>, tag: u64) -> u64 {
     dynamic.offset + 16 * index as u64 + 8
 }
 
-fn compile(workshop: &Workshop, options: &[&str]) {
-    let source = workshop.dir().join("main.c");
+fn compile(toolchain: &Toolchain, options: &[&str]) {
+    let source = toolchain.dir().join("main.c");
     fs_err::write(&source, "int main(void) { return 0; }\n").unwrap();
     let args = [options, &[source.to_str().unwrap()]].concat();
     Tool::CC.run(&args).expect();

@@ -17,7 +17,7 @@ use super::mutate::drop_section_headers;
 use super::patchelf::{PATCHELF_RELEASES, patchelf_release};
 use super::platform::Platform;
 use super::strip::Stripper;
-use super::workshop::{Checks, DEPENDENCY, Workshop, extra_names, long_dependency};
+use super::toolchain::{Checks, DEPENDENCY, Toolchain, extra_names, long_dependency};
 use crate::random::Random;
 
 /// The most edits in a chain.
@@ -71,7 +71,7 @@ pub fn run(seeds: Range<u64>, editor: &dyn Editor) -> Chains {
 
 /// The files that chains begin with.
 struct Bench<'a> {
-    workshop: Workshop,
+    toolchain: Toolchain,
     editor: &'a dyn Editor,
     originals: Vec<Original>,
 }
@@ -86,14 +86,14 @@ struct Original {
 
 impl<'a> Bench<'a> {
     fn new(editor: &'a dyn Editor) -> Self {
-        let workshop = Workshop::new(Platform::Glibc);
+        let toolchain = Toolchain::new(Platform::Glibc);
         let mut originals = Vec::new();
         let layouts = Layout::ALL.into_iter();
         for layout in layouts.chain([Layout::GoldRosegment, Layout::Mold]) {
             for kind in Kind::ALL {
                 let name = format!("{layout}-{kind:?}");
-                let path = workshop.dir().join(&name);
-                workshop.link(kind, layout, &path);
+                let path = toolchain.dir().join(&name);
+                toolchain.link(kind, layout, &path);
                 let is_go = false;
                 originals.push(Original {
                     name,
@@ -103,8 +103,8 @@ impl<'a> Bench<'a> {
                 });
             }
             let name = format!("{layout}-Names");
-            let path = workshop.dir().join(&name);
-            workshop.link_with_names(layout, &path);
+            let path = toolchain.dir().join(&name);
+            toolchain.link_with_names(layout, &path);
             originals.push(Original {
                 name,
                 path,
@@ -114,8 +114,8 @@ impl<'a> Bench<'a> {
         }
         for options in golang::BUILDS {
             let name = format!("Go{}", options.concat().replace([' ', '='], "-"));
-            let path = workshop.dir().join(&name);
-            golang::build(workshop.dir(), options, &path);
+            let path = toolchain.dir().join(&name);
+            golang::build(toolchain.dir(), options, &path);
             let (kind, is_go) = (Kind::Pie, true);
             originals.push(Original {
                 name,
@@ -125,7 +125,7 @@ impl<'a> Bench<'a> {
             });
         }
         Self {
-            workshop,
+            toolchain,
             editor,
             originals,
         }
@@ -154,7 +154,7 @@ impl<'a> Chain<'a> {
     fn new(bench: &'a Bench<'a>, seed: u64) -> Self {
         let mut random = Random(seed);
         let original = &bench.originals[random.below(bench.originals.len())];
-        let dir = bench.workshop.dir().join(format!("chain-{seed}"));
+        let dir = bench.toolchain.dir().join(format!("chain-{seed}"));
         fs_err::create_dir(&dir).unwrap();
         let file = dir.join("file");
         fs_err::copy(&original.path, &file).unwrap();
@@ -215,8 +215,8 @@ impl<'a> Chain<'a> {
         if self.original.is_go {
             return golang::run(file);
         }
-        let workshop = &self.bench.workshop;
-        workshop.run_checks(self.original.kind, file, edited, checks)
+        let toolchain = &self.bench.toolchain;
+        toolchain.run_checks(self.original.kind, file, edited, checks)
     }
 
     fn health(&self, file: &Path, edited: &Request) -> Health {
@@ -243,7 +243,7 @@ impl<'a> Chain<'a> {
         }
         if what >= 3 || request.interpreter.is_none() {
             let len = 60 + self.random.below(841);
-            request.rpath = Some(self.bench.workshop.rpath(len));
+            request.rpath = Some(self.bench.toolchain.rpath(len));
         }
         if self.original.is_go {
             return request;

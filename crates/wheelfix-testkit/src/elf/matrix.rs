@@ -13,7 +13,7 @@ use super::layout::{Kind, Layout};
 use super::platform::Platform;
 use super::strip::Stripper;
 use super::tool::Tool;
-use super::workshop::Workshop;
+use super::toolchain::Toolchain;
 
 /// The smallest page of the machine that tests run on, in bytes.
 const PAGE: u64 = 4096;
@@ -68,7 +68,7 @@ pub fn run(
     layouts: impl IntoIterator<Item = Layout>,
     editor: &dyn Editor,
 ) -> (usize, Vec<Failure>) {
-    let workshop = Workshop::new(platform);
+    let toolchain = Toolchain::new(platform);
     let links: Vec<(Layout, Kind)> = layouts
         .into_iter()
         .flat_map(|layout| Kind::ALL.map(|kind| (layout, kind)))
@@ -79,7 +79,7 @@ pub fn run(
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some((layout, kind)) = links.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (cases, failures) = Bench::new(&workshop, editor, *layout, *kind).run();
+                    let (cases, failures) = Bench::new(&toolchain, editor, *layout, *kind).run();
                     let mut results = results.lock().unwrap();
                     results.0 += cases;
                     results.1.extend(failures);
@@ -92,7 +92,7 @@ pub fn run(
 
 /// One linked probe with the edits that it goes through.
 struct Bench<'a> {
-    workshop: &'a Workshop,
+    toolchain: &'a Toolchain,
     editor: &'a dyn Editor,
     layout: Layout,
     kind: Kind,
@@ -102,10 +102,10 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(workshop: &'a Workshop, editor: &'a dyn Editor, layout: Layout, kind: Kind) -> Self {
-        let original = workshop.dir().join(format!("{layout}-{kind:?}"));
-        workshop.link(kind, layout, &original);
-        workshop
+    fn new(toolchain: &'a Toolchain, editor: &'a dyn Editor, layout: Layout, kind: Kind) -> Self {
+        let original = toolchain.dir().join(format!("{layout}-{kind:?}"));
+        toolchain.link(kind, layout, &original);
+        toolchain
             .run(kind, &original, &Request::default())
             .expect("a probe that runs as linked");
         let bytes = fs_err::read(&original).unwrap();
@@ -116,7 +116,7 @@ impl<'a> Bench<'a> {
             describe(&as_linked)
         );
         Self {
-            workshop,
+            toolchain,
             editor,
             layout,
             kind,
@@ -150,7 +150,7 @@ impl<'a> Bench<'a> {
 
     /// Edits a copy of the original and returns its path.
     fn edit(&self, edit: Edit) -> Result<PathBuf, String> {
-        let request = self.workshop.request(edit, self.kind);
+        let request = self.toolchain.request(edit, self.kind);
         let edited = self.original.with_extension(format!("{edit:?}"));
         fs_err::copy(&self.original, &edited).unwrap();
         self.editor.edit(&edited, &request)?;
@@ -168,7 +168,7 @@ impl<'a> Bench<'a> {
         if warnings != self.warnings {
             return Err(warnings.join("; "));
         }
-        self.workshop.run(self.kind, &edited, &request)?;
+        self.toolchain.run(self.kind, &edited, &request)?;
         self.editor
             .edit(&edited, &request)
             .map_err(|text| format!("repeated: {text}"))?;
@@ -180,15 +180,15 @@ impl<'a> Bench<'a> {
 
     /// Strips the edited file in each way, runs it, edits it again and runs it again.
     fn strip(&self, edit: Edit, edited: &Path, fail: &mut dyn FnMut(String, String)) {
-        for stripper in Stripper::all(self.workshop.platform()) {
+        for stripper in Stripper::all(self.toolchain.platform()) {
             let stripped = edited.with_extension(format!("{edit:?}-{stripper:?}"));
             let result = stripper.strip(edited, &stripped).and_then(|()| {
-                let mut request = self.workshop.request(edit, self.kind);
-                self.workshop.run(self.kind, &stripped, &request)?;
-                request.rpath = Some(self.workshop.rpath(520));
+                let mut request = self.toolchain.request(edit, self.kind);
+                self.toolchain.run(self.kind, &stripped, &request)?;
+                request.rpath = Some(self.toolchain.rpath(520));
                 self.editor
                     .edit(&stripped, &request)
-                    .and_then(|()| self.workshop.run(self.kind, &stripped, &request))
+                    .and_then(|()| self.toolchain.run(self.kind, &stripped, &request))
                     .map_err(|text| format!("edited again: {text}"))
             });
             if let Err(text) = result {

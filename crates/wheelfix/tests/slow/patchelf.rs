@@ -7,24 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use wheelfix_testkit::elf::{Kind, Layout, Outcome, Platform, Tool, Workshop, patchelf};
+use wheelfix_testkit::elf::{Kind, Layout, Outcome, Platform, Tool, Toolchain, patchelf};
 
 /// The facts that readelf prints of a file: a text for each thing that an edit may be about.
 type Facts = BTreeMap<&'static str, String>;
 
 /// Files to edit, and a directory for each program that edits them.
 struct Arena {
-    workshop: Workshop,
+    toolchain: Toolchain,
     /// A symbolic link of the name `patchelf` to the binary under test.
     ours: PathBuf,
 }
 
 impl Arena {
     fn new() -> Self {
-        let workshop = Workshop::new(Platform::Glibc);
-        let dir = workshop.dir();
-        workshop.link(Kind::Library, Layout::Default, &dir.join("library"));
-        workshop.link(Kind::Pie, Layout::Default, &dir.join("program"));
+        let toolchain = Toolchain::new(Platform::Glibc);
+        let dir = toolchain.dir();
+        toolchain.link(Kind::Library, Layout::Default, &dir.join("library"));
+        toolchain.link(Kind::Pie, Layout::Default, &dir.join("program"));
         for (name, options) in [
             (
                 "rpath",
@@ -47,7 +47,7 @@ impl Arena {
         }
         let ours = dir.join("patchelf");
         symlink(env!("CARGO_BIN_EXE_wheelfix"), &ours).unwrap();
-        Self { workshop, ours }
+        Self { toolchain, ours }
     }
 
     /// Runs both programs on copies of the files and returns what differs.
@@ -73,13 +73,13 @@ impl Arena {
     }
 
     fn side(&self, name: &str, line: &str, run: impl Fn(&Path, &[&str]) -> Outcome) -> Facts {
-        let dir = self.workshop.dir().join(name);
+        let dir = self.toolchain.dir().join(name);
         for file in [
             "library", "program", "rpath", "runpath", "list.txt", "map.txt", "text",
         ] {
-            fs_err::copy(self.workshop.dir().join(file), dir.join(file)).unwrap();
+            fs_err::copy(self.toolchain.dir().join(file), dir.join(file)).unwrap();
         }
-        let libraries = self.workshop.libraries();
+        let libraries = self.toolchain.libraries();
         let line = line.replace("LIBRARIES", libraries.to_str().unwrap());
         let args = |command: &'_ str| -> Vec<String> {
             let args = command.split(' ').map(|arg| arg.trim_matches('\''));

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Tool, Workshop};
+use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Tool, Toolchain};
 
-/// Runs the program in the directory of a workshop and returns its exit code and its output.
+/// Runs the program in the directory of a toolchain and returns its exit code and its output.
 #[expect(clippy::disallowed_methods, reason = "runs the program under test")]
-fn run(workshop: &Workshop, args: &[&str]) -> String {
+fn run(toolchain: &Toolchain, args: &[&str]) -> String {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wheelfix"));
     command.arg("patchelf").args(args);
-    command.current_dir(workshop.dir()).env_clear();
+    command.current_dir(toolchain.dir()).env_clear();
     let outcome = Outcome::of(command);
     let mut text = format!("exit: {}\n", outcome.code.unwrap());
     write!(text, "{}{}", outcome.stdout, outcome.stderr).unwrap();
@@ -31,15 +31,15 @@ fn state(path: &Path) -> Option<(Vec<u8>, u64, u32, i64, i64)> {
 
 #[track_caller]
 fn check(bad: Bad, want: &str) {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = bad.make(&workshop);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = bad.make(&toolchain);
     let before = state(&path);
     let rpath = format!("/{}", "x".repeat(400));
     let want = format!("exit: 1\npatchelf: {want}\n");
-    assert_eq!(run(&workshop, &["--set-rpath", &rpath, "subject"]), want);
+    assert_eq!(run(&toolchain, &["--set-rpath", &rpath, "subject"]), want);
     let args = ["--set-rpath", &rpath, "--output", "out", "subject"];
-    assert_eq!(run(&workshop, &args), want, "with an output");
-    assert!(!workshop.dir().join("out").try_exists().unwrap());
+    assert_eq!(run(&toolchain, &args), want, "with an output");
+    assert!(!toolchain.dir().join("out").try_exists().unwrap());
     assert!(state(&path) == before, "{bad:?} was touched");
 }
 
@@ -77,8 +77,8 @@ fn a_core_file() {
 
 #[test]
 fn a_separate_debug_file_stays_as_it_is() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = Bad::DebugFile.make(&workshop);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = Bad::DebugFile.make(&toolchain);
     let before = state(&path);
     for args in [
         &["--set-rpath", "/x", "subject"][..],
@@ -86,22 +86,22 @@ fn a_separate_debug_file_stays_as_it_is() {
         &["--shrink-rpath", "subject"],
         &["--print-rpath", "subject"],
     ] {
-        assert_eq!(run(&workshop, args), "exit: 0\n", "{args:?}");
+        assert_eq!(run(&toolchain, args), "exit: 0\n", "{args:?}");
     }
     assert!(state(&path) == before);
 }
 
 #[test]
 fn a_library_whose_hash_table_was_stripped_is_edited() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
-    workshop.link(Kind::Library, Layout::Default, &path);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    toolchain.link(Kind::Library, Layout::Default, &path);
     let args = ["--remove-section=.gnu.hash", path.to_str().unwrap()];
     Tool::OBJCOPY.run(&args).expect();
     let edit = ["--set-rpath", "/x", "--add-needed", "libz.so.1", "subject"];
-    assert_eq!(run(&workshop, &edit), "exit: 0\n");
+    assert_eq!(run(&toolchain, &edit), "exit: 0\n");
     let print = ["--print-rpath", "--print-needed", "subject"];
-    assert!(run(&workshop, &print).starts_with("exit: 0\n/x\nlibz.so.1\n"));
+    assert!(run(&toolchain, &print).starts_with("exit: 0\n/x\nlibz.so.1\n"));
 }
 
 #[test]
@@ -215,11 +215,15 @@ fn a_missing_file() {
 
 #[test]
 fn all_faults_of_several_files_are_told() {
-    let workshop = Workshop::new(Platform::Glibc);
-    Bad::Core.make(&workshop);
-    workshop.link(Kind::Library, Layout::Default, &workshop.dir().join("good"));
+    let toolchain = Toolchain::new(Platform::Glibc);
+    Bad::Core.make(&toolchain);
+    toolchain.link(
+        Kind::Library,
+        Layout::Default,
+        &toolchain.dir().join("good"),
+    );
     let text = run(
-        &workshop,
+        &toolchain,
         &["--set-rpath", "/found", "subject", "good", "missing"],
     );
     let want = "exit: 1
@@ -228,22 +232,22 @@ patchelf: getting info about 'missing': No such file or directory
 ";
     assert_eq!(text, want);
     assert_eq!(
-        run(&workshop, &["--print-rpath", "good"]),
+        run(&toolchain, &["--print-rpath", "good"]),
         "exit: 0\n/found\n"
     );
 }
 
 #[test]
 fn a_file_that_is_truncated_anywhere() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let whole = workshop.dir().join("whole");
-    workshop.link(Kind::Library, Layout::Default, &whole);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let whole = toolchain.dir().join("whole");
+    toolchain.link(Kind::Library, Layout::Default, &whole);
     let bytes = fs_err::read(&whole).unwrap();
-    let path = workshop.dir().join("subject");
+    let path = toolchain.dir().join("subject");
     for part in 0..50 {
         fs_err::write(&path, &bytes[..bytes.len() * part / 50]).unwrap();
         let before = state(&path);
-        let text = run(&workshop, &["--set-rpath", "/somewhere/else", "subject"]);
+        let text = run(&toolchain, &["--set-rpath", "/somewhere/else", "subject"]);
         let named = text.starts_with("exit: 1\npatchelf: subject: ") && text.contains("0x");
         assert!(named, "{part} of 50: {text}");
         assert!(state(&path) == before, "{part} of 50: touched");
@@ -252,16 +256,16 @@ fn a_file_that_is_truncated_anywhere() {
 
 #[test]
 fn a_file_that_may_not_be_written_keeps_its_mode() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
-    workshop.link(Kind::Library, Layout::Default, &path);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    toolchain.link(Kind::Library, Layout::Default, &path);
     fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
     assert_eq!(
-        run(&workshop, &["--set-rpath", "/new", "subject"]),
+        run(&toolchain, &["--set-rpath", "/new", "subject"]),
         "exit: 0\n"
     );
     assert_eq!(
-        run(&workshop, &["--print-rpath", "subject"]),
+        run(&toolchain, &["--print-rpath", "subject"]),
         "exit: 0\n/new\n"
     );
     assert_eq!(fs_err::metadata(&path).unwrap().mode() & 0o777, 0o444);
@@ -270,10 +274,10 @@ fn a_file_that_may_not_be_written_keeps_its_mode() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "mounts a small file system")]
 fn a_full_disk_leaves_the_file_as_it_was() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
-    workshop.link(Kind::Library, Layout::Default, &path);
-    fs_err::create_dir(workshop.dir().join("disk")).unwrap();
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    toolchain.link(Kind::Library, Layout::Default, &path);
+    fs_err::create_dir(toolchain.dir().join("disk")).unwrap();
     let program = env!("CARGO_BIN_EXE_wheelfix");
     // A mount of its own name space, so that nothing is left of it. The file leaves less than a page.
     let script = format!(
@@ -287,7 +291,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
     );
     let output = std::process::Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
-        .current_dir(workshop.dir())
+        .current_dir(toolchain.dir())
         .output()
         .unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
@@ -304,9 +308,9 @@ fn a_full_disk_leaves_the_file_as_it_was() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "sets a limit")]
 fn a_limit_of_file_lengths_leaves_the_file_as_it_was() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
-    workshop.link(Kind::Library, Layout::Default, &path);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    toolchain.link(Kind::Library, Layout::Default, &path);
     let before = state(&path).unwrap().0;
     let program = env!("CARGO_BIN_EXE_wheelfix");
     // In blocks of 512 bytes: no byte can be added, and nothing be written behind the first blocks.
@@ -315,7 +319,7 @@ fn a_limit_of_file_lengths_leaves_the_file_as_it_was() {
             "ulimit -f {blocks}; exec {program} patchelf --set-rpath /$(printf %08000d 0) subject"
         );
         let mut command = std::process::Command::new("sh");
-        command.args(["-c", &script]).current_dir(workshop.dir());
+        command.args(["-c", &script]).current_dir(toolchain.dir());
         let outcome = Outcome::of(command);
         assert_ne!(outcome.code, Some(0), "{blocks} blocks");
         assert!(
@@ -327,14 +331,14 @@ fn a_limit_of_file_lengths_leaves_the_file_as_it_was() {
 
 #[test]
 fn a_file_that_is_named_twice_is_edited_twice() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
-    workshop.link(Kind::Library, Layout::Default, &path);
-    fs_err::hard_link(&path, workshop.dir().join("link")).unwrap();
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    toolchain.link(Kind::Library, Layout::Default, &path);
+    fs_err::hard_link(&path, toolchain.dir().join("link")).unwrap();
     let args = ["--add-needed", "libm.so.6", "subject", "link", "subject"];
-    assert_eq!(run(&workshop, &args), "exit: 0\n");
+    assert_eq!(run(&toolchain, &args), "exit: 0\n");
     for name in ["subject", "link"] {
-        let text = run(&workshop, &["--print-needed", name]);
+        let text = run(&toolchain, &["--print-needed", name]);
         assert_eq!(text.matches("libm.so.6\n").count(), 1, "{name}: {text}");
     }
 }

@@ -1,20 +1,20 @@
 //! `wheelfix inspect --verify` prints what is wrong with an ELF file, one line for each broken rule.
 
-use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Workshop};
+use wheelfix_testkit::elf::{Bad, Kind, Layout, Outcome, Platform, Toolchain};
 
 #[expect(clippy::disallowed_methods, reason = "runs the program under test")]
-fn verify(workshop: &Workshop) -> Outcome {
+fn verify(toolchain: &Toolchain) -> Outcome {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wheelfix"));
     command.args(["inspect", "--verify", "subject"]);
-    command.current_dir(workshop.dir()).env_clear();
+    command.current_dir(toolchain.dir()).env_clear();
     Outcome::of(command)
 }
 
 #[track_caller]
 fn check(bad: Bad, want: &[&str]) {
-    let workshop = Workshop::new(Platform::Glibc);
-    bad.make(&workshop);
-    let outcome = verify(&workshop);
+    let toolchain = Toolchain::new(Platform::Glibc);
+    bad.make(&toolchain);
+    let outcome = verify(&toolchain);
     assert_eq!(outcome.code, Some(1), "{outcome}");
     let text = format!("{}{}", outcome.stdout, outcome.stderr);
     for rule in want {
@@ -25,10 +25,10 @@ fn check(bad: Bad, want: &[&str]) {
 
 #[test]
 fn a_sound_file_has_no_violations() {
-    let workshop = Workshop::new(Platform::Glibc);
-    let path = workshop.dir().join("subject");
-    workshop.link(Kind::Library, Layout::Default, &path);
-    assert_eq!(verify(&workshop).code, Some(0));
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    toolchain.link(Kind::Library, Layout::Default, &path);
+    assert_eq!(verify(&toolchain).code, Some(0));
 }
 
 #[test]

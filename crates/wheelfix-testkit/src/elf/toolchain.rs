@@ -38,32 +38,32 @@ const EXTRA_LIBRARIES: usize = 7;
 
 /// Compiled objects and libraries for one platform.
 ///
-/// Compile once, link often: [`Workshop::link`] makes a probe in any layout.
+/// Compile once, link often: [`Toolchain::link`] makes a probe in any layout.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct Toolchain {
     dir: TempDir,
     platform: Platform,
 }
 
-impl Workshop {
+impl Toolchain {
     /// Compiles everything but the probes' links.
     pub fn new(platform: Platform) -> Self {
         let dir = tempfile::Builder::new().prefix("probe-").tempdir().unwrap();
-        let workshop = Self { dir, platform };
+        let toolchain = Self { dir, platform };
         for (name, text) in SOURCES {
-            fs_err::write(workshop.path(name), text).unwrap();
+            fs_err::write(toolchain.path(name), text).unwrap();
         }
-        fs_err::create_dir_all(workshop.libraries()).unwrap();
-        fs_err::create_dir_all(workshop.long_directory()).unwrap();
+        fs_err::create_dir_all(toolchain.libraries()).unwrap();
+        fs_err::create_dir_all(toolchain.long_directory()).unwrap();
         for kind in Kind::ALL {
             let object = format!("{kind:?}.o");
-            platform.compile(workshop.dir(), "probe.cc", kind.compile_flags(), &object);
+            platform.compile(toolchain.dir(), "probe.cc", kind.compile_flags(), &object);
         }
-        workshop.build_names();
-        workshop.build_libraries();
-        workshop.build_host();
-        symlink(platform.interpreter_file(), workshop.long_interpreter()).unwrap();
-        workshop
+        toolchain.build_names();
+        toolchain.build_libraries();
+        toolchain.build_host();
+        symlink(platform.interpreter_file(), toolchain.long_interpreter()).unwrap();
+        toolchain
     }
 
     fn build_libraries(&self) {

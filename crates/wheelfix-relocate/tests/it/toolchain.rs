@@ -9,11 +9,11 @@ use wheelfix_relocate::{
 use wheelfix_testkit::elf::Tool;
 
 /// A directory with libraries, as an output will have them.
-pub(crate) struct Workshop {
+pub(crate) struct Toolchain {
     dir: TempDir,
 }
 
-impl Workshop {
+impl Toolchain {
     pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -73,7 +73,7 @@ impl Workshop {
         Tree::scan(&Place::fixed(self.root())).unwrap()
     }
 
-    /// Proves all libraries of the workshop, each as the program of its process.
+    /// Proves all libraries of the toolchain, each as the program of its process.
     pub(crate) fn prove(&self) -> Proof {
         self.prove_for(&Target::unknown(self.path("driver")))
     }
@@ -106,7 +106,7 @@ impl Workshop {
         )
     }
 
-    /// The faults of the proof, with `DIR` for the workshop.
+    /// The faults of the proof, with `DIR` for the toolchain.
     pub(crate) fn faults(&self) -> String {
         self.describe(&self.prove())
     }
