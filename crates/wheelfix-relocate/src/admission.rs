@@ -3,11 +3,11 @@
 use wheelfix_elf::dynamic_tag::flags_1;
 
 use crate::abi::Abi;
+use crate::file_view::ViewedFile;
 use crate::object::Object;
 use crate::process::Process;
 use crate::stop::Stop;
 use crate::target::LoaderKind;
-use crate::world::WorldFile;
 
 /// The decision of the loader on a file.
 #[derive(Debug, Eq, PartialEq)]
@@ -49,7 +49,7 @@ impl Process<'_> {
     ///
     /// Conditions on the object alone are asked of all, the first one included; see
     /// [`wheelfix_elf::load`].
-    pub(crate) fn admit(&self, object: &Object, file: &WorldFile) -> Admission {
+    pub(crate) fn admit(&self, object: &Object, file: &ViewedFile) -> Admission {
         let refused = |reason: &str| Admission::Refused(Stop::new(reason));
         let alone = || self.refused_alone(file);
         let Some(program) = self.loaded.first() else {
@@ -86,8 +86,8 @@ impl Process<'_> {
     }
 
     /// Why the loader does not take a file, whatever else is loaded.
-    fn refused_alone(&self, file: &WorldFile) -> Option<Stop> {
-        let answers = self.world.answers(file, self.target.loader);
+    fn refused_alone(&self, file: &ViewedFile) -> Option<Stop> {
+        let answers = self.view.answers(file, self.target.loader);
         let is_old = || self.glibc().is_some_and(|minor| minor < ANY_ALIGNMENT);
         let of_old = || answers.old_glibc.clone().filter(|_| is_old());
         answers.refusal.clone().or_else(of_old)

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::file_view::FileView;
 use crate::object::Object;
 use crate::plan::{Edit, RelocationPlan, RunPathEdit};
 use crate::tree::Tree;
-use crate::world::World;
 
 /// The tree without what a plan drops and with its edits made; the world sees the same.
-pub fn foresee(tree: &Tree, plan: &RelocationPlan, world: &World) -> Tree {
+pub fn foresee(tree: &Tree, plan: &RelocationPlan, view: &FileView) -> Tree {
     let dropped: BTreeSet<PathBuf> = plan.drops.iter().map(|drop| drop.path.clone()).collect();
     let foreseen = tree.revised(&dropped, |object| {
         if let Some(planned) = plan.object(&object.path) {
@@ -18,7 +18,7 @@ pub fn foresee(tree: &Tree, plan: &RelocationPlan, world: &World) -> Tree {
     });
     for planned in plan.edits() {
         if let Some(object) = foreseen.get(&planned.path) {
-            world.assume(object);
+            view.assume(object);
         }
     }
     foreseen

@@ -187,7 +187,7 @@ impl Process<'_> {
                 }
                 if self.state(directory, at).is_none() {
                     let there = self
-                        .world
+                        .view
                         .is_directory(&format!("{directory}{subdirectory}"));
                     self.set_state(directory, at, there);
                 }

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::edges::edges;
+use crate::file_view::FileView;
 use crate::process::{Outcome, Process};
 use crate::rules::{Rules, any_matches};
 use crate::run_path::normalize;
+use crate::simulation::Simulation;
 use crate::target::Target;
 use crate::trace::Trace;
 use crate::tree::Tree;
-use crate::trial::Trial;
-use crate::world::World;
 
 /// Libraries and what leads from one to another.
 #[derive(Clone, Debug, Default)]
@@ -61,13 +61,15 @@ enum Kind {
 impl Graph {
     /// The graph of all that the objects of a tree need and open, as the loader finds it. The C
     /// library is left out.
-    pub fn new(tree: &Tree, world: &World, target: &Target, rules: &Rules) -> Self {
-        let base = Process::new(world, target, rules, Trace::default());
+    pub fn new(tree: &Tree, view: &FileView, target: &Target, rules: &Rules) -> Self {
+        let base = Process::new(view, target, rules, Trace::default());
         let objects: Vec<_> = tree.objects().collect();
-        let trials = objects.par_iter().map(|object| Trial::new(object, &base));
-        let parts = trials.map(|trial| {
+        let simulations = objects
+            .par_iter()
+            .map(|object| Simulation::new(object, &base));
+        let parts = simulations.map(|simulation| {
             let graph = Self::default();
-            Drawer { graph, tree, rules }.draw(&trial)
+            Drawer { graph, tree, rules }.draw(&simulation)
         });
         let parts: Vec<Self> = parts.collect();
         let mut graph = Self::default();
@@ -170,10 +172,10 @@ struct Drawer<'a> {
 }
 
 impl Drawer<'_> {
-    fn draw(mut self, trial: &Trial<'_>) -> Graph {
-        let (object, process) = (trial.object, &trial.process);
+    fn draw(mut self, simulation: &Simulation<'_>) -> Graph {
+        let (object, process) = (simulation.object, &simulation.process);
         let from = self.graph.add(&object.path, &object.file);
-        let loaded = trial.root.and_then(|root| process.loaded.get(root));
+        let loaded = simulation.root.and_then(|root| process.loaded.get(root));
         let Some(loaded) = loaded else {
             return self.graph;
         };
@@ -185,7 +187,7 @@ impl Drawer<'_> {
         for edge in edges(self.rules, object) {
             for name in edge.alternatives.iter().filter(|name| name.is_literal()) {
                 let mut process = process.clone();
-                let outcome = process.open(trial.root, name.text());
+                let outcome = process.open(simulation.root, name.text());
                 let (to, kind) = match self.target(name.text(), &process, &outcome) {
                     Some((to, Kind::Found | Kind::Sibling)) => (to, Kind::Opened),
                     Some((to, Kind::Driver)) => (to, Kind::Driver),

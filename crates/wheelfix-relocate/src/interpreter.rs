@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
+use crate::file_view::FileView;
 use crate::object::Object;
 use crate::read::{ReadOutcome, STATIC, read_object};
 use crate::target::{LoaderKind, STORE, Target};
-use crate::world::World;
 
 /// A dynamic loader.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -137,7 +137,7 @@ fn describe(object: &Object) -> &'static str {
 /// `None` if it does, and if nothing can be known: the target is not, and the program is for another
 /// machine than this one. One in the Nix store starts what is linked for it wherever it is; elsewhere
 /// it must be that of the target, or one of another machine or C library that is there beside it.
-pub fn interpreter_fault(world: &World, target: &Target, program: &Object) -> Option<String> {
+pub fn interpreter_fault(view: &FileView, target: &Target, program: &Object) -> Option<String> {
     let asked = program
         .interpreter
         .as_ref()
@@ -146,12 +146,12 @@ pub fn interpreter_fault(world: &World, target: &Target, program: &Object) -> Op
     if known.is_none() && Abi::host() != Some(program.abi) {
         return None;
     }
-    let Some(file) = world.file(asked) else {
+    let Some(file) = view.file(asked) else {
         return Some("is not there".to_owned());
     };
     if let Some(known) = &known
         && let Some(path) = known.path.to_str()
-        && world.file(path).is_some_and(|known| known.key == file.key)
+        && view.file(path).is_some_and(|known| known.key == file.key)
     {
         return None;
     }

@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 
 use crate::absolute::existing_path;
 use crate::fault::Fault;
+use crate::file_view::FileView;
 use crate::object::Object;
 use crate::proof::ProofOptions;
 use crate::rules::{Rule, Rules, Stale, any_matches};
 use crate::run_path::normalize;
+use crate::simulation::Simulation;
 use crate::target::{LoaderKind, Target};
 use crate::tree::Tree;
-use crate::trial::Trial;
-use crate::world::World;
 
 /// Looks at the run paths of the objects of a tree.
 pub(crate) struct Lint<'a> {
     pub(crate) tree: &'a Tree,
-    pub(crate) world: &'a World,
+    pub(crate) view: &'a FileView,
     pub(crate) target: &'a Target,
     pub(crate) rules: &'a Rules,
     pub(crate) options: &'a ProofOptions,
@@ -29,8 +29,10 @@ pub(crate) struct Lint<'a> {
 }
 
 /// The directories that processes loaded something from.
-pub(crate) fn used(trials: &[Trial<'_>]) -> BTreeSet<PathBuf> {
-    let loaded = trials.iter().flat_map(|trial| &trial.process.loaded);
+pub(crate) fn used(simulations: &[Simulation<'_>]) -> BTreeSet<PathBuf> {
+    let loaded = simulations
+        .iter()
+        .flat_map(|simulation| &simulation.process.loaded);
     let directories = loaded.filter_map(|loaded| Path::new(&loaded.path).parent());
     directories.map(normalize).collect()
 }
@@ -133,11 +135,11 @@ impl Lint<'_> {
 
     fn is_there(&self, directory: &Path) -> bool {
         *directory == self.target.driver_path
-            || self.world.is_directory(&directory.to_string_lossy())
+            || self.view.is_directory(&directory.to_string_lossy())
     }
 
     fn is_writable_by_all(&self, directory: &Path) -> bool {
-        let candidates = self.world.on_disk(&directory.to_string_lossy());
+        let candidates = self.view.on_disk(&directory.to_string_lossy());
         let metadata = candidates
             .iter()
             .find_map(|disk| fs_err::metadata(disk).ok());

@@ -10,9 +10,9 @@ use crate::process::{Outcome, Process};
 use crate::python_source::PythonLoad;
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
+use crate::simulation::{LoadFailure, Simulation, driver_from_elsewhere};
 use crate::target::Target;
 use crate::tree::{PythonSource, Tree};
-use crate::trial::{Lack, Trial, driver_from_elsewhere};
 
 /// The results for the libraries that one file opens at run time.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Opened<'a> {
     pub(crate) stubs: Vec<(String, PathBuf, PathBuf)>,
     /// Libraries that are there and lack something themselves: a process with the library, and what
     /// it lacks.
-    pub(crate) lacking: Vec<(Trial<'a>, Vec<Lack>)>,
+    pub(crate) lacking: Vec<(Simulation<'a>, Vec<LoadFailure>)>,
 }
 
 /// A library that cannot be opened.
@@ -54,19 +54,21 @@ pub(crate) struct Judge<'a> {
 impl Judge<'_> {
     /// Opens what an object opens at run time, each in a copy of its process.
     ///
-    /// Symbols are not looked up: a library of the output has a trial of its own, and others may take
+    /// Symbols are not looked up: a library of the output has a simulation of its own, and others may take
     /// theirs from whoever opens them.
-    pub(crate) fn opened_by_object<'a>(&self, trial: &Trial<'a>) -> Vec<Opened<'a>> {
-        let edges = edges(self.rules, trial.object).into_iter();
-        edges.map(|edge| self.opened_by_edge(trial, edge)).collect()
+    pub(crate) fn opened_by_object<'a>(&self, simulation: &Simulation<'a>) -> Vec<Opened<'a>> {
+        let edges = edges(self.rules, simulation.object).into_iter();
+        edges
+            .map(|edge| self.opened_by_edge(simulation, edge))
+            .collect()
     }
 
     /// Opens the alternatives of an edge: the first one that lacks nothing counts, else the first
     /// that is there.
-    fn opened_by_edge<'a>(&self, trial: &Trial<'a>, edge: Edge) -> Opened<'a> {
+    fn opened_by_edge<'a>(&self, simulation: &Simulation<'a>, edge: Edge) -> Opened<'a> {
         let mut there = None;
         for pattern in &edge.alternatives {
-            let Some(opened) = self.opened_by_pattern(trial, pattern) else {
+            let Some(opened) = self.opened_by_pattern(simulation, pattern) else {
                 continue;
             };
             if self.is_whole(&opened) {
@@ -78,10 +80,10 @@ impl Judge<'_> {
         let mut opened = there.unwrap_or_else(|| Opened {
             lost: vec![Unopened {
                 names: edge.names().into_iter().map(str::to_owned).collect(),
-                by: trial.object.path.clone(),
+                by: simulation.object.path.clone(),
                 origin: edge.origin,
                 optional,
-                searched: trial.object.directories(),
+                searched: simulation.object.directories(),
             }],
             ..Opened::default()
         });
@@ -92,10 +94,14 @@ impl Judge<'_> {
     }
 
     /// All libraries that a pattern stands for; `None` if there is none.
-    fn opened_by_pattern<'a>(&self, trial: &Trial<'a>, pattern: &Pattern) -> Option<Opened<'a>> {
+    fn opened_by_pattern<'a>(
+        &self,
+        simulation: &Simulation<'a>,
+        pattern: &Pattern,
+    ) -> Option<Opened<'a>> {
         let mut opened = None;
-        for name in names(trial, pattern) {
-            let (outcome, process, lacks) = trial.open(&name, self.rules, self.target);
+        for name in names(simulation, pattern) {
+            let (outcome, process, failures) = simulation.open(&name, self.rules, self.target);
             if matches!(outcome, Outcome::Missing | Outcome::Fatal(_)) {
                 continue;
             }
@@ -106,23 +112,23 @@ impl Judge<'_> {
                     let stub = loaded.and_then(|found| {
                         driver_from_elsewhere(&name, found, self.rules, self.target)
                     });
-                    let stub = stub.map(|path| (name, path, trial.object.path.clone()));
+                    let stub = stub.map(|path| (name, path, simulation.object.path.clone()));
                     opened.stubs.extend(stub);
                 }
                 Outcome::Driver(_) => drop(opened.drivers.insert(name)),
                 Outcome::Libc(_) | Outcome::Missing | Outcome::Fatal(_) => {}
             }
-            if !lacks.is_empty() {
-                opened.lacking.push((process, lacks));
+            if !failures.is_empty() {
+                opened.lacking.push((process, failures));
             }
         }
         opened
     }
 
     fn is_whole(&self, opened: &Opened<'_>) -> bool {
-        let mut lacks = opened.lacking.iter().flat_map(|(_, lacks)| lacks);
-        lacks.all(
-            |lack| matches!(lack, Lack::Library { name, .. } if self.excuses.of_library(&[name]).is_some()),
+        let mut failures = opened.lacking.iter().flat_map(|(_, failures)| failures);
+        failures.all(
+            |failure| matches!(failure, LoadFailure::Library { name, .. } if self.excuses.of_library(&[name]).is_some()),
         )
     }
 }
@@ -216,7 +222,7 @@ fn is_anywhere(pattern: &Pattern, tree: &Tree, base: &Process<'_>) -> bool {
     let directories = base.target.library_path.iter();
     let mut directories = directories.chain(&base.target.system_directories);
     directories.any(|directory| {
-        let names = base.world.names(directory);
+        let names = base.view.names(directory);
         names.iter().any(|name| pattern.matches(name))
     })
 }
@@ -228,7 +234,7 @@ fn is_there(load: &PythonLoad, base: &Process<'_>, rules: &Rules) -> bool {
         return true;
     }
     if let Some(path) = &load.path {
-        return base.world.file(path).is_some();
+        return base.view.file(path).is_some();
     }
     let mut process = base.clone();
     let caller = (!process.loaded.is_empty()).then_some(0);
@@ -239,8 +245,8 @@ fn is_there(load: &PythonLoad, base: &Process<'_>, rules: &Rules) -> bool {
 }
 
 /// The names that an alternative of an edge stands for: itself, or those of files in the run path.
-fn names(trial: &Trial<'_>, pattern: &Pattern) -> Vec<String> {
-    let (object, process) = (trial.object, &trial.process);
+fn names(simulation: &Simulation<'_>, pattern: &Pattern) -> Vec<String> {
+    let (object, process) = (simulation.object, &simulation.process);
     if pattern.is_literal() {
         return vec![pattern.text().to_owned()];
     }
@@ -251,7 +257,7 @@ fn names(trial: &Trial<'_>, pattern: &Pattern) -> Vec<String> {
     });
     let directories = object.directories().into_iter().chain(inherited.flatten());
     for directory in directories {
-        let names = process.world.names(&directory.to_string_lossy());
+        let names = process.view.names(&directory.to_string_lossy());
         found.extend(names.into_iter().filter(|name| pattern.matches(name)));
     }
     found.dedup();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::abi::Abi;
 use crate::admission::Admission;
+use crate::file_view::{FileKey, FileView};
 use crate::object::Object;
 use crate::read::{ReadOutcome, STATIC};
 use crate::rules::{Rules, any_matches};
@@ -13,7 +14,6 @@ use crate::run_path::{PathKind, RunPath};
 use crate::stop::Stop;
 use crate::target::{LoaderKind, Target};
 use crate::trace::{Event, Trace};
-use crate::world::{FileKey, World};
 
 /// One loaded object.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ type DirectoryState = Vec<Option<bool>>;
 /// A process that grows as objects are opened.
 #[derive(Clone, Debug)]
 pub struct Process<'a> {
-    pub(crate) world: &'a World,
+    pub(crate) view: &'a FileView,
     pub(crate) target: &'a Target,
     rules: &'a Rules,
     /// In the order of loading; the program first.
@@ -110,9 +110,9 @@ impl<'a> Process<'a> {
     }
 
     /// An empty process.
-    pub fn new(world: &'a World, target: &'a Target, rules: &'a Rules, trace: Trace) -> Self {
+    pub fn new(view: &'a FileView, target: &'a Target, rules: &'a Rules, trace: Trace) -> Self {
         Self {
-            world,
+            view,
             target,
             rules,
             loaded: Vec::new(),
@@ -131,7 +131,7 @@ impl<'a> Process<'a> {
 
     /// A process of the same kind in which nothing is loaded.
     pub(crate) fn emptied(&self) -> Self {
-        Self::new(self.world, self.target, self.rules, Trace::default())
+        Self::new(self.view, self.target, self.rules, Trace::default())
     }
 
     /// Whether everything that is needed was found, as far as that can be known.
@@ -207,8 +207,8 @@ impl<'a> Process<'a> {
             return Some(program.object.abi);
         }
         let path = self.target.interpreter.as_ref()?.to_str()?;
-        let file = self.world.file(path)?;
-        match &*self.world.outcome(&file, path) {
+        let file = self.view.file(path)?;
+        match &*self.view.outcome(&file, path) {
             ReadOutcome::Object(object) => Some(object.abi),
             _ => None,
         }
@@ -217,7 +217,7 @@ impl<'a> Process<'a> {
     /// Starts a program, as the kernel does: `$ORIGIN` is then the directory of the
     /// real file.
     pub fn start_program(&mut self, program: &Path) -> Outcome {
-        let path = self.world.real_path(program);
+        let path = self.view.real_path(program);
         self.start(&path.to_string_lossy())
     }
 
@@ -244,8 +244,8 @@ impl<'a> Process<'a> {
             .and_then(|path| path.to_str())
             .map(ToOwned::to_owned);
         if let Some(path) = asked.or(known)
-            && let Some(file) = self.world.file(&path)
-            && let ReadOutcome::Object(object) = &*self.world.outcome(&file, &path)
+            && let Some(file) = self.view.file(&path)
+            && let ReadOutcome::Object(object) = &*self.view.outcome(&file, &path)
         {
             self.interpreter = Some(self.loaded.len());
             self.push(Loaded {
@@ -436,7 +436,7 @@ impl<'a> Process<'a> {
         path: &str,
         name: &str,
     ) -> Option<Outcome> {
-        let file = self.world.entry(path)?;
+        let file = self.view.entry(path)?;
         if file.is_directory {
             return Some(Outcome::fatal(Stop::new("is a directory").at(path)));
         }
@@ -444,7 +444,7 @@ impl<'a> Process<'a> {
             self.add_name(known, name);
             return Some(Outcome::Loaded(known));
         }
-        let outcome = self.world.outcome(&file, path);
+        let outcome = self.view.outcome(&file, path);
         let object = match &*outcome {
             ReadOutcome::Object(object) => Arc::clone(object),
             ReadOutcome::NoElf => {

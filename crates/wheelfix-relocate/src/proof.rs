@@ -10,6 +10,7 @@ use crate::assumed::{Assumed, Assumer};
 use crate::edges::Origin;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
+use crate::file_view::{FileKey, FileView};
 use crate::floors::Floors;
 use crate::index::{Library, LibraryIndex};
 use crate::lint::{self, Lint};
@@ -17,17 +18,16 @@ use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::opened::{Judge, Opened, opened_by_source};
 use crate::process::{Loaded, Outcome, Process};
+use crate::proof_builder::{ProofBuilder, is_module};
 use crate::remedy::Candidate;
 use crate::rivals::Rivalry;
 use crate::rules::Rules;
 use crate::run_path::normalize;
+use crate::simulation::{LoadFailure, Simulation};
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
 use crate::trace::Trace;
 use crate::tree::Tree;
-use crate::trial::{Lack, Trial};
-use crate::verdict::{Verdict, is_module};
-use crate::world::{FileKey, World};
 
 /// The options of a proof.
 #[derive(Clone, Debug)]
@@ -162,70 +162,72 @@ impl Proof {
 /// found.
 pub fn prove(
     tree: &Tree,
-    world: &World,
+    view: &FileView,
     target: &Target,
     rules: &Rules,
     options: &ProofOptions,
 ) -> Proof {
-    let mut base = Process::new(world, target, rules, Trace::default());
-    let mut verdict = Verdict::new(rules, options);
+    let mut base = Process::new(view, target, rules, Trace::default());
+    let mut builder = ProofBuilder::new(rules, options);
     if let Some(program) = &options.program {
         base.start_program(program);
-        verdict.program(program, &base);
+        builder.program(program, &base);
     }
     let objects: Vec<&Object> = tree.objects().collect();
-    let trials = try_all(&objects, &base);
-    verdict.beyond_bounds(objects.get(trials.len()..).unwrap_or_default());
-    let files = files(&trials, &base);
-    let tables = SymbolTables::read(world, files.clone(), target.loader);
+    let simulations = try_all(&objects, &base);
+    builder.beyond_bounds(objects.get(simulations.len()..).unwrap_or_default());
+    let files = files(&simulations, &base);
+    let tables = SymbolTables::read(view, files.clone(), target.loader);
     let prover = Prover {
         base: &base,
         tables: &tables,
         assumer: Assumer::new(rules, target, options),
     };
     // Where not even all objects were tried, symbols are not looked up: the proof has failed.
-    let is_cut = trials.iter().any(|trial| trial.process.is_cut);
-    let alone = if trials.len() == objects.len() && !is_cut {
-        prover.alone(&trials)
+    let is_cut = simulations
+        .iter()
+        .any(|simulation| simulation.process.is_cut);
+    let alone = if simulations.len() == objects.len() && !is_cut {
+        prover.alone(&simulations)
     } else {
         BTreeMap::new()
     };
-    let lacks = prover.lacks(&trials, &alone, rules, target);
+    let failures = prover.failures(&simulations, &alone, rules, target);
     if options.in_one_process {
-        verdict.lints(prover.rivals(&trials, &lacks, rules, target));
+        builder.lints(prover.rivals(&simulations, &failures, rules, target));
     }
-    verdict.trials(&trials, lacks, &tables);
+    builder.simulations(&simulations, failures, &tables);
     let lint = Lint {
         tree,
-        world,
+        view,
         target,
         rules,
         options,
         allowed: lint::allowed(options),
-        used: lint::used(&trials),
+        used: lint::used(&simulations),
     };
     let judge = Judge {
         rules,
         target,
         excuses: &options.excuses,
     };
-    let by_objects = trials
+    let by_objects = simulations
         .par_iter()
-        .flat_map_iter(|trial| judge.opened_by_object(trial));
+        .flat_map_iter(|simulation| judge.opened_by_object(simulation));
     let by_sources = tree
         .sources
         .par_iter()
         .map(|source| opened_by_source(source, tree, &base, rules));
     let opened: Vec<Opened<'_>> = by_objects.chain(by_sources).collect();
     for opened in opened {
-        verdict.opened(opened);
+        builder.opened(opened);
     }
-    verdict.lints((unreplaced(tree, rules, &target.driver_path), Vec::new()));
-    for trial in &trials {
-        trial.assume(&mut verdict.assumed);
-        verdict.lints(lint.object(trial.object));
+    builder.lints((unreplaced(tree, rules, &target.driver_path), Vec::new()));
+    for simulation in &simulations {
+        simulation.assume(&mut builder.assumed);
+        builder.lints(lint.object(simulation.object));
     }
-    verdict.into_proof(tree, &tables, &base, files.len())
+    builder.into_proof(tree, &tables, &base, files.len())
 }
 
 /// Python sources with texts that rules replace, or should.
@@ -258,27 +260,36 @@ const TRIED_AT_ONCE: usize = 32;
 
 /// Tries the objects, each in a process of its own. Not all of them where that has no bounds: once the
 /// process of one is too large, those of the others are likely to be, and the proof has failed.
-fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Trial<'a>> {
-    let (mut trials, mut loaded) = (Vec::new(), 0);
+fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Simulation<'a>> {
+    let (mut simulations, mut loaded) = (Vec::new(), 0);
     for objects in objects.chunks(TRIED_AT_ONCE) {
-        let is_cut = trials.iter().any(|trial: &Trial<'_>| trial.process.is_cut);
+        let is_cut = simulations
+            .iter()
+            .any(|simulation: &Simulation<'_>| simulation.process.is_cut);
         if MAX_LOADED < loaded || is_cut {
             break;
         }
-        let start = trials.len();
-        trials.par_extend(objects.par_iter().map(|object| Trial::new(object, base)));
-        let more = trials.get(start..).unwrap_or_default();
+        let start = simulations.len();
+        simulations.par_extend(
+            objects
+                .par_iter()
+                .map(|object| Simulation::new(object, base)),
+        );
+        let more = simulations.get(start..).unwrap_or_default();
         loaded += more
             .iter()
-            .map(|trial| trial.process.weight())
+            .map(|simulation| simulation.process.weight())
             .sum::<usize>();
     }
-    trials
+    simulations
 }
 
 /// All files that were loaded, each with a path that leads to it.
-fn files(trials: &[Trial<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> {
-    let processes = trials.iter().map(|trial| &trial.process).chain([base]);
+fn files(simulations: &[Simulation<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> {
+    let processes = simulations
+        .iter()
+        .map(|simulation| &simulation.process)
+        .chain([base]);
     let loaded = processes.flat_map(|process| &process.loaded);
     loaded
         .map(|loaded| (loaded.key, loaded.path.clone()))
@@ -304,18 +315,26 @@ impl Prover<'_> {
     /// The result of opening each file by itself. Nearly always it lacks nothing; then it lacks
     /// nothing in a larger process in which all needs lead to the same files, either, and is not
     /// looked at again.
-    fn alone(&self, trials: &[Trial<'_>]) -> BTreeMap<FileKey, Alone> {
+    fn alone(&self, simulations: &[Simulation<'_>]) -> BTreeMap<FileKey, Alone> {
         let mut paths: BTreeMap<FileKey, &str> = BTreeMap::new();
-        for loaded in trials.iter().flat_map(|trial| &trial.process.loaded) {
+        for loaded in simulations
+            .iter()
+            .flat_map(|simulation| &simulation.process.loaded)
+        {
             paths.entry(loaded.key).or_insert(&loaded.path);
         }
-        let ours: BTreeMap<FileKey, &Trial<'_>> = trials
+        let ours: BTreeMap<FileKey, &Simulation<'_>> = simulations
             .iter()
-            .filter_map(|trial| Some((trial.process.loaded.get(trial.root?)?.key, trial)))
+            .filter_map(|simulation| {
+                Some((
+                    simulation.process.loaded.get(simulation.root?)?.key,
+                    simulation,
+                ))
+            })
             .collect();
         let alone = |(key, path): (FileKey, &str)| {
             let alone = match ours.get(&key) {
-                Some(Trial {
+                Some(Simulation {
                     process,
                     root: Some(root),
                     ..
@@ -350,39 +369,39 @@ impl Prover<'_> {
     }
 
     /// The things that each process lacks.
-    fn lacks(
+    fn failures(
         &self,
-        trials: &[Trial<'_>],
+        simulations: &[Simulation<'_>],
         alone: &BTreeMap<FileKey, Alone>,
         rules: &Rules,
         target: &Target,
-    ) -> Vec<Vec<Lack>> {
-        let lacks = trials.par_iter().map(|trial| {
-            let mut lacks = trial.lacks(rules, target);
-            lacks.extend(self.unrelocated(trial));
-            lacks.extend(self.undefined(trial, alone));
-            lacks
+    ) -> Vec<Vec<LoadFailure>> {
+        let failures = simulations.par_iter().map(|simulation| {
+            let mut failures = simulation.failures(rules, target);
+            failures.extend(self.unrelocated(simulation));
+            failures.extend(self.undefined(simulation, alone));
+            failures
         });
-        lacks.collect()
+        failures.collect()
     }
 
     /// The faults and warnings of different files of one name, for modules in one process.
     fn rivals(
         &self,
-        trials: &[Trial<'_>],
-        lacks: &[Vec<Lack>],
+        simulations: &[Simulation<'_>],
+        failures: &[Vec<LoadFailure>],
         rules: &Rules,
         target: &Target,
     ) -> (Vec<Fault>, Vec<Fault>) {
-        let sound = trials.iter().zip(lacks).enumerate();
-        let modules = sound.filter(|(_, (trial, lacks))| {
-            trial.root.is_some()
-                && trial.process.is_open
-                && lacks.is_empty()
-                && is_module(trial, self.tables)
+        let sound = simulations.iter().zip(failures).enumerate();
+        let modules = sound.filter(|(_, (simulation, failures))| {
+            simulation.root.is_some()
+                && simulation.process.is_open
+                && failures.is_empty()
+                && is_module(simulation, self.tables)
         });
         let rivalry = Rivalry {
-            trials,
+            simulations,
             modules: modules.map(|(at, _)| at).collect(),
             tables: self.tables,
             assumer: &self.assumer,
@@ -393,13 +412,13 @@ impl Prover<'_> {
     }
 
     /// The objects of a process that the loader cannot relocate.
-    fn unrelocated(&self, trial: &Trial<'_>) -> Vec<Lack> {
-        let process = &trial.process;
+    fn unrelocated(&self, simulation: &Simulation<'_>) -> Vec<LoadFailure> {
+        let process = &simulation.process;
         let refused = process.loaded.iter().filter_map(|loaded| {
             let refusal = self.tables.refusal(loaded.key)?;
-            Some(Lack::Blocked {
+            Some(LoadFailure::Blocked {
                 stop: refusal.clone().at(&loaded.path),
-                needer: trial.object.path.clone(),
+                dependent: simulation.object.path.clone(),
             })
         });
         refused.collect()
@@ -410,10 +429,14 @@ impl Prover<'_> {
     ///
     /// An object that lacks nothing alone lacks nothing in a process with the same files either,
     /// unless the process is that of another program: there are no symbols of Python's in it.
-    fn undefined(&self, trial: &Trial<'_>, all_alone: &BTreeMap<FileKey, Alone>) -> Vec<Lack> {
-        let process = &trial.process;
+    fn undefined(
+        &self,
+        simulation: &Simulation<'_>,
+        all_alone: &BTreeMap<FileKey, Alone>,
+    ) -> Vec<LoadFailure> {
+        let process = &simulation.process;
         let is_complete = process.is_complete();
-        let Some(root) = trial.root else {
+        let Some(root) = simulation.root else {
             return Vec::new();
         };
         let opened = || process.loaded.iter().enumerate();
@@ -421,7 +444,8 @@ impl Prover<'_> {
             let alone = all_alone.get(&loaded.key);
             alone.is_none_or(|alone| alone.needs == process.needed_files(loaded))
         };
-        let all_same = !trial.object.is_program() && opened().all(|(_, loaded)| is_same(loaded));
+        let all_same =
+            !simulation.object.is_program() && opened().all(|(_, loaded)| is_same(loaded));
         let mut suspects = Vec::new();
         for (index, loaded) in opened() {
             let lacking = all_alone.get(&loaded.key).map(|alone| &alone.lacking);
@@ -433,19 +457,19 @@ impl Prover<'_> {
             return Vec::new();
         }
         let scope = Scope::of(process, self.tables, root);
-        let lacks = suspects.into_iter().map(|(index, loaded, lacking)| {
+        let failures = suspects.into_iter().map(|(index, loaded, lacking)| {
             let mut symbols = match lacking {
                 Some(lacking) => scope.still_undefined(index, lacking),
                 None => scope.undefined(index),
             };
             symbols.retain(|symbol| is_complete || is_of_found(loaded, symbol));
-            Lack::Symbols {
+            LoadFailure::Symbols {
                 path: normalize(Path::new(&loaded.path)),
-                symbols: trial.without_assumed(symbols, &self.assumer),
+                symbols: simulation.without_assumed(symbols, &self.assumer),
             }
         });
-        lacks
-            .filter(|lack| !matches!(lack, Lack::Symbols { symbols, .. } if symbols.is_empty()))
+        failures
+            .filter(|failure| !matches!(failure, LoadFailure::Symbols { symbols, .. } if symbols.is_empty()))
             .collect()
     }
 }

@@ -14,9 +14,9 @@ use crate::process::{Loaded, Outcome};
 use crate::read::content_of;
 use crate::rules::Rules;
 use crate::run_path::normalize;
+use crate::simulation::{LoadFailure, Simulation};
 use crate::symbols::{Scope, SymbolTables};
 use crate::target::Target;
-use crate::trial::{Lack, Trial};
 
 /// A file that a name leads to, and who is led there.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +35,7 @@ pub struct Clash {
     /// Final path of the one that does not load then.
     pub second: PathBuf,
     /// The first thing that it lacks.
-    pub lacks: String,
+    pub failures: String,
 }
 
 /// Modules that are tried for each two files of a name: they tend to need the same of them.
@@ -44,12 +44,12 @@ const MODULES: usize = 8;
 /// Most modules that are tried beside others in all.
 const MAX_TRIED: usize = 2_000;
 
-/// The files of one name, by content: each with the positions of the trials that bring it along.
+/// The files of one name, by content: each with the positions of the simulations that bring it along.
 type Files<'a> = BTreeMap<ContentId, (&'a Loaded, Vec<usize>)>;
 
 /// Modules that one program imports.
 pub(crate) struct Rivalry<'a> {
-    pub(crate) trials: &'a [Trial<'a>],
+    pub(crate) simulations: &'a [Simulation<'a>],
     /// The positions of those that are modules and that load.
     pub(crate) modules: Vec<usize>,
     pub(crate) tables: &'a SymbolTables,
@@ -71,9 +71,9 @@ impl Rivalry<'_> {
             } else {
                 &mut warnings
             };
-            let bound = files.values().map(|(file, trials)| Binding {
+            let bound = files.values().map(|(file, simulations)| Binding {
                 path: normalize(Path::new(&file.path)),
-                modules: self.paths(trials),
+                modules: self.paths(simulations),
             });
             list.push(Fault::Rivals {
                 soname: name.to_owned(),
@@ -84,16 +84,24 @@ impl Rivalry<'_> {
         (faults, warnings)
     }
 
-    fn paths(&self, trials: &[usize]) -> BTreeSet<PathBuf> {
-        let trials = trials.iter().filter_map(|at| self.trials.get(*at));
-        trials.map(|trial| trial.object.path.clone()).collect()
+    fn paths(&self, simulations: &[usize]) -> BTreeSet<PathBuf> {
+        let simulations = simulations
+            .iter()
+            .filter_map(|at| self.simulations.get(*at));
+        simulations
+            .map(|simulation| simulation.object.path.clone())
+            .collect()
     }
 
     /// The names that lead to different files.
     fn files(&self) -> BTreeMap<&str, Files<'_>> {
         let mut bound = BTreeMap::new();
         for at in &self.modules {
-            let Some(process) = self.trials.get(*at).map(|trial| &trial.process) else {
+            let Some(process) = self
+                .simulations
+                .get(*at)
+                .map(|simulation| &simulation.process)
+            else {
                 continue;
             };
             for loaded in process.opened() {
@@ -107,9 +115,10 @@ impl Rivalry<'_> {
                     {
                         let files: &mut BTreeMap<_, (&Loaded, Vec<usize>)> =
                             bound.entry(name.as_str()).or_default();
-                        let (_, trials) = files.entry(found.key).or_insert((found, Vec::new()));
-                        if trials.last() != Some(at) {
-                            trials.push(*at);
+                        let (_, simulations) =
+                            files.entry(found.key).or_insert((found, Vec::new()));
+                        if simulations.last() != Some(at) {
+                            simulations.push(*at);
                         }
                     }
                 }
@@ -118,11 +127,11 @@ impl Rivalry<'_> {
         bound.retain(|_, files| 1 < files.len());
         let by_content = bound.into_iter().map(|(name, files)| {
             let mut different: Files<'_> = BTreeMap::new();
-            for (file, trials) in files.into_values() {
+            for (file, simulations) in files.into_values() {
                 // What cannot be read is told of elsewhere.
                 if let Ok(content) = content_of(&file.object.file) {
                     let (_, all) = different.entry(content).or_insert((file, Vec::new()));
-                    all.extend(trials);
+                    all.extend(simulations);
                 }
             }
             (name, different)
@@ -135,16 +144,16 @@ impl Rivalry<'_> {
     /// The first two modules of which one does not load after the other.
     fn clash(&self, files: &Files<'_>, left: &mut usize) -> Option<Clash> {
         for (content, (_, firsts)) in files {
-            let first = self.trials.get(*firsts.first()?)?;
+            let first = self.simulations.get(*firsts.first()?)?;
             let others = files.iter().filter(|(other, _)| *other != content);
             for second in others.flat_map(|(_, (_, seconds))| seconds.iter().take(MODULES)) {
                 *left = left.checked_sub(1)?;
-                let second = self.trials.get(*second)?;
-                if let Some(lacks) = self.lacks(first, second) {
+                let second = self.simulations.get(*second)?;
+                if let Some(failures) = self.failures(first, second) {
                     return Some(Clash {
                         first: first.object.path.clone(),
                         second: second.object.path.clone(),
-                        lacks,
+                        failures,
                     });
                 }
             }
@@ -153,21 +162,21 @@ impl Rivalry<'_> {
     }
 
     /// The first thing that a module lacks after another one was loaded; `None` if it loads.
-    fn lacks(&self, first: &Trial<'_>, second: &Trial<'_>) -> Option<String> {
-        let (trial, lacks) = second.after(first, self.rules, self.target);
-        if let Some(lack) = lacks.first() {
-            return Some(match lack {
-                Lack::Library { name, .. } => format!("`{name}` is missing"),
-                Lack::Version {
+    fn failures(&self, first: &Simulation<'_>, second: &Simulation<'_>) -> Option<String> {
+        let (simulation, failures) = second.after(first, self.rules, self.target);
+        if let Some(failure) = failures.first() {
+            return Some(match failure {
+                LoadFailure::Library { name, .. } => format!("`{name}` is missing"),
+                LoadFailure::Version {
                     key: (soname, version, _),
                     ..
                 } => format!("`{soname}` does not define the version `{version}`"),
-                Lack::Blocked { stop, .. } => stop.reason.clone(),
+                LoadFailure::Blocked { stop, .. } => stop.reason.clone(),
                 _ => "the driver would be loaded from elsewhere".to_owned(),
             });
         }
-        let root = trial.root?;
-        let process = &trial.process;
+        let root = simulation.root?;
+        let process = &simulation.process;
         let scope = Scope::of(process, self.tables, root);
         let new = first.process.loaded.len()..process.loaded.len();
         let mut symbols = new.flat_map(|index| scope.undefined(index));
@@ -196,7 +205,7 @@ pub(crate) fn fmt(
         write!(
             f,
             "{BREAK}  `{second}` does not load after `{first}`: {}",
-            clash.lacks
+            clash.failures
         )?;
         write!(
             f,

@@ -11,10 +11,10 @@ use wheelfix_elf::{
 };
 
 use crate::fault::with_causes;
+use crate::file_view::{FileKey, FileView};
 use crate::process::{Loaded, Outcome, Process};
 use crate::stop::Stop;
 use crate::target::LoaderKind;
-use crate::world::{FileKey, World};
 
 /// Symbol tables by file, or why one cannot be read.
 #[derive(Debug, Default)]
@@ -37,19 +37,19 @@ struct Linkage {
 impl SymbolTables {
     /// Reads the tables of all files, in parallel.
     pub(crate) fn read(
-        world: &World,
+        view: &FileView,
         files: BTreeMap<FileKey, String>,
         loader: LoaderKind,
     ) -> Self {
         let read = |(key, path): (FileKey, String)| {
-            let table = match world.file(&path) {
+            let table = match view.file(&path) {
                 Some(file) => Linkage::read(&file.disk, loader)
                     .map_err(|error| Stop::new(format!("is damaged: {}", with_causes(&*error)))),
                 None => Err(Stop::new("is no longer there")),
             };
             (key, table)
         };
-        let disk = |(key, path): (&FileKey, &String)| Some((*key, world.file(path)?.disk.clone()));
+        let disk = |(key, path): (&FileKey, &String)| Some((*key, view.file(path)?.disk.clone()));
         Self {
             disks: files.iter().filter_map(disk).collect(),
             tables: files.into_par_iter().map(read).collect(),

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::file_view::FileView;
 use crate::process::{Outcome, Process};
 use crate::read::ReadOutcome;
 use crate::rules::Rules;
 use crate::target::Target;
 use crate::trace::{Event, Trace};
-use crate::world::World;
 
 /// One search of the loader.
 #[derive(Clone, Debug, Serialize)]
@@ -69,18 +69,18 @@ pub enum LookupResult {
 /// `program` is what opens it: the Python interpreter. Without it the object is the program.
 /// `opened` is a further name that the object then opens itself.
 pub fn explain(
-    world: &World,
+    view: &FileView,
     target: &Target,
     rules: &Rules,
     program: Option<&PathBuf>,
     (file, opened): (&str, Option<&str>),
 ) -> Vec<Lookup> {
-    let mut process = Process::new(world, target, rules, Trace::default());
+    let mut process = Process::new(view, target, rules, Trace::default());
     if let Some(program) = program {
         process.start_program(program);
     }
     process.trace = Trace::kept();
-    let outcome = if program.is_none() && is_program(world, file) {
+    let outcome = if program.is_none() && is_program(view, file) {
         process.start_program(Path::new(file))
     } else {
         process.start_or_open(file)
@@ -91,11 +91,11 @@ pub fn explain(
     lookups(&process)
 }
 
-fn is_program(world: &World, path: &str) -> bool {
-    let Some(file) = world.file(path) else {
+fn is_program(view: &FileView, path: &str) -> bool {
+    let Some(file) = view.file(path) else {
         return false;
     };
-    matches!(&*world.outcome(&file, path), ReadOutcome::Object(object) if object.is_program())
+    matches!(&*view.outcome(&file, path), ReadOutcome::Object(object) if object.is_program())
 }
 
 /// Folds the events of a trace.

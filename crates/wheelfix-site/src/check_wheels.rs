@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PythonVersion, WheelFilename};
-use wheelfix_relocate::{Proof, ProofOptions, Target, Tree, World, prove};
+use wheelfix_relocate::{FileView, Proof, ProofOptions, Target, Tree, prove};
 
 use crate::event::{Event, Listener, Phase};
 use crate::install::{InstallError, InstallRequest, Installation, in_pool, open, plan_files};
@@ -57,11 +57,11 @@ pub fn check_wheels(
         let unproved = installation.unproved(&mut written);
         let excused = unproved.excused.clone();
         let tree = unproved.read()?;
-        let world = World::new(vec![installation.place()]);
+        let view = FileView::new(vec![installation.place()]);
         let Some(libraries) = &request.libraries else {
             return Ok(Proof::default());
         };
-        let mut proof = prove(&tree, &world, target, &libraries.rules, options);
+        let mut proof = prove(&tree, &view, target, &libraries.rules, options);
         relocation::settle(&mut proof, &excused, libraries);
         Ok(proof)
     })

@@ -227,7 +227,7 @@ fn fill(
         drafted: &drafted,
         staging,
     };
-    let verdict = prover.prove_beside(&installing, written.as_mut())?;
+    let checked = prover.prove_beside(&installing, written.as_mut())?;
 
     phase(Phase::Compile);
     let compile_failures = match compiler {
@@ -236,9 +236,9 @@ fn fill(
     };
     maker.check("", &drafted.nodes)?;
     let mut report = EnvReport {
-        copies: verdict.copies,
-        proof: verdict.proof,
-        input_proof: verdict.input_proof,
+        copies: checked.copies,
+        proof: checked.proof,
+        input_proof: checked.input_proof,
         compile_failures,
         ..draft.report(drafted)
     };
@@ -259,7 +259,7 @@ struct Prover<'a> {
 }
 
 /// The findings about the files of an environment.
-struct Verdict {
+struct Checked {
     copies: Vec<RuntimeCopies>,
     proof: Option<Proof>,
     input_proof: Option<Proof>,
@@ -283,7 +283,7 @@ impl Prover<'_> {
         &self,
         installing: &Installation<'_>,
         mut written: Option<&mut Written>,
-    ) -> Result<Verdict, EnvError> {
+    ) -> Result<Checked, EnvError> {
         let unproved = written
             .as_deref_mut()
             .map(|written| installing.unproved(written));
@@ -297,15 +297,15 @@ impl Prover<'_> {
             let tree = self.tree(unproved)?;
             let copies = copies::find(&tree);
             let (proof, input_proof) = self.prove(&tree, &excused)?;
-            Ok(Verdict {
+            Ok(Checked {
                 copies,
                 proof,
                 input_proof,
             })
         };
-        let (finished, verdict) = rayon::join(finish, prove);
+        let (finished, checked) = rayon::join(finish, prove);
         finished?;
-        verdict
+        checked
     }
 
     /// The proofs that are asked for: by the paths in the environment, and by those in the inputs.

@@ -10,9 +10,9 @@ use wheelfix_elf::{
     NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
-    Excused, Fault, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place,
+    Excused, Fault, FileView, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place,
     PlanOptions, Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError,
-    World, excuses_without_proof, interpreter_fault, merged_excuses,
+    excuses_without_proof, interpreter_fault, merged_excuses,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
@@ -133,7 +133,7 @@ pub(crate) fn prove(
     libraries: &Libraries,
     program: Option<&Path>,
 ) -> Result<Option<Proof>, RelocationError> {
-    prove_in(tree, &World::new(places), libraries, program, false)
+    prove_in(tree, &FileView::new(places), libraries, program, false)
 }
 
 /// Proves the same of modules that are for one process.
@@ -143,7 +143,7 @@ pub(crate) fn prove_together(
     libraries: &Libraries,
     program: Option<&Path>,
 ) -> Result<Option<Proof>, RelocationError> {
-    prove_in(tree, &World::new(places), libraries, program, true)
+    prove_in(tree, &FileView::new(places), libraries, program, true)
 }
 
 /// Adds to a plan that is not sound the faults that a proof finds of the tree as it would be: all
@@ -155,9 +155,9 @@ pub(crate) fn foresee(
     program: Option<&Path>,
     plan: &mut RelocationPlan,
 ) -> Result<(), RelocationError> {
-    let world = World::new(places);
-    let foreseen = wheelfix_relocate::foresee(tree, plan, &world);
-    let Some(proof) = prove_in(&foreseen, &world, libraries, program, false)? else {
+    let view = FileView::new(places);
+    let foreseen = wheelfix_relocate::foresee(tree, plan, &view);
+    let Some(proof) = prove_in(&foreseen, &view, libraries, program, false)? else {
         return Ok(());
     };
     let mut known: BTreeSet<String> = plan.faults.iter().map(unbundling::key).collect();
@@ -175,7 +175,7 @@ pub(crate) fn foresee(
 
 fn prove_in(
     tree: &Tree,
-    world: &World,
+    view: &FileView,
     libraries: &Libraries,
     program: Option<&Path>,
     in_one_process: bool,
@@ -192,7 +192,7 @@ fn prove_in(
         named: Vec::new(),
     };
     let rules = &libraries.rules;
-    let mut proof = wheelfix_relocate::prove(tree, world, &target, rules, &options);
+    let mut proof = wheelfix_relocate::prove(tree, view, &target, rules, &options);
     let is_version = |fault: &Fault| matches!(fault, Fault::Version { .. });
     if proof.faults.iter().any(is_version) {
         proof.look_for_versions(&index(tree, libraries)?);
@@ -232,11 +232,11 @@ pub(crate) fn unstarted(
     if program.is_some() || libraries.options.interpreter.is_some() {
         return Vec::new();
     }
-    let world = World::new(Vec::new());
+    let view = FileView::new(Vec::new());
     let target = Target::unknown(libraries.options.driver_path.clone());
     let warnings = tree.objects().filter_map(|object| {
         Some(InstallWarning::Interpreter {
-            reason: interpreter_fault(&world, &target, object)?,
+            reason: interpreter_fault(&view, &target, object)?,
             interpreter: object.interpreter.clone()?,
             path: object.path.clone(),
         })

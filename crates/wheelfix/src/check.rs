@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
 use wheelfix_relocate::{
-    LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, World, absolute_path, count,
+    FileView, LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, absolute_path, count,
     existing_path, prove, told_once,
 };
 use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
@@ -101,8 +101,8 @@ fn prove_paths(
     let proof = pool.install(|| -> Result<Proof, TreeError> {
         let places: Vec<Place> = paths.into_iter().map(Place::fixed).collect();
         let tree = Tree::scan_all(&places)?;
-        let world = World::new(Vec::new());
-        Ok(prove(&tree, &world, &resolved.target, &rules, &options))
+        let view = FileView::new(Vec::new());
+        Ok(prove(&tree, &view, &resolved.target, &rules, &options))
     });
     let mut proof = proof.map_err(Error::environment)?;
     let unused = options.excuses.unused(&proof.excused);

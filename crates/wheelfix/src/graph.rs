@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use wheelfix_archive::{Digest, ExtractError, ExtractItem, Observer, extract};
-use wheelfix_relocate::{Graph, Place, Rules, Target, Tree, World, existing_path};
+use wheelfix_relocate::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;
@@ -53,7 +53,7 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
     }
     let rules = Rules::shipped().map_err(Error::refused)?;
     let target = Target::unknown(PathBuf::from("/run/opengl-driver/lib"));
-    let graph = Graph::new(&tree, &World::new(vec![place]), &target, &rules).to_string();
+    let graph = Graph::new(&tree, &FileView::new(vec![place]), &target, &rules).to_string();
     let bytes = if extension == "dot" {
         graph.into_bytes()
     } else {

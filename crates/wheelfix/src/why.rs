@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use wheelfix_relocate::{
-    Candidate, LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Remedy, World,
+    Candidate, FileView, LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Remedy,
     existing_path, explain, interpreter_fault, read_object,
 };
 
@@ -112,10 +112,10 @@ fn answer(args: &WhyArgs) -> Result<Answer, Error> {
     let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
     let path = place(&args.file)?;
     let object = read(path.clone())?;
-    let world = World::new(Vec::new());
+    let view = FileView::new(Vec::new());
     let program = resolved.program.as_ref().filter(|_| !object.is_program());
     let text = path.to_string_lossy();
-    let search = |opened| explain(&world, &resolved.target, &rules, program, (&text, opened));
+    let search = |opened| explain(&view, &resolved.target, &rules, program, (&text, opened));
     let mut lookups = search(None);
     let mut unneeded = false;
     match &args.soname {
@@ -153,7 +153,7 @@ fn answer(args: &WhyArgs) -> Result<Answer, Error> {
         }
     }
     Ok(Answer {
-        interpreter_fault: interpreter_fault(&world, &resolved.target, &object),
+        interpreter_fault: interpreter_fault(&view, &resolved.target, &object),
         object,
         unneeded,
         lookups,

@@ -7,7 +7,9 @@ use std::process::Command;
 
 use wheelfix_elf::load::{self, Condition, LoaderKind};
 use wheelfix_elf::{Elf, ReadError};
-use wheelfix_relocate::{Excuses, Place, Proof, ProofOptions, Rules, Target, Tree, World, prove};
+use wheelfix_relocate::{
+    Excuses, FileView, Place, Proof, ProofOptions, Rules, Target, Tree, prove,
+};
 use wheelfix_testkit::elf::Tool;
 
 mod mutants;
@@ -240,7 +242,13 @@ fn proof(root: &Path) -> Proof {
     };
     let tree = Tree::scan(&Place::fixed(root.to_path_buf())).unwrap();
     let rules = Rules::shipped().unwrap();
-    prove(&tree, &World::default(), &target.unwrap(), &rules, &options)
+    prove(
+        &tree,
+        &FileView::default(),
+        &target.unwrap(),
+        &rules,
+        &options,
+    )
 }
 
 /// The counts over all cases.

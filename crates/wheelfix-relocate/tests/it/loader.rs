@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::toolchain::Toolchain;
-use wheelfix_relocate::{Event, LoaderKind, Process, Rules, Target, Trace, World};
+use wheelfix_relocate::{Event, FileView, LoaderKind, Process, Rules, Target, Trace};
 
 /// The interpreter of this machine's programs.
 fn interpreter() -> PathBuf {
@@ -95,20 +95,20 @@ fn subdirectories(interpreter: &Path, library: &Path) -> Vec<String> {
 }
 
 /// The simulated steps of `ld.so --list`.
-fn simulate(world: &World, rules: &Rules, target: &Target, library: &Path) -> Vec<String> {
-    let mut process = Process::new(world, target, rules, Trace::kept());
+fn simulate(view: &FileView, rules: &Rules, target: &Target, library: &Path) -> Vec<String> {
+    let mut process = Process::new(view, target, rules, Trace::kept());
     process.start(library.to_str().unwrap());
     simulated(&process.trace)
 }
 
 #[track_caller]
-fn check(world: &World, rules: &Rules, target: &Target, library: &Path) -> usize {
+fn check(view: &FileView, rules: &Rules, target: &Target, library: &Path) -> usize {
     let interpreter = target.interpreter.as_ref().unwrap();
     let library_path = target.library_path.join(":");
     let directory = library.parent().unwrap();
     let trace = real_trace(interpreter, directory, &library_path, library);
     let real = steps(&trace);
-    let mut ours = simulate(world, rules, target, library);
+    let mut ours = simulate(view, rules, target, library);
     // The real one stops at the first library that is nowhere; we go on, to tell all.
     if trace.contains("error while loading shared libraries") {
         ours.truncate(real.len());
@@ -165,7 +165,7 @@ fn the_libraries_of_the_system_are_searched_as_the_loader_searches() {
     let libraries = libraries(&home);
     assert!(100 < libraries.len(), "{} libraries", libraries.len());
     target.subdirectories = subdirectories(&interpreter, &libraries[0]);
-    let world = World::default().in_directory(home);
+    let view = FileView::default().in_directory(home);
     let rules = Rules::shipped().unwrap();
     // With and without directories of the environment, which the others come to lie behind; the
     // empty one is the current directory.
@@ -181,7 +181,7 @@ fn the_libraries_of_the_system_are_searched_as_the_loader_searches() {
         .zip(environments.iter().cycle())
     {
         target.library_path = environment.iter().map(ToString::to_string).collect();
-        compared += check(&world, &rules, &target, library);
+        compared += check(&view, &rules, &target, library);
     }
     assert!(1000 < compared, "only {compared} steps");
 }
@@ -197,7 +197,7 @@ fn check_built(toolchain: &Toolchain, library_path: &[&str], library: &str) {
     target.library_path = library_path.iter().map(ToString::to_string).collect();
     let rules = Rules::shipped().unwrap();
     // The simulated process has no current directory of its own.
-    assert!(0 < check(&World::default(), &rules, &target, &library));
+    assert!(0 < check(&FileView::default(), &rules, &target, &library));
 }
 
 const OLD: &str = "-Wl,--disable-new-dtags";

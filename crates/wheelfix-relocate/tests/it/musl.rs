@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wheelfix_relocate::{Outcome, Process, Rules, Target, Trace, World, normalize};
+use wheelfix_relocate::{FileView, Outcome, Process, Rules, Target, Trace, normalize};
 use wheelfix_testkit::elf::Tool;
 
 use crate::toolchain::Toolchain;
@@ -50,8 +50,8 @@ fn real(library: &Path, library_path: &[PathBuf]) -> (Vec<PathBuf>, bool, String
 
 /// The same, simulated.
 fn simulated(library: &Path, target: &Target) -> Vec<PathBuf> {
-    let (world, rules) = (World::default(), Rules::shipped().unwrap());
-    let mut process = Process::new(&world, target, &rules, Trace::default());
+    let (view, rules) = (FileView::default(), Rules::shipped().unwrap());
+    let mut process = Process::new(&view, target, &rules, Trace::default());
     let started = process.start(library.to_str().unwrap());
     assert!(matches!(started, Outcome::Loaded(0)), "{started:?}");
     let loaded = process.loaded.iter().skip(1).map(|loaded| &loaded.path);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use wheelfix_relocate::{
-    Excuses, Fault, Place, Proof, ProofOptions, Remedy, Rules, Target, Tree, World, prove,
+    Excuses, Fault, FileView, Place, Proof, ProofOptions, Remedy, Rules, Target, Tree, prove,
 };
 use wheelfix_testkit::elf::Tool;
 
@@ -96,10 +96,10 @@ impl Toolchain {
             in_one_process: false,
             named: Vec::new(),
         };
-        let world = World::default();
+        let view = FileView::default();
         prove(
             &self.tree(),
-            &world,
+            &view,
             target,
             &Rules::shipped().unwrap(),
             &options,

@@ -2,11 +2,11 @@
 
 use wheelfix_testkit::cache;
 
-use crate::ways::Trial;
+use crate::ways::Case;
 
 #[test]
 fn opencv_computes() {
-    let trial = Trial {
+    let case = Case {
         wheels: ["numpy", "opencv_python"].map(cache::wheel).to_vec(),
         unmet: &[],
         packages: &[],
@@ -19,12 +19,12 @@ fn opencv_computes() {
             ctypes.CDLL(plugin, os.RTLD_NOW)",
         programs: &[],
     };
-    trial.run();
+    case.run();
 }
 
 #[test]
 fn the_node_of_playwright_starts() {
-    let trial = Trial {
+    let case = Case {
         wheels: vec![cache::wheel("playwright")],
         unmet: &["greenlet"],
         packages: &["libgcc-s1", "libstdc++6", "libatomic1"],
@@ -35,5 +35,5 @@ fn the_node_of_playwright_starts() {
             assert answer.stdout == b'42\\n', answer",
         programs: &[&["playwright/driver/node", "--version"]],
     };
-    trial.run();
+    case.run();
 }

@@ -2,11 +2,11 @@
 
 use wheelfix_testkit::cache;
 
-use crate::ways::Trial;
+use crate::ways::Case;
 
 #[test]
 fn numpy_and_scipy_compute() {
-    let trial = Trial {
+    let case = Case {
         wheels: ["numpy", "scipy"].map(cache::wheel).to_vec(),
         unmet: &[],
         packages: &["libgcc-s1", "libstdc++6", "zlib1g"],
@@ -16,12 +16,12 @@ fn numpy_and_scipy_compute() {
             assert abs(scipy.special.gamma(5) - 24) < 1e-9",
         programs: &[&["f2py", "-v"], &["numpy-config", "--version"]],
     };
-    trial.run();
+    case.run();
 }
 
 #[test]
 fn ruff_and_cmake_start() {
-    let trial = Trial {
+    let case = Case {
         wheels: ["ruff", "cmake"].map(cache::wheel).to_vec(),
         unmet: &[],
         packages: &["libgcc-s1", "libstdc++6", "zlib1g"],
@@ -34,5 +34,5 @@ fn ruff_and_cmake_start() {
             &["cmake/data/bin/ctest", "--version"],
         ],
     };
-    trial.run();
+    case.run();
 }

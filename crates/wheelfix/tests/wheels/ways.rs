@@ -11,7 +11,7 @@ use wheelfix_testkit::nixos::{Bed, Lib64};
 use crate::programs::{SITE_PACKAGES, succeed};
 
 /// Wheels, and what shows that they work.
-pub(crate) struct Trial {
+pub(crate) struct Case {
     /// Dependencies before those that need them.
     pub(crate) wheels: Vec<PathBuf>,
     /// Requirements of theirs that are not needed for this.
@@ -24,7 +24,7 @@ pub(crate) struct Trial {
     pub(crate) programs: &'static [&'static [&'static str]],
 }
 
-impl Trial {
+impl Case {
     /// Does all three.
     pub(crate) fn run(&self) {
         let place = Place {

@@ -8,17 +8,17 @@ use crate::fault::{Fault, Purpose};
 use crate::named::nothing_in;
 use crate::object::Object;
 use crate::proof::LeftAside;
+use crate::proof_builder::ProofBuilder;
 use crate::python_module::{makes_module, module_name};
+use crate::simulation::Simulation;
 use crate::symbols::read_table;
 use crate::tree::Tree;
-use crate::trial::Trial;
-use crate::verdict::Verdict;
 
-impl Verdict<'_> {
+impl ProofBuilder<'_> {
     /// An object for another machine or system: a fault if it was named, or if Python would import it.
-    pub(super) fn foreign(&mut self, trial: &Trial<'_>) {
-        let object = trial.object;
-        let ours = trial.process.abi().unwrap_or(object.abi);
+    pub(super) fn foreign(&mut self, simulation: &Simulation<'_>) {
+        let object = simulation.object;
+        let ours = simulation.process.abi().unwrap_or(object.abi);
         let purpose = if self.options.named.contains(&object.path) {
             Some(Purpose::Named)
         } else {

@@ -7,6 +7,7 @@ use crate::assumed::Assumed;
 use crate::edges::Origin;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
+use crate::file_view::FileKey;
 use crate::floors::Floors;
 use crate::missing::Missing;
 use crate::object::Object;
@@ -17,26 +18,25 @@ use crate::python_module::{makes_module, module_name};
 use crate::remedy::Candidate;
 use crate::rules::Rules;
 use crate::run_path::normalize;
+use crate::simulation::{LoadFailure, Simulation, VersionKey};
 use crate::stop::Stop;
 use crate::symbols::{SymbolTables, Undefined};
 use crate::trace::{Event, Trace};
 use crate::tree::Tree;
-use crate::trial::{Lack, Trial, VersionKey};
-use crate::world::FileKey;
 
 mod tally;
 
 /// The findings so far.
-pub(crate) struct Verdict<'a> {
+pub(crate) struct ProofBuilder<'a> {
     rules: &'a Rules,
     options: &'a ProofOptions,
     missing: BTreeMap<String, Missing>,
     /// Libraries that objects open and work without.
     unopened: BTreeMap<String, Missing>,
     versions: BTreeMap<VersionKey, BTreeSet<PathBuf>>,
-    symbols: BTreeMap<PathBuf, Lacking>,
+    symbols: BTreeMap<PathBuf, UndefinedIn>,
     /// Functions that are looked up when they are called, where nobody binds them before.
-    lazy: BTreeMap<PathBuf, Lacking>,
+    lazy: BTreeMap<PathBuf, UndefinedIn>,
     blocked: BTreeMap<Stop, BTreeSet<PathBuf>>,
     drivers: BTreeMap<(String, PathBuf), BTreeSet<PathBuf>>,
     faults: Vec<Fault>,
@@ -51,9 +51,9 @@ pub(crate) struct Verdict<'a> {
 }
 
 /// The objects that were opened, and the symbols that an object refers to and nothing defines.
-type Lacking = (BTreeSet<PathBuf>, BTreeSet<Undefined>);
+type UndefinedIn = (BTreeSet<PathBuf>, BTreeSet<Undefined>);
 
-impl<'a> Verdict<'a> {
+impl<'a> ProofBuilder<'a> {
     pub(crate) fn new(rules: &'a Rules, options: &'a ProofOptions) -> Self {
         Self {
             rules,
@@ -116,22 +116,22 @@ impl<'a> Verdict<'a> {
     /// An object that lacks symbols when it is opened alone, and not in the process of another one
     /// that brings it along, is only ever opened with that one: `libtorch_nvshmem.so`, for one,
     /// refers to symbols of `libtorch_cuda.so`, which needs it.
-    pub(crate) fn trials(
+    pub(crate) fn simulations(
         &mut self,
-        trials: &[Trial<'_>],
-        lacks: Vec<Vec<Lack>>,
+        simulations: &[Simulation<'_>],
+        failures: Vec<Vec<LoadFailure>>,
         tables: &SymbolTables,
     ) {
-        let carriers = carriers(trials, &lacks);
-        let all = lacks.clone();
-        for (trial, lacks) in trials.iter().zip(lacks) {
-            let path = &trial.object.path;
-            if trial.is_foreign() {
-                self.foreign(trial);
+        let openers = openers(simulations, &failures);
+        let all = failures.clone();
+        for (simulation, failures) in simulations.iter().zip(failures) {
+            let path = &simulation.object.path;
+            if simulation.is_foreign() {
+                self.foreign(simulation);
                 continue;
             }
-            let (mut lacks, excused) = self.without_excused(lacks);
-            if lacks.is_empty() {
+            let (mut failures, excused) = self.without_excused(failures);
+            if failures.is_empty() {
                 if !excused.is_empty() {
                     let names: Vec<String> = excused.iter().map(|it| format!("`{it}`")).collect();
                     let reason = format!("lacks {}, which is excused", names.join(", "));
@@ -139,25 +139,26 @@ impl<'a> Verdict<'a> {
                 }
                 continue;
             }
-            let carriers = trial.key().and_then(|key| carriers.get(&key));
+            let openers = simulation.key().and_then(|key| openers.get(&key));
             let mut with = None;
-            for carrier in carriers.into_iter().flatten() {
-                let (Some(other), Some(theirs)) = (trials.get(*carrier), all.get(*carrier)) else {
+            for opener in openers.into_iter().flatten() {
+                let (Some(other), Some(theirs)) = (simulations.get(*opener), all.get(*opener))
+                else {
                     continue;
                 };
                 with = Some(other.object);
                 // Where a library is missing, symbols were not looked up: they follow from it.
                 if other.process.is_complete() {
-                    lacks = lacks
+                    failures = failures
                         .into_iter()
-                        .filter_map(|lack| lack.shared_with(theirs))
+                        .filter_map(|failure| failure.shared_with(theirs))
                         .collect();
                 } else {
-                    lacks.retain(|lack| !matches!(lack, Lack::Symbols { .. }));
+                    failures.retain(|failure| !matches!(failure, LoadFailure::Symbols { .. }));
                 }
             }
             match with {
-                Some(with) if lacks.is_empty() => {
+                Some(with) if failures.is_empty() => {
                     let reason = format!("loads only together with `{}`", with.path.display());
                     self.left_aside.insert(path.clone(), reason);
                     self.warnings.push(Fault::Dependent {
@@ -167,13 +168,13 @@ impl<'a> Verdict<'a> {
                 }
                 _ => {
                     self.unloadable.insert(path.clone());
-                    let is_module = is_module(trial, tables);
-                    for lack in lacks {
-                        let searched = match &lack {
-                            Lack::Library { name, .. } => searched(trial, name),
+                    let is_module = is_module(simulation, tables);
+                    for failure in failures {
+                        let searched = match &failure {
+                            LoadFailure::Library { name, .. } => searched(simulation, name),
                             _ => Vec::new(),
                         };
-                        self.lack(trial, lack, searched, is_module);
+                        self.failure(simulation, failure, searched, is_module);
                     }
                 }
             }
@@ -181,19 +182,22 @@ impl<'a> Verdict<'a> {
     }
 
     /// Separates what a file lacks without excuse from the names of what is excused.
-    fn without_excused(&mut self, lacks: Vec<Lack>) -> (Vec<Lack>, BTreeSet<String>) {
+    fn without_excused(
+        &mut self,
+        failures: Vec<LoadFailure>,
+    ) -> (Vec<LoadFailure>, BTreeSet<String>) {
         let mut excused = BTreeSet::new();
-        let mut left = Vec::with_capacity(lacks.len());
-        for lack in lacks {
-            match lack {
-                Lack::Library { name, needer } => {
-                    if self.is_excused(&[&name], &needer) {
+        let mut left = Vec::with_capacity(failures.len());
+        for failure in failures {
+            match failure {
+                LoadFailure::Library { name, dependent } => {
+                    if self.is_excused(&[&name], &dependent) {
                         excused.insert(name);
                     } else {
-                        left.push(Lack::Library { name, needer });
+                        left.push(LoadFailure::Library { name, dependent });
                     }
                 }
-                Lack::Symbols { path, mut symbols } => {
+                LoadFailure::Symbols { path, mut symbols } => {
                     symbols.retain(|symbol| {
                         let name = String::from_utf8_lossy(&symbol.name).into_owned();
                         let globs = self.options.excuses.of_symbol(&name);
@@ -205,7 +209,7 @@ impl<'a> Verdict<'a> {
                         is_left
                     });
                     if !symbols.is_empty() {
-                        left.push(Lack::Symbols { path, symbols });
+                        left.push(LoadFailure::Symbols { path, symbols });
                     }
                 }
                 other => left.push(other),
@@ -226,39 +230,52 @@ impl<'a> Verdict<'a> {
     }
 
     /// Notes what a process lacks; a library that is missing was searched in these directories.
-    fn lack(&mut self, trial: &Trial<'_>, lack: Lack, searched: Vec<PathBuf>, is_module: bool) {
-        match lack {
-            Lack::Library { name, needer } => {
+    fn failure(
+        &mut self,
+        simulation: &Simulation<'_>,
+        failure: LoadFailure,
+        searched: Vec<PathBuf>,
+        is_module: bool,
+    ) {
+        match failure {
+            LoadFailure::Library { name, dependent } => {
                 let rules = self.rules;
                 let new = |name: &String| rules.missing(name, searched);
                 let missing = self.missing.entry(name).or_insert_with_key(new);
-                missing.needed_by.insert(needer);
+                missing.needed_by.insert(dependent);
             }
-            Lack::Blocked { stop, needer } => {
-                self.blocked.entry(stop).or_default().insert(needer);
+            LoadFailure::Blocked { stop, dependent } => {
+                self.blocked.entry(stop).or_default().insert(dependent);
             }
-            Lack::Driver { name, path, needer } => {
-                self.drivers.entry((name, path)).or_default().insert(needer);
+            LoadFailure::Driver {
+                name,
+                path,
+                dependent,
+            } => {
+                self.drivers
+                    .entry((name, path))
+                    .or_default()
+                    .insert(dependent);
             }
-            Lack::Interpreter {
+            LoadFailure::Interpreter {
                 interpreter,
                 reason,
             } => self.faults.push(Fault::NoInterpreter {
-                path: trial.object.path.clone(),
+                path: simulation.object.path.clone(),
                 interpreter,
                 reason,
             }),
-            Lack::Version { key, needer } => {
-                self.versions.entry(key).or_default().insert(needer);
+            LoadFailure::Version { key, dependent } => {
+                self.versions.entry(key).or_default().insert(dependent);
             }
-            Lack::Symbols { path, symbols } => {
+            LoadFailure::Symbols { path, symbols } => {
                 let (lazy, eager): (Vec<_>, Vec<_>) = symbols
                     .into_iter()
                     .partition(|symbol| symbol.is_lazy && !is_module);
                 for (all, symbols) in [(&mut self.symbols, eager), (&mut self.lazy, lazy)] {
                     if !symbols.is_empty() {
                         let (roots, known) = all.entry(path.clone()).or_default();
-                        roots.insert(trial.object.path.clone());
+                        roots.insert(simulation.object.path.clone());
                         known.extend(symbols);
                     }
                 }
@@ -269,14 +286,14 @@ impl<'a> Verdict<'a> {
     /// Adds the libraries that a file opens at run time and that are not there, or lack something.
     pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
-        for (trial, lacks) in opened.lacking {
-            let (lacks, _) = self.without_excused(lacks);
-            for lack in lacks {
-                let searched = match &lack {
-                    Lack::Library { needer, .. } => trial.directories_of(needer),
+        for (simulation, failures) in opened.lacking {
+            let (failures, _) = self.without_excused(failures);
+            for failure in failures {
+                let searched = match &failure {
+                    LoadFailure::Library { dependent, .. } => simulation.directories_of(dependent),
                     _ => Vec::new(),
                 };
-                self.lack(&trial, lack, searched, true);
+                self.failure(&simulation, failure, searched, true);
             }
         }
         for (name, path, by) in opened.stubs {
@@ -430,33 +447,36 @@ impl<'a> Verdict<'a> {
 }
 
 /// Whether Python opens an object as an extension module, which binds everything at once.
-pub(crate) fn is_module(trial: &Trial<'_>, tables: &SymbolTables) -> bool {
-    let name = module_name(&trial.object.path, Some(trial.object.abi));
-    let table = trial.key().and_then(|key| tables.get(key));
+pub(crate) fn is_module(simulation: &Simulation<'_>, tables: &SymbolTables) -> bool {
+    let name = module_name(&simulation.object.path, Some(simulation.object.abi));
+    let table = simulation.key().and_then(|key| tables.get(key));
     name.zip(table)
         .is_some_and(|(name, table)| makes_module(table, name))
 }
 
-/// For each object that lacks symbols, the trials of others that bring it along: their
+/// For each object that lacks symbols, the simulations of others that bring it along: their
 /// positions.
-fn carriers(trials: &[Trial<'_>], lacks: &[Vec<Lack>]) -> BTreeMap<FileKey, Vec<usize>> {
-    let mut carriers: BTreeMap<FileKey, Vec<usize>> = BTreeMap::new();
-    for (trial, lacks) in trials.iter().zip(lacks) {
-        let mut lacks = lacks.iter();
-        if lacks.any(|lack| matches!(lack, Lack::Symbols { .. })) {
-            carriers.extend(trial.key().map(|key| (key, Vec::new())));
+fn openers(
+    simulations: &[Simulation<'_>],
+    failures: &[Vec<LoadFailure>],
+) -> BTreeMap<FileKey, Vec<usize>> {
+    let mut openers: BTreeMap<FileKey, Vec<usize>> = BTreeMap::new();
+    for (simulation, failures) in simulations.iter().zip(failures) {
+        let mut failures = failures.iter();
+        if failures.any(|failure| matches!(failure, LoadFailure::Symbols { .. })) {
+            openers.extend(simulation.key().map(|key| (key, Vec::new())));
         }
     }
-    for (position, trial) in trials.iter().enumerate() {
-        let root = trial.key();
-        let others = trial.process.loaded.iter().map(|loaded| loaded.key);
+    for (position, simulation) in simulations.iter().enumerate() {
+        let root = simulation.key();
+        let others = simulation.process.loaded.iter().map(|loaded| loaded.key);
         for key in others.filter(|key| Some(*key) != root) {
-            if let Some(positions) = carriers.get_mut(&key) {
+            if let Some(positions) = openers.get_mut(&key) {
                 positions.push(position);
             }
         }
     }
-    carriers
+    openers
 }
 
 /// The libraries that symbols should come from, with what is known to have newer ones.
@@ -469,10 +489,13 @@ fn providers(rules: &Rules, symbols: &BTreeSet<Undefined>) -> BTreeMap<String, V
 }
 
 /// The directories that the loader searched for a name, from a second run that keeps its trace.
-fn searched(trial: &Trial<'_>, name: &str) -> Vec<PathBuf> {
-    let mut again = trial.process.emptied();
+fn searched(simulation: &Simulation<'_>, name: &str) -> Vec<PathBuf> {
+    let mut again = simulation.process.emptied();
     again.trace = Trace::kept();
-    again.reopen(&trial.process, &trial.object.path.to_string_lossy());
+    again.reopen(
+        &simulation.process,
+        &simulation.object.path.to_string_lossy(),
+    );
     let mut directories = Vec::new();
     let mut wanted = false;
     for event in again.trace.events() {

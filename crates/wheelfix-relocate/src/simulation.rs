@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::assumed::{Assumed, Assumer};
+use crate::file_view::FileKey;
 use crate::interpreter::interpreter_fault;
 use crate::object::{Object, VersionNeed};
 use crate::process::{Loaded, Outcome, Process};
@@ -13,10 +14,9 @@ use crate::run_path::normalize;
 use crate::stop::Stop;
 use crate::symbols::{Undefined, provider};
 use crate::target::{LoaderKind, Target};
-use crate::world::FileKey;
 
 /// One object opened in a process of its own.
-pub(crate) struct Trial<'a> {
+pub(crate) struct Simulation<'a> {
     pub(crate) object: &'a Object,
     pub(crate) process: Process<'a>,
     /// Index of the object; `None` if it cannot be opened at all.
@@ -31,19 +31,19 @@ pub(crate) type VersionKey = (String, String, Option<PathBuf>);
 
 /// One thing that a process lacks.
 #[derive(Clone, Debug)]
-pub(crate) enum Lack {
+pub(crate) enum LoadFailure {
     /// A library that is nowhere.
-    Library { name: String, needer: PathBuf },
+    Library { name: String, dependent: PathBuf },
     /// A file over which the loader gives up.
-    Blocked { stop: Stop, needer: PathBuf },
+    Blocked { stop: Stop, dependent: PathBuf },
     /// The driver itself: a copy would be loaded from elsewhere.
     Driver {
         name: String,
         path: PathBuf,
-        needer: PathBuf,
+        dependent: PathBuf,
     },
     /// A version.
-    Version { key: VersionKey, needer: PathBuf },
+    Version { key: VersionKey, dependent: PathBuf },
     /// The interpreter of a program.
     Interpreter { interpreter: String, reason: String },
     /// Symbols that an object refers to.
@@ -53,7 +53,7 @@ pub(crate) enum Lack {
     },
 }
 
-impl Lack {
+impl LoadFailure {
     /// The part that another process lacks, too: of symbols those that the same object lacks there,
     /// of anything else all. `None` if no symbols are left.
     pub(crate) fn shared_with(self, others: &[Self]) -> Option<Self> {
@@ -73,7 +73,7 @@ impl Lack {
 /// (`_dl_tls_static_surplus_init` of `elf/dl-tls.c`), and what rounding to 64 adds.
 const STATIC_TLS_LEFT: u64 = 1728;
 
-impl<'a> Trial<'a> {
+impl<'a> Simulation<'a> {
     /// Opens an object as the program of `base` would, or starts it if it is a program itself.
     ///
     /// An object for another machine or system is not tried at all.
@@ -119,28 +119,28 @@ impl<'a> Trial<'a> {
     }
 
     /// All that the process lacks, symbols left out.
-    pub(crate) fn lacks(&self, rules: &Rules, target: &Target) -> Vec<Lack> {
-        let mut lacks = Vec::new();
+    pub(crate) fn failures(&self, rules: &Rules, target: &Target) -> Vec<LoadFailure> {
+        let mut failures = Vec::new();
         let blocked = self.refusal.iter().cloned().chain(self.static_tls(target));
-        lacks.extend(blocked.map(|stop| Lack::Blocked {
+        failures.extend(blocked.map(|stop| LoadFailure::Blocked {
             stop,
-            needer: self.object.path.clone(),
+            dependent: self.object.path.clone(),
         }));
-        lacks.extend(self.lacking_interpreter(target));
-        lacks.extend(self.lacks_of(self.process.loaded.iter(), rules, target));
-        lacks
+        failures.extend(self.lacking_interpreter(target));
+        failures.extend(self.failures_of(self.process.loaded.iter(), rules, target));
+        failures
     }
 
     /// The libraries and versions that some objects of the process lack.
-    fn lacks_of<'b>(
+    fn failures_of<'b>(
         &'b self,
         objects: impl Iterator<Item = &'b Loaded>,
         rules: &Rules,
         target: &Target,
-    ) -> Vec<Lack> {
-        let mut lacks = Vec::new();
+    ) -> Vec<LoadFailure> {
+        let mut failures = Vec::new();
         for loaded in objects {
-            let needer = || normalize(Path::new(&loaded.path));
+            let dependent = || normalize(Path::new(&loaded.path));
             let mut last: Option<&Arc<Stop>> = None;
             for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
                 match outcome {
@@ -148,23 +148,23 @@ impl<'a> Trial<'a> {
                         let found = self.process.loaded.get(*index);
                         let wrong = found
                             .and_then(|found| driver_from_elsewhere(name, found, rules, target));
-                        lacks.extend(wrong.map(|path| Lack::Driver {
+                        failures.extend(wrong.map(|path| LoadFailure::Driver {
                             name: name.clone(),
                             path,
-                            needer: needer(),
+                            dependent: dependent(),
                         }));
                     }
-                    Outcome::Missing => lacks.push(Lack::Library {
+                    Outcome::Missing => failures.push(LoadFailure::Library {
                         name: name.clone(),
-                        needer: needer(),
+                        dependent: dependent(),
                     }),
                     // One reason may stop all needs of an object.
                     Outcome::Fatal(stop) if last.is_some_and(|last| Arc::ptr_eq(last, stop)) => {}
                     Outcome::Fatal(reason) => {
                         last = Some(reason);
-                        lacks.push(Lack::Blocked {
+                        failures.push(LoadFailure::Blocked {
                             stop: Stop::clone(reason),
-                            needer: needer(),
+                            dependent: dependent(),
                         });
                     }
                     Outcome::Libc(_) | Outcome::Driver(_) => {}
@@ -173,13 +173,13 @@ impl<'a> Trial<'a> {
             if target.loader == LoaderKind::Glibc {
                 let needs = loaded.object.version_needs.iter().filter(|need| !need.weak);
                 let keys = needs.filter_map(|need| self.lacking_version(need, loaded, rules));
-                lacks.extend(keys.map(|key| Lack::Version {
+                failures.extend(keys.map(|key| LoadFailure::Version {
                     key,
-                    needer: needer(),
+                    dependent: dependent(),
                 }));
             }
         }
-        lacks
+        failures
     }
 
     /// A version that is not where it should be. `None` if all is well, or the library is missing,
@@ -216,18 +216,23 @@ impl<'a> Trial<'a> {
         let defines_any = !object.version_definitions.is_empty() || base.is_some();
         // A symbol without a version, where one with a version is expected, fails an assertion of
         // `check_match` in `elf/dl-lookup.c`, if the object has no versions at all.
-        let lacks = if defines_any {
+        let failures = if defines_any {
             !defines
         } else {
             !object.terms.has_symbol_versions
         };
         let found = normalize(Path::new(&found.path));
-        lacks.then(|| (need.file.clone(), need.version.clone(), Some(found)))
+        failures.then(|| (need.file.clone(), need.version.clone(), Some(found)))
     }
 
     /// Opens the object in a copy of the process of another one: what is there then, and what it and
     /// what it brings along lack, symbols left out.
-    pub(crate) fn after(&self, first: &Self, rules: &Rules, target: &Target) -> (Self, Vec<Lack>) {
+    pub(crate) fn after(
+        &self,
+        first: &Self,
+        rules: &Rules,
+        target: &Target,
+    ) -> (Self, Vec<LoadFailure>) {
         let mut process = first.process.clone();
         let outcome = process.start_or_open(&self.object.path.to_string_lossy());
         let (root, refusal) = match outcome {
@@ -235,16 +240,16 @@ impl<'a> Trial<'a> {
             Outcome::Fatal(stop) => (None, Some(Arc::unwrap_or_clone(stop))),
             _ => (None, None),
         };
-        let trial = Self {
+        let simulation = Self {
             object: self.object,
             process,
             root,
             refusal,
         };
-        let opened = trial.process.loaded.iter();
+        let opened = simulation.process.loaded.iter();
         let opened = opened.skip(first.process.loaded.len());
-        let lacks = trial.lacks_of(opened, rules, target);
-        (trial, lacks)
+        let failures = simulation.failures_of(opened, rules, target);
+        (simulation, failures)
     }
 
     /// Opens one more library in a copy of the process: what became of it, the copy, and the libraries
@@ -254,24 +259,28 @@ impl<'a> Trial<'a> {
         name: &str,
         rules: &Rules,
         target: &Target,
-    ) -> (Outcome, Self, Vec<Lack>) {
+    ) -> (Outcome, Self, Vec<LoadFailure>) {
         let mut process = self.process.clone();
         let outcome = process.open(self.root, name);
-        let trial = Self {
+        let simulation = Self {
             object: self.object,
             process,
             root: self.root,
             refusal: None,
         };
-        let opened = trial.process.loaded.iter().skip(self.process.loaded.len());
+        let opened = simulation
+            .process
+            .loaded
+            .iter()
+            .skip(self.process.loaded.len());
         // The driver's libraries are the driver's business.
         let opened = opened.filter(|loaded| {
             let soname = loaded.object.soname.as_ref();
             !Path::new(&loaded.path).starts_with(&target.driver_path)
                 && !soname.is_some_and(|soname| rules.is_driver(soname))
         });
-        let lacks = trial.lacks_of(opened, rules, target);
-        (outcome, trial, lacks)
+        let failures = simulation.failures_of(opened, rules, target);
+        (outcome, simulation, failures)
     }
 
     /// The directories in the run path of an object of the process.
@@ -284,10 +293,10 @@ impl<'a> Trial<'a> {
     }
 
     /// The interpreter that a program asks for and that does not start it on the target.
-    fn lacking_interpreter(&self, target: &Target) -> Option<Lack> {
-        let reason = interpreter_fault(self.process.world, target, self.object)?;
+    fn lacking_interpreter(&self, target: &Target) -> Option<LoadFailure> {
+        let reason = interpreter_fault(self.process.view, target, self.object)?;
         let interpreter = self.object.interpreter.clone()?;
-        Some(Lack::Interpreter {
+        Some(LoadFailure::Interpreter {
             interpreter,
             reason,
         })

@@ -21,7 +21,7 @@ pub struct FileKey {
 
 /// A file that a path leads to.
 #[derive(Clone, Debug)]
-pub struct WorldFile {
+pub struct ViewedFile {
     /// Its identity.
     pub key: FileKey,
     /// Where its bytes lie now.
@@ -33,18 +33,18 @@ pub struct WorldFile {
 /// The file system with the output in its final place. Look-ups and what was read are kept, for all
 /// threads.
 #[derive(Debug, Default)]
-pub struct World {
+pub struct FileView {
     /// Trees that lie elsewhere now; those in their place need no entry.
     places: Vec<Place>,
     /// Where relative paths start; without it they lead nowhere.
     current_directory: Option<PathBuf>,
-    files: Mutex<BTreeMap<String, Option<Arc<WorldFile>>>>,
+    files: Mutex<BTreeMap<String, Option<Arc<ViewedFile>>>>,
     directories: Mutex<BTreeMap<String, bool>>,
     outcomes: Mutex<BTreeMap<FileKey, Arc<ReadOutcome>>>,
     answers: Mutex<BTreeMap<FileKey, Arc<Answers>>>,
 }
 
-impl World {
+impl FileView {
     /// The file system, with these trees in their final places.
     pub fn new(places: Vec<Place>) -> Self {
         let places = places
@@ -67,12 +67,12 @@ impl World {
 
     /// The regular file at a final path. `None` if it is not there or cannot be looked at, which
     /// the loader takes for the same.
-    pub fn file(&self, path: &str) -> Option<Arc<WorldFile>> {
+    pub fn file(&self, path: &str) -> Option<Arc<ViewedFile>> {
         self.entry(path).filter(|file| !file.is_directory)
     }
 
     /// The same, directories too.
-    pub(crate) fn entry(&self, path: &str) -> Option<Arc<WorldFile>> {
+    pub(crate) fn entry(&self, path: &str) -> Option<Arc<ViewedFile>> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = files.get(path) {
             return known.clone();
@@ -85,7 +85,7 @@ impl World {
                     device: metadata.dev(),
                     inode: metadata.ino(),
                 };
-                Arc::new(WorldFile {
+                Arc::new(ViewedFile {
                     key,
                     disk,
                     is_directory,
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// The result of reading a file. One that cannot be read counts as malformed.
-    pub fn outcome(&self, file: &WorldFile, path: &str) -> Arc<ReadOutcome> {
+    pub fn outcome(&self, file: &ViewedFile, path: &str) -> Arc<ReadOutcome> {
         let known = self
             .outcomes
             .lock()
@@ -157,7 +157,7 @@ impl World {
     }
 
     /// The loader's answer to a file, whatever else is loaded. It is asked for only where a process comes upon the file.
-    pub(crate) fn answers(&self, file: &WorldFile, loader: LoaderKind) -> Arc<Answers> {
+    pub(crate) fn answers(&self, file: &ViewedFile, loader: LoaderKind) -> Arc<Answers> {
         let known = self
             .answers
             .lock()
