@@ -8,7 +8,7 @@ use crate::object::Object;
 use crate::plan::{Edit, RelocationPlan, RunPathEdit};
 use crate::tree::Tree;
 
-/// The tree without what a plan drops and with its edits made; the world sees the same.
+/// The tree without what a plan drops and with its edits made; the view shows the same.
 pub fn foresee(tree: &Tree, plan: &RelocationPlan, view: &FileView) -> Tree {
     let dropped: BTreeSet<PathBuf> = plan.drops.iter().map(|drop| drop.path.clone()).collect();
     let foreseen = tree.revised(&dropped, |object| {

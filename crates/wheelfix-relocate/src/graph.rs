@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::edges::edges;
+use crate::dlopen_dependency::dependencies;
 use crate::file_view::FileView;
 use crate::process::{Outcome, Process};
 use crate::rules::{Rules, any_matches};
@@ -184,7 +184,7 @@ impl Drawer<'_> {
                 self.graph.edges.insert((from.clone(), to), kind);
             }
         }
-        for edge in edges(self.rules, object) {
+        for edge in dependencies(self.rules, object) {
             for name in edge.alternatives.iter().filter(|name| name.is_literal()) {
                 let mut process = process.clone();
                 let outcome = process.open(simulation.root, name.text());

@@ -7,9 +7,10 @@
 mod abi;
 mod absolute;
 mod admission;
-mod assumed;
+mod assumption;
 mod backend;
-mod edges;
+mod dlopen_check;
+mod dlopen_dependency;
 mod excuse;
 mod fault;
 mod file_view;
@@ -30,7 +31,6 @@ mod musl;
 mod named;
 mod near_miss;
 mod object;
-mod opened;
 mod plan;
 mod planner;
 #[cfg(test)]
@@ -66,8 +66,8 @@ mod why;
 
 pub use abi::Abi;
 pub use absolute::{absolute_path, existing_path, real_path};
-pub use assumed::Assumed;
-pub use edges::Origin;
+pub use assumption::Assumed;
+pub use dlopen_dependency::Evidence;
 pub use excuse::{ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
 pub use fault::{Fault, FaultKind, Purpose, some_of};
 pub use file_view::{FileKey, FileView, ViewedFile};

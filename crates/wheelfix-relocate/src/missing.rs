@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::edges::Origin;
+use crate::dlopen_dependency::Evidence;
 use crate::fault::{BREAK, Fault, some_of};
 use crate::remedy::Candidate;
 
@@ -27,7 +27,7 @@ pub struct Missing {
     #[serde(skip)]
     pub is_driver: bool,
     /// The evidence that it is opened at run time, if no `DT_NEEDED` names it.
-    pub opened: Option<Origin>,
+    pub opened: Option<Evidence>,
 }
 
 /// A library that almost fits.
@@ -97,7 +97,7 @@ impl Missing {
     fn fmt_need(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.opened {
             None => "needed",
-            Some(Origin::Data) => "perhaps opened at run time",
+            Some(Evidence::Data) => "perhaps opened at run time",
             Some(_) => "opened at run time",
         };
         write!(f, "`{}` is missing", self.soname)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::edges::Origin;
+use crate::dlopen_dependency::Evidence;
 use crate::library_name::LibraryName;
 use crate::missing::{Missing, NearMiss};
 use crate::object::Object;
@@ -20,7 +20,7 @@ impl Resolver<'_> {
         &self,
         object: &Object,
         soname: &str,
-        opened: Option<&Origin>,
+        opened: Option<&Evidence>,
     ) -> Missing {
         Missing {
             needed_by: BTreeSet::from([object.path.clone()]),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::abi::Abi;
 use crate::backend;
-use crate::edges::{Origin, edges};
+use crate::dlopen_dependency::{Evidence, dependencies};
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
 use crate::index::LibraryIndex;
@@ -216,7 +216,7 @@ impl<'a> Planner<'a> {
         object: &Object,
         name: &str,
         answer: &Answer<'a>,
-        opened: Option<&Origin>,
+        opened: Option<&Evidence>,
     ) -> Satisfied {
         if let Answer::Ambiguous(candidates, reason) = answer {
             let key = (name.to_owned(), candidates.clone());
@@ -239,20 +239,23 @@ impl<'a> Planner<'a> {
     fn opened(&mut self, object: &'a Object) -> (Vec<(String, Answer<'a>)>, Vec<Need>) {
         let mut answers = Vec::new();
         let mut needs = Vec::new();
-        for edge in edges(self.resolver.rules, object) {
-            let mut found = self.resolver.open(object, &edge);
-            let mut optional = edge.optional;
-            if optional || edge.origin == Origin::Data {
+        for dependency in dependencies(self.resolver.rules, object) {
+            let mut found = self.resolver.open(object, &dependency);
+            let mut optional = dependency.optional;
+            if optional || dependency.evidence == Evidence::Data {
                 // What may be missing forces no decision between rivals.
                 let all = found.len();
                 found.retain(|(_, answer)| !matches!(answer, Answer::Ambiguous(..)));
                 optional |= found.len() < all;
             }
             if found.is_empty() {
-                let name = edge.name();
-                let by = match (self.excusing(object, &edge.names()), &edge.origin) {
+                let name = dependency.name();
+                let by = match (
+                    self.excusing(object, &dependency.names()),
+                    &dependency.evidence,
+                ) {
                     (Some(glob), _) => Satisfied::Ignored { glob },
-                    (None, Origin::Rule(rule)) if optional => {
+                    (None, Evidence::Rule(rule)) if optional => {
                         let rule = rule.clone();
                         Satisfied::Optional { rule }
                     }

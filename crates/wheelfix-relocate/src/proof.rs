@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::assumed::{Assumed, Assumer};
-use crate::edges::Origin;
+use crate::assumption::{Assumed, Assumptions};
+use crate::dlopen_check::{DlopenCheck, Opened, opened_by_source};
+use crate::dlopen_dependency::Evidence;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::file_view::{FileKey, FileView};
@@ -16,7 +17,6 @@ use crate::index::{Library, LibraryIndex};
 use crate::lint::{self, Lint};
 use crate::missing::NearMiss;
 use crate::object::Object;
-use crate::opened::{Judge, Opened, opened_by_source};
 use crate::process::{Loaded, Outcome, Process};
 use crate::proof_builder::{ProofBuilder, is_module};
 use crate::remedy::Candidate;
@@ -128,7 +128,7 @@ impl Proof {
                 .iter()
                 .filter(|library| library.object.answers_to(&missing.soname));
             // A source asks for a name, which no run path answers.
-            let leads = !matches!(missing.opened, Some(Origin::Source(_)));
+            let leads = !matches!(missing.opened, Some(Evidence::Source(_)));
             if leads {
                 let directories = named.clone().map(|library| library.directory.clone());
                 let known: BTreeSet<PathBuf> = directories.collect();
@@ -181,7 +181,7 @@ pub fn prove(
     let prover = Prover {
         base: &base,
         tables: &tables,
-        assumer: Assumer::new(rules, target, options),
+        assumptions: Assumptions::new(rules, target, options),
     };
     // Where not even all objects were tried, symbols are not looked up: the proof has failed.
     let is_cut = simulations
@@ -206,14 +206,14 @@ pub fn prove(
         allowed: lint::allowed(options),
         used: lint::used(&simulations),
     };
-    let judge = Judge {
+    let dlopen_check = DlopenCheck {
         rules,
         target,
         excuses: &options.excuses,
     };
     let by_objects = simulations
         .par_iter()
-        .flat_map_iter(|simulation| judge.opened_by_object(simulation));
+        .flat_map_iter(|simulation| dlopen_check.opened_by_object(simulation));
     let by_sources = tree
         .sources
         .par_iter()
@@ -308,7 +308,7 @@ struct Alone {
 struct Prover<'a> {
     base: &'a Process<'a>,
     tables: &'a SymbolTables,
-    assumer: Assumer<'a>,
+    assumptions: Assumptions<'a>,
 }
 
 impl Prover<'_> {
@@ -360,7 +360,7 @@ impl Prover<'_> {
 
     fn opened_alone(&self, process: &Process<'_>, root: usize) -> Alone {
         let mut lacking = Scope::of(process, self.tables, root).undefined(root);
-        lacking.retain(|symbol| !self.assumer.has(symbol, process));
+        lacking.retain(|symbol| !self.assumptions.has(symbol, process));
         let loaded = process.loaded.get(root);
         Alone {
             needs: loaded.map_or_else(Vec::new, |loaded| process.needed_files(loaded)),
@@ -404,7 +404,7 @@ impl Prover<'_> {
             simulations,
             modules: modules.map(|(at, _)| at).collect(),
             tables: self.tables,
-            assumer: &self.assumer,
+            assumptions: &self.assumptions,
             rules,
             target,
         };
@@ -465,7 +465,7 @@ impl Prover<'_> {
             symbols.retain(|symbol| is_complete || is_of_found(loaded, symbol));
             LoadFailure::Symbols {
                 path: normalize(Path::new(&loaded.path)),
-                symbols: simulation.without_assumed(symbols, &self.assumer),
+                symbols: simulation.without_assumed(symbols, &self.assumptions),
             }
         });
         failures

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::assumed::Assumed;
-use crate::edges::Origin;
+use crate::assumption::Assumed;
+use crate::dlopen_check::Opened;
+use crate::dlopen_dependency::Evidence;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
 use crate::file_view::FileKey;
 use crate::floors::Floors;
 use crate::missing::Missing;
 use crate::object::Object;
-use crate::opened::Opened;
 use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
 use crate::python_module::{makes_module, module_name};
@@ -313,12 +313,12 @@ impl<'a> ProofBuilder<'a> {
             let missing = known
                 .entry(names.join(" or "))
                 .or_insert_with_key(|name| Missing {
-                    opened: Some(unopened.origin.clone()),
+                    opened: Some(unopened.evidence.clone()),
                     ..rules.missing(name, unopened.searched)
                 });
             missing.needed_by.insert(unopened.by);
-            if let (Some(Origin::Source(lines)), Origin::Source(more)) =
-                (&mut missing.opened, unopened.origin)
+            if let (Some(Evidence::Source(lines)), Evidence::Source(more)) =
+                (&mut missing.opened, unopened.evidence)
             {
                 lines.extend(more);
             }

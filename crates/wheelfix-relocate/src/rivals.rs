@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::assumed::Assumer;
+use crate::assumption::Assumptions;
 use crate::fault::{BREAK, Fault, some_of};
 use crate::object::ContentId;
 use crate::process::{Loaded, Outcome};
@@ -53,7 +53,7 @@ pub(crate) struct Rivalry<'a> {
     /// The positions of those that are modules and that load.
     pub(crate) modules: Vec<usize>,
     pub(crate) tables: &'a SymbolTables,
-    pub(crate) assumer: &'a Assumer<'a>,
+    pub(crate) assumptions: &'a Assumptions<'a>,
     pub(crate) rules: &'a Rules,
     pub(crate) target: &'a Target,
 }
@@ -180,7 +180,7 @@ impl Rivalry<'_> {
         let scope = Scope::of(process, self.tables, root);
         let new = first.process.loaded.len()..process.loaded.len();
         let mut symbols = new.flat_map(|index| scope.undefined(index));
-        let symbol = symbols.find(|symbol| !self.assumer.has(symbol, process))?;
+        let symbol = symbols.find(|symbol| !self.assumptions.has(symbol, process))?;
         Some(format!("nothing defines `{symbol}`"))
     }
 }

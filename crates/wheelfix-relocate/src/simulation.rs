@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::assumed::{Assumed, Assumer};
+use crate::assumption::{Assumed, Assumptions};
 use crate::file_view::FileKey;
 use crate::interpreter::interpreter_fault;
 use crate::object::{Object, VersionNeed};
@@ -352,9 +352,9 @@ impl<'a> Simulation<'a> {
     pub(crate) fn without_assumed(
         &self,
         mut symbols: Vec<Undefined>,
-        assumer: &Assumer<'_>,
+        assumptions: &Assumptions<'_>,
     ) -> Vec<Undefined> {
-        symbols.retain(|symbol| !assumer.has(symbol, &self.process));
+        symbols.retain(|symbol| !assumptions.has(symbol, &self.process));
         symbols
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::edges::edges;
+use crate::dlopen_dependency::dependencies;
 use crate::excuse::{ExcuseKind, Excused, Excuses};
 use crate::fault::Fault;
 use crate::object::Object;
@@ -17,10 +17,10 @@ pub(crate) fn excuses(resolver: Resolver<'_>, used: &[Excused]) -> Vec<Fault> {
     if excuses.libraries.is_empty() {
         return Vec::new();
     }
-    let edges = tree
+    let dependencies = tree
         .objects()
-        .flat_map(|object| edges(resolver.rules, object));
-    let opened = edges.flat_map(|edge| edge.alternatives);
+        .flat_map(|object| dependencies(resolver.rules, object));
+    let opened = dependencies.flat_map(|dependency| dependency.alternatives);
     let opened: Vec<String> = opened.map(|pattern| pattern.text().to_owned()).collect();
     let theirs = resolver.index.libraries().iter();
     let objects = tree.objects().chain(theirs.map(|library| &library.object));
@@ -70,9 +70,10 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
     };
     let opened = |globs: &[Pattern]| {
         objects().any(|object| {
-            let edges = edges(rules, object);
-            edges.iter().any(|edge| {
-                edge.alternatives
+            let dependencies = dependencies(rules, object);
+            dependencies.iter().any(|dependency| {
+                dependency
+                    .alternatives
                     .iter()
                     .any(|name| any_matches(globs, name.text()))
             })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use crate::edges::Origin;
+use crate::dlopen_dependency::Evidence;
 use crate::excuse::ExcuseKind;
 use crate::fault::{Fault, Purpose};
 use crate::missing::Missing;
@@ -200,7 +200,7 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     let Missing {
         soname, needed_by, ..
     } = missing;
-    let is_source = matches!(missing.opened, Some(Origin::Source(_)));
+    let is_source = matches!(missing.opened, Some(Evidence::Source(_)));
     // A source asks for a name, which no run path answers.
     let mut remedies = if is_source {
         let rule = |path: &PathBuf| Remedy::rule(RuleClass::Replace, path.to_string_lossy());
@@ -214,7 +214,7 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     };
     let names = soname.split(" or ").map(str::to_owned).collect();
     remedies.push(Remedy::IgnoreMissing { names });
-    if is_source || matches!(missing.opened, Some(Origin::Data)) {
+    if is_source || matches!(missing.opened, Some(Evidence::Data)) {
         remedies.push(Remedy::rule(RuleClass::Dlopen, soname));
     }
     remedies

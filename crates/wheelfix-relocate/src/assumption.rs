@@ -22,13 +22,13 @@ pub struct Assumed {
 }
 
 /// Decides which symbols are taken to be there.
-pub(crate) struct Assumer<'a> {
+pub(crate) struct Assumptions<'a> {
     rules: &'a Rules,
     knows_libc: bool,
     knows_python: bool,
 }
 
-impl<'a> Assumer<'a> {
+impl<'a> Assumptions<'a> {
     pub(crate) fn new(rules: &'a Rules, target: &Target, options: &ProofOptions) -> Self {
         Self {
             rules,

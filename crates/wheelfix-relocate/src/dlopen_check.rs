@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::edges::{Edge, Origin, edges, rule_of_source};
+use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
 use crate::library_name::is_library_name;
 use crate::process::{Outcome, Process};
@@ -36,7 +36,7 @@ pub(crate) struct Unopened {
     /// Final path of the file that would open it.
     pub(crate) by: PathBuf,
     /// The evidence that it is opened.
-    pub(crate) origin: Origin,
+    pub(crate) evidence: Evidence,
     /// Whether the file works without.
     pub(crate) optional: bool,
     /// The directories of its own run path.
@@ -44,30 +44,34 @@ pub(crate) struct Unopened {
 }
 
 /// Tries the libraries that are opened at run time.
-pub(crate) struct Judge<'a> {
+pub(crate) struct DlopenCheck<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) target: &'a Target,
     /// The libraries and symbols that may be missing.
     pub(crate) excuses: &'a Excuses,
 }
 
-impl Judge<'_> {
+impl DlopenCheck<'_> {
     /// Opens what an object opens at run time, each in a copy of its process.
     ///
     /// Symbols are not looked up: a library of the output has a simulation of its own, and others may take
     /// theirs from whoever opens them.
     pub(crate) fn opened_by_object<'a>(&self, simulation: &Simulation<'a>) -> Vec<Opened<'a>> {
-        let edges = edges(self.rules, simulation.object).into_iter();
-        edges
-            .map(|edge| self.opened_by_edge(simulation, edge))
+        let dependencies = dependencies(self.rules, simulation.object).into_iter();
+        dependencies
+            .map(|dependency| self.opened_by_dependency(simulation, dependency))
             .collect()
     }
 
-    /// Opens the alternatives of an edge: the first one that lacks nothing counts, else the first
+    /// Opens the alternatives of a dependency: the first one that lacks nothing counts, else the first
     /// that is there.
-    fn opened_by_edge<'a>(&self, simulation: &Simulation<'a>, edge: Edge) -> Opened<'a> {
+    fn opened_by_dependency<'a>(
+        &self,
+        simulation: &Simulation<'a>,
+        dependency: DlopenDependency,
+    ) -> Opened<'a> {
         let mut there = None;
-        for pattern in &edge.alternatives {
+        for pattern in &dependency.alternatives {
             let Some(opened) = self.opened_by_pattern(simulation, pattern) else {
                 continue;
             };
@@ -76,12 +80,12 @@ impl Judge<'_> {
             }
             there.get_or_insert(opened);
         }
-        let optional = edge.optional;
+        let optional = dependency.optional;
         let mut opened = there.unwrap_or_else(|| Opened {
             lost: vec![Unopened {
-                names: edge.names().into_iter().map(str::to_owned).collect(),
+                names: dependency.names().into_iter().map(str::to_owned).collect(),
                 by: simulation.object.path.clone(),
-                origin: edge.origin,
+                evidence: dependency.evidence,
                 optional,
                 searched: simulation.object.directories(),
             }],
@@ -158,9 +162,9 @@ pub(crate) fn opened_by_source<'a>(
             names: vec![load.name.clone()],
             by: source.path.clone(),
             optional: load.guarded || is_test || rule.is_some_and(|rule| rule.body.optional),
-            origin: match rule {
-                Some(rule) => Origin::Rule(rule.name.clone()),
-                None => Origin::Source(BTreeSet::from([place])),
+            evidence: match rule {
+                Some(rule) => Evidence::Rule(rule.name.clone()),
+                None => Evidence::Source(BTreeSet::from([place])),
             },
             searched: Vec::new(),
         });
@@ -190,7 +194,7 @@ fn lost_by_rules(
             lost.push(Unopened {
                 names: vec![opens.text().to_owned()],
                 by: source.path.clone(),
-                origin: Origin::Rule(rule.name.clone()),
+                evidence: Evidence::Rule(rule.name.clone()),
                 optional: false,
                 searched: Vec::new(),
             });
@@ -244,7 +248,7 @@ fn is_there(load: &PythonLoad, base: &Process<'_>, rules: &Rules) -> bool {
     )
 }
 
-/// The names that an alternative of an edge stands for: itself, or those of files in the run path.
+/// The names that an alternative of a dependency stands for: itself, or those of files in the run path.
 fn names(simulation: &Simulation<'_>, pattern: &Pattern) -> Vec<String> {
     let (object, process) = (simulation.object, &simulation.process);
     if pattern.is_literal() {

@@ -1,4 +1,4 @@
-//! Libraries that an object opens while it runs: edges that no `DT_NEEDED` shows.
+//! Libraries that an object opens while it runs: dependencies that no `DT_NEEDED` shows.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,21 +10,21 @@ use crate::object::Object;
 use crate::resolve::{Answer, Resolver};
 use crate::rules::{Dlopen, Pattern, Rule, Rules, any_matches};
 
-/// One such edge.
+/// One such dependency.
 #[derive(Debug)]
-pub(crate) struct Edge {
+pub(crate) struct DlopenDependency {
     /// Alternatives; the first that is there is opened. A glob stands for all that are there.
     pub(crate) alternatives: Vec<Pattern>,
     /// The evidence for it.
-    pub(crate) origin: Origin,
+    pub(crate) evidence: Evidence,
     /// Whether the object works without.
     pub(crate) optional: bool,
 }
 
-/// The evidence for an edge.
+/// The evidence for a dependency.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Origin {
+pub enum Evidence {
     /// A rule, by its name.
     Rule(String),
     /// The object's own `.note.dlopen`.
@@ -35,7 +35,7 @@ pub enum Origin {
     Source(BTreeSet<String>),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule(name) => write!(f, "rule `{name}`"),
@@ -49,7 +49,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl Edge {
+impl DlopenDependency {
     /// The name in messages: the alternatives, joined by ` or `.
     pub(crate) fn name(&self) -> String {
         self.names().join(" or ")
@@ -61,18 +61,18 @@ impl Edge {
     }
 }
 
-/// The edges of an object: by the rules, by its own `.note.dlopen`, and by the names in its data
+/// The dependencies of an object: by the rules, by its own `.note.dlopen`, and by the names in its data
 /// that neither of them covers.
-pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
+pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependency> {
     let file_name = object.file_name().to_string_lossy();
     let soname = object.soname.as_deref().unwrap_or_default();
-    let mut edges = Vec::new();
+    let mut dependencies = Vec::new();
     for rule in &rules.dlopen {
         let from = &rule.body.from;
         if any_matches(from, &file_name) || any_matches(from, soname) {
-            edges.extend(rule.body.opens.iter().map(|opens| Edge {
+            dependencies.extend(rule.body.opens.iter().map(|opens| DlopenDependency {
                 alternatives: vec![opens.clone()],
-                origin: Origin::Rule(rule.name.clone()),
+                evidence: Evidence::Rule(rule.name.clone()),
                 optional: rule.body.optional,
             }));
         }
@@ -83,28 +83,30 @@ pub(crate) fn edges(rules: &Rules, object: &Object) -> Vec<Edge> {
             .soname
             .iter()
             .filter_map(|name| Pattern::new(name).ok());
-        edges.push(Edge {
+        dependencies.push(DlopenDependency {
             alternatives: alternatives.collect(),
-            origin: Origin::Note,
+            evidence: Evidence::Note,
             optional: note.priority.as_deref() != Some("required"),
         });
     }
     for name in &object.names {
-        let mut known = edges.iter().flat_map(|edge| &edge.alternatives);
+        let mut known = dependencies
+            .iter()
+            .flat_map(|dependency| &dependency.alternatives);
         if !known.any(|pattern| pattern.covers(name)) {
             let probe = rules
                 .probe
                 .iter()
                 .find(|rule| any_matches(&rule.body.names, name));
-            edges.extend(Pattern::new(name).map(|pattern| Edge {
+            dependencies.extend(Pattern::new(name).map(|pattern| DlopenDependency {
                 alternatives: vec![pattern],
-                origin: probe.map_or(Origin::Data, |rule| Origin::Rule(rule.name.clone())),
+                evidence: probe.map_or(Evidence::Data, |rule| Evidence::Rule(rule.name.clone())),
                 // A text is not a promise; only the driver's libraries are what they look like.
                 optional: probe.is_some() || !rules.is_driver(name),
             }));
         }
     }
-    edges
+    dependencies
 }
 
 /// The rule for what a Python source opens.
@@ -122,8 +124,12 @@ pub(crate) fn rule_of_source<'r>(
 
 impl<'a> Resolver<'a> {
     /// The answers for the first alternative that is there, by name; empty if none is there.
-    pub(crate) fn open(&self, object: &Object, edge: &Edge) -> Vec<(String, Answer<'a>)> {
-        for alternative in &edge.alternatives {
+    pub(crate) fn open(
+        &self,
+        object: &Object,
+        dependency: &DlopenDependency,
+    ) -> Vec<(String, Answer<'a>)> {
+        for alternative in &dependency.alternatives {
             let names = if alternative.is_literal() {
                 vec![alternative.text().to_owned()]
             } else {
