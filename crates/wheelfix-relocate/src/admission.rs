@@ -76,7 +76,7 @@ impl Process<'_> {
         if !is_glibc {
             // It maps what it finds, and fails over it later.
             Admission::Taken
-        } else if object.terms.is_fixed || object.flags_1 & flags_1::PIE != 0 {
+        } else if object.load_conditions.is_fixed || object.flags_1 & flags_1::PIE != 0 {
             refused("is a program")
         } else if self.is_open && object.flags_1 & flags_1::NOOPEN != 0 {
             refused("may not be opened by a program that runs (`DF_1_NOOPEN`)")
@@ -95,13 +95,13 @@ impl Process<'_> {
 
     /// Whether the stack may become executable, if an object wants it.
     fn gives_stack(&self, object: &Object) -> Admission {
-        if !object.terms.executable_stack {
+        if !object.load_conditions.executable_stack {
             return Admission::Taken;
         }
         let is_executable = self
             .loaded
             .iter()
-            .any(|loaded| loaded.object.terms.executable_stack);
+            .any(|loaded| loaded.object.load_conditions.executable_stack);
         match self.glibc() {
             Some(minor) if NO_EXECUTABLE_STACK <= minor && self.is_open && !is_executable => {
                 Admission::Refused(Stop::executable_stack(format!(

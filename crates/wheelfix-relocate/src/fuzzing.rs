@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::abi::Abi;
 use crate::index::{Library, LibraryIndex};
 use crate::lib_path::Tier;
-use crate::object::{Object, Terms};
+use crate::object::{LoadConditions, Object};
 use crate::plan::PlanOptions;
 use crate::planner::plan;
 use crate::read::{ReadOutcome, object_of};
@@ -86,7 +86,7 @@ fn object(line: &str) -> Option<Object> {
         run_path,
         interpreter: None,
         flags_1: 0,
-        terms: Terms::default(),
+        load_conditions: LoadConditions::default(),
         version_needs: Vec::new(),
         version_definitions: Vec::new(),
         dlopen_notes: Vec::new(),

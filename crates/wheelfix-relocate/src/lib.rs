@@ -14,7 +14,6 @@ mod dlopen_dependency;
 mod excuse;
 mod fault;
 mod file_view;
-mod floors;
 mod foresight;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -26,6 +25,7 @@ mod ld_cache;
 mod lib_path;
 mod library_name;
 mod lint;
+mod minimum_versions;
 mod missing;
 mod musl;
 mod named;
@@ -71,7 +71,6 @@ pub use dlopen_dependency::Evidence;
 pub use excuse::{ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
 pub use fault::{Fault, FaultKind, Purpose, some_of};
 pub use file_view::{FileKey, FileView, ViewedFile};
-pub use floors::{Floor, Floors};
 pub use foresight::foresee;
 pub use graph::Graph;
 pub use index::{Found, Library, LibraryIndex, Unusable};
@@ -79,9 +78,10 @@ pub use interpreter::{Loader, LoaderError, interpreter_fault};
 pub use ld_cache::LdCache;
 pub use lib_path::{LibPathError, Tier};
 pub use library_name::{LibraryName, is_library_name};
+pub use minimum_versions::{MinimumVersion, MinimumVersions};
 pub use missing::{Missing, NearMiss, Told, told_once};
 pub use named::nothing_in;
-pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, Object, Terms, VersionNeed};
+pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, LoadConditions, Object, VersionNeed};
 pub use plan::{
     DroppedFile, Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle,
     Satisfied,

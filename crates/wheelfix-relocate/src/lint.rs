@@ -62,7 +62,7 @@ impl Lint<'_> {
             }
         }
         let is_glibc = self.target.loader == LoaderKind::Glibc;
-        if is_glibc && object.terms.executable_stack && !object.is_program() {
+        if is_glibc && object.load_conditions.executable_stack && !object.is_program() {
             let path = object.path.clone();
             warnings.push(Fault::ExecutableStack { path });
         }

@@ -33,7 +33,7 @@ pub struct Object {
     pub flags_1: u64,
     /// Further facts that decide whether the loader takes it.
     #[serde(skip)]
-    pub terms: Terms,
+    pub load_conditions: LoadConditions,
     /// The versions that it needs, by the library that must define them.
     pub version_needs: Vec<VersionNeed>,
     /// Names of the versions that it defines, that of the file itself left out.
@@ -49,7 +49,7 @@ pub struct Object {
 
 /// Facts for which the loader refuses an object, or stops, where it would take another one.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Terms {
+pub struct LoadConditions {
     /// Whether it is a program that can lie at one address only (`ET_EXEC`).
     pub is_fixed: bool,
     /// Whether its stack must be executable, by `PT_GNU_STACK` or, without one, by the machine's
@@ -138,7 +138,7 @@ impl Object {
 
     /// Whether it is a program, linked statically or not.
     pub fn is_program(&self) -> bool {
-        let says_so = self.terms.is_fixed || self.flags_1 & flags_1::PIE != 0;
+        let says_so = self.load_conditions.is_fixed || self.flags_1 & flags_1::PIE != 0;
         match self.interpreter {
             Some(_) => says_so || self.soname.is_none(),
             // Nobody would load what it needs.
@@ -148,7 +148,7 @@ impl Object {
 
     /// The libraries that glibc loads with it: `DT_NEEDED`, then `DT_FILTER`.
     pub fn needs(&self) -> impl Iterator<Item = &String> {
-        self.needed.iter().chain(&self.terms.filters)
+        self.needed.iter().chain(&self.load_conditions.filters)
     }
 
     /// Whether an object of this kind can be loaded into a process of `abi`.

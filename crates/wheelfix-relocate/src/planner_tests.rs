@@ -6,7 +6,7 @@ use crate::abi::Abi;
 use crate::fault::Fault;
 use crate::index::{Library, LibraryIndex};
 use crate::lib_path::Tier;
-use crate::object::{ContentId, Object, Terms};
+use crate::object::{ContentId, LoadConditions, Object};
 use crate::plan::{PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle};
 use crate::planner::plan;
 use crate::remedy::{Candidate, Remedy};
@@ -27,7 +27,7 @@ fn object(path: &str, needed: &str) -> Object {
         run_path: None,
         interpreter: None,
         flags_1: 0,
-        terms: Terms::default(),
+        load_conditions: LoadConditions::default(),
         version_needs: Vec::new(),
         version_definitions: Vec::new(),
         dlopen_notes: Vec::new(),

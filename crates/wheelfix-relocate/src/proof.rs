@@ -12,9 +12,9 @@ use crate::dlopen_dependency::Evidence;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::file_view::{FileKey, FileView};
-use crate::floors::Floors;
 use crate::index::{Library, LibraryIndex};
 use crate::lint::{self, Lint};
+use crate::minimum_versions::MinimumVersions;
 use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::process::{Loaded, Outcome, Process};
@@ -77,7 +77,8 @@ pub struct Proof {
     /// The assumptions about what is not on this machine.
     pub assumed: Assumed,
     /// The minimum versions that the objects need of the target.
-    pub floors: Floors,
+    #[serde(rename = "floors")]
+    pub minimum_versions: MinimumVersions,
     /// How many objects were loaded, those outside of the output included.
     pub objects: usize,
     /// How many symbols were looked up.

@@ -9,7 +9,7 @@ use crate::dlopen_dependency::Evidence;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
 use crate::file_view::FileKey;
-use crate::floors::Floors;
+use crate::minimum_versions::MinimumVersions;
 use crate::missing::Missing;
 use crate::object::Object;
 use crate::process::Process;
@@ -362,7 +362,7 @@ impl<'a> ProofBuilder<'a> {
             unloadable: self.unloadable.into_iter().collect(),
             excused: self.excused.into_list(),
             assumed: self.assumed,
-            floors: Floors::of(tree.objects()),
+            minimum_versions: MinimumVersions::of(tree.objects()),
             objects,
             symbols: tables.symbol_count(),
         }

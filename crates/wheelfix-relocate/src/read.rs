@@ -13,7 +13,7 @@ use wheelfix_elf::{
 };
 
 use crate::abi::Abi;
-use crate::object::{ContentId, DlopenNote, Object, Terms, VersionNeed};
+use crate::object::{ContentId, DlopenNote, LoadConditions, Object, VersionNeed};
 use crate::run_path::{PathKind, RunPath};
 use crate::stop::Stop;
 
@@ -116,7 +116,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         let os_abi = elf.header.os_abi;
         return ReadOutcome::Static { abi, os_abi };
     };
-    let terms = terms(&elf, &dynamic);
+    let load_conditions = load_conditions(&elf, &dynamic);
     let run_path = match dynamic.run_path {
         wheelfix_elf::RunPath::None => None,
         wheelfix_elf::RunPath::Rpath { path } => Some(RunPath::parse(PathKind::Rpath, &path)),
@@ -141,7 +141,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         run_path,
         interpreter: elf.interpreter,
         flags_1: dynamic.flags_1,
-        terms,
+        load_conditions,
         version_needs: version_needs(dynamic.version_needs),
         version_definitions: definitions.map(|version| version.name).collect(),
         dlopen_notes: elf
@@ -155,11 +155,11 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     }))
 }
 
-fn terms(elf: &Elf, dynamic: &Dynamic) -> Terms {
+fn load_conditions(elf: &Elf, dynamic: &Dynamic) -> LoadConditions {
     let static_tls = dynamic.flags & flags::STATIC_TLS != 0;
     let tls = elf.program_header(SegmentKind::TLS);
     let base = dynamic.version_definitions.iter();
-    Terms {
+    LoadConditions {
         is_fixed: elf.header.object_type == ObjectType::Executable,
         executable_stack: elf
             .executable_stack

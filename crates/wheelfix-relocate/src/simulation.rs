@@ -211,7 +211,7 @@ impl<'a> Simulation<'a> {
             return (!named && !of_libc).then(|| (need.file.clone(), need.version.clone(), None));
         };
         let (object, version) = (&found.object, &need.version);
-        let base = object.terms.base_version.as_ref();
+        let base = object.load_conditions.base_version.as_ref();
         let defines = object.version_definitions.contains(version) || base == Some(version);
         let defines_any = !object.version_definitions.is_empty() || base.is_some();
         // A symbol without a version, where one with a version is expected, fails an assertion of
@@ -219,7 +219,7 @@ impl<'a> Simulation<'a> {
         let failures = if defines_any {
             !defines
         } else {
-            !object.terms.has_symbol_versions
+            !object.load_conditions.has_symbol_versions
         };
         let found = normalize(Path::new(&found.path));
         failures.then(|| (need.file.clone(), need.version.clone(), Some(found)))
@@ -321,12 +321,12 @@ impl<'a> Simulation<'a> {
         let opened = self.process.opened();
         let wanting = opened
             .iter()
-            .filter(|loaded| loaded.object.terms.static_tls != 0);
+            .filter(|loaded| loaded.object.load_conditions.static_tls != 0);
         let total: u64 = wanting
             .clone()
-            .map(|loaded| loaded.object.terms.static_tls)
+            .map(|loaded| loaded.object.load_conditions.static_tls)
             .fold(0, u64::saturating_add);
-        let largest = wanting.max_by_key(|loaded| loaded.object.terms.static_tls)?;
+        let largest = wanting.max_by_key(|loaded| loaded.object.load_conditions.static_tls)?;
         (STATIC_TLS_LEFT < total).then(|| {
             Stop::new(format!(
                 "`{}` and what is opened with it want {total} bytes of static thread-local data (`DF_STATIC_TLS`), of which at most {STATIC_TLS_LEFT} are left in a program that runs",

@@ -8,7 +8,7 @@ use wheelfix_relocate::{BundledAction, Found, Library, Object, Tier, any_matches
 use crate::bundled::{Bundled, DropReason, KeepReason, Provider, Verdict};
 use crate::facts::FactsOf;
 use crate::fault::UnbundleFault;
-use crate::floor::GlibcVersion;
+use crate::glibc_version::GlibcVersion;
 use crate::graph::Graph;
 use crate::lack::Lack;
 use crate::mention::mentions;
@@ -47,13 +47,13 @@ pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
         .collect();
     read_for_proofs(request, &graph, &candidates, &stands, &mut facts);
     let mentioned = mentioned(request, &graph, &candidates)?;
-    let floor = GlibcVersion::available(request);
+    let glibc_version = GlibcVersion::available(request);
     let mut decider = Decider {
         prover: Prover {
             request,
             graph: &graph,
             facts: &facts,
-            floor: floor.as_ref(),
+            glibc_version: glibc_version.as_ref(),
         },
         candidates: &candidates,
         mentioned,

@@ -86,7 +86,7 @@ pub enum Lack {
         symbols: BTreeSet<String>,
     },
     /// Something that it brings along needs a newer C library than the target has.
-    LibcFloor {
+    LibcVersion {
         /// The library that needs it.
         path: PathBuf,
         /// The version that is needed: `2.38`.
@@ -182,7 +182,7 @@ impl fmt::Display for Lack {
                     list_of(symbols, "symbols")
                 )
             }
-            Self::LibcFloor {
+            Self::LibcVersion {
                 path,
                 needed,
                 available,

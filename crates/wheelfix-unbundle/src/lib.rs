@@ -11,7 +11,7 @@ mod bundled;
 mod decide;
 mod facts;
 mod fault;
-mod floor;
+mod glibc_version;
 mod graph;
 mod lack;
 mod mention;

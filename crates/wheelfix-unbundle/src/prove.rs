@@ -7,7 +7,7 @@ use wheelfix_elf::{Binding, HashedName, Symbol, SymbolKind, Visibility, WantedVe
 use wheelfix_relocate::{Found, Object, any_matches};
 
 use crate::facts::{Facts, FactsOf};
-use crate::floor::GlibcVersion;
+use crate::glibc_version::GlibcVersion;
 use crate::graph::Graph;
 use crate::lack::Lack;
 use crate::recognise::{Candidate, lacks};
@@ -20,7 +20,7 @@ pub(crate) struct Prover<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) facts: &'a FactsOf,
     /// The newest glibc that may be needed; `None` if it is not known.
-    pub(crate) floor: Option<&'a GlibcVersion>,
+    pub(crate) glibc_version: Option<&'a GlibcVersion>,
 }
 
 /// A library that may stand in for a copy.
@@ -131,13 +131,14 @@ impl Prover<'_> {
         let mut seen = BTreeSet::new();
         let mut pending = vec![(stand.object, stand.path.clone())];
         while let Some((object, path)) = pending.pop() {
-            if let (Some(needed), Some(floor)) = (GlibcVersion::needed_by(object), self.floor)
-                && *floor < needed
+            if let (Some(needed), Some(glibc_version)) =
+                (GlibcVersion::needed_by(object), self.glibc_version)
+                && *glibc_version < needed
             {
-                lacks_found.push(Lack::LibcFloor {
+                lacks_found.push(Lack::LibcVersion {
                     path: path.clone(),
                     needed: needed.to_string(),
-                    available: floor.to_string(),
+                    available: glibc_version.to_string(),
                 });
             }
             if let (Some(expected), Some(got)) = (wanted_libc, libc_of(object))

@@ -14,7 +14,7 @@ pub struct ElfSet<'a> {
 
 /// The newest version of one kind that some file needs from outside the set.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct VersionFloor {
+pub struct MinimumVersion {
     /// The kind: `GLIBC`, `GLIBCXX`.
     pub name: String,
     /// The version: `2.28`.
@@ -159,27 +159,27 @@ impl<'a> ElfSet<'a> {
     }
 
     /// The newest version of each kind that is needed from outside the set, by kind.
-    pub fn version_floors(&self) -> Vec<VersionFloor> {
+    pub fn minimum_versions(&self) -> Vec<MinimumVersion> {
         let provided = self.provided();
-        let mut floors: BTreeMap<&str, VersionFloor> = BTreeMap::new();
+        let mut minimum_versions: BTreeMap<&str, MinimumVersion> = BTreeMap::new();
         for (path, elf) in &self.files {
             for (name, (version, library)) in newest_versions(elf, &provided) {
-                let floor = VersionFloor {
+                let minimum = MinimumVersion {
                     name: name.to_owned(),
                     version: version.to_owned(),
                     library: library.to_owned(),
                     path: (*path).to_owned(),
                     count: 1,
                 };
-                match floors.get_mut(name) {
-                    None => drop(floors.insert(name, floor)),
+                match minimum_versions.get_mut(name) {
+                    None => drop(minimum_versions.insert(name, minimum)),
                     Some(other) if other.version == version => other.count += 1,
-                    Some(other) if is_newer(version, &other.version) => *other = floor,
+                    Some(other) if is_newer(version, &other.version) => *other = minimum,
                     Some(_) => {}
                 }
             }
         }
-        floors.into_values().collect()
+        minimum_versions.into_values().collect()
     }
 }
 

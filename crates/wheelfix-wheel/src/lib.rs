@@ -34,7 +34,7 @@ mod wheel;
 
 pub use contents::{ContentFault, ContentProblem};
 pub use elf_members::{ElfMember, ElfMemberError, ElfOptions};
-pub use elf_set::{BundledLibrary, ElfSet, VersionFloor, is_system_library};
+pub use elf_set::{BundledLibrary, ElfSet, MinimumVersion, is_system_library};
 pub use finding::{Code, Finding};
 pub use gpu_code::GpuCode;
 pub use installed::{InstalledDistribution, InstalledError, installed_distributions};

@@ -231,8 +231,8 @@ fn summary(proof: &Proof, with_warnings: bool) -> Vec<String> {
     if !granted.is_empty() {
         lines.push(format!("taken for granted: {}", granted.join("; ")));
     }
-    if !proof.floors.newest.is_empty() {
-        lines.push(format!("needs at least: {}", proof.floors));
+    if !proof.minimum_versions.newest.is_empty() {
+        lines.push(format!("needs at least: {}", proof.minimum_versions));
     }
     if !proof.warnings.is_empty() && !with_warnings {
         let warnings = count(proof.warnings.len(), "warning");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::inspect::elf::ElfReport;
 use crate::inspect::text::{BAD, BOLD, Text, clean, count, paint, shown, thousands};
 use crate::inspect::tree::{TreeReport, Unreadable};
-use crate::inspect::wheel::{Library, Link, VersionFloor};
+use crate::inspect::wheel::{Library, Link, MinimumVersion};
 use crate::table::bytes;
 use wheelfix_wheel::is_system_library;
 
@@ -32,7 +32,7 @@ pub(super) fn print_tree(report: &TreeReport, all: bool) -> String {
     section(&mut text, &report.elf_files, all);
     unreadable(&mut text, &report.unreadable);
     external(&mut text, &report.external_libraries, all);
-    floors(&mut text, &report.version_floors);
+    minimum_versions(&mut text, &report.minimum_versions);
     bundled(&mut text, &report.bundled_libraries, all);
     text.finish()
 }
@@ -209,21 +209,21 @@ pub(super) fn external(text: &mut Text, links: &[Link], all: bool) {
 }
 
 /// The newest versions that are needed from outside.
-pub(super) fn floors(text: &mut Text, floors: &[VersionFloor]) {
-    if floors.is_empty() {
+pub(super) fn minimum_versions(text: &mut Text, minimum_versions: &[MinimumVersion]) {
+    if minimum_versions.is_empty() {
         return;
     }
     text.heading("Oldest versions that will do", "");
-    let rows = floors.iter().map(|floor| {
-        let others = match floor.count {
+    let rows = minimum_versions.iter().map(|minimum| {
+        let others = match minimum.count {
             0 | 1 => String::new(),
             number => format!(" and {} more", number - 1),
         };
-        let name = format!("{}_{}", floor.name, floor.version);
+        let name = format!("{}_{}", minimum.name, minimum.version);
         [
             clean(&name),
-            clean(&floor.library),
-            format!("for {}{others}", clean(&floor.path)),
+            clean(&minimum.library),
+            format!("for {}{others}", clean(&minimum.path)),
         ]
     });
     text.table(&rows.collect::<Vec<_>>(), [false, false, false]);

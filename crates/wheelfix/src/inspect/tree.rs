@@ -9,7 +9,7 @@ use wheelfix_wheel::ElfSet;
 
 use crate::error::Error;
 use crate::inspect::elf::{self, ElfReport};
-use crate::inspect::wheel::{Library, Link, VersionFloor, links};
+use crate::inspect::wheel::{Library, Link, MinimumVersion, links};
 use crate::inspect::{Wish, is_elf};
 
 /// The facts of the ELF files below a directory.
@@ -26,7 +26,8 @@ pub(crate) struct TreeReport {
     /// The libraries that they need and none of them provides.
     pub(crate) external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
-    pub(crate) version_floors: Vec<VersionFloor>,
+    #[serde(rename = "version_floors")]
+    pub(crate) minimum_versions: Vec<MinimumVersion>,
     /// Libraries of others among them.
     pub(crate) bundled_libraries: Vec<Library>,
     /// ELF files that cannot be read, each with the reason.
@@ -76,10 +77,10 @@ pub(crate) fn read(dir: &Path, wish: Wish) -> Result<TreeReport, Error> {
         file_count,
         len,
         external_libraries: links(&set),
-        version_floors: set
-            .version_floors()
+        minimum_versions: set
+            .minimum_versions()
             .into_iter()
-            .map(VersionFloor::from)
+            .map(MinimumVersion::from)
             .collect(),
         bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
         elf_files,

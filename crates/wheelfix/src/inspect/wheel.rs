@@ -39,7 +39,8 @@ pub(crate) struct WheelReport {
     /// The libraries that the ELF files need and none of them provides.
     pub(crate) external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
-    pub(crate) version_floors: Vec<VersionFloor>,
+    #[serde(rename = "version_floors")]
+    pub(crate) minimum_versions: Vec<MinimumVersion>,
     /// Code for GPUs, by file.
     pub(crate) gpu_code: Vec<GpuCode>,
     /// Things that may be loaded or looked for while the wheel runs; `None` if they were not
@@ -141,7 +142,7 @@ pub(crate) struct Link {
 
 /// The newest version of a kind that is needed from outside.
 #[derive(Debug, Serialize)]
-pub(crate) struct VersionFloor {
+pub(crate) struct MinimumVersion {
     /// `GLIBC`, `GLIBCXX`.
     pub(crate) name: String,
     pub(crate) version: String,
@@ -242,10 +243,10 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
             .collect(),
         unreadable: members.iter().filter_map(unreadable).collect(),
         external_libraries: links(&set),
-        version_floors: set
-            .version_floors()
+        minimum_versions: set
+            .minimum_versions()
             .into_iter()
-            .map(VersionFloor::from)
+            .map(MinimumVersion::from)
             .collect(),
         gpu_code: members
             .iter()
@@ -415,15 +416,15 @@ pub(crate) fn links(set: &ElfSet<'_>) -> Vec<Link> {
     links.collect()
 }
 
-impl From<wheelfix_wheel::VersionFloor> for VersionFloor {
-    fn from(floor: wheelfix_wheel::VersionFloor) -> Self {
-        let wheelfix_wheel::VersionFloor {
+impl From<wheelfix_wheel::MinimumVersion> for MinimumVersion {
+    fn from(minimum: wheelfix_wheel::MinimumVersion) -> Self {
+        let wheelfix_wheel::MinimumVersion {
             name,
             version,
             library,
             path,
             count,
-        } = floor;
+        } = minimum;
         Self {
             name,
             version,

@@ -29,7 +29,7 @@ pub(super) fn print(report: &WheelReport, all: bool) -> String {
     elf_text::section(&mut text, &report.elf_files, all);
     elf_text::unreadable(&mut text, &report.unreadable);
     elf_text::external(&mut text, &report.external_libraries, all);
-    elf_text::floors(&mut text, &report.version_floors);
+    elf_text::minimum_versions(&mut text, &report.minimum_versions);
     elf_text::bundled(&mut text, &report.bundled_libraries, all);
     gpu_code(&mut text, &report.gpu_code);
     runtime_loads(&mut text, report, all);

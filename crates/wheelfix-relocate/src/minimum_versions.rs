@@ -11,15 +11,15 @@ use crate::object::Object;
 /// The newest version that is needed of each runtime, and of the instruction set.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Floors {
+pub struct MinimumVersions {
     /// By the name of the version, without its number: `GLIBC`, `GLIBCXX`, `CXXABI`, `GOMP`; `x86-64` for
     /// the level of the processor, if an object says that it needs more than the first.
-    pub newest: BTreeMap<String, Floor>,
+    pub newest: BTreeMap<String, MinimumVersion>,
 }
 
 /// The newest version of one runtime.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Floor {
+pub struct MinimumVersion {
     /// The version: `2.34`; of `x86-64` the level: `3`.
     pub version: String,
     /// Final path of the first object that needs it.
@@ -29,14 +29,14 @@ pub struct Floor {
 /// The name under which the level of the processor is kept.
 const PROCESSOR: &str = "x86-64";
 
-impl Floors {
+impl MinimumVersions {
     /// Returns the minimum versions that some objects need.
     pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
-        let mut newest: BTreeMap<String, Floor> = BTreeMap::new();
+        let mut newest: BTreeMap<String, MinimumVersion> = BTreeMap::new();
         for object in objects {
             let needs = object.version_needs.iter();
             let versions = needs.filter_map(|need| need.version.rsplit_once('_'));
-            let level = object.terms.x86_level.filter(|level| 1 < *level);
+            let level = object.load_conditions.x86_level.filter(|level| 1 < *level);
             let level = level.map(|level| level.to_string());
             let level = level.as_deref().map(|level| (PROCESSOR, level));
             for (name, version) in versions.chain(level) {
@@ -45,13 +45,13 @@ impl Floors {
                 };
                 let known = newest
                     .get(name)
-                    .and_then(|floor| crate::floors::numbers(&floor.version));
+                    .and_then(|minimum| crate::minimum_versions::numbers(&minimum.version));
                 if known.is_none_or(|known| known < numbers) {
-                    let floor = Floor {
+                    let minimum = MinimumVersion {
                         version: version.to_owned(),
                         needed_by: object.path.clone(),
                     };
-                    newest.insert(name.to_owned(), floor);
+                    newest.insert(name.to_owned(), minimum);
                 }
             }
         }
@@ -64,13 +64,16 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
     version.split('.').map(|part| part.parse().ok()).collect()
 }
 
-impl fmt::Display for Floors {
+impl fmt::Display for MinimumVersions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let floors = self.newest.iter().map(|(name, floor)| match name.as_str() {
-            PROCESSOR => format!("{name}-v{}", floor.version),
-            _ => format!("{name} {}", floor.version),
-        });
-        f.write_str(&floors.collect::<Vec<_>>().join(", "))
+        let minimum_versions = self
+            .newest
+            .iter()
+            .map(|(name, minimum)| match name.as_str() {
+                PROCESSOR => format!("{name}-v{}", minimum.version),
+                _ => format!("{name} {}", minimum.version),
+            });
+        f.write_str(&minimum_versions.collect::<Vec<_>>().join(", "))
     }
 }
 
