@@ -93,7 +93,7 @@ pub use proof::{LeftAside, Proof, ProofOptions, prove};
 pub use python_module::may_be_module;
 pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
-pub use remedy::{Candidate, Remedy, RuleClass, Wish};
+pub use remedy::{Candidate, Choice, Remedy, RuleClass};
 pub use replace::SourceEdit;
 pub use rivals::{Binding, Clash};
 pub use rules::{

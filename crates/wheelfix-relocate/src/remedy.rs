@@ -61,7 +61,7 @@ pub enum Remedy {
         /// Their final paths.
         paths: BTreeSet<PathBuf>,
     },
-    /// Take back the wish for an executable stack, if the code can do without.
+    /// Take back the request for an executable stack, if the code can do without.
     ClearExecStack {
         /// The file.
         path: PathBuf,
@@ -84,7 +84,8 @@ pub enum Remedy {
     /// Do not ask for something.
     Remove {
         /// The request.
-        wish: Wish,
+        #[serde(rename = "wish")]
+        choice: Choice,
         /// The value that was given; empty for what has none.
         value: String,
     },
@@ -125,7 +126,7 @@ pub enum RuleClass {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Wish {
+pub enum Choice {
     /// A file may differ from RECORD.
     AcceptMismatch,
     /// A requirement may be unmet.
@@ -158,9 +159,9 @@ pub enum Wish {
 
 impl Remedy {
     /// That a value was given, to take it back.
-    pub fn remove(wish: Wish, value: impl Into<String>) -> Self {
+    pub fn remove(choice: Choice, value: impl Into<String>) -> Self {
         Self::Remove {
-            wish,
+            choice,
             value: value.into(),
         }
     }

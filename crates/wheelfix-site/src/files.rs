@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
-use wheelfix_relocate::{Pattern, Remedy, Wish};
+use wheelfix_relocate::{Choice, Pattern, Remedy};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::cleanup::{Cleaner, Cleanup};
@@ -69,7 +69,7 @@ pub(crate) enum Source<'a> {
 
 /// The options of the user for wheels and their files.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct WheelOptions {
     /// Edits of METADATA, in order.
     pub metadata: Vec<MetadataEdit>,
     /// Files to leave out, as globs of paths relative to the prefix or to `site-packages`.
@@ -148,11 +148,11 @@ pub(crate) fn plan<'a>(
     wheels: &'a [Wheel],
     layout: &Layout,
     interpreter: &Interpreter,
-    wishes: &Wishes,
+    wheel_options: &WheelOptions,
 ) -> Result<Files<'a>, PlanFilesError> {
     let mut faults = duplicate_wheels(wheels);
     let is_twice = !faults.is_empty();
-    let collected = collect(wheels, layout, interpreter, wishes)?;
+    let collected = collect(wheels, layout, interpreter, wheel_options)?;
     faults.extend(collected.faults);
     match collected.tree.resolve() {
         Ok(files) if faults.is_empty() => Ok(Files {
@@ -192,24 +192,24 @@ pub(crate) fn collect<'a>(
     wheels: &'a [Wheel],
     layout: &Layout,
     interpreter: &Interpreter,
-    wishes: &Wishes,
+    wheel_options: &WheelOptions,
 ) -> io::Result<Collected<'a>> {
     let mut builder = Builder {
         layout,
         interpreter,
-        excludes: &wishes.exclude,
+        excludes: &wheel_options.exclude,
         used_excludes: BTreeSet::new(),
-        cleaner: Cleaner::new(&wishes.cleanup, layout),
+        cleaner: Cleaner::new(&wheel_options.cleanup, layout),
         tree: Tree::new(),
         excluded: vec![0; wheels.len()],
     };
     let mut metadata = Vec::new();
-    let mut unmatched = wishes.metadata.clone();
+    let mut unmatched = wheel_options.metadata.clone();
     for (index, wheel) in wheels.iter().enumerate() {
-        let edited = wheel.metadata().edit(&wishes.metadata);
+        let edited = wheel.metadata().edit(&wheel_options.metadata);
         unmatched.retain(|edit| edited.unmatched.contains(edit));
         let text = (!edited.changes.is_empty()).then_some(edited.text);
-        let more = wishes.provenance.files(wheel.path())?;
+        let more = wheel_options.provenance.files(wheel.path())?;
         builder.add_scripts(index, wheel);
         builder.add_provenance(index, wheel, &more);
         builder.add_members(index, wheel, text, &more);
@@ -230,9 +230,12 @@ pub(crate) fn collect<'a>(
             .iter()
             .any(|wheel| wheel.archive().find(path).is_some())
     };
-    let exceptions = wishes.accept_mismatch.iter().filter(|path| !has(path));
+    let exceptions = wheel_options
+        .accept_mismatch
+        .iter()
+        .filter(|path| !has(path));
     faults.extend(exceptions.cloned().map(FileFault::Exception));
-    for (index, exclude) in wishes.exclude.iter().enumerate() {
+    for (index, exclude) in wheel_options.exclude.iter().enumerate() {
         if !builder.used_excludes.contains(&index) {
             faults.push(FileFault::Exclude(exclude.text().to_owned()));
         }
@@ -294,16 +297,16 @@ impl FileFault {
     /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::Exclude(glob) => vec![Remedy::remove(Wish::Exclude, glob)],
-            Self::Exception(path) => vec![Remedy::remove(Wish::AcceptMismatch, path)],
+            Self::Exclude(glob) => vec![Remedy::remove(Choice::Exclude, glob)],
+            Self::Exception(path) => vec![Remedy::remove(Choice::AcceptMismatch, path)],
             Self::MetadataEdit(edit) => {
                 let selected = selected(edit);
                 let wish = match (edit.action, &selected) {
-                    (EditAction::Relax, Some(_)) => Wish::Relax,
-                    (EditAction::Relax, None) => Wish::RelaxAll,
-                    (EditAction::RelaxUpper, _) => Wish::RelaxUpper,
-                    (EditAction::Remove, Some(_)) => Wish::RemoveDep,
-                    (EditAction::Remove, None) => Wish::RemoveAllDeps,
+                    (EditAction::Relax, Some(_)) => Choice::Relax,
+                    (EditAction::Relax, None) => Choice::RelaxAll,
+                    (EditAction::RelaxUpper, _) => Choice::RelaxUpper,
+                    (EditAction::Remove, Some(_)) => Choice::RemoveDep,
+                    (EditAction::Remove, None) => Choice::RemoveAllDeps,
                 };
                 vec![Remedy::remove(wish, selected.unwrap_or_default())]
             }

@@ -18,7 +18,7 @@ use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::dependencies;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction, ExtractionError};
-use crate::files::{self, FileFault, Files, PlanFilesError, Source, Wishes};
+use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::finish::Site;
 use crate::layout::Layout;
 use crate::python::Python;
@@ -46,7 +46,7 @@ pub struct InstallRequest {
     /// The options of byte-compilation; `None` compiles nothing. Needs an interpreter.
     pub bytecode: Option<Bytecode>,
     /// Options for the wheels and their files.
-    pub wishes: Wishes,
+    pub wheel_options: WheelOptions,
     /// The libraries that the output may use; `None` leaves ELF files as they are, for
     /// [`patch`](crate::patch()) to relocate once everything else has been done to the prefix.
     pub libraries: Option<Libraries>,
@@ -193,8 +193,8 @@ pub(crate) fn open(
         bytes: 0,
     });
     let options = OpenOptions {
-        limits: request.wishes.limits,
-        accept_mismatch: request.wishes.accept_mismatch.clone(),
+        limits: request.wheel_options.limits,
+        accept_mismatch: request.wheel_options.accept_mismatch.clone(),
         exceptions_are_shared: true,
     };
     let open = |path: &PathBuf| -> Result<Wheel, Refusal> {
@@ -289,14 +289,14 @@ pub(crate) fn plan_files<'a>(
     staging: &Staging,
 ) -> Result<Files<'a>, InstallError> {
     let interpreter = &request.python.interpreter();
-    let wishes = &request.wishes;
+    let wheel_options = &request.wheel_options;
     let mut faults = Vec::new();
-    if let Some(prefixes) = &wishes.dependencies {
+    if let Some(prefixes) = &wheel_options.dependencies {
         let target = request.python.target();
-        let unmet = dependencies::check(wheels, &wishes.metadata, target, prefixes)?;
+        let unmet = dependencies::check(wheels, &wheel_options.metadata, target, prefixes)?;
         faults.extend(unmet.into_iter().map(FileFault::from));
     }
-    match files::plan(wheels, layout, interpreter, wishes) {
+    match files::plan(wheels, layout, interpreter, wheel_options) {
         Ok(mut planned) if faults.is_empty() => {
             if let Some(libraries) = &request.libraries {
                 planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);

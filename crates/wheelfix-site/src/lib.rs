@@ -42,7 +42,7 @@ pub use env::{
 };
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};
-pub use files::{FileFault, Wishes};
+pub use files::{FileFault, WheelOptions};
 pub use install::{
     InstallError, InstallRequest, Refusal, RefusedWheel, dry_run, install, prepare_install,
 };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_format::LibraryName;
-use wheelfix_unbundle::{Bundled, Component, Provider, Sbom, SbomError, UnbundlePlan, Verdict};
+use wheelfix_unbundle::{Bundled, Component, Decision, Provider, Sbom, SbomError, UnbundlePlan};
 
 use crate::digest::FileDigest;
 use crate::extraction::write_new;
@@ -56,7 +56,7 @@ pub(crate) fn update(
         }
         let mut components = Vec::new();
         for library in &gone {
-            if let Verdict::Replace { by, .. } = &library.verdict {
+            if let Decision::Replace { by, .. } = &library.decision {
                 components.push(component(library, by)?);
             }
         }
@@ -91,8 +91,8 @@ fn names_of(gone: &[&Bundled], all: &[Bundled]) -> BTreeSet<String> {
 /// Replacements of libraries that go, in words, by the final path of each library.
 pub(crate) fn standing_in(plan: &UnbundlePlan) -> BTreeMap<PathBuf, String> {
     let libraries = plan.libraries.iter();
-    let replaced = libraries.filter_map(|library| match &library.verdict {
-        Verdict::Replace { by, .. } => {
+    let replaced = libraries.filter_map(|library| match &library.decision {
+        Decision::Replace { by, .. } => {
             let text = format!("replaced by {}", by.path.display());
             Some((library.path.clone(), text))
         }

@@ -28,7 +28,7 @@ impl Planned {
         libraries: &Libraries,
         program: Option<&Path>,
     ) -> Result<(), RelocationError> {
-        let tree = self.unbundling.revise(tree);
+        let tree = self.unbundling.with_substitutions(tree);
         relocation::foresee(&tree, places, libraries, program, &mut self.relocation)
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn plan(
         });
     };
     let mut unbundling = unbundle(tree, places, libraries, options, (&index, program))?;
-    let revised = unbundling.revise(tree);
+    let revised = unbundling.with_substitutions(tree);
     let mut relocation = wheelfix_relocate::plan(&revised, &index, &libraries.rules, &wanted);
     unbundling.merge_into(&mut relocation);
     Ok(Planned {
@@ -108,7 +108,7 @@ pub(crate) fn alone(
     {
         planned.relocation.drops.clear();
     }
-    let is_wish = |fault: &Fault| {
+    let is_option = |fault: &Fault| {
         matches!(
             fault,
             Fault::UnusedBackend { .. } | Fault::UnusedIgnore { .. }
@@ -117,7 +117,7 @@ pub(crate) fn alone(
     planned
         .relocation
         .faults
-        .retain(|fault| is_wish(fault) || !before.contains(&key(fault)));
+        .retain(|fault| is_option(fault) || !before.contains(&key(fault)));
     Ok(planned)
 }
 

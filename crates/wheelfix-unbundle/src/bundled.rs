@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use wheelfix_relocate::count;
 
-use crate::lack::{Lack, list};
+use crate::incompatibility::{Incompatibility, list};
 
 /// A copy of somebody else's library in a tree.
 #[derive(Clone, Debug, Serialize)]
@@ -32,14 +32,15 @@ pub struct Bundled {
     /// Final paths of other files of the tree that are the same library.
     pub copies: Vec<PathBuf>,
     /// The decision about it.
-    pub verdict: Verdict,
+    #[serde(rename = "verdict")]
+    pub decision: Decision,
 }
 
 /// The decision about a bundled library.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum Decision {
     /// It stays.
     Keep {
         /// Why.
@@ -81,9 +82,11 @@ pub struct Provider {
 #[non_exhaustive]
 pub enum KeepReason {
     /// The user wants it.
-    Wished {
+    #[serde(rename = "wished")]
+    Overridden {
         /// The `--bundled` option.
-        wish: String,
+        #[serde(rename = "wish")]
+        given: String,
     },
     /// It is at home there.
     Home,
@@ -94,7 +97,8 @@ pub enum KeepReason {
     /// It has the name of a known library, but is another one.
     Impostor {
         /// The symbols that the known library defines and this file does not.
-        lacks: Vec<String>,
+        #[serde(rename = "lacks")]
+        incompatibilities: Vec<String>,
     },
     /// Nothing on a library path has its name.
     NoProvider,
@@ -103,7 +107,8 @@ pub enum KeepReason {
         /// The library that would stand in.
         by: PathBuf,
         /// The reasons why it would not do.
-        lacks: Vec<Lack>,
+        #[serde(rename = "lacks")]
+        incompatibilities: Vec<Incompatibility>,
     },
     /// Another copy that answers to the same name stays; the loader takes one of a name.
     Namesake {
@@ -125,9 +130,11 @@ pub enum KeepReason {
 #[non_exhaustive]
 pub enum DropReason {
     /// The user wants it.
-    Wished {
+    #[serde(rename = "wished")]
+    Overridden {
         /// The `--bundled` option.
-        wish: String,
+        #[serde(rename = "wish")]
+        given: String,
     },
     /// Nobody needs it.
     Orphan,
@@ -141,11 +148,11 @@ pub enum DropReason {
 impl Bundled {
     /// Whether it leaves the tree.
     pub fn goes(&self) -> bool {
-        !matches!(self.verdict, Verdict::Keep { .. })
+        !matches!(self.decision, Decision::Keep { .. })
     }
 }
 
-impl Verdict {
+impl Decision {
     /// The decision as one word.
     pub fn word(&self) -> &'static str {
         match self {
@@ -176,17 +183,20 @@ impl Verdict {
 impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wished { wish } => write!(f, "`{wish}` is asked for"),
+            Self::Overridden { given } => write!(f, "`{given}` is asked for"),
             Self::Home => f.write_str("it is at home here"),
             Self::Rule => f.write_str("the rule keeps it"),
             Self::Unknown => f.write_str("no rule knows it"),
-            Self::Impostor { lacks } => write!(
+            Self::Impostor { incompatibilities } => write!(
                 f,
                 "it only has the name: it does not define {}",
-                list(lacks)
+                list(incompatibilities)
             ),
             Self::NoProvider => f.write_str("no library path has it"),
-            Self::Unproved { by, lacks } => match lacks.split_first() {
+            Self::Unproved {
+                by,
+                incompatibilities,
+            } => match incompatibilities.split_first() {
                 Some((first, [])) => write!(f, "{} will not do: {first}", by.display()),
                 Some((first, rest)) => {
                     write!(
@@ -216,7 +226,7 @@ impl fmt::Display for KeepReason {
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wished { wish } => write!(f, "`{wish}` is asked for"),
+            Self::Overridden { given } => write!(f, "`{given}` is asked for"),
             Self::Orphan => f.write_str("nobody needs it"),
             Self::OnlyRemoved { users } => {
                 let names = users

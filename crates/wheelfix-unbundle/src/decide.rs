@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_relocate::{BundledAction, Found, Library, Object, Tier, any_matches};
 
-use crate::bundled::{Bundled, DropReason, KeepReason, Provider, Verdict};
+use crate::bundled::{Bundled, Decision, DropReason, KeepReason, Provider};
 use crate::facts::FactsOf;
 use crate::fault::UnbundleFault;
 use crate::glibc_version::GlibcVersion;
 use crate::graph::Graph;
-use crate::lack::Lack;
-use crate::mention::mentions;
+use crate::identify::{Candidate, identify, is_same_file};
+use crate::incompatibility::Incompatibility;
+use crate::overrides::BundledOverride;
 use crate::plan::{Removed, UnbundlePlan};
-use crate::prove::{Prover, Stand};
-use crate::recognise::{Candidate, is_same_file, recognise};
+use crate::prove::{Prover, Substitute};
+use crate::references::references;
 use crate::request::Request;
-use crate::wish::BundledWish;
-use crate::{twice, unify, upstream};
+use crate::{deduplicate, duplicates, upstream};
 
 /// Why nothing can be decided.
 #[derive(Debug, thiserror::Error)]
@@ -40,12 +40,12 @@ pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
     );
     let graph = Graph::of(request.tree, &relocation);
     let mut facts = FactsOf::default();
-    let candidates = recognise(request, &graph, &mut facts);
-    let stands: Vec<_> = candidates
+    let candidates = identify(request, &graph, &mut facts);
+    let substitutes: Vec<_> = candidates
         .iter()
         .map(|copy| outside(request, copy))
         .collect();
-    read_for_proofs(request, &graph, &candidates, &stands, &mut facts);
+    read_for_proofs(request, &graph, &candidates, &substitutes, &mut facts);
     let mentioned = mentioned(request, &graph, &candidates)?;
     let glibc_version = GlibcVersion::available(request);
     let mut decider = Decider {
@@ -57,15 +57,15 @@ pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
         },
         candidates: &candidates,
         mentioned,
-        verdicts: Vec::new(),
+        decisions: Vec::new(),
     };
-    for (at, stand) in stands.iter().enumerate() {
-        let verdict = decider.verdict(at, stand);
-        decider.verdicts.push(verdict);
+    for (at, substitute) in substitutes.iter().enumerate() {
+        let decision = decider.decision(at, substitute);
+        decider.decisions.push(decision);
     }
     decider.settle();
     if request.options.unify {
-        unify::unify(&mut decider);
+        deduplicate::unify(&mut decider);
         decider.settle();
     }
     Ok(decider.into_plan())
@@ -78,11 +78,11 @@ pub(crate) struct Decider<'a> {
     pub(crate) candidates: &'a [Candidate<'a>],
     /// For candidates that nobody needs: a file that contains their name.
     mentioned: Vec<Option<PathBuf>>,
-    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) decisions: Vec<Decision>,
 }
 
 /// The library from outside of the tree that stands in for a copy, or the reason why none does.
-fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>, KeepReason> {
+fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Substitute<'a>, KeepReason> {
     let (index, rules) = (request.index, request.rules);
     let usable = |library: &&Library| {
         library.tier != Tier::Bundled && !is_same_file(&library.real, &copy.object.file)
@@ -93,14 +93,17 @@ fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>,
     };
     match found {
         Found::Library(library) if usable(&library) => {
-            return Ok(stand(request, library, copy.soname.clone()));
+            return Ok(substitute(request, library, copy.soname.clone()));
         }
         Found::Ambiguous(libraries) => {
             let candidates: Vec<PathBuf> =
                 libraries.iter().map(|library| path_of(library)).collect();
             let by = candidates.first().cloned().unwrap_or_default();
-            let lacks = vec![Lack::Ambiguous { candidates }];
-            return Err(KeepReason::Unproved { by, lacks });
+            let incompatibilities = vec![Incompatibility::Ambiguous { candidates }];
+            return Err(KeepReason::Unproved {
+                by,
+                incompatibilities,
+            });
         }
         _ => {}
     }
@@ -118,7 +121,7 @@ fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>,
     });
     if let Some(library) = other {
         let name = library.object.soname.clone().unwrap_or_default();
-        return Ok(stand(request, library, name));
+        return Ok(substitute(request, library, name));
     }
     let mut namesakes = index
         .libraries()
@@ -127,7 +130,7 @@ fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>,
     match namesakes.find(|library| !fits(library)) {
         Some(alien) => Err(KeepReason::Unproved {
             by: path_of(alien),
-            lacks: vec![Lack::Machine {
+            incompatibilities: vec![Incompatibility::Machine {
                 expected: copy.object.abi.to_string(),
                 got: alien.object.abi.to_string(),
             }],
@@ -136,8 +139,8 @@ fn outside<'a>(request: &Request<'a>, copy: &Candidate<'a>) -> Result<Stand<'a>,
     }
 }
 
-fn stand<'a>(request: &Request<'a>, library: &'a Library, name: String) -> Stand<'a> {
-    Stand {
+fn substitute<'a>(request: &Request<'a>, library: &'a Library, name: String) -> Substitute<'a> {
+    Substitute {
         object: &library.object,
         file: &library.real,
         path: path_of(library),
@@ -164,15 +167,15 @@ fn read_for_proofs(
     request: &Request<'_>,
     graph: &Graph,
     candidates: &[Candidate<'_>],
-    stands: &[Result<Stand<'_>, KeepReason>],
+    substitutes: &[Result<Substitute<'_>, KeepReason>],
     facts: &mut FactsOf,
 ) {
     let mut files: BTreeSet<&Path> = BTreeSet::new();
-    for (copy, stand) in candidates.iter().zip(stands) {
-        if let Ok(stand) = stand {
-            files.insert(stand.file);
+    for (copy, substitute) in candidates.iter().zip(substitutes) {
+        if let Ok(substitute) = substitute {
+            files.insert(substitute.file);
         }
-        if stand.is_ok() || request.options.unify {
+        if substitute.is_ok() || request.options.unify {
             let loaders = graph.loaders(&copy.object.path);
             files.extend(
                 loaders
@@ -196,7 +199,7 @@ fn mentioned(
         .filter(is_orphan)
         .map(|copy| copy.object)
         .collect();
-    let mut found = mentions(request.tree, request.places, &orphans)?.into_iter();
+    let mut found = references(request.tree, request.places, &orphans)?.into_iter();
     let of = |copy| {
         if is_orphan(&copy) {
             found.next().flatten()
@@ -217,25 +220,25 @@ impl<'a> Decider<'a> {
     }
 
     /// The option that decides about a candidate: the last that matches.
-    fn wish(&self, copy: &Candidate<'_>) -> Option<&'a BundledWish> {
-        let wishes = self.request().options.wishes.iter();
-        wishes
+    fn given(&self, copy: &Candidate<'_>) -> Option<&'a BundledOverride> {
+        let overrides = self.request().options.overrides.iter();
+        overrides
             .rev()
-            .find(|wish| wish.is_about(&copy.object.path, &copy.soname))
+            .find(|given| given.is_about(&copy.object.path, &copy.soname))
     }
 
     /// The decision about a candidate, looked at alone.
-    fn verdict(&self, at: usize, stand: &Result<Stand<'_>, KeepReason>) -> Verdict {
+    fn decision(&self, at: usize, substitute: &Result<Substitute<'_>, KeepReason>) -> Decision {
         let Some(copy) = self.candidates.get(at) else {
             return keep(KeepReason::Unknown);
         };
-        if let Some(wish) = self.wish(copy) {
-            let text = wish.to_string();
-            return match wish.action {
-                BundledAction::Keep => keep(KeepReason::Wished { wish: text }),
-                BundledAction::Replace => self.replace(copy, stand),
-                BundledAction::Drop => Verdict::Drop {
-                    reason: DropReason::Wished { wish: text },
+        if let Some(given) = self.given(copy) {
+            let text = given.to_string();
+            return match given.action {
+                BundledAction::Keep => keep(KeepReason::Overridden { given: text }),
+                BundledAction::Replace => self.replace(copy, substitute),
+                BundledAction::Drop => Decision::Drop {
+                    reason: DropReason::Overridden { given: text },
                 },
             };
         }
@@ -246,16 +249,18 @@ impl<'a> Decider<'a> {
             return self.orphan(at, copy);
         }
         match copy.rule {
-            Some(rule) if rule.body.action == BundledAction::Replace => self.replace(copy, stand),
+            Some(rule) if rule.body.action == BundledAction::Replace => {
+                self.replace(copy, substitute)
+            }
             Some(_) => keep(KeepReason::Rule),
             None if copy.impostor.is_empty() => keep(KeepReason::Unknown),
             None => keep(KeepReason::Impostor {
-                lacks: copy.impostor.clone(),
+                incompatibilities: copy.impostor.clone(),
             }),
         }
     }
 
-    fn orphan(&self, at: usize, copy: &Candidate<'_>) -> Verdict {
+    fn orphan(&self, at: usize, copy: &Candidate<'_>) -> Decision {
         if let Some(Some(path)) = self.mentioned.get(at) {
             return keep(KeepReason::Mentioned { path: path.clone() });
         }
@@ -263,41 +268,44 @@ impl<'a> Decider<'a> {
         let is_renamed = copy.object.file_name().to_str() != Some(&copy.soname);
         if copy.rule.is_some() || is_renamed {
             let reason = DropReason::Orphan;
-            return Verdict::Drop { reason };
+            return Decision::Drop { reason };
         }
         keep(KeepReason::Unknown)
     }
 
-    fn replace(&self, copy: &Candidate<'_>, stand: &Result<Stand<'_>, KeepReason>) -> Verdict {
-        match stand {
-            Ok(stand) => self.proved(copy, stand),
+    fn replace(
+        &self,
+        copy: &Candidate<'_>,
+        substitute: &Result<Substitute<'_>, KeepReason>,
+    ) -> Decision {
+        match substitute {
+            Ok(substitute) => self.proved(copy, substitute),
             Err(reason) => keep(reason.clone()),
         }
     }
 
     /// The decision that the proof gives.
-    pub(crate) fn proved(&self, copy: &Candidate<'_>, stand: &Stand<'_>) -> Verdict {
-        let proved = self.prover.prove(copy, stand);
-        if proved.lacks.is_empty() {
-            let facts = self.prover.facts.get(stand.file).ok();
-            let version = copy
-                .rule
-                .zip(facts)
-                .and_then(|(rule, facts)| upstream::version(rule, stand.file, stand.file, facts));
-            return Verdict::Replace {
+    pub(crate) fn proved(&self, copy: &Candidate<'_>, substitute: &Substitute<'_>) -> Decision {
+        let proved = self.prover.prove(copy, substitute);
+        if proved.incompatibilities.is_empty() {
+            let facts = self.prover.facts.get(substitute.file).ok();
+            let version = copy.rule.zip(facts).and_then(|(rule, facts)| {
+                upstream::version(rule, substitute.file, substitute.file, facts)
+            });
+            return Decision::Replace {
                 symbols: proved.symbols,
                 by: Provider {
-                    path: stand.path.clone(),
-                    file: stand.file.to_path_buf(),
-                    name: stand.name.clone(),
-                    lib_path: stand.lib_path.clone(),
+                    path: substitute.path.clone(),
+                    file: substitute.file.to_path_buf(),
+                    name: substitute.name.clone(),
+                    lib_path: substitute.lib_path.clone(),
                     version,
                 },
             };
         }
         keep(KeepReason::Unproved {
-            by: stand.path.clone(),
-            lacks: proved.lacks,
+            by: substitute.path.clone(),
+            incompatibilities: proved.incompatibilities,
         })
     }
 
@@ -313,8 +321,8 @@ impl<'a> Decider<'a> {
         let removed = self.removed();
         let tree = self.request().tree;
         let mut changed = false;
-        for (copy, verdict) in self.candidates.iter().zip(&mut self.verdicts) {
-            let Verdict::Replace { by, .. } = verdict else {
+        for (copy, decision) in self.candidates.iter().zip(&mut self.decisions) {
+            let Decision::Replace { by, .. } = decision else {
                 continue;
             };
             let is_stand = |object: &&Object| object.path == by.path;
@@ -323,7 +331,7 @@ impl<'a> Decider<'a> {
             });
             if let Some(other) = others.find(|other| !removed.contains(&other.path)) {
                 let path = other.path.clone();
-                *verdict = keep(KeepReason::Namesake { path });
+                *decision = keep(KeepReason::Namesake { path });
                 changed = true;
             }
         }
@@ -334,13 +342,13 @@ impl<'a> Decider<'a> {
         let removed = self.removed();
         let graph = self.prover.graph;
         let mut changed = false;
-        for (copy, verdict) in self.candidates.iter().zip(&mut self.verdicts) {
+        for (copy, decision) in self.candidates.iter().zip(&mut self.decisions) {
             let path = &copy.object.path;
             let stays = matches!(
-                verdict,
-                Verdict::Drop { .. }
-                    | Verdict::Keep {
-                        reason: KeepReason::Wished { .. } | KeepReason::Home
+                decision,
+                Decision::Drop { .. }
+                    | Decision::Keep {
+                        reason: KeepReason::Overridden { .. } | KeepReason::Home
                     }
             );
             let users: Vec<PathBuf> = graph
@@ -354,7 +362,7 @@ impl<'a> Decider<'a> {
                 && graph.openers(path).all(gone)
             {
                 let reason = DropReason::OnlyRemoved { users };
-                *verdict = Verdict::Drop { reason };
+                *decision = Decision::Drop { reason };
                 changed = true;
             }
         }
@@ -363,9 +371,9 @@ impl<'a> Decider<'a> {
 
     /// Final paths of the libraries that go.
     pub(crate) fn removed(&self) -> BTreeSet<PathBuf> {
-        let verdicts = self.candidates.iter().zip(&self.verdicts);
-        verdicts
-            .filter(|(_, verdict)| !matches!(verdict, Verdict::Keep { .. }))
+        let decisions = self.candidates.iter().zip(&self.decisions);
+        decisions
+            .filter(|(_, decision)| !matches!(decision, Decision::Keep { .. }))
             .map(|(copy, _)| copy.object.path.clone())
             .collect()
     }
@@ -391,14 +399,14 @@ impl<'a> Decider<'a> {
             removed: removed.collect(),
             renames: self.renames(&gone),
             faults: self.faults(&gone),
-            twice: twice::find(&self),
+            duplicates: duplicates::find(&self),
             libraries: Vec::new(),
         };
         plan.removed.sort();
         let of_same_library = self.copies();
-        let libraries = self.candidates.iter().zip(self.verdicts.clone());
+        let libraries = self.candidates.iter().zip(self.decisions.clone());
         plan.libraries = libraries
-            .map(|(copy, verdict)| self.bundled(copy, verdict, &of_same_library))
+            .map(|(copy, decision)| self.bundled(copy, decision, &of_same_library))
             .collect();
         plan
     }
@@ -418,7 +426,7 @@ impl<'a> Decider<'a> {
     fn bundled(
         &self,
         copy: &Candidate<'_>,
-        verdict: Verdict,
+        decision: Decision,
         copies: &BTreeMap<&str, Vec<&Path>>,
     ) -> Bundled {
         let object = copy.object;
@@ -446,15 +454,15 @@ impl<'a> Decider<'a> {
                 .filter(|path| **path != object.path)
                 .map(|path| path.to_path_buf())
                 .collect(),
-            verdict,
+            decision,
         }
     }
 
     /// The new names of needs of all that stays.
     fn renames(&self, gone: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, Vec<(String, String)>> {
         let mut renames: BTreeMap<PathBuf, Vec<(String, String)>> = BTreeMap::new();
-        for (copy, verdict) in self.candidates.iter().zip(&self.verdicts) {
-            let Verdict::Replace { by, .. } = verdict else {
+        for (copy, decision) in self.candidates.iter().zip(&self.decisions) {
+            let Decision::Replace { by, .. } = decision else {
                 continue;
             };
             for (user, names) in self.prover.graph.users(&copy.object.path) {
@@ -474,11 +482,11 @@ impl<'a> Decider<'a> {
 
     fn faults(&self, gone: &BTreeSet<PathBuf>) -> Vec<UnbundleFault> {
         let mut faults = Vec::new();
-        for wish in &self.request().options.wishes {
-            let is_about = |copy: &Candidate<'_>| wish.is_about(&copy.object.path, &copy.soname);
-            if !wish.is_content() && !self.candidates.iter().any(is_about) {
-                faults.push(UnbundleFault::UnusedWish {
-                    wish: wish.to_string(),
+        for given in &self.request().options.overrides {
+            let is_about = |copy: &Candidate<'_>| given.is_about(&copy.object.path, &copy.soname);
+            if !given.is_content() && !self.candidates.iter().any(is_about) {
+                faults.push(UnbundleFault::UnusedOverride {
+                    given: given.to_string(),
                     known: self
                         .candidates
                         .iter()
@@ -487,9 +495,9 @@ impl<'a> Decider<'a> {
                 });
             }
         }
-        for (copy, verdict) in self.candidates.iter().zip(&self.verdicts) {
-            if let Some(wish) = self.wish(copy) {
-                faults.extend(self.unmet(copy, verdict, wish, gone));
+        for (copy, decision) in self.candidates.iter().zip(&self.decisions) {
+            if let Some(given) = self.given(copy) {
+                faults.extend(self.unmet(copy, decision, given, gone));
             }
         }
         faults
@@ -498,17 +506,17 @@ impl<'a> Decider<'a> {
     fn unmet(
         &self,
         copy: &Candidate<'_>,
-        verdict: &Verdict,
-        wish: &BundledWish,
+        decision: &Decision,
+        given: &BundledOverride,
         gone: &BTreeSet<PathBuf>,
     ) -> Option<UnbundleFault> {
         let path = copy.object.path.clone();
-        match (wish.action, verdict) {
-            (BundledAction::Replace, Verdict::Keep { reason }) => {
+        match (given.action, decision) {
+            (BundledAction::Replace, Decision::Keep { reason }) => {
                 Some(UnbundleFault::NotReplaced {
                     path,
                     soname: copy.soname.clone(),
-                    wish: wish.to_string(),
+                    given: given.to_string(),
                     reason: reason.clone(),
                 })
             }
@@ -521,7 +529,7 @@ impl<'a> Decider<'a> {
                 let users: BTreeSet<PathBuf> = users.filter(|user| !gone.contains(user)).collect();
                 (!users.is_empty()).then(|| UnbundleFault::StillNeeded {
                     path,
-                    wish: wish.to_string(),
+                    given: given.to_string(),
                     users,
                 })
             }
@@ -544,6 +552,6 @@ fn beside(object: &Object, link: &Path) -> PathBuf {
     link.to_path_buf()
 }
 
-pub(crate) fn keep(reason: KeepReason) -> Verdict {
-    Verdict::Keep { reason }
+pub(crate) fn keep(reason: KeepReason) -> Decision {
+    Decision::Keep { reason }
 }

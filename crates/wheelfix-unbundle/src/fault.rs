@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_relocate::{Remedy, Wish};
+use wheelfix_relocate::{Choice, Remedy};
 
 use crate::bundled::KeepReason;
-use crate::lack::Lack;
+use crate::incompatibility::Incompatibility;
 
 /// Why a plan must not be carried out.
 #[derive(Clone, Debug, Serialize)]
@@ -16,9 +16,11 @@ use crate::lack::Lack;
 #[non_exhaustive]
 pub enum UnbundleFault {
     /// A `--bundled` matches no bundled library.
-    UnusedWish {
+    #[serde(rename = "unused-wish")]
+    UnusedOverride {
         /// The option.
-        wish: String,
+        #[serde(rename = "wish")]
+        given: String,
         /// The real sonames of the bundled libraries that are there.
         known: BTreeSet<String>,
     },
@@ -29,7 +31,8 @@ pub enum UnbundleFault {
         /// Its real soname.
         soname: String,
         /// The option.
-        wish: String,
+        #[serde(rename = "wish")]
+        given: String,
         /// Why not.
         reason: KeepReason,
     },
@@ -38,7 +41,8 @@ pub enum UnbundleFault {
         /// Its final path.
         path: PathBuf,
         /// The option.
-        wish: String,
+        #[serde(rename = "wish")]
+        given: String,
         /// Final paths of those that need it.
         users: BTreeSet<PathBuf>,
     },
@@ -59,9 +63,9 @@ impl UnbundleFault {
     /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::UnusedWish { wish, .. }
-            | Self::NotReplaced { wish, .. }
-            | Self::StillNeeded { wish, .. } => vec![Remedy::remove(Wish::Bundled, wish)],
+            Self::UnusedOverride { given, .. }
+            | Self::NotReplaced { given, .. }
+            | Self::StillNeeded { given, .. } => vec![Remedy::remove(Choice::Bundled, given)],
             Self::Diverted { .. } => Vec::new(),
         }
     }
@@ -74,36 +78,37 @@ pub(crate) const BREAK: char = '\n';
 impl fmt::Display for UnbundleFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnusedWish { wish, known } => {
+            Self::UnusedOverride { given, known } => {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 let known = if known.is_empty() {
                     "none".to_owned()
                 } else {
                     known.join(", ")
                 };
-                write!(f, "`{wish}` matches no bundled library; there are: {known}")
+                write!(
+                    f,
+                    "`{given}` matches no bundled library; there are: {known}"
+                )
             }
             Self::NotReplaced {
                 path,
                 soname,
-                wish,
+                given,
                 reason,
             } => {
                 write!(
                     f,
-                    "{} ({soname}) cannot be replaced, as `{wish}` wants",
+                    "{} ({soname}) cannot be replaced, as `{given}` wants",
                     path.display()
                 )?;
-                match reason {
-                    KeepReason::Unproved { by, lacks } => {
-                        write!(f, "{BREAK}  {} will not do:", by.display())?;
-                        lacks.iter().try_for_each(|lack| write_in_full(f, lack))
-                    }
-                    other => write!(f, ": {other}"),
-                }
+                write_reason(f, reason)
             }
-            Self::StillNeeded { path, wish, users } => {
-                write!(f, "{} cannot be dropped, as `{wish}` wants", path.display())?;
+            Self::StillNeeded { path, given, users } => {
+                write!(
+                    f,
+                    "{} cannot be dropped, as `{given}` wants",
+                    path.display()
+                )?;
                 users
                     .iter()
                     .try_for_each(|user| write!(f, "{BREAK}  needed by {}", user.display()))
@@ -128,12 +133,27 @@ impl fmt::Display for UnbundleFault {
     }
 }
 
+/// Writes why a library is kept: all that speaks against the other one, a line each.
+fn write_reason(f: &mut fmt::Formatter<'_>, reason: &KeepReason) -> fmt::Result {
+    let KeepReason::Unproved {
+        by,
+        incompatibilities,
+    } = reason
+    else {
+        return write!(f, ": {reason}");
+    };
+    write!(f, "{BREAK}  {} will not do:", by.display())?;
+    incompatibilities
+        .iter()
+        .try_for_each(|one| write_in_full(f, one))
+}
+
 /// Writes a reason with all names, a line each.
-fn write_in_full(f: &mut fmt::Formatter<'_>, lack: &Lack) -> fmt::Result {
-    write!(f, "{BREAK}  {lack}")?;
-    let (names, users) = match lack {
-        Lack::Symbols { symbols, needed_by } => (symbols, needed_by),
-        Lack::Versions {
+fn write_in_full(f: &mut fmt::Formatter<'_>, incompatibility: &Incompatibility) -> fmt::Result {
+    write!(f, "{BREAK}  {incompatibility}")?;
+    let (names, users) = match incompatibility {
+        Incompatibility::Symbols { symbols, needed_by } => (symbols, needed_by),
+        Incompatibility::Versions {
             versions,
             needed_by,
         } => (versions, needed_by),

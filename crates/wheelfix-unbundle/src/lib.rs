@@ -9,28 +9,28 @@
 
 mod bundled;
 mod decide;
+mod deduplicate;
+mod duplicates;
 mod facts;
 mod fault;
 mod glibc_version;
 mod graph;
-mod lack;
-mod mention;
+mod identify;
+mod incompatibility;
+mod overrides;
 mod plan;
 mod prove;
-mod recognise;
+mod references;
 mod request;
 mod sbom;
-mod twice;
-mod unify;
 mod upstream;
-mod wish;
 
-pub use bundled::{Bundled, DropReason, KeepReason, Provider, Verdict};
+pub use bundled::{Bundled, Decision, DropReason, KeepReason, Provider};
 pub use decide::{UnbundleError, plan};
+pub use duplicates::{Copy, Duplicate};
 pub use fault::UnbundleFault;
-pub use lack::Lack;
+pub use incompatibility::Incompatibility;
+pub use overrides::{BundledOverride, OverrideError, UnbundleOptions};
 pub use plan::{Removed, UnbundlePlan};
 pub use request::Request;
 pub use sbom::{Component, Sbom, SbomError};
-pub use twice::{Copy, Twice};
-pub use wish::{BundledWish, UnbundleOptions, WishError};

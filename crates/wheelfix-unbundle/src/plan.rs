@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_relocate::{Object, RelocationPlan, Satisfied, Tree};
 
-use crate::bundled::{Bundled, Provider, Verdict};
+use crate::bundled::{Bundled, Decision, Provider};
+use crate::duplicates::Duplicate;
 use crate::fault::{BREAK, UnbundleFault};
-use crate::twice::Twice;
 
 /// The decisions about the bundled libraries of a tree, and their consequences.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -17,7 +17,8 @@ pub struct UnbundlePlan {
     /// The libraries, by path.
     pub libraries: Vec<Bundled>,
     /// Libraries of which one process can get two, by group.
-    pub twice: Vec<Twice>,
+    #[serde(rename = "twice")]
+    pub duplicates: Vec<Duplicate>,
     /// New names of needs, by the final path of who needs: old name, new name.
     pub renames: BTreeMap<PathBuf, Vec<(String, String)>>,
     /// Files that go: the libraries and the links to them.
@@ -49,7 +50,7 @@ impl UnbundlePlan {
     }
 
     /// The tree as it will be: without what goes, its users with their new needs.
-    pub fn revise(&self, tree: &Tree) -> Tree {
+    pub fn with_substitutions(&self, tree: &Tree) -> Tree {
         let removed: BTreeSet<PathBuf> =
             self.removed.iter().map(|file| file.path.clone()).collect();
         tree.revised(&removed, |object| self.rename(object))
@@ -88,7 +89,7 @@ impl UnbundlePlan {
     fn diverted(&self, relocation: &RelocationPlan) -> Vec<UnbundleFault> {
         let mut faults = Vec::new();
         for library in &self.libraries {
-            let Verdict::Replace { by, .. } = &library.verdict else {
+            let Decision::Replace { by, .. } = &library.decision else {
                 continue;
             };
             for user in &library.users {
@@ -105,7 +106,7 @@ impl UnbundlePlan {
     pub fn providers(&self) -> BTreeMap<&Path, (&Provider, Vec<&Bundled>)> {
         let mut providers: BTreeMap<&Path, (&Provider, Vec<&Bundled>)> = BTreeMap::new();
         for library in &self.libraries {
-            if let Verdict::Replace { by, .. } = &library.verdict {
+            if let Decision::Replace { by, .. } = &library.decision {
                 let (_, copies) = providers
                     .entry(&by.path)
                     .or_insert_with(|| (by, Vec::new()));
@@ -155,14 +156,14 @@ impl fmt::Display for UnbundlePlan {
             write!(
                 f,
                 "{} {} ({}): {}{BREAK}",
-                library.verdict.word(),
+                library.decision.word(),
                 library.path.display(),
                 library.soname,
-                library.verdict.reason()
+                library.decision.reason()
             )?;
         }
-        for twice in &self.twice {
-            write!(f, "{twice}{BREAK}")?;
+        for duplicates in &self.duplicates {
+            write!(f, "{duplicates}{BREAK}")?;
         }
         Ok(())
     }

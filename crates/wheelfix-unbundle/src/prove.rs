@@ -9,8 +9,8 @@ use wheelfix_relocate::{Found, Object, any_matches};
 use crate::facts::{Facts, FactsOf};
 use crate::glibc_version::GlibcVersion;
 use crate::graph::Graph;
-use crate::lack::Lack;
-use crate::recognise::{Candidate, lacks};
+use crate::identify::{Candidate, incompatibilities};
+use crate::incompatibility::Incompatibility;
 use crate::request::Request;
 
 /// All that a proof depends on.
@@ -25,7 +25,7 @@ pub(crate) struct Prover<'a> {
 
 /// A library that may stand in for a copy.
 #[derive(Clone, Debug)]
-pub(crate) struct Stand<'a> {
+pub(crate) struct Substitute<'a> {
     pub(crate) object: &'a Object,
     /// The file, links followed.
     pub(crate) file: &'a Path,
@@ -43,22 +43,22 @@ pub(crate) struct Proved {
     /// The number of symbols that users take from the copy.
     pub(crate) symbols: usize,
     /// The reasons why the other library will not do.
-    pub(crate) lacks: Vec<Lack>,
+    pub(crate) incompatibilities: Vec<Incompatibility>,
 }
 
 impl Prover<'_> {
     /// Proves that a library does for all users of a copy.
-    pub(crate) fn prove(&self, copy: &Candidate<'_>, stand: &Stand<'_>) -> Proved {
+    pub(crate) fn prove(&self, copy: &Candidate<'_>, substitute: &Substitute<'_>) -> Proved {
         let mut proved = Proved::default();
         let (old, new) = match (
             self.facts.get(&copy.object.file),
-            self.facts.get(stand.file),
+            self.facts.get(substitute.file),
         ) {
             (Ok(old), Ok(new)) => (old, new),
             (Err(reason), _) => return unreadable(&copy.object.path, reason),
-            (_, Err(reason)) => return unreadable(&stand.path, reason),
+            (_, Err(reason)) => return unreadable(&substitute.path, reason),
         };
-        self.check_itself(copy, stand, [old, new], &mut proved.lacks);
+        self.check_itself(copy, substitute, [old, new], &mut proved.incompatibilities);
         let mut comparison = Comparison::new(old, new);
         for path in self.graph.loaders(&copy.object.path) {
             let Some(user) = self.request.tree.get(&path) else {
@@ -71,13 +71,15 @@ impl Prover<'_> {
             let names = self.graph.names(&path, &copy.object.path);
             let names = names.cloned().unwrap_or_default();
             comparison.imports(&path, facts, &names);
-            comparison.versions(user, stand.object, &names);
+            comparison.versions(user, substitute.object, &names);
             if facts.elf.is_program() {
                 comparison.copied(&path, facts);
             }
         }
         proved.symbols = comparison.taken.len();
-        proved.lacks.extend(comparison.into_lacks());
+        proved
+            .incompatibilities
+            .extend(comparison.into_incompatibilities());
         proved
     }
 
@@ -85,27 +87,27 @@ impl Prover<'_> {
     fn check_itself(
         &self,
         copy: &Candidate<'_>,
-        stand: &Stand<'_>,
+        substitute: &Substitute<'_>,
         [old, new]: [&Facts; 2],
-        lacks_found: &mut Vec<Lack>,
+        found: &mut Vec<Incompatibility>,
     ) {
-        let expected = &stand.name;
-        let is_hashed_twin = stand.lib_path.is_none();
-        if stand.object.soname.as_ref() != Some(expected) && !is_hashed_twin {
-            lacks_found.push(Lack::Soname {
+        let expected = &substitute.name;
+        let is_hashed_twin = substitute.lib_path.is_none();
+        if substitute.object.soname.as_ref() != Some(expected) && !is_hashed_twin {
+            found.push(Incompatibility::Soname {
                 expected: expected.clone(),
-                got: stand.object.soname.clone(),
+                got: substitute.object.soname.clone(),
             });
         }
         if let Some(rule) = copy.rule {
-            let symbols: BTreeSet<String> = lacks(rule, new).into_iter().collect();
+            let symbols: BTreeSet<String> = incompatibilities(rule, new).into_iter().collect();
             if !symbols.is_empty() {
-                lacks_found.push(Lack::Identity { symbols });
+                found.push(Incompatibility::Identity { symbols });
             }
         }
         let (flags, new_flags) = (old.elf.header.machine_flags, new.elf.header.machine_flags);
         if flags != new_flags {
-            lacks_found.push(Lack::MachineFlags {
+            found.push(Incompatibility::MachineFlags {
                 expected: flags,
                 got: new_flags,
             });
@@ -116,26 +118,31 @@ impl Prover<'_> {
             0
         };
         if new.has_static_tls() && allowed < new.tls_len() {
-            lacks_found.push(Lack::StaticTls {
+            found.push(Incompatibility::StaticTls {
                 len: new.tls_len(),
                 allowed,
             });
         }
-        self.check_closure(copy, stand, lacks_found);
+        self.check_closure(copy, substitute, found);
     }
 
     /// Checks the libraries that the library needs in turn: found, of the same C library, and not
     /// too new for it.
-    fn check_closure(&self, copy: &Candidate<'_>, stand: &Stand<'_>, lacks_found: &mut Vec<Lack>) {
+    fn check_closure(
+        &self,
+        copy: &Candidate<'_>,
+        substitute: &Substitute<'_>,
+        found: &mut Vec<Incompatibility>,
+    ) {
         let wanted_libc = libc_of(copy.object);
         let mut seen = BTreeSet::new();
-        let mut pending = vec![(stand.object, stand.path.clone())];
+        let mut pending = vec![(substitute.object, substitute.path.clone())];
         while let Some((object, path)) = pending.pop() {
             if let (Some(needed), Some(glibc_version)) =
                 (GlibcVersion::needed_by(object), self.glibc_version)
                 && *glibc_version < needed
             {
-                lacks_found.push(Lack::LibcVersion {
+                found.push(Incompatibility::LibcVersion {
                     path: path.clone(),
                     needed: needed.to_string(),
                     available: glibc_version.to_string(),
@@ -144,7 +151,7 @@ impl Prover<'_> {
             if let (Some(expected), Some(got)) = (wanted_libc, libc_of(object))
                 && expected != got
             {
-                lacks_found.push(Lack::OtherLibc {
+                found.push(Incompatibility::OtherLibc {
                     got: got.to_owned(),
                     expected: expected.to_owned(),
                 });
@@ -161,8 +168,8 @@ impl Prover<'_> {
                     Found::Library(library) => {
                         pending.push((&library.object, library.directory.join(&library.name)));
                     }
-                    _ if stand.lib_path.is_none() || self.is_needed_already(name) => {}
-                    _ => lacks_found.push(Lack::Needs {
+                    _ if substitute.lib_path.is_none() || self.is_needed_already(name) => {}
+                    _ => found.push(Incompatibility::Needs {
                         path: path.clone(),
                         soname: name.clone(),
                     }),
@@ -198,7 +205,7 @@ const SPARE_STATIC_TLS: u64 = 512;
 fn unreadable(path: &Path, reason: &str) -> Proved {
     Proved {
         symbols: 0,
-        lacks: vec![Lack::Unreadable {
+        incompatibilities: vec![Incompatibility::Unreadable {
             path: path.to_path_buf(),
             reason: reason.to_owned(),
         }],
@@ -208,11 +215,11 @@ fn unreadable(path: &Path, reason: &str) -> Proved {
 /// One reason for all names that are missing, with the users of any; `None` if none is missing.
 fn group(
     missing: BTreeMap<String, BTreeSet<PathBuf>>,
-    lack: impl Fn(BTreeSet<String>, BTreeSet<PathBuf>) -> Lack,
-) -> Option<Lack> {
+    incompatibility: impl Fn(BTreeSet<String>, BTreeSet<PathBuf>) -> Incompatibility,
+) -> Option<Incompatibility> {
     let users: BTreeSet<PathBuf> = missing.values().flatten().cloned().collect();
     let names: BTreeSet<String> = missing.into_keys().collect();
-    (!names.is_empty()).then(|| lack(names, users))
+    (!names.is_empty()).then(|| incompatibility(names, users))
 }
 
 /// The C library that an object is linked to: `libc.so.6` or that of musl.
@@ -238,7 +245,7 @@ struct Comparison<'a> {
     symbols: BTreeMap<String, BTreeSet<PathBuf>>,
     /// Versions that the other library does not define, and who needs each.
     versions: BTreeMap<String, BTreeSet<PathBuf>>,
-    lacks: Vec<Lack>,
+    incompatibilities: Vec<Incompatibility>,
     takes_tls: bool,
 }
 
@@ -250,7 +257,7 @@ impl<'a> Comparison<'a> {
             taken: BTreeSet::new(),
             symbols: BTreeMap::new(),
             versions: BTreeMap::new(),
-            lacks: Vec::new(),
+            incompatibilities: Vec::new(),
             takes_tls: false,
         }
     }
@@ -310,7 +317,7 @@ impl Comparison<'_> {
         if let (Some(expected), Some(got)) = (kind(before.kind), kind(after.kind))
             && expected != got
         {
-            self.push(Lack::Kind {
+            self.push(Incompatibility::Kind {
                 symbol,
                 expected: expected.to_owned(),
                 got: got.to_owned(),
@@ -318,7 +325,7 @@ impl Comparison<'_> {
         } else if before.kind == SymbolKind::TLS {
             self.takes_tls = true;
             if before.len != after.len {
-                self.push(Lack::Length {
+                self.push(Incompatibility::Length {
                     symbol,
                     expected: before.len,
                     got: after.len,
@@ -354,7 +361,7 @@ impl Comparison<'_> {
                         .or_default()
                         .insert(path.to_path_buf());
                 }
-                Some(after) if after.len != symbol.len => self.push(Lack::Length {
+                Some(after) if after.len != symbol.len => self.push(Incompatibility::Length {
                     symbol: text,
                     expected: symbol.len,
                     got: after.len,
@@ -366,10 +373,10 @@ impl Comparison<'_> {
     }
 
     /// Looks up the versions that a user needs of the old library; `names` as in [`Self::imports`].
-    fn versions(&mut self, user: &Object, stand: &Object, names: &BTreeSet<String>) {
+    fn versions(&mut self, user: &Object, substitute: &Object, names: &BTreeSet<String>) {
         let needs = user.version_needs.iter();
         for need in needs.filter(|need| names.contains(&need.file) && !need.weak) {
-            if !stand.version_definitions.contains(&need.version) {
+            if !substitute.version_definitions.contains(&need.version) {
                 let users = self.versions.entry(need.version.clone()).or_default();
                 users.insert(user.path.clone());
             }
@@ -377,29 +384,30 @@ impl Comparison<'_> {
     }
 
     /// All reasons why the new library will not do.
-    fn into_lacks(mut self) -> Vec<Lack> {
+    fn into_incompatibilities(mut self) -> Vec<Incompatibility> {
         let (expected, got) = (self.old.tls_len(), self.new.tls_len());
         if self.takes_tls && got < expected {
-            self.push(Lack::TlsBlock { expected, got });
+            self.push(Incompatibility::TlsBlock { expected, got });
         }
-        let versions = group(self.versions, |versions, needed_by| Lack::Versions {
-            versions,
-            needed_by,
+        let versions = group(self.versions, |versions, needed_by| {
+            Incompatibility::Versions {
+                versions,
+                needed_by,
+            }
         });
-        let symbols = group(self.symbols, |symbols, needed_by| Lack::Symbols {
-            symbols,
-            needed_by,
+        let symbols = group(self.symbols, |symbols, needed_by| {
+            Incompatibility::Symbols { symbols, needed_by }
         });
         versions
             .into_iter()
             .chain(symbols)
-            .chain(self.lacks)
+            .chain(self.incompatibilities)
             .collect()
     }
 
-    fn push(&mut self, lack: Lack) {
-        if !self.lacks.contains(&lack) {
-            self.lacks.push(lack);
+    fn push(&mut self, incompatibility: Incompatibility) {
+        if !self.incompatibilities.contains(&incompatibility) {
+            self.incompatibilities.push(incompatibility);
         }
     }
 }

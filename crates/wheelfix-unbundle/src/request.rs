@@ -2,7 +2,7 @@
 
 use wheelfix_relocate::{LibraryIndex, Place, PlanOptions, Rules, Target, Tree};
 
-use crate::wish::UnbundleOptions;
+use crate::overrides::UnbundleOptions;
 
 /// The tree, and all that is known around it.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ pub(crate) mod settings;
 mod source;
 mod tree;
 mod wheel;
-mod wishes;
+mod wheel_options;
 
 use std::num::NonZeroUsize;
 

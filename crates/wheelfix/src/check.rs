@@ -9,7 +9,7 @@ use wheelfix_relocate::{
     FileView, LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, absolute_path, count,
     existing_path, prove, told_once,
 };
-use wheelfix_site::{InstallRequest, Python, Wishes, prefix_of_wheels, python_of_wheels};
+use wheelfix_site::{InstallRequest, Python, WheelOptions, prefix_of_wheels, python_of_wheels};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::document;
@@ -147,7 +147,7 @@ fn prove_wheels(
         merge: true,
         python,
         bytecode: None,
-        wishes: Wishes::default(),
+        wheel_options: WheelOptions::default(),
         libraries: Some(libraries),
         jobs: args.jobs.count(),
     };

@@ -11,7 +11,7 @@ use wheelfix_relocate::{
     RulesError, RunPathStyle, absolute_path, count, real_path, told_once,
 };
 use wheelfix_site::Libraries;
-use wheelfix_unbundle::{BundledWish, UnbundleOptions, UnbundlePlan};
+use wheelfix_unbundle::{BundledOverride, UnbundleOptions, UnbundlePlan};
 
 use crate::document;
 use crate::error::{Error, print};
@@ -51,7 +51,7 @@ pub(crate) struct RelocationArgs {
     interpreter: Option<PathBuf>,
     /// Action for bundled libraries that match: keep, replace or drop; by name or path
     #[arg(long, value_name = "GLOB=ACTION")]
-    bundled: Vec<BundledWish>,
+    bundled: Vec<BundledOverride>,
     /// Make one of several copies of a library where nothing outside stands in
     #[arg(long)]
     unify: bool,
@@ -73,7 +73,7 @@ impl RelocationArgs {
     /// The choices of the user for bundled libraries.
     pub(crate) fn unbundle(&self) -> UnbundleOptions {
         UnbundleOptions {
-            wishes: self.bundled.clone(),
+            overrides: self.bundled.clone(),
             unify: self.unify,
         }
     }

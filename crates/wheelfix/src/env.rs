@@ -15,7 +15,7 @@ use crate::install::{BytecodeArgs, default_python};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
 use crate::target::probe;
-use crate::wishes::WishArgs;
+use crate::wheel_options::WheelArgs;
 use crate::{env_error, env_report};
 
 /// Make one site-packages from wheels, prefixes and store paths
@@ -45,7 +45,7 @@ pub(crate) struct EnvArgs {
     #[command(flatten)]
     bytecode: BytecodeArgs,
     #[command(flatten)]
-    wishes: WishArgs,
+    wheel_options: WheelArgs,
     #[command(flatten)]
     libraries: LibraryArgs,
     #[command(flatten)]
@@ -170,7 +170,7 @@ impl EnvPythonArgs {
 }
 
 pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
-    args.wishes.refuse_check_deps()?;
+    args.wheel_options.refuse_check_deps()?;
     let python = args.python.resolve(&args.inputs)?;
     let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
     let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();
@@ -188,7 +188,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
             merge: false,
             bytecode: args.bytecode.resolve(&python, &prefix)?,
             prefix,
-            wishes: args.wishes.resolve(&wheels, &args.limits)?,
+            wheel_options: args.wheel_options.resolve(&wheels, &args.limits)?,
             libraries: Some(libraries),
             jobs: args.jobs.count(),
             python,

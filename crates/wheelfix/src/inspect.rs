@@ -66,7 +66,7 @@ enum Report {
 
 /// The options of a report.
 #[derive(Clone, Copy, Debug)]
-struct Wish {
+struct InspectOptions {
     /// Whether contents are checked as well.
     verify: bool,
     /// Whether contents are searched for what is loaded at run time.
@@ -83,7 +83,7 @@ enum InspectError {
 }
 
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
-    let wish = Wish {
+    let options = InspectOptions {
         verify: args.verify,
         deep: args.deep,
         all: args.all,
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     if let Some(picture) = &args.graph {
         return pool.install(|| crate::graph::draw(&args.path, picture, args.jobs.count()));
     }
-    let report = pool.install(|| read(&args.path, wish))?;
+    let report = pool.install(|| read(&args.path, options))?;
     if args.output.json {
         let document = Document {
             version: VERSION,
@@ -108,10 +108,10 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
         out.flush()?;
     } else if !args.output.quiet {
         let text = match &report {
-            Report::Wheel(report) => wheel_text::print(report, wish.all),
-            Report::Sdist(report) => sdist_text::print(report, wish.all),
+            Report::Wheel(report) => wheel_text::print(report, options.all),
+            Report::Sdist(report) => sdist_text::print(report, options.all),
             Report::Elf(report) => elf_text::print_file(report),
-            Report::Directory(report) => elf_text::print_tree(report, wish.all),
+            Report::Directory(report) => elf_text::print_tree(report, options.all),
         };
         anstream::stdout().lock().write_all(text.as_bytes())?;
     }
@@ -140,18 +140,18 @@ impl Report {
     }
 }
 
-fn read(path: &Path, wish: Wish) -> Result<Report, Error> {
+fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
     if fs_err::metadata(path)?.is_dir() {
-        return tree::read(path, wish).map(Report::Directory);
+        return tree::read(path, options).map(Report::Directory);
     }
     if path.extension().is_some_and(|extension| extension == "whl") {
-        return wheel::read(path, wish).map(|report| Report::Wheel(Box::new(report)));
+        return wheel::read(path, options).map(|report| Report::Wheel(Box::new(report)));
     }
     if has_sdist_name(path) {
         return sdist::read(path).map(|report| Report::Sdist(Box::new(report)));
     }
     if is_elf(path)? {
-        return elf::read(path, wish).map(|report| Report::Elf(Box::new(report)));
+        return elf::read(path, options).map(|report| Report::Elf(Box::new(report)));
     }
     Err(Error::refused(InspectError::Unknown(path.to_owned())))
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, printed};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
 use crate::target::probe;
-use crate::wishes::WishArgs;
+use crate::wheel_options::WheelArgs;
 use crate::{install_error, install_report};
 
 /// Install wheels into a prefix: unpack, relocate, compile, prove, publish
@@ -31,7 +31,7 @@ pub(crate) struct InstallArgs {
     #[command(flatten)]
     bytecode: BytecodeArgs,
     #[command(flatten)]
-    wishes: WishArgs,
+    wheel_options: WheelArgs,
     #[command(flatten)]
     libraries: LibraryArgs,
     #[command(flatten)]
@@ -168,7 +168,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         bytecode: args.bytecode.resolve(&python, &prefix)?,
         prefix,
         python,
-        wishes: args.wishes.resolve(&args.wheels, &args.limits)?,
+        wheel_options: args.wheel_options.resolve(&args.wheels, &args.limits)?,
         libraries: Some(libraries),
         jobs: args.jobs.count(),
     };

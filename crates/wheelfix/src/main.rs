@@ -30,8 +30,8 @@ mod target;
 mod unbundle;
 mod unbundle_table;
 mod unpack;
+mod wheel_options;
 mod why;
-mod wishes;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use crate::message::BREAK;
 use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
 use crate::target::probe;
-use crate::wishes::MetadataArgs;
+use crate::wheel_options::MetadataArgs;
 use crate::{document, install_error, message, proof_report, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel

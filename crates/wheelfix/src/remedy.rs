@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory as _;
-use wheelfix_relocate::{Candidate, Fault, Remedy, RuleClass, Told, Wish};
+use wheelfix_relocate::{Candidate, Choice, Fault, Remedy, RuleClass, Told};
 use wheelfix_site::{EnvFault, FileFault, InstallWarning};
 use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
@@ -239,7 +239,7 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         Remedy::Rebuild { .. } => {
             vec!["build or fetch the wheel anew for this target, whole".to_owned()]
         }
-        Remedy::Remove { wish, value } => vec![remove(voice, *wish, value)],
+        Remedy::Remove { choice, value } => vec![remove(voice, *choice, value)],
         Remedy::RemoveRule { name, file } => vec![format!(
             "take rule `{name}` out of `{}`, or correct its globs",
             file.display()
@@ -369,29 +369,29 @@ fn add_rule(voice: &Voice, class: RuleClass, about: &str) -> Option<String> {
     add(voice, "--rules", &[], &format!("with {with} `{about}`"))
 }
 
-/// The option that a wish is asked for with.
-fn option(wish: Wish) -> &'static str {
-    match wish {
-        Wish::AcceptMismatch => "--accept-mismatch",
-        Wish::AllowUnmet => "--allow-unmet",
-        Wish::Backend => "--backend",
-        Wish::Bundled => "--bundled",
-        Wish::Exclude => "--exclude",
-        Wish::IgnoreMissing => "--ignore-missing",
-        Wish::IgnoreSymbol => "--ignore-symbol",
-        Wish::Interpreter => "--interpreter",
-        Wish::OnCollision => "--on-collision",
-        Wish::Relax => "--relax",
-        Wish::RelaxAll => "--relax-all",
-        Wish::RelaxUpper => "--relax-upper",
-        Wish::RemoveDep => "--remove-dep",
-        Wish::RemoveAllDeps => "--remove-all-deps",
+/// The option that makes a choice.
+fn option(choice: Choice) -> &'static str {
+    match choice {
+        Choice::AcceptMismatch => "--accept-mismatch",
+        Choice::AllowUnmet => "--allow-unmet",
+        Choice::Backend => "--backend",
+        Choice::Bundled => "--bundled",
+        Choice::Exclude => "--exclude",
+        Choice::IgnoreMissing => "--ignore-missing",
+        Choice::IgnoreSymbol => "--ignore-symbol",
+        Choice::Interpreter => "--interpreter",
+        Choice::OnCollision => "--on-collision",
+        Choice::Relax => "--relax",
+        Choice::RelaxAll => "--relax-all",
+        Choice::RelaxUpper => "--relax-upper",
+        Choice::RemoveDep => "--remove-dep",
+        Choice::RemoveAllDeps => "--remove-all-deps",
         _ => "",
     }
 }
 
-fn remove(voice: &Voice, wish: Wish, value: &str) -> String {
-    let option = option(wish);
+fn remove(voice: &Voice, choice: Choice, value: &str) -> String {
+    let option = option(choice);
     if !voice.in_build {
         let word = match value {
             "" => String::new(),
@@ -469,9 +469,13 @@ mod tests {
     }
 
     #[test]
-    fn every_wish_is_an_option_with_a_setting() {
-        for wish in [Wish::AcceptMismatch, Wish::RemoveAllDeps, Wish::RelaxAll] {
-            assert!(setting(option(wish)).is_some(), "{wish:?}");
+    fn every_choice_is_an_option_with_a_setting() {
+        for choice in [
+            Choice::AcceptMismatch,
+            Choice::RemoveAllDeps,
+            Choice::RelaxAll,
+        ] {
+            assert!(setting(option(choice)).is_some(), "{choice:?}");
         }
     }
 }

@@ -30,8 +30,8 @@ fn write(f: &mut fmt::Formatter<'_>, plan: &UnbundlePlan) -> fmt::Result {
     ];
     let rows = plan.libraries.iter().map(row);
     write!(f, "{}{BREAK}", table::render_text(header, rows, &[3, 5]))?;
-    let mut twice = plan.twice.iter();
-    twice.try_for_each(|twice| write!(f, "{twice}{BREAK}"))
+    let mut duplicates = plan.duplicates.iter();
+    duplicates.try_for_each(|duplicates| write!(f, "{duplicates}{BREAK}"))
 }
 
 fn row(library: &Bundled) -> [String; 7] {
@@ -45,9 +45,9 @@ fn row(library: &Bundled) -> [String; 7] {
         library.soname.clone(),
         library.version.clone().unwrap_or_default(),
         library.users.len().to_string(),
-        library.verdict.word().to_owned(),
+        library.decision.word().to_owned(),
         saved,
-        library.verdict.reason(),
+        library.decision.reason(),
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::dlopen_dependency::Evidence;
 use crate::excuse::ExcuseKind;
 use crate::fault::{Fault, Purpose};
 use crate::missing::Missing;
-use crate::remedy::{Candidate, Remedy, RuleClass, Wish};
+use crate::remedy::{Candidate, Choice, Remedy, RuleClass};
 
 /// How many undefined symbols may be excused by their names; more are no slip of a makefile.
 const EXCUSABLE: usize = 5;
@@ -55,13 +55,13 @@ impl Fault {
             Self::Ambiguous { .. } | Self::Version { .. } => self.of_choice(),
             Self::Unreadable { path, .. } => vec![Remedy::exclude(path)],
             Self::UnusedIgnore { kind, glob } => {
-                let wish = match kind {
-                    ExcuseKind::Library => Wish::IgnoreMissing,
-                    ExcuseKind::Symbol => Wish::IgnoreSymbol,
+                let choice = match kind {
+                    ExcuseKind::Library => Choice::IgnoreMissing,
+                    ExcuseKind::Symbol => Choice::IgnoreSymbol,
                 };
-                vec![Remedy::remove(wish, glob)]
+                vec![Remedy::remove(choice, glob)]
             }
-            Self::UnusedBackend { glob, .. } => vec![Remedy::remove(Wish::Backend, glob)],
+            Self::UnusedBackend { glob, .. } => vec![Remedy::remove(Choice::Backend, glob)],
             Self::UnusedRule { name, file } => vec![Remedy::RemoveRule {
                 name: name.clone(),
                 file: file.clone(),
@@ -91,7 +91,7 @@ impl Fault {
             Self::NoInterpreter { path, .. } => vec![Remedy::SetInterpreter { paths: one(path) }],
             Self::WrongInterpreter { interpreter, .. } => {
                 vec![Remedy::remove(
-                    Wish::Interpreter,
+                    Choice::Interpreter,
                     interpreter.to_string_lossy(),
                 )]
             }

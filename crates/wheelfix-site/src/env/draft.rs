@@ -91,16 +91,16 @@ impl<'a> Draft<'a> {
         let mut faults = self.other_pythons();
         let sources = self.sources();
         let interpreter = self.installation.python.interpreter();
-        let wishes = &self.installation.wishes;
-        let collected = files::collect(self.wheels, self.layout, &interpreter, wishes)?;
+        let wheel_options = &self.installation.wheel_options;
+        let collected = files::collect(self.wheels, self.layout, &interpreter, wheel_options)?;
         let Collected {
             tree,
             metadata,
             excluded,
             warnings,
-            faults: wishes,
+            faults: of_files,
         } = collected;
-        faults.extend(wishes.into_iter().map(Box::new).map(EnvFault::Wish));
+        faults.extend(of_files.into_iter().map(Box::new).map(EnvFault::File));
         let files: Vec<File<'a>> = tree.into_claims().collect();
         let installed = files.len() + self.wheels.len();
         let mut made = self.made(&files);
@@ -287,7 +287,9 @@ impl<'a> Draft<'a> {
     fn distributions(&self) -> (Vec<Distribution>, Vec<EnvFault>) {
         let (mut all, mut faults) = (Vec::new(), Vec::new());
         for (index, wheel) in self.wheels.iter().enumerate() {
-            let edited = wheel.metadata().edit(&self.installation.wishes.metadata);
+            let edited = wheel
+                .metadata()
+                .edit(&self.installation.wheel_options.metadata);
             match distribution::of_wheel(wheel, &edited.text, 1 + index) {
                 Ok(distribution) => all.push(distribution),
                 Err(fault) => faults.push(fault),

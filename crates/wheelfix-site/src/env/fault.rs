@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wheelfix_format::{MetadataError, RecordError, TagMismatch, WheelFileError};
-use wheelfix_relocate::{Remedy, Wish, count as plural};
+use wheelfix_relocate::{Choice, Remedy, count as plural};
 
 use crate::env::closure::{DuplicateDistribution, UnmetRequirement};
 use crate::env::conflict::Conflict;
@@ -160,7 +160,7 @@ pub enum EnvFault {
     Vanished(PathBuf),
     /// An option for the files of wheels that matches nothing.
     #[error("{0}")]
-    Wish(Box<FileFault>),
+    File(Box<FileFault>),
     /// The operating system said no.
     #[error(transparent)]
     Read(#[from] io::Error),
@@ -170,9 +170,9 @@ impl EnvFault {
     /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::UnusedRule(rule) => vec![Remedy::remove(Wish::OnCollision, rule)],
-            Self::UnusedUnmet(glob) => vec![Remedy::remove(Wish::AllowUnmet, glob)],
-            Self::Wish(fault) => fault.remedies(),
+            Self::UnusedRule(rule) => vec![Remedy::remove(Choice::OnCollision, rule)],
+            Self::UnusedUnmet(glob) => vec![Remedy::remove(Choice::AllowUnmet, glob)],
+            Self::File(fault) => fault.remedies(),
             _ => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use fs_err as fs;
 use wheelfix_testkit::prefix::PrefixBuilder;
 
 use super::*;
-use crate::files::Wishes;
+use crate::files::WheelOptions;
 use crate::python::Python;
 
 fn request(dir: &Path, link: LinkMode) -> EnvRequest {
@@ -19,7 +19,7 @@ fn request(dir: &Path, link: LinkMode) -> EnvRequest {
             merge: false,
             python: Python::of_version("3.11".parse().unwrap()),
             bytecode: None,
-            wishes: Wishes::default(),
+            wheel_options: WheelOptions::default(),
             libraries: None,
             jobs: NonZeroUsize::MIN,
         },

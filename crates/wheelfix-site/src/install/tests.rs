@@ -30,7 +30,7 @@ fn request(dir: &std::path::Path, wheel: &str) -> InstallRequest {
         merge: false,
         python: Python::of_version("3.11".parse().unwrap()),
         bytecode: None,
-        wishes: Wishes::default(),
+        wheel_options: WheelOptions::default(),
         libraries: None,
         jobs: NonZeroUsize::MIN,
     }

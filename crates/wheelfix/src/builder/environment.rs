@@ -69,7 +69,7 @@ fn request(
     let mut reader = Reader::new(settings);
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
-    let wishes = reader.wishes(wheels.len());
+    let wheel_options = reader.wheel_options(wheels.len());
     let mut libraries = reader.libraries()?;
     // As for wheels that are installed.
     libraries.unbundle.get_or_insert_default();
@@ -97,7 +97,7 @@ fn request(
             merge: false,
             python,
             bytecode,
-            wishes,
+            wheel_options,
             libraries: Some(libraries),
             jobs: jobs(),
         },

@@ -12,7 +12,7 @@ use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::{ExcuseError, ExcuseKind, Excused, Excuses, absolute_path, count};
-use wheelfix_site::{InstallRequest, Libraries, PatchRequest, Scope, Wishes};
+use wheelfix_site::{InstallRequest, Libraries, PatchRequest, Scope, WheelOptions};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -98,7 +98,7 @@ fn install(
     settings: &Settings,
 ) -> Result<(), Error> {
     let mut reader = Reader::new(settings);
-    let mut wishes = reader.wishes(args.paths.len());
+    let mut wheel_options = reader.wheel_options(args.paths.len());
     let python = match &args.python {
         Some(program) => Some(probe(program)?),
         None => reader.python(),
@@ -106,7 +106,7 @@ fn install(
     let mut bytecode = reader.bytecode(python.as_ref());
     reader.finish()?;
     if hook == Hook::Install {
-        of_nixpkgs(attributes, &mut wishes)?;
+        of_nixpkgs(attributes, &mut wheel_options)?;
     } else if attributes.words("UV_COMPILE_BYTECODE") == ["0"] {
         // So uv2nix writes that the workspace wants none.
         bytecode = None;
@@ -120,7 +120,7 @@ fn install(
         merge: true,
         python,
         bytecode,
-        wishes,
+        wheel_options,
         // The patch hook relocates, once the recipe has done its own changes.
         libraries: None,
         jobs: jobs(),
@@ -135,26 +135,26 @@ fn install(
 }
 
 /// Adds the options that the variables of nixpkgs' Python hooks ask for.
-fn of_nixpkgs(attributes: &Attributes, wishes: &mut Wishes) -> Result<(), Error> {
+fn of_nixpkgs(attributes: &Attributes, wheel_options: &mut WheelOptions) -> Result<(), Error> {
     for (variable, action) in [
         ("pythonRelaxDeps", EditAction::Relax),
         ("pythonRemoveDeps", EditAction::Remove),
     ] {
         if is_true(attributes.get(variable)) {
-            wishes.metadata.push(MetadataEdit::all(action));
+            wheel_options.metadata.push(MetadataEdit::all(action));
         } else {
             let words = attributes.words(variable);
             let edits = words.iter().map(|word| MetadataEdit::nixpkgs(action, word));
-            wishes.metadata.extend(edits);
+            wheel_options.metadata.extend(edits);
         }
     }
     if !attributes.flag("dontUsePythonNamespacesHook") {
         let names = attributes.words("pythonNamespaces");
-        wishes.cleanup.namespaces.extend(names);
+        wheel_options.cleanup.namespaces.extend(names);
     }
-    wishes.cleanup.keep_namespace_pth |= attributes.flag("dontRemovePth");
-    wishes.cleanup.tests |= !attributes.flag("dontUsePythonRemoveTestsDir");
-    wishes.cleanup.bin_bytecode = true;
+    wheel_options.cleanup.keep_namespace_pth |= attributes.flag("dontRemovePth");
+    wheel_options.cleanup.tests |= !attributes.flag("dontUsePythonRemoveTestsDir");
+    wheel_options.cleanup.bin_bytecode = true;
     if !attributes.flag("dontCheckRuntimeDeps") {
         let roots: Vec<PathBuf> = ["propagatedBuildInputs", "buildInputs", "nativeBuildInputs"]
             .iter()
@@ -163,7 +163,10 @@ fn of_nixpkgs(attributes: &Attributes, wishes: &mut Wishes) -> Result<(), Error>
             .collect();
         let mut prefixes = inputs::closure(roots.iter().map(PathBuf::as_path))?;
         prefixes.retain(|path| path.is_dir());
-        wishes.dependencies.get_or_insert_default().extend(prefixes);
+        wheel_options
+            .dependencies
+            .get_or_insert_default()
+            .extend(prefixes);
     }
     Ok(())
 }

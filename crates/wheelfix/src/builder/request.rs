@@ -222,9 +222,9 @@ impl<'a> Reader<'a> {
 
     /// The options for bundled libraries; `None` leaves all of them alone.
     fn unbundle(&mut self) -> Option<UnbundleOptions> {
-        let wishes = self.parse("bundled", str::parse);
+        let overrides = self.parse("bundled", str::parse);
         let unify = self.settings.flag("unify") == Some(true);
-        (unify || !wishes.is_empty()).then_some(UnbundleOptions { wishes, unify })
+        (unify || !overrides.is_empty()).then_some(UnbundleOptions { overrides, unify })
     }
 
     fn lib_paths(&mut self) -> Result<Vec<PathBuf>, Error> {

@@ -33,7 +33,7 @@ fn request(
     let mut reader = Reader::new(settings);
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
-    let wishes = reader.wishes(wheels.len());
+    let wheel_options = reader.wheel_options(wheels.len());
     let mut libraries = reader.libraries()?;
     // What the rules say of bundled libraries holds for wheels without being asked for.
     libraries.unbundle.get_or_insert_default();
@@ -47,7 +47,7 @@ fn request(
         merge: false,
         python,
         bytecode,
-        wishes,
+        wheel_options,
         libraries: Some(libraries),
         jobs: jobs(),
     })

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wheelfix_elf::{Class, Elf, FileSource, ObjectType, ReadError, RunPath, Violation};
 
 use crate::error::Error;
-use crate::inspect::Wish;
+use crate::inspect::InspectOptions;
 use crate::message::BREAK;
 
 /// The facts of an ELF file.
@@ -73,13 +73,13 @@ fn list(violations: &[Violation]) -> impl fmt::Display {
     })
 }
 
-pub(crate) fn read(path: &Path, wish: Wish) -> Result<ElfReport, Error> {
+pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<ElfReport, Error> {
     let source = FileSource::open(path)?;
     let name = path.display().to_string();
-    let report = read_source(&name, &source, wish).map(|(_, report)| report);
+    let report = read_source(&name, &source, options).map(|(_, report)| report);
     report.map_err(|error| {
         let fails = matches!(error, ReadError::Io { .. });
-        let violations = if wish.verify && !fails {
+        let violations = if options.verify && !fails {
             wheelfix_elf::verify(&source).unwrap_or_default()
         } else {
             Vec::new()
@@ -101,11 +101,11 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<ElfReport, Error> {
 pub(crate) fn read_source(
     name: &str,
     source: &FileSource,
-    wish: Wish,
+    options: InspectOptions,
 ) -> Result<(Elf, ElfReport), ReadError> {
     let elf = Elf::read(source)?;
     let mut report = ElfReport::new(name, &elf);
-    if wish.verify {
+    if options.verify {
         report.violations = Some(wheelfix_elf::verify(source)?);
     }
     Ok((elf, report))

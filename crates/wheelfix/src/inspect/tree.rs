@@ -10,7 +10,7 @@ use wheelfix_wheel::ElfSet;
 use crate::error::Error;
 use crate::inspect::elf::{self, ElfReport};
 use crate::inspect::wheel::{Library, Link, MinimumVersion, links};
-use crate::inspect::{Wish, is_elf};
+use crate::inspect::{InspectOptions, is_elf};
 
 /// The facts of the ELF files below a directory.
 #[derive(Debug, Serialize)]
@@ -49,11 +49,11 @@ struct FoundFile {
     elf: Option<Result<(Elf, ElfReport), ReadError>>,
 }
 
-pub(crate) fn read(dir: &Path, wish: Wish) -> Result<TreeReport, Error> {
+pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, Error> {
     let paths = walk(dir)?;
     let found: Result<Vec<FoundFile>, Error> = paths
         .par_iter()
-        .map(|path| read_file(dir, path, wish))
+        .map(|path| read_file(dir, path, options))
         .collect();
     let found = found?;
     let (file_count, len) = (found.len(), found.iter().map(|file| file.len).sum());
@@ -102,12 +102,12 @@ fn walk(dir: &Path) -> Result<Vec<String>, Error> {
     Ok(files)
 }
 
-fn read_file(dir: &Path, path: &str, wish: Wish) -> Result<FoundFile, Error> {
+fn read_file(dir: &Path, path: &str, options: InspectOptions) -> Result<FoundFile, Error> {
     let full = dir.join(path);
     let len = fs_err::metadata(&full)?.len();
     let elf = if is_elf(&full)? {
         let source = FileSource::open(&full)?;
-        Some(elf::read_source(path, &source, wish))
+        Some(elf::read_source(path, &source, options))
     } else {
         None
     };

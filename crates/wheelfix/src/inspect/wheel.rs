@@ -9,7 +9,7 @@ use wheelfix_format::{EntryPoints, Metadata};
 use wheelfix_wheel::{BundledLibrary, ElfMember, ElfOptions, ElfSet, Placement, Wheel, WheelError};
 
 use crate::error::Error;
-use crate::inspect::Wish;
+use crate::inspect::InspectOptions;
 use crate::inspect::elf::ElfReport;
 use crate::inspect::tree::Unreadable;
 
@@ -205,7 +205,7 @@ struct RefusedWheel {
     source: WheelError,
 }
 
-pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
+pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, Error> {
     let wheel = Wheel::open(path).map_err(|source| match source {
         WheelError::Io(error) => Error::from(error),
         source => Error::refused(RefusedWheel {
@@ -216,8 +216,8 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
     let (members, (hygiene, files)) = rayon::join(
         || {
             wheel.elf_members(ElfOptions {
-                contents: wish.deep,
-                whole: wish.verify,
+                contents: options.deep,
+                whole: options.verify,
             })
         },
         || (wheel.hygiene(), files(&wheel)),
@@ -236,7 +236,7 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
         wheel: wheel_facts(&wheel),
         entry_points: entry_points(wheel.entry_points()),
         files,
-        record: record(&wheel, wish),
+        record: record(&wheel, options),
         elf_files: readable
             .iter()
             .map(|(path, elf)| ElfReport::new(path, elf))
@@ -250,9 +250,9 @@ pub(crate) fn read(path: &Path, wish: Wish) -> Result<WheelReport, Error> {
             .collect(),
         gpu_code: members
             .iter()
-            .filter_map(|member| gpu_code(member, wish))
+            .filter_map(|member| gpu_code(member, options))
             .collect(),
-        runtime_loads: wish.deep.then(|| runtime_loads(&wheel, &members)),
+        runtime_loads: options.deep.then(|| runtime_loads(&wheel, &members)),
         bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
         findings: findings.map(Finding::from).collect(),
         warnings: wheel.warnings().iter().map(ToString::to_string).collect(),
@@ -342,8 +342,8 @@ fn files(wheel: &Wheel) -> Files {
     }
 }
 
-fn record(wheel: &Wheel, wish: Wish) -> RecordStatus {
-    let faults = if wish.verify {
+fn record(wheel: &Wheel, options: InspectOptions) -> RecordStatus {
+    let faults = if options.verify {
         wheel.verify_contents()
     } else {
         Vec::new()
@@ -354,7 +354,7 @@ fn record(wheel: &Wheel, wish: Wish) -> RecordStatus {
     });
     RecordStatus {
         rows: wheel.record().rows.len(),
-        compared: if wish.verify {
+        compared: if options.verify {
             "contents"
         } else {
             "names and sizes"
@@ -371,7 +371,7 @@ fn unreadable(member: &ElfMember<'_>) -> Option<Unreadable> {
     })
 }
 
-fn gpu_code(member: &ElfMember<'_>, wish: Wish) -> Option<GpuCode> {
+fn gpu_code(member: &ElfMember<'_>, options: InspectOptions) -> Option<GpuCode> {
     let code = member.gpu_code.as_ref()?;
     let mut targets: Vec<String> = code.targets.iter().cloned().collect();
     // `sm_90` is older than `sm_100`.
@@ -382,7 +382,7 @@ fn gpu_code(member: &ElfMember<'_>, wish: Wish) -> Option<GpuCode> {
     Some(GpuCode {
         path: member.file.path.to_string(),
         platform: code.platform.clone(),
-        targets: wish.deep.then_some(targets),
+        targets: options.deep.then_some(targets),
     })
 }
 

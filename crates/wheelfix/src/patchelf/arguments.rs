@@ -168,7 +168,7 @@ impl Parser {
             "--shrink-rpath" => self.shrink = true,
             "--force-rpath" => edits.force_rpath = true,
             "--clear-execstack" => edits.executable_stack = Some(false),
-            // patchelf lets the wish to clear win, whatever comes last.
+            // patchelf lets the request to clear win, whatever comes last.
             "--set-execstack" => drop(edits.executable_stack.get_or_insert(true)),
             "--no-default-lib" => edits.no_default_libraries = true,
             "--add-debug-tag" => edits.add_debug_tag = true,

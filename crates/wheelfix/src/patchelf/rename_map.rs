@@ -11,7 +11,7 @@ pub(super) enum RenameMapError {
     #[error("{path}:{line}: Map file line is missing the second element")]
     NoNewName { path: String, line: usize },
     #[error("{path}:{line}: Name '{name}' appears twice in the map file")]
-    Twice {
+    Duplicate {
         path: String,
         line: usize,
         name: String,
@@ -48,7 +48,7 @@ fn parse(path: &str, text: &str) -> Result<BTreeMap<String, String>, RenameMapEr
         };
         let [old, new] = [old, new].map(str::to_owned);
         if map.contains_key(&old) {
-            return Err(RenameMapError::Twice {
+            return Err(RenameMapError::Duplicate {
                 path,
                 line,
                 name: old,

@@ -31,4 +31,4 @@ mod strays;
 mod support;
 mod unbundle;
 mod unpack;
-mod wishes;
+mod wheel_options;

@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(tag = "lack", rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Lack {
+pub enum Incompatibility {
     /// It does not define symbols that users take from the copy.
     Symbols {
         /// The symbols, with their versions after `@`, sorted.
@@ -86,6 +86,7 @@ pub enum Lack {
         symbols: BTreeSet<String>,
     },
     /// Something that it brings along needs a newer C library than the target has.
+    #[serde(rename = "libc-floor")]
     LibcVersion {
         /// The library that needs it.
         path: PathBuf,
@@ -123,7 +124,7 @@ pub enum Lack {
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm for each variant")]
-impl fmt::Display for Lack {
+impl fmt::Display for Incompatibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Symbols { symbols, .. } => {

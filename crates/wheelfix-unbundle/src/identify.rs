@@ -26,7 +26,7 @@ pub(crate) struct Candidate<'a> {
 }
 
 /// Returns the candidates of a tree, by path, and reads the facts of all of them.
-pub(crate) fn recognise<'a>(
+pub(crate) fn identify<'a>(
     request: &Request<'a>,
     graph: &Graph,
     facts: &mut FactsOf,
@@ -57,14 +57,14 @@ fn is_suspect(request: &Request<'_>, object: &Object) -> bool {
             .any(|name| any_matches(&rule.body.soname, name))
             || has_versions(rule, object)
     });
-    let wished = || {
+    let overridden = || {
         let soname = names.first().map_or(&*file, String::as_str);
-        let wishes = &request.options.wishes;
-        wishes
+        let overrides = &request.options.overrides;
+        overrides
             .iter()
-            .any(|wish| wish.is_about(&object.path, soname))
+            .any(|given| given.is_about(&object.path, soname))
     };
-    of_packager || of_rule || wished()
+    of_packager || of_rule || overridden()
 }
 
 /// Whether a repair tool put it there: into a directory of its own, or under a name with a hash.
@@ -137,8 +137,8 @@ fn candidate<'a>(request: &Request<'a>, object: &'a Object, facts: &FactsOf) -> 
         .filter(|rule| has_versions(rule, object));
     let mut impostor = Vec::new();
     for rule in claims.chain(versions) {
-        let lacks = facts.map_or_else(Vec::new, |facts| lacks(rule, facts));
-        if lacks.is_empty() {
+        let incompatibilities = facts.map_or_else(Vec::new, |facts| incompatibilities(rule, facts));
+        if incompatibilities.is_empty() {
             return Candidate {
                 object,
                 soname: soname_of(rule, &names),
@@ -152,7 +152,7 @@ fn candidate<'a>(request: &Request<'a>, object: &'a Object, facts: &FactsOf) -> 
             };
         }
         if impostor.is_empty() && has_name(&rule) {
-            impostor = lacks;
+            impostor = incompatibilities;
         }
     }
     let has = |name: &&String| {
@@ -172,7 +172,7 @@ fn candidate<'a>(request: &Request<'a>, object: &'a Object, facts: &FactsOf) -> 
 }
 
 /// The symbols that the library of a rule defines and this one does not.
-pub(crate) fn lacks(rule: &Rule<BundledRule>, facts: &Facts) -> Vec<String> {
+pub(crate) fn incompatibilities(rule: &Rule<BundledRule>, facts: &Facts) -> Vec<String> {
     let exports = rule.body.exports.iter();
     exports
         .filter(|name| !facts.defines(name))

@@ -16,7 +16,7 @@ const BLOCK: usize = 1 << 20;
 
 /// For each library, the final path of a file that contains one of its names: a Python source, or a
 /// library in its read-only data. The library's own file does not count.
-pub(crate) fn mentions(
+pub(crate) fn references(
     tree: &Tree,
     places: &[Place],
     libraries: &[&Object],

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_relocate::{Bundled, Rule, any_matches};
 
-use crate::bundled::Verdict;
+use crate::bundled::Decision;
 use crate::decide::Decider;
 
 /// Several libraries that do one job, for which a process should have one.
 #[derive(Clone, Debug, Serialize)]
-pub struct Twice {
+pub struct Duplicate {
     /// The job: `openmp`, `blas`, `c++`.
     pub group: String,
     /// The libraries, by path.
@@ -38,17 +38,17 @@ pub struct Copy {
 type Groups<'a> = BTreeMap<&'a str, BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>>;
 
 /// Finds the groups of which more than one library is left.
-pub(crate) fn find(decider: &Decider<'_>) -> Vec<Twice> {
+pub(crate) fn find(decider: &Decider<'_>) -> Vec<Duplicate> {
     let mut groups = Groups::new();
     let removed = decider.removed();
-    for (copy, verdict) in decider.candidates.iter().zip(&decider.verdicts) {
+    for (copy, decision) in decider.candidates.iter().zip(&decider.decisions) {
         let Some(group) = copy.rule.and_then(|rule| rule.body.group.as_deref()) else {
             continue;
         };
-        let path = match verdict {
-            Verdict::Replace { by, .. } => by.path.clone(),
-            Verdict::Keep { .. } => copy.object.path.clone(),
-            Verdict::Drop { .. } => continue,
+        let path = match decision {
+            Decision::Replace { by, .. } => by.path.clone(),
+            Decision::Keep { .. } => copy.object.path.clone(),
+            Decision::Drop { .. } => continue,
         };
         let roots = roots(decider, &copy.object.path, &removed);
         add(&mut groups, group, (path, &copy.soname), roots);
@@ -73,7 +73,7 @@ pub(crate) fn find(decider: &Decider<'_>) -> Vec<Twice> {
     groups
         .into_iter()
         .filter(|(_, libraries)| 1 < libraries.len())
-        .map(|(group, libraries)| twice(group, libraries))
+        .map(|(group, libraries)| duplicates(group, libraries))
         .collect()
 }
 
@@ -96,7 +96,7 @@ fn roots(decider: &Decider<'_>, library: &Path, removed: &BTreeSet<PathBuf>) -> 
     graph.loaders(library).into_iter().filter(is_root).collect()
 }
 
-fn twice(group: &str, libraries: BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>) -> Twice {
+fn duplicates(group: &str, libraries: BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>) -> Duplicate {
     let mut counts: BTreeMap<&PathBuf, usize> = BTreeMap::new();
     for (_, loaders) in libraries.values() {
         for loader in loaders {
@@ -104,7 +104,7 @@ fn twice(group: &str, libraries: BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>)
         }
     }
     let both = counts.into_iter().filter(|(_, count)| 1 < *count);
-    Twice {
+    Duplicate {
         group: group.to_owned(),
         both: both.map(|(path, _)| path.clone()).collect(),
         copies: libraries
@@ -118,7 +118,7 @@ fn twice(group: &str, libraries: BTreeMap<PathBuf, (String, BTreeSet<PathBuf>)>)
     }
 }
 
-impl fmt::Display for Twice {
+impl fmt::Display for Duplicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let paths: Vec<String> = self
             .copies

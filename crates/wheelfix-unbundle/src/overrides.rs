@@ -12,14 +12,14 @@ use wheelfix_relocate::{BundledAction, Pattern};
 #[derive(Clone, Debug, Default)]
 pub struct UnbundleOptions {
     /// In the order of the command line; of several that match, the last one counts.
-    pub wishes: Vec<BundledWish>,
+    pub overrides: Vec<BundledOverride>,
     /// Whether copies of one library in one tree become one where nothing outside stands in.
     pub unify: bool,
 }
 
 /// One `--bundled`.
 #[derive(Clone, Debug)]
-pub struct BundledWish {
+pub struct BundledOverride {
     /// A glob over the real soname, the file name, or either without `.so` and what follows; one
     /// with a `/` is over the end of the path.
     pub glob: Pattern,
@@ -30,7 +30,7 @@ pub struct BundledWish {
 /// Why a text is not a `--bundled`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum WishError {
+pub enum OverrideError {
     /// There is no `=`.
     #[error("expected GLOB=keep, GLOB=replace or GLOB=drop")]
     NoAction,
@@ -42,16 +42,16 @@ pub enum WishError {
     Glob(#[from] globset::Error),
 }
 
-impl FromStr for BundledWish {
-    type Err = WishError;
+impl FromStr for BundledOverride {
+    type Err = OverrideError;
 
-    fn from_str(text: &str) -> Result<Self, WishError> {
-        let (glob, action) = text.rsplit_once('=').ok_or(WishError::NoAction)?;
+    fn from_str(text: &str) -> Result<Self, OverrideError> {
+        let (glob, action) = text.rsplit_once('=').ok_or(OverrideError::NoAction)?;
         let action = match action {
             "keep" => BundledAction::Keep,
             "replace" => BundledAction::Replace,
             "drop" => BundledAction::Drop,
-            other => return Err(WishError::Action(other.to_owned())),
+            other => return Err(OverrideError::Action(other.to_owned())),
         };
         Ok(Self {
             glob: Pattern::new(glob)?,
@@ -60,7 +60,7 @@ impl FromStr for BundledWish {
     }
 }
 
-impl fmt::Display for BundledWish {
+impl fmt::Display for BundledOverride {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let action = match self.action {
             BundledAction::Keep => "keep",
@@ -71,13 +71,13 @@ impl fmt::Display for BundledWish {
     }
 }
 
-impl Serialize for BundledWish {
+impl Serialize for BundledOverride {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl BundledWish {
+impl BundledOverride {
     /// Whether it may match nothing: it leaves things as they are, or is about whatever there is.
     pub(crate) fn is_content(&self) -> bool {
         self.action == BundledAction::Keep || self.glob.text() == "*"
@@ -102,12 +102,12 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(wish: &str, path: &str, soname: &str, want: bool) {
-        let wish: BundledWish = wish.parse().unwrap();
+    fn check(given: &str, path: &str, soname: &str, want: bool) {
+        let given: BundledOverride = given.parse().unwrap();
         assert_eq!(
-            wish.is_about(Path::new(path), soname),
+            given.is_about(Path::new(path), soname),
             want,
-            "{wish} for {path}"
+            "{given} for {path}"
         );
     }
 
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn faults_are_named() {
-        let error = |text: &str| text.parse::<BundledWish>().unwrap_err().to_string();
+        let error = |text: &str| text.parse::<BundledOverride>().unwrap_err().to_string();
         assert_eq!(
             error("libz"),
             "expected GLOB=keep, GLOB=replace or GLOB=drop"

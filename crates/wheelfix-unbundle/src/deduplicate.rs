@@ -4,21 +4,26 @@ use std::collections::BTreeMap;
 
 use wheelfix_relocate::BundledAction;
 
-use crate::bundled::{KeepReason, Verdict};
+use crate::bundled::{Decision, KeepReason};
 use crate::decide::{Decider, keep};
-use crate::prove::Stand;
-use crate::recognise::Candidate;
+use crate::identify::Candidate;
+use crate::prove::Substitute;
 
 /// Has the users of copies of one library take one of them, where that is proved to do for all.
 pub(crate) fn unify(decider: &mut Decider<'_>) {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (at, (copy, verdict)) in decider.candidates.iter().zip(&decider.verdicts).enumerate() {
+    for (at, (copy, decision)) in decider
+        .candidates
+        .iter()
+        .zip(&decider.decisions)
+        .enumerate()
+    {
         let has_rule = copy
             .rule
             .is_some_and(|rule| rule.body.action == BundledAction::Replace);
         let is_free = matches!(
-            verdict,
-            Verdict::Keep {
+            decision,
+            Decision::Keep {
                 reason: KeepReason::NoProvider | KeepReason::Unproved { .. }
             }
         );
@@ -28,17 +33,17 @@ pub(crate) fn unify(decider: &mut Decider<'_>) {
     }
     for members in groups.into_values().filter(|members| 1 < members.len()) {
         let best = members.iter().find_map(|chosen| {
-            all_replaced(decider, &members, *chosen).map(|verdicts| (*chosen, verdicts))
+            all_replaced(decider, &members, *chosen).map(|decisions| (*chosen, decisions))
         });
-        let Some((chosen, verdicts)) = best else {
+        let Some((chosen, decisions)) = best else {
             continue;
         };
-        for (at, verdict) in members.iter().zip(verdicts) {
-            if let Some(slot) = decider.verdicts.get_mut(*at) {
+        for (at, decision) in members.iter().zip(decisions) {
+            if let Some(slot) = decider.decisions.get_mut(*at) {
                 *slot = if *at == chosen {
                     keep(KeepReason::Chosen)
                 } else {
-                    verdict
+                    decision
                 };
             }
         }
@@ -47,26 +52,26 @@ pub(crate) fn unify(decider: &mut Decider<'_>) {
 
 /// The decisions about all members if the chosen one stands in for the others; `None` if it will
 /// not do for one of them.
-fn all_replaced(decider: &Decider<'_>, members: &[usize], chosen: usize) -> Option<Vec<Verdict>> {
+fn all_replaced(decider: &Decider<'_>, members: &[usize], chosen: usize) -> Option<Vec<Decision>> {
     let chosen_copy = decider.candidates.get(chosen)?;
-    let stand = stand(chosen_copy)?;
-    let mut verdicts = Vec::new();
+    let substitute = substitute(chosen_copy)?;
+    let mut decisions = Vec::new();
     for at in members {
         if *at == chosen {
-            verdicts.push(keep(KeepReason::Chosen));
+            decisions.push(keep(KeepReason::Chosen));
             continue;
         }
-        let verdict = decider.proved(decider.candidates.get(*at)?, &stand);
-        if !matches!(verdict, Verdict::Replace { .. }) {
+        let decision = decider.proved(decider.candidates.get(*at)?, &substitute);
+        if !matches!(decision, Decision::Replace { .. }) {
             return None;
         }
-        verdicts.push(verdict);
+        decisions.push(decision);
     }
-    Some(verdicts)
+    Some(decisions)
 }
 
-fn stand<'a>(copy: &Candidate<'a>) -> Option<Stand<'a>> {
-    Some(Stand {
+fn substitute<'a>(copy: &Candidate<'a>) -> Option<Substitute<'a>> {
+    Some(Substitute {
         object: copy.object,
         file: &copy.object.file,
         path: copy.object.path.clone(),

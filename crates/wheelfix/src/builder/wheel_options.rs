@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use wheelfix_archive::Limits;
 use wheelfix_format::{EditAction, MetadataEdit, Selector};
 use wheelfix_relocate::Pattern;
-use wheelfix_site::{Cleanup, Provenance, Wishes};
+use wheelfix_site::{Cleanup, Provenance, WheelOptions};
 
 use crate::builder::request::Reader;
 use crate::limits::size;
-use crate::wishes::{direct_url, installer_name, namespace};
+use crate::wheel_options::{direct_url, installer_name, namespace};
 
 impl Reader<'_> {
     /// The options for so many wheels and their files.
-    pub(crate) fn wishes(&mut self, wheels: usize) -> Wishes {
+    pub(crate) fn wheel_options(&mut self, wheels: usize) -> WheelOptions {
         let direct_url = self.one("directUrl", direct_url);
         if let Some(url) = &direct_url
             && wheels != 1
@@ -24,7 +24,7 @@ impl Reader<'_> {
         if self.is_set("keepNamespacePth") && self.settings.list("namespaces").is_empty() {
             self.fault("keepNamespacePth", "true", "needs `namespaces`");
         }
-        Wishes {
+        WheelOptions {
             metadata: self.metadata(),
             exclude: self.parse("exclude", Pattern::new),
             accept_mismatch: self

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_relocate::Pattern;
-use wheelfix_site::{Cleanup, Provenance, Wishes};
+use wheelfix_site::{Cleanup, Provenance, WheelOptions};
 
 use crate::common::real_paths;
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::limits::LimitArgs;
 /// Options for wheels and their files
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Wheels")]
-pub(crate) struct WishArgs {
+pub(crate) struct WheelArgs {
     #[command(flatten)]
     metadata: MetadataArgs,
     /// Files to leave out, relative to the prefix or to site-packages
@@ -148,7 +148,7 @@ pub(crate) fn namespace(text: &str) -> Result<String, NameError> {
     }
 }
 
-impl WishArgs {
+impl WheelArgs {
     /// Refuses `--check-deps`, for a command that always checks requirements.
     pub(crate) fn refuse_check_deps(&self) -> Result<(), Error> {
         if self.check_deps.is_empty() {
@@ -159,7 +159,11 @@ impl WishArgs {
     }
 
     /// The options as the pipeline takes them.
-    pub(crate) fn resolve(&self, wheels: &[PathBuf], limits: &LimitArgs) -> Result<Wishes, Error> {
+    pub(crate) fn resolve(
+        &self,
+        wheels: &[PathBuf],
+        limits: &LimitArgs,
+    ) -> Result<WheelOptions, Error> {
         if self.provenance.direct_url.is_some() && wheels.len() != 1 {
             let text = "`--direct-url` is for one wheel: each has a URL of its own";
             return Err(Error::Usage(text.to_owned()));
@@ -177,7 +181,7 @@ impl WishArgs {
             return Err(Error::Usage(text));
         }
         let check_deps = real_paths(&self.check_deps)?;
-        Ok(Wishes {
+        Ok(WheelOptions {
             metadata: self.metadata.resolve()?,
             exclude: self.exclude.clone(),
             accept_mismatch: self.accept_mismatch.iter().cloned().collect(),
