@@ -1,28 +1,21 @@
 //! Editing: from a request to a plan of writes.
 
 mod change;
-mod displace;
 mod emit;
 mod error;
 mod headers;
 mod heal;
-mod lay;
+mod layout;
 mod model;
-mod origin;
-mod place;
+mod old_dynamic;
 mod plan;
 mod references;
 mod rehash;
 mod relocations;
 mod rename;
 mod request;
-mod retire;
-mod slack;
-mod slot;
 mod strings;
 mod symbols;
-mod tail;
-mod vacate;
 mod versions;
 
 pub use error::EditError;
@@ -152,10 +145,10 @@ fn plan_dynamic(
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
     if request.executable_stack.is_some() && model.segment(SegmentKind::GNU_STACK).is_none() {
-        slot::add_stack(&mut model)?;
+        layout::phdr_space::add_stack(&mut model)?;
     }
     change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
-    model.retired = retire::find(&model)?;
+    model.retired = old_dynamic::find(&model)?;
     let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
     model.symbol_count = symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref());
     let symbols = if needs_symbols(request) {
@@ -275,7 +268,7 @@ fn finish(
     {
         model.warnings.push(Warning::LoadMisaligned);
     }
-    let placement = place::place(&mut model, layout)?;
+    let placement = layout::place(&mut model, layout)?;
     emit::emit(&mut model, layout, offsets, &placement, symbols)?;
     symbols::adjust(&mut model)?;
     if model.new_len > model.elf.file_len && has_appended_data(model.source, model.elf)? {

@@ -5,10 +5,10 @@
 
 mod compare;
 mod dynamic;
+mod elf_image;
 mod rule;
 mod sections;
 mod segments;
-mod subject;
 mod tables;
 
 pub use rule::{Rule, Violation};
@@ -17,8 +17,8 @@ use std::ops::Range;
 
 use crate::error::ReadError;
 use crate::source::Source;
+use elf_image::ElfImage;
 use rule::Report;
-use subject::Subject;
 
 /// Returns the rules that a program or library breaks, in the order in which they are checked.
 ///
@@ -44,16 +44,16 @@ pub(crate) fn verify_source(
     names: Names,
 ) -> Result<Vec<Violation>, ReadError> {
     let mut report = Report::default();
-    let Some(subject) = Subject::read(source, &mut report)? else {
+    let Some(elf_image) = ElfImage::read(source, &mut report)? else {
         return Ok(Vec::new());
     };
-    segments::check(&subject, &mut report)?;
-    if let Some(linking) = subject.linking(&mut report)? {
-        dynamic::check(&subject, &linking, &mut report)?;
-        tables::check(&subject, &linking, names, &mut report)?;
-        sections::check_tags(&subject, &linking, &mut report);
+    segments::check(&elf_image, &mut report)?;
+    if let Some(linking) = elf_image.linking(&mut report)? {
+        dynamic::check(&elf_image, &linking, &mut report)?;
+        tables::check(&elf_image, &linking, names, &mut report)?;
+        sections::check_tags(&elf_image, &linking, &mut report);
     }
-    sections::check(&subject, &mut report);
+    sections::check(&elf_image, &mut report);
     Ok(report.violations)
 }
 

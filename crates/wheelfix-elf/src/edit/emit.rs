@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use crate::dynamic::DynamicEntry;
 use crate::edit::error::EditError;
-use crate::edit::lay::Item;
+use crate::edit::layout::Layout;
+use crate::edit::layout::addresses::Item;
 use crate::edit::model::{Entry, Model, Value};
-use crate::edit::place::Placement;
 use crate::edit::plan::Data;
 use crate::edit::strings::{Piece, PieceData, StringLayout};
-use crate::edit::{headers, rename, retire, versions};
+use crate::edit::{headers, old_dynamic, rename, versions};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
@@ -24,7 +24,7 @@ pub(crate) fn emit(
     model: &mut Model<'_>,
     strings: &StringLayout,
     offsets: &[u64],
-    placement: &Placement,
+    placement: &Layout,
     symbols: Option<&SymbolTable>,
 ) -> Result<(), EditError> {
     emit_strings(model, strings, placement)?;
@@ -63,7 +63,7 @@ pub(crate) fn string_offset(offset: u64) -> Result<u32, EditError> {
 fn emit_strings(
     model: &mut Model<'_>,
     strings: &StringLayout,
-    placement: &Placement,
+    placement: &Layout,
 ) -> Result<(), ReadError> {
     let (to, len) = placement.strings;
     let from = strings.old().offset;
@@ -119,7 +119,7 @@ fn put_zeros(model: &mut Model<'_>, offset: u64, len: u64) -> Result<(), ReadErr
     Ok(())
 }
 
-fn emit_items(model: &mut Model<'_>, placement: &Placement) {
+fn emit_items(model: &mut Model<'_>, placement: &Layout) {
     let mut end = placement.start;
     for (item, offset) in &placement.items {
         if *offset > end {
@@ -170,16 +170,13 @@ fn emit_items(model: &mut Model<'_>, placement: &Placement) {
 }
 
 /// Wipes what is left of a string table that has moved: Nix takes a path in there for a reference.
-fn wipe_old_strings(model: &mut Model<'_>, placement: &Placement) -> Result<(), EditError> {
+fn wipe_old_strings(model: &mut Model<'_>, placement: &Layout) -> Result<(), EditError> {
     let old = model.strings;
     let moved_away = placement.strings.0 != old.offset && old.offset < placement.start;
     if !moved_away {
         return Ok(());
     }
-    let limit = placement
-        .displacement
-        .as_ref()
-        .map_or(0, |displacement| displacement.limit);
+    let limit = placement.shift.as_ref().map_or(0, |shift| shift.limit);
     let tables = placement
         .into_old_strings
         .iter()
@@ -246,7 +243,7 @@ fn named_strings(model: &Model<'_>) -> Result<Vec<Range<u64>>, EditError> {
 }
 
 /// Writes the interpreter's name over the old one, or wipes the old one.
-fn emit_interpreter(model: &mut Model<'_>, placement: &Placement) {
+fn emit_interpreter(model: &mut Model<'_>, placement: &Layout) {
     let (Some(bytes), Some(segment)) = (
         model.interpreter.clone(),
         model.elf.program_header(SegmentKind::INTERP),
@@ -271,15 +268,15 @@ fn emit_interpreter(model: &mut Model<'_>, placement: &Placement) {
     model.put(end, "interpreter", Data::Zeros(rest));
 }
 
-fn emit_block(model: &mut Model<'_>, placement: &Placement) -> Result<(), ReadError> {
-    let Some(displacement) = &placement.displacement else {
+fn emit_block(model: &mut Model<'_>, placement: &Layout) -> Result<(), ReadError> {
+    let Some(shift) = &placement.shift else {
         return Ok(());
     };
-    let Range { start, end } = displacement.range;
+    let Range { start, end } = shift.range;
     let bytes = read_range(model.source, "notes", start, end - start)?;
     let headers = model.program_headers.len() as u64 * model.encoding().program_header_len() as u64;
     let headers_end = model.program_headers_offset + headers;
-    let to = start + displacement.distance;
+    let to = start + shift.distance;
     model.put(
         headers_end,
         "padding",
@@ -292,7 +289,7 @@ fn emit_block(model: &mut Model<'_>, placement: &Placement) -> Result<(), ReadEr
 fn emit_dynamic(
     model: &mut Model<'_>,
     offsets: &[u64],
-    placement: &Placement,
+    placement: &Layout,
 ) -> Result<(), EditError> {
     if model.dynamic.strings.is_none() {
         return Ok(());
@@ -310,7 +307,7 @@ fn emit_dynamic(
     }
     let retires = new_place.map(|_| (old.offset, old.capacity));
     if let Some((offset, capacity)) = model.retired.or(retires) {
-        let left = retire::entries(&model.entries, capacity);
+        let left = old_dynamic::entries(&model.entries, capacity);
         let left = encode(model, &left, capacity, offsets)?;
         model.put_changed(offset, "retired dynamic section", &left)?;
     }

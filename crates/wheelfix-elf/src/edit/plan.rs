@@ -263,7 +263,12 @@ impl<'a> Planned<'a> {
     }
 
     /// Puts what `write` has for the bytes from `start` on into `buffer`.
-    fn lay(&self, write: &Write, buffer: &mut [u8], start: u64) -> std::io::Result<()> {
+    fn assign_addresses(
+        &self,
+        write: &Write,
+        buffer: &mut [u8],
+        start: u64,
+    ) -> std::io::Result<()> {
         let from = write.offset.max(start);
         let to = write.end().min(start + buffer.len() as u64);
         if from >= to {
@@ -307,7 +312,7 @@ impl Source for Planned<'_> {
             self.source.read_exact_at(kept, offset)?;
         }
         for write in &self.plan.writes {
-            self.lay(write, buffer, offset)?;
+            self.assign_addresses(write, buffer, offset)?;
         }
         Ok(())
     }

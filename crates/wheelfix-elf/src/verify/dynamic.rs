@@ -3,8 +3,8 @@
 use crate::dynamic_tag::Tag;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
+use crate::verify::elf_image::{ElfImage, Linking};
 use crate::verify::rule::{Report, Rule};
-use crate::verify::subject::{Linking, Subject};
 use crate::window::Window;
 
 /// Tables whose address and length are entries, and which must come from the file as a whole.
@@ -18,18 +18,23 @@ const RANGES: [(Tag, Tag, Rule); 6] = [
 ];
 
 pub(crate) fn check(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     linking: &Linking,
     report: &mut Report,
 ) -> Result<(), ReadError> {
-    check_relro(subject, linking, report);
-    check_strings(subject, linking, report)?;
-    let at = |tag| linking.entry_offset(subject.encoding(), tag);
+    check_relro(elf_image, linking, report);
+    check_strings(elf_image, linking, report)?;
+    let at = |tag| linking.entry_offset(elf_image.encoding(), tag);
     for (tag, len_tag, rule) in RANGES {
         if let (Some(vaddr), Some(len @ 1..)) = (linking.get(tag), linking.get(len_tag)) {
             let detail =
                 || format!("{len:#x} bytes at {vaddr:#x} are not in one segment of the file");
-            report.check(subject.locate(vaddr, len).is_some(), rule, at(tag), detail);
+            report.check(
+                elf_image.locate(vaddr, len).is_some(),
+                rule,
+                at(tag),
+                detail,
+            );
         }
     }
     for tag in Tag::ADDRESSES {
@@ -39,7 +44,7 @@ pub(crate) fn check(
         };
         let detail = || format!("{tag}: address {vaddr:#x} is in no segment");
         report.check(
-            subject.segment_of(vaddr, 1).is_some(),
+            elf_image.segment_of(vaddr, 1).is_some(),
             Rule::TagUnmapped,
             at(tag),
             detail,
@@ -48,8 +53,8 @@ pub(crate) fn check(
     Ok(())
 }
 
-fn check_relro(subject: &Subject<'_>, linking: &Linking, report: &mut Report) {
-    let Some(relro) = subject.first(SegmentKind::GNU_RELRO) else {
+fn check_relro(elf_image: &ElfImage<'_>, linking: &Linking, report: &mut Report) {
+    let Some(relro) = elf_image.first(SegmentKind::GNU_RELRO) else {
         return;
     };
     let segment = &linking.segment;
@@ -59,12 +64,12 @@ fn check_relro(subject: &Subject<'_>, linking: &Linking, report: &mut Report) {
 }
 
 fn check_strings(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     linking: &Linking,
     report: &mut Report,
 ) -> Result<(), ReadError> {
     let strings = linking.strings;
-    let mut window = Window::new(subject.source);
+    let mut window = Window::new(elf_image.source);
     let last = strings.offset.saturating_add(strings.len).saturating_sub(1);
     let byte = window.bytes("DT_STRTAB", last, 1).map(|bytes| bytes == [0]);
     let ends = report.take(Rule::StrtabRange, strings.offset, byte)?;
@@ -74,7 +79,7 @@ fn check_strings(
         last,
         || "the last byte of the string table is not NUL".to_owned(),
     );
-    let len = subject.encoding().dynamic_entry_len() as u64;
+    let len = elf_image.encoding().dynamic_entry_len() as u64;
     for (entry, index) in linking.array.entries.iter().zip(0..) {
         let at = linking.array.offset + index * len;
         if !entry.tag.is_string() {

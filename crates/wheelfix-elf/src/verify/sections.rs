@@ -5,8 +5,8 @@ use crate::section_header::{
     SHF_TLS, SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERDEF, SHT_GNU_VERNEED,
     SHT_GNU_VERSYM, SHT_HASH, SHT_NOBITS, SHT_STRTAB, SectionHeader,
 };
+use crate::verify::elf_image::{ElfImage, Linking};
 use crate::verify::rule::{Report, Rule};
-use crate::verify::subject::{Linking, Subject};
 
 /// Sections of dynamic linking, by type, with the entry that has their address.
 const TYPED: [(u32, Tag); 6] = [
@@ -26,14 +26,14 @@ const NAMED: [(&str, Tag); 3] = [
 ];
 
 /// Checks each section, and the sections with each other.
-pub(crate) fn check(subject: &Subject<'_>, report: &mut Report) {
-    let count = subject.sections.len();
-    let table = subject.header.section_headers_offset;
-    let entry_len = subject.encoding().section_header_len() as u64;
+pub(crate) fn check(elf_image: &ElfImage<'_>, report: &mut Report) {
+    let count = elf_image.sections.len();
+    let table = elf_image.header.section_headers_offset;
+    let entry_len = elf_image.encoding().section_header_len() as u64;
     let table_end = table.saturating_add(count as u64 * entry_len);
-    for (section, index) in subject.sections.iter().zip(0..).skip(1) {
+    for (section, index) in elf_image.sections.iter().zip(0..).skip(1) {
         let at = table + index * entry_len;
-        check_section(subject, section, at, report);
+        check_section(elf_image, section, at, report);
         let linked = usize::try_from(section.link).is_ok_and(|link| link < count);
         let detail = || {
             format!(
@@ -48,7 +48,7 @@ pub(crate) fn check(subject: &Subject<'_>, report: &mut Report) {
             format!("the section headers overlap {}", section.name)
         });
     }
-    let mut loaded: Vec<&SectionHeader> = subject
+    let mut loaded: Vec<&SectionHeader> = elf_image
         .sections
         .iter()
         .filter(|section| section.is_alloc() && section.has_bytes())
@@ -66,7 +66,7 @@ pub(crate) fn check(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
-fn check_section(subject: &Subject<'_>, section: &SectionHeader, at: u64, report: &mut Report) {
+fn check_section(elf_image: &ElfImage<'_>, section: &SectionHeader, at: u64, report: &mut Report) {
     let SectionHeader {
         name,
         vaddr,
@@ -80,11 +80,11 @@ fn check_section(subject: &Subject<'_>, section: &SectionHeader, at: u64, report
         let detail = || {
             format!(
                 "{name}: {len:#x} bytes at {offset:#x}, the file has {:#x}",
-                subject.file_len
+                elf_image.file_len
             )
         };
         report.check(
-            end.is_some_and(|end| end <= subject.file_len),
+            end.is_some_and(|end| end <= elf_image.file_len),
             Rule::SecOob,
             at,
             detail,
@@ -94,11 +94,11 @@ fn check_section(subject: &Subject<'_>, section: &SectionHeader, at: u64, report
         return;
     }
     if section.has_bytes() {
-        let place = subject.locate(*vaddr, *len);
+        let place = elf_image.locate(*vaddr, *len);
         let detail = || format!("{name}: address {vaddr:#x} does not lead to offset {offset:#x}");
         report.check(place == Some(*offset), Rule::SecAddr, at, detail);
     } else if section.kind == SHT_NOBITS && section.flags & SHF_TLS == 0 && *len != 0 {
-        let inside = subject.segment_of(*vaddr, *len).is_some();
+        let inside = elf_image.segment_of(*vaddr, *len).is_some();
         report.check(inside, Rule::SecAddr, at, || {
             format!("{name}: address {vaddr:#x} is in no segment")
         });
@@ -110,22 +110,22 @@ fn check_section(subject: &Subject<'_>, section: &SectionHeader, at: u64, report
 }
 
 /// Checks that the sections and the dynamic section say the same.
-pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut Report) {
-    if subject.sections.is_empty() {
+pub(crate) fn check_tags(elf_image: &ElfImage<'_>, linking: &Linking, report: &mut Report) {
+    if elf_image.sections.is_empty() {
         return;
     }
     let typed = TYPED
         .iter()
-        .map(|(kind, tag)| (find(subject, |section| section.kind == *kind), *tag));
+        .map(|(kind, tag)| (find(elf_image, |section| section.kind == *kind), *tag));
     let named = NAMED
         .iter()
-        .map(|(name, tag)| (find(subject, |section| section.name == *name), *tag));
+        .map(|(name, tag)| (find(elf_image, |section| section.name == *name), *tag));
     for (section, tag) in typed.chain(named) {
         let (Some((index, section)), Some(vaddr)) = (section, linking.get(tag)) else {
             continue;
         };
         // BOLT keeps copies of sections under other addresses.
-        let twin = subject
+        let twin = elf_image
             .sections
             .iter()
             .any(|other| other.kind == section.kind && other.vaddr == vaddr);
@@ -138,13 +138,13 @@ pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut 
         report.check(
             twin,
             Rule::SecDynMismatch,
-            header_offset(subject, index),
+            header_offset(elf_image, index),
             detail,
         );
     }
-    check_strings(subject, linking, report);
+    check_strings(elf_image, linking, report);
     let dynamic = &linking.segment;
-    if let Some((index, section)) = find(subject, |section| section.kind == SHT_DYNAMIC) {
+    if let Some((index, section)) = find(elf_image, |section| section.kind == SHT_DYNAMIC) {
         let same = (section.vaddr, section.offset) == (dynamic.vaddr, dynamic.offset);
         let detail = || {
             format!(
@@ -155,14 +155,14 @@ pub(crate) fn check_tags(subject: &Subject<'_>, linking: &Linking, report: &mut 
         report.check(
             same,
             Rule::DynSecMismatch,
-            header_offset(subject, index),
+            header_offset(elf_image, index),
             detail,
         );
     }
 }
 
 /// Checks the section of the string table, and those that name it.
-fn check_strings(subject: &Subject<'_>, linking: &Linking, report: &mut Report) {
+fn check_strings(elf_image: &ElfImage<'_>, linking: &Linking, report: &mut Report) {
     let strings = linking.strings;
     let is_strings = |section: &SectionHeader| {
         section.kind == SHT_STRTAB
@@ -170,8 +170,8 @@ fn check_strings(subject: &Subject<'_>, linking: &Linking, report: &mut Report) 
             && section.vaddr == strings.vaddr
             && section.has_bytes()
     };
-    let Some((index, section)) = find(subject, is_strings) else {
-        let at = linking.entry_offset(subject.encoding(), Tag::STRTAB);
+    let Some((index, section)) = find(elf_image, is_strings) else {
+        let at = linking.entry_offset(elf_image.encoding(), Tag::STRTAB);
         report.add(
             Rule::SecDynMismatch,
             at,
@@ -183,11 +183,11 @@ fn check_strings(subject: &Subject<'_>, linking: &Linking, report: &mut Report) 
     report.check(
         section.len == strings.len,
         Rule::StrszMismatch,
-        header_offset(subject, index),
+        header_offset(elf_image, index),
         detail,
     );
     let users = [SHT_DYNSYM, SHT_DYNAMIC, SHT_GNU_VERNEED, SHT_GNU_VERDEF];
-    for (user, place) in subject.sections.iter().zip(0..) {
+    for (user, place) in elf_image.sections.iter().zip(0..) {
         if users.contains(&user.kind) && user.is_alloc() {
             let detail = || {
                 format!(
@@ -198,7 +198,7 @@ fn check_strings(subject: &Subject<'_>, linking: &Linking, report: &mut Report) 
             report.check(
                 usize::try_from(user.link) == Ok(index),
                 Rule::ShLink,
-                header_offset(subject, place),
+                header_offset(elf_image, place),
                 detail,
             );
         }
@@ -206,10 +206,10 @@ fn check_strings(subject: &Subject<'_>, linking: &Linking, report: &mut Report) 
 }
 
 fn find<'s>(
-    subject: &'s Subject<'_>,
+    elf_image: &'s ElfImage<'_>,
     is_wanted: impl Fn(&SectionHeader) -> bool,
 ) -> Option<(usize, &'s SectionHeader)> {
-    subject
+    elf_image
         .sections
         .iter()
         .enumerate()
@@ -217,6 +217,7 @@ fn find<'s>(
 }
 
 /// File offset of a section header.
-fn header_offset(subject: &Subject<'_>, index: usize) -> u64 {
-    subject.header.section_headers_offset + (index * subject.encoding().section_header_len()) as u64
+fn header_offset(elf_image: &ElfImage<'_>, index: usize) -> u64 {
+    elf_image.header.section_headers_offset
+        + (index * elf_image.encoding().section_header_len()) as u64
 }

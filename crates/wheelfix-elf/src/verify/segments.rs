@@ -7,32 +7,32 @@ use crate::encoding::Fields;
 use crate::error::ReadError;
 use crate::load::PAGE;
 use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::verify::elf_image::ElfImage;
 use crate::verify::rule::{Report, Rule};
-use crate::verify::subject::Subject;
 use crate::window::Window;
 
-pub(crate) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<(), ReadError> {
-    let at = subject.header.program_headers_offset;
-    if subject.loads().next().is_none() {
+pub(crate) fn check(elf_image: &ElfImage<'_>, report: &mut Report) -> Result<(), ReadError> {
+    let at = elf_image.header.program_headers_offset;
+    if elf_image.loads().next().is_none() {
         report.add(Rule::NoLoad, at, "there is no PT_LOAD");
         return Ok(());
     }
-    check_order(subject, report);
-    check_counts(subject, report);
-    for load in subject.loads() {
-        check_load(subject, load, report);
+    check_order(elf_image, report);
+    check_counts(elf_image, report);
+    for load in elf_image.loads() {
+        check_load(elf_image, load, report);
     }
-    check_neighbours(subject, report);
-    check_table(subject, report);
-    for header in &subject.program_headers {
-        check_part(subject, header, report)?;
+    check_neighbours(elf_image, report);
+    check_table(elf_image, report);
+    for header in &elf_image.program_headers {
+        check_part(elf_image, header, report)?;
     }
     Ok(())
 }
 
-fn check_order(subject: &Subject<'_>, report: &mut Report) {
+fn check_order(elf_image: &ElfImage<'_>, report: &mut Report) {
     let mut loads = false;
-    for header in &subject.program_headers {
+    for header in &elf_image.program_headers {
         loads |= header.is_load();
         let rule = match header.kind {
             SegmentKind::PHDR => Rule::PhdrOrder,
@@ -40,11 +40,11 @@ fn check_order(subject: &Subject<'_>, report: &mut Report) {
             _ => continue,
         };
         let detail = || format!("{} comes after a PT_LOAD", header.kind);
-        report.check(!loads, rule, subject.header_offset(header), detail);
+        report.check(!loads, rule, elf_image.header_offset(header), detail);
     }
 }
 
-fn check_counts(subject: &Subject<'_>, report: &mut Report) {
+fn check_counts(elf_image: &ElfImage<'_>, report: &mut Report) {
     for (kind, rule) in [
         (SegmentKind::PHDR, Rule::DupPhdr),
         (SegmentKind::INTERP, Rule::DupInterp),
@@ -53,21 +53,21 @@ fn check_counts(subject: &Subject<'_>, report: &mut Report) {
         (SegmentKind::GNU_RELRO, Rule::DupRelro),
         (SegmentKind::TLS, Rule::DupTls),
     ] {
-        let mut same = subject
+        let mut same = elf_image
             .program_headers
             .iter()
             .filter(|header| header.kind == kind);
         if let Some(second) = same.nth(1) {
             report.add(
                 rule,
-                subject.header_offset(second),
+                elf_image.header_offset(second),
                 format!("a second {kind}"),
             );
         }
     }
 }
 
-fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) {
+fn check_load(elf_image: &ElfImage<'_>, load: &ProgramHeader, report: &mut Report) {
     let &ProgramHeader {
         offset,
         vaddr,
@@ -76,7 +76,7 @@ fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) 
         memory_len,
         ..
     } = load;
-    let at = subject.header_offset(load);
+    let at = elf_image.header_offset(load);
     let distance = vaddr.wrapping_sub(offset);
     if align > 1 {
         report.check(align.is_power_of_two(), Rule::AlignPow2, at, || {
@@ -106,27 +106,27 @@ fn check_load(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) 
     let past = || {
         format!(
             "{file_len:#x} bytes at {offset:#x}, the file has {:#x}",
-            subject.file_len
+            elf_image.file_len
         )
     };
     report.check(
-        end.is_some_and(|end| end <= subject.file_len),
+        end.is_some_and(|end| end <= elf_image.file_len),
         Rule::LoadPastEof,
         at,
         past,
     );
-    check_sections(subject, load, report);
+    check_sections(elf_image, load, report);
 }
 
 /// Checks what else is in a segment.
-fn check_sections(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Report) {
-    let at = subject.header_offset(load);
+fn check_sections(elf_image: &ElfImage<'_>, load: &ProgramHeader, report: &mut Report) {
+    let at = elf_image.header_offset(load);
     // Of the ELF header `strip` takes care itself; patchelf puts it into a segment of its own. And program headers that lie
     // elsewhere, it breaks in any case.
-    let table = subject.header.program_headers_offset;
+    let table = elf_image.header.program_headers_offset;
     let holds_header = load.offset == 0 || load.offset <= table && table < load.file_end();
-    if !subject.sections.is_empty() && load.memory_len != 0 && !holds_header {
-        let mut sections = subject
+    if !elf_image.sections.is_empty() && load.memory_len != 0 && !holds_header {
+        let mut sections = elf_image
             .sections
             .iter()
             .filter(|section| section.is_alloc() && section.len != 0);
@@ -142,7 +142,7 @@ fn check_sections(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Repo
         SegmentKind::NOTE,
         SegmentKind::PHDR,
     ];
-    let shared = subject.program_headers.iter().find(|header| {
+    let shared = elf_image.program_headers.iter().find(|header| {
         kinds.contains(&header.kind)
             && header.file_len != 0
             && header.offset == load.offset
@@ -157,12 +157,12 @@ fn check_sections(subject: &Subject<'_>, load: &ProgramHeader, report: &mut Repo
     }
 }
 
-fn check_neighbours(subject: &Subject<'_>, report: &mut Report) {
-    let mut loads: Vec<&ProgramHeader> = subject.loads().collect();
+fn check_neighbours(elf_image: &ElfImage<'_>, report: &mut Report) {
+    let mut loads: Vec<&ProgramHeader> = elf_image.loads().collect();
     let aligns: BTreeSet<u64> = loads.iter().map(|load| load.align).collect();
     if aligns.len() > 1 {
         let list: Vec<String> = aligns.iter().map(|align| format!("{align:#x}")).collect();
-        let at = subject.header.program_headers_offset;
+        let at = elf_image.header.program_headers_offset;
         report.add(
             Rule::AlignMixed,
             at,
@@ -175,7 +175,7 @@ fn check_neighbours(subject: &Subject<'_>, report: &mut Report) {
         report.check(
             first.vaddr <= second.vaddr,
             Rule::LoadOrder,
-            subject.header_offset(second),
+            elf_image.header_offset(second),
             detail,
         );
     }
@@ -183,7 +183,7 @@ fn check_neighbours(subject: &Subject<'_>, report: &mut Report) {
     for pair in loads.windows(2) {
         let [first, second] = pair else { continue };
         let (end, start) = (first.memory_end(), second.vaddr);
-        let at = subject.header_offset(second);
+        let at = elf_image.header_offset(second);
         if end > start {
             report.add(
                 Rule::LoadOverlap,
@@ -201,13 +201,14 @@ fn check_neighbours(subject: &Subject<'_>, report: &mut Report) {
 }
 
 /// Checks the place of the program headers.
-fn check_table(subject: &Subject<'_>, report: &mut Report) {
-    let at = subject.header.program_headers_offset;
-    let len = subject.program_headers.len() as u64 * subject.encoding().program_header_len() as u64;
+fn check_table(elf_image: &ElfImage<'_>, report: &mut Report) {
+    let at = elf_image.header.program_headers_offset;
+    let len =
+        elf_image.program_headers.len() as u64 * elf_image.encoding().program_header_len() as u64;
     let end = at.saturating_add(len);
-    check_zeroed(subject, at..end, report);
+    check_zeroed(elf_image, at..end, report);
     let covers = |load: &&ProgramHeader| load.offset <= at && end <= load.file_end();
-    let Some(load) = subject.loads().find(covers) else {
+    let Some(load) = elf_image.loads().find(covers) else {
         report.add(
             Rule::PhtUnmapped,
             at,
@@ -216,12 +217,12 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
         return;
     };
     let vaddr = load.vaddr.wrapping_add(at - load.offset);
-    if let Some(first) = subject.loads().next() {
+    if let Some(first) = elf_image.loads().next() {
         let old = first.vaddr.wrapping_sub(first.offset).wrapping_add(at);
         let detail = || format!("loaded at {vaddr:#x}, old kernels say {old:#x}");
         report.check(vaddr == old, Rule::PhtOldKernel, at, detail);
     }
-    for section in subject
+    for section in elf_image
         .sections
         .iter()
         .filter(|section| section.is_alloc() && section.has_bytes())
@@ -231,10 +232,10 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
             format!("the program headers overlap {}", section.name)
         });
     }
-    let Some(header) = subject.first(SegmentKind::PHDR) else {
+    let Some(header) = elf_image.first(SegmentKind::PHDR) else {
         return;
     };
-    let place = subject.header_offset(header);
+    let place = elf_image.header_offset(header);
     let detail = || format!("offset {:#x}, the table is at {at:#x}", header.offset);
     report.check(header.offset == at, Rule::PhdrOff, place, detail);
     let detail = || format!("length {}, the table has {len}", header.file_len);
@@ -250,11 +251,11 @@ fn check_table(subject: &Subject<'_>, report: &mut Report) {
 
 /// Checks that loaders that go by pages find the program headers: without `PT_PHDR`, glibc takes them from the first
 /// segment whose pages hold them (`elf/dl-load.h`).
-fn check_zeroed(subject: &Subject<'_>, table: Range<u64>, report: &mut Report) {
-    if subject.first(SegmentKind::PHDR).is_some() {
+fn check_zeroed(elf_image: &ElfImage<'_>, table: Range<u64>, report: &mut Report) {
+    if elf_image.first(SegmentKind::PHDR).is_some() {
         return;
     }
-    let largest = subject.header.machine.max_page_len().unwrap_or(PAGE);
+    let largest = elf_image.header.machine.max_page_len().unwrap_or(PAGE);
     for page in BTreeSet::from([PAGE, largest]) {
         let holds = |load: &&ProgramHeader| {
             let start = load.offset - load.offset % page;
@@ -263,12 +264,12 @@ fn check_zeroed(subject: &Subject<'_>, table: Range<u64>, report: &mut Report) {
         };
         let zeroed =
             |load: &ProgramHeader| load.file_len != load.memory_len && load.file_end() < table.end;
-        if let Some(load) = subject.loads().find(holds).filter(|load| zeroed(load)) {
+        if let Some(load) = elf_image.loads().find(holds).filter(|load| zeroed(load)) {
             let detail = format!(
                 "the pages of the segment at {:#x} hold the program headers, but not its bytes",
                 load.vaddr
             );
-            report.add(Rule::PhtZeroed, subject.header_offset(load), detail);
+            report.add(Rule::PhtZeroed, elf_image.header_offset(load), detail);
             return;
         }
     }
@@ -276,11 +277,11 @@ fn check_zeroed(subject: &Subject<'_>, table: Range<u64>, report: &mut Report) {
 
 /// Checks a program header that names a part of a segment.
 fn check_part(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     header: &ProgramHeader,
     report: &mut Report,
 ) -> Result<(), ReadError> {
-    let at = subject.header_offset(header);
+    let at = elf_image.header_offset(header);
     let located = matches!(
         header.kind,
         SegmentKind::DYNAMIC
@@ -292,7 +293,7 @@ fn check_part(
     );
     if located
         && header.file_len != 0
-        && subject.locate(header.vaddr, header.file_len) != Some(header.offset)
+        && elf_image.locate(header.vaddr, header.file_len) != Some(header.offset)
     {
         let &ProgramHeader {
             kind,
@@ -317,11 +318,11 @@ fn check_part(
                 load.vaddr <= header.vaddr && end <= load_end
             };
             let detail = || format!("{:#x}..{end:#x} is in no segment", header.vaddr);
-            report.check(subject.loads().any(covers), Rule::RelroRange, at, detail);
+            report.check(elf_image.loads().any(covers), Rule::RelroRange, at, detail);
         }
-        SegmentKind::NOTE => check_notes(subject, header, report)?,
+        SegmentKind::NOTE => check_notes(elf_image, header, report)?,
         SegmentKind::INTERP => {
-            let mut window = Window::new(subject.source);
+            let mut window = Window::new(elf_image.source);
             let text = window.string("PT_INTERP", header.offset, header.file_end());
             report.take(Rule::InterpTerm, at, text)?;
         }
@@ -331,11 +332,11 @@ fn check_part(
 }
 
 fn check_notes(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     header: &ProgramHeader,
     report: &mut Report,
 ) -> Result<(), ReadError> {
-    let mut window = Window::new(subject.source);
+    let mut window = Window::new(elf_image.source);
     let align = if header.align == 8 { 8 } else { 4 };
     let end = header.file_end();
     let mut at = header.offset;
@@ -344,7 +345,7 @@ fn check_notes(
         let Some(bytes) = report.take(Rule::NoteBad, at, window.bytes("note", at, 12))? else {
             break;
         };
-        let mut fields = Fields::new(subject.encoding(), bytes);
+        let mut fields = Fields::new(elf_image.encoding(), bytes);
         let (Some(owner_len), Some(len)) = (fields.u32(), fields.u32()) else {
             break;
         };

@@ -8,8 +8,8 @@ use crate::hash::{GnuHash, SysvHash, gnu_hash, sysv_hash};
 use crate::section_header::SHT_DYNSYM;
 use crate::symbol::RawSymbol;
 use crate::verify::Names;
+use crate::verify::elf_image::{ElfImage, Linking};
 use crate::verify::rule::{Report, Rule};
-use crate::verify::subject::{Linking, Subject};
 use crate::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
 use crate::window::{Window, read_range};
 
@@ -17,21 +17,21 @@ use crate::window::{Window, read_range};
 const BLOCK: u64 = 24 * 2048;
 
 pub(crate) fn check(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     linking: &Linking,
     names: Names,
     report: &mut Report,
 ) -> Result<(), ReadError> {
-    let versions = check_versions(subject, linking, report)?;
-    let encoding = subject.encoding();
+    let versions = check_versions(elf_image, linking, report)?;
+    let encoding = elf_image.encoding();
     let at = |tag| linking.entry_offset(encoding, tag);
-    let read_gnu = |vaddr| GnuHash::read(subject.source, encoding, &subject.image, vaddr);
+    let read_gnu = |vaddr| GnuHash::read(elf_image.source, encoding, &elf_image.image, vaddr);
     let read_sysv = |vaddr| {
         SysvHash::read(
-            subject.source,
+            elf_image.source,
             encoding,
-            subject.header.machine,
-            &subject.image,
+            elf_image.header.machine,
+            &elf_image.image,
             vaddr,
         )
     };
@@ -46,17 +46,17 @@ pub(crate) fn check(
     let Some(vaddr) = linking.get(Tag::SYMTAB) else {
         return Ok(());
     };
-    let count = count(subject, vaddr, gnu.as_ref(), sysv.as_ref());
+    let count = count(elf_image, vaddr, gnu.as_ref(), sysv.as_ref());
     let len = count.saturating_mul(encoding.symbol_len() as u64);
-    let Some(offset) = subject.locate(vaddr, len.max(1)) else {
+    let Some(offset) = elf_image.locate(vaddr, len.max(1)) else {
         let detail = format!("{len:#x} bytes at {vaddr:#x} are not in one segment of the file");
         report.add(Rule::SymtabRange, at(Tag::SYMTAB), detail);
         return Ok(());
     };
     if names == Names::Check {
-        let names = read_names(subject, offset, len, report)?;
+        let names = read_names(elf_image, offset, len, report)?;
         check_names(
-            subject,
+            elf_image,
             linking,
             &names,
             (gnu.as_ref(), sysv.as_ref()),
@@ -64,18 +64,23 @@ pub(crate) fn check(
         )?;
     }
     match linking.get(Tag::VERSYM) {
-        Some(vaddr) => check_version_table(subject, vaddr, count, &versions, report),
+        Some(vaddr) => check_version_table(elf_image, vaddr, count, &versions, report),
         None => Ok(()),
     }
 }
 
 /// Returns how many symbols there are, the most that any table says.
-fn count(subject: &Subject<'_>, vaddr: u64, gnu: Option<&GnuHash>, sysv: Option<&SysvHash>) -> u64 {
-    let tables = subject
+fn count(
+    elf_image: &ElfImage<'_>,
+    vaddr: u64,
+    gnu: Option<&GnuHash>,
+    sysv: Option<&SysvHash>,
+) -> u64 {
+    let tables = elf_image
         .sections
         .iter()
         .filter(|section| section.kind == SHT_DYNSYM && section.vaddr == vaddr);
-    let symbol_len = subject.encoding().symbol_len() as u64;
+    let symbol_len = elf_image.encoding().symbol_len() as u64;
     let section = tables
         .map(|section| section.len / symbol_len)
         .max()
@@ -97,18 +102,18 @@ struct Name {
 
 /// Reads the names of all symbols, in the order of their offsets, so that the strings are passed through once.
 fn read_names(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     offset: u64,
     len: u64,
     report: &mut Report,
 ) -> Result<Vec<Name>, ReadError> {
-    let encoding = subject.encoding();
+    let encoding = elf_image.encoding();
     let mut names = Vec::new();
     let mut at = 0;
     let mut index = 0;
     while at < len {
         let block = read_range(
-            subject.source,
+            elf_image.source,
             "DT_SYMTAB",
             offset + at,
             (len - at).min(BLOCK),
@@ -140,7 +145,7 @@ fn read_names(
 }
 
 fn check_names(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     linking: &Linking,
     names: &[Name],
     (gnu, sysv): (Option<&GnuHash>, Option<&SysvHash>),
@@ -148,7 +153,7 @@ fn check_names(
 ) -> Result<(), ReadError> {
     let strings = linking.strings;
     let end = strings.offset.saturating_add(strings.len);
-    let mut window = Window::new(subject.source);
+    let mut window = Window::new(elf_image.source);
     let mut hashes: Option<(u32, u32, u32)> = None;
     for name in names {
         let at = strings.offset.saturating_add(name.offset.into());
@@ -213,11 +218,11 @@ fn check_in_gnu(table: &GnuHash, name: &Name, hash: u32, report: &mut Report) {
 
 /// Checks the needed and defined versions and returns their numbers.
 fn check_versions(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     linking: &Linking,
     report: &mut Report,
 ) -> Result<BTreeSet<u16>, ReadError> {
-    let mut window = Window::new(subject.source);
+    let mut window = Window::new(elf_image.source);
     let needed: BTreeSet<String> = {
         let texts = linking.array.all(Tag::NEEDED);
         texts
@@ -229,7 +234,7 @@ fn check_versions(
             linking.get(tag)?,
             linking.get(count_tag).unwrap_or_default(),
         );
-        let (offset, left) = subject.image.locate(vaddr).unwrap_or_default();
+        let (offset, left) = elf_image.image.locate(vaddr).unwrap_or_default();
         Some(Chain {
             offset,
             end: offset.saturating_add(left),
@@ -237,7 +242,7 @@ fn check_versions(
         })
     };
     let mut numbers = BTreeSet::from([0, 1]);
-    let mut reader = VersionReader::new(&mut window, subject.encoding(), linking.strings);
+    let mut reader = VersionReader::new(&mut window, elf_image.encoding(), linking.strings);
     if let Some(chain) = chain(Tag::VERNEED, Tag::VERNEEDNUM)
         && let Some(needs) = report.take(Rule::VerneedBad, chain.offset, reader.needs(chain))?
     {
@@ -309,14 +314,14 @@ fn check_definitions(definitions: &[VersionDefinition], report: &mut Report) {
 }
 
 fn check_version_table(
-    subject: &Subject<'_>,
+    elf_image: &ElfImage<'_>,
     vaddr: u64,
     count: u64,
     known: &BTreeSet<u16>,
     report: &mut Report,
 ) -> Result<(), ReadError> {
     let len = count.saturating_mul(2);
-    let Some(offset) = subject.locate(vaddr, len.max(1)) else {
+    let Some(offset) = elf_image.locate(vaddr, len.max(1)) else {
         let detail = format!("{len:#x} bytes at {vaddr:#x} are not in one segment of the file");
         report.add(Rule::VersymRange, vaddr, detail);
         return Ok(());
@@ -325,7 +330,7 @@ fn check_version_table(
     let mut at = 0;
     while at < len {
         let block = read_range(
-            subject.source,
+            elf_image.source,
             "DT_VERSYM",
             offset + at,
             (len - at).min(BLOCK),
@@ -334,7 +339,7 @@ fn check_version_table(
             break;
         };
         for (bytes, place) in block.chunks_exact(2).zip((offset + at..).step_by(2)) {
-            let number = subject.encoding().u16_at(bytes, 0).unwrap_or_default() & 0x7fff;
+            let number = elf_image.encoding().u16_at(bytes, 0).unwrap_or_default() & 0x7fff;
             // 0x7fff is what some linkers give symbols that no version script names.
             if !known.contains(&number) {
                 unknown.entry(number).or_insert(place);

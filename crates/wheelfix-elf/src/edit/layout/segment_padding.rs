@@ -11,7 +11,7 @@ const ALIGN: u64 = 16;
 
 /// Unused bytes behind a segment that is not writable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Slack {
+pub(crate) struct SegmentPadding {
     /// Number of the segment's program header.
     pub(crate) load: usize,
     /// File offset at which strings can begin.
@@ -20,17 +20,17 @@ pub(crate) struct Slack {
     pub(crate) limit: u64,
 }
 
-impl Slack {
+impl SegmentPadding {
     /// Finds room for `len` bytes: rather where nothing is executable.
     pub(crate) fn find(model: &Model<'_>, len: u64) -> Result<Option<Self>, ReadError> {
         let mut loads: Vec<(usize, &ProgramHeader)> = loads(model).collect();
         loads.sort_by_key(|(_, load)| load.flags & PF_X);
         for (index, load) in loads {
             let start = load.file_end().next_multiple_of(ALIGN);
-            if let Some(slack) = Self::behind(model, index, start)?
-                && slack.holds(len)
+            if let Some(padding) = Self::behind(model, index, start)?
+                && padding.holds(len)
             {
-                return Ok(Some(slack));
+                return Ok(Some(padding));
             }
         }
         Ok(None)
@@ -46,10 +46,10 @@ impl Slack {
         let first = all.next().map(distance);
         for (index, load) in loads(model).filter(|(_, load)| Some(distance(load)) == first) {
             let start = load.file_end().next_multiple_of(ALIGN);
-            if let Some(slack) = Self::behind(model, index, start)?
-                && slack.holds(len)
+            if let Some(padding) = Self::behind(model, index, start)?
+                && padding.holds(len)
             {
-                return Ok(Some(slack));
+                return Ok(Some(padding));
             }
         }
         Ok(None)

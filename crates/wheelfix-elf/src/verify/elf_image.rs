@@ -14,7 +14,7 @@ use crate::verify::rule::{Report, Rule};
 use crate::window::Window;
 
 /// The headers of a program or library.
-pub(crate) struct Subject<'a> {
+pub(crate) struct ElfImage<'a> {
     pub(crate) source: &'a dyn Source,
     pub(crate) header: Header,
     pub(crate) program_headers: Vec<ProgramHeader>,
@@ -30,7 +30,7 @@ pub(crate) struct Linking {
     pub(crate) strings: StringTable,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> ElfImage<'a> {
     /// Reads the headers. `None` for a file that is not loaded: an object file, a memory image, debug information.
     pub(crate) fn read(
         source: &'a dyn Source,
@@ -56,7 +56,7 @@ impl<'a> Subject<'a> {
         });
         let file_len = source.file_len();
         let image = map_what_is_there(&program_headers, file_len);
-        let subject = Self {
+        let elf_image = Self {
             source,
             header,
             program_headers,
@@ -64,8 +64,8 @@ impl<'a> Subject<'a> {
             image,
             file_len,
         };
-        let is_loaded = !is_debug_file(&subject.program_headers, &subject.sections);
-        Ok(is_loaded.then_some(subject))
+        let is_loaded = !is_debug_file(&elf_image.program_headers, &elf_image.sections);
+        Ok(is_loaded.then_some(elf_image))
     }
 
     pub(crate) fn encoding(&self) -> Encoding {

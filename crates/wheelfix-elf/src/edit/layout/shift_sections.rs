@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use crate::dynamic_tag::Tag;
-use crate::edit::lay::{Item, Place, enter};
+use crate::edit::layout::Layout;
+use crate::edit::layout::addresses::{Item, Place, enter};
+use crate::edit::layout::phdr_space::{self, has_memory};
 use crate::edit::model::Model;
-use crate::edit::place::Placement;
-use crate::edit::slot::{self, has_memory};
 use crate::encoding::Fields;
 use crate::error::ReadError;
 use crate::program_header::SegmentKind;
@@ -16,7 +16,7 @@ use crate::window::read_range;
 
 /// The sections that have to move so that the program headers can grow by one.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Displacement {
+pub(crate) struct SectionShift {
     /// Numbers of the sections that slide up: notes, and the interpreter's name.
     pub(crate) block: Vec<usize>,
     /// Their range in the file; empty without any.
@@ -51,7 +51,7 @@ const MOVABLE: [Tag; 9] = [
     Tag::RELR,
 ];
 
-impl Displacement {
+impl SectionShift {
     /// Finds out what has to move; `None` if something is there that cannot.
     pub(crate) fn find(
         model: &Model<'_>,
@@ -79,7 +79,7 @@ impl Displacement {
             .saturating_sub(range.start)
             .next_multiple_of(align);
         let limit = (range.end + distance).max(table_end + entry_len);
-        if !slot::first_load_covers(model, limit) {
+        if !phdr_space::first_load_covers(model, limit) {
             return Ok(None);
         }
         let in_way = rest.into_iter();
@@ -115,14 +115,14 @@ impl Displacement {
     }
 }
 
-impl Displacement {
+impl SectionShift {
     /// Slides the block up in the tables of the model, and moves what is in its way: into the place of the old strings as
     /// far as that is free; the rest is returned.
     pub(crate) fn apply(
         &self,
         model: &mut Model<'_>,
         strings_move: bool,
-        placement: &mut Placement,
+        placement: &mut Layout,
     ) -> Vec<Item> {
         self.slide(model);
         let old = model.strings;
@@ -156,7 +156,7 @@ impl Displacement {
                 rest.push(item);
             }
         }
-        placement.displacement = Some(self.clone());
+        placement.shift = Some(self.clone());
         rest
     }
 

@@ -2,16 +2,16 @@
 //! is in it moves on to the new segment, which takes its program header, so that neither headers nor dead segments pile up.
 
 use crate::dynamic_tag::Tag;
-use crate::edit::displace::movable_tag;
-use crate::edit::lay::Item;
+use crate::edit::layout::Moves;
+use crate::edit::layout::addresses::Item;
+use crate::edit::layout::shift_sections::movable_tag;
 use crate::edit::model::Model;
-use crate::edit::place::Moves;
 use crate::program_header::{PF_R, ProgramHeader, SegmentKind};
 use crate::section_header::SectionHeader;
 
 /// A segment that is given up.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Vacated {
+pub(crate) struct ReusedSegment {
     /// Number of its program header.
     pub(crate) load: usize,
     /// The tables in it, without the strings and the interpreter's name.
@@ -20,7 +20,7 @@ pub(crate) struct Vacated {
     pub(crate) interpreter: bool,
 }
 
-impl Vacated {
+impl ReusedSegment {
     /// Finds the segment of the strings or of the interpreter's name, if these move, and all else that is in it can.
     pub(crate) fn find(model: &Model<'_>, moves: Moves) -> Option<Self> {
         let interpreter = model.elf.program_header(SegmentKind::INTERP);
@@ -44,7 +44,7 @@ impl Vacated {
         if header.flags != PF_R || header.offset <= table && table < header.file_end() {
             return None;
         }
-        let mut vacated = Self {
+        let mut reused = Self {
             load,
             tables: Vec::new(),
             interpreter: false,
@@ -57,9 +57,9 @@ impl Vacated {
                 continue;
             }
             if Some(index) == interpreter {
-                vacated.interpreter = true;
+                reused.interpreter = true;
             } else {
-                vacated
+                reused
                     .tables
                     .push(Item::Table(index, movable_tag(model, index)?));
             }
@@ -69,7 +69,7 @@ impl Vacated {
             let apart = other.memory_end() <= pages.start || pages.end <= other.vaddr;
             other.is_load() || apart || other.kind == SegmentKind::INTERP || other.memory_len == 0
         });
-        alone.then_some(vacated)
+        alone.then_some(reused)
     }
 }
 

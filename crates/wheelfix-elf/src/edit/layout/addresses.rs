@@ -2,8 +2,8 @@
 
 use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
+use crate::edit::layout::Layout;
 use crate::edit::model::Model;
-use crate::edit::place::Placement;
 use crate::edit::strings::StringLayout;
 use crate::program_header::SegmentKind;
 
@@ -92,12 +92,12 @@ fn section_align(model: &Model<'_>, index: usize) -> u64 {
 }
 
 /// Gives each item its place from `start` on and enters it into the tables. Returns the file offset where the last ends.
-pub(crate) fn lay(
+pub(crate) fn assign_addresses(
     model: &mut Model<'_>,
     strings: &StringLayout,
     items: &[Item],
     start: Place,
-    placement: &mut Placement,
+    placement: &mut Layout,
 ) -> Result<u64, EditError> {
     let what = "new segment";
     let mut offset = start.offset;

@@ -5,10 +5,10 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::dynamic_tag::Tag;
-use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
+use crate::edit::layout::segment_padding::SegmentPadding;
+use crate::edit::layout::shift_sections::SectionShift;
 use crate::edit::model::Model;
-use crate::edit::slack::Slack;
 use crate::error::ReadError;
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 use crate::section_header::SHF_TLS;
@@ -16,15 +16,15 @@ use crate::window::read_range;
 
 /// Where the program header of a new segment goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Slot {
+pub(crate) enum PhdrSpace {
     /// In place of this one, which is `PT_NULL`, or says nothing that another one does not say.
     Replace(usize),
     /// Behind the last one, where the file has unused bytes.
     Free,
     /// Behind the last one, after what is there has moved.
-    Displace(Displacement),
+    Shift(SectionShift),
     /// With all others behind a segment, in its last page; `strip` breaks such a file, too.
-    Slack(Slack),
+    SegmentPadding(SegmentPadding),
     /// With all others in the new segment: the last resort, since `strip` breaks such a file.
     End(Reach),
 }
@@ -38,15 +38,13 @@ pub(crate) enum Reach {
     Anywhere,
 }
 
-impl fmt::Display for Slot {
+impl fmt::Display for PhdrSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Replace(_) => "program header: in place of one that is not needed",
             Self::Free => "program header: in unused room",
-            Self::Displace(_) => {
-                "program header: behind the others, after what was there has moved"
-            }
-            Self::Slack(_) => "program headers: in the last page of a segment",
+            Self::Shift(_) => "program header: behind the others, after what was there has moved",
+            Self::SegmentPadding(_) => "program headers: in the last page of a segment",
             Self::End(_) => "program headers: in the new segment",
         })
     }
@@ -56,25 +54,25 @@ impl fmt::Display for Slot {
 const MAX_HOLE: u64 = 1 << 16;
 
 /// Finds a place.
-pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, EditError> {
+pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<PhdrSpace, EditError> {
     if let Some(index) = model.segment(SegmentKind::NULL) {
-        return Ok(Slot::Replace(index));
+        return Ok(PhdrSpace::Replace(index));
     }
     let entry_len = model.encoding().program_header_len() as u64;
     let end = table_end(model);
     let fits = first_load_covers(model, end + entry_len);
     if fits && !model.sections.is_empty() && is_unused(model, end, end + entry_len)? {
-        return Ok(Slot::Free);
+        return Ok(PhdrSpace::Free);
     }
     if let Some(index) = redundant(model) {
-        return Ok(Slot::Replace(index));
+        return Ok(PhdrSpace::Replace(index));
     }
     // Without section headers it is not known what follows the table.
     if fits
         && !model.sections.is_empty()
-        && let Some(displacement) = Displacement::find(model, end, interpreter_moves)?
+        && let Some(shift) = SectionShift::find(model, end, interpreter_moves)?
     {
-        return Ok(Slot::Displace(displacement));
+        return Ok(PhdrSpace::Shift(shift));
     }
     Ok(find_elsewhere(model)?)
 }
@@ -83,9 +81,9 @@ pub(crate) fn find(model: &Model<'_>, interpreter_moves: bool) -> Result<Slot, E
 pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
     let kind = SegmentKind::GNU_STACK;
     match find(model, false)? {
-        Slot::Replace(index) => drop(model.program_headers.remove(index)),
-        Slot::Free => {}
-        Slot::Displace(_) | Slot::Slack(_) | Slot::End(_) => {
+        PhdrSpace::Replace(index) => drop(model.program_headers.remove(index)),
+        PhdrSpace::Free => {}
+        PhdrSpace::Shift(_) | PhdrSpace::SegmentPadding(_) | PhdrSpace::End(_) => {
             return Err(EditError::NoProgramHeader { kind });
         }
     }
@@ -112,9 +110,9 @@ pub(crate) fn add_stack(model: &mut Model<'_>) -> Result<(), EditError> {
 /// A loader finds those of a library in whatever segment they are. For a program, kernels before 5.18 compute their address
 /// from the first segment (`fs/binfmt_elf.c`), so that file and memory have to be as far apart there as here: at the end of
 /// the file that takes as many bytes as the program has zeroed memory. Where these are many, only later kernels start it.
-fn find_elsewhere(model: &Model<'_>) -> Result<Slot, ReadError> {
+fn find_elsewhere(model: &Model<'_>) -> Result<PhdrSpace, ReadError> {
     if !model.elf.is_program() {
-        return Ok(Slot::End(Reach::Anywhere));
+        return Ok(PhdrSpace::End(Reach::Anywhere));
     }
     let loads = || {
         model
@@ -132,11 +130,11 @@ fn find_elsewhere(model: &Model<'_>) -> Result<Slot, ReadError> {
     if page < growth {
         let count = model.program_headers.len() as u64 + 1;
         let len = count * model.encoding().program_header_len() as u64;
-        if let Some(slack) = Slack::for_headers(model, len)? {
-            return Ok(Slot::Slack(slack));
+        if let Some(padding) = SegmentPadding::for_headers(model, len)? {
+            return Ok(PhdrSpace::SegmentPadding(padding));
         }
     }
-    Ok(Slot::End(if growth <= MAX_HOLE {
+    Ok(PhdrSpace::End(if growth <= MAX_HOLE {
         Reach::AsInFile
     } else {
         Reach::Anywhere

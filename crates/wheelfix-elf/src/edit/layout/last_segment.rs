@@ -12,7 +12,7 @@ const MAX_PADDING: u64 = 32;
 
 /// A last segment that ends where the file ends.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Tail {
+pub(crate) struct LastSegment {
     /// Number of its program header.
     pub(crate) load: usize,
     /// File offset from which on everything is laid out anew.
@@ -23,7 +23,7 @@ pub(crate) struct Tail {
     pub(crate) has_interpreter: bool,
 }
 
-impl Tail {
+impl LastSegment {
     /// Finds the tail. `None` if something follows the last segment in the file, or if it has memory without bytes.
     pub(crate) fn find(model: &Model<'_>) -> Result<Option<Self>, ReadError> {
         let loads = model
@@ -39,7 +39,7 @@ impl Tail {
         if header.file_len != header.memory_len || header.file_len == 0 || end > file_len {
             return Ok(None);
         }
-        let mut tail = Self {
+        let mut last_segment = Self {
             load,
             start: end,
             has_strings: false,
@@ -55,26 +55,27 @@ impl Tail {
             return Ok(None);
         }
         if content_end == strings.end {
-            (tail.start, tail.has_strings) = (strings.start, true);
+            (last_segment.start, last_segment.has_strings) = (strings.start, true);
         }
         if let (Some(_), Some(interp)) = (
             &model.interpreter,
             model.elf.program_header(SegmentKind::INTERP),
         ) {
-            let adjoins = interp.file_end() <= tail.start && tail.start - interp.file_end() < 16;
+            let adjoins = interp.file_end() <= last_segment.start
+                && last_segment.start - interp.file_end() < 16;
             if adjoins
                 && header.offset <= interp.offset
                 && model.elf.sections.iter().all(|section| {
                     !section.has_bytes()
                         || section.file_end() <= interp.offset
-                        || section.offset >= tail.start
+                        || section.offset >= last_segment.start
                         || section.offset == interp.offset
                 })
             {
-                (tail.start, tail.has_interpreter) = (interp.offset, true);
+                (last_segment.start, last_segment.has_interpreter) = (interp.offset, true);
             }
         }
-        Ok(Some(tail))
+        Ok(Some(last_segment))
     }
 
     /// Whether the dynamic section may lie in the segment: it is writable, or can be made so.

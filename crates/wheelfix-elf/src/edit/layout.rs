@@ -1,24 +1,32 @@
 //! The new places of all that has to move: one decision for the string table, the dynamic section,
 //! the interpreter's name and the tables that make room for a program header.
 
+pub(crate) mod addresses;
+pub(crate) mod last_segment;
+pub(crate) mod phdr_space;
+pub(crate) mod reuse_segment;
+pub(crate) mod segment_padding;
+pub(crate) mod segment_start;
+pub(crate) mod shift_sections;
+
 use crate::dynamic_tag::Tag;
-use crate::edit::displace::Displacement;
 use crate::edit::error::EditError;
-use crate::edit::lay::{Item, Place, enter, lay};
+use crate::edit::layout::addresses::{Item, Place, assign_addresses, enter};
+use crate::edit::layout::last_segment::LastSegment;
+use crate::edit::layout::phdr_space::{PhdrSpace, Reach};
+use crate::edit::layout::reuse_segment::ReusedSegment;
+use crate::edit::layout::segment_padding::SegmentPadding;
+use crate::edit::layout::segment_start::SegmentStart;
+use crate::edit::layout::shift_sections::SectionShift;
 use crate::edit::model::Model;
-use crate::edit::origin::Origin;
+use crate::edit::old_dynamic;
 use crate::edit::plan::{Data, Warning};
-use crate::edit::retire;
-use crate::edit::slack::Slack;
-use crate::edit::slot::{self, Reach, Slot};
 use crate::edit::strings::StringLayout;
-use crate::edit::tail::Tail;
-use crate::edit::vacate::{self, Vacated};
 use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 
 /// The new places of the parts that move.
 #[derive(Debug)]
-pub(crate) struct Placement {
+pub(crate) struct Layout {
     /// The new place of the strings: file offset and length. The same offset as before if they do not move.
     pub(crate) strings: (u64, u64),
     /// The items with their file offsets, in order.
@@ -26,7 +34,7 @@ pub(crate) struct Placement {
     /// File offset from which on everything is laid out anew. The end of the file if nothing is.
     pub(crate) start: u64,
     /// The sections that make room for a program header. `None` if none have to.
-    pub(crate) displacement: Option<Displacement>,
+    pub(crate) shift: Option<SectionShift>,
     /// Tables that move into the place of the old strings: section, its new file offset.
     pub(crate) into_old_strings: Vec<(usize, u64)>,
 }
@@ -63,18 +71,18 @@ impl Moves {
 }
 
 /// Decides on the places and changes the tables of the model accordingly.
-pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
+pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, EditError> {
     let placement = find_places(model, strings)?;
-    vacate::retire_empty(model);
+    reuse_segment::retire_empty(model);
     if model.program_headers_offset != model.encoding().header_len() as u64 {
         model.warnings.push(Warning::ProgramHeadersAtEnd);
     }
     Ok(placement)
 }
 
-fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placement, EditError> {
+fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, EditError> {
     let dynamic = !fit_entries(model);
-    let tail = Tail::find(model)?;
+    let last_segment = LastSegment::find(model)?;
     let room = model
         .elf
         .program_header(SegmentKind::INTERP)
@@ -83,23 +91,28 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placemen
         .interpreter
         .as_ref()
         .is_some_and(|bytes| bytes.len() as u64 > room);
-    let settled = match &tail {
-        None => Slack::with_strings(model, too_long)?,
+    let in_padding = match &last_segment {
+        None => SegmentPadding::with_strings(model, too_long)?,
         Some(_) => None,
     };
     let moves = Moves {
-        strings: tail.as_ref().is_some_and(|tail| tail.has_strings)
-            || settled.is_some() && strings.content_len != strings.old().len
+        strings: last_segment
+            .as_ref()
+            .is_some_and(|last_segment| last_segment.has_strings)
+            || in_padding.is_some() && strings.content_len != strings.old().len
             || strings.content_len > strings.old().len
             || model.strings_stick_out(),
-        interpreter: tail.as_ref().is_some_and(|tail| tail.has_interpreter) || too_long,
+        interpreter: last_segment
+            .as_ref()
+            .is_some_and(|last_segment| last_segment.has_interpreter)
+            || too_long,
         dynamic,
     };
-    let placement = Placement {
+    let placement = Layout {
         strings: (model.strings.offset, model.strings.len),
         items: Vec::new(),
         start: model.elf.file_len,
-        displacement: None,
+        shift: None,
         into_old_strings: Vec::new(),
     };
     if moves == Moves::default() {
@@ -114,15 +127,15 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Placemen
             .push("dynamic section: moves, no entry is free".to_owned());
         model.warnings.push(Warning::DynamicNotRelro);
     }
-    if let Some(slack) = settled
+    if let Some(padding) = in_padding
         && moves.strings
         && let Some(len) = moves.text_len(model, strings)
-        && slack.holds(len)
+        && padding.holds(len)
     {
-        return fill(model, strings, moves, slack, placement);
+        return fill(model, strings, moves, padding, placement);
     }
-    match tail.filter(|tail| !dynamic || tail.can_be_writable(model)) {
-        Some(tail) => extend(model, strings, moves, &tail, placement),
+    match last_segment.filter(|last_segment| !dynamic || last_segment.can_be_writable(model)) {
+        Some(last_segment) => extend(model, strings, moves, &last_segment, placement),
         None => append(model, strings, moves, placement),
     }
 }
@@ -152,24 +165,24 @@ fn extend(
     model: &mut Model<'_>,
     strings: &StringLayout,
     moves: Moves,
-    tail: &Tail,
-    mut placement: Placement,
-) -> Result<Placement, EditError> {
+    last_segment: &LastSegment,
+    mut placement: Layout,
+) -> Result<Layout, EditError> {
     let kind = SegmentKind::LOAD;
     let load = model
         .program_headers
-        .get(tail.load)
+        .get(last_segment.load)
         .copied()
         .ok_or(EditError::NoProgramHeader { kind })?;
     let items = moves.items(Vec::new());
-    let mut start = tail.start;
-    if !(tail.has_strings || tail.has_interpreter) {
+    let mut start = last_segment.start;
+    if !(last_segment.has_strings || last_segment.has_interpreter) {
         start = start.next_multiple_of(16);
     }
     if moves.dynamic {
-        start = retire::add_section(model, start);
+        start = old_dynamic::add_section(model, start);
     }
-    let what = if tail.has_strings {
+    let what = if last_segment.has_strings {
         "grows at the end of the file"
     } else {
         "appended to it"
@@ -180,7 +193,7 @@ fn extend(
         start += LEAD;
     }
     let vaddr = model.check_word("last segment", load.vaddr.checked_add(start - load.offset))?;
-    let end = lay(
+    let end = assign_addresses(
         model,
         strings,
         &items,
@@ -191,7 +204,7 @@ fn extend(
         },
         &mut placement,
     )?;
-    if let Some(header) = model.program_headers.get_mut(tail.load) {
+    if let Some(header) = model.program_headers.get_mut(last_segment.load) {
         header.file_len = end - load.offset;
         header.memory_len = header.file_len;
         if moves.dynamic {
@@ -207,24 +220,24 @@ fn fill(
     model: &mut Model<'_>,
     strings: &StringLayout,
     moves: Moves,
-    slack: Slack,
-    mut placement: Placement,
-) -> Result<Placement, EditError> {
-    let Some(load) = model.program_headers.get(slack.load).copied() else {
+    padding: SegmentPadding,
+    mut placement: Layout,
+) -> Result<Layout, EditError> {
+    let Some(load) = model.program_headers.get(padding.load).copied() else {
         let kind = SegmentKind::LOAD;
         return Err(EditError::NoProgramHeader { kind });
     };
     let first = Place {
-        offset: slack.start,
-        vaddr: load.vaddr + (slack.start - load.offset),
+        offset: padding.start,
+        vaddr: load.vaddr + (padding.start - load.offset),
         len: 0,
     };
     let items = moves.items(Vec::new());
-    if (slack.start..slack.limit).contains(&model.strings.offset) {
-        placement.start = slack.start;
+    if (padding.start..padding.limit).contains(&model.strings.offset) {
+        placement.start = padding.start;
     }
-    let end = lay(model, strings, &items, first, &mut placement)?;
-    if let Some(header) = model.program_headers.get_mut(slack.load) {
+    let end = assign_addresses(model, strings, &items, first, &mut placement)?;
+    if let Some(header) = model.program_headers.get_mut(padding.load) {
         header.file_len = end - load.offset;
         header.memory_len = header.file_len;
     }
@@ -239,76 +252,76 @@ fn append(
     model: &mut Model<'_>,
     strings: &StringLayout,
     mut moves: Moves,
-    mut placement: Placement,
-) -> Result<Placement, EditError> {
+    mut placement: Layout,
+) -> Result<Layout, EditError> {
     let mut tables = Vec::new();
-    let slot = if let Some(vacated) = Vacated::find(model, moves) {
-        if vacated.interpreter {
+    let space = if let Some(reused) = ReusedSegment::find(model, moves) {
+        if reused.interpreter {
             moves.interpreter = true;
             model.keep_interpreter();
         }
-        tables = vacated.tables;
-        Slot::Replace(vacated.load)
+        tables = reused.tables;
+        PhdrSpace::Replace(reused.load)
     } else {
-        let mut slot = slot::find(model, moves.interpreter)?;
-        if is_last_resort(&slot) && !moves.interpreter && model.interpreter_section().is_some() {
+        let mut space = phdr_space::find(model, moves.interpreter)?;
+        if is_last_resort(&space) && !moves.interpreter && model.interpreter_section().is_some() {
             // The name may be what is in the way.
-            let other = slot::find(model, true)?;
+            let other = phdr_space::find(model, true)?;
             if !is_last_resort(&other) {
                 moves.interpreter = true;
                 model.keep_interpreter();
-                slot = other;
+                space = other;
             }
         }
-        if is_last_resort(&slot)
+        if is_last_resort(&space)
             && let Some(len) = moves.text_len(model, strings)
-            && let Some(slack) = Slack::find(model, len)?
+            && let Some(padding) = SegmentPadding::find(model, len)?
         {
-            return fill(model, strings, moves, slack, placement);
+            return fill(model, strings, moves, padding, placement);
         }
-        slot
+        space
     };
-    if slot == Slot::End(Reach::Anywhere) && model.elf.is_program() {
+    if space == PhdrSpace::End(Reach::Anywhere) && model.elf.is_program() {
         model.warnings.push(Warning::NeedsLinux518);
     }
-    model.summary.push(slot.to_string());
-    match &slot {
-        Slot::Displace(displacement) => {
-            moves.strings |= displacement.strings;
-            tables = displacement.apply(model, moves.strings, &mut placement);
+    model.summary.push(space.to_string());
+    match &space {
+        PhdrSpace::Shift(shift) => {
+            moves.strings |= shift.strings;
+            tables = shift.apply(model, moves.strings, &mut placement);
         }
-        Slot::Slack(slack) => put_headers_behind(model, *slack),
-        Slot::End(_) => tables.insert(0, Item::ProgramHeaders),
-        Slot::Free | Slot::Replace(_) => {}
+        PhdrSpace::SegmentPadding(padding) => put_headers_behind(model, *padding),
+        PhdrSpace::End(_) => tables.insert(0, Item::ProgramHeaders),
+        PhdrSpace::Free | PhdrSpace::Replace(_) => {}
     }
     let mut items = moves.items(tables);
     items.sort_by_key(|item| *item != Item::ProgramHeaders);
-    let mut start = make_way(model, &slot);
+    let mut start = make_way(model, &space);
     if moves.dynamic {
-        start = retire::add_section(model, start);
+        start = old_dynamic::add_section(model, start);
     }
-    let origin = Origin::find(model, start, &slot)?;
-    placement.start = origin.offset;
+    let segment_start = SegmentStart::find(model, start, &space)?;
+    placement.start = segment_start.offset;
     let mut first = Place {
-        offset: origin.offset,
-        vaddr: origin.vaddr,
+        offset: segment_start.offset,
+        vaddr: segment_start.vaddr,
         len: 0,
     };
     if items.first().is_some_and(|item| item.has_segment()) {
         (first.offset, first.vaddr) = (first.offset + LEAD, first.vaddr + LEAD);
     }
-    model.new_len = lay(model, strings, &items, first, &mut placement)?;
+    model.new_len = assign_addresses(model, strings, &items, first, &mut placement)?;
     let flags = if moves.dynamic { PF_R | PF_W } else { PF_R };
-    insert_load(model, &slot, origin, flags);
+    insert_load(model, &space, segment_start, flags);
     Ok(placement)
 }
 
 /// Moves the program headers, with one more, behind a segment that is there.
-fn put_headers_behind(model: &mut Model<'_>, slack: Slack) {
+fn put_headers_behind(model: &mut Model<'_>, padding: SegmentPadding) {
     let count = model.program_headers.len() as u64 + 1;
     let len = count * model.encoding().program_header_len() as u64;
-    if let Some(load) = model.program_headers.get_mut(slack.load) {
-        let (offset, inside) = (slack.start, slack.start - load.offset);
+    if let Some(load) = model.program_headers.get_mut(padding.load) {
+        let (offset, inside) = (padding.start, padding.start - load.offset);
         let vaddr = load.vaddr + inside;
         load.file_len = inside + len;
         load.memory_len = load.file_len;
@@ -317,21 +330,21 @@ fn put_headers_behind(model: &mut Model<'_>, slack: Slack) {
 }
 
 /// Whether there is no place for a program header that `strip` keeps.
-fn is_last_resort(slot: &Slot) -> bool {
-    matches!(slot, Slot::Slack(_) | Slot::End(_))
+fn is_last_resort(space: &PhdrSpace) -> bool {
+    matches!(space, PhdrSpace::SegmentPadding(_) | PhdrSpace::End(_))
 }
 
 /// Moves the section headers to the end of the file if the program headers, or what they displace, will reach into them:
 /// Go's linker puts them there. Returns where the file ends then.
-fn make_way(model: &mut Model<'_>, slot: &Slot) -> u64 {
+fn make_way(model: &mut Model<'_>, space: &PhdrSpace) -> u64 {
     let end = model.elf.file_len;
-    let table_end = slot::table_end(model);
-    let limit = match slot {
-        Slot::Free => table_end + model.encoding().program_header_len() as u64,
-        Slot::Displace(displacement) => displacement.limit,
-        Slot::Replace(_) | Slot::Slack(_) | Slot::End(_) => return end,
+    let table_end = phdr_space::table_end(model);
+    let limit = match space {
+        PhdrSpace::Free => table_end + model.encoding().program_header_len() as u64,
+        PhdrSpace::Shift(shift) => shift.limit,
+        PhdrSpace::Replace(_) | PhdrSpace::SegmentPadding(_) | PhdrSpace::End(_) => return end,
     };
-    let Some(headers) = slot::section_headers(model)
+    let Some(headers) = phdr_space::section_headers(model)
         .filter(|headers| headers.start < limit && table_end < headers.end)
     else {
         return end;
@@ -343,12 +356,12 @@ fn make_way(model: &mut Model<'_>, slot: &Slot) -> u64 {
 }
 
 /// Enters a new segment behind the last one; it reaches to the end of the file.
-fn insert_load(model: &mut Model<'_>, slot: &Slot, origin: Origin, flags: u32) {
-    let Origin {
+fn insert_load(model: &mut Model<'_>, space: &PhdrSpace, segment_start: SegmentStart, flags: u32) {
+    let SegmentStart {
         offset,
         vaddr,
         align,
-    } = origin;
+    } = segment_start;
     let len = model.new_len - offset;
     let kind = SegmentKind::LOAD;
     let load = ProgramHeader {
@@ -364,7 +377,7 @@ fn insert_load(model: &mut Model<'_>, slot: &Slot, origin: Origin, flags: u32) {
     model.summary.push(format!(
         "segment: {len} bytes at {offset:#x}, address {vaddr:#x}"
     ));
-    if let Slot::Replace(index) = slot {
+    if let PhdrSpace::Replace(index) = space {
         model.program_headers.remove(*index);
     }
     let last = model

@@ -1,31 +1,31 @@
 //! Where a new segment starts.
 
 use crate::edit::error::EditError;
+use crate::edit::layout::phdr_space::{self, PhdrSpace, Reach};
 use crate::edit::model::Model;
-use crate::edit::slot::{self, Reach, Slot};
 use crate::program_header::{ProgramHeader, SegmentKind};
 
 /// The first byte of a new segment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct SegmentStart {
     pub(crate) offset: u64,
     pub(crate) vaddr: u64,
     /// `p_align`.
     pub(crate) align: u64,
 }
 
-impl Origin {
+impl SegmentStart {
     /// Finds the first place behind `end` in the file and behind all segments in memory.
     ///
     /// The address agrees with the offset modulo the largest page of the machine, also if the file's own segments have a
     /// smaller alignment; that one the new segment shares.
-    pub(crate) fn find(model: &Model<'_>, end: u64, slot: &Slot) -> Result<Self, EditError> {
+    pub(crate) fn find(model: &Model<'_>, end: u64, space: &PhdrSpace) -> Result<Self, EditError> {
         let what = "new segment";
         let machine = model.elf.header.machine;
         let page = machine
             .max_page_len()
             .ok_or(EditError::Machine { got: machine })?;
-        let stays = |index: usize| *slot != Slot::Replace(index);
+        let stays = |index: usize| *space != PhdrSpace::Replace(index);
         let loads = || {
             let headers = model.program_headers.iter().enumerate();
             headers
@@ -39,15 +39,15 @@ impl Origin {
         let memory_end = loads().map(ProgramHeader::memory_end).fold(0, u64::max);
         let base = model.check_word(what, memory_end.checked_next_multiple_of(distance))?;
         let mut offset = model.check_word(what, end.checked_next_multiple_of(16))?;
-        if matches!(slot, Slot::End(_)) && model.segment(SegmentKind::PHDR).is_none() {
+        if matches!(space, PhdrSpace::End(_)) && model.segment(SegmentKind::PHDR).is_none() {
             // Without PT_PHDR, glibc takes the first segment whose pages hold the program headers (`elf/dl-load.h`), although
             // the rest of its last page may have been zeroed.
             let pages = loads().map(|load| load.file_end().checked_next_multiple_of(page));
             let pages = pages.max().flatten();
             offset = model.check_word(what, pages)?.max(offset);
         }
-        if *slot == Slot::End(Reach::AsInFile)
-            && let Some((offset, vaddr)) = slot::program_place(model, offset, base)
+        if *space == PhdrSpace::End(Reach::AsInFile)
+            && let Some((offset, vaddr)) = phdr_space::program_place(model, offset, base)
         {
             let vaddr = model.check_word(what, Some(vaddr))?;
             return Ok(Self {
