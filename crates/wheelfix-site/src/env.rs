@@ -4,22 +4,22 @@
 //! Then wheels are extracted and everything else linked, in parallel; the whole is proved, and renamed
 //! into place.
 
-mod closure;
-mod conflict;
+mod collision;
 mod content;
 mod copies;
 mod distribution;
-mod draft;
 mod fault;
+mod generated;
 mod input;
 mod interpreter;
 mod listing;
-mod made;
-mod make;
+mod materialize;
 mod merge;
 mod plan;
+mod planner;
 mod record;
 mod report;
+mod requirements_check;
 #[cfg(test)]
 mod tests;
 mod torch;
@@ -28,8 +28,8 @@ use std::path::PathBuf;
 
 use wheelfix_relocate::{Excused, Pattern, Place, Proof, Tree, count, merged_excuses, real_path};
 
-use crate::env::draft::{Draft, Drafted};
-use crate::env::make::Maker;
+use crate::env::materialize::Materializer;
+use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
 use crate::install::{
     self, InstallError, InstallRequest, Installation, Unproved, Written, in_pool,
@@ -39,18 +39,18 @@ use crate::relocation::{self, RelocationError};
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
 
-pub use closure::{DistributionCopy, DuplicateDistribution, UnmetRequirement};
-pub use conflict::{
-    CollisionAction, CollisionRule, CollisionRuleError, Conflict, ConflictClaim, ConflictKind,
-    ResolvedCollision,
+pub use collision::{
+    CollisionAction, CollisionRule, CollisionRuleError, EnvCandidate, EnvCollision,
+    EnvCollisionKind, ResolvedCollision,
 };
 pub use copies::RuntimeCopies;
 pub use fault::EnvFault;
 pub use input::{Prefix, pythons_of};
 pub use interpreter::Activation;
-pub use make::{Counts, LinkMode};
+pub use materialize::{Counts, LinkMode};
 pub use plan::{EntryAction, PlannedEntry};
 pub use report::EnvReport;
+pub use requirements_check::{DistributionCopy, DuplicateDistribution, UnmetRequirement};
 pub use torch::TorchMismatch;
 
 /// The inputs and options of an environment.
@@ -148,11 +148,11 @@ pub fn prepare_environment(
         let inputs = input::find(&request.inputs, &layout).map_err(EnvError::Faults)?;
         let prefix = real_path(&request.installation.prefix)?;
         input::refuse_inside(&prefix, &inputs)?;
-        let installation = draft::installation(request, &inputs, &prefix);
+        let installation = planner::installation(request, &inputs, &prefix);
         let wheels = install::open(&installation, listener)?;
 
         phase(Phase::Plan);
-        let draft = Draft {
+        let planner = EnvPlanner {
             request,
             installation: &installation,
             inputs: &inputs,
@@ -160,7 +160,7 @@ pub fn prepare_environment(
             layout: &layout,
             prefix: &prefix,
         };
-        let mut drafted = draft.plan()?;
+        let mut decided = planner.plan()?;
 
         let scratch = request.dry_run.then(tempfile::tempdir).transpose()?;
         let staging = match &scratch {
@@ -168,10 +168,10 @@ pub fn prepare_environment(
             None => Staging::whole(&prefix)?,
         };
         if let Some(libraries) = &installation.libraries {
-            let sources = Sources::in_wheels(&mut drafted.files, &wheels, libraries, &staging);
-            drafted.files.sources = sources;
+            let sources = Sources::in_wheels(&mut decided.files, &wheels, libraries, &staging);
+            decided.files.sources = sources;
         }
-        let report = fill(&draft, drafted, &staging, listener);
+        let report = fill(&planner, decided, &staging, listener);
         install::check_sources(&wheels)?;
         let report = report?;
         phase(Phase::Publish);
@@ -181,14 +181,14 @@ pub fn prepare_environment(
 
 /// Makes the whole content of the environment in the staging directory.
 fn fill(
-    draft: &Draft<'_>,
-    drafted: Drafted<'_>,
+    planner: &EnvPlanner<'_>,
+    decided: EnvPlan<'_>,
     staging: &Staging,
     listener: &Listener<'_>,
 ) -> Result<EnvReport, EnvError> {
-    let (request, installation) = (draft.request, draft.installation);
+    let (request, installation) = (planner.request, planner.installation);
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
-    let has_wheels = !draft.wheels.is_empty();
+    let has_wheels = !planner.wheels.is_empty();
     let compiler = if has_wheels {
         install::start_compiler(installation).map_err(InstallError::from)?
     } else {
@@ -196,9 +196,9 @@ fn fill(
     };
     let installing = Installation {
         request: installation,
-        wheels: draft.wheels,
-        planned: &drafted.files,
-        layout: draft.layout,
+        wheels: planner.wheels,
+        planned: &decided.files,
+        layout: planner.layout,
         staging,
         beside: Tree::default(),
     };
@@ -210,21 +210,21 @@ fn fill(
 
     phase(Phase::Apply);
     let interpreter = installation.python.interpreter();
-    let maker = Maker {
-        sources: &drafted.sources,
-        made: &drafted.made,
-        installed: drafted.installed,
+    let materializer = Materializer {
+        sources: &decided.sources,
+        generated: &decided.generated,
+        installed: decided.installed,
         root: staging.root(),
         prefix: staging.prefix(),
         mode: request.link,
         interpreter: &interpreter,
     };
-    maker.make("", &drafted.nodes)?;
+    materializer.make("", &decided.nodes)?;
 
     phase(Phase::Verify);
     let prover = Prover {
-        draft,
-        drafted: &drafted,
+        planner,
+        decided: &decided,
         staging,
     };
     let checked = prover.prove_beside(&installing, written.as_mut())?;
@@ -234,13 +234,13 @@ fn fill(
         Some(compiler) => compiler.finish().map_err(InstallError::from)?,
         None => Vec::new(),
     };
-    maker.check("", &drafted.nodes)?;
+    materializer.check("", &decided.nodes)?;
     let mut report = EnvReport {
         copies: checked.copies,
         proof: checked.proof,
         input_proof: checked.input_proof,
         compile_failures,
-        ..draft.report(drafted)
+        ..planner.report(decided)
     };
     if let Some(written) = written {
         report.elf_edited = written.applied.elf_edited;
@@ -253,8 +253,8 @@ fn fill(
 
 /// Proves that everything loads.
 struct Prover<'a> {
-    draft: &'a Draft<'a>,
-    drafted: &'a Drafted<'a>,
+    planner: &'a EnvPlanner<'a>,
+    decided: &'a EnvPlan<'a>,
     staging: &'a Staging,
 }
 
@@ -268,10 +268,10 @@ struct Checked {
 impl Prover<'_> {
     /// All ELF files by their paths in the environment.
     fn tree(&self, mut unproved: Unproved) -> Result<Tree, RelocationError> {
-        let of_prefixes = self.drafted.elf.iter().map(|(path, source)| {
+        let of_prefixes = self.decided.elf.iter().map(|(path, source)| {
             (
                 self.staging.prefix().join(path),
-                self.drafted.disk(*source, path),
+                self.decided.disk(*source, path),
             )
         });
         unproved.elf.extend(of_prefixes);
@@ -314,8 +314,8 @@ impl Prover<'_> {
         tree: &Tree,
         planned: &[Excused],
     ) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
-        let request = self.draft.request;
-        let installation = self.draft.installation;
+        let request = self.planner.request;
+        let installation = self.planner.installation;
         let Some(libraries) = &installation.libraries else {
             return Ok((None, None));
         };
@@ -330,10 +330,10 @@ impl Prover<'_> {
         };
         let mut proof = relocation::prove_together(tree, vec![place()], libraries, program)?;
         let both = request.proof == ProofScope::Both && request.link.is_symbolic();
-        let input_proof = if both && !self.drafted.elf.is_empty() {
-            let elf = self.drafted.elf.iter();
+        let input_proof = if both && !self.decided.elf.is_empty() {
+            let elf = self.decided.elf.iter();
             let paths = elf.map(|(path, source)| {
-                let disk = self.drafted.disk(*source, path);
+                let disk = self.decided.disk(*source, path);
                 (disk.clone(), disk)
             });
             let tree = Tree::read(paths.collect()).map_err(RelocationError::from)?;

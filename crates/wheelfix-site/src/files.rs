@@ -17,7 +17,7 @@ use crate::layout::{self, Layout};
 use crate::provenance::Provenance;
 use crate::report::InstallWarning;
 use crate::sources::Sources;
-use crate::tree::{Claims, Collision, Content, Tree};
+use crate::tree::{Candidates, Collision, Content, Tree};
 
 /// The files of an installation.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub struct WheelOptions {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileFault {
-    /// Two claims to one place.
+    /// Two candidates for one place.
     #[error("{0}")]
     Collision(Collision),
     /// An edit of METADATA that matches no requirement of any wheel or distribution.
@@ -175,7 +175,7 @@ pub(crate) fn plan<'a>(
 /// The files of wheels, before it is decided whether they fit together.
 #[derive(Debug)]
 pub(crate) struct Collected<'a> {
-    /// All claims to all paths.
+    /// All candidates for all paths.
     pub(crate) tree: Tree<File<'a>>,
     /// As in [`Files`].
     pub(crate) metadata: Vec<(usize, Change)>,
@@ -332,9 +332,9 @@ fn duplicate_wheels(wheels: &[Wheel]) -> Vec<FileFault> {
 }
 
 /// Files of several wheels that are equal become one.
-fn join(claims: Claims<File<'_>>) -> File<'_> {
-    let mut file = claims.first;
-    for other in claims.more {
+fn join(candidates: Candidates<File<'_>>) -> File<'_> {
+    let mut file = candidates.first;
+    for other in candidates.more {
         file.wheels.extend(other.wheels);
     }
     file

@@ -35,9 +35,9 @@ pub use check_wheels::{check_wheels, prefix_of_wheels, python_of_wheels};
 pub use cleanup::Cleanup;
 pub use dependencies::UnmetDependencies;
 pub use env::{
-    Activation, CollisionAction, CollisionRule, CollisionRuleError, Conflict, ConflictClaim,
-    ConflictKind, Counts, DistributionCopy, DuplicateDistribution, EntryAction, EnvError, EnvFault,
-    EnvReport, EnvRequest, LinkMode, PlannedEntry, Prefix, ProofScope, ResolvedCollision,
+    Activation, CollisionAction, CollisionRule, CollisionRuleError, Counts, DistributionCopy,
+    DuplicateDistribution, EntryAction, EnvCandidate, EnvCollision, EnvCollisionKind, EnvError,
+    EnvFault, EnvReport, EnvRequest, LinkMode, PlannedEntry, Prefix, ProofScope, ResolvedCollision,
     RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, prepare_environment, pythons_of,
 };
 pub use event::{Event, Listener, Phase};

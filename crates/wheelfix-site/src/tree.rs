@@ -8,23 +8,23 @@ use std::fmt;
 /// Paths are relative to the prefix, with `/` as separator.
 #[derive(Debug)]
 pub(crate) struct Tree<T> {
-    files: BTreeMap<String, Claims<Entry<T>>>,
+    files: BTreeMap<String, Candidates<Entry<T>>>,
 }
 
-/// One or more claims to a path.
+/// One or more candidates for a path.
 #[derive(Debug)]
-pub(crate) struct Claims<T> {
+pub(crate) struct Candidates<T> {
     pub(crate) first: T,
     pub(crate) more: Vec<T>,
 }
 
-impl<T> Claims<T> {
+impl<T> Candidates<T> {
     fn iter(&self) -> impl Iterator<Item = &T> {
         std::iter::once(&self.first).chain(&self.more)
     }
 }
 
-/// One claim to a path.
+/// One candidate for a path.
 #[derive(Debug)]
 struct Entry<T> {
     owner: String,
@@ -41,24 +41,24 @@ pub(crate) struct Content {
     pub(crate) crc32: u32,
 }
 
-/// Two claims to one place.
+/// Two candidates for one place.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Collision {
     /// The path, relative to the prefix, with `/` as separator.
     pub path: String,
-    /// Who claims it: names of wheels. The first is the one whose claim is a file.
+    /// Where it comes from: names of wheels. The first is the one whose candidate is a file.
     pub owners: Vec<String>,
     /// The kind of the collision.
     pub kind: CollisionKind,
 }
 
-/// How two claims to one place differ.
+/// How two candidates for one place differ.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum CollisionKind {
     /// Two files with different content.
     Content,
-    /// A file where another claim needs a directory.
+    /// A file where another candidate needs a directory.
     FileAndDirectory,
 }
 
@@ -94,7 +94,7 @@ impl<T> Tree<T> {
         };
         match self.files.entry(path) {
             btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(Claims {
+                vacant.insert(Candidates {
                     first: entry,
                     more: Vec::new(),
                 });
@@ -103,42 +103,46 @@ impl<T> Tree<T> {
         }
     }
 
-    /// The claims to each path, by path; more than one are equal. Or all collisions, by path.
-    pub(crate) fn resolve(self) -> Result<Vec<Claims<T>>, Vec<Collision>> {
+    /// The candidates for each path, by path; more than one are equal. Or all collisions, by path.
+    pub(crate) fn resolve(self) -> Result<Vec<Candidates<T>>, Vec<Collision>> {
         let collisions = self.collisions();
         if !collisions.is_empty() {
             return Err(collisions);
         }
-        let values = |claims: Claims<Entry<T>>| Claims {
-            first: claims.first.value,
-            more: claims.more.into_iter().map(|claim| claim.value).collect(),
+        let values = |candidates: Candidates<Entry<T>>| Candidates {
+            first: candidates.first.value,
+            more: candidates
+                .more
+                .into_iter()
+                .map(|candidate| candidate.value)
+                .collect(),
         };
         Ok(self.files.into_values().map(values).collect())
     }
 
-    /// All claims, by path; those to one path in the order in which they were made.
-    pub(crate) fn into_claims(self) -> impl Iterator<Item = T> {
-        self.files.into_values().flat_map(|claims| {
-            let all = std::iter::once(claims.first).chain(claims.more);
+    /// All candidates, by path; those to one path in the order in which they were made.
+    pub(crate) fn into_candidates(self) -> impl Iterator<Item = T> {
+        self.files.into_values().flat_map(|candidates| {
+            let all = std::iter::once(candidates.first).chain(candidates.more);
             all.map(|entry| entry.value)
         })
     }
 
     fn collisions(&self) -> Vec<Collision> {
         let mut collisions = Vec::new();
-        for (path, claims) in &self.files {
-            if !all_equal(claims) {
+        for (path, candidates) in &self.files {
+            if !all_equal(candidates) {
                 collisions.push(Collision {
                     path: path.clone(),
-                    owners: owners(claims),
+                    owners: owners(candidates),
                     kind: CollisionKind::Content,
                 });
             }
             if let Some((_, below)) = self.first_below(path) {
-                let mut owners = owners(claims);
-                for claim in below.iter() {
-                    if !owners.contains(&claim.owner) {
-                        owners.push(claim.owner.clone());
+                let mut owners = owners(candidates);
+                for candidate in below.iter() {
+                    if !owners.contains(&candidate.owner) {
+                        owners.push(candidate.owner.clone());
                     }
                 }
                 collisions.push(Collision {
@@ -151,8 +155,8 @@ impl<T> Tree<T> {
         collisions
     }
 
-    /// The first claim that needs `path` to be a directory.
-    fn first_below(&self, path: &str) -> Option<(&String, &Claims<Entry<T>>)> {
+    /// The first candidate that needs `path` to be a directory.
+    fn first_below(&self, path: &str) -> Option<(&String, &Candidates<Entry<T>>)> {
         let directory = format!("{path}/");
         self.files
             .range(directory.clone()..)
@@ -161,14 +165,21 @@ impl<T> Tree<T> {
     }
 }
 
-fn all_equal<T>(claims: &Claims<Entry<T>>) -> bool {
-    let first = claims.first.content;
-    claims.more.is_empty()
-        || first.is_some() && claims.more.iter().all(|claim| claim.content == first)
+fn all_equal<T>(candidates: &Candidates<Entry<T>>) -> bool {
+    let first = candidates.first.content;
+    candidates.more.is_empty()
+        || first.is_some()
+            && candidates
+                .more
+                .iter()
+                .all(|candidate| candidate.content == first)
 }
 
-fn owners<T>(claims: &Claims<Entry<T>>) -> Vec<String> {
-    claims.iter().map(|claim| claim.owner.clone()).collect()
+fn owners<T>(candidates: &Candidates<Entry<T>>) -> Vec<String> {
+    candidates
+        .iter()
+        .map(|candidate| candidate.owner.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -176,9 +187,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(claims: &[(&str, &str, Option<u32>)], want: &str) {
+    fn check(candidates: &[(&str, &str, Option<u32>)], want: &str) {
         let mut tree = Tree::new();
-        for (path, owner, crc32) in claims {
+        for (path, owner, crc32) in candidates {
             let content = crc32.map(|crc32| Content { len: 1, crc32 });
             let value = format!("{path} of {owner}");
             tree.insert((*path).to_owned(), owner, content, value);
@@ -186,7 +197,7 @@ mod tests {
         let got = match tree.resolve() {
             Ok(files) => files
                 .iter()
-                .map(|claims| format!("{}, {} more\n", claims.first, claims.more.len()))
+                .map(|candidates| format!("{}, {} more\n", candidates.first, candidates.more.len()))
                 .collect::<Vec<_>>(),
             Err(collisions) => collisions.iter().map(|it| format!("{it}\n")).collect(),
         };

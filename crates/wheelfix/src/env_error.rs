@@ -44,7 +44,7 @@ fn is_duplicate(fault: &EnvFault) -> bool {
 /// The fix for the first kind of fault for which there is an option.
 fn hint(faults: &[EnvFault]) -> Option<String> {
     faults.iter().find_map(|fault| match fault {
-        EnvFault::Conflict(_) => Some(format!(
+        EnvFault::EnvCollision(_) => Some(format!(
             "decide with {} or `GLOB=last`, in the order of the inputs",
             ask_plain("--on-collision")
         )),

@@ -99,8 +99,8 @@ fn summary(report: &EnvReport) -> String {
     if counts.scripts != 0 {
         parts.push(count(counts.scripts, "script"));
     }
-    if counts.made != 0 {
-        parts.push(count(counts.made, "new file"));
+    if counts.generated != 0 {
+        parts.push(count(counts.generated, "new file"));
     }
     if !report.resolved.is_empty() {
         parts.push(format!(
@@ -135,7 +135,7 @@ fn warn(report: &EnvReport) {
 }
 
 fn resolved(collision: &ResolvedCollision) -> String {
-    let kept = collision.conflict.claims.get(collision.kept);
+    let kept = collision.conflict.candidates.get(collision.kept);
     let kept = kept.map(|claim| claim.from.display().to_string());
     format!(
         "{}; the one of `{}` counts, by the rule `{}`",

@@ -8,7 +8,7 @@ use fs_err as fs;
 use wheelfix_format::HashAlgorithm;
 
 use crate::digest::FileDigest;
-use crate::env::made::{Made, MadeContent};
+use crate::env::generated::{GeneratedContent, GeneratedFile};
 
 /// Bytes that are compared at a time.
 const CHUNK: usize = 64 * 1024;
@@ -20,7 +20,7 @@ const HEAD: u64 = 4096;
 #[derive(Clone, Debug)]
 pub(crate) enum Content<'a> {
     /// A file that is made.
-    Made(&'a Made<'a>),
+    GeneratedFile(&'a GeneratedFile<'a>),
     /// A file of an input.
     Disk(PathBuf),
 }
@@ -30,21 +30,22 @@ impl Content<'_> {
     pub(crate) fn is_equal(&self, other: &Self) -> io::Result<bool> {
         match (self, other) {
             (Self::Disk(one), Self::Disk(other)) => are_equal(one, other),
-            (Self::Made(one), Self::Made(other)) => {
-                Ok(are_equal_made(&one.content, &other.content))
+            (Self::GeneratedFile(one), Self::GeneratedFile(other)) => {
+                Ok(are_equal_generated(&one.content, &other.content))
             }
-            (Self::Made(made), Self::Disk(path)) | (Self::Disk(path), Self::Made(made)) => {
-                is_equal_to_made(path, &made.content)
+            (Self::GeneratedFile(generated), Self::Disk(path))
+            | (Self::Disk(path), Self::GeneratedFile(generated)) => {
+                is_equal_to_generated(path, &generated.content)
             }
         }
     }
 }
 
-fn are_equal_made(one: &MadeContent<'_>, other: &MadeContent<'_>) -> bool {
+fn are_equal_generated(one: &GeneratedContent<'_>, other: &GeneratedContent<'_>) -> bool {
     match (one, other) {
         (
-            MadeContent::Member { len, crc32, hash },
-            MadeContent::Member {
+            GeneratedContent::Member { len, crc32, hash },
+            GeneratedContent::Member {
                 len: other_len,
                 crc32: other_crc32,
                 hash: other_hash,
@@ -56,25 +57,27 @@ fn are_equal_made(one: &MadeContent<'_>, other: &MadeContent<'_>) -> bool {
             };
             len == other_len && crc32 == other_crc32 && hashes_agree
         }
-        (MadeContent::Text { text, .. }, MadeContent::Text { text: other, .. }) => text == other,
-        (MadeContent::Link(one), MadeContent::Link(other)) => one == other,
+        (GeneratedContent::Text { text, .. }, GeneratedContent::Text { text: other, .. }) => {
+            text == other
+        }
+        (GeneratedContent::Link(one), GeneratedContent::Link(other)) => one == other,
         _ => false,
     }
 }
 
-fn is_equal_to_made(path: &Path, made: &MadeContent<'_>) -> io::Result<bool> {
-    match made {
-        MadeContent::Member { len, hash, .. } => {
+fn is_equal_to_generated(path: &Path, generated: &GeneratedContent<'_>) -> io::Result<bool> {
+    match generated {
+        GeneratedContent::Member { len, hash, .. } => {
             let Some(hash) = hash.filter(|hash| hash.algorithm() == HashAlgorithm::Sha256) else {
                 return Ok(false);
             };
             Ok(fs::metadata(path)?.len() == *len
                 && FileDigest::of_file(path)?.sha256.as_slice() == hash.digest())
         }
-        MadeContent::Text { text, .. } => Ok(
+        GeneratedContent::Text { text, .. } => Ok(
             fs::metadata(path)?.len() == text.len() as u64 && fs::read(path)? == text.as_bytes()
         ),
-        MadeContent::Record | MadeContent::Link(_) => Ok(false),
+        GeneratedContent::Record | GeneratedContent::Link(_) => Ok(false),
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use wheelfix_format::{MetadataError, RecordError, TagMismatch, WheelFileError};
 use wheelfix_relocate::{Choice, Remedy, count as plural};
 
-use crate::env::closure::{DuplicateDistribution, UnmetRequirement};
-use crate::env::conflict::Conflict;
+use crate::env::collision::EnvCollision;
+use crate::env::requirements_check::{DuplicateDistribution, UnmetRequirement};
 use crate::env::torch::TorchMismatch;
 use crate::files::FileFault;
 
@@ -115,9 +115,9 @@ pub enum EnvFault {
         /// The reason why it cannot be read.
         source: Box<WheelFileError>,
     },
-    /// Two claims to one place that no rule decides.
+    /// Two candidates for one place that no rule decides.
     #[error("{0}")]
-    Conflict(Conflict),
+    EnvCollision(EnvCollision),
     /// A rule for collisions that decides none.
     #[error("no collision matches `{0}`")]
     UnusedRule(String),

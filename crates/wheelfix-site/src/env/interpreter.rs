@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::env::made::{Made, MadeContent};
+use crate::env::generated::{GeneratedContent, GeneratedFile};
 use crate::launcher::shell_quote;
 use crate::layout::Layout;
 use crate::python::Python;
@@ -24,12 +24,12 @@ pub(crate) fn files(
     python: &Python,
     prefix: &Path,
     layout: &Layout,
-) -> Vec<Made<'static>> {
+) -> Vec<GeneratedFile<'static>> {
     let Some(base) = python.base() else {
         return Vec::new();
     };
     let name = program_name(python);
-    let own = |path: String, content| Made {
+    let own = |path: String, content| GeneratedFile {
         path,
         source: 0,
         content,
@@ -37,7 +37,7 @@ pub(crate) fn files(
     let link = |alias: &str| {
         own(
             format!("bin/{alias}"),
-            MadeContent::Link(PathBuf::from(&name)),
+            GeneratedContent::Link(PathBuf::from(&name)),
         )
     };
     let mut files = vec![link("python"), link("python3")];
@@ -52,14 +52,14 @@ pub(crate) fn files(
             );
             files.push(own(
                 "pyvenv.cfg".to_owned(),
-                MadeContent::Text {
+                GeneratedContent::Text {
                     text,
                     executable: false,
                 },
             ));
-            MadeContent::Link(base.executable.clone())
+            GeneratedContent::Link(base.executable.clone())
         }
-        Activation::Variables => MadeContent::Text {
+        Activation::Variables => GeneratedContent::Text {
             text: launcher(&base.executable, prefix, &name, layout),
             executable: true,
         },

@@ -127,7 +127,7 @@ fn follow(path: &Path) -> Result<EntryKind, EnvFault> {
 
 /// The content of directories that are taken whole.
 #[derive(Debug, Default)]
-pub(crate) struct Survey {
+pub(crate) struct Scan {
     /// Files that may be ELF files, relative to the first directory, in any order.
     pub(crate) elf: Vec<String>,
     /// How many files and links there are.
@@ -141,42 +141,42 @@ pub(crate) struct Survey {
 const MANY: usize = 16;
 
 /// Looks at everything below a directory; links are not followed.
-pub(crate) fn survey(root: &Path) -> Survey {
-    let mut survey = look(root, "");
+pub(crate) fn scan(root: &Path) -> Scan {
+    let mut scan = look(root, "");
     // Level by level: no depth is too much for the stack.
-    while !survey.pending.is_empty() {
-        let level = std::mem::take(&mut survey.pending);
+    while !scan.pending.is_empty() {
+        let level = std::mem::take(&mut scan.pending);
         let level = level.par_iter().with_min_len(MANY);
-        let found: Vec<Survey> = level.map(|below| look(root, below)).collect();
+        let found: Vec<Scan> = level.map(|below| look(root, below)).collect();
         for found in found {
-            survey.elf.extend(found.elf);
-            survey.files += found.files;
-            survey.faults.extend(found.faults);
-            survey.pending.extend(found.pending);
+            scan.elf.extend(found.elf);
+            scan.files += found.files;
+            scan.faults.extend(found.faults);
+            scan.pending.extend(found.pending);
         }
     }
-    survey
+    scan
 }
 
 /// Looks at one directory below another.
-fn look(root: &Path, below: &str) -> Survey {
+fn look(root: &Path, below: &str) -> Scan {
     let directory = match below {
         // To join nothing would add a slash.
         "" => root.to_owned(),
         below => root.join(below),
     };
-    let mut survey = Survey::default();
-    read(&directory, &mut survey.faults, |name, kind| match kind {
-        EntryKind::Directory => survey.pending.push(join(below, name)),
+    let mut scan = Scan::default();
+    read(&directory, &mut scan.faults, |name, kind| match kind {
+        EntryKind::Directory => scan.pending.push(join(below, name)),
         EntryKind::File | EntryKind::FileLink => {
-            survey.files += 1;
+            scan.files += 1;
             if may_be_elf(name) && is_own(&directory, name, kind) {
-                survey.elf.push(join(below, name));
+                scan.elf.push(join(below, name));
             }
         }
-        EntryKind::DirectoryLink => survey.files += 1,
+        EntryKind::DirectoryLink => scan.files += 1,
     });
-    survey
+    scan
 }
 
 /// Whether an entry is a file, or a link that leads somewhere else than to a sibling: that one is

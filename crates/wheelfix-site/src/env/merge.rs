@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use wheelfix_relocate::existing_path;
 
-use crate::env::conflict::{CollisionAction, ConflictKind, Decision, Rules};
+use crate::env::collision::{CollisionAction, Decision, EnvCollisionKind, Rules};
 use crate::env::content;
 use crate::env::fault::EnvFault;
-use crate::env::listing::{EntryKind, leads_away, list, may_be_elf, survey};
-use crate::env::made::{Made, Virtual};
+use crate::env::generated::{GeneratedFile, Virtual};
+use crate::env::listing::{EntryKind, leads_away, list, may_be_elf, scan};
 use crate::layout::{Layout, join};
 
 /// Something that files come from. The position of a source is its rank wherever the order of the
@@ -50,12 +50,12 @@ pub(crate) enum What {
     /// A Python script of a source, which gets a new first line.
     Script { source: usize },
     /// A file that is made: its position.
-    Made { file: usize },
+    GeneratedFile { file: usize },
 }
 
-/// A claim to a place.
+/// A candidate for a place.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Claim<'a> {
+pub(crate) enum Candidate<'a> {
     /// An entry of a prefix.
     Disk { source: usize, kind: EntryKind },
     /// A file that is made: its position.
@@ -67,7 +67,7 @@ pub(crate) enum Claim<'a> {
     },
 }
 
-impl Claim<'_> {
+impl Candidate<'_> {
     pub(crate) fn source(&self) -> usize {
         match self {
             Self::Disk { source, .. }
@@ -89,12 +89,12 @@ impl Claim<'_> {
 
 /// A collision, its owners not known yet.
 #[derive(Clone, Debug)]
-pub(crate) struct Clash {
+pub(crate) struct UnownedCollision {
     pub(crate) path: String,
-    pub(crate) kind: ConflictKind,
-    /// Source and path of each claim.
-    pub(crate) claims: Vec<(usize, String)>,
-    /// The decision of a rule, and the index of the claim that counts.
+    pub(crate) kind: EnvCollisionKind,
+    /// Source and path of each candidate.
+    pub(crate) candidates: Vec<(usize, String)>,
+    /// The decision of a rule, and the index of the candidate that counts.
     pub(crate) decision: Option<(Decision, usize)>,
 }
 
@@ -102,9 +102,9 @@ pub(crate) struct Clash {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) faults: Vec<EnvFault>,
-    pub(crate) clashes: Vec<Clash>,
+    pub(crate) unowned: Vec<UnownedCollision>,
     /// Files and directories that the environment does not have, since others do: source, and path.
-    pub(crate) lost: Vec<(usize, String)>,
+    pub(crate) shadowed: Vec<(usize, String)>,
     /// Files that may be ELF files: path, and source.
     pub(crate) elf: Vec<(String, usize)>,
     /// Equal files that are made: the position of the one that is kept, and that of another.
@@ -117,7 +117,7 @@ pub(crate) struct Notes {
 #[derive(Debug)]
 pub(crate) struct Merger<'a> {
     pub(crate) sources: &'a [Source],
-    pub(crate) made: &'a [Made<'a>],
+    pub(crate) generated: &'a [GeneratedFile<'a>],
     pub(crate) rules: &'a Rules,
     pub(crate) layout: &'a Layout,
     /// Whether a directory of one source is taken whole.
@@ -132,7 +132,7 @@ pub(crate) struct Merger<'a> {
 /// The result for one place.
 struct Outcome {
     node: Option<Node>,
-    /// The sources whose claim is what the environment has; none if that is not decided.
+    /// The sources whose candidate is what the environment has; none if that is not decided.
     valid: Vec<usize>,
 }
 
@@ -143,40 +143,41 @@ type Modules = BTreeMap<String, (Vec<usize>, bool)>;
 impl<'a> Merger<'a> {
     /// Merges everything; returns the entries of the prefix.
     pub(crate) fn merge(&self, prefixes: &[usize], files: &'a Virtual) -> Vec<Node> {
-        let mut claims: Vec<Claim<'a>> = prefixes
+        let mut candidates: Vec<Candidate<'a>> = prefixes
             .iter()
-            .map(|source| Claim::Disk {
+            .map(|source| Candidate::Disk {
                 source: *source,
                 kind: EntryKind::Directory,
             })
             .collect();
-        claims.extend(files.directory(self.made));
-        self.directory("", &claims)
+        candidates.extend(files.directory(self.generated));
+        self.directory("", &candidates)
     }
 
     pub(crate) fn note<T>(&self, note: impl FnOnce(&mut Notes) -> T) -> T {
         note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Where a claim's file or directory lies.
+    /// Where a candidate's file or directory lies.
     pub(crate) fn disk(&self, source: usize, path: &str) -> PathBuf {
         let root = self.sources.get(source).map(|source| &source.path);
         root.map(|root| root.join(path)).unwrap_or_default()
     }
 
-    /// The entries of a directory that all claims have.
-    fn directory(&self, path: &str, claims: &[Claim<'a>]) -> Vec<Node> {
-        let mut groups = self.group(path, claims);
-        // A directory of files that are made is one claim, also where several wheels have a part in it.
-        let is_made = |claim: &Claim<'_>| matches!(claim, Claim::Directory { .. });
-        if 1 < claims.len() || claims.iter().any(is_made) {
+    /// The entries of a directory that all candidates have.
+    fn directory(&self, path: &str, candidates: &[Candidate<'a>]) -> Vec<Node> {
+        let mut groups = self.group(path, candidates);
+        // A directory of files that are made is one candidate, also where several wheels have a part in it.
+        let is_generated =
+            |candidate: &Candidate<'_>| matches!(candidate, Candidate::Directory { .. });
+        if 1 < candidates.len() || candidates.iter().any(is_generated) {
             self.remove_case_twins(path, &mut groups);
         }
         let caches = groups.remove("__pycache__");
         let outcomes: Vec<(String, Outcome)> = groups
             .into_par_iter()
-            .map(|(name, claims)| {
-                let outcome = self.entry(path, &name, claims);
+            .map(|(name, candidates)| {
+                let outcome = self.entry(path, &name, candidates);
                 (name, outcome)
             })
             .collect();
@@ -184,71 +185,75 @@ impl<'a> Merger<'a> {
         let mut nodes = Vec::with_capacity(outcomes.len());
         for (name, outcome) in outcomes {
             if name.as_bytes().ends_with(b".py") && caches.is_some() {
-                let made = matches!(
+                let generated = matches!(
                     outcome.node,
                     Some(Node {
-                        what: What::Made { .. },
+                        what: What::GeneratedFile { .. },
                         ..
                     })
                 );
-                modules.insert(name, (outcome.valid, made));
+                modules.insert(name, (outcome.valid, generated));
             }
             nodes.extend(outcome.node);
         }
-        if let Some(claims) = caches {
-            let node = self.caches(path, claims, &modules);
+        if let Some(candidates) = caches {
+            let node = self.caches(path, candidates, &modules);
             nodes.extend(node);
             nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }
         nodes
     }
 
-    /// All claims to the names in a directory, in the order of the sources.
-    fn group(&self, path: &str, claims: &[Claim<'a>]) -> BTreeMap<String, Vec<Claim<'a>>> {
-        let list = |claim: &Claim<'a>| {
+    /// All candidates for the names in a directory, in the order of the sources.
+    fn group(
+        &self,
+        path: &str,
+        candidates: &[Candidate<'a>],
+    ) -> BTreeMap<String, Vec<Candidate<'a>>> {
+        let list = |candidate: &Candidate<'a>| {
             let mut faults = Vec::new();
-            let listed: Vec<(String, Claim<'a>)> = match claim {
-                Claim::Disk { source, .. } => list(&self.disk(*source, path), &mut faults)
+            let listed: Vec<(String, Candidate<'a>)> = match candidate {
+                Candidate::Disk { source, .. } => list(&self.disk(*source, path), &mut faults)
                     .into_iter()
                     .filter(|entry| !is_left_out(path, &entry.name))
                     .map(|entry| {
                         let (source, kind) = (*source, entry.kind);
-                        (entry.name, Claim::Disk { source, kind })
+                        (entry.name, Candidate::Disk { source, kind })
                     })
                     .collect(),
-                Claim::Directory { below, .. } => below
+                Candidate::Directory { below, .. } => below
                     .iter()
                     .flat_map(|(name, node)| {
-                        let claims = node.claims(self.made);
-                        claims.map(|claim| (name.clone(), claim))
+                        let candidates = node.candidates(self.generated);
+                        candidates.map(|candidate| (name.clone(), candidate))
                     })
                     .collect(),
-                Claim::File { .. } => Vec::new(),
+                Candidate::File { .. } => Vec::new(),
             };
             (listed, faults)
         };
-        let listed: Vec<_> = if claims.len() == 1 {
-            claims.iter().map(list).collect()
+        let listed: Vec<_> = if candidates.len() == 1 {
+            candidates.iter().map(list).collect()
         } else {
-            claims.par_iter().map(list).collect()
+            candidates.par_iter().map(list).collect()
         };
-        let mut groups: BTreeMap<String, Vec<Claim<'a>>> = BTreeMap::new();
+        let mut groups: BTreeMap<String, Vec<Candidate<'a>>> = BTreeMap::new();
         for (entries, faults) in listed {
             if !faults.is_empty() {
                 self.note(|notes| notes.faults.extend(faults));
             }
-            for (name, claim) in entries {
-                groups.entry(name).or_default().push(claim);
+            for (name, candidate) in entries {
+                groups.entry(name).or_default().push(candidate);
             }
         }
-        for claims in groups.values_mut() {
-            claims.sort_by_key(Claim::source);
+        for candidates in groups.values_mut() {
+            candidates.sort_by_key(Candidate::source);
         }
         groups
     }
 
     /// Decides between names of different sources that differ in case only.
-    fn remove_case_twins(&self, path: &str, groups: &mut BTreeMap<String, Vec<Claim<'a>>>) {
+    fn remove_case_twins(&self, path: &str, groups: &mut BTreeMap<String, Vec<Candidate<'a>>>) {
         let mut folded: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for name in groups.keys() {
             let names = folded.entry(name.to_lowercase()).or_default();
@@ -256,8 +261,8 @@ impl<'a> Merger<'a> {
         }
         for names in folded.into_values().filter(|names| 1 < names.len()) {
             let owners = |name: &String| -> Vec<usize> {
-                let claims = groups.get(name).into_iter().flatten();
-                claims.map(Claim::source).collect()
+                let candidates = groups.get(name).into_iter().flatten();
+                candidates.map(Candidate::source).collect()
             };
             let all: Vec<Vec<usize>> = names.iter().map(owners).collect();
             // A source that has all of them means it.
@@ -265,7 +270,7 @@ impl<'a> Merger<'a> {
             if sources.any(|source| all.iter().all(|owners| owners.contains(source))) {
                 continue;
             }
-            let claims: Vec<(usize, String)> = names
+            let candidates: Vec<(usize, String)> = names
                 .iter()
                 .zip(&all)
                 .flat_map(|(name, owners)| {
@@ -274,8 +279,10 @@ impl<'a> Merger<'a> {
                 .collect();
             let first = names.first().map(|name| join(path, name));
             let place = first.unwrap_or_default();
-            let kept = self.decide(&place, ConflictKind::Case, &claims);
-            let kept = kept.and_then(|kept| claims.get(kept)).map(|(_, path)| path);
+            let kept = self.decide(&place, EnvCollisionKind::Case, &candidates);
+            let kept = kept
+                .and_then(|kept| candidates.get(kept))
+                .map(|(_, path)| path);
             for name in &names {
                 let path = join(path, name);
                 if kept != Some(&path) {
@@ -285,20 +292,25 @@ impl<'a> Merger<'a> {
         }
     }
 
-    /// Asks the rules which claim counts, and notes the collision.
-    fn decide(&self, path: &str, kind: ConflictKind, claims: &[(usize, String)]) -> Option<usize> {
+    /// Asks the rules which candidate counts, and notes the collision.
+    fn decide(
+        &self,
+        path: &str,
+        kind: EnvCollisionKind,
+        candidates: &[(usize, String)],
+    ) -> Option<usize> {
         let in_site = self.layout.from_site_packages(path);
         let decision = self.rules.decide(path, &in_site);
         let rank = |place: &usize| {
-            let (source, _) = claims.get(*place)?;
+            let (source, _) = candidates.get(*place)?;
             self.sources.get(*source).map(|source| source.rank)
         };
-        let mut by_rank: Vec<usize> = (0..claims.len()).collect();
+        let mut by_rank: Vec<usize> = (0..candidates.len()).collect();
         by_rank.sort_by_key(rank);
         let kept = decision.as_ref().and_then(|decision| {
             // The order of the inputs counts only where a rule of the user speaks of it.
             let order: Vec<usize> = if decision.shipped {
-                (0..claims.len()).collect()
+                (0..candidates.len()).collect()
             } else {
                 by_rank.clone()
             };
@@ -309,49 +321,52 @@ impl<'a> Merger<'a> {
             }
         });
         let place = kept.and_then(|kept| by_rank.iter().position(|place| *place == kept));
-        let clash = Clash {
+        let collision = UnownedCollision {
             path: path.to_owned(),
             kind,
-            claims: by_rank
+            candidates: by_rank
                 .iter()
-                .filter_map(|place| claims.get(*place).cloned())
+                .filter_map(|place| candidates.get(*place).cloned())
                 .collect(),
             decision: decision.zip(place),
         };
-        self.note(|notes| notes.clashes.push(clash));
+        self.note(|notes| notes.unowned.push(collision));
         kept
     }
 
-    /// Notes claims that do not count.
-    fn lose(&self, path: &str, claims: &[Claim<'a>]) {
-        // Nearly all files have one claim: no lock for them.
-        if !claims.is_empty() {
-            let lost = named(path, claims);
-            self.note(|notes| notes.lost.extend(lost));
+    /// Notes candidates that do not count.
+    fn lose(&self, path: &str, candidates: &[Candidate<'a>]) {
+        // Nearly all files have one candidate: no lock for them.
+        if !candidates.is_empty() {
+            let shadowed = named(path, candidates);
+            self.note(|notes| notes.shadowed.extend(shadowed));
         }
     }
 
     /// Decides on a name.
-    fn entry(&self, directory: &str, name: &str, mut claims: Vec<Claim<'a>>) -> Outcome {
+    fn entry(&self, directory: &str, name: &str, mut candidates: Vec<Candidate<'a>>) -> Outcome {
         let path = join(directory, name);
-        let directories = claims.iter().filter(|claim| claim.is_directory()).count();
-        if directories != 0 && directories != claims.len() {
-            let named = named(&path, &claims);
-            let kept = self.decide(&path, ConflictKind::FileAndDirectory, &named);
-            let Some(kept) = kept.and_then(|kept| claims.get(kept)).copied() else {
+        let directories = candidates
+            .iter()
+            .filter(|candidate| candidate.is_directory())
+            .count();
+        if directories != 0 && directories != candidates.len() {
+            let named = named(&path, &candidates);
+            let kept = self.decide(&path, EnvCollisionKind::FileAndDirectory, &named);
+            let Some(kept) = kept.and_then(|kept| candidates.get(kept)).copied() else {
                 return Outcome::undecided();
             };
-            let (kept, lost): (Vec<_>, Vec<_>) = claims
+            let (kept, shadowed): (Vec<_>, Vec<_>) = candidates
                 .into_iter()
-                .partition(|claim| claim.is_directory() == kept.is_directory());
-            self.lose(&path, &lost);
-            claims = kept;
+                .partition(|candidate| candidate.is_directory() == kept.is_directory());
+            self.lose(&path, &shadowed);
+            candidates = kept;
         }
-        let (what, valid) = if claims.iter().all(Claim::is_directory) {
-            let valid = claims.iter().map(Claim::source).collect();
-            (self.below(&path, &claims), valid)
+        let (what, valid) = if candidates.iter().all(Candidate::is_directory) {
+            let valid = candidates.iter().map(Candidate::source).collect();
+            (self.below(&path, &candidates), valid)
         } else {
-            match self.file(&path, &claims) {
+            match self.file(&path, &candidates) {
                 Some(decided) => decided,
                 None => return Outcome::undecided(),
             }
@@ -366,21 +381,21 @@ impl<'a> Merger<'a> {
     }
 
     /// Decides on a directory.
-    fn below(&self, path: &str, claims: &[Claim<'a>]) -> What {
-        if let [Claim::Disk { source, kind }] = claims {
+    fn below(&self, path: &str, candidates: &[Candidate<'a>]) -> What {
+        if let [Candidate::Disk { source, kind }] = candidates {
             if self.whole {
-                self.survey(path, *source);
+                self.scan(path, *source);
                 return What::Whole { source: *source };
             }
             if *kind == EntryKind::DirectoryLink {
                 return What::Link { source: *source };
             }
         }
-        for claim in claims {
-            if let Claim::Disk {
+        for candidate in candidates {
+            if let Candidate::Disk {
                 source,
                 kind: EntryKind::DirectoryLink,
-            } = claim
+            } = candidate
                 && self.is_circle(path, *source)
             {
                 let link = self.disk(*source, path);
@@ -389,13 +404,16 @@ impl<'a> Merger<'a> {
             }
         }
         if DEPTH_LIMIT <= path.split('/').count() {
-            let source = claims.first().map(Claim::source).unwrap_or_default();
+            let source = candidates
+                .first()
+                .map(Candidate::source)
+                .unwrap_or_default();
             let path = self.disk(source, path);
             let limit = DEPTH_LIMIT;
             self.note(|notes| notes.faults.push(EnvFault::Depth { path, limit }));
             return What::Directory(Vec::new());
         }
-        What::Directory(self.directory(path, claims))
+        What::Directory(self.directory(path, candidates))
     }
 
     /// Whether a link to a directory leads to one above it.
@@ -409,39 +427,41 @@ impl<'a> Merger<'a> {
     }
 
     /// Looks at a directory that is taken whole.
-    fn survey(&self, path: &str, source: usize) {
-        let survey = survey(&self.disk(source, path));
+    fn scan(&self, path: &str, source: usize) {
+        let scan = scan(&self.disk(source, path));
         self.note(|notes| {
-            notes.faults.extend(survey.faults);
-            notes.whole_files += survey.files;
-            let elf = survey.elf.into_iter();
+            notes.faults.extend(scan.faults);
+            notes.whole_files += scan.files;
+            let elf = scan.elf.into_iter();
             notes
                 .elf
                 .extend(elf.map(|below| (join(path, &below), source)));
         });
     }
 
-    /// Decides on a file; returns also the sources that have the same. `None` if no claim counts.
-    fn file(&self, path: &str, claims: &[Claim<'a>]) -> Option<(What, Vec<usize>)> {
-        let (first, more) = claims.split_first()?;
-        let is_one = more.iter().all(|claim| self.is_equal(path, first, claim));
+    /// Decides on a file; returns also the sources that have the same. `None` if no candidate counts.
+    fn file(&self, path: &str, candidates: &[Candidate<'a>]) -> Option<(What, Vec<usize>)> {
+        let (first, more) = candidates.split_first()?;
+        let is_one = more
+            .iter()
+            .all(|candidate| self.is_equal(path, first, candidate));
         let winner = if is_one {
             first
         } else {
-            let named = named(path, claims);
-            let kept = self.decide(path, ConflictKind::Content, &named)?;
-            claims.get(kept)?
+            let named = named(path, candidates);
+            let kept = self.decide(path, EnvCollisionKind::Content, &named)?;
+            candidates.get(kept)?
         };
-        let (equal, lost): (Vec<Claim<'a>>, Vec<Claim<'a>>) = claims
+        let (equal, shadowed): (Vec<Candidate<'a>>, Vec<Candidate<'a>>) = candidates
             .iter()
             .copied()
-            .partition(|claim| is_one || self.is_equal(path, winner, claim));
-        self.lose(path, &lost);
-        let valid = equal.iter().map(Claim::source).collect();
+            .partition(|candidate| is_one || self.is_equal(path, winner, candidate));
+        self.lose(path, &shadowed);
+        let valid = equal.iter().map(Candidate::source).collect();
         let (winner, twins) = equal.split_first()?;
-        if let Claim::File { file, .. } = winner {
+        if let Candidate::File { file, .. } = winner {
             let twins = twins.iter().filter_map(|twin| match twin {
-                Claim::File { file: other, .. } => Some((*file, *other)),
+                Candidate::File { file: other, .. } => Some((*file, *other)),
                 _ => None,
             });
             let twins: Vec<_> = twins.collect();
@@ -452,11 +472,11 @@ impl<'a> Merger<'a> {
         Some((self.what(path, winner), valid))
     }
 
-    fn what(&self, path: &str, claim: &Claim<'a>) -> What {
-        let (source, kind) = match claim {
-            Claim::Disk { source, kind } => (*source, *kind),
-            Claim::File { file, .. } => return What::Made { file: *file },
-            Claim::Directory { source, .. } => (*source, EntryKind::Directory),
+    fn what(&self, path: &str, candidate: &Candidate<'a>) -> What {
+        let (source, kind) = match candidate {
+            Candidate::Disk { source, kind } => (*source, *kind),
+            Candidate::File { file, .. } => return What::GeneratedFile { file: *file },
+            Candidate::Directory { source, .. } => (*source, EntryKind::Directory),
         };
         let disk = || self.disk(source, path);
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -476,12 +496,17 @@ impl<'a> Merger<'a> {
         }
     }
 
-    /// Whether two claims to a file are the same bytes.
-    fn is_equal(&self, path: &str, one: &Claim<'a>, other: &Claim<'a>) -> bool {
-        let content = |claim: &Claim<'a>| match claim {
-            Claim::File { file, .. } => self.made.get(*file).map(content::Content::Made),
-            Claim::Disk { source, .. } => Some(content::Content::Disk(self.disk(*source, path))),
-            Claim::Directory { .. } => None,
+    /// Whether two candidates for a file are the same bytes.
+    fn is_equal(&self, path: &str, one: &Candidate<'a>, other: &Candidate<'a>) -> bool {
+        let content = |candidate: &Candidate<'a>| match candidate {
+            Candidate::File { file, .. } => self
+                .generated
+                .get(*file)
+                .map(content::Content::GeneratedFile),
+            Candidate::Disk { source, .. } => {
+                Some(content::Content::Disk(self.disk(*source, path)))
+            }
+            Candidate::Directory { .. } => None,
         };
         let (Some(one), Some(other)) = (content(one), content(other)) else {
             return false;
@@ -500,29 +525,36 @@ impl<'a> Merger<'a> {
     ///
     /// Its files follow their sources: where these agree, the bytecode of any of them will do, though
     /// it is never equal, because it names the place of its source.
-    fn caches(&self, directory: &str, claims: Vec<Claim<'a>>, modules: &Modules) -> Option<Node> {
+    fn caches(
+        &self,
+        directory: &str,
+        candidates: Vec<Candidate<'a>>,
+        modules: &Modules,
+    ) -> Option<Node> {
         let path = join(directory, "__pycache__");
-        if !claims.iter().all(Claim::is_directory) {
-            return self.entry(directory, "__pycache__", claims).node;
+        if !candidates.iter().all(Candidate::is_directory) {
+            return self.entry(directory, "__pycache__", candidates).node;
         }
-        if let [Claim::Disk { source, .. }] = claims.as_slice() {
-            let follows = |(valid, made): &(Vec<usize>, bool)| {
-                valid.contains(source) && !(*made && self.compiles)
+        if let [Candidate::Disk { source, .. }] = candidates.as_slice() {
+            let follows = |(valid, generated): &(Vec<usize>, bool)| {
+                valid.contains(source) && !(*generated && self.compiles)
             };
             if modules.values().all(follows) {
-                return self.entry(directory, "__pycache__", claims).node;
+                return self.entry(directory, "__pycache__", candidates).node;
             }
         }
-        let groups = self.group(&path, &claims);
+        let groups = self.group(&path, &candidates);
         let mut nodes = Vec::new();
-        for (name, mut claims) in groups {
+        for (name, mut candidates) in groups {
             let module = name.split('.').next().unwrap_or(&name);
-            if let Some((valid, made)) = modules.get(&format!("{module}.py")) {
-                claims.retain(|claim| valid.contains(&claim.source()) && !(*made && self.compiles));
-                claims.truncate(1);
+            if let Some((valid, generated)) = modules.get(&format!("{module}.py")) {
+                candidates.retain(|candidate| {
+                    valid.contains(&candidate.source()) && !(*generated && self.compiles)
+                });
+                candidates.truncate(1);
             }
-            if !claims.is_empty() {
-                nodes.extend(self.entry(&path, &name, claims).node);
+            if !candidates.is_empty() {
+                nodes.extend(self.entry(&path, &name, candidates).node);
             }
         }
         (!nodes.is_empty()).then_some(Node {
@@ -541,11 +573,11 @@ impl Outcome {
     }
 }
 
-/// Source and path of claims to one place.
-fn named(path: &str, claims: &[Claim<'_>]) -> Vec<(usize, String)> {
-    let claims = claims.iter();
-    claims
-        .map(|claim| (claim.source(), path.to_owned()))
+/// Source and path of candidates for one place.
+fn named(path: &str, candidates: &[Candidate<'_>]) -> Vec<(usize, String)> {
+    let candidates = candidates.iter();
+    candidates
+        .map(|candidate| (candidate.source(), path.to_owned()))
         .collect()
 }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::env::made::{Made, MadeContent};
-use crate::env::make::LinkMode;
+use crate::env::generated::{GeneratedContent, GeneratedFile};
+use crate::env::materialize::LinkMode;
 use crate::env::merge::{Node, Source, What};
 use crate::layout::join;
 
@@ -63,12 +63,12 @@ impl EntryAction {
 pub(crate) fn entries(
     nodes: &[Node],
     sources: &[Source],
-    made: &[Made<'_>],
+    generated: &[GeneratedFile<'_>],
     link: LinkMode,
 ) -> Vec<PlannedEntry> {
     let mut lister = Lister {
         sources,
-        made,
+        generated,
         link,
         entries: Vec::new(),
     };
@@ -78,7 +78,7 @@ pub(crate) fn entries(
 
 struct Lister<'a> {
     sources: &'a [Source],
-    made: &'a [Made<'a>],
+    generated: &'a [GeneratedFile<'a>],
     link: LinkMode,
     entries: Vec<PlannedEntry>,
 }
@@ -104,7 +104,7 @@ impl Lister<'_> {
                     };
                     (action, self.of(*source, &path))
                 }
-                What::Made { file } => self.made(*file),
+                What::GeneratedFile { file } => self.generated(*file),
             };
             self.entries.push(PlannedEntry { path, action, from });
         }
@@ -114,16 +114,16 @@ impl Lister<'_> {
         Some(self.sources.get(source)?.path.join(path))
     }
 
-    fn made(&self, file: usize) -> (EntryAction, Option<PathBuf>) {
-        let Some(made) = self.made.get(file) else {
+    fn generated(&self, file: usize) -> (EntryAction, Option<PathBuf>) {
+        let Some(generated) = self.generated.get(file) else {
             return (EntryAction::Write, None);
         };
-        if let MadeContent::Link(target) = &made.content {
+        if let GeneratedContent::Link(target) = &generated.content {
             return (EntryAction::Write, Some(target.clone()));
         }
         let source = self
             .sources
-            .get(made.source)
+            .get(generated.source)
             .map(|source| source.path.as_path());
         match source.filter(|path| *path != Path::new("")) {
             Some(path) => (EntryAction::Install, Some(path.to_owned())),

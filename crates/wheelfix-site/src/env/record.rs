@@ -11,9 +11,9 @@ use wheelfix_format::RecordHash;
 use crate::digest::FileDigest;
 use crate::env::distribution::{Distribution, read_record, source_of_bytecode};
 use crate::env::fault::EnvFault;
+use crate::env::generated::{GeneratedContent, GeneratedFile};
 use crate::env::listing::{EntryKind, list};
-use crate::env::made::{Made, MadeContent};
-use crate::env::make::renewed_script;
+use crate::env::materialize::renewed_script;
 use crate::env::merge::{Node, What, is_left_out};
 use crate::launcher::Interpreter;
 use crate::layout::{Layout, join};
@@ -23,7 +23,7 @@ use crate::layout::{Layout, join};
 pub(crate) struct Changes {
     scripts: BTreeMap<String, FileDigest>,
     /// Files and directories that are not there, by source.
-    lost: BTreeMap<usize, BTreeSet<String>>,
+    shadowed: BTreeMap<usize, BTreeSet<String>>,
 }
 
 impl Changes {
@@ -53,20 +53,20 @@ impl Changes {
 
     /// Notes files and directories that are not there since others have their place: source, and
     /// path.
-    pub(crate) fn losers(&mut self, lost: &[(usize, String)], layout: &Layout) {
-        for (source, path) in lost {
-            let lost = self.lost.entry(*source).or_default();
-            lost.insert(layout.from_site_packages(path));
+    pub(crate) fn shadowed(&mut self, shadowed: &[(usize, String)], layout: &Layout) {
+        for (source, path) in shadowed {
+            let shadowed = self.shadowed.entry(*source).or_default();
+            shadowed.insert(layout.from_site_packages(path));
         }
     }
 
     fn is_lost(&self, source: usize, path: &str) -> bool {
         let is_named = |path: &str| {
-            let lost = self.lost.get(&source);
-            lost.is_some_and(|lost| {
+            let shadowed = self.shadowed.get(&source);
+            shadowed.is_some_and(|shadowed| {
                 let mut above = path;
                 loop {
-                    if lost.contains(above) {
+                    if shadowed.contains(above) {
                         return true;
                     }
                     match above.rsplit_once('/') {
@@ -87,7 +87,7 @@ impl Changes {
     ) -> Result<Option<String>, EnvFault> {
         let source = distribution.source;
         let may_have_scripts = || !self.scripts.is_empty() && prefix.join("bin").is_dir();
-        if !self.lost.contains_key(&source) && !may_have_scripts() {
+        if !self.shadowed.contains_key(&source) && !may_have_scripts() {
             return Ok(None);
         }
         let mut record = read_record(&distribution.path)?;
@@ -109,7 +109,7 @@ impl Changes {
 /// of directories that were taken whole are entries of their own now.
 pub(crate) fn renew(
     nodes: &mut [Node],
-    made: &mut Vec<Made<'_>>,
+    generated: &mut Vec<GeneratedFile<'_>>,
     changes: &Changes,
     distributions: &[Distribution],
     layout: &Layout,
@@ -129,14 +129,14 @@ pub(crate) fn renew(
         let mut place = Place {
             root,
             source,
-            file: made.len(),
+            file: generated.len(),
             files: &mut files,
         };
         if place.take(nodes, "", &path)? {
-            made.push(Made {
+            generated.push(GeneratedFile {
                 path,
                 source: 0,
-                content: MadeContent::Text {
+                content: GeneratedContent::Text {
                     text,
                     executable: false,
                 },
@@ -184,7 +184,7 @@ impl Place<'_> {
                         source: self.source,
                     };
             if is_ours {
-                node.what = What::Made { file: self.file };
+                node.what = What::GeneratedFile { file: self.file };
             }
             return Ok(is_ours);
         };

@@ -6,12 +6,12 @@ use wheelfix_relocate::{Proof, RelocationPlan};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::bytecode::CompileFailure;
-use crate::env::closure::UnmetRequirement;
-use crate::env::conflict::ResolvedCollision;
+use crate::env::collision::ResolvedCollision;
 use crate::env::copies::RuntimeCopies;
 use crate::env::input::Prefix;
-use crate::env::make::Counts;
+use crate::env::materialize::Counts;
 use crate::env::plan::PlannedEntry;
+use crate::env::requirements_check::UnmetRequirement;
 use crate::report::{InstallWarning, InstalledWheel};
 
 /// The report on an environment that was made, or would be.

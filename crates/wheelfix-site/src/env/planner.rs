@@ -6,16 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 use wheelfix_wheel::Wheel;
 
-use crate::env::closure::{self, Closure};
-use crate::env::conflict::{Conflict, ConflictClaim, ResolvedCollision, Rules};
+use crate::env::collision::{EnvCandidate, EnvCollision, ResolvedCollision, Rules};
 use crate::env::distribution::{self, Distribution, Owners};
 use crate::env::fault::EnvFault;
+use crate::env::generated::{GeneratedContent, GeneratedFile, Virtual};
 use crate::env::input::{Inputs, pythons_of};
-use crate::env::made::{Made, MadeContent, Virtual};
-use crate::env::make::{Counts, LinkMode};
-use crate::env::merge::{Clash, Merger, Node, Notes, Source, What};
+use crate::env::materialize::{Counts, LinkMode};
+use crate::env::merge::{Merger, Node, Notes, Source, UnownedCollision, What};
 use crate::env::record::{self, Changes};
 use crate::env::report::EnvReport;
+use crate::env::requirements_check::{self, RequirementsCheck};
 use crate::env::{EnvError, EnvRequest, interpreter, plan, torch};
 use crate::files::{self, Collected, File, Files};
 use crate::install::InstallRequest;
@@ -24,7 +24,7 @@ use crate::report;
 
 /// An environment that is to be decided.
 #[derive(Debug)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct EnvPlanner<'a> {
     pub(crate) request: &'a EnvRequest,
     /// The installation of the wheels.
     pub(crate) installation: &'a InstallRequest,
@@ -37,10 +37,10 @@ pub(crate) struct Draft<'a> {
 
 /// An environment that is decided.
 #[derive(Debug)]
-pub(crate) struct Drafted<'a> {
+pub(crate) struct EnvPlan<'a> {
     pub(crate) nodes: Vec<Node>,
     pub(crate) sources: Vec<Source>,
-    pub(crate) made: Vec<Made<'a>>,
+    pub(crate) generated: Vec<GeneratedFile<'a>>,
     /// How many of `made` come from wheels: those before this position.
     pub(crate) installed: usize,
     /// The files of wheels that are in the environment.
@@ -50,10 +50,10 @@ pub(crate) struct Drafted<'a> {
     whole_files: usize,
     distributions: Vec<Distribution>,
     resolved: Vec<ResolvedCollision>,
-    closure: Closure,
+    checked: RequirementsCheck,
 }
 
-impl Drafted<'_> {
+impl EnvPlan<'_> {
     /// Where the file of a source lies.
     pub(crate) fn disk(&self, source: usize, path: &str) -> PathBuf {
         let root = self.sources.get(source).map(|source| &source.path);
@@ -85,9 +85,9 @@ pub(crate) fn installation(request: &EnvRequest, inputs: &Inputs, prefix: &Path)
     installation
 }
 
-impl<'a> Draft<'a> {
+impl<'a> EnvPlanner<'a> {
     /// Decides; all faults at once.
-    pub(crate) fn plan(&self) -> Result<Drafted<'a>, EnvError> {
+    pub(crate) fn plan(&self) -> Result<EnvPlan<'a>, EnvError> {
         let mut faults = self.other_pythons();
         let sources = self.sources();
         let interpreter = self.installation.python.interpreter();
@@ -101,34 +101,34 @@ impl<'a> Draft<'a> {
             faults: of_files,
         } = collected;
         faults.extend(of_files.into_iter().map(Box::new).map(EnvFault::File));
-        let files: Vec<File<'a>> = tree.into_claims().collect();
+        let files: Vec<File<'a>> = tree.into_candidates().collect();
         let installed = files.len() + self.wheels.len();
-        let mut made = self.made(&files);
+        let mut generated = self.generated(&files);
 
         let (distributions, unreadable) = self.distributions();
         faults.extend(unreadable);
         let rules = Rules::new(&self.request.on_collision);
-        let (mut nodes, mut found) = self.merge(&sources, &made, &rules);
+        let (mut nodes, mut found) = self.merge(&sources, &generated, &rules);
         faults.append(&mut found.faults);
         faults.extend(rules.unused().into_iter().map(EnvFault::UnusedRule));
 
         let target = self.installation.python.target();
         let chains = self.chains();
         let allowed = &self.request.allow_unmet;
-        let mut closure = closure::check(&distributions, &chains, target, allowed);
-        let (resolved, conflicts) = self.conflicts(&found, &sources, &distributions, &mut closure);
-        faults.append(&mut closure.faults);
-        faults.extend(conflicts.into_iter().map(EnvFault::Conflict));
-        faults.extend(closure.duplicates.drain(..).map(EnvFault::Duplicate));
-        faults.extend(closure.unmet.drain(..).map(Box::new).map(EnvFault::Unmet));
+        let mut checked = requirements_check::check(&distributions, &chains, target, allowed);
+        let (resolved, conflicts) = self.conflicts(&found, &sources, &distributions, &mut checked);
+        faults.append(&mut checked.faults);
+        faults.extend(conflicts.into_iter().map(EnvFault::EnvCollision));
+        faults.extend(checked.duplicates.drain(..).map(EnvFault::Duplicate));
+        faults.extend(checked.unmet.drain(..).map(Box::new).map(EnvFault::Unmet));
         let mismatches = torch::mismatches(&distributions, self.wheels);
         faults.extend(mismatches.into_iter().map(Box::new).map(EnvFault::Torch));
         if !faults.is_empty() {
             return Err(EnvError::Faults(faults));
         }
         let changes = self.changes(&nodes, &found, &sources)?;
-        let in_prefixes = distributions.get(self.wheels.len()..).unwrap_or_default();
-        let apart = record::renew(&mut nodes, &mut made, &changes, in_prefixes, self.layout)?;
+        let others = distributions.get(self.wheels.len()..).unwrap_or_default();
+        let apart = record::renew(&mut nodes, &mut generated, &changes, others, self.layout)?;
         found.whole_files = found.whole_files.saturating_sub(apart);
         found.elf.sort_unstable();
         let files = Files {
@@ -138,31 +138,31 @@ impl<'a> Draft<'a> {
             excluded,
             warnings,
         };
-        Ok(Drafted {
+        Ok(EnvPlan {
             nodes,
             sources,
-            made,
+            generated,
             installed,
             files,
             elf: found.elf,
             whole_files: found.whole_files,
             distributions,
             resolved,
-            closure,
+            checked,
         })
     }
 
     /// The report of a draft; fields about later steps are left empty.
-    pub(crate) fn report(&self, drafted: Drafted<'_>) -> EnvReport {
+    pub(crate) fn report(&self, decided: EnvPlan<'_>) -> EnvReport {
         let plan = self.request.dry_run.then(|| {
             plan::entries(
-                &drafted.nodes,
-                &drafted.sources,
-                &drafted.made,
+                &decided.nodes,
+                &decided.sources,
+                &decided.generated,
                 self.request.link,
             )
         });
-        let mut distributions: Vec<(String, String)> = drafted
+        let mut distributions: Vec<(String, String)> = decided
             .distributions
             .iter()
             .map(|it| (it.name().to_string(), it.metadata.version().to_string()))
@@ -172,13 +172,13 @@ impl<'a> Draft<'a> {
             prefix: self.prefix.to_owned(),
             prefixes: self.inputs.prefixes.clone(),
             passed_over: self.inputs.passed_over.iter().cloned().collect(),
-            wheels: report::installed_wheels(self.wheels, &drafted.files),
+            wheels: report::installed_wheels(self.wheels, &decided.files),
             distributions,
-            counts: Counts::of(&drafted.nodes),
-            whole_files: drafted.whole_files,
+            counts: Counts::of(&decided.nodes),
+            whole_files: decided.whole_files,
             plan,
-            resolved: drafted.resolved,
-            unmet: drafted.closure.allowed,
+            resolved: decided.resolved,
+            unmet: decided.checked.allowed,
             copies: Vec::new(),
             unbundling: wheelfix_unbundle::UnbundlePlan::default(),
             relocation: wheelfix_relocate::RelocationPlan::empty(),
@@ -186,7 +186,7 @@ impl<'a> Draft<'a> {
             input_proof: None,
             elf_edited: 0,
             compile_failures: Vec::new(),
-            warnings: [drafted.files.warnings, drafted.closure.unreadable].concat(),
+            warnings: [decided.files.warnings, decided.checked.unreadable].concat(),
         }
     }
 
@@ -246,17 +246,17 @@ impl<'a> Draft<'a> {
     }
 
     /// The files of wheels, then the environment's own.
-    fn made(&self, files: &[File<'a>]) -> Vec<Made<'a>> {
-        let of_wheel = |file: &File<'a>| Made {
+    fn generated(&self, files: &[File<'a>]) -> Vec<GeneratedFile<'a>> {
+        let of_wheel = |file: &File<'a>| GeneratedFile {
             path: file.path.clone(),
             source: 1 + file.wheels.first().copied().unwrap_or_default(),
             content: match &file.source {
-                files::Source::Member { member, hash, .. } => MadeContent::Member {
+                files::Source::Member { member, hash, .. } => GeneratedContent::Member {
                     len: member.len,
                     crc32: member.crc32,
                     hash: *hash,
                 },
-                files::Source::Text(text) => MadeContent::Text {
+                files::Source::Text(text) => GeneratedContent::Text {
                     text: text.clone(),
                     executable: file.executable,
                 },
@@ -264,24 +264,24 @@ impl<'a> Draft<'a> {
         };
         let record = |(source, wheel): (usize, &Wheel)| {
             let site_packages = self.layout.site_packages();
-            Made {
+            GeneratedFile {
                 path: format!("{site_packages}/{}/RECORD", wheel.dist_info()),
                 source,
-                content: MadeContent::Record,
+                content: GeneratedContent::Record,
             }
         };
-        let mut made: Vec<Made<'a>> = files.iter().map(of_wheel).collect();
-        made.extend((1..).zip(self.wheels).map(record));
+        let mut generated: Vec<GeneratedFile<'a>> = files.iter().map(of_wheel).collect();
+        generated.extend((1..).zip(self.wheels).map(record));
         if let Some(activation) = self.request.activation {
             let python = &self.installation.python;
-            made.extend(interpreter::files(
+            generated.extend(interpreter::files(
                 activation,
                 python,
                 self.prefix,
                 self.layout,
             ));
         }
-        made
+        generated
     }
 
     fn distributions(&self) -> (Vec<Distribution>, Vec<EnvFault>) {
@@ -301,10 +301,15 @@ impl<'a> Draft<'a> {
         (all, faults)
     }
 
-    fn merge(&self, sources: &[Source], made: &[Made<'a>], rules: &Rules) -> (Vec<Node>, Notes) {
+    fn merge(
+        &self,
+        sources: &[Source],
+        generated: &[GeneratedFile<'a>],
+        rules: &Rules,
+    ) -> (Vec<Node>, Notes) {
         let merger = Merger {
             sources,
-            made,
+            generated,
             rules,
             layout: self.layout,
             whole: self.request.link == LinkMode::Auto,
@@ -312,7 +317,7 @@ impl<'a> Draft<'a> {
             rewrites: self.request.activation.is_some(),
             notes: Mutex::default(),
         };
-        let files = Virtual::new(made);
+        let files = Virtual::new(generated);
         let prefixes = self
             .prefixes()
             .iter()
@@ -340,7 +345,7 @@ impl<'a> Draft<'a> {
         };
         let interpreter = self.installation.python.interpreter();
         changes.scripts(nodes, root, &interpreter, self.layout)?;
-        changes.losers(&found.lost, self.layout);
+        changes.shadowed(&found.shadowed, self.layout);
         Ok(changes)
     }
 
@@ -353,28 +358,34 @@ impl<'a> Draft<'a> {
         notes: &Notes,
         sources: &[Source],
         distributions: &[Distribution],
-        closure: &mut Closure,
-    ) -> (Vec<ResolvedCollision>, Vec<Conflict>) {
+        checked: &mut RequirementsCheck,
+    ) -> (Vec<ResolvedCollision>, Vec<EnvCollision>) {
         let mut owners = Owners::new(distributions, self.layout);
-        let mut clashes: Vec<&Clash> = notes.clashes.iter().collect();
-        clashes.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
+        let mut unowned: Vec<&UnownedCollision> = notes.unowned.iter().collect();
+        unowned.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
         let (mut resolved, mut conflicts) = (Vec::new(), Vec::new());
-        for clash in clashes {
-            let mut claims: Vec<(usize, ConflictClaim)> = Vec::new();
-            for (source, path) in &clash.claims {
-                claims.push((*source, self.claim(*source, path, sources, &mut owners)));
+        for collision in unowned {
+            let mut candidates: Vec<(usize, EnvCandidate)> = Vec::new();
+            for (source, path) in &collision.candidates {
+                candidates.push((*source, self.candidate(*source, path, sources, &mut owners)));
             }
-            let names: BTreeSet<&str> = claims.iter().map(|(_, claim)| claim.name()).collect();
-            let duplicate = closure
+            let names: BTreeSet<&str> = candidates
+                .iter()
+                .map(|(_, candidate)| candidate.name())
+                .collect();
+            let duplicate = checked
                 .duplicates
                 .iter_mut()
                 .find(|duplicate| names.len() == 1 && names.contains(duplicate.name.as_str()));
-            let conflict = Conflict {
-                path: clash.path.clone(),
-                kind: clash.kind,
-                claims: claims.into_iter().map(|(_, claim)| claim).collect(),
+            let conflict = EnvCollision {
+                path: collision.path.clone(),
+                kind: collision.kind,
+                candidates: candidates
+                    .into_iter()
+                    .map(|(_, candidate)| candidate)
+                    .collect(),
             };
-            match (&clash.decision, duplicate) {
+            match (&collision.decision, duplicate) {
                 (Some((decision, kept)), _) => resolved.push(ResolvedCollision {
                     conflict,
                     rule: decision.rule.clone(),
@@ -388,17 +399,17 @@ impl<'a> Draft<'a> {
         (resolved, conflicts)
     }
 
-    fn claim(
+    fn candidate(
         &self,
         source: usize,
         path: &str,
         sources: &[Source],
         owners: &mut Owners<'_>,
-    ) -> ConflictClaim {
+    ) -> EnvCandidate {
         let root = sources.get(source).map(|source| source.path.clone());
         let root = root.unwrap_or_default();
         let first_prefix = 1 + self.inputs.wheels.len();
-        ConflictClaim {
+        EnvCandidate {
             owner: if source == 0 {
                 Some("the environment's interpreter".to_owned())
             } else {
@@ -413,7 +424,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl ConflictClaim {
+impl EnvCandidate {
     /// The name of the distribution, without its version; empty if it is not known.
     fn name(&self) -> &str {
         let owner = self.owner.as_deref().unwrap_or_default();
@@ -424,7 +435,7 @@ impl ConflictClaim {
 /// The files that are in the environment; where several are equal they become one.
 fn kept_files<'a>(files: Vec<File<'a>>, nodes: &[Node], twins: &[(usize, usize)]) -> Vec<File<'a>> {
     let mut kept = BTreeSet::new();
-    collect_made(nodes, &mut kept);
+    collect_generated(nodes, &mut kept);
     let mut more: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (file, twin) in twins {
         if let Some(twin) = files.get(*twin) {
@@ -442,11 +453,11 @@ fn kept_files<'a>(files: Vec<File<'a>>, nodes: &[Node], twins: &[(usize, usize)]
     list
 }
 
-fn collect_made(nodes: &[Node], kept: &mut BTreeSet<usize>) {
+fn collect_generated(nodes: &[Node], kept: &mut BTreeSet<usize>) {
     for node in nodes {
         match &node.what {
-            What::Directory(below) => collect_made(below, kept),
-            What::Made { file } => {
+            What::Directory(below) => collect_generated(below, kept),
+            What::GeneratedFile { file } => {
                 kept.insert(*file);
             }
             What::Whole { .. } | What::File { .. } | What::Link { .. } | What::Script { .. } => {}

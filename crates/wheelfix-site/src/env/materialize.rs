@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::env::content::end_of_shebang;
 use crate::env::fault::EnvFault;
-use crate::env::made::{Made, MadeContent};
+use crate::env::generated::{GeneratedContent, GeneratedFile};
 use crate::env::merge::{Node, Source, What};
 use crate::extraction::write_new;
 use crate::launcher::{self, Interpreter};
@@ -54,7 +54,8 @@ pub struct Counts {
     /// Scripts with a new first line.
     pub scripts: usize,
     /// Files of wheels, and the environment's own.
-    pub made: usize,
+    #[serde(rename = "made")]
+    pub generated: usize,
 }
 
 impl Counts {
@@ -69,12 +70,12 @@ impl Counts {
                     counts.whole += below.whole;
                     counts.files += below.files;
                     counts.scripts += below.scripts;
-                    counts.made += below.made;
+                    counts.generated += below.generated;
                 }
                 What::Whole { .. } => counts.whole += 1,
                 What::File { .. } | What::Link { .. } => counts.files += 1,
                 What::Script { .. } => counts.scripts += 1,
-                What::Made { .. } => counts.made += 1,
+                What::GeneratedFile { .. } => counts.generated += 1,
             }
         }
         counts
@@ -83,9 +84,9 @@ impl Counts {
 
 /// Makes nodes.
 #[derive(Debug)]
-pub(crate) struct Maker<'a> {
+pub(crate) struct Materializer<'a> {
     pub(crate) sources: &'a [Source],
-    pub(crate) made: &'a [Made<'a>],
+    pub(crate) generated: &'a [GeneratedFile<'a>],
     /// The number of files of `made` that the installation writes: those before this position.
     pub(crate) installed: usize,
     /// The staging directory.
@@ -97,7 +98,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) interpreter: &'a Interpreter,
 }
 
-impl Maker<'_> {
+impl Materializer<'_> {
     /// Makes the entries of a directory that exists.
     pub(crate) fn make(&self, directory: &str, nodes: &[Node]) -> Result<(), EnvFault> {
         let (directories, entries): (Vec<&Node>, Vec<&Node>) = nodes
@@ -112,8 +113,8 @@ impl Maker<'_> {
                 entries.par_iter().with_min_len(16).try_for_each(one)
             }
         };
-        let (made, below) = rayon::join(entries, || directories.par_iter().try_for_each(one));
-        made.and(below)
+        let (generated, below) = rayon::join(entries, || directories.par_iter().try_for_each(one));
+        generated.and(below)
     }
 
     /// Makes an entry, and what is below it.
@@ -124,7 +125,7 @@ impl Maker<'_> {
                 self.directory(&path)?;
                 self.make(&path, below)
             }
-            What::Made { file } => self.own(*file),
+            What::GeneratedFile { file } => self.own(*file),
             What::Whole { source }
             | What::File { source }
             | What::Link { source }
@@ -141,7 +142,7 @@ impl Maker<'_> {
             let path = join(directory, &node.name);
             match &node.what {
                 What::Directory(below) => self.check(&path, below),
-                What::Made { .. } => Ok(()),
+                What::GeneratedFile { .. } => Ok(()),
                 What::Whole { source }
                 | What::File { source }
                 | What::Link { source }
@@ -182,16 +183,16 @@ impl Maker<'_> {
 
     /// Makes a file of the environment's own.
     fn own(&self, file: usize) -> Result<(), EnvFault> {
-        let Some(made) = self.made.get(file).filter(|_| self.installed <= file) else {
+        let Some(generated) = self.generated.get(file).filter(|_| self.installed <= file) else {
             return Ok(());
         };
-        let path = self.root.join(&made.path);
-        match &made.content {
-            MadeContent::Text { text, executable } => {
+        let path = self.root.join(&generated.path);
+        match &generated.content {
+            GeneratedContent::Text { text, executable } => {
                 write_new(&path, text.as_bytes(), *executable)?;
             }
-            MadeContent::Link(target) => symlink(target, &path)?,
-            MadeContent::Member { .. } | MadeContent::Record => {}
+            GeneratedContent::Link(target) => symlink(target, &path)?,
+            GeneratedContent::Member { .. } | GeneratedContent::Record => {}
         }
         Ok(())
     }

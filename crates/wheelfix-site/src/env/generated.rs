@@ -5,21 +5,21 @@ use std::path::PathBuf;
 
 use wheelfix_format::RecordHash;
 
-use crate::env::merge::Claim;
+use crate::env::merge::Candidate;
 
 /// A file that is made.
 #[derive(Clone, Debug)]
-pub(crate) struct Made<'a> {
+pub(crate) struct GeneratedFile<'a> {
     /// Relative to the prefix, with `/` as separator.
     pub(crate) path: String,
     /// Position of its source.
     pub(crate) source: usize,
-    pub(crate) content: MadeContent<'a>,
+    pub(crate) content: GeneratedContent<'a>,
 }
 
 /// The content of a file, as far as it is known before the file is made.
 #[derive(Clone, Debug)]
-pub(crate) enum MadeContent<'a> {
+pub(crate) enum GeneratedContent<'a> {
     /// A member of a wheel.
     Member {
         len: u64,
@@ -37,16 +37,16 @@ pub(crate) enum MadeContent<'a> {
 /// The directories of files that are made.
 #[derive(Debug, Default)]
 pub(crate) struct Virtual {
-    /// Files that claim this very place: positions.
+    /// Files for this very place: positions.
     files: Vec<usize>,
     below: BTreeMap<String, Self>,
 }
 
 impl Virtual {
     /// The tree of the given files.
-    pub(crate) fn new(made: &[Made<'_>]) -> Self {
+    pub(crate) fn new(generated: &[GeneratedFile<'_>]) -> Self {
         let mut root = Self::default();
-        for (position, file) in made.iter().enumerate() {
+        for (position, file) in generated.iter().enumerate() {
             let mut node = &mut root;
             for name in file.path.split('/') {
                 node = node.below.entry(name.to_owned()).or_default();
@@ -56,23 +56,31 @@ impl Virtual {
         root
     }
 
-    /// The claims to this place.
-    pub(crate) fn claims<'a>(&'a self, made: &[Made<'_>]) -> impl Iterator<Item = Claim<'a>> {
+    /// The candidates for this place.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        generated: &[GeneratedFile<'_>],
+    ) -> impl Iterator<Item = Candidate<'a>> {
         let file = |position: &usize| {
-            let source = made.get(*position)?.source;
-            Some(Claim::File {
+            let source = generated.get(*position)?.source;
+            Some(Candidate::File {
                 source,
                 file: *position,
             })
         };
-        let files: Vec<Claim<'a>> = self.files.iter().filter_map(file).collect();
-        files.into_iter().chain(self.directory(made))
+        let files: Vec<Candidate<'a>> = self.files.iter().filter_map(file).collect();
+        files.into_iter().chain(self.directory(generated))
     }
 
-    /// The claim to this place as a directory, if files lie below it.
-    pub(crate) fn directory<'a>(&'a self, made: &[Made<'_>]) -> Option<Claim<'a>> {
-        let source = made.get(self.below.values().find_map(Self::first)?)?.source;
-        Some(Claim::Directory {
+    /// The candidate for this place as a directory, if files lie below it.
+    pub(crate) fn directory<'a>(
+        &'a self,
+        generated: &[GeneratedFile<'_>],
+    ) -> Option<Candidate<'a>> {
+        let source = generated
+            .get(self.below.values().find_map(Self::first)?)?
+            .source;
+        Some(Candidate::Directory {
             source,
             below: &self.below,
         })

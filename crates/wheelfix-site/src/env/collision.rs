@@ -1,4 +1,4 @@
-//! Two claims to one place of an environment, and the rules that decide which counts.
+//! Two candidates for one place of an environment, and the rules that decide which counts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,59 +8,60 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 use wheelfix_relocate::Pattern;
 
-/// Two or more claims to one place.
+/// Two or more candidates for one place.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Conflict {
+pub struct EnvCollision {
     /// The place, relative to the prefix, with `/` as separator.
     pub path: String,
-    /// How the claims differ.
-    pub kind: ConflictKind,
-    /// Who claims it, in the order of the inputs.
-    pub claims: Vec<ConflictClaim>,
+    /// How the candidates differ.
+    pub kind: EnvCollisionKind,
+    /// Where it comes from, in the order of the inputs.
+    #[serde(rename = "claims")]
+    pub candidates: Vec<EnvCandidate>,
 }
 
-/// How claims to one place differ.
+/// How candidates for one place differ.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum ConflictKind {
+pub enum EnvCollisionKind {
     /// Files with different content.
     Content,
-    /// A file where another claim has a directory.
+    /// A file where another candidate has a directory.
     FileAndDirectory,
     /// Names that differ in case only.
     Case,
 }
 
-/// One claim to a place.
+/// One candidate for a place.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct ConflictClaim {
+pub struct EnvCandidate {
     /// The distribution whose RECORD lists it, as `name version`; `None` if none does.
     pub owner: Option<String>,
     /// The file or directory, in the input; for a wheel the wheel itself.
     pub from: PathBuf,
 }
 
-impl fmt::Display for Conflict {
+impl fmt::Display for EnvCollision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
-            ConflictKind::Content => "with different content",
-            ConflictKind::FileAndDirectory => "as a file and as a directory",
-            ConflictKind::Case => "in names that differ in case only",
+            EnvCollisionKind::Content => "with different content",
+            EnvCollisionKind::FileAndDirectory => "as a file and as a directory",
+            EnvCollisionKind::Case => "in names that differ in case only",
         };
         write!(f, "`{}` comes {kind} from", self.path)?;
-        for (index, claim) in self.claims.iter().enumerate() {
+        for (index, candidate) in self.candidates.iter().enumerate() {
             let and = if index == 0 { "" } else { " and" };
-            match &claim.owner {
-                Some(owner) => write!(f, "{and} {owner} (`{}`)", claim.from.display())?,
-                None => write!(f, "{and} `{}`", claim.from.display())?,
+            match &candidate.owner {
+                Some(owner) => write!(f, "{and} {owner} (`{}`)", candidate.from.display())?,
+                None => write!(f, "{and} `{}`", candidate.from.display())?,
             }
         }
         Ok(())
     }
 }
 
-/// The claim that counts, of several.
+/// The candidate that counts, of several.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CollisionAction {
@@ -77,7 +78,7 @@ pub enum CollisionAction {
 pub struct CollisionRule {
     /// Matched with the path relative to the prefix, and with that relative to `site-packages`.
     pub glob: Pattern,
-    /// The claim that counts there.
+    /// The candidate that counts there.
     pub action: CollisionAction,
 }
 
@@ -134,12 +135,12 @@ impl fmt::Display for CollisionRule {
 pub struct ResolvedCollision {
     /// The collision.
     #[serde(flatten)]
-    pub conflict: Conflict,
+    pub conflict: EnvCollision,
     /// The rule, as it is written.
     pub rule: String,
     /// Whether the rule is one of ours, not the user's.
     pub shipped: bool,
-    /// Index in `claims` of the claim that counts.
+    /// Index in `claims` of the candidate that counts.
     pub kept: usize,
 }
 

@@ -108,7 +108,7 @@ impl fmt::Display for UnmetRequirement {
 
 /// The findings about a set of distributions.
 #[derive(Debug, Default)]
-pub(crate) struct Closure {
+pub(crate) struct RequirementsCheck {
     pub(crate) duplicates: Vec<DuplicateDistribution>,
     pub(crate) unmet: Vec<UnmetRequirement>,
     /// Unmet requirements that the user allows.
@@ -126,11 +126,11 @@ pub(crate) fn check(
     chains: &BTreeMap<usize, Vec<PathBuf>>,
     target: &Target,
     allow_unmet: &[Pattern],
-) -> Closure {
-    let mut closure = Closure {
+) -> RequirementsCheck {
+    let mut checked = RequirementsCheck {
         faults: unfit(distributions, target),
         unreadable: unreadable(distributions),
-        ..Closure::default()
+        ..RequirementsCheck::default()
     };
     let mut by_name: BTreeMap<&PackageName, Vec<&Distribution>> = BTreeMap::new();
     for distribution in distributions {
@@ -157,7 +157,7 @@ pub(crate) fn check(
                     chain,
                 }
             };
-            closure.duplicates.push(DuplicateDistribution {
+            checked.duplicates.push(DuplicateDistribution {
                 name: name.to_string(),
                 copies: copies.iter().map(copy).collect(),
                 collisions: 0,
@@ -172,20 +172,20 @@ pub(crate) fn check(
         match allowed {
             Some(index) => {
                 used.insert(index);
-                closure.allowed.push(unmet);
+                checked.allowed.push(unmet);
             }
-            None => closure.unmet.push(unmet),
+            None => checked.unmet.push(unmet),
         }
     }
     for (index, glob) in allow_unmet.iter().enumerate() {
         // Whatever there is may be nothing.
         if !used.contains(&index) && glob.text() != "*" {
-            closure
+            checked
                 .faults
                 .push(EnvFault::UnusedUnmet(glob.text().to_owned()));
         }
     }
-    closure
+    checked
 }
 
 /// Requirements that cannot be read.
