@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use crate::file_view::FileView;
 use crate::object::Object;
-use crate::plan::{Edit, RelocationPlan, RunPathEdit};
+use crate::plan::{Edit, LinkPlan, RunPathEdit};
 use crate::tree::Tree;
 
 /// The tree without what a plan drops and with its edits made; the view shows the same.
-pub fn foresee(tree: &Tree, plan: &RelocationPlan, view: &FileView) -> Tree {
+pub fn foresee(tree: &Tree, plan: &LinkPlan, view: &FileView) -> Tree {
     let dropped: BTreeSet<PathBuf> = plan.drops.iter().map(|drop| drop.path.clone()).collect();
     let foreseen = tree.revised(&dropped, |object| {
         if let Some(planned) = plan.object(&object.path) {

@@ -83,7 +83,7 @@ pub use missing::{Missing, NearMiss, Told, told_once};
 pub use named::nothing_in;
 pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, LoadConditions, Object, VersionNeed};
 pub use plan::{
-    DroppedFile, Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle,
+    DroppedFile, Edit, LinkPlan, Need, ObjectPlan, PlanOptions, RunPathEdit, RunPathStyle,
     Satisfied,
 };
 pub use planner::plan;

@@ -68,7 +68,7 @@ impl PlanOptions {
 
 /// All that is to be done to the objects of an output.
 #[derive(Clone, Debug, Serialize)]
-pub struct RelocationPlan {
+pub struct LinkPlan {
     /// The ABI of the target. `None` if it is not given and there are no objects.
     pub target: Option<Abi>,
     /// One entry per object of the target, by path.
@@ -201,7 +201,7 @@ pub struct DroppedFile {
     pub missing: Vec<String>,
 }
 
-impl RelocationPlan {
+impl LinkPlan {
     /// The plan that changes nothing.
     pub fn empty() -> Self {
         Self {
@@ -235,7 +235,7 @@ impl RelocationPlan {
     }
 }
 
-impl fmt::Display for RelocationPlan {
+impl fmt::Display for LinkPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for object in self.edits() {
             write!(f, "edit {}{BREAK}", object.path.display())?;

@@ -12,7 +12,7 @@ use crate::index::LibraryIndex;
 use crate::interpreter::Loader;
 use crate::missing::Missing;
 use crate::object::Object;
-use crate::plan::{Edit, Need, ObjectPlan, PlanOptions, RelocationPlan, Satisfied};
+use crate::plan::{Edit, LinkPlan, Need, ObjectPlan, PlanOptions, Satisfied};
 use crate::resolve::{Answer, Resolver};
 use crate::rules::Rules;
 use crate::run_path_plan::RunPathPlanner;
@@ -22,12 +22,7 @@ use crate::unused;
 /// Plans the relocation of all objects of a tree.
 ///
 /// Faults do not end the planning: the plan carries all of them.
-pub fn plan(
-    tree: &Tree,
-    index: &LibraryIndex,
-    rules: &Rules,
-    options: &PlanOptions,
-) -> RelocationPlan {
+pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOptions) -> LinkPlan {
     let nothing_dropped = BTreeSet::new();
     let mut resolver = Resolver {
         tree,
@@ -71,7 +66,7 @@ pub fn plan(
     let excused = planner.excused.into_list();
     faults.extend(unused::excuses(resolver, &excused));
     faults.extend(unused::rules(resolver));
-    RelocationPlan {
+    LinkPlan {
         target,
         objects,
         drops: decision.drops,

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::index::{Library, LibraryIndex};
 use crate::lib_path::Tier;
 use crate::object::{ContentId, LoadConditions, Object};
-use crate::plan::{PlanOptions, RelocationPlan, RunPathEdit, RunPathStyle};
+use crate::plan::{LinkPlan, PlanOptions, RunPathEdit, RunPathStyle};
 use crate::planner::plan;
 use crate::remedy::{Candidate, Remedy};
 use crate::rules::{Pattern, Rules};
@@ -76,7 +76,7 @@ impl Case {
         }
     }
 
-    fn plan(&self) -> RelocationPlan {
+    fn plan(&self) -> LinkPlan {
         plan(&self.tree, &self.index, &self.rules, &self.options)
     }
 

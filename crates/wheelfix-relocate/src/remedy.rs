@@ -52,7 +52,8 @@ pub enum Remedy {
         needed_by: BTreeSet<PathBuf>,
     },
     /// Relocate files: what the output needs is there, and they do not lead to it.
-    Relocate {
+    #[serde(rename = "relocate")]
+    Patch {
         /// Their final paths.
         paths: BTreeSet<PathBuf>,
     },

@@ -8,8 +8,8 @@ use wheelfix_relocate::{FileView, Proof, ProofOptions, Target, Tree, prove};
 use crate::event::{Event, Listener, Phase};
 use crate::install::{InstallError, InstallRequest, Installation, in_pool, open, plan_files};
 use crate::layout::Layout;
+use crate::linking;
 use crate::patch_wheel;
-use crate::relocation;
 use crate::staging::Staging;
 
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
@@ -54,15 +54,15 @@ pub fn check_wheels(
             phase: Phase::Verify,
             bytes: 0,
         });
-        let unproved = installation.unproved(&mut written);
-        let excused = unproved.excused.clone();
-        let tree = unproved.read()?;
+        let to_verify = installation.to_verify(&mut written);
+        let excused = to_verify.excused.clone();
+        let tree = to_verify.read()?;
         let view = FileView::new(vec![installation.place()]);
         let Some(libraries) = &request.libraries else {
             return Ok(Proof::default());
         };
         let mut proof = prove(&tree, &view, target, &libraries.rules, options);
-        relocation::settle(&mut proof, &excused, libraries);
+        linking::settle(&mut proof, &excused, libraries);
         Ok(proof)
     })
 }

@@ -32,10 +32,10 @@ use crate::env::materialize::Materializer;
 use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
 use crate::install::{
-    self, InstallError, InstallRequest, Installation, Unproved, Written, in_pool,
+    self, InstallError, InstallRequest, Installation, ToVerify, Written, in_pool,
 };
 use crate::layout::Layout;
-use crate::relocation::{self, RelocationError};
+use crate::linking::{self, LinkError};
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
 
@@ -111,8 +111,8 @@ impl From<StagingError> for EnvError {
     }
 }
 
-impl From<RelocationError> for EnvError {
-    fn from(error: RelocationError) -> Self {
+impl From<LinkError> for EnvError {
+    fn from(error: LinkError) -> Self {
         Self::Install(error.into())
     }
 }
@@ -246,7 +246,7 @@ fn fill(
         report.elf_edited = written.applied.elf_edited;
         report.warnings.extend(written.applied.warnings);
         report.unbundling = written.unbundling;
-        report.relocation = written.relocation;
+        report.link_plan = written.link_plan;
     }
     Ok(report)
 }
@@ -267,15 +267,15 @@ struct Checked {
 
 impl Prover<'_> {
     /// All ELF files by their paths in the environment.
-    fn tree(&self, mut unproved: Unproved) -> Result<Tree, RelocationError> {
+    fn tree(&self, mut to_verify: ToVerify) -> Result<Tree, LinkError> {
         let of_prefixes = self.decided.elf.iter().map(|(path, source)| {
             (
                 self.staging.prefix().join(path),
                 self.decided.disk(*source, path),
             )
         });
-        unproved.elf.extend(of_prefixes);
-        unproved.read()
+        to_verify.elf.extend(of_prefixes);
+        to_verify.read()
     }
 
     /// Proves everything, while what comes from wheels is finished.
@@ -284,17 +284,17 @@ impl Prover<'_> {
         installing: &Installation<'_>,
         mut written: Option<&mut Written>,
     ) -> Result<Checked, EnvError> {
-        let unproved = written
+        let to_verify = written
             .as_deref_mut()
-            .map(|written| installing.unproved(written));
+            .map(|written| installing.to_verify(written));
         let finish = || {
             let mut written = written.into_iter();
             written.try_for_each(|written| installing.finish(written))
         };
         let prove = || {
-            let unproved = unproved.unwrap_or_default();
-            let excused = unproved.excused.clone();
-            let tree = self.tree(unproved)?;
+            let to_verify = to_verify.unwrap_or_default();
+            let excused = to_verify.excused.clone();
+            let tree = self.tree(to_verify)?;
             let copies = copies::find(&tree);
             let (proof, input_proof) = self.prove(&tree, &excused)?;
             Ok(Checked {
@@ -328,7 +328,7 @@ impl Prover<'_> {
             on_disk: self.staging.root().to_owned(),
             used_at: self.staging.prefix().to_owned(),
         };
-        let mut proof = relocation::prove_together(tree, vec![place()], libraries, program)?;
+        let mut proof = linking::prove_together(tree, vec![place()], libraries, program)?;
         let both = request.proof == ProofScope::Both && request.link.is_symbolic();
         let input_proof = if both && !self.decided.elf.is_empty() {
             let elf = self.decided.elf.iter();
@@ -336,15 +336,15 @@ impl Prover<'_> {
                 let disk = self.decided.disk(*source, path);
                 (disk.clone(), disk)
             });
-            let tree = Tree::read(paths.collect()).map_err(RelocationError::from)?;
-            relocation::prove(&tree, vec![place()], libraries, program)?
+            let tree = Tree::read(paths.collect()).map_err(LinkError::from)?;
+            linking::prove(&tree, vec![place()], libraries, program)?
         } else {
             None
         };
         if let Some(proof) = &mut proof {
             let excused = input_proof.iter().flat_map(|proof| &proof.excused);
             let excused = merged_excuses(planned.iter().chain(excused));
-            relocation::settle(proof, &excused, libraries);
+            linking::settle(proof, &excused, libraries);
         } else {
             install::refuse_unused(tree, planned, libraries)?;
         }

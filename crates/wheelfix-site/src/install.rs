@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use wheelfix_format::TagMismatch;
 use wheelfix_relocate::{
-    Excused, Place, Proof, PythonSource, RelocationPlan, Tree, count, excuses_without_proof,
+    Excused, LinkPlan, Place, Proof, PythonSource, Tree, count, excuses_without_proof,
     existing_path,
 };
 use wheelfix_unbundle::UnbundlePlan;
@@ -19,15 +19,15 @@ use crate::dependencies;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction, ExtractionError};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
-use crate::finish::Site;
 use crate::layout::Layout;
+use crate::linking::{self, Applied, Libraries, LinkError};
 use crate::python::Python;
-use crate::relocation::{self, Applied, Libraries, RelocationError};
 use crate::report::{self, InstallReport};
 use crate::sboms;
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
 use crate::unbundling::{self, Planned};
+use crate::write_record::Site;
 
 #[cfg(test)]
 mod tests;
@@ -74,13 +74,13 @@ pub enum InstallError {
     Extraction(#[from] ExtractionError),
     /// Libraries cannot be read or edited.
     #[error(transparent)]
-    Relocation(#[from] RelocationError),
+    Relocation(#[from] LinkError),
     /// Bundled libraries cannot become what the user wants; the plan says why.
     #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
     Bundled(Box<UnbundlePlan>),
     /// The output would not work; the plan says why.
     #[error("{} with libraries", count(.0.faults.len(), "fault"))]
-    Unsound(Box<RelocationPlan>),
+    Unsound(Box<LinkPlan>),
     /// The output would not load; the proof says why.
     #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
     Unproved(Box<Proof>),
@@ -253,10 +253,10 @@ fn fill(
     let mut written = installation.write(compiler.as_ref(), listener)?;
 
     phase(Phase::Verify, 0);
-    let unproved = installation.unproved(&mut written);
+    let to_verify = installation.to_verify(&mut written);
     let finish = || installation.finish(&mut written);
     // Hashing what was edited takes longer than the proof, which has parts that no two threads share.
-    let (finished, proof) = rayon::join(finish, || installation.prove(unproved));
+    let (finished, proof) = rayon::join(finish, || installation.prove(to_verify));
     finished?;
     let proof = proof?;
 
@@ -272,7 +272,7 @@ fn fill(
         prefix: staging.prefix().to_owned(),
         wheels,
         unbundling: written.unbundling,
-        relocation: written.relocation,
+        link_plan: written.link_plan,
         proof,
         elf_edited: written.applied.elf_edited,
         elf_bytes_written: written.applied.bytes_written,
@@ -322,7 +322,7 @@ pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler
 }
 
 /// The files of a prefix to which something is added.
-fn beside(request: &InstallRequest, staging: &Staging) -> Result<Tree, RelocationError> {
+fn beside(request: &InstallRequest, staging: &Staging) -> Result<Tree, LinkError> {
     let prefix = staging.prefix();
     if !request.merge || request.libraries.is_none() || !prefix.is_dir() {
         return Ok(Tree::default());
@@ -355,7 +355,7 @@ pub(crate) struct Installation<'a> {
 pub(crate) struct Written {
     pub(crate) extraction: Extraction,
     pub(crate) unbundling: UnbundlePlan,
-    pub(crate) relocation: RelocationPlan,
+    pub(crate) link_plan: LinkPlan,
     pub(crate) applied: Applied,
     /// The Python sources, of which nothing changes any more.
     sources: Vec<PythonSource>,
@@ -363,7 +363,7 @@ pub(crate) struct Written {
 
 /// The files that are to be proved, and what the plan excused.
 #[derive(Debug, Default)]
-pub(crate) struct Unproved {
+pub(crate) struct ToVerify {
     /// Files that may be ELF files: where they will be, and where they are.
     pub(crate) elf: Vec<(PathBuf, PathBuf)>,
     /// Python sources as they were read for the plan.
@@ -372,9 +372,9 @@ pub(crate) struct Unproved {
     pub(crate) excused: Vec<Excused>,
 }
 
-impl Unproved {
+impl ToVerify {
     /// Reads the ELF files.
-    pub(crate) fn read(self) -> Result<Tree, RelocationError> {
+    pub(crate) fn read(self) -> Result<Tree, LinkError> {
         let mut tree = Tree::read(self.elf)?;
         tree.add_sources(self.sources);
         Ok(tree)
@@ -402,32 +402,32 @@ impl Installation<'_> {
         phase(Phase::Plan, 0);
         let mut paths = self.elf_paths(&extraction);
         paths.extend(self.source_paths());
-        let mut tree = Tree::read(paths).map_err(RelocationError::from)?;
+        let mut tree = Tree::read(paths).map_err(LinkError::from)?;
         tree.add_beside(&self.beside);
-        let mut tree = tree.compared().map_err(RelocationError::from)?;
+        let mut tree = tree.compared().map_err(LinkError::from)?;
         let Planned {
             unbundling,
-            mut relocation,
+            mut link_plan,
         } = self.plan(&tree)?;
         let sources = std::mem::take(&mut tree.sources);
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
-        relocation::edit(&relocation, false, &mut applied)?;
-        relocation::replace_and_drop(&relocation, &mut applied)?;
+        linking::edit(&link_plan, false, &mut applied)?;
+        linking::replace_and_drop(&link_plan, &mut applied)?;
         // They were written with their new texts.
-        relocation.sources.clone_from(&self.planned.sources.edits);
+        link_plan.sources.clone_from(&self.planned.sources.edits);
         unbundling::apply(&unbundling, &mut applied)?;
         sboms::update(
             &unbundling,
             &self.site().owners(&applied.removed),
             &mut applied,
         )
-        .map_err(RelocationError::from)?;
+        .map_err(LinkError::from)?;
         Ok(Written {
             extraction,
             unbundling,
-            relocation,
+            link_plan,
             applied,
             sources,
         })
@@ -456,19 +456,19 @@ impl Installation<'_> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(Planned {
                 unbundling: UnbundlePlan::default(),
-                relocation: RelocationPlan::empty(),
+                link_plan: LinkPlan::empty(),
             });
         };
         let program = self.request.python.program();
         let mut planned = unbundling::plan(tree, &[self.place()], libraries, program)?;
         let sources = self.planned.sources.faults.iter().cloned();
-        planned.relocation.faults.extend(sources);
+        planned.link_plan.faults.extend(sources);
         if !planned.unbundling.is_sound() {
             return Err(InstallError::Bundled(Box::new(planned.unbundling)));
         }
-        if !planned.relocation.is_sound() {
+        if !planned.link_plan.is_sound() {
             planned.foresee(tree, vec![self.place()], libraries, program)?;
-            return Err(InstallError::Unsound(Box::new(planned.relocation)));
+            return Err(InstallError::Unsound(Box::new(planned.link_plan)));
         }
         Ok(planned)
     }
@@ -482,18 +482,18 @@ impl Installation<'_> {
     }
 
     /// Proves that what was written loads from where it will be.
-    fn prove(&self, unproved: Unproved) -> Result<Option<Proof>, InstallError> {
+    fn prove(&self, to_verify: ToVerify) -> Result<Option<Proof>, InstallError> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(None);
         };
-        let excused = unproved.excused.clone();
-        let mut tree = unproved.read()?;
+        let excused = to_verify.excused.clone();
+        let mut tree = to_verify.read()?;
         tree.extend(self.beside.clone());
         let program = self.request.python.program();
-        match relocation::prove(&tree, vec![self.place()], libraries, program)? {
+        match linking::prove(&tree, vec![self.place()], libraries, program)? {
             Some(mut proof) => {
                 self.retain_new(&mut proof, libraries)?;
-                relocation::settle(&mut proof, &excused, libraries);
+                linking::settle(&mut proof, &excused, libraries);
                 if proof.faults.is_empty() {
                     Ok(Some(proof))
                 } else {
@@ -505,12 +505,12 @@ impl Installation<'_> {
     }
 
     /// Takes those faults out of a proof that what is in the prefix already has without what is added.
-    fn retain_new(&self, proof: &mut Proof, libraries: &Libraries) -> Result<(), RelocationError> {
+    fn retain_new(&self, proof: &mut Proof, libraries: &Libraries) -> Result<(), LinkError> {
         if proof.faults.is_empty() || self.beside.is_empty() {
             return Ok(());
         }
         let program = self.request.python.program();
-        let before = relocation::prove(&self.beside, Vec::new(), libraries, program)?;
+        let before = linking::prove(&self.beside, Vec::new(), libraries, program)?;
         let before = before.into_iter().flat_map(|proof| proof.faults);
         let before = before.map(|fault| unbundling::key(&fault)).collect();
         unbundling::retain_new(proof, &before);
@@ -518,13 +518,13 @@ impl Installation<'_> {
     }
 
     /// The files to be proved: those that were written and not removed.
-    pub(crate) fn unproved(&self, written: &mut Written) -> Unproved {
+    pub(crate) fn to_verify(&self, written: &mut Written) -> ToVerify {
         let mut elf = self.elf_paths(&written.extraction);
         elf.retain(|(_, file)| !written.applied.removed.contains(file));
-        Unproved {
+        ToVerify {
             elf,
             sources: std::mem::take(&mut written.sources),
-            excused: written.relocation.excused.clone(),
+            excused: written.link_plan.excused.clone(),
         }
     }
 
@@ -554,9 +554,9 @@ pub(crate) fn refuse_unused(
     if faults.is_empty() {
         return Ok(());
     }
-    Err(InstallError::Unsound(Box::new(RelocationPlan {
+    Err(InstallError::Unsound(Box::new(LinkPlan {
         faults,
-        ..RelocationPlan::empty()
+        ..LinkPlan::empty()
     })))
 }
 

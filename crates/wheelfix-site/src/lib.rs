@@ -10,25 +10,25 @@ mod env;
 mod event;
 mod extraction;
 mod files;
-mod finish;
 mod install;
 mod launcher;
 mod layout;
+mod linking;
 mod patch;
 mod patch_wheel;
 mod provenance;
 mod python;
 mod record_update;
-mod relocation;
 mod report;
 mod requirements;
+mod rollback;
 mod sboms;
 mod scratch;
 mod sources;
 mod staging;
 mod tree;
 mod unbundling;
-mod undo;
+mod write_record;
 
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
 pub use check_wheels::{check_wheels, prefix_of_wheels, python_of_wheels};
@@ -48,6 +48,7 @@ pub use install::{
 };
 pub use launcher::Interpreter;
 pub use layout::Layout;
+pub use linking::{EditFailure, Libraries, LinkError};
 pub use patch::{PatchReport, PatchRequest, PatchTreeError, Scope, patch};
 pub use patch_wheel::{
     OutputNameError, PREFIX, PatchWheelError, PatchWheelReport, PatchWheelRequest, names_in_wheel,
@@ -56,7 +57,6 @@ pub use patch_wheel::{
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};
 pub use record_update::RecordUpdateError;
-pub use relocation::{EditFailure, Libraries, RelocationError};
 pub use report::{InstallReport, InstallWarning, InstalledWheel};
 pub use requirements::EditedRequirements;
 pub use sboms::SbomUpdateError;

@@ -7,24 +7,24 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, count, existing_path, nothing_in};
+use wheelfix_relocate::{LinkPlan, Place, Proof, Tree, count, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
 use crate::event::{Event, Listener, Phase};
 use crate::files::FileFault;
 use crate::install::in_pool;
+use crate::linking::{self, Applied, ElfPlans, Libraries, LinkError};
 use crate::record_update::{
     Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
     update_records,
 };
-use crate::relocation::{self, Applied, Libraries, Rehearsal, RelocationError};
 use crate::report::InstallWarning;
 use crate::requirements::{self, EditedRequirements, Requirements};
+use crate::rollback::Rollback;
 use crate::sboms;
 use crate::sources::Sources;
 use crate::unbundling::{self, Planned};
-use crate::undo::Undo;
 
 /// The files and options of a relocation.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ pub struct PatchReport {
     /// The plan for bundled libraries.
     pub unbundling: UnbundlePlan,
     /// The plan for the libraries.
-    pub relocation: RelocationPlan,
+    pub link_plan: LinkPlan,
     /// The distributions whose requirements were edited.
     pub metadata: Vec<EditedRequirements>,
     /// Warnings about the request.
@@ -89,13 +89,13 @@ pub enum PatchTreeError {
     Files(Vec<FileFault>),
     /// Libraries cannot be read or edited.
     #[error(transparent)]
-    Relocation(#[from] RelocationError),
+    Relocation(#[from] LinkError),
     /// Bundled libraries cannot become what the user wants; the plan says why.
     #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
     Bundled(Box<UnbundlePlan>),
     /// The files would not work; the plan says why.
     #[error("{} with libraries", count(.0.faults.len(), "fault"))]
-    Unsound(Box<RelocationPlan>),
+    Unsound(Box<LinkPlan>),
     /// The files were edited and will not load, or they would not and are as they were because bundled
     /// libraries were to go; the proof says why.
     #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
@@ -153,7 +153,7 @@ fn relocate(
         places.push(Place::fixed(existing_path(path)?));
     }
     let tree = Tree::scan_own(&places).and_then(Tree::compared);
-    let tree = tree.map_err(RelocationError::from)?;
+    let tree = tree.map_err(LinkError::from)?;
 
     phase(Phase::Plan);
     let decision = plan(request, &tree, &places)?;
@@ -161,18 +161,23 @@ fn relocate(
     decision.check_records(&roots)?;
     if request.dry_run {
         return Ok(PatchReport {
-            elf_edited: decision.rehearsal.edited,
+            elf_edited: decision.elf_plans.edited,
             ..report(decision, &Applied::default(), 0)
         });
     }
 
     phase(Phase::Apply);
-    let has_undo =
+    let has_rollback =
         request.scope == Scope::Unbundling || !decision.planned.unbundling.removed.is_empty();
-    let undo = if has_undo {
+    let rollback = if has_rollback {
         let metadata = decision.requirements.edited.iter();
         let metadata = metadata.map(|distribution| distribution.path.clone());
-        Some(Undo::save(&places, &decision.planned, &roots, metadata)?)
+        Some(Rollback::save(
+            &places,
+            &decision.planned,
+            &roots,
+            metadata,
+        )?)
     } else {
         None
     };
@@ -183,13 +188,13 @@ fn relocate(
         phase(Phase::Verify);
         Ok((records, prove(request, &places, &decision)?))
     });
-    match (proved, undo) {
+    match (proved, rollback) {
         (Ok((records, proof)), _) => Ok(PatchReport {
             proof,
             ..report(decision, &applied, records)
         }),
-        (Err(error), Some(undo)) => {
-            undo.restore(&applied)?;
+        (Err(error), Some(rollback)) => {
+            rollback.restore(&applied)?;
             Err(error)
         }
         (Err(error), None) => Err(error),
@@ -201,7 +206,7 @@ struct Decision {
     planned: Planned,
     requirements: Requirements,
     /// The effect on the ELF files.
-    rehearsal: Rehearsal,
+    elf_plans: ElfPlans,
     /// Keys of the faults that were there before and may be there afterwards.
     before: BTreeSet<String>,
 }
@@ -209,10 +214,10 @@ struct Decision {
 impl Decision {
     /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
     fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
-        let relocation = &self.planned.relocation;
-        if 0 < self.rehearsal.edited
-            || !relocation.drops.is_empty()
-            || !relocation.sources.is_empty()
+        let link_plan = &self.planned.link_plan;
+        if 0 < self.elf_plans.edited
+            || !link_plan.drops.is_empty()
+            || !link_plan.sources.is_empty()
             || !self.planned.unbundling.removed.is_empty()
         {
             roots.iter().try_for_each(|root| check_records(root))?;
@@ -229,42 +234,42 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         return Err(PatchTreeError::Files(requirements.faults));
     }
     let program = request.python.as_deref();
-    let unstarted = relocation::unstarted(tree, &request.libraries, program);
+    let unstarted = linking::unstarted(tree, &request.libraries, program);
     requirements.warnings.extend(unstarted);
     let mut planned = unbundling::plan(tree, places, &request.libraries, program)?;
     let mut before = BTreeSet::new();
     if request.scope == Scope::Unbundling {
         planned = unbundling::alone(planned, tree, &request.libraries)?;
         if !request.dry_run {
-            let proof = relocation::prove(tree, Vec::new(), &request.libraries, program)?;
+            let proof = linking::prove(tree, Vec::new(), &request.libraries, program)?;
             let faults = proof.into_iter().flat_map(|proof| proof.faults);
             before = faults.map(|fault| unbundling::key(&fault)).collect();
         }
     } else {
         let sources = Sources::on_disk(tree, &request.libraries)?;
-        planned.relocation.sources = sources.edits;
-        planned.relocation.faults.extend(sources.faults);
+        planned.link_plan.sources = sources.edits;
+        planned.link_plan.faults.extend(sources.faults);
     }
-    relocation::refuse_unused(&mut planned.relocation, tree, &request.libraries, program)?;
-    if request.wants_some && request.metadata.is_empty() && planned.relocation.sources.is_empty() {
+    linking::refuse_unused(&mut planned.link_plan, tree, &request.libraries, program)?;
+    if request.wants_some && request.metadata.is_empty() && planned.link_plan.sources.is_empty() {
         let named: Vec<PathBuf> = places.iter().map(|place| place.used_at.clone()).collect();
-        planned.relocation.faults.extend(nothing_in(tree, &named));
+        planned.link_plan.faults.extend(nothing_in(tree, &named));
     }
     if !planned.unbundling.is_sound() {
         return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
     }
-    if !planned.relocation.is_sound() {
+    if !planned.link_plan.is_sound() {
         if request.scope == Scope::Everything {
             planned.foresee(tree, Vec::new(), &request.libraries, program)?;
         }
-        return Err(PatchTreeError::Unsound(Box::new(planned.relocation)));
+        return Err(PatchTreeError::Unsound(Box::new(planned.link_plan)));
     }
-    let rehearsal = relocation::rehearse(&planned.relocation, request.heal)?;
+    let elf_plans = linking::plan_all(&planned.link_plan, request.heal)?;
     refuse_behind_links(places, &planned, &requirements)?;
     Ok(Decision {
         planned,
         requirements,
-        rehearsal,
+        elf_plans,
         before,
     })
 }
@@ -275,10 +280,10 @@ fn refuse_behind_links(
     planned: &Planned,
     requirements: &Requirements,
 ) -> Result<(), PatchTreeError> {
-    let relocation = &planned.relocation;
-    let edited = relocation.edits().map(|object| &object.file);
-    let dropped = relocation.drops.iter().map(|drop| &drop.file);
-    let sources = relocation.sources.iter().map(|source| &source.file);
+    let link_plan = &planned.link_plan;
+    let edited = link_plan.edits().map(|object| &object.file);
+    let dropped = link_plan.drops.iter().map(|drop| &drop.file);
+    let sources = link_plan.sources.iter().map(|source| &source.file);
     let removed = planned
         .unbundling
         .removed
@@ -309,10 +314,10 @@ fn apply(
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PatchTreeError> {
-    let mut result = relocation::edit(&planned.relocation, heal, applied);
+    let mut result = linking::edit(&planned.link_plan, heal, applied);
     result = result.and(applied.hash());
     if result.is_ok() {
-        result = relocation::replace_and_drop(&planned.relocation, applied);
+        result = linking::replace_and_drop(&planned.link_plan, applied);
     }
     if result.is_ok() && !planned.unbundling.removed.is_empty() {
         result = unbundle(planned, roots, applied);
@@ -348,7 +353,7 @@ fn unbundle(
     planned: &Planned,
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
-) -> Result<(), RelocationError> {
+) -> Result<(), LinkError> {
     unbundling::apply(&planned.unbundling, applied)?;
     let mut owners = BTreeMap::new();
     for root in roots {
@@ -363,13 +368,13 @@ fn prove(
     places: &[Place],
     decision: &Decision,
 ) -> Result<Option<Proof>, PatchTreeError> {
-    let tree = Tree::scan_all(places).map_err(RelocationError::from)?;
+    let tree = Tree::scan_all(places).map_err(LinkError::from)?;
     let program = request.python.as_deref();
-    let mut proof = relocation::prove(&tree, Vec::new(), &request.libraries, program)?;
+    let mut proof = linking::prove(&tree, Vec::new(), &request.libraries, program)?;
     if let Some(proof) = &mut proof {
         unbundling::retain_new(proof, &decision.before);
-        let excused = &decision.planned.relocation.excused;
-        relocation::settle(proof, excused, &request.libraries);
+        let excused = &decision.planned.link_plan.excused;
+        linking::settle(proof, excused, &request.libraries);
     }
     if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
         return Err(PatchTreeError::Unproved(Box::new(proof)));
@@ -381,11 +386,11 @@ fn report(decision: Decision, applied: &Applied, records_updated: usize) -> Patc
     let Decision {
         planned,
         requirements,
-        rehearsal,
+        elf_plans,
         ..
     } = decision;
     let mut warnings = requirements.warnings;
-    warnings.extend(rehearsal.warnings);
+    warnings.extend(elf_plans.warnings);
     PatchReport {
         metadata: requirements.edited,
         warnings,
@@ -394,7 +399,7 @@ fn report(decision: Decision, applied: &Applied, records_updated: usize) -> Patc
         elf_bytes_written: applied.bytes_written,
         records_updated,
         unbundling: planned.unbundling,
-        relocation: planned.relocation,
+        link_plan: planned.link_plan,
     }
 }
 

@@ -3,9 +3,9 @@
 //! Only ELF files and Python sources are unpacked, to a scratch directory beside the output. What was
 //! not edited is copied compressed, so that the output depends on the input and the edits alone.
 
-mod bill;
 mod edits;
 mod name;
+mod sbom;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,7 +17,7 @@ use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
 };
 use wheelfix_format::{MetadataEdit, WheelFilename};
-use wheelfix_relocate::{Place, Proof, RelocationPlan, Tree, count, may_be_module};
+use wheelfix_relocate::{LinkPlan, Place, Proof, Tree, count, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Scheme, Wheel, WheelError};
 
@@ -25,10 +25,10 @@ use crate::event::{Event, Listener, Phase};
 use crate::files::{self, FileFault};
 use crate::install::in_pool;
 use crate::layout::{self, Layout};
+use crate::linking::{self, Applied, ElfPlans, Libraries, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
 use crate::python::Python;
-use crate::relocation::{self, Applied, Libraries, Rehearsal, RelocationError};
 use crate::report::InstallWarning;
 use crate::requirements::{EditedRequirements, Requirements};
 use crate::scratch::Scratch;
@@ -70,7 +70,7 @@ pub struct PatchWheelReport {
     /// The plan for bundled libraries. Its paths are below [`PREFIX`].
     pub unbundling: UnbundlePlan,
     /// The plan for the libraries. Its paths are below [`PREFIX`].
-    pub relocation: RelocationPlan,
+    pub link_plan: LinkPlan,
     /// Its edited requirements; `None` if there are none.
     pub metadata: Option<EditedRequirements>,
     /// Warnings about the request.
@@ -109,13 +109,13 @@ pub enum PatchWheelError {
     Extract(#[from] ExtractError),
     /// Libraries cannot be read or edited.
     #[error(transparent)]
-    Relocation(#[from] RelocationError),
+    Relocation(#[from] LinkError),
     /// Bundled libraries cannot become what the user wants; the plan says why.
     #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
     Bundled(Box<UnbundlePlan>),
     /// The wheel would not work; the plan says why.
     #[error("{} with libraries", count(.0.faults.len(), "fault"))]
-    Unsound(Box<RelocationPlan>),
+    Unsound(Box<LinkPlan>),
     /// The wheel would not load; the proof says why.
     #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
     Unproved(Box<Proof>),
@@ -166,18 +166,18 @@ fn relocate_wheel(
     let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
-    let (planned, rehearsal) = plan(request, &unpacked, scratch.path())?;
+    let (planned, elf_plans) = plan(request, &unpacked, scratch.path())?;
     let Planned {
         unbundling,
-        relocation,
+        link_plan,
     } = planned;
-    let filename = name::of_output(wheel.filename(), &output, &relocation)?;
+    let filename = name::of_output(wheel.filename(), &output, &link_plan)?;
     let mut warnings = requirements.warnings;
-    warnings.extend(rehearsal.warnings);
+    warnings.extend(elf_plans.warnings);
     let mut report = PatchWheelReport {
         output: output.directory.join(filename.to_string()),
         unbundling,
-        relocation,
+        link_plan,
         metadata: requirements.edited.pop(),
         warnings,
         proof: None,
@@ -191,13 +191,13 @@ fn relocate_wheel(
     let before = faults_before(request, &unpacked, scratch.path())?;
     phase(Phase::Apply);
     let mut applied = Applied::default();
-    relocation::edit(&report.relocation, false, &mut applied)?;
-    relocation::replace_and_drop(&report.relocation, &mut applied)?;
+    linking::edit(&report.link_plan, false, &mut applied)?;
+    linking::replace_and_drop(&report.link_plan, &mut applied)?;
     unbundling::apply(&report.unbundling, &mut applied)?;
     phase(Phase::Verify);
     let mut proof = prove(request, &unpacked, &applied, scratch.path())?;
     if let Some(proof) = &mut proof {
-        relocation::settle(proof, &report.relocation.excused, &request.libraries);
+        linking::settle(proof, &report.link_plan.excused, &request.libraries);
     }
     report.proof = refuse_new(proof, &before)?;
     applied.hash()?;
@@ -230,30 +230,30 @@ fn plan(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<(Planned, Rehearsal), PatchWheelError> {
+) -> Result<(Planned, ElfPlans), PatchWheelError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
-    let tree = tree.map_err(RelocationError::from)?;
+    let tree = tree.map_err(LinkError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
     let mut planned = unbundling::plan(&tree, &[place(root)], &request.libraries, program)?;
     if request.scope == Scope::Unbundling {
         planned = unbundling::alone(planned, &tree, &request.libraries)?;
     } else {
         let sources = Sources::on_disk(&tree, &request.libraries)?;
-        planned.relocation.sources = sources.edits;
-        planned.relocation.faults.extend(sources.faults);
+        planned.link_plan.sources = sources.edits;
+        planned.link_plan.faults.extend(sources.faults);
     }
-    relocation::refuse_unused(&mut planned.relocation, &tree, &request.libraries, program)?;
+    linking::refuse_unused(&mut planned.link_plan, &tree, &request.libraries, program)?;
     if !planned.unbundling.is_sound() {
         return Err(PatchWheelError::Bundled(Box::new(planned.unbundling)));
     }
-    if !planned.relocation.is_sound() {
+    if !planned.link_plan.is_sound() {
         if request.scope == Scope::Everything {
             planned.foresee(&tree, vec![place(root)], &request.libraries, program)?;
         }
-        return Err(PatchWheelError::Unsound(Box::new(planned.relocation)));
+        return Err(PatchWheelError::Unsound(Box::new(planned.link_plan)));
     }
-    let rehearsal = relocation::rehearse(&planned.relocation, false)?;
-    Ok((planned, rehearsal))
+    let elf_plans = linking::plan_all(&planned.link_plan, false)?;
+    Ok((planned, elf_plans))
 }
 
 /// Where the files lie, and where they are said to be.
@@ -400,8 +400,8 @@ fn prove(
 ) -> Result<Option<Proof>, PatchWheelError> {
     let mut paths = paths(unpacked, root);
     paths.retain(|(_, file)| !applied.removed.contains(file));
-    let tree = Tree::read(paths).map_err(RelocationError::from)?;
+    let tree = Tree::read(paths).map_err(LinkError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
-    let proof = relocation::prove(&tree, vec![place(root)], &request.libraries, program)?;
+    let proof = linking::prove(&tree, vec![place(root)], &request.libraries, program)?;
     Ok(proof)
 }

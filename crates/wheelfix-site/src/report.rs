@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wheelfix_format::{Change, MetadataEdit};
-use wheelfix_relocate::{Proof, RelocationPlan, Remedy, Unusable};
+use wheelfix_relocate::{LinkPlan, Proof, Remedy, Unusable};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
@@ -21,7 +21,7 @@ pub struct InstallReport {
     /// The plan for bundled libraries.
     pub unbundling: UnbundlePlan,
     /// The plan for the libraries.
-    pub relocation: RelocationPlan,
+    pub link_plan: LinkPlan,
     /// The proof that all of them load; `None` if nothing is known of the target.
     pub proof: Option<Proof>,
     /// How many ELF files were edited.

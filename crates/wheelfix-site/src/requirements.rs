@@ -10,8 +10,8 @@ use wheelfix_relocate::Place;
 
 use crate::digest::FileDigest;
 use crate::files::{self, FileFault};
+use crate::linking::Applied;
 use crate::record_update;
-use crate::relocation::Applied;
 use crate::report::InstallWarning;
 
 /// A distribution with edited requirements.

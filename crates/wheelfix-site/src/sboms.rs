@@ -12,7 +12,7 @@ use wheelfix_unbundle::{Bundled, Component, Decision, Provider, Sbom, SbomError,
 
 use crate::digest::FileDigest;
 use crate::extraction::write_new;
-use crate::relocation::Applied;
+use crate::linking::Applied;
 use crate::staging::make_directory;
 
 /// The list that we write.

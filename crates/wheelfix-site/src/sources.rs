@@ -11,8 +11,8 @@ use wheelfix_wheel::Wheel;
 
 use crate::digest::FileDigest;
 use crate::files::{Files, Source};
+use crate::linking::{Applied, Libraries};
 use crate::record_update;
-use crate::relocation::{Applied, Libraries};
 use crate::staging::Staging;
 
 /// Larger Python sources are data; in bytes.

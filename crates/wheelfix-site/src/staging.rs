@@ -270,7 +270,7 @@ fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
             Ok(true) => done.push((from, to, *is_dir)),
             Ok(false) => {}
             Err(error) => {
-                undo(&done);
+                rollback(&done);
                 return Err(error.into());
             }
         }
@@ -338,7 +338,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Takes back what was published, last first; what cannot be taken back stays.
-fn undo(done: &[(PathBuf, PathBuf, bool)]) {
+fn rollback(done: &[(PathBuf, PathBuf, bool)]) {
     for (from, to, is_dir) in done.iter().rev() {
         if *is_dir {
             fs::remove_dir(to).ok();

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_relocate::{Edit, Fault, LibraryIndex, Place, Proof, RelocationPlan, Tree};
+use wheelfix_relocate::{Edit, Fault, LibraryIndex, LinkPlan, Place, Proof, Tree};
 use wheelfix_unbundle::{Request, UnbundleOptions, UnbundlePlan};
 
-use crate::relocation::{self, Applied, Libraries, RelocationError};
+use crate::linking::{self, Applied, Libraries, LinkError};
 
 /// The plans for the libraries of a tree.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Planned {
     /// The plan for bundled libraries.
     pub(crate) unbundling: UnbundlePlan,
     /// The plan of the edits with which all the others load.
-    pub(crate) relocation: RelocationPlan,
+    pub(crate) link_plan: LinkPlan,
 }
 
 impl Planned {
@@ -27,9 +27,9 @@ impl Planned {
         places: Vec<Place>,
         libraries: &Libraries,
         program: Option<&Path>,
-    ) -> Result<(), RelocationError> {
+    ) -> Result<(), LinkError> {
         let tree = self.unbundling.with_substitutions(tree);
-        relocation::foresee(&tree, places, libraries, program, &mut self.relocation)
+        linking::foresee(&tree, places, libraries, program, &mut self.link_plan)
     }
 }
 
@@ -40,23 +40,23 @@ pub(crate) fn plan(
     places: &[Place],
     libraries: &Libraries,
     program: Option<&Path>,
-) -> Result<Planned, RelocationError> {
-    let index = relocation::index(tree, libraries)?;
-    let wanted = relocation::options(libraries, program)?;
+) -> Result<Planned, LinkError> {
+    let index = linking::index(tree, libraries)?;
+    let wanted = linking::options(libraries, program)?;
     let Some(options) = &libraries.unbundle else {
-        let relocation = wheelfix_relocate::plan(tree, &index, &libraries.rules, &wanted);
+        let link_plan = wheelfix_relocate::plan(tree, &index, &libraries.rules, &wanted);
         return Ok(Planned {
             unbundling: UnbundlePlan::default(),
-            relocation,
+            link_plan,
         });
     };
     let mut unbundling = unbundle(tree, places, libraries, options, (&index, program))?;
     let revised = unbundling.with_substitutions(tree);
-    let mut relocation = wheelfix_relocate::plan(&revised, &index, &libraries.rules, &wanted);
-    unbundling.merge_into(&mut relocation);
+    let mut link_plan = wheelfix_relocate::plan(&revised, &index, &libraries.rules, &wanted);
+    unbundling.merge_into(&mut link_plan);
     Ok(Planned {
         unbundling,
-        relocation,
+        link_plan,
     })
 }
 
@@ -66,14 +66,14 @@ fn unbundle(
     libraries: &Libraries,
     options: &UnbundleOptions,
     (index, program): (&LibraryIndex, Option<&Path>),
-) -> Result<UnbundlePlan, RelocationError> {
-    let target = relocation::target(libraries, program)?;
+) -> Result<UnbundlePlan, LinkError> {
+    let target = linking::target(libraries, program)?;
     let request = Request {
         tree,
         places,
         index,
         rules: &libraries.rules,
-        relocation: &libraries.options,
+        link_options: &libraries.options,
         options,
         target: target.as_ref(),
     };
@@ -88,14 +88,14 @@ pub(crate) fn alone(
     mut planned: Planned,
     tree: &Tree,
     libraries: &Libraries,
-) -> Result<Planned, RelocationError> {
-    let index = relocation::index(tree, libraries)?;
+) -> Result<Planned, LinkError> {
+    let index = linking::index(tree, libraries)?;
     let before = wheelfix_relocate::plan(tree, &index, &libraries.rules, &libraries.options);
     let before: BTreeSet<String> = before.faults.iter().map(key).collect();
     let unbundling = &planned.unbundling;
     let going = unbundling.libraries.iter().filter(|library| library.goes());
     let users: BTreeSet<&PathBuf> = going.flat_map(|library| &library.users).collect();
-    for object in &mut planned.relocation.objects {
+    for object in &mut planned.link_plan.objects {
         if !users.contains(&object.path) {
             object.edit = Edit::default();
         }
@@ -106,7 +106,7 @@ pub(crate) fn alone(
         .map(|library| library.name.as_str());
     if libraries.options.backends.is_empty() && !names.any(|name| name.starts_with("libcudart.so"))
     {
-        planned.relocation.drops.clear();
+        planned.link_plan.drops.clear();
     }
     let is_option = |fault: &Fault| {
         matches!(
@@ -115,7 +115,7 @@ pub(crate) fn alone(
         )
     };
     planned
-        .relocation
+        .link_plan
         .faults
         .retain(|fault| is_option(fault) || !before.contains(&key(fault)));
     Ok(planned)
@@ -148,7 +148,7 @@ pub(crate) fn missing_key(soname: &str) -> String {
 }
 
 /// Removes the libraries that go, and the directories that are empty then.
-pub(crate) fn apply(plan: &UnbundlePlan, applied: &mut Applied) -> Result<(), RelocationError> {
+pub(crate) fn apply(plan: &UnbundlePlan, applied: &mut Applied) -> Result<(), LinkError> {
     let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
     for removed in &plan.removed {
         fs::remove_file(&removed.file)?;

@@ -32,13 +32,13 @@ pub enum UnbundleError {
 ///
 /// Options that cannot be met do not end the planning: the plan carries all of them as faults.
 pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
-    let relocation = wheelfix_relocate::plan(
+    let link_options = wheelfix_relocate::plan(
         request.tree,
         request.index,
         request.rules,
-        request.relocation,
+        request.link_options,
     );
-    let graph = Graph::of(request.tree, &relocation);
+    let graph = Graph::of(request.tree, &link_options);
     let mut facts = FactsOf::default();
     let candidates = identify(request, &graph, &mut facts);
     let substitutes: Vec<_> = candidates

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{RelocationPlan, Satisfied, Tree};
+use wheelfix_relocate::{LinkPlan, Satisfied, Tree};
 
 /// The needs within a tree. All paths are final ones of objects, links followed.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// The graph of a tree whose relocation is planned.
-    pub(crate) fn of(tree: &Tree, plan: &RelocationPlan) -> Self {
+    pub(crate) fn of(tree: &Tree, plan: &LinkPlan) -> Self {
         let mut graph = Self::default();
         for object in &plan.objects {
             graph.objects.insert(object.path.clone());

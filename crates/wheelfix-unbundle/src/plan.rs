@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::{Object, RelocationPlan, Satisfied, Tree};
+use wheelfix_relocate::{LinkPlan, Object, Satisfied, Tree};
 
 use crate::bundled::{Bundled, Decision, Provider};
 use crate::duplicates::Duplicate;
@@ -76,24 +76,24 @@ impl UnbundlePlan {
 
     /// Puts the new needs into the plan that was made for the revised tree, and checks that each leads
     /// to the library that was proved.
-    pub fn merge_into(&mut self, relocation: &mut RelocationPlan) {
-        for object in &mut relocation.objects {
+    pub fn merge_into(&mut self, link_options: &mut LinkPlan) {
+        for object in &mut link_options.objects {
             if let Some(renames) = self.renames.get(&object.path) {
                 object.edit.rename_needed = compose(renames, &object.edit.rename_needed);
             }
         }
-        let diverted = self.diverted(relocation);
+        let diverted = self.diverted(link_options);
         self.faults.extend(diverted);
     }
 
-    fn diverted(&self, relocation: &RelocationPlan) -> Vec<UnbundleFault> {
+    fn diverted(&self, link_options: &LinkPlan) -> Vec<UnbundleFault> {
         let mut faults = Vec::new();
         for library in &self.libraries {
             let Decision::Replace { by, .. } = &library.decision else {
                 continue;
             };
             for user in &library.users {
-                faults.extend(relocation.object(user).and_then(|object| {
+                faults.extend(link_options.object(user).and_then(|object| {
                     let need = object.needed.iter().find(|need| need.soname == by.name)?;
                     diversion(user, by, &need.by)
                 }));

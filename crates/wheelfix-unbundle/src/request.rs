@@ -16,7 +16,7 @@ pub struct Request<'a> {
     /// Facts about libraries in general.
     pub rules: &'a Rules,
     /// The options of the relocation that follows.
-    pub relocation: &'a PlanOptions,
+    pub link_options: &'a PlanOptions,
     /// The choices of the user.
     pub options: &'a UnbundleOptions,
     /// The target that will load the tree. `None` if it is not known: then nothing may ask for a

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use wheelfix_relocate::{
-    ExcuseKind, Excuses, LibraryIndex, Pattern, PlanOptions, Proof, RelocationPlan, Rules,
-    RulesError, RunPathStyle, absolute_path, count, real_path, told_once,
+    ExcuseKind, Excuses, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules, RulesError,
+    RunPathStyle, absolute_path, count, real_path, told_once,
 };
 use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledOverride, UnbundleOptions, UnbundlePlan};
@@ -178,7 +178,7 @@ pub(crate) fn report_bundled(plan: &UnbundlePlan, output: &OutputArgs) -> Error 
 }
 
 /// Prints why a plan is not sound: one block per fault and a count, and the plan as JSON if asked.
-pub(crate) fn report_unsound(plan: &RelocationPlan, output: &OutputArgs) -> Error {
+pub(crate) fn report_unsound(plan: &LinkPlan, output: &OutputArgs) -> Error {
     report_faults(&told_once(&plan.faults), "relocation", plan, output)
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::{Proof, RelocationPlan, count};
+use wheelfix_relocate::{LinkPlan, Proof, count};
 use wheelfix_site::{
     Counts, EnvReport, PlannedEntry, Prefix, ResolvedCollision, RuntimeCopies, UnmetRequirement,
 };
@@ -39,7 +39,7 @@ struct Document<'a> {
     /// The length of all libraries and backends of wheels that are left out.
     bytes_saved: u64,
     unbundling: &'a UnbundlePlan,
-    relocation: &'a RelocationPlan,
+    relocation: &'a LinkPlan,
     /// `null` if it was not asked for, or nothing is known of the target.
     proof: Option<&'a Proof>,
     /// The same by the paths in the inputs.
@@ -84,7 +84,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
     }
     if !output.quiet {
         warn(report);
-        proof_report::print(report.proof.as_ref(), &report.relocation.excused);
+        proof_report::print(report.proof.as_ref(), &report.link_plan.excused);
     }
     Ok(())
 }
@@ -108,9 +108,9 @@ fn summary(report: &EnvReport) -> String {
             count(report.resolved.len(), "collision")
         ));
     }
-    let left_out = report.relocation.drops.len() + report.unbundling.removed.len();
+    let left_out = report.link_plan.drops.len() + report.unbundling.removed.len();
     if left_out != 0 {
-        let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
+        let saved = unbundle_table::saved(&report.unbundling, &report.link_plan);
         parts.push(format!("{left_out} left out ({saved})"));
     }
     parts.push(proof_report::counts_if_proved(report.proof.as_ref()));
@@ -186,9 +186,9 @@ fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {
         unmet: &report.unmet,
         runtime_copies: &report.copies,
         elf_edited: report.elf_edited,
-        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.relocation),
+        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.link_plan),
         unbundling: &report.unbundling,
-        relocation: &report.relocation,
+        relocation: &report.link_plan,
         proof: report.proof.as_ref(),
         input_proof: report.input_proof.as_ref(),
         compile_failures: report

@@ -8,9 +8,9 @@ use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_relocate::TreeError;
 use wheelfix_site::{
-    CompileError, EditFailure, ExtractionError, FileFault, InstallError, MemberFault,
-    PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, RelocationError,
-    SbomUpdateError, StagingError,
+    CompileError, EditFailure, ExtractionError, FileFault, InstallError, LinkError, MemberFault,
+    PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError,
+    StagingError,
 };
 use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
@@ -174,20 +174,20 @@ fn extraction(error: ExtractionError) -> Error {
     }
 }
 
-fn relocation(error: RelocationError) -> Error {
+fn relocation(error: LinkError) -> Error {
     match error {
-        RelocationError::Io(error)
-        | RelocationError::Unbundle(UnbundleError::Read(error))
-        | RelocationError::Sbom(SbomUpdateError::Io(error)) => error.into(),
-        RelocationError::Unbundle(error) => Error::refused(error),
-        RelocationError::Tree(error @ (TreeError::Walk(_) | TreeError::Read(_))) => {
+        LinkError::Io(error)
+        | LinkError::Unbundle(UnbundleError::Read(error))
+        | LinkError::Sbom(SbomUpdateError::Io(error)) => error.into(),
+        LinkError::Unbundle(error) => Error::refused(error),
+        LinkError::Tree(error @ (TreeError::Walk(_) | TreeError::Read(_))) => {
             Error::environment(error)
         }
-        RelocationError::Loader(error) => loader_error(error),
-        RelocationError::LibPath(error) => lib_path_error(error),
-        RelocationError::Sbom(error) => Error::refused(error),
-        RelocationError::Tree(error) => Error::refused(error),
-        RelocationError::Edit(refused) => {
+        LinkError::Loader(error) => loader_error(error),
+        LinkError::LibPath(error) => lib_path_error(error),
+        LinkError::Sbom(error) => Error::refused(error),
+        LinkError::Tree(error) => Error::refused(error),
+        LinkError::Edit(refused) => {
             let is_ours = |(_, error): &(_, EditFailure)| match error {
                 EditFailure::Io(_) => false,
                 EditFailure::Patch(error) => error.is_our_fault(),
@@ -255,7 +255,7 @@ mod tests {
             ),
             (PathBuf::from("b.so"), EditFailure::Patch(fault)),
         ];
-        let error = relocation(RelocationError::Edit(refused));
+        let error = relocation(LinkError::Edit(refused));
         assert_eq!(error.exit_code(), ExitCode::from(101));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_format::Change;
-use wheelfix_relocate::{Proof, RelocationPlan, count};
+use wheelfix_relocate::{LinkPlan, Proof, count};
 use wheelfix_site::{CompileFailure, InstallReport, InstalledWheel};
 use wheelfix_unbundle::UnbundlePlan;
 
@@ -29,7 +29,7 @@ struct Document<'a> {
     /// The length of all libraries and backends that are left out.
     bytes_saved: u64,
     unbundling: &'a UnbundlePlan,
-    relocation: &'a RelocationPlan,
+    relocation: &'a LinkPlan,
     /// `null` if nothing is known of the target.
     proof: Option<&'a Proof>,
     compile_failures: Vec<FailureDocument<'a>>,
@@ -77,7 +77,7 @@ pub(crate) fn print(
         writeln!(stdout)?;
     } else if dry_run && !output.quiet {
         print_report(&report.unbundling)?;
-        print_report(&report.relocation)?;
+        print_report(&report.link_plan)?;
         print_line(wheel_table(report))?;
         print_report(changes(report))?;
     } else if !output.quiet {
@@ -88,7 +88,7 @@ pub(crate) fn print(
     }
     if !output.quiet {
         warn(report);
-        proof_report::print(report.proof.as_ref(), &report.relocation.excused);
+        proof_report::print(report.proof.as_ref(), &report.link_plan.excused);
     }
     Ok(())
 }
@@ -142,10 +142,10 @@ fn changes(report: &InstallReport) -> impl Display {
 }
 
 fn summary(report: &InstallReport) -> String {
-    let dropped = match report.relocation.drops.len() + report.unbundling.removed.len() {
+    let dropped = match report.link_plan.drops.len() + report.unbundling.removed.len() {
         0 => String::new(),
         count => {
-            let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
+            let saved = unbundle_table::saved(&report.unbundling, &report.link_plan);
             format!(", {count} left out ({saved})")
         }
     };
@@ -166,9 +166,9 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
         wheels: report.wheels.iter().map(wheel_document).collect(),
         elf_edited: report.elf_edited,
         elf_bytes_written: report.elf_bytes_written,
-        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.relocation),
+        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.link_plan),
         unbundling: &report.unbundling,
-        relocation: &report.relocation,
+        relocation: &report.link_plan,
         proof: report.proof.as_ref(),
         compile_failures: report
             .compile_failures

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{Proof, RelocationPlan, count};
+use wheelfix_relocate::{LinkPlan, Proof, count};
 use wheelfix_site::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
     PatchWheelRequest, Scope,
@@ -76,7 +76,7 @@ struct Document<'a> {
     /// The length of all files that went.
     bytes_saved: u64,
     unbundling: &'a UnbundlePlan,
-    relocation: &'a RelocationPlan,
+    relocation: &'a LinkPlan,
     /// Distributions with edited requirements.
     metadata: Vec<MetadataDocument<'a>>,
     /// Warnings about the request.
@@ -95,7 +95,7 @@ struct WheelDocument<'a> {
     elf_edited: usize,
     copied: usize,
     unbundling: &'a UnbundlePlan,
-    relocation: &'a RelocationPlan,
+    relocation: &'a LinkPlan,
     /// Distributions with edited requirements.
     metadata: Vec<MetadataDocument<'a>>,
     /// Warnings about the request.
@@ -243,7 +243,7 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
             elf_edited: report.elf_edited,
             copied: report.copied,
             unbundling: &report.unbundling,
-            relocation: &report.relocation,
+            relocation: &report.link_plan,
             metadata: report.metadata.iter().map(metadata_document).collect(),
             warnings: report.warnings.iter().map(ToString::to_string).collect(),
             proof: report.proof.as_ref(),
@@ -253,15 +253,15 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
         writeln!(stdout)?;
     } else if args.dry_run && !args.output.quiet {
         print_report(&report.unbundling)?;
-        print_report(&report.relocation)?;
+        print_report(&report.link_plan)?;
         print_report(changes(report.metadata.as_slice()))?;
     } else if !args.output.quiet {
         print_report(changes(report.metadata.as_slice()))?;
         print_report(unbundle_table::render(&report.unbundling))?;
         let edited = report.elf_edited;
-        let removed = report.relocation.drops.len() + report.unbundling.removed.len();
+        let removed = report.link_plan.drops.len() + report.unbundling.removed.len();
         let (path, copied) = (report.output.display(), report.copied);
-        let sources = match report.relocation.sources.len() {
+        let sources = match report.link_plan.sources.len() {
             0 => String::new(),
             sources => format!(" and {}", count(sources, "source")),
         };
@@ -274,7 +274,7 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
     if !args.output.quiet {
         warn(&report.warnings);
     }
-    tell(report.proof.as_ref(), &report.relocation, args);
+    tell(report.proof.as_ref(), &report.link_plan, args);
     Ok(())
 }
 
@@ -283,7 +283,7 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
         print_json(report, args)?;
     } else if args.dry_run && !args.output.quiet {
         print_report(&report.unbundling)?;
-        print_report(&report.relocation)?;
+        print_report(&report.link_plan)?;
         print_report(changes(&report.metadata))?;
     } else if !args.output.quiet {
         print_report(changes(&report.metadata))?;
@@ -293,13 +293,13 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     if !args.output.quiet {
         warn(&report.warnings);
     }
-    tell(report.proof.as_ref(), &report.relocation, args);
+    tell(report.proof.as_ref(), &report.link_plan, args);
     Ok(())
 }
 
 /// Prints the warnings and notes of a proof, or the excuses of a plan without one, on standard
 /// error.
-pub(crate) fn tell(proof: Option<&Proof>, relocation: &RelocationPlan, args: &FileArgs) {
+pub(crate) fn tell(proof: Option<&Proof>, relocation: &LinkPlan, args: &FileArgs) {
     if !args.output.quiet {
         proof_report::print(proof, &relocation.excused);
     }
@@ -331,7 +331,7 @@ fn metadata_document(edited: &EditedRequirements) -> MetadataDocument<'_> {
 /// The summary of a report, in one line.
 pub(crate) fn summary(report: &PatchReport) -> String {
     let (edited, records) = (report.elf_edited, report.records_updated);
-    let removed = report.relocation.drops.len() + report.unbundling.removed.len();
+    let removed = report.link_plan.drops.len() + report.unbundling.removed.len();
     let written = table::bytes(report.elf_bytes_written);
     let (edited, records) = (count(edited, "ELF file"), count(records, "RECORD file"));
     let proved = proof_report::counts_if_proved(report.proof.as_ref());
@@ -347,9 +347,9 @@ pub(crate) fn print_json(report: &PatchReport, args: &FileArgs) -> Result<(), Er
         elf_edited: report.elf_edited,
         elf_bytes_written: report.elf_bytes_written,
         records_updated: report.records_updated,
-        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.relocation),
+        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.link_plan),
         unbundling: &report.unbundling,
-        relocation: &report.relocation,
+        relocation: &report.link_plan,
         metadata: report.metadata.iter().map(metadata_document).collect(),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
         proof: report.proof.as_ref(),

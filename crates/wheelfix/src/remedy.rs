@@ -222,7 +222,7 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
             directories,
             needed_by,
         } => prefer(voice, directories, needed_by),
-        Remedy::Relocate { paths } => relocate(voice, paths, ""),
+        Remedy::Patch { paths } => relocate(voice, paths, ""),
         Remedy::DriverPathFirst { paths } if !voice.edits() => relocate(voice, paths, ""),
         Remedy::SetInterpreter { paths } => set_interpreter(voice, paths),
         Remedy::ClearExecStack { path } => vec![format!(

@@ -26,7 +26,7 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
         return patch::print_wheel(&patch::execute_wheel(args, task)?, args);
     }
     let report = patch::execute(args, task)?;
-    patch::tell(report.proof.as_ref(), &report.relocation, args);
+    patch::tell(report.proof.as_ref(), &report.link_plan, args);
     if args.output.json {
         return patch::print_json(&report, args);
     }
@@ -34,8 +34,8 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
         return Ok(());
     }
     print_report(unbundle_table::render(&report.unbundling))?;
-    print_report(unbundle_table::backends(&report.relocation))?;
-    let saved = unbundle_table::saved(&report.unbundling, &report.relocation);
+    print_report(unbundle_table::backends(&report.link_plan))?;
+    let saved = unbundle_table::saved(&report.unbundling, &report.link_plan);
     if args.dry_run {
         print_line(format_args!("nothing was changed; {saved} would be saved"))?;
     } else {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use wheelfix_relocate::RelocationPlan;
+use wheelfix_relocate::LinkPlan;
 use wheelfix_unbundle::{Bundled, UnbundlePlan};
 
 use crate::message::BREAK;
@@ -52,7 +52,7 @@ fn row(library: &Bundled) -> [String; 7] {
 }
 
 /// A line for each backend that goes. Empty if none does.
-pub(crate) fn backends(relocation: &RelocationPlan) -> impl Display {
+pub(crate) fn backends(relocation: &LinkPlan) -> impl Display {
     fmt::from_fn(|f| {
         relocation.drops.iter().try_for_each(|drop| {
             let reason = match drop.missing.as_slice() {
@@ -66,12 +66,12 @@ pub(crate) fn backends(relocation: &RelocationPlan) -> impl Display {
 }
 
 /// The length of all files that go, with a unit.
-pub(crate) fn saved(unbundling: &UnbundlePlan, relocation: &RelocationPlan) -> String {
+pub(crate) fn saved(unbundling: &UnbundlePlan, relocation: &LinkPlan) -> String {
     table::bytes(bytes_saved(unbundling, relocation))
 }
 
 /// The length of all files that go, in bytes.
-pub(crate) fn bytes_saved(unbundling: &UnbundlePlan, relocation: &RelocationPlan) -> u64 {
+pub(crate) fn bytes_saved(unbundling: &UnbundlePlan, relocation: &LinkPlan) -> u64 {
     let backends = relocation.drops.iter().map(|drop| drop.len);
     unbundling.bytes_saved() + backends.sum::<u64>()
 }

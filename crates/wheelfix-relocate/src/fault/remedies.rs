@@ -82,7 +82,7 @@ impl Fault {
                 vec![Remedy::rule(RuleClass::Replace, path.to_string_lossy())]
             }
             Self::StaleSource { path, .. } | Self::Element { path, .. } => {
-                vec![Remedy::Relocate { paths: one(path) }]
+                vec![Remedy::Patch { paths: one(path) }]
             }
             Self::Foreign { path, purpose, .. } | Self::Untried { path, purpose, .. } => {
                 of_untried(path, purpose)
@@ -206,7 +206,7 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
         let rule = |path: &PathBuf| Remedy::rule(RuleClass::Replace, path.to_string_lossy());
         needed_by.iter().map(rule).collect()
     } else if missing.is_driver {
-        vec![Remedy::Relocate {
+        vec![Remedy::Patch {
             paths: needed_by.clone(),
         }]
     } else {

@@ -72,7 +72,7 @@ fn the_driver_by_name_is_found_where_the_run_path_leads() {
     let faults = toolchain.faults();
     assert!(faults.contains("`libcuda.so.1` is missing"), "{faults}");
     let paths = BTreeSet::from([toolchain.path("libopener.so")]);
-    assert_eq!(toolchain.remedies()[0], Remedy::Relocate { paths });
+    assert_eq!(toolchain.remedies()[0], Remedy::Patch { paths });
     let driver = toolchain.path("driver");
     let flag = format!("-Wl,-rpath,{}", driver.display());
     toolchain.library("libopener.so", &source, &[&flag]);

@@ -181,7 +181,7 @@ impl<'a> EnvPlanner<'a> {
             unmet: decided.checked.allowed,
             copies: Vec::new(),
             unbundling: wheelfix_unbundle::UnbundlePlan::default(),
-            relocation: wheelfix_relocate::RelocationPlan::empty(),
+            link_plan: wheelfix_relocate::LinkPlan::empty(),
             proof: None,
             input_proof: None,
             elf_edited: 0,

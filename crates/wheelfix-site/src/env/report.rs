@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wheelfix_relocate::{Proof, RelocationPlan};
+use wheelfix_relocate::{LinkPlan, Proof};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::bytecode::CompileFailure;
@@ -42,7 +42,7 @@ pub struct EnvReport {
     /// The plan for the bundled libraries of wheels.
     pub unbundling: UnbundlePlan,
     /// The plan for the wheels' other libraries.
-    pub relocation: RelocationPlan,
+    pub link_plan: LinkPlan,
     /// The proof that everything loads by its path in the environment; `None` if it was not asked
     /// for, or nothing is known of the target.
     pub proof: Option<Proof>,

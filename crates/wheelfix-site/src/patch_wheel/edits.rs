@@ -11,10 +11,10 @@ use wheelfix_format::{Record, RecordHash, RecordRow, WheelFile};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Placement, Wheel, WheelMember};
 
-use super::bill::{self, Bill};
+use super::sbom::{self, WheelSbom};
 use super::{PREFIX, PatchWheelError, PatchWheelReport, Unpacked};
 use crate::digest::FileDigest;
-use crate::relocation::Applied;
+use crate::linking::Applied;
 use crate::sboms;
 
 /// The differences of the new wheel from the old one.
@@ -41,39 +41,39 @@ impl Edits {
             .map(|file| (Path::new(PREFIX).join(file.installed.as_path()), file))
             .collect();
         let member = |path: &Path| member_of.get(path).map(|it| it.member.to_string());
-        let mut bill = Bill::new(wheel);
-        let relocation = &report.relocation;
-        for object in relocation.edits() {
+        let mut sbom = WheelSbom::new(wheel);
+        let link_plan = &report.link_plan;
+        for object in link_plan.edits() {
             if let Some(name) = member(&object.path)
                 && let Some(digest) = applied.edited.get(&object.file)
             {
                 let notes = object.edit.to_string();
-                bill.edited(&name, digest, &notes.trim().replace("\n  ", "; "));
+                sbom.edited(&name, digest, &notes.trim().replace("\n  ", "; "));
                 edits.files.insert(name, (object.file.clone(), *digest));
             }
         }
-        for source in &relocation.sources {
+        for source in &link_plan.sources {
             if let Some(name) = member(&source.path)
                 && let Some(digest) = applied.edited.get(&source.file)
             {
                 let notes = format!("texts replaced by rule {}", source.rules.join(", "));
-                bill.edited(&name, digest, &notes);
+                sbom.edited(&name, digest, &notes);
                 edits.removed.extend(bytecode_of(wheel, &name));
                 edits.files.insert(name, (source.file.clone(), *digest));
             }
         }
-        for drop in &relocation.drops {
+        for drop in &link_plan.drops {
             if let Some(name) = member(&drop.path) {
-                bill.removed(&name, &drop.rule);
+                sbom.removed(&name, &drop.rule);
                 edits.removed.insert(name);
             }
         }
-        edits.unbundle(wheel, &report.unbundling, member, &mut bill)?;
+        edits.unbundle(wheel, &report.unbundling, member, &mut sbom)?;
         if let Some(metadata) = &report.metadata {
             let name = metadata.path.display().to_string();
             let notes: Vec<String> = metadata.changes.iter().map(ToString::to_string).collect();
             let digest = FileDigest::of_bytes(metadata.text.as_bytes());
-            bill.edited(&name, &digest, &notes.join("; "));
+            sbom.edited(&name, &digest, &notes.join("; "));
             edits.texts.insert(name, metadata.text.clone());
         }
         if filename.tags() != wheel.filename().tags() {
@@ -84,7 +84,7 @@ impl Edits {
                 .insert(path, WheelFile::with_tags(&text, filename.tags()));
         }
         if !edits.is_empty() {
-            edits.texts.insert(bill::path(wheel), bill.text());
+            edits.texts.insert(sbom::path(wheel), sbom.text());
         }
         Ok(edits)
     }
@@ -95,13 +95,13 @@ impl Edits {
         wheel: &Wheel,
         unbundling: &UnbundlePlan,
         member: impl Fn(&Path) -> Option<String>,
-        bill: &mut Bill<'_>,
+        sbom: &mut WheelSbom<'_>,
     ) -> io::Result<()> {
         let standing_in = sboms::standing_in(unbundling);
         for removed in &unbundling.removed {
             if let Some(name) = member(&removed.path) {
                 let by = standing_in.get(&removed.path).map(String::as_str);
-                bill.left_out(&name, by.unwrap_or("nothing needs it any more"));
+                sbom.left_out(&name, by.unwrap_or("nothing needs it any more"));
                 self.removed.insert(name);
             }
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PlatformTag, PythonVersion, WheelFilename, WheelFilenameError};
-use wheelfix_relocate::{RelocationPlan, RunPathEdit, real_path};
+use wheelfix_relocate::{LinkPlan, RunPathEdit, real_path};
 
 /// Why a wheel cannot be written under a name.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ impl Output {
 pub(crate) fn of_output(
     input: &WheelFilename,
     output: &Output,
-    relocation: &RelocationPlan,
+    link_plan: &LinkPlan,
 ) -> Result<WheelFilename, OutputNameError> {
     let file_name = output.name.clone().unwrap_or_default();
     let invalid = |source| OutputNameError::Filename {
@@ -86,7 +86,7 @@ pub(crate) fn of_output(
         }
         Some(name)
     };
-    if !leads_outside(relocation) {
+    if !leads_outside(link_plan) {
         return Ok(name.unwrap_or_else(|| input.clone()));
     }
     let plain = plain(name.as_ref().unwrap_or(input));
@@ -98,8 +98,8 @@ pub(crate) fn of_output(
 }
 
 /// Whether a library names a directory or a loader outside of the wheel.
-fn leads_outside(relocation: &RelocationPlan) -> bool {
-    relocation.edits().any(|object| {
+fn leads_outside(link_plan: &LinkPlan) -> bool {
+    link_plan.edits().any(|object| {
         let path = match &object.edit.run_path {
             Some(RunPathEdit::Set(path)) => path.elements.as_slice(),
             Some(RunPathEdit::Remove) | None => &[],

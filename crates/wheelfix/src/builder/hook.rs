@@ -201,11 +201,11 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
     let report = wheelfix_site::patch(&request, &|_| {}).map_err(tree::explain)?;
     crate::patch::warn(&report.warnings);
     let proof = report.proof.as_ref();
-    let excused = proof.map_or(&report.relocation.excused, |proof| &proof.excused);
+    let excused = proof.map_or(&report.link_plan.excused, |proof| &proof.excused);
     print("warning", unused(&args.ignore_missing, excused));
     proof_report::print(proof, excused);
     let edited = report.elf_edited;
-    let (edited, looked_at) = (count(edited, "ELF file"), report.relocation.objects.len());
+    let (edited, looked_at) = (count(edited, "ELF file"), report.link_plan.objects.len());
     let proved = proof_report::counts_if_proved(proof);
     print_line(format_args!(
         "wheelfix: {edited} edited, {looked_at} looked at; {proved}"

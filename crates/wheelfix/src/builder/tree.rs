@@ -59,7 +59,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     };
     let report = wheelfix_site::patch(&request, &|_| {}).map_err(explain)?;
     let proof = report.proof.as_ref();
-    proof_report::print(proof, &report.relocation.excused);
+    proof_report::print(proof, &report.link_plan.excused);
     let edited = count(report.elf_edited, "ELF file");
     let proved = proof_report::counts_if_proved(proof);
     print_line(format_args!("{edited} edited; {proved}"))?;

@@ -10,8 +10,8 @@ use wheelfix_elf::{
     NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
 };
 use wheelfix_relocate::{
-    Excused, Fault, FileView, LibPathError, LibraryIndex, LoaderError, ObjectPlan, PathKind, Place,
-    PlanOptions, Proof, ProofOptions, RelocationPlan, Rules, RunPathEdit, Target, Tree, TreeError,
+    Excused, Fault, FileView, LibPathError, LibraryIndex, LinkPlan, LoaderError, ObjectPlan,
+    PathKind, Place, PlanOptions, Proof, ProofOptions, Rules, RunPathEdit, Target, Tree, TreeError,
     excuses_without_proof, interpreter_fault, merged_excuses,
 };
 
@@ -38,7 +38,7 @@ pub struct Libraries {
 
 /// Why a relocation cannot be decided or applied.
 #[derive(Debug, thiserror::Error)]
-pub enum RelocationError {
+pub enum LinkError {
     /// The libraries that may be used cannot be read.
     #[error(transparent)]
     LibPath(#[from] LibPathError),
@@ -97,7 +97,7 @@ impl Applied {
     /// it takes far longer than the edits.
     ///
     /// Also after an error the others are known.
-    pub(crate) fn hash(&mut self) -> Result<(), RelocationError> {
+    pub(crate) fn hash(&mut self) -> Result<(), LinkError> {
         let unhashed = std::mem::take(&mut self.unhashed);
         let mut failures = Vec::new();
         for (file, digest) in FileDigest::of_files(unhashed.keys().cloned().collect()) {
@@ -115,7 +115,7 @@ impl Applied {
 }
 
 /// The libraries that a tree may use.
-pub(crate) fn index(tree: &Tree, libraries: &Libraries) -> Result<LibraryIndex, RelocationError> {
+pub(crate) fn index(tree: &Tree, libraries: &Libraries) -> Result<LibraryIndex, LinkError> {
     let (rules, driver_path) = (&libraries.rules, &libraries.options.driver_path);
     let mut index = LibraryIndex::read(&libraries.lib_paths, rules, driver_path)?;
     index.add_named_by(tree.objects(), rules, driver_path)?;
@@ -132,7 +132,7 @@ pub(crate) fn prove(
     places: Vec<Place>,
     libraries: &Libraries,
     program: Option<&Path>,
-) -> Result<Option<Proof>, RelocationError> {
+) -> Result<Option<Proof>, LinkError> {
     prove_in(tree, &FileView::new(places), libraries, program, false)
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn prove_together(
     places: Vec<Place>,
     libraries: &Libraries,
     program: Option<&Path>,
-) -> Result<Option<Proof>, RelocationError> {
+) -> Result<Option<Proof>, LinkError> {
     prove_in(tree, &FileView::new(places), libraries, program, true)
 }
 
@@ -153,8 +153,8 @@ pub(crate) fn foresee(
     places: Vec<Place>,
     libraries: &Libraries,
     program: Option<&Path>,
-    plan: &mut RelocationPlan,
-) -> Result<(), RelocationError> {
+    plan: &mut LinkPlan,
+) -> Result<(), LinkError> {
     let view = FileView::new(places);
     let foreseen = wheelfix_relocate::foresee(tree, plan, &view);
     let Some(proof) = prove_in(&foreseen, &view, libraries, program, false)? else {
@@ -179,7 +179,7 @@ fn prove_in(
     libraries: &Libraries,
     program: Option<&Path>,
     in_one_process: bool,
-) -> Result<Option<Proof>, RelocationError> {
+) -> Result<Option<Proof>, LinkError> {
     let Some(target) = target(libraries, program)? else {
         return Ok(None);
     };
@@ -210,11 +210,11 @@ pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Librari
 /// Adds to a plan a fault for each excuse that it had no use for, where no target is known: no proof
 /// follows that could have one.
 pub(crate) fn refuse_unused(
-    plan: &mut RelocationPlan,
+    plan: &mut LinkPlan,
     tree: &Tree,
     libraries: &Libraries,
     program: Option<&Path>,
-) -> Result<(), RelocationError> {
+) -> Result<(), LinkError> {
     if target(libraries, program)?.is_none() {
         let unused = excuses_without_proof(tree, &libraries.options.excuses, &plan.excused);
         plan.faults.extend(unused);
@@ -282,7 +282,7 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
 
 /// The effect that the edits of a plan would have.
 #[derive(Debug, Default)]
-pub(crate) struct Rehearsal {
+pub(crate) struct ElfPlans {
     /// How many files would change.
     pub(crate) edited: usize,
     /// Warnings of what would be worse in these.
@@ -290,27 +290,27 @@ pub(crate) struct Rehearsal {
 }
 
 /// Refuses a plan with an edit that cannot be made; all such edits at once.
-pub(crate) fn rehearse(plan: &RelocationPlan, heal: bool) -> Result<Rehearsal, RelocationError> {
+pub(crate) fn plan_all(plan: &LinkPlan, heal: bool) -> Result<ElfPlans, LinkError> {
     let edits = edits(plan, heal);
-    let rehearse = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
+    let plan_all = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
         Ok(plan) => Ok((object.path.clone(), plan)),
         Err(error) => Err((object.path.clone(), EditFailure::from(error))),
     };
-    let results: Vec<_> = edits.par_iter().map(rehearse).collect();
-    let mut rehearsal = Rehearsal::default();
+    let results: Vec<_> = edits.par_iter().map(plan_all).collect();
+    let mut elf_plans = ElfPlans::default();
     let mut failures = Vec::new();
     for result in results {
         match result {
             Ok((path, plan)) => {
-                rehearsal.edited += usize::from(!plan.is_noop());
-                rehearsal.warnings.extend(warnings(&path, &plan));
+                elf_plans.edited += usize::from(!plan.is_noop());
+                elf_plans.warnings.extend(warnings(&path, &plan));
             }
             Err(failure) => failures.push(failure),
         }
     }
     refuse(failures)?;
-    rehearsal.warnings.extend(unusable(plan));
-    Ok(rehearsal)
+    elf_plans.warnings.extend(unusable(plan));
+    Ok(elf_plans)
 }
 
 /// Warnings of what a plan says is worse in the file that will be at `path`.
@@ -324,12 +324,12 @@ fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
 }
 
 /// Warnings of libraries that cannot be read.
-fn unusable(plan: &RelocationPlan) -> impl Iterator<Item = InstallWarning> {
+fn unusable(plan: &LinkPlan) -> impl Iterator<Item = InstallWarning> {
     plan.unusable.iter().cloned().map(InstallWarning::Unusable)
 }
 
 /// The objects to edit: all of them if they are healed as well.
-fn edits(plan: &RelocationPlan, heal: bool) -> Vec<&ObjectPlan> {
+fn edits(plan: &LinkPlan, heal: bool) -> Vec<&ObjectPlan> {
     let objects = plan.objects.iter();
     objects
         .filter(|object| heal || !object.edit.is_empty())
@@ -340,11 +340,7 @@ fn edits(plan: &RelocationPlan, heal: bool) -> Vec<&ObjectPlan> {
 ///
 /// `applied` is true also after an error: each file is edited or as it was. What they are now is known
 /// after [`Applied::hash`] only.
-pub(crate) fn edit(
-    plan: &RelocationPlan,
-    heal: bool,
-    applied: &mut Applied,
-) -> Result<(), RelocationError> {
+pub(crate) fn edit(plan: &LinkPlan, heal: bool, applied: &mut Applied) -> Result<(), LinkError> {
     let edits = edits(plan, heal);
     let edit = |object: &&ObjectPlan| {
         let request = request(object, heal);
@@ -373,10 +369,7 @@ pub(crate) fn edit(
 }
 
 /// Writes the Python sources that a plan replaces, and removes the files that it drops.
-pub(crate) fn replace_and_drop(
-    plan: &RelocationPlan,
-    applied: &mut Applied,
-) -> Result<(), RelocationError> {
+pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
     sources::apply(&plan.sources, applied)?;
     for dropped in &plan.drops {
         fs::remove_file(&dropped.file)?;
@@ -385,11 +378,11 @@ pub(crate) fn replace_and_drop(
     Ok(())
 }
 
-fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), RelocationError> {
+fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
     if failures.is_empty() {
         Ok(())
     } else {
-        Err(RelocationError::Edit(failures))
+        Err(LinkError::Edit(failures))
     }
 }
 

@@ -26,12 +26,12 @@ pub(super) fn path(wheel: &Wheel) -> String {
 }
 
 /// The files of a wheel that are no longer those of its makers.
-pub(super) struct Bill<'a> {
+pub(super) struct WheelSbom<'a> {
     wheel: &'a Wheel,
     components: Vec<Value>,
 }
 
-impl<'a> Bill<'a> {
+impl<'a> WheelSbom<'a> {
     /// A bill of nothing.
     pub(super) fn new(wheel: &'a Wheel) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl<'a> Bill<'a> {
         let filename = self.wheel.filename();
         let (name, version) = (filename.name(), filename.version());
         let purl = format!("pkg:pypi/{name}@{version}");
-        let bill = json!({
+        let sbom = json!({
             "bomFormat": "CycloneDX",
             "specVersion": "1.6",
             "version": 1,
@@ -95,7 +95,7 @@ impl<'a> Bill<'a> {
             },
             "components": self.components,
         });
-        format!("{bill:#}\n")
+        format!("{sbom:#}\n")
     }
 }
 

@@ -12,7 +12,7 @@ use crate::extraction::{Extraction, write_new};
 use crate::files::{File, Files};
 use crate::launcher::{self, Interpreter};
 use crate::layout::Layout;
-use crate::relocation::Applied;
+use crate::linking::Applied;
 
 /// An installation whose files are written.
 #[derive(Debug)]

@@ -8,20 +8,20 @@ use fs_err as fs;
 use tempfile::TempDir;
 use wheelfix_relocate::Place;
 
+use crate::linking::Applied;
 use crate::record_update::records_below;
-use crate::relocation::Applied;
 use crate::unbundling::Planned;
 
 /// The files that a plan changes, as they were.
 #[derive(Debug)]
-pub(crate) struct Undo {
+pub(crate) struct Rollback {
     /// Where the file was, and where its copy is.
     saved: Vec<(PathBuf, PathBuf)>,
     /// Beside the places, so that a copy can be renamed to where its file was.
     directory: TempDir,
 }
 
-impl Undo {
+impl Rollback {
     /// Copies all files that the plan changes, the texts that have to tell the truth about them, and
     /// further files.
     pub(crate) fn save(
@@ -30,19 +30,13 @@ impl Undo {
         roots: &BTreeSet<PathBuf>,
         more: impl Iterator<Item = PathBuf>,
     ) -> io::Result<Self> {
-        let mut undo = Self {
+        let mut rollback = Self {
             saved: Vec::new(),
             directory: beside(places)?,
         };
         let mut files: BTreeSet<PathBuf> = more.collect();
-        files.extend(planned.relocation.edits().map(|object| object.file.clone()));
-        files.extend(
-            planned
-                .relocation
-                .drops
-                .iter()
-                .map(|drop| drop.file.clone()),
-        );
+        files.extend(planned.link_plan.edits().map(|object| object.file.clone()));
+        files.extend(planned.link_plan.drops.iter().map(|drop| drop.file.clone()));
         files.extend(
             planned
                 .unbundling
@@ -52,7 +46,7 @@ impl Undo {
         );
         files.extend(
             planned
-                .relocation
+                .link_plan
                 .sources
                 .iter()
                 .map(|edit| edit.file.clone()),
@@ -64,7 +58,7 @@ impl Undo {
             }
         }
         for (number, file) in files.into_iter().enumerate() {
-            let copy = undo.directory.path().join(number.to_string());
+            let copy = rollback.directory.path().join(number.to_string());
             if fs::symlink_metadata(&file)?.file_type().is_symlink() {
                 fs::os::unix::fs::symlink(fs::read_link(&file)?, &copy)?;
             } else {
@@ -77,9 +71,9 @@ impl Undo {
                     .into_file()
                     .set_times(times)?;
             }
-            undo.saved.push((file, copy));
+            rollback.saved.push((file, copy));
         }
-        Ok(undo)
+        Ok(rollback)
     }
 
     /// Puts all files back, and removes those that are new.
