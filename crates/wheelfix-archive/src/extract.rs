@@ -9,8 +9,8 @@
 //! Nothing is undone after an error: the output directory is a staging directory of the caller, who
 //! drops it.
 
+mod checksums;
 mod schedule;
-mod sums;
 mod tree;
 mod worker;
 
@@ -45,7 +45,7 @@ pub struct ExtractItem<'a> {
     /// Whether its SHA-256 is computed and compared.
     pub digest: Digest,
     /// Whether it is written before those that are not.
-    pub early: bool,
+    pub prioritized: bool,
 }
 
 /// Whether the SHA-256 of a member is computed and compared.

@@ -82,7 +82,7 @@ pub fn check_unpack_zip(bytes: &[u8], dir: &Path) {
         dst: member.path.clone(),
         executable: member.executable,
         digest: Digest::Compute,
-        early: false,
+        prioritized: false,
     };
     let items: Vec<_> = archive.members().iter().map(item).collect();
     let unpacked = extract(&items, dir, NonZeroUsize::MIN, &Silent);

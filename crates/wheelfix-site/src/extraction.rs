@@ -221,7 +221,7 @@ fn items<'a>(
             dst,
             executable: file.executable,
             digest: expected_digest(hash),
-            early: file.compile,
+            prioritized: file.compile,
         });
         positions.push(position);
     }

@@ -367,7 +367,7 @@ fn unpack(
             dst: installed.clone(),
             executable: member.file.executable,
             digest: Digest::Skip,
-            early: false,
+            prioritized: false,
         });
         unpacked.push(Unpacked {
             member: member.file.path.clone(),

@@ -23,9 +23,9 @@ pub fn check_wheel(bytes: &[u8]) {
         return;
     };
     wheel.verify_contents();
-    wheel.hygiene();
+    wheel.contents_lint();
     wheel.python_loads();
-    wheel.truth(&wheel.elf_members(ElfOptions {
+    wheel.tag_check(&wheel.elf_members(ElfOptions {
         contents: true,
         whole: true,
     }));

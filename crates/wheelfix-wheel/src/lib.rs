@@ -16,19 +16,19 @@
 //! ```
 
 mod contents;
+mod contents_lint;
 mod elf_members;
 mod elf_set;
 mod finding;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gpu_code;
-mod hygiene;
 mod installed;
 mod loads;
 mod sdist;
 mod source_archive;
 mod stable_abi;
-mod truth;
+mod tag_check;
 mod unpack;
 mod wheel;
 

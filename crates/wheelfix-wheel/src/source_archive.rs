@@ -131,7 +131,7 @@ fn unpack_zip(
             dst: member.path.clone(),
             executable: member.executable,
             digest: Digest::Skip,
-            early: false,
+            prioritized: false,
         })
         .collect();
     create_directories(root, archive.directories())?;

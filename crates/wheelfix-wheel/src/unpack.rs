@@ -78,7 +78,7 @@ impl Wheel {
                 dst: member.file.path.clone(),
                 executable: member.file.executable,
                 digest: expected(member.hash),
-                early: false,
+                prioritized: false,
             })
             .collect();
         let watcher = Watcher {

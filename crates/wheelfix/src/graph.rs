@@ -83,7 +83,7 @@ fn unpack(wheel: &Path, root: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
                 dst: path.clone(),
                 executable: false,
                 digest: Digest::Skip,
-                early: false,
+                prioritized: false,
             });
         }
     }

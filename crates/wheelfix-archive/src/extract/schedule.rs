@@ -44,18 +44,18 @@ impl Schedule {
         let total: u64 = items.iter().map(cost).sum();
         let threads = u64::try_from(threads.get()).unwrap_or(u64::MAX);
         let share = total / threads;
-        for early in [true, false] {
+        for prioritized in [true, false] {
             let indexed = || {
                 items
                     .iter()
                     .enumerate()
-                    .filter(|(_, item)| item.early == early)
+                    .filter(|(_, item)| item.prioritized == prioritized)
             };
             let mut large: Vec<_> = indexed().filter(|(_, item)| !is_small(item)).collect();
             large.sort_by_key(|(_, item)| std::cmp::Reverse(cost(item)));
             let small = indexed().filter(|(_, item)| is_small(item));
             // Consumers wait for early items: small ones first, so that many come soon.
-            if early {
+            if prioritized {
                 schedule.push_batches(small);
                 schedule.push_large(large, share, threads);
             } else {

@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use crate::content::{ContentError, Inflater, Stream};
+use crate::extract::checksums::{self, Checksums};
 use crate::extract::schedule::{MAX_SMALL, Schedule, is_small};
-use crate::extract::sums::{self, Sums};
 use crate::extract::tree::{OpenDirs, Tree};
 use crate::extract::{ExtractError, ExtractItem, Extracted, ItemFault, Observer, Written};
 use crate::map::{ReadMap, WriteMap};
@@ -136,9 +136,9 @@ impl Worker<'_> {
             .resize(usize::try_from(len).unwrap_or_default(), 0);
         item.archive
             .inflate_into(item.member, &mut self.inflater, &mut self.buffer)?;
-        let mut sums = Sums::new(item.digest);
-        sums.update(&self.buffer);
-        let extracted = sums.finish(item.member, item.digest)?;
+        let mut checksums = Checksums::new(item.digest);
+        checksums.update(&self.buffer);
+        let extracted = checksums.finish(item.member, item.digest)?;
         let mut file = self.create(index, item)?;
         file.write_all(&self.buffer)?;
         self.shared.observer.progress(item.member.len);
@@ -183,12 +183,12 @@ impl Worker<'_> {
     ) -> Result<Extracted, ContentError> {
         item.archive
             .inflate_into(item.member, &mut self.inflater, content)?;
-        let mut sums = Sums::new(item.digest);
+        let mut checksums = Checksums::new(item.digest);
         for piece in content.chunks(PIECE) {
-            sums.update(piece);
+            checksums.update(piece);
             self.shared.observer.progress(piece.len() as u64);
         }
-        sums.finish(item.member, item.digest)
+        checksums.finish(item.member, item.digest)
     }
 
     /// Inflates a member piece by piece while a second thread computes the digest of what is there. `None` if the system
@@ -222,27 +222,27 @@ impl Worker<'_> {
             stream.end()?;
             drop(sender);
             let sha256 = hasher.join().unwrap_or_else(|panic| resume_unwind(panic));
-            sums::check(item.member, crc32.finalize(), item.digest, Some(sha256)).map(Some)
+            checksums::check(item.member, crc32.finalize(), item.digest, Some(sha256)).map(Some)
         })
     }
 
     /// Inflates and writes piece by piece.
     fn stream(&mut self, item: &ExtractItem<'_>, mut file: File) -> Result<Extracted, Failure> {
         let mut stream = Stream::new(item.archive, item.member);
-        let mut sums = Sums::new(item.digest);
+        let mut checksums = Checksums::new(item.digest);
         self.buffer.resize(PIECE, 0);
         let mut left = item.member.len;
         while 0 < left {
             let len = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
             let piece = self.buffer.get_mut(..len).unwrap_or_default();
             stream.fill(piece)?;
-            sums.update(piece);
+            checksums.update(piece);
             file.write_all(piece)?;
             self.shared.observer.progress(len as u64);
             left -= len as u64;
         }
         stream.end()?;
-        Ok(sums.finish(item.member, item.digest)?)
+        Ok(checksums.finish(item.member, item.digest)?)
     }
 
     /// Creates the file of an item, which must not exist, with its final mode.
@@ -309,7 +309,7 @@ mod tests {
             dst: member.path.clone(),
             executable: false,
             digest: Digest::Compute,
-            early: false,
+            prioritized: false,
         }];
         let dir = tempfile::tempdir().unwrap();
         let tree = Tree::create(dir.path(), &items).unwrap();

@@ -48,7 +48,7 @@ fn items(archive: &ZipArchive, digest: Digest) -> Vec<ExtractItem<'_>> {
         dst: member.path.clone(),
         executable: member.executable,
         digest,
-        early: member.len % 20 == 0,
+        prioritized: member.len % 20 == 0,
     };
     archive.members().iter().map(item).collect()
 }

@@ -67,7 +67,7 @@ fn unpack(archive: &ZipArchive) -> (tempfile::TempDir, Result<(), String>) {
         dst: member.path.clone(),
         executable: member.executable,
         digest: Digest::Compute,
-        early: false,
+        prioritized: false,
     };
     let items: Vec<_> = archive.members().iter().map(item).collect();
     let done = extract(&items, &dir, NonZeroUsize::MIN, &Silent);

@@ -20,7 +20,7 @@ fn library(dir: &Path, source: &str, flags: &[&str]) -> Vec<u8> {
 const NEEDS_2_34: &str = "extern int pthread_create(void *, void *, void *, void *);\n\
     int f(void) { return pthread_create(0, 0, 0, 0); }\n";
 
-fn truth(tags: &str, files: &[(&str, Vec<u8>)], is_purelib: bool) -> String {
+fn tag_check(tags: &str, files: &[(&str, Vec<u8>)], is_purelib: bool) -> String {
     let mut wheel = WheelBuilder::new("demo", "1.0").tags(tags);
     if !is_purelib {
         wheel = wheel.platlib();
@@ -32,7 +32,7 @@ fn truth(tags: &str, files: &[(&str, Vec<u8>)], is_purelib: bool) -> String {
     let wheel = Wheel::open(&wheel.write_to(dir.path())).unwrap();
     let members = wheel.elf_members(ElfOptions::default());
     assert_eq!(members.len(), files.len());
-    let findings = wheel.truth(&members);
+    let findings = wheel.tag_check(&members);
     let lines = findings
         .iter()
         .map(|it| format!("{} {}: {}\n", it.code, it.message, it.paths.join(", ")));
@@ -43,13 +43,13 @@ fn truth(tags: &str, files: &[(&str, Vec<u8>)], is_purelib: bool) -> String {
 fn a_glibc_newer_than_the_tag_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let files = [("demo/x.so", library(dir.path(), NEEDS_2_34, &[]))];
-    insta::assert_snapshot!(truth("cp311-cp311-manylinux2014_x86_64", &files, false), @"T001 the tag promises glibc 2.17, but glibc 2.34 is needed: demo/x.so (GLIBC_2.34)");
+    insta::assert_snapshot!(tag_check("cp311-cp311-manylinux2014_x86_64", &files, false), @"T001 the tag promises glibc 2.17, but glibc 2.34 is needed: demo/x.so (GLIBC_2.34)");
     assert_eq!(
-        truth("cp311-cp311-manylinux_2_34_x86_64", &files, false),
+        tag_check("cp311-cp311-manylinux_2_34_x86_64", &files, false),
         ""
     );
-    assert_eq!(truth("cp311-cp311-linux_x86_64", &files, false), "");
-    insta::assert_snapshot!(truth("cp311-cp311-musllinux_1_2_x86_64", &files, false), @"T008 the tag says musl, but files need versions of glibc: demo/x.so");
+    assert_eq!(tag_check("cp311-cp311-linux_x86_64", &files, false), "");
+    insta::assert_snapshot!(tag_check("cp311-cp311-musllinux_1_2_x86_64", &files, false), @"T008 the tag says musl, but files need versions of glibc: demo/x.so");
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn a_libstdcxx_newer_than_the_systems_of_the_tag_is_found() {
     let source = "extern void _ZSt28__throw_bad_array_new_lengthv(void);\n\
         void f(void) { _ZSt28__throw_bad_array_new_lengthv(); }\n";
     let files = [("demo/x.so", library(dir.path(), source, &["-lstdc++"]))];
-    insta::assert_snapshot!(truth("cp311-cp311-manylinux_2_28_x86_64", &files, false), @"T002 systems that the tag names have GLIBCXX_3.4.24, but GLIBCXX_3.4.29 is needed: demo/x.so (GLIBCXX_3.4.29)");
+    insta::assert_snapshot!(tag_check("cp311-cp311-manylinux_2_28_x86_64", &files, false), @"T002 systems that the tag names have GLIBCXX_3.4.24, but GLIBCXX_3.4.29 is needed: demo/x.so (GLIBCXX_3.4.29)");
     assert_eq!(
-        truth("cp311-cp311-manylinux_2_34_x86_64", &files, false),
+        tag_check("cp311-cp311-manylinux_2_34_x86_64", &files, false),
         ""
     );
 }
@@ -71,11 +71,11 @@ fn compiled_files_belong_into_wheels_that_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let plain = library(dir.path(), "int f(void) { return 1; }", &[]);
     let files = [("demo/x.so", plain)];
-    insta::assert_snapshot!(truth("py3-none-any", &files, true), @r"
+    insta::assert_snapshot!(tag_check("py3-none-any", &files, true), @r"
     T004 the tag `any` promises every platform, but there are compiled files: demo/x.so
     T007 `Root-Is-Purelib` is true, but there are compiled files: demo/x.so
     ");
-    insta::assert_snapshot!(truth("cp311-cp311-linux_aarch64", &files, false), @"T003 the tag says aarch64, but files are for x86-64: demo/x.so");
+    insta::assert_snapshot!(tag_check("cp311-cp311-linux_aarch64", &files, false), @"T003 the tag says aarch64, but files are for x86-64: demo/x.so");
 }
 
 #[test]
@@ -83,7 +83,8 @@ fn extension_modules_are_for_the_pythons_of_the_tag() {
     let dir = tempfile::tempdir().unwrap();
     let plain = library(dir.path(), "int f(void) { return 1; }", &[]);
     let name = |version: &str| format!("demo/x.cpython-{version}-x86_64-linux-gnu.so");
-    let check = |tags: &str, version: &str| truth(tags, &[(&name(version), plain.clone())], false);
+    let check =
+        |tags: &str, version: &str| tag_check(tags, &[(&name(version), plain.clone())], false);
     assert_eq!(check("cp311-cp311-linux_x86_64", "311"), "");
     assert_eq!(check("cp313-cp313t-linux_x86_64", "313t"), "");
     insta::assert_snapshot!(check("cp311-cp311-linux_x86_64", "312"), @"T006 the tag says cp311, but extension modules are for other versions: demo/x.cpython-312-x86_64-linux-gnu.so");
@@ -95,7 +96,7 @@ fn a_stable_abi_that_is_none_is_found() {
     let source = "extern void PyType_FromSpec(void), PyType_GetModuleState(void), _PyDict_Pop(void);\n\
         void PyInit_x(void) { PyType_FromSpec(); PyType_GetModuleState(); _PyDict_Pop(); }\n";
     let bytes = library(dir.path(), source, &[]);
-    let check = |tags: &str, path: &str| truth(tags, &[(path, bytes.clone())], false);
+    let check = |tags: &str, path: &str| tag_check(tags, &[(path, bytes.clone())], false);
     insta::assert_snapshot!(check("cp38-abi3-linux_x86_64", "demo/x.abi3.so"), @"T005 the stable ABI of 3.8 is promised, but these symbols are needed: PyType_GetModuleState (since 3.10), _PyDict_Pop (not stable): demo/x.abi3.so");
     insta::assert_snapshot!(check("cp311-abi3-linux_x86_64", "demo/x.so"), @"T005 the stable ABI of 3.11 is promised, but these symbols are needed: _PyDict_Pop (not stable): demo/x.so");
     assert_eq!(check("cp311-cp311-linux_x86_64", "demo/x.so"), "");

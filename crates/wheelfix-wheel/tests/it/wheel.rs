@@ -151,7 +151,7 @@ fn hygiene_has_the_codes_of_check_wheel_contents() {
             .file("share/x.txt", "w"),
     );
     let findings: Vec<String> = wheel
-        .hygiene()
+        .contents_lint()
         .iter()
         .map(|finding| {
             format!(
@@ -174,10 +174,10 @@ fn hygiene_has_the_codes_of_check_wheel_contents() {
     ");
     let empty = open(&WheelBuilder::new("empty", "1"));
     let codes: Vec<String> = empty
-        .hygiene()
+        .contents_lint()
         .iter()
         .map(|finding| finding.code.to_string())
         .collect();
     assert_eq!(codes, ["W007", "W008"]);
-    assert!(open(&demo()).hygiene().is_empty());
+    assert!(open(&demo()).contents_lint().is_empty());
 }

@@ -69,13 +69,17 @@ fn bundled_libraries_are_called_by_their_names() {
 #[test]
 fn a_tag_that_promises_too_much_is_found() {
     let wheel = Wheel::open(&cache::wheel("bitsandbytes")).unwrap();
-    let truth = wheel.truth(&wheel.elf_members(ElfOptions::default()));
-    let codes: Vec<String> = truth
+    let tag_check = wheel.tag_check(&wheel.elf_members(ElfOptions::default()));
+    let codes: Vec<String> = tag_check
         .iter()
         .map(|finding| finding.code.to_string())
         .collect();
     assert_eq!(codes, ["T001"]);
-    assert!(truth[0].message.contains("2.32"), "{}", truth[0].message);
+    assert!(
+        tag_check[0].message.contains("2.32"),
+        "{}",
+        tag_check[0].message
+    );
 }
 
 #[test]

@@ -213,21 +213,21 @@ pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, 
             source,
         }),
     })?;
-    let (members, (hygiene, files)) = rayon::join(
+    let (members, (contents_lint, files)) = rayon::join(
         || {
             wheel.elf_members(ElfOptions {
                 contents: options.deep,
                 whole: options.verify,
             })
         },
-        || (wheel.hygiene(), files(&wheel)),
+        || (wheel.contents_lint(), files(&wheel)),
     );
     let readable: Vec<(&str, &Elf)> = members
         .iter()
         .filter_map(|member| Some((member.file.path.as_str(), member.elf.as_ref().ok()?)))
         .collect();
     let set = ElfSet::new(readable.iter().copied());
-    let findings = wheel.truth(&members).into_iter().chain(hygiene);
+    let findings = wheel.tag_check(&members).into_iter().chain(contents_lint);
     let report = WheelReport {
         path: path.display().to_string(),
         file_name: wheel.filename().to_string(),

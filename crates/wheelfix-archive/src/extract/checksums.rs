@@ -8,13 +8,13 @@ use crate::zip::Member;
 
 /// Computes what an item asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Sums {
+pub(crate) struct Checksums {
     crc32: crc32fast::Hasher,
     /// `None` if the digest is not wanted, or is computed elsewhere.
     sha256: Option<Sha256>,
 }
 
-impl Sums {
+impl Checksums {
     pub(crate) fn new(digest: Digest) -> Self {
         Self {
             crc32: crc32fast::Hasher::new(),

@@ -8,10 +8,10 @@ use wheelfix_elf::Elf;
 use wheelfix_elf::Machine;
 use wheelfix_format::{Libc, PlatformTag, PythonVersion, TagSet};
 
+use crate::contents_lint::module_stem;
 use crate::elf_members::ElfMember;
 use crate::elf_set::{is_newer, split_version};
 use crate::finding::{Code, Finding};
-use crate::hygiene::module_stem;
 use crate::{Wheel, stable_abi};
 
 /// The newest `GLIBCXX` version of the systems with a glibc 2.x or newer, by the minor number x.
@@ -48,7 +48,7 @@ impl Wheel {
     }
 
     /// Compares the tags of the file name with what the ELF files say.
-    pub fn truth(&self, elf_members: &[ElfMember<'_>]) -> Vec<Finding> {
+    pub fn tag_check(&self, elf_members: &[ElfMember<'_>]) -> Vec<Finding> {
         let tags = self.filename().tags();
         let platforms: Vec<PlatformTag> = tags
             .platforms()

@@ -52,7 +52,7 @@ struct Top {
 
 impl Wheel {
     /// The findings that check-wheel-contents would have, in the order of its codes.
-    pub fn hygiene(&self) -> Vec<Finding> {
+    pub fn contents_lint(&self) -> Vec<Finding> {
         let dist_info = format!("{}/", self.dist_info());
         let split: Vec<(&str, Vec<&str>)> = self
             .members()
