@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_relocate::count;
+use wheelfix_link::count;
 
 use crate::incompatibility::{Incompatibility, list};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{BundledAction, Found, Library, Object, Tier, any_matches};
+use wheelfix_link::{BundledAction, Found, Library, Object, Tier, any_matches};
 
 use crate::bundled::{Bundled, Decision, DropReason, KeepReason, Provider};
 use crate::facts::FactsOf;
@@ -32,7 +32,7 @@ pub enum UnbundleError {
 ///
 /// Options that cannot be met do not end the planning: the plan carries all of them as faults.
 pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
-    let link_options = wheelfix_relocate::plan(
+    let link_options = wheelfix_link::plan(
         request.tree,
         request.index,
         request.rules,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wheelfix_relocate::BundledAction;
+use wheelfix_link::BundledAction;
 
 use crate::bundled::{Decision, KeepReason};
 use crate::decide::{Decider, keep};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::{Bundled, Rule, any_matches};
+use wheelfix_link::{Bundled, Rule, any_matches};
 
 use crate::bundled::Decision;
 use crate::decide::Decider;

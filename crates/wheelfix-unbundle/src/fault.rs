@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_relocate::{Choice, Remedy};
+use wheelfix_link::{Choice, Remedy};
 
 use crate::bundled::KeepReason;
 use crate::incompatibility::Incompatibility;

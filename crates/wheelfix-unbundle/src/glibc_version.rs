@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wheelfix_relocate::{Found, Object, ReadOutcome, existing_path, read_object};
+use wheelfix_link::{Found, Object, ReadOutcome, existing_path, read_object};
 
 use crate::request::Request;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{LinkPlan, Satisfied, Tree};
+use wheelfix_link::{LinkPlan, Satisfied, Tree};
 
 /// The needs within a tree. All paths are final ones of objects, links followed.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::{
+use wheelfix_link::{
     Bundled as BundledRule, Found, Object, Pattern, Rule, any_matches, existing_path,
 };
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::{BundledAction, Pattern};
+use wheelfix_link::{BundledAction, Pattern};
 
 /// The choices of the user for bundled libraries.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::{LinkPlan, Object, Satisfied, Tree};
+use wheelfix_link::{LinkPlan, Object, Satisfied, Tree};
 
 use crate::bundled::{Bundled, Decision, Provider};
 use crate::duplicates::Duplicate;

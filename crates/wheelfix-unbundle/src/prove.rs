@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use wheelfix_elf::{Binding, HashedName, Symbol, SymbolKind, Visibility, WantedVersion};
-use wheelfix_relocate::{Found, Object, any_matches};
+use wheelfix_link::{Found, Object, any_matches};
 
 use crate::facts::{Facts, FactsOf};
 use crate::glibc_version::GlibcVersion;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 use wheelfix_elf::{Elf, FileSource};
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::{Object, Place, Tree};
+use wheelfix_link::{Object, Place, Tree};
 
 /// How much of a file is looked through at once, in bytes.
 const BLOCK: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! The input of a decision about bundled libraries.
 
-use wheelfix_relocate::{LibraryIndex, Place, PlanOptions, Rules, Target, Tree};
+use wheelfix_link::{LibraryIndex, Place, PlanOptions, Rules, Target, Tree};
 
 use crate::overrides::UnbundleOptions;
 

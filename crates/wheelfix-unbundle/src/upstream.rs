@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wheelfix_elf::{FileSource, ScanLimits};
 use wheelfix_format::LibraryName;
-use wheelfix_relocate::{Bundled as BundledRule, Rule};
+use wheelfix_link::{Bundled as BundledRule, Rule};
 
 use crate::facts::Facts;
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
-use wheelfix_relocate::{
+use wheelfix_install::{InstallRequest, Python, WheelOptions, prefix_of_wheels, python_of_wheels};
+use wheelfix_link::{
     FileView, LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, absolute_path, count,
     existing_path, prove, told_once,
 };
-use wheelfix_site::{InstallRequest, Python, WheelOptions, prefix_of_wheels, python_of_wheels};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::document;
@@ -153,7 +153,7 @@ fn prove_wheels(
     };
     let progress = Progress::bytes(args.output.quiet);
     let listener = |event| progress.show(event);
-    let proof = wheelfix_site::check_wheels(&request, &resolved.target, &options, &listener);
+    let proof = wheelfix_install::check_wheels(&request, &resolved.target, &options, &listener);
     progress.finish();
     proof.map_err(|error| install_error::explain(error, &args.output))
 }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
-use wheelfix_relocate::{
+use wheelfix_install::Libraries;
+use wheelfix_link::{
     ExcuseKind, Excuses, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules, RulesError,
     RunPathStyle, absolute_path, count, real_path, told_once,
 };
-use wheelfix_site::Libraries;
 use wheelfix_unbundle::{BundledOverride, UnbundleOptions, UnbundlePlan};
 
 use crate::document;

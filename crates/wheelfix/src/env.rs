@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wheelfix_format::PythonVersion;
-use wheelfix_relocate::{Pattern, real_path};
-use wheelfix_site::{
+use wheelfix_install::{
     Activation, CollisionRule, EnvRequest, InstallRequest, LinkMode, ProofScope, Python, pythons_of,
 };
+use wheelfix_link::{Pattern, real_path};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
@@ -202,7 +202,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
         dry_run: args.dry_run,
     };
     let progress = Progress::bytes(args.output.quiet);
-    let result = wheelfix_site::prepare_environment(&request, &|event| progress.show(event));
+    let result = wheelfix_install::prepare_environment(&request, &|event| progress.show(event));
     progress.finish();
     let explain = |error| env_error::explain(error, &args.output);
     let made = result.map_err(explain)?;

@@ -1,6 +1,6 @@
 //! The exit codes of the errors of `wheelfix env`, and the messages of those that are lists.
 
-use wheelfix_site::{EnvError, EnvFault};
+use wheelfix_install::{EnvError, EnvFault};
 
 use crate::common::OutputArgs;
 use crate::error::{Error, print};

@@ -4,10 +4,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_relocate::{LinkPlan, Proof, count};
-use wheelfix_site::{
+use wheelfix_install::{
     Counts, EnvReport, PlannedEntry, Prefix, ResolvedCollision, RuntimeCopies, UnmetRequirement,
 };
+use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use wheelfix_archive::{Digest, ExtractError, ExtractItem, Observer, extract};
-use wheelfix_relocate::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
+use wheelfix_link::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;

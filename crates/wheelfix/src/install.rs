@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::PythonVersion;
-use wheelfix_relocate::real_path;
-use wheelfix_site::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
+use wheelfix_install::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
+use wheelfix_link::real_path;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
@@ -176,11 +176,11 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     let listener = |event| progress.show(event);
     let explain = |error| install_error::explain(error, &args.output);
     if args.dry_run {
-        let result = wheelfix_site::dry_run(&request, &listener);
+        let result = wheelfix_install::dry_run(&request, &listener);
         progress.finish();
         return install_report::print(&result.map_err(explain)?, true, &args.output);
     }
-    let result = wheelfix_site::prepare_install(&request, &listener);
+    let result = wheelfix_install::prepare_install(&request, &listener);
     progress.finish();
     let made = result.map_err(explain)?;
     // Where the report cannot be written, there is no prefix either.

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
-use wheelfix_relocate::TreeError;
-use wheelfix_site::{
+use wheelfix_install::{
     CompileError, EditFailure, ExtractionError, FileFault, InstallError, LinkError, MemberFault,
     PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError,
     StagingError,
 };
+use wheelfix_link::TreeError;
 use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{InstalledError, WheelError};
 

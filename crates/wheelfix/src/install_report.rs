@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_format::Change;
-use wheelfix_relocate::{LinkPlan, Proof, count};
-use wheelfix_site::{CompileFailure, InstallReport, InstalledWheel};
+use wheelfix_install::{CompileFailure, InstallReport, InstalledWheel};
+use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;

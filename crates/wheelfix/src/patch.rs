@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_format::MetadataEdit;
-use wheelfix_relocate::{LinkPlan, Proof, count};
-use wheelfix_site::{
+use wheelfix_install::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
     PatchWheelRequest, Scope,
 };
+use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
 
@@ -167,7 +167,7 @@ impl FileArgs {
 pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
     let wheel = files.paths.first().cloned().unwrap_or_default();
     let python = files.python.as_deref().map(probe).transpose()?;
-    message::say_as(wheelfix_site::names_in_wheel(&wheel, python.as_ref()));
+    message::say_as(wheelfix_install::names_in_wheel(&wheel, python.as_ref()));
     let request = PatchWheelRequest {
         output: files.out.clone().unwrap_or_default(),
         options: OpenOptions {
@@ -186,7 +186,7 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
         jobs: files.jobs.count(),
     };
     let progress = Progress::bytes(files.output.quiet);
-    let result = wheelfix_site::patch_wheel(&request, &|event| progress.show(event));
+    let result = wheelfix_install::patch_wheel(&request, &|event| progress.show(event));
     progress.finish();
     let wheel = &request.wheel;
     result.map_err(|error| install_error::explain_patch_wheel(error, wheel, &files.output))
@@ -220,7 +220,7 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);
-    let result = wheelfix_site::patch(&request, &|event| progress.show(event));
+    let result = wheelfix_install::patch(&request, &|event| progress.show(event));
     progress.finish();
     result.map_err(|error| install_error::explain_patch(error, &args.output))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use wheelfix_site::{Event, Phase};
+use wheelfix_install::{Event, Phase};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -1,7 +1,7 @@
 //! The report of a proof, the same for every command that proves: the counts, the warnings, the
 //! files that were left aside and the excuses.
 
-use wheelfix_relocate::{Excused, Proof, count, some_of};
+use wheelfix_link::{Excused, Proof, count, some_of};
 
 use crate::error;
 use crate::remedy::advised;

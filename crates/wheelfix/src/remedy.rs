@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory as _;
-use wheelfix_relocate::{Candidate, Choice, Fault, Remedy, RuleClass, Told};
-use wheelfix_site::{EnvFault, FileFault, InstallWarning};
+use wheelfix_install::{EnvFault, FileFault, InstallWarning};
+use wheelfix_link::{Candidate, Choice, Fault, Remedy, RuleClass, Told};
 use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{LibPathError, LoaderError, Target, absolute_path, has_token};
-use wheelfix_site::{Python, PythonError};
+use wheelfix_install::{Python, PythonError};
+use wheelfix_link::{LibPathError, LoaderError, Target, absolute_path, has_token};
 
 use crate::error::Error;
 

@@ -1,6 +1,6 @@
 //! `wheelfix unbundle`
 
-use wheelfix_site::Scope;
+use wheelfix_install::Scope;
 
 use crate::error::{Error, print_line, print_report};
 use crate::patch::{self, FileArgs, Task};

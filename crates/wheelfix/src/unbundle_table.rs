@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use wheelfix_relocate::LinkPlan;
+use wheelfix_link::LinkPlan;
 use wheelfix_unbundle::{Bundled, UnbundlePlan};
 
 use crate::message::BREAK;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_archive::{ContentError, ExtractError, ItemFault, normalise_times};
-use wheelfix_site::{Event, Phase, Staging, StagingError};
+use wheelfix_install::{Event, Phase, Staging, StagingError};
 use wheelfix_wheel::{
     OpenOptions, SourceArchive, SourceArchiveError, UnpackError, Unpacked, UnpackedKind, Wheel,
     WheelError,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use wheelfix_format::{EditAction, MetadataEdit};
-use wheelfix_relocate::Pattern;
-use wheelfix_site::{Cleanup, Provenance, WheelOptions};
+use wheelfix_install::{Cleanup, Provenance, WheelOptions};
+use wheelfix_link::Pattern;
 
 use crate::common::real_paths;
 use crate::error::Error;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use wheelfix_relocate::{
+use wheelfix_link::{
     Candidate, FileView, LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Remedy,
     existing_path, explain, interpreter_fault, read_object,
 };

@@ -8,9 +8,9 @@ use crate::tree;
 const LAYERS: &[&[&str]] = &[
     &["wheelfix-testkit"],
     &["wheelfix-format", "wheelfix-elf", "wheelfix-archive"],
-    &["wheelfix-wheel", "wheelfix-relocate"],
+    &["wheelfix-wheel", "wheelfix-link"],
     &["wheelfix-unbundle"],
-    &["wheelfix-site"],
+    &["wheelfix-install"],
     &["wheelfix"],
     &["xtask"],
 ];

@@ -67,7 +67,7 @@ fn lints_are_suppressed_with_expect() {
 
 /// Where paths are made absolute, and the one place below it that follows a link to replace a file.
 const ABSOLUTE: &[&str] = &[
-    "crates/wheelfix-relocate/src/absolute.rs",
+    "crates/wheelfix-link/src/absolute.rs",
     "crates/wheelfix-elf/src/file/patch.rs",
 ];
 
@@ -190,7 +190,7 @@ fn messages_break_lines_with_a_char() {
 
 /// Files of libraries that hold options of other programs, and which.
 const OTHER_OPTIONS: &[(&str, &str)] = &[(
-    "crates/wheelfix-site/src/bytecode.rs",
+    "crates/wheelfix-install/src/bytecode.rs",
     "--invalidation-mode of compileall",
 )];
 

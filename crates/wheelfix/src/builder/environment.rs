@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_site::{Activation, EnvError, EnvRequest, InstallRequest, LinkMode, ProofScope};
+use wheelfix_install::{Activation, EnvError, EnvRequest, InstallRequest, LinkMode, ProofScope};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -46,7 +46,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         return Err(Error::Reported);
     }
     let request = request(attributes, settings, inputs)?;
-    let result = wheelfix_site::assemble(&request, &|_| {});
+    let result = wheelfix_install::assemble(&request, &|_| {});
     let report = result.map_err(explain)?;
     env_report::print(&report, false, &OUTPUT)
 }
@@ -77,7 +77,7 @@ fn request(
     let activation = reader.choice("activate", ACTIVATIONS);
     let on_collision = reader.parse("onCollision", str::parse);
     let proof = reader.choice("prove", PROOFS);
-    let allow_unmet = reader.parse("allowUnmet", wheelfix_relocate::Pattern::new);
+    let allow_unmet = reader.parse("allowUnmet", wheelfix_link::Pattern::new);
     let runs = python.as_ref().is_some_and(|it| it.executable().is_some());
     let is_known = runs || settings.text("interpreter").is_some();
     if python.is_some() {

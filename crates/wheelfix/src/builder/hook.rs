@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
-use wheelfix_relocate::{ExcuseError, ExcuseKind, Excused, Excuses, absolute_path, count};
-use wheelfix_site::{InstallRequest, Libraries, PatchRequest, Scope, WheelOptions};
+use wheelfix_install::{InstallRequest, Libraries, PatchRequest, Scope, WheelOptions};
+use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, absolute_path, count};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -125,7 +125,7 @@ fn install(
         libraries: None,
         jobs: jobs(),
     };
-    let report = wheelfix_site::install(&request, &|_| {}).map_err(wheel::explain)?;
+    let report = wheelfix_install::install(&request, &|_| {}).map_err(wheel::explain)?;
     if hook == Hook::Pyproject
         && let Some(dist) = attributes.output("dist")
     {
@@ -198,7 +198,7 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
         dry_run: false,
         jobs: jobs(),
     };
-    let report = wheelfix_site::patch(&request, &|_| {}).map_err(tree::explain)?;
+    let report = wheelfix_install::patch(&request, &|_| {}).map_err(tree::explain)?;
     crate::patch::warn(&report.warnings);
     let proof = report.proof.as_ref();
     let excused = proof.map_or(&report.link_plan.excused, |proof| &proof.excused);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use walkdir::WalkDir;
 use wheelfix_format::{Record, RecordError};
-use wheelfix_relocate::existing_path;
+use wheelfix_link::existing_path;
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use wheelfix_relocate::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path};
-use wheelfix_site::{Bytecode, Interpreter, Invalidation, Libraries, Python};
+use wheelfix_install::{Bytecode, Interpreter, Invalidation, Libraries, Python};
+use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::inputs;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
-use wheelfix_relocate::count;
-use wheelfix_site::{PatchRequest, PatchTreeError, Scope};
+use wheelfix_install::{PatchRequest, PatchTreeError, Scope};
+use wheelfix_link::count;
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -57,7 +57,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         dry_run: false,
         jobs: jobs(),
     };
-    let report = wheelfix_site::patch(&request, &|_| {}).map_err(explain)?;
+    let report = wheelfix_install::patch(&request, &|_| {}).map_err(explain)?;
     let proof = report.proof.as_ref();
     proof_report::print(proof, &report.link_plan.excused);
     let edited = count(report.elf_edited, "ELF file");

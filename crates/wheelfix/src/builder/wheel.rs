@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_site::{InstallError, InstallReport, InstallRequest, Refusal};
+use wheelfix_install::{InstallError, InstallReport, InstallRequest, Refusal};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::outputs::{self, OutputError};
@@ -19,7 +19,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     outputs::refuse_unknown(attributes, OUTPUTS)?;
     let wheels = source::wheels(attributes)?;
     let request = request(attributes, settings, wheels)?;
-    let result = wheelfix_site::install(&request, &|_| {});
+    let result = wheelfix_install::install(&request, &|_| {});
     let report = result.map_err(explain)?;
     install_report::print(&report, false, &OUTPUT)?;
     finish(attributes, settings, &request, &report)

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_archive::Limits;
 use wheelfix_format::{EditAction, MetadataEdit, Selector};
-use wheelfix_relocate::Pattern;
-use wheelfix_site::{Cleanup, Provenance, WheelOptions};
+use wheelfix_install::{Cleanup, Provenance, WheelOptions};
+use wheelfix_link::Pattern;
 
 use crate::builder::request::Reader;
 use crate::limits::size;

@@ -90,7 +90,7 @@ pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, Er
 
 /// The regular files below a directory, by path, links followed.
 fn walk(dir: &Path) -> Result<Vec<String>, Error> {
-    let found = wheelfix_relocate::walk(&[dir.to_owned()]).map_err(Error::environment)?;
+    let found = wheelfix_link::walk(&[dir.to_owned()]).map_err(Error::environment)?;
     let files = found.files.iter().chain(&found.outside);
     // A name that is not UTF-8 is printed as well as it can be, and not found again.
     let relative = |path: &PathBuf| {

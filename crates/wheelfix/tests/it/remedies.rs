@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
-use wheelfix_relocate::FaultKind;
+use wheelfix_link::FaultKind;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 

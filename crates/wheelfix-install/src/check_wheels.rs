@@ -1,0 +1,91 @@
+//! The proof of wheels, as they would be installed.
+
+use std::path::{Path, PathBuf};
+
+use wheelfix_format::{PythonVersion, WheelFilename};
+use wheelfix_link::{FileView, Proof, ProofOptions, Target, Tree, prove};
+
+use crate::event::{Event, Listener, Phase};
+use crate::install::{InstallError, InstallRequest, Installation, in_pool, open, plan_files};
+use crate::layout::Layout;
+use crate::linking;
+use crate::patch_wheel;
+use crate::staging::Staging;
+
+/// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
+/// kept.
+///
+/// Whatever keeps them from being relocated is a fault of the proof. `request` has `libraries`, and
+/// nothing is compiled. In contrast to [`install`](crate::install()) the target may be unknown.
+///
+/// # Errors
+///
+/// A wheel is refused, or the machine fails; as [`install`](crate::install()).
+pub fn check_wheels(
+    request: &InstallRequest,
+    target: &Target,
+    options: &ProofOptions,
+    listener: &Listener<'_>,
+) -> Result<Proof, InstallError> {
+    in_pool(request.jobs, || {
+        let wheels = open(request, listener)?;
+        let scratch = tempfile::tempdir()?;
+        let staging = Staging::never(scratch.path(), &request.prefix, true)?;
+        let layout = Layout::new(request.python.version());
+        let planned = plan_files(request, &wheels, &layout, &staging)?;
+        let installation = Installation {
+            request,
+            wheels: &wheels,
+            planned: &planned,
+            layout: &layout,
+            staging: &staging,
+            beside: Tree::default(),
+        };
+        let mut written = match installation.write(None, listener) {
+            Err(InstallError::Unsound(plan)) => {
+                return Ok(Proof {
+                    faults: plan.faults,
+                    ..Proof::default()
+                });
+            }
+            written => written?,
+        };
+        listener(Event::Phase {
+            phase: Phase::Verify,
+            bytes: 0,
+        });
+        let to_verify = installation.to_verify(&mut written);
+        let excused = to_verify.excused.clone();
+        let tree = to_verify.read()?;
+        let view = FileView::new(vec![installation.place()]);
+        let Some(libraries) = &request.libraries else {
+            return Ok(Proof::default());
+        };
+        let mut proof = prove(&tree, &view, target, &libraries.rules, options);
+        linking::settle(&mut proof, &excused, libraries);
+        Ok(proof)
+    })
+}
+
+/// The prefix in which wheels that are only checked are said to be installed: for a single one its
+/// own path.
+pub fn prefix_of_wheels(wheels: &[PathBuf]) -> PathBuf {
+    match wheels {
+        [wheel] => wheel.clone(),
+        _ => PathBuf::from("/wheels"),
+    }
+}
+
+/// The newest Python in the tags of the names of wheels: `cp311` and `py3` are 3.11.
+///
+/// `None` if no name is that of a wheel.
+pub fn python_of_wheels(wheels: &[PathBuf]) -> Option<PythonVersion> {
+    let name = |wheel: &PathBuf| {
+        Path::file_name(wheel)?
+            .to_str()?
+            .parse::<WheelFilename>()
+            .ok()
+    };
+    let names = wheels.iter().filter_map(name);
+    names.map(|name| patch_wheel::python_version(&name)).max()
+}

@@ -1,0 +1,374 @@
+//! One prefix from prefixes, store paths and wheels.
+//!
+//! The plan comes first, from directory listings and metadata; all its faults are reported together.
+//! Then wheels are extracted and everything else linked, in parallel; the whole is proved, and renamed
+//! into place.
+
+mod collision;
+mod content;
+mod copies;
+mod distribution;
+mod fault;
+mod generated;
+mod input;
+mod interpreter;
+mod listing;
+mod materialize;
+mod merge;
+mod plan;
+mod planner;
+mod record;
+mod report;
+mod requirements_check;
+#[cfg(test)]
+mod tests;
+mod torch;
+
+use std::path::PathBuf;
+
+use wheelfix_link::{Excused, Pattern, Place, Proof, Tree, count, merged_excuses, real_path};
+
+use crate::env::materialize::Materializer;
+use crate::env::planner::{EnvPlan, EnvPlanner};
+use crate::event::{Event, Listener, Phase};
+use crate::install::{
+    self, InstallError, InstallRequest, Installation, ToVerify, Written, in_pool,
+};
+use crate::layout::Layout;
+use crate::linking::{self, LinkError};
+use crate::sources::Sources;
+use crate::staging::{Staging, StagingError, Unpublished};
+
+pub use collision::{
+    CollisionAction, CollisionRule, CollisionRuleError, EnvCandidate, EnvCollision,
+    EnvCollisionKind, ResolvedCollision,
+};
+pub use copies::RuntimeCopies;
+pub use fault::EnvFault;
+pub use input::{Prefix, pythons_of};
+pub use interpreter::Activation;
+pub use materialize::{Counts, LinkMode};
+pub use plan::{EntryAction, PlannedEntry};
+pub use report::EnvReport;
+pub use requirements_check::{DistributionCopy, DuplicateDistribution, UnmetRequirement};
+pub use torch::TorchMismatch;
+
+/// The inputs and options of an environment.
+#[derive(Clone, Debug)]
+pub struct EnvRequest {
+    /// Prefixes, store paths and wheels.
+    pub inputs: Vec<PathBuf>,
+    /// Where to make it, for which Python, and how wheels are installed. Its wheels are those among
+    /// the inputs; `wheels` and `merge` are not looked at.
+    pub installation: InstallRequest,
+    /// The activation of its interpreter; `None` for an environment without one. Needs a Python
+    /// that can be run.
+    pub activation: Option<Activation>,
+    /// How files of prefixes come into it.
+    pub link: LinkMode,
+    /// The rules for collisions; the first one that matches counts.
+    pub on_collision: Vec<CollisionRule>,
+    /// Names of distributions that may be required and missing, or of another version.
+    pub allow_unmet: Vec<Pattern>,
+    /// The scope of the proof.
+    pub proof: ProofScope,
+    /// Whether to list every entry, and to make nothing.
+    pub dry_run: bool,
+}
+
+/// The paths by which libraries are proved to load.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ProofScope {
+    /// By their paths in the environment, and by those in the inputs.
+    #[default]
+    Both,
+    /// By their paths in the environment.
+    Environment,
+    /// Not at all.
+    None,
+}
+
+/// Why no environment was made.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvError {
+    /// The inputs do not fit together; all faults that the plan finds.
+    #[error("the inputs do not fit together: {}", count(.0.len(), "fault"))]
+    Faults(Vec<EnvFault>),
+    /// The wheels cannot be installed, or the result does not load.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+}
+
+impl From<rayon::ThreadPoolBuildError> for EnvError {
+    fn from(error: rayon::ThreadPoolBuildError) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<StagingError> for EnvError {
+    fn from(error: StagingError) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<LinkError> for EnvError {
+    fn from(error: LinkError) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<std::io::Error> for EnvError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Install(error.into())
+    }
+}
+
+impl From<EnvFault> for EnvError {
+    fn from(fault: EnvFault) -> Self {
+        Self::Faults(vec![fault])
+    }
+}
+
+/// Makes an environment; with `dry_run` in a temporary directory that is thrown away.
+pub fn assemble(request: &EnvRequest, listener: &Listener<'_>) -> Result<EnvReport, EnvError> {
+    let prepared = prepare_environment(request, listener)?;
+    Ok(prepared.publish()?)
+}
+
+/// Does all that [`assemble`] does, but for giving the prefix its name: that is left to the caller, who
+/// may have something to do before.
+pub fn prepare_environment(
+    request: &EnvRequest,
+    listener: &Listener<'_>,
+) -> Result<Unpublished<EnvReport>, EnvError> {
+    in_pool(request.installation.jobs, || {
+        let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+        phase(Phase::Read);
+        let layout = Layout::new(request.installation.python.version());
+        let inputs = input::find(&request.inputs, &layout).map_err(EnvError::Faults)?;
+        let prefix = real_path(&request.installation.prefix)?;
+        input::refuse_inside(&prefix, &inputs)?;
+        let installation = planner::installation(request, &inputs, &prefix);
+        let wheels = install::open(&installation, listener)?;
+
+        phase(Phase::Plan);
+        let planner = EnvPlanner {
+            request,
+            installation: &installation,
+            inputs: &inputs,
+            wheels: &wheels,
+            layout: &layout,
+            prefix: &prefix,
+        };
+        let mut decided = planner.plan()?;
+
+        let scratch = request.dry_run.then(tempfile::tempdir).transpose()?;
+        let staging = match &scratch {
+            Some(scratch) => Staging::never(scratch.path(), &prefix, false)?,
+            None => Staging::whole(&prefix)?,
+        };
+        if let Some(libraries) = &installation.libraries {
+            let sources = Sources::in_wheels(&mut decided.files, &wheels, libraries, &staging);
+            decided.files.sources = sources;
+        }
+        let report = fill(&planner, decided, &staging, listener);
+        install::check_sources(&wheels)?;
+        let report = report?;
+        phase(Phase::Publish);
+        Ok(Unpublished::new(report, staging))
+    })
+}
+
+/// Makes the whole content of the environment in the staging directory.
+fn fill(
+    planner: &EnvPlanner<'_>,
+    decided: EnvPlan<'_>,
+    staging: &Staging,
+    listener: &Listener<'_>,
+) -> Result<EnvReport, EnvError> {
+    let (request, installation) = (planner.request, planner.installation);
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    let has_wheels = !planner.wheels.is_empty();
+    let compiler = if has_wheels {
+        install::start_compiler(installation).map_err(InstallError::from)?
+    } else {
+        None
+    };
+    let installing = Installation {
+        request: installation,
+        wheels: planner.wheels,
+        planned: &decided.files,
+        layout: planner.layout,
+        staging,
+        beside: Tree::default(),
+    };
+    let mut written = if has_wheels {
+        Some(installing.write(compiler.as_ref(), listener)?)
+    } else {
+        None
+    };
+
+    phase(Phase::Apply);
+    let interpreter = installation.python.interpreter();
+    let materializer = Materializer {
+        sources: &decided.sources,
+        generated: &decided.generated,
+        installed: decided.installed,
+        root: staging.root(),
+        prefix: staging.prefix(),
+        mode: request.link,
+        interpreter: &interpreter,
+    };
+    materializer.make("", &decided.nodes)?;
+
+    phase(Phase::Verify);
+    let prover = Prover {
+        planner,
+        decided: &decided,
+        staging,
+    };
+    let checked = prover.prove_beside(&installing, written.as_mut())?;
+
+    phase(Phase::Compile);
+    let compile_failures = match compiler {
+        Some(compiler) => compiler.finish().map_err(InstallError::from)?,
+        None => Vec::new(),
+    };
+    materializer.check("", &decided.nodes)?;
+    let mut report = EnvReport {
+        copies: checked.copies,
+        proof: checked.proof,
+        input_proof: checked.input_proof,
+        compile_failures,
+        ..planner.report(decided)
+    };
+    if let Some(written) = written {
+        report.elf_edited = written.applied.elf_edited;
+        report.warnings.extend(written.applied.warnings);
+        report.unbundling = written.unbundling;
+        report.link_plan = written.link_plan;
+    }
+    Ok(report)
+}
+
+/// Proves that everything loads.
+struct Prover<'a> {
+    planner: &'a EnvPlanner<'a>,
+    decided: &'a EnvPlan<'a>,
+    staging: &'a Staging,
+}
+
+/// The findings about the files of an environment.
+struct Checked {
+    copies: Vec<RuntimeCopies>,
+    proof: Option<Proof>,
+    input_proof: Option<Proof>,
+}
+
+impl Prover<'_> {
+    /// All ELF files by their paths in the environment.
+    fn tree(&self, mut to_verify: ToVerify) -> Result<Tree, LinkError> {
+        let of_prefixes = self.decided.elf.iter().map(|(path, source)| {
+            (
+                self.staging.prefix().join(path),
+                self.decided.disk(*source, path),
+            )
+        });
+        to_verify.elf.extend(of_prefixes);
+        to_verify.read()
+    }
+
+    /// Proves everything, while what comes from wheels is finished.
+    fn prove_beside(
+        &self,
+        installing: &Installation<'_>,
+        mut written: Option<&mut Written>,
+    ) -> Result<Checked, EnvError> {
+        let to_verify = written
+            .as_deref_mut()
+            .map(|written| installing.to_verify(written));
+        let finish = || {
+            let mut written = written.into_iter();
+            written.try_for_each(|written| installing.finish(written))
+        };
+        let prove = || {
+            let to_verify = to_verify.unwrap_or_default();
+            let excused = to_verify.excused.clone();
+            let tree = self.tree(to_verify)?;
+            let copies = copies::find(&tree);
+            let (proof, input_proof) = self.prove(&tree, &excused)?;
+            Ok(Checked {
+                copies,
+                proof,
+                input_proof,
+            })
+        };
+        let (finished, checked) = rayon::join(finish, prove);
+        finished?;
+        checked
+    }
+
+    /// The proofs that are asked for: by the paths in the environment, and by those in the inputs.
+    fn prove(
+        &self,
+        tree: &Tree,
+        planned: &[Excused],
+    ) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
+        let request = self.planner.request;
+        let installation = self.planner.installation;
+        let Some(libraries) = &installation.libraries else {
+            return Ok((None, None));
+        };
+        if request.proof == ProofScope::None {
+            install::refuse_unused(tree, planned, libraries)?;
+            return Ok((None, None));
+        }
+        let program = installation.python.program();
+        let place = || Place {
+            on_disk: self.staging.root().to_owned(),
+            used_at: self.staging.prefix().to_owned(),
+        };
+        let mut proof = linking::prove_together(tree, vec![place()], libraries, program)?;
+        let both = request.proof == ProofScope::Both && request.link.is_symbolic();
+        let input_proof = if both && !self.decided.elf.is_empty() {
+            let elf = self.decided.elf.iter();
+            let paths = elf.map(|(path, source)| {
+                let disk = self.decided.disk(*source, path);
+                (disk.clone(), disk)
+            });
+            let tree = Tree::read(paths.collect()).map_err(LinkError::from)?;
+            linking::prove(&tree, vec![place()], libraries, program)?
+        } else {
+            None
+        };
+        if let Some(proof) = &mut proof {
+            let excused = input_proof.iter().flat_map(|proof| &proof.excused);
+            let excused = merged_excuses(planned.iter().chain(excused));
+            linking::settle(proof, &excused, libraries);
+        } else {
+            install::refuse_unused(tree, planned, libraries)?;
+        }
+        refuse_unproved(proof, input_proof)
+    }
+}
+
+/// Returns the proofs if neither has faults; otherwise fails with the faults of both in one proof.
+fn refuse_unproved(
+    proof: Option<Proof>,
+    input_proof: Option<Proof>,
+) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
+    let fails =
+        |proof: &Option<Proof>| proof.as_ref().is_some_and(|proof| !proof.faults.is_empty());
+    if !fails(&proof) && !fails(&input_proof) {
+        return Ok((proof, input_proof));
+    }
+    let mut all = proof.into_iter().chain(input_proof);
+    let Some(mut first) = all.next() else {
+        return Ok((None, None));
+    };
+    for other in all {
+        first.faults.extend(other.faults);
+        first.unloadable.extend(other.unloadable);
+    }
+    Err(InstallError::Unproved(Box::new(first)).into())
+}

@@ -1,0 +1,310 @@
+//! Writes the files of an installation to its staging directory, and notes what the later phases
+//! want to know of them while they are still in the cache.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use sha2::{Digest as _, Sha384, Sha512};
+use wheelfix_archive::{
+    ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
+    Observer, Written, extract,
+};
+use wheelfix_format::{HashAlgorithm, RecordHash};
+use wheelfix_link::may_be_module;
+use wheelfix_wheel::Wheel;
+
+use crate::bytecode::Compiler;
+use crate::digest::FileDigest;
+use crate::event::{Event, Listener};
+use crate::files::{File, Source};
+
+/// The facts about the files after all of them were written.
+#[derive(Debug)]
+pub(crate) struct Extraction {
+    /// For each file.
+    pub(crate) digests: Vec<FileDigest>,
+    /// Positions of the scripts whose first line is a placeholder, ascending.
+    pub(crate) placeholders: Vec<usize>,
+    /// Positions of the ELF files, ascending.
+    pub(crate) elf: Vec<usize>,
+}
+
+/// Why files could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractionError {
+    /// A path that cannot be made below the prefix.
+    #[error("file cannot be installed: `{path}`")]
+    Path {
+        /// Relative to the prefix.
+        path: String,
+        /// The reason why it cannot be made.
+        source: MemberPathError,
+    },
+    /// Files that could not be written.
+    #[error(transparent)]
+    Extract(ExtractError),
+    /// Members that hold something else than they should, in the order of the files.
+    #[error("{}", lines(.0))]
+    Content(Vec<MemberFault>),
+    /// Files whose SHA-384 or SHA-512 is another than RECORD's; paths relative to the prefix.
+    #[error("hash differs from RECORD: `{}`", .0.join("`, `"))]
+    Hash(Vec<String>),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// A member of a wheel that holds something else than it should.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{wheel}`: `{path}`: {source}")]
+pub struct MemberFault {
+    /// The file name of the wheel.
+    pub wheel: String,
+    /// Path in the wheel.
+    pub path: MemberPath,
+    /// The fault of its content.
+    pub source: ContentError,
+}
+
+fn lines(faults: &[MemberFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// The destination of files, and the options for writing them.
+#[derive(Debug)]
+pub(crate) struct Destination<'a> {
+    /// The staging directory.
+    pub(crate) root: &'a Path,
+    /// Where it will be.
+    pub(crate) prefix: &'a Path,
+    /// Compiles Python sources as they are written; `None` compiles nothing.
+    pub(crate) compiler: Option<&'a Compiler>,
+    /// How many threads to use.
+    pub(crate) jobs: NonZeroUsize,
+}
+
+/// Writes all files.
+pub(crate) fn run(
+    wheels: &[Wheel],
+    files: &[File<'_>],
+    destination: &Destination<'_>,
+    listener: &Listener<'_>,
+) -> Result<Extraction, ExtractionError> {
+    let (items, positions) = items(wheels, files)?;
+    let watcher = Watcher {
+        files,
+        positions: &positions,
+        destination,
+        listener,
+        notes: Mutex::default(),
+    };
+    let extracted = extract(&items, destination.root, destination.jobs, &watcher);
+    let extracted = extracted.map_err(|error| match error {
+        ExtractError::Content(faults) => {
+            let names = |fault| name_wheel(fault, wheels, files, &positions);
+            ExtractionError::Content(faults.into_iter().map(names).collect())
+        }
+        error => ExtractionError::Extract(error),
+    })?;
+    let mut notes = watcher
+        .notes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    if !notes.wrong.is_empty() {
+        notes.wrong.sort();
+        return Err(ExtractionError::Hash(notes.wrong));
+    }
+    notes.placeholders.sort_unstable();
+    notes.elf.sort_unstable();
+
+    let mut extracted = extracted.into_iter();
+    let mut digests = Vec::with_capacity(files.len());
+    for file in files {
+        let digest = match &file.source {
+            Source::Member { .. } => extracted.next().and_then(|extracted| {
+                Some(FileDigest {
+                    sha256: extracted.sha256?,
+                    len: extracted.len,
+                })
+            }),
+            Source::Text(text) => {
+                let path = destination.root.join(&file.path);
+                write_new(&path, text.as_bytes(), file.executable)?;
+                if file.compile
+                    && let Some(compiler) = destination.compiler
+                {
+                    compiler.push(path, final_path(destination, file));
+                }
+                Some(FileDigest::of_bytes(text.as_bytes()))
+            }
+        };
+        match digest {
+            Some(digest) => digests.push(digest),
+            None => digests.push(FileDigest::of_file(&destination.root.join(&file.path))?),
+        }
+    }
+    Ok(Extraction {
+        digests,
+        placeholders: notes.placeholders,
+        elf: notes.elf,
+    })
+}
+
+/// The fault of an item with the wheel that it is in; `positions` has the file of each item.
+fn name_wheel(
+    fault: ItemFault,
+    wheels: &[Wheel],
+    files: &[File<'_>],
+    positions: &[usize],
+) -> MemberFault {
+    let file = positions
+        .get(fault.index)
+        .and_then(|position| files.get(*position));
+    let wheel = file.and_then(|file| match file.source {
+        Source::Member { wheel, .. } => wheels.get(wheel),
+        Source::Text(_) => None,
+    });
+    MemberFault {
+        wheel: wheel.map_or_else(String::new, |wheel| wheel.filename().to_string()),
+        path: fault.name,
+        source: fault.error,
+    }
+}
+
+/// Writes a file that does not exist, and the directories above it.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], executable: bool) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mode = if executable { 0o755 } else { 0o644 };
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    file.write_all(bytes)?;
+    // Whatever the umask took away.
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+/// The items to extract, and for each the position of its file.
+fn items<'a>(
+    wheels: &'a [Wheel],
+    files: &[File<'a>],
+) -> Result<(Vec<ExtractItem<'a>>, Vec<usize>), ExtractionError> {
+    let mut items = Vec::new();
+    let mut positions = Vec::new();
+    for (position, file) in files.iter().enumerate() {
+        let Source::Member {
+            wheel,
+            member,
+            hash,
+        } = file.source
+        else {
+            continue;
+        };
+        let Some(wheel) = wheels.get(wheel) else {
+            continue;
+        };
+        let dst = MemberPath::new(&file.path).map_err(|source| ExtractionError::Path {
+            path: file.path.clone(),
+            source,
+        })?;
+        items.push(ExtractItem {
+            archive: wheel.archive(),
+            member,
+            dst,
+            executable: file.executable,
+            digest: expected_digest(hash),
+            prioritized: file.compile,
+        });
+        positions.push(position);
+    }
+    Ok((items, positions))
+}
+
+/// SHA-256 is compared while extracting; of the longer hashes see [`Watcher::written`].
+fn expected_digest(hash: Option<&RecordHash>) -> Digest {
+    let sha256 = hash.filter(|hash| hash.algorithm() == HashAlgorithm::Sha256);
+    match sha256.and_then(|hash| hash.digest().try_into().ok()) {
+        Some(digest) => Digest::Expect(digest),
+        None => Digest::Compute,
+    }
+}
+
+/// Hears of every file that is written.
+struct Watcher<'a> {
+    files: &'a [File<'a>],
+    /// For each item, the position of its file.
+    positions: &'a [usize],
+    destination: &'a Destination<'a>,
+    listener: &'a Listener<'a>,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    placeholders: Vec<usize>,
+    elf: Vec<usize>,
+    wrong: Vec<String>,
+}
+
+impl Observer for Watcher<'_> {
+    fn progress(&self, len: u64) {
+        (self.listener)(Event::Bytes(len));
+    }
+
+    fn written(&self, written: Written<'_>) {
+        let Some(position) = self.positions.get(written.index).copied() else {
+            return;
+        };
+        let Some(file) = self.files.get(position) else {
+            return;
+        };
+        if file.compile
+            && let Some(compiler) = self.destination.compiler
+        {
+            compiler.push(written.path.to_owned(), final_path(self.destination, file));
+        }
+        let is_placeholder = file.script && written.content.starts_with(b"#!python");
+        let is_elf = written.content.starts_with(b"\x7fELF") || may_be_module(written.path);
+        let is_wrong = has_wrong_hash(file, written.content);
+        if !(is_placeholder || is_elf || is_wrong) {
+            return;
+        }
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_placeholder {
+            notes.placeholders.push(position);
+        }
+        if is_elf {
+            notes.elf.push(position);
+        }
+        if is_wrong {
+            notes.wrong.push(file.path.clone());
+        }
+    }
+}
+
+fn final_path(destination: &Destination<'_>, file: &File<'_>) -> PathBuf {
+    destination.prefix.join(&file.path)
+}
+
+/// Whether RECORD has a hash longer than SHA-256 and the content another.
+fn has_wrong_hash(file: &File<'_>, content: &[u8]) -> bool {
+    let Source::Member {
+        hash: Some(hash), ..
+    } = file.source
+    else {
+        return false;
+    };
+    match hash.algorithm() {
+        HashAlgorithm::Sha256 => false,
+        HashAlgorithm::Sha384 => Sha384::digest(content).as_slice() != hash.digest(),
+        HashAlgorithm::Sha512 => Sha512::digest(content).as_slice() != hash.digest(),
+    }
+}

@@ -1,0 +1,493 @@
+//! Which files an installation consists of: decided from the wheels alone, before anything is
+//! written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+
+use wheelfix_archive::{Limits, Member};
+use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
+use wheelfix_link::{Choice, Pattern, Remedy};
+use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
+
+use crate::cleanup::{Cleaner, Cleanup};
+use crate::dependencies::UnmetDependencies;
+use crate::launcher::{self, Interpreter};
+use crate::layout::{self, Layout};
+use crate::provenance::Provenance;
+use crate::report::InstallWarning;
+use crate::sources::Sources;
+use crate::tree::{Candidates, Collision, Content, Tree};
+
+/// The files of an installation.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    /// By path.
+    pub(crate) list: Vec<File<'a>>,
+    /// The edits of METADATA: the wheel's position, and each change.
+    pub(crate) metadata: Vec<(usize, Change)>,
+    /// How many files were left out, for each wheel.
+    pub(crate) excluded: Vec<usize>,
+    /// Warnings about the options.
+    pub(crate) warnings: Vec<InstallWarning>,
+    /// The edits of Python sources by rules.
+    pub(crate) sources: Sources,
+}
+
+/// A file that is to be made.
+#[derive(Debug)]
+pub(crate) struct File<'a> {
+    /// Relative to the prefix, with `/` as separator.
+    pub(crate) path: String,
+    /// Positions of the wheels that have it; nearly always one.
+    pub(crate) wheels: Vec<usize>,
+    /// Where its content comes from.
+    pub(crate) source: Source<'a>,
+    /// Whether its mode is 0755; else it is 0644.
+    pub(crate) executable: bool,
+    /// Whether it is a Python source that is to be compiled.
+    pub(crate) compile: bool,
+    /// Whether it is a script, whose first line may be a placeholder.
+    pub(crate) script: bool,
+}
+
+/// Where the content of a file comes from.
+#[derive(Debug)]
+pub(crate) enum Source<'a> {
+    /// A member of a wheel.
+    Member {
+        /// Position of the wheel.
+        wheel: usize,
+        /// The member.
+        member: &'a Member,
+        /// The hash in RECORD; `None` if there is none.
+        hash: Option<&'a RecordHash>,
+    },
+    /// Made by the installation.
+    Text(String),
+}
+
+/// The options of the user for wheels and their files.
+#[derive(Clone, Debug, Default)]
+pub struct WheelOptions {
+    /// Edits of METADATA, in order.
+    pub metadata: Vec<MetadataEdit>,
+    /// Files to leave out, as globs of paths relative to the prefix or to `site-packages`.
+    pub exclude: Vec<Pattern>,
+    /// Members that are accepted although they differ from their row in RECORD.
+    pub accept_mismatch: BTreeSet<String>,
+    /// How large a wheel may be unpacked.
+    pub limits: Limits,
+    /// Files to leave out as nixpkgs' hooks do.
+    pub cleanup: Cleanup,
+    /// Files to add that say where a distribution came from.
+    pub provenance: Provenance,
+    /// Prefixes that have to hold what the wheels require and do not bring themselves; `None` leaves
+    /// requirements alone.
+    pub dependencies: Option<Vec<PathBuf>>,
+}
+
+/// An option that matches nothing, or a collision.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// Two candidates for one place.
+    #[error("{0}")]
+    Collision(Collision),
+    /// An edit of METADATA that matches no requirement of any wheel or distribution.
+    #[error("no distribution has a requirement to edit: {}", describe(.0))]
+    MetadataEdit(MetadataEdit),
+    /// METADATA on disk that is not valid.
+    #[error("`{path}` is not a valid METADATA: {reason}")]
+    Metadata {
+        /// The file.
+        path: String,
+        /// The reason why it is not valid.
+        reason: String,
+    },
+    /// A glob that matches no file.
+    #[error("no file matches `{0}`, which is to be left out")]
+    Exclude(String),
+    /// A member that is to be accepted, of no wheel.
+    #[error("no wheel has the file `{0}`, which is to be accepted")]
+    Exception(String),
+    /// Dependencies that nothing meets.
+    #[error(transparent)]
+    Dependencies(#[from] UnmetDependencies),
+    /// A distribution that comes in two wheels.
+    #[error("`{name}` comes in two wheels: `{}` and `{}`", first.display(), second.display())]
+    TwoWheels {
+        /// Its normalised name.
+        name: String,
+        /// The first wheel.
+        first: PathBuf,
+        /// The second wheel.
+        second: PathBuf,
+    },
+}
+
+/// Why the files of an installation cannot be decided.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanFilesError {
+    /// The wheels do not fit together, or an option matches nothing.
+    #[error("the files of the wheels have faults")]
+    Faults(Vec<FileFault>),
+    /// A wheel cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Vec<FileFault>> for PlanFilesError {
+    fn from(faults: Vec<FileFault>) -> Self {
+        Self::Faults(faults)
+    }
+}
+
+/// Decides the files of an installation; all faults at once.
+pub(crate) fn plan<'a>(
+    wheels: &'a [Wheel],
+    layout: &Layout,
+    interpreter: &Interpreter,
+    wheel_options: &WheelOptions,
+) -> Result<Files<'a>, PlanFilesError> {
+    let mut faults = duplicate_wheels(wheels);
+    let is_twice = !faults.is_empty();
+    let collected = collect(wheels, layout, interpreter, wheel_options)?;
+    faults.extend(collected.faults);
+    match collected.tree.resolve() {
+        Ok(files) if faults.is_empty() => Ok(Files {
+            list: files.into_iter().map(join).collect(),
+            metadata: collected.metadata,
+            sources: Sources::default(),
+            excluded: collected.excluded,
+            warnings: collected.warnings,
+        }),
+        Ok(_) => Err(faults.into()),
+        // That the files of one distribution collide with their own is not news.
+        Err(_) if is_twice => Err(faults.into()),
+        Err(collisions) => {
+            faults.extend(collisions.into_iter().map(FileFault::Collision));
+            Err(faults.into())
+        }
+    }
+}
+
+/// The files of wheels, before it is decided whether they fit together.
+#[derive(Debug)]
+pub(crate) struct Collected<'a> {
+    /// All candidates for all paths.
+    pub(crate) tree: Tree<File<'a>>,
+    /// As in [`Files`].
+    pub(crate) metadata: Vec<(usize, Change)>,
+    /// As in [`Files`].
+    pub(crate) excluded: Vec<usize>,
+    /// As in [`Files`].
+    pub(crate) warnings: Vec<InstallWarning>,
+    /// Options that match nothing.
+    pub(crate) faults: Vec<FileFault>,
+}
+
+/// Collects the files of wheels.
+pub(crate) fn collect<'a>(
+    wheels: &'a [Wheel],
+    layout: &Layout,
+    interpreter: &Interpreter,
+    wheel_options: &WheelOptions,
+) -> io::Result<Collected<'a>> {
+    let mut builder = Builder {
+        layout,
+        interpreter,
+        excludes: &wheel_options.exclude,
+        used_excludes: BTreeSet::new(),
+        cleaner: Cleaner::new(&wheel_options.cleanup, layout),
+        tree: Tree::new(),
+        excluded: vec![0; wheels.len()],
+    };
+    let mut metadata = Vec::new();
+    let mut unmatched = wheel_options.metadata.clone();
+    for (index, wheel) in wheels.iter().enumerate() {
+        let edited = wheel.metadata().edit(&wheel_options.metadata);
+        unmatched.retain(|edit| edited.unmatched.contains(edit));
+        let text = (!edited.changes.is_empty()).then_some(edited.text);
+        let more = wheel_options.provenance.files(wheel.path())?;
+        builder.add_scripts(index, wheel);
+        builder.add_provenance(index, wheel, &more);
+        builder.add_members(index, wheel, text, &more);
+        metadata.extend(edited.changes.into_iter().map(|change| (index, change)));
+    }
+    let mut warnings = prefix_warnings(wheels, &metadata);
+    let unused = builder.cleaner.unused();
+    warnings.extend(unused.map(|name| InstallWarning::Namespace(name.to_owned())));
+    let mut faults = Vec::new();
+    for edit in unmatched {
+        match self::unmatched(edit) {
+            Ok(warning) => warnings.push(warning),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let has = |path: &&String| {
+        wheels
+            .iter()
+            .any(|wheel| wheel.archive().find(path).is_some())
+    };
+    let exceptions = wheel_options
+        .accept_mismatch
+        .iter()
+        .filter(|path| !has(path));
+    faults.extend(exceptions.cloned().map(FileFault::Exception));
+    for (index, exclude) in wheel_options.exclude.iter().enumerate() {
+        if !builder.used_excludes.contains(&index) {
+            faults.push(FileFault::Exclude(exclude.text().to_owned()));
+        }
+    }
+    Ok(Collected {
+        tree: builder.tree,
+        metadata,
+        excluded: builder.excluded,
+        warnings,
+        faults,
+    })
+}
+
+/// The warning or the fault about an edit that matches no requirement at all.
+pub(crate) fn unmatched(edit: MetadataEdit) -> Result<InstallWarning, FileFault> {
+    match edit.selector {
+        // nixpkgs' hooks say nothing about these, so recipes are full of them.
+        Selector::NixpkgsPrefix { .. } => Ok(InstallWarning::MetadataEdit(edit)),
+        _ => Err(FileFault::MetadataEdit(edit)),
+    }
+}
+
+/// Warnings about edits that matched only the beginning of a name.
+fn prefix_warnings(wheels: &[Wheel], edits: &[(usize, Change)]) -> Vec<InstallWarning> {
+    let by_prefix = edits.iter().filter(|(_, change)| change.by_prefix);
+    let warnings = by_prefix.filter_map(|(wheel, change)| {
+        Some(InstallWarning::Prefix {
+            wheel: wheels.get(*wheel)?.filename().to_string(),
+            change: change.clone(),
+        })
+    });
+    warnings.collect()
+}
+
+/// The edit, as the end of a sentence.
+fn describe(edit: &MetadataEdit) -> String {
+    let verb = match edit.action {
+        EditAction::RelaxUpper => "drop the upper bounds of",
+        EditAction::Relax => "drop the bounds of",
+        EditAction::Remove => "remove",
+    };
+    match selected(edit) {
+        None => format!("{verb} all"),
+        Some(name) => format!("{verb} `{name}`"),
+    }
+}
+
+/// The names that an edit is for; `None` for all.
+fn selected(edit: &MetadataEdit) -> Option<String> {
+    match &edit.selector {
+        Selector::All => None,
+        Selector::Name(name) => Some(name.to_string()),
+        Selector::Pattern(pattern) => Some(pattern.to_string()),
+        Selector::NixpkgsPrefix { prefix, .. } => Some(prefix.clone()),
+    }
+}
+
+impl FileFault {
+    /// Remedies, each of which mends it; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Exclude(glob) => vec![Remedy::remove(Choice::Exclude, glob)],
+            Self::Exception(path) => vec![Remedy::remove(Choice::AcceptMismatch, path)],
+            Self::MetadataEdit(edit) => {
+                let selected = selected(edit);
+                let wish = match (edit.action, &selected) {
+                    (EditAction::Relax, Some(_)) => Choice::Relax,
+                    (EditAction::Relax, None) => Choice::RelaxAll,
+                    (EditAction::RelaxUpper, _) => Choice::RelaxUpper,
+                    (EditAction::Remove, Some(_)) => Choice::RemoveDep,
+                    (EditAction::Remove, None) => Choice::RemoveAllDeps,
+                };
+                vec![Remedy::remove(wish, selected.unwrap_or_default())]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn duplicate_wheels(wheels: &[Wheel]) -> Vec<FileFault> {
+    let mut faults = Vec::new();
+    let mut seen: BTreeMap<&str, &Wheel> = BTreeMap::new();
+    for wheel in wheels {
+        let name = wheel.filename().name().as_str();
+        if let Some(first) = seen.insert(name, wheel) {
+            faults.push(FileFault::TwoWheels {
+                name: name.to_owned(),
+                first: first.path().to_owned(),
+                second: wheel.path().to_owned(),
+            });
+        }
+    }
+    faults
+}
+
+/// Files of several wheels that are equal become one.
+fn join(candidates: Candidates<File<'_>>) -> File<'_> {
+    let mut file = candidates.first;
+    for other in candidates.more {
+        file.wheels.extend(other.wheels);
+    }
+    file
+}
+
+/// Collects files.
+struct Builder<'a, 'b> {
+    layout: &'b Layout,
+    interpreter: &'b Interpreter,
+    excludes: &'b [Pattern],
+    used_excludes: BTreeSet<usize>,
+    cleaner: Cleaner<'b>,
+    tree: Tree<File<'a>>,
+    excluded: Vec<usize>,
+}
+
+impl<'a> Builder<'a, '_> {
+    /// Adds the programs that the entry points of a wheel ask for.
+    fn add_scripts(&mut self, index: usize, wheel: &Wheel) {
+        for script in wheel.entry_points().scripts() {
+            let Some(attribute) = &script.object.attr else {
+                // `Wheel` refuses a script that names no function.
+                continue;
+            };
+            let text = launcher::entry_point(self.interpreter, &script.object.module, attribute);
+            self.add(
+                wheel,
+                None,
+                File {
+                    path: format!("bin/{}", script.name),
+                    wheels: vec![index],
+                    source: Source::Text(text),
+                    executable: true,
+                    compile: false,
+                    script: false,
+                },
+            );
+        }
+    }
+
+    /// Adds the files of `.dist-info` that say where a wheel came from.
+    fn add_provenance(&mut self, index: usize, wheel: &Wheel, files: &[(&str, String)]) {
+        let site_packages = self.layout.site_packages();
+        for (name, text) in files {
+            self.add(
+                wheel,
+                None,
+                File {
+                    path: format!("{site_packages}/{}/{name}", wheel.dist_info()),
+                    wheels: vec![index],
+                    source: Source::Text(text.clone()),
+                    executable: false,
+                    compile: false,
+                    script: false,
+                },
+            );
+        }
+    }
+
+    /// Adds the files of a wheel; `metadata` is the edited METADATA, if it was edited, and `made` are
+    /// the files of `.dist-info` that are made here whatever the wheel has.
+    fn add_members(
+        &mut self,
+        index: usize,
+        wheel: &'a Wheel,
+        mut metadata: Option<String>,
+        made: &[(&str, String)],
+    ) {
+        let metadata_path = format!("{}/METADATA", wheel.dist_info());
+        let is_made = |path: &str| {
+            let below = path.strip_prefix(wheel.dist_info());
+            let name = below.and_then(|below| below.strip_prefix('/'));
+            made.iter().any(|(made, _)| Some(*made) == name)
+        };
+        for member in wheel.members() {
+            let Placement::File { scheme, path } = member.placement else {
+                continue;
+            };
+            if is_made(member.file.path.as_str()) {
+                continue;
+            }
+            let directory = self.layout.directory(*scheme, distribution(wheel));
+            let is_metadata = member.file.path.as_str() == metadata_path;
+            let source = match metadata.take_if(|_| is_metadata) {
+                Some(text) => Source::Text(text),
+                None => Source::Member {
+                    wheel: index,
+                    member: member.file,
+                    hash: member.hash,
+                },
+            };
+            let script = *scheme == Scheme::Scripts;
+            self.add(
+                wheel,
+                content(&source, member),
+                File {
+                    path: layout::join(&directory, path.as_str()),
+                    wheels: vec![index],
+                    source,
+                    executable: member.file.executable || script,
+                    compile: scheme.is_site() && is_source(path.as_str(), wheel.dist_info()),
+                    script,
+                },
+            );
+        }
+    }
+
+    fn add(&mut self, wheel: &Wheel, content: Option<Content>, file: File<'a>) {
+        if self.cleaner.removes(&file.path) || self.is_excluded(&file.path) {
+            for index in file.wheels {
+                if let Some(count) = self.excluded.get_mut(index) {
+                    *count += 1;
+                }
+            }
+            return;
+        }
+        let owner = wheel.filename().to_string();
+        self.tree.insert(file.path.clone(), &owner, content, file);
+    }
+
+    fn is_excluded(&mut self, path: &str) -> bool {
+        let in_site = self.layout.from_site_packages(path);
+        let mut excluded = false;
+        for (index, glob) in self.excludes.iter().enumerate() {
+            if glob.matches(path) || glob.matches(&in_site) {
+                self.used_excludes.insert(index);
+                excluded = true;
+            }
+        }
+        excluded
+    }
+}
+
+/// The length and checksum by which a file is compared with that of another wheel; `None` for a
+/// text.
+fn content(source: &Source<'_>, member: WheelMember<'_>) -> Option<Content> {
+    match source {
+        Source::Member { .. } => Some(Content {
+            len: member.file.len,
+            crc32: member.file.crc32,
+        }),
+        Source::Text(_) => None,
+    }
+}
+
+/// The name as the file name of the wheel spells it.
+pub(crate) fn distribution(wheel: &Wheel) -> &str {
+    let stem = wheel.filename().stem();
+    stem.split('-').next().unwrap_or(stem)
+}
+
+/// Whether a path of `site-packages` is a module; metadata is not.
+pub(crate) fn is_source(path: &str, dist_info: &str) -> bool {
+    // Python itself looks for this ending, in this case.
+    path.as_bytes().ends_with(b".py") && path.split('/').next() != Some(dist_info)
+}

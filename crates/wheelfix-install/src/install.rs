@@ -1,0 +1,566 @@
+//! From wheels to a prefix: the one pipeline.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use wheelfix_format::TagMismatch;
+use wheelfix_link::{
+    Excused, LinkPlan, Place, Proof, PythonSource, Tree, count, excuses_without_proof,
+    existing_path,
+};
+use wheelfix_unbundle::UnbundlePlan;
+use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
+
+use crate::bytecode::{Bytecode, CompileError, Compiler};
+use crate::dependencies;
+use crate::event::{Event, Listener, Phase};
+use crate::extraction::{self, Destination, Extraction, ExtractionError};
+use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
+use crate::layout::Layout;
+use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::python::Python;
+use crate::report::{self, InstallReport};
+use crate::sboms;
+use crate::sources::Sources;
+use crate::staging::{Staging, StagingError, Unpublished};
+use crate::unbundling::{self, Planned};
+use crate::write_record::Site;
+
+#[cfg(test)]
+mod tests;
+
+/// The wheels and options of an installation.
+#[derive(Clone, Debug)]
+pub struct InstallRequest {
+    /// The wheels.
+    pub wheels: Vec<PathBuf>,
+    /// The directory to make.
+    pub prefix: PathBuf,
+    /// Whether the prefix may hold files already.
+    pub merge: bool,
+    /// The Python to install for.
+    pub python: Python,
+    /// The options of byte-compilation; `None` compiles nothing. Needs an interpreter.
+    pub bytecode: Option<Bytecode>,
+    /// Options for the wheels and their files.
+    pub wheel_options: WheelOptions,
+    /// The libraries that the output may use; `None` leaves ELF files as they are, for
+    /// [`patch`](crate::patch()) to relocate once everything else has been done to the prefix.
+    pub libraries: Option<Libraries>,
+    /// How many threads to use.
+    pub jobs: NonZeroUsize,
+}
+
+/// Why nothing was installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Wheels that are refused, in the order of the request.
+    #[error("{} refused", count(.0.len(), "wheel"))]
+    Wheels(Vec<RefusedWheel>),
+    /// The wheels do not fit together, or an option matches nothing.
+    #[error("{} with the files of the wheels", count(.0.len(), "fault"))]
+    Files(Vec<FileFault>),
+    /// The distributions that are installed below a prefix cannot be listed.
+    #[error(transparent)]
+    Installed(#[from] InstalledError),
+    /// The output cannot be made there.
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    /// Files cannot be written.
+    #[error(transparent)]
+    Extraction(#[from] ExtractionError),
+    /// Libraries cannot be read or edited.
+    #[error(transparent)]
+    Relocation(#[from] LinkError),
+    /// Bundled libraries cannot become what the user wants; the plan says why.
+    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
+    Bundled(Box<UnbundlePlan>),
+    /// The output would not work; the plan says why.
+    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
+    Unsound(Box<LinkPlan>),
+    /// The output would not load; the proof says why.
+    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
+    Unproved(Box<Proof>),
+    /// Byte-compilation broke down.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The threads cannot be started.
+    #[error("failed to start threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A wheel that is refused.
+#[derive(Debug)]
+pub struct RefusedWheel {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: Refusal,
+}
+
+/// Why a wheel is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is not a sound wheel.
+    #[error(transparent)]
+    Wheel(#[from] WheelError),
+    /// It is for another Python or platform.
+    #[error(transparent)]
+    Tag(#[from] TagMismatch),
+}
+
+/// Installs wheels into a prefix.
+pub fn install(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<InstallReport, InstallError> {
+    Ok(prepare_install(request, listener)?.publish()?)
+}
+
+/// Does all that [`install`] does, but for giving the prefix its name: that is left to the caller, who
+/// may have something to do before.
+pub fn prepare_install(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<Unpublished<InstallReport>, InstallError> {
+    in_pool(request.jobs, || {
+        let wheels = open(request, listener)?;
+        let staging = if request.merge {
+            Staging::merge(&request.prefix)?
+        } else {
+            Staging::whole(&request.prefix)?
+        };
+        let report = fill(request, &wheels, &staging, listener);
+        check_sources(&wheels)?;
+        let report = report?;
+        listener(Event::Phase {
+            phase: Phase::Publish,
+            bytes: 0,
+        });
+        Ok(Unpublished::new(report, staging))
+    })
+}
+
+/// Says what [`install`] would do, and does it in a temporary directory that is thrown away.
+pub fn dry_run(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<InstallReport, InstallError> {
+    in_pool(request.jobs, || {
+        let wheels = open(request, listener)?;
+        let scratch = tempfile::tempdir()?;
+        let staging = Staging::never(scratch.path(), &request.prefix, request.merge)?;
+        let report = fill(request, &wheels, &staging, listener);
+        check_sources(&wheels)?;
+        report
+    })
+}
+
+/// An error if a wheel could not be read to its end: it explains all others.
+pub(crate) fn check_sources(wheels: &[Wheel]) -> io::Result<()> {
+    wheels.iter().try_for_each(Wheel::check_source)
+}
+
+/// Bytes of stack for each thread: directories nest up to a limit, and a thread that waits for those
+/// below takes up others. Memory that is not used is not there.
+const STACK_LEN: usize = 16 << 20;
+
+/// Runs work on as many threads as asked for.
+pub(crate) fn in_pool<T: Send, E: Send + From<rayon::ThreadPoolBuildError>>(
+    jobs: NonZeroUsize,
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs.get())
+        .stack_size(STACK_LEN)
+        .build()?;
+    pool.install(work)
+}
+
+/// Opens all wheels and compares their tags with the target; all faults at once.
+pub(crate) fn open(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<Vec<Wheel>, InstallError> {
+    listener(Event::Phase {
+        phase: Phase::Read,
+        bytes: 0,
+    });
+    let options = OpenOptions {
+        limits: request.wheel_options.limits,
+        accept_mismatch: request.wheel_options.accept_mismatch.clone(),
+        exceptions_are_shared: true,
+    };
+    let open = |path: &PathBuf| -> Result<Wheel, Refusal> {
+        let wheel = Wheel::open_with(path, &options)?;
+        request.python.target().rank(wheel.filename().tags())?;
+        Ok(wheel)
+    };
+    let paths = distinct(&request.wheels);
+    let results: Vec<_> = paths.par_iter().map(open).collect();
+    let (mut wheels, mut refused) = (Vec::new(), Vec::new());
+    for (path, result) in paths.iter().zip(results) {
+        match result {
+            Ok(wheel) => wheels.push(wheel),
+            Err(reason) => refused.push(RefusedWheel {
+                path: path.clone(),
+                reason,
+            }),
+        }
+    }
+    if refused.is_empty() {
+        Ok(wheels)
+    } else {
+        Err(InstallError::Wheels(refused))
+    }
+}
+
+/// The wheels, one that is named twice once.
+fn distinct(wheels: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    let is_new = |path: &&PathBuf| seen.insert(existing_path(path).unwrap_or((*path).clone()));
+    wheels.iter().filter(is_new).cloned().collect()
+}
+
+/// Makes the whole content of the prefix in the staging directory.
+fn fill(
+    request: &InstallRequest,
+    wheels: &[Wheel],
+    staging: &Staging,
+    listener: &Listener<'_>,
+) -> Result<InstallReport, InstallError> {
+    let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
+    let layout = Layout::new(request.python.version());
+    let planned = plan_files(request, wheels, &layout, staging)?;
+
+    staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
+
+    let compiler = start_compiler(request)?;
+    let installation = Installation {
+        request,
+        wheels,
+        planned: &planned,
+        layout: &layout,
+        staging,
+        beside: beside(request, staging)?,
+    };
+    let mut written = installation.write(compiler.as_ref(), listener)?;
+
+    phase(Phase::Verify, 0);
+    let to_verify = installation.to_verify(&mut written);
+    let finish = || installation.finish(&mut written);
+    // Hashing what was edited takes longer than the proof, which has parts that no two threads share.
+    let (finished, proof) = rayon::join(finish, || installation.prove(to_verify));
+    finished?;
+    let proof = proof?;
+
+    phase(Phase::Compile, 0);
+    let compile_failures = match compiler {
+        Some(compiler) => compiler.finish()?,
+        None => Vec::new(),
+    };
+    let wheels = report::installed_wheels(wheels, &planned);
+    let mut warnings = planned.warnings;
+    warnings.extend(written.applied.warnings);
+    Ok(InstallReport {
+        prefix: staging.prefix().to_owned(),
+        wheels,
+        unbundling: written.unbundling,
+        link_plan: written.link_plan,
+        proof,
+        elf_edited: written.applied.elf_edited,
+        elf_bytes_written: written.applied.bytes_written,
+        compile_failures,
+        warnings,
+    })
+}
+
+/// Decides the files, and checks that what the wheels require is there; all faults at once.
+pub(crate) fn plan_files<'a>(
+    request: &InstallRequest,
+    wheels: &'a [Wheel],
+    layout: &Layout,
+    staging: &Staging,
+) -> Result<Files<'a>, InstallError> {
+    let interpreter = &request.python.interpreter();
+    let wheel_options = &request.wheel_options;
+    let mut faults = Vec::new();
+    if let Some(prefixes) = &wheel_options.dependencies {
+        let target = request.python.target();
+        let unmet = dependencies::check(wheels, &wheel_options.metadata, target, prefixes)?;
+        faults.extend(unmet.into_iter().map(FileFault::from));
+    }
+    match files::plan(wheels, layout, interpreter, wheel_options) {
+        Ok(mut planned) if faults.is_empty() => {
+            if let Some(libraries) = &request.libraries {
+                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);
+            }
+            Ok(planned)
+        }
+        Ok(_) => Err(InstallError::Files(faults)),
+        Err(PlanFilesError::Faults(more)) => {
+            faults.extend(more);
+            Err(InstallError::Files(faults))
+        }
+        Err(PlanFilesError::Io(error)) => Err(error.into()),
+    }
+}
+
+pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {
+    match (&request.bytecode, request.python.executable()) {
+        (Some(bytecode), Some(python)) => {
+            Compiler::start(python, bytecode, request.jobs.get()).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The files of a prefix to which something is added.
+fn beside(request: &InstallRequest, staging: &Staging) -> Result<Tree, LinkError> {
+    let prefix = staging.prefix();
+    if !request.merge || request.libraries.is_none() || !prefix.is_dir() {
+        return Ok(Tree::default());
+    }
+    Ok(Tree::scan(&Place::fixed(prefix.to_owned()))?)
+}
+
+fn total_len(files: &Files<'_>) -> u64 {
+    let lens = files.list.iter().map(|file| match &file.source {
+        Source::Member { member, .. } => member.len,
+        Source::Text(_) => 0,
+    });
+    lens.sum()
+}
+
+/// Wheels whose files are decided.
+#[derive(Debug)]
+pub(crate) struct Installation<'a> {
+    pub(crate) request: &'a InstallRequest,
+    pub(crate) wheels: &'a [Wheel],
+    pub(crate) planned: &'a Files<'a>,
+    pub(crate) layout: &'a Layout,
+    pub(crate) staging: &'a Staging,
+    /// The files that are in the prefix already.
+    pub(crate) beside: Tree,
+}
+
+/// The results of writing and editing the files.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) extraction: Extraction,
+    pub(crate) unbundling: UnbundlePlan,
+    pub(crate) link_plan: LinkPlan,
+    pub(crate) applied: Applied,
+    /// The Python sources, of which nothing changes any more.
+    sources: Vec<PythonSource>,
+}
+
+/// The files that are to be proved, and what the plan excused.
+#[derive(Debug, Default)]
+pub(crate) struct ToVerify {
+    /// Files that may be ELF files: where they will be, and where they are.
+    pub(crate) elf: Vec<(PathBuf, PathBuf)>,
+    /// Python sources as they were read for the plan.
+    sources: Vec<PythonSource>,
+    /// Things that the plan excused.
+    pub(crate) excused: Vec<Excused>,
+}
+
+impl ToVerify {
+    /// Reads the ELF files.
+    pub(crate) fn read(self) -> Result<Tree, LinkError> {
+        let mut tree = Tree::read(self.elf)?;
+        tree.add_sources(self.sources);
+        Ok(tree)
+    }
+}
+
+impl Installation<'_> {
+    /// Writes the files to the staging directory and edits libraries. [`finish`](Self::finish) is
+    /// still to be called.
+    pub(crate) fn write(
+        &self,
+        compiler: Option<&Compiler>,
+        listener: &Listener<'_>,
+    ) -> Result<Written, InstallError> {
+        let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
+        phase(Phase::Extract, total_len(self.planned));
+        let destination = Destination {
+            root: self.staging.root(),
+            prefix: self.staging.prefix(),
+            compiler,
+            jobs: self.request.jobs,
+        };
+        let extraction = extraction::run(self.wheels, &self.planned.list, &destination, listener)?;
+
+        phase(Phase::Plan, 0);
+        let mut paths = self.elf_paths(&extraction);
+        paths.extend(self.source_paths());
+        let mut tree = Tree::read(paths).map_err(LinkError::from)?;
+        tree.add_beside(&self.beside);
+        let mut tree = tree.compared().map_err(LinkError::from)?;
+        let Planned {
+            unbundling,
+            mut link_plan,
+        } = self.plan(&tree)?;
+        let sources = std::mem::take(&mut tree.sources);
+
+        phase(Phase::Apply, 0);
+        let mut applied = Applied::default();
+        linking::edit(&link_plan, false, &mut applied)?;
+        linking::replace_and_drop(&link_plan, &mut applied)?;
+        // They were written with their new texts.
+        link_plan.sources.clone_from(&self.planned.sources.edits);
+        unbundling::apply(&unbundling, &mut applied)?;
+        sboms::update(
+            &unbundling,
+            &self.site().owners(&applied.removed),
+            &mut applied,
+        )
+        .map_err(LinkError::from)?;
+        Ok(Written {
+            extraction,
+            unbundling,
+            link_plan,
+            applied,
+            sources,
+        })
+    }
+
+    /// Edits scripts and writes RECORD, after all that was edited has been read.
+    pub(crate) fn finish(&self, written: &mut Written) -> Result<(), InstallError> {
+        written.applied.hash()?;
+        let interpreter = self.request.python.interpreter();
+        let site = self.site();
+        site.finish(&written.extraction, &written.applied, &interpreter)?;
+        Ok(())
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site {
+            wheels: self.wheels,
+            planned: self.planned,
+            layout: self.layout,
+            root: self.staging.root(),
+        }
+    }
+
+    /// Plans the edits of the libraries, and refuses a plan that cannot be carried out.
+    fn plan(&self, tree: &Tree) -> Result<Planned, InstallError> {
+        let Some(libraries) = &self.request.libraries else {
+            return Ok(Planned {
+                unbundling: UnbundlePlan::default(),
+                link_plan: LinkPlan::empty(),
+            });
+        };
+        let program = self.request.python.program();
+        let mut planned = unbundling::plan(tree, &[self.place()], libraries, program)?;
+        let sources = self.planned.sources.faults.iter().cloned();
+        planned.link_plan.faults.extend(sources);
+        if !planned.unbundling.is_sound() {
+            return Err(InstallError::Bundled(Box::new(planned.unbundling)));
+        }
+        if !planned.link_plan.is_sound() {
+            planned.foresee(tree, vec![self.place()], libraries, program)?;
+            return Err(InstallError::Unsound(Box::new(planned.link_plan)));
+        }
+        Ok(planned)
+    }
+
+    /// Where the files lie, and where they will be.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            on_disk: self.staging.root().to_owned(),
+            used_at: self.staging.prefix().to_owned(),
+        }
+    }
+
+    /// Proves that what was written loads from where it will be.
+    fn prove(&self, to_verify: ToVerify) -> Result<Option<Proof>, InstallError> {
+        let Some(libraries) = &self.request.libraries else {
+            return Ok(None);
+        };
+        let excused = to_verify.excused.clone();
+        let mut tree = to_verify.read()?;
+        tree.extend(self.beside.clone());
+        let program = self.request.python.program();
+        match linking::prove(&tree, vec![self.place()], libraries, program)? {
+            Some(mut proof) => {
+                self.retain_new(&mut proof, libraries)?;
+                linking::settle(&mut proof, &excused, libraries);
+                if proof.faults.is_empty() {
+                    Ok(Some(proof))
+                } else {
+                    Err(InstallError::Unproved(Box::new(proof)))
+                }
+            }
+            None => refuse_unused(&tree, &excused, libraries).map(|()| None),
+        }
+    }
+
+    /// Takes those faults out of a proof that what is in the prefix already has without what is added.
+    fn retain_new(&self, proof: &mut Proof, libraries: &Libraries) -> Result<(), LinkError> {
+        if proof.faults.is_empty() || self.beside.is_empty() {
+            return Ok(());
+        }
+        let program = self.request.python.program();
+        let before = linking::prove(&self.beside, Vec::new(), libraries, program)?;
+        let before = before.into_iter().flat_map(|proof| proof.faults);
+        let before = before.map(|fault| unbundling::key(&fault)).collect();
+        unbundling::retain_new(proof, &before);
+        Ok(())
+    }
+
+    /// The files to be proved: those that were written and not removed.
+    pub(crate) fn to_verify(&self, written: &mut Written) -> ToVerify {
+        let mut elf = self.elf_paths(&written.extraction);
+        elf.retain(|(_, file)| !written.applied.removed.contains(file));
+        ToVerify {
+            elf,
+            sources: std::mem::take(&mut written.sources),
+            excused: written.link_plan.excused.clone(),
+        }
+    }
+
+    /// Python's sources: where they will be, and where they are.
+    fn source_paths(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+        let sources = self.planned.list.iter().filter(|file| file.compile);
+        sources.map(|file| in_place(&file.path, self.staging))
+    }
+
+    /// The ELF files that were written: where they will be, and where they are.
+    fn elf_paths(&self, extraction: &Extraction) -> Vec<(PathBuf, PathBuf)> {
+        let paths = extraction.elf.iter().filter_map(|position| {
+            let file = self.planned.list.get(*position)?;
+            Some(in_place(&file.path, self.staging))
+        });
+        paths.collect()
+    }
+}
+
+/// Refuses excuses that the plan had no use for, where nothing is proved that could have.
+pub(crate) fn refuse_unused(
+    tree: &Tree,
+    excused: &[Excused],
+    libraries: &Libraries,
+) -> Result<(), InstallError> {
+    let faults = excuses_without_proof(tree, &libraries.options.excuses, excused);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(InstallError::Unsound(Box::new(LinkPlan {
+        faults,
+        ..LinkPlan::empty()
+    })))
+}
+
+/// Where a file will be, and where it is.
+fn in_place(path: &str, staging: &Staging) -> (PathBuf, PathBuf) {
+    (staging.prefix().join(path), staging.root().join(path))
+}

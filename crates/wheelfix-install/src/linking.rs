@@ -1,0 +1,422 @@
+//! Decides and applies the relocation of files on disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rayon::prelude::*;
+use wheelfix_elf::{
+    NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
+};
+use wheelfix_link::{
+    Excused, Fault, FileView, LibPathError, LibraryIndex, LinkPlan, LoaderError, ObjectPlan,
+    PathKind, Place, PlanOptions, Proof, ProofOptions, Rules, RunPathEdit, Target, Tree, TreeError,
+    excuses_without_proof, interpreter_fault, merged_excuses,
+};
+
+use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
+
+use crate::detach::detach;
+use crate::digest::FileDigest;
+use crate::report::InstallWarning;
+use crate::sboms::SbomUpdateError;
+use crate::{sources, unbundling};
+
+/// The libraries that an output may use, and the way in which it names them.
+#[derive(Clone, Debug)]
+pub struct Libraries {
+    /// Directories of libraries, prefixes and store paths; the first one wins.
+    pub lib_paths: Vec<PathBuf>,
+    /// Facts about libraries in general.
+    pub rules: Rules,
+    /// The choices of the user.
+    pub options: PlanOptions,
+    /// The options for libraries that wheels carry copies of; `None` leaves all of them alone.
+    pub unbundle: Option<UnbundleOptions>,
+}
+
+/// Why a relocation cannot be decided or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The libraries that may be used cannot be read.
+    #[error(transparent)]
+    LibPath(#[from] LibPathError),
+    /// The interpreter that is named is not one.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// The files of the output cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Bundled libraries cannot be read.
+    #[error(transparent)]
+    Unbundle(#[from] UnbundleError),
+    /// A list of software that names a removed library cannot be updated.
+    #[error(transparent)]
+    Sbom(#[from] SbomUpdateError),
+    /// Files that cannot be edited, by path: their final place, and why.
+    #[error("{}", list(.0))]
+    Edit(Vec<(PathBuf, EditFailure)>),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why a file is not edited, or what it is now not known.
+#[derive(Debug, thiserror::Error)]
+pub enum EditFailure {
+    /// The edit is refused, or cannot be written; the file is as it was.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The edited file cannot be read back.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The changes that a plan made. Paths are where the files lie now.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Files with new content, and what they are now.
+    pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
+    /// Files with new content that [`hash`](Self::hash) has still to read, with their final paths.
+    unhashed: BTreeMap<PathBuf, PathBuf>,
+    /// How many ELF files were edited.
+    pub(crate) elf_edited: usize,
+    /// Warnings of what is worse in these than before.
+    pub(crate) warnings: Vec<InstallWarning>,
+    /// How many bytes were written to these.
+    pub(crate) bytes_written: u64,
+    /// Files that are gone.
+    pub(crate) removed: BTreeSet<PathBuf>,
+    /// Files that are new, for the RECORD of the `.dist-info` directory that they are in.
+    pub(crate) added: BTreeMap<PathBuf, FileDigest>,
+}
+
+impl Applied {
+    /// Reads the ELF files that were edited. [`edit`] leaves this to be done beside something else, as
+    /// it takes far longer than the edits.
+    ///
+    /// Also after an error the others are known.
+    pub(crate) fn hash(&mut self) -> Result<(), LinkError> {
+        let unhashed = std::mem::take(&mut self.unhashed);
+        let mut failures = Vec::new();
+        for (file, digest) in FileDigest::of_files(unhashed.keys().cloned().collect()) {
+            match (digest, unhashed.get(&file)) {
+                (Ok(digest), _) => drop(self.edited.insert(file, digest)),
+                (Err(error), path) => {
+                    let path = path.unwrap_or(&file).clone();
+                    failures.push((path, error.into()));
+                }
+            }
+        }
+        failures.sort_by(|(one, _), (other, _)| one.cmp(other));
+        refuse(failures)
+    }
+}
+
+/// The libraries that a tree may use.
+pub(crate) fn index(tree: &Tree, libraries: &Libraries) -> Result<LibraryIndex, LinkError> {
+    let (rules, driver_path) = (&libraries.rules, &libraries.options.driver_path);
+    let mut index = LibraryIndex::read(&libraries.lib_paths, rules, driver_path)?;
+    index.add_named_by(tree.objects(), rules, driver_path)?;
+    Ok(index)
+}
+
+/// Proves that every object of a tree loads from its final place.
+///
+/// `places` says where files lie that are not in their final place yet; `program` is the Python
+/// that will load them, `None` if it is not on this machine. Gives `None` if nothing is known of
+/// the target: neither its Python nor its dynamic loader.
+pub(crate) fn prove(
+    tree: &Tree,
+    places: Vec<Place>,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Option<Proof>, LinkError> {
+    prove_in(tree, &FileView::new(places), libraries, program, false)
+}
+
+/// Proves the same of modules that are for one process.
+pub(crate) fn prove_together(
+    tree: &Tree,
+    places: Vec<Place>,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Option<Proof>, LinkError> {
+    prove_in(tree, &FileView::new(places), libraries, program, true)
+}
+
+/// Adds to a plan that is not sound the faults that a proof finds of the tree as it would be: all
+/// faults are reported in one run. One that follows from a fault of the plan is not reported again.
+pub(crate) fn foresee(
+    tree: &Tree,
+    places: Vec<Place>,
+    libraries: &Libraries,
+    program: Option<&Path>,
+    plan: &mut LinkPlan,
+) -> Result<(), LinkError> {
+    let view = FileView::new(places);
+    let foreseen = wheelfix_link::foresee(tree, plan, &view);
+    let Some(proof) = prove_in(&foreseen, &view, libraries, program, false)? else {
+        return Ok(());
+    };
+    let mut known: BTreeSet<String> = plan.faults.iter().map(unbundling::key).collect();
+    known.extend(plan.faults.iter().filter_map(|fault| match fault {
+        Fault::Ambiguous { soname, .. } => Some(unbundling::missing_key(soname)),
+        _ => None,
+    }));
+    let is_new = |fault: &Fault| {
+        // Sources get their new texts later.
+        !matches!(fault, Fault::StaleSource { .. }) && !known.contains(&unbundling::key(fault))
+    };
+    plan.faults.extend(proof.faults.into_iter().filter(is_new));
+    Ok(())
+}
+
+fn prove_in(
+    tree: &Tree,
+    view: &FileView,
+    libraries: &Libraries,
+    program: Option<&Path>,
+    in_one_process: bool,
+) -> Result<Option<Proof>, LinkError> {
+    let Some(target) = target(libraries, program)? else {
+        return Ok(None);
+    };
+    let options = ProofOptions {
+        program: program.map(Path::to_owned),
+        excuses: libraries.options.excuses.clone(),
+        stores: stores(tree),
+        lib_paths: libraries.lib_paths.clone(),
+        in_one_process,
+        named: Vec::new(),
+    };
+    let rules = &libraries.rules;
+    let mut proof = wheelfix_link::prove(tree, view, &target, rules, &options);
+    let is_version = |fault: &Fault| matches!(fault, Fault::Version { .. });
+    if proof.faults.iter().any(is_version) {
+        proof.look_for_versions(&index(tree, libraries)?);
+    }
+    Ok(Some(proof))
+}
+
+/// Adds what the plan excused to what a proof did; an excuse that neither of them used is a fault.
+pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Libraries) {
+    proof.excused = merged_excuses(planned.iter().chain(&proof.excused));
+    let unused = libraries.options.excuses.unused(&proof.excused);
+    proof.faults.splice(0..0, unused);
+}
+
+/// Adds to a plan a fault for each excuse that it had no use for, where no target is known: no proof
+/// follows that could have one.
+pub(crate) fn refuse_unused(
+    plan: &mut LinkPlan,
+    tree: &Tree,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<(), LinkError> {
+    if target(libraries, program)?.is_none() {
+        let unused = excuses_without_proof(tree, &libraries.options.excuses, &plan.excused);
+        plan.faults.extend(unused);
+    }
+    Ok(())
+}
+
+/// Programs that do not start, where nothing is known of the target: no Python says which loader they
+/// are to have, and no proof says that they lack one.
+pub(crate) fn unstarted(
+    tree: &Tree,
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Vec<InstallWarning> {
+    if program.is_some() || libraries.options.interpreter.is_some() {
+        return Vec::new();
+    }
+    let view = FileView::new(Vec::new());
+    let target = Target::unknown(libraries.options.driver_path.clone());
+    let warnings = tree.objects().filter_map(|object| {
+        Some(InstallWarning::Interpreter {
+            reason: interpreter_fault(&view, &target, object)?,
+            interpreter: object.interpreter.clone()?,
+            path: object.path.clone(),
+        })
+    });
+    warnings.collect()
+}
+
+/// The target that will load the files, if it is known.
+pub(crate) fn target(
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<Option<Target>, LoaderError> {
+    let driver_path = || libraries.options.driver_path.clone();
+    Ok(match (&libraries.options.interpreter, program) {
+        (Some(interpreter), _) => Some(Target::of_interpreter(interpreter, driver_path())?),
+        // Of a program without an interpreter the proof says that it opens nothing.
+        (None, Some(program)) => Target::of_program(program, driver_path())?
+            .or_else(|| Some(Target::unknown(driver_path()))),
+        (None, None) => None,
+    })
+}
+
+/// The decisions of the user, and the interpreter of the programs where the user leaves that open:
+/// that of the Python, as on Nix no program finds the one that it asks for.
+pub(crate) fn options(
+    libraries: &Libraries,
+    program: Option<&Path>,
+) -> Result<PlanOptions, LoaderError> {
+    let mut options = libraries.options.clone();
+    options.loader = target(libraries, program)?.and_then(|target| target.loader_file());
+    Ok(options)
+}
+
+/// Where run paths may lead besides the output: an output in the Nix store may use the store alone.
+fn stores(tree: &Tree) -> Vec<PathBuf> {
+    let nix = Path::new("/nix/store");
+    if !tree.is_empty() && tree.objects().all(|object| object.path.starts_with(nix)) {
+        vec![nix.to_owned()]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The effect that the edits of a plan would have.
+#[derive(Debug, Default)]
+pub(crate) struct ElfPlans {
+    /// How many files would change.
+    pub(crate) edited: usize,
+    /// Warnings of what would be worse in these.
+    pub(crate) warnings: Vec<InstallWarning>,
+}
+
+/// Refuses a plan with an edit that cannot be made; all such edits at once.
+pub(crate) fn plan_all(plan: &LinkPlan, heal: bool) -> Result<ElfPlans, LinkError> {
+    let edits = edits(plan, heal);
+    let plan_all = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
+        Ok(plan) => Ok((object.path.clone(), plan)),
+        Err(error) => Err((object.path.clone(), EditFailure::from(error))),
+    };
+    let results: Vec<_> = edits.par_iter().map(plan_all).collect();
+    let mut elf_plans = ElfPlans::default();
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok((path, plan)) => {
+                elf_plans.edited += usize::from(!plan.is_noop());
+                elf_plans.warnings.extend(warnings(&path, &plan));
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    refuse(failures)?;
+    elf_plans.warnings.extend(unusable(plan));
+    Ok(elf_plans)
+}
+
+/// Warnings of what a plan says is worse in the file that will be at `path`.
+fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
+    plan.warnings
+        .iter()
+        .map(move |warning| InstallWarning::Elf {
+            path: path.to_owned(),
+            warning: *warning,
+        })
+}
+
+/// Warnings of libraries that cannot be read.
+fn unusable(plan: &LinkPlan) -> impl Iterator<Item = InstallWarning> {
+    plan.unusable.iter().cloned().map(InstallWarning::Unusable)
+}
+
+/// The objects to edit: all of them if they are healed as well.
+fn edits(plan: &LinkPlan, heal: bool) -> Vec<&ObjectPlan> {
+    let objects = plan.objects.iter();
+    objects
+        .filter(|object| heal || !object.edit.is_empty())
+        .collect()
+}
+
+/// Edits the ELF files that a plan names.
+///
+/// `applied` is true also after an error: each file is edited or as it was. What they are now is known
+/// after [`Applied::hash`] only.
+pub(crate) fn edit(plan: &LinkPlan, heal: bool, applied: &mut Applied) -> Result<(), LinkError> {
+    let edits = edits(plan, heal);
+    let edit = |object: &&ObjectPlan| {
+        let request = request(object, heal);
+        if !object.edit.is_empty() || !plan_file(&object.file, &request)?.is_noop() {
+            detach(&object.file)?;
+        }
+        patch_file(&object.file, &request)
+    };
+    let results: Vec<_> = edits.par_iter().map(edit).collect();
+    applied.warnings.extend(unusable(plan));
+    let mut failures = Vec::new();
+    for (object, result) in edits.iter().zip(results) {
+        match result {
+            Ok(outcome) if outcome.plan.is_noop() => {}
+            Ok(outcome) => {
+                let (file, path) = (object.file.clone(), object.path.clone());
+                applied.warnings.extend(warnings(&path, &outcome.plan));
+                applied.unhashed.insert(file, path);
+                applied.elf_edited += 1;
+                applied.bytes_written += outcome.plan.written_len();
+            }
+            Err(error) => failures.push((object.path.clone(), error.into())),
+        }
+    }
+    refuse(failures)
+}
+
+/// Writes the Python sources that a plan replaces, and removes the files that it drops.
+pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
+    sources::apply(&plan.sources, applied)?;
+    for dropped in &plan.drops {
+        fs::remove_file(&dropped.file)?;
+        applied.removed.insert(dropped.file.clone());
+    }
+    Ok(())
+}
+
+fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(LinkError::Edit(failures))
+    }
+}
+
+/// Converts a plan of `wheelfix-link` to a request of `wheelfix-elf`.
+fn request(object: &ObjectPlan, heal: bool) -> Request {
+    let run_path = object.edit.run_path.as_ref().map(|edit| match edit {
+        RunPathEdit::Set(path) => RunPathRequest {
+            edit: wheelfix_elf::RunPathEdit::Set(path.text()),
+            kind: Some(match path.kind {
+                PathKind::Rpath => RunPathKind::Rpath,
+                PathKind::Runpath => RunPathKind::Runpath,
+            }),
+        },
+        RunPathEdit::Remove => RunPathRequest {
+            edit: wheelfix_elf::RunPathEdit::Remove,
+            kind: None,
+        },
+    });
+    let rename = |(from, to): &(String, String)| NeededEdit::Replace {
+        from: from.clone(),
+        to: to.clone(),
+    };
+    Request {
+        run_path,
+        needed: object.edit.rename_needed.iter().map(rename).collect(),
+        interpreter: object.edit.interpreter.clone(),
+        heal,
+        ..Request::default()
+    }
+}
+
+fn list(refused: &[(PathBuf, EditFailure)]) -> String {
+    let lines = refused
+        .iter()
+        .map(|(path, error)| format!("`{}`: {error}", path.display()));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,434 @@
+//! The relocation of what is on disk already.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use wheelfix_format::MetadataEdit;
+use wheelfix_link::{LinkPlan, Place, Proof, Tree, count, existing_path, nothing_in};
+use wheelfix_unbundle::UnbundlePlan;
+
+use crate::detach::behind_links;
+use crate::event::{Event, Listener, Phase};
+use crate::files::FileFault;
+use crate::install::in_pool;
+use crate::linking::{self, Applied, ElfPlans, Libraries, LinkError};
+use crate::record_update::{
+    Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
+    update_records,
+};
+use crate::report::InstallWarning;
+use crate::requirements::{self, EditedRequirements, Requirements};
+use crate::rollback::Rollback;
+use crate::sboms;
+use crate::sources::Sources;
+use crate::unbundling::{self, Planned};
+
+/// The files and options of a relocation.
+#[derive(Clone, Debug)]
+pub struct PatchRequest {
+    /// Files and directories; libraries of one may be used by another.
+    pub paths: Vec<PathBuf>,
+    /// Which libraries they may use.
+    pub libraries: Libraries,
+    /// The Python that will load them; `None` if it is not on this machine.
+    pub python: Option<PathBuf>,
+    /// Whether it is a fault that there is nothing to relocate in what `paths` names.
+    pub wants_some: bool,
+    /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
+    /// files that have them.
+    pub heal: bool,
+    /// Edits of the requirements of what is installed there, in order.
+    pub metadata: Vec<MetadataEdit>,
+    /// The scope of the edits.
+    pub scope: Scope,
+    /// Whether to decide only.
+    pub dry_run: bool,
+    /// How many threads to use.
+    pub jobs: NonZeroUsize,
+}
+
+/// The scope of the edits of a relocation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Every library and program is relocated, and has to load in the end.
+    Everything,
+    /// Only those are edited that use a bundled library which goes. What did not load before need not
+    /// load afterwards.
+    Unbundling,
+}
+
+/// The report on a relocation that was made, or would be.
+#[derive(Debug)]
+pub struct PatchReport {
+    /// The plan for bundled libraries.
+    pub unbundling: UnbundlePlan,
+    /// The plan for the libraries.
+    pub link_plan: LinkPlan,
+    /// The distributions whose requirements were edited.
+    pub metadata: Vec<EditedRequirements>,
+    /// Warnings about the request.
+    pub warnings: Vec<InstallWarning>,
+    /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
+    pub proof: Option<Proof>,
+    /// How many ELF files were edited.
+    pub elf_edited: usize,
+    /// How many bytes were written to edit them.
+    pub elf_bytes_written: u64,
+    /// How many RECORD files were updated.
+    pub records_updated: usize,
+}
+
+/// Why nothing was relocated.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchTreeError {
+    /// Edits of requirements that match nothing, and METADATA that cannot be read.
+    #[error("{} with requirements", count(.0.len(), "fault"))]
+    Files(Vec<FileFault>),
+    /// Libraries cannot be read or edited.
+    #[error(transparent)]
+    Relocation(#[from] LinkError),
+    /// Bundled libraries cannot become what the user wants; the plan says why.
+    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
+    Bundled(Box<UnbundlePlan>),
+    /// The files would not work; the plan says why.
+    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
+    Unsound(Box<LinkPlan>),
+    /// The files were edited and will not load, or they would not and are as they were because bundled
+    /// libraries were to go; the proof says why.
+    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
+    Unproved(Box<Proof>),
+    /// Files to be changed lie elsewhere, in directories that links lead to: the directory as it is
+    /// reached, and where it is.
+    #[error("{}", Behind(.0))]
+    BehindLinks(BTreeSet<(PathBuf, PathBuf)>),
+    /// A RECORD cannot be updated.
+    #[error(transparent)]
+    Record(#[from] RecordUpdateError),
+    /// The threads cannot be started.
+    #[error("failed to start threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A line for each directory.
+struct Behind<'a>(&'a BTreeSet<(PathBuf, PathBuf)>);
+
+impl fmt::Display for Behind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (reached, real)) in self.0.iter().enumerate() {
+            if position != 0 {
+                f.write_char('\n')?;
+            }
+            let (reached, real) = (reached.display(), real.display());
+            write!(
+                f,
+                "files in `{reached}` are to be edited, which lies elsewhere, in `{real}`"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Relocates ELF files in place, and keeps RECORD true.
+pub fn patch(
+    request: &PatchRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchReport, PatchTreeError> {
+    in_pool(request.jobs, || relocate(request, listener))
+}
+
+fn relocate(
+    request: &PatchRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchReport, PatchTreeError> {
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    phase(Phase::Read);
+    let mut places = Vec::new();
+    for path in &request.paths {
+        places.push(Place::fixed(existing_path(path)?));
+    }
+    let tree = Tree::scan_own(&places).and_then(Tree::compared);
+    let tree = tree.map_err(LinkError::from)?;
+
+    phase(Phase::Plan);
+    let decision = plan(request, &tree, &places)?;
+    let roots = record_roots(&places);
+    decision.check_records(&roots)?;
+    if request.dry_run {
+        return Ok(PatchReport {
+            elf_edited: decision.elf_plans.edited,
+            ..report(decision, &Applied::default(), 0)
+        });
+    }
+
+    phase(Phase::Apply);
+    let has_rollback =
+        request.scope == Scope::Unbundling || !decision.planned.unbundling.removed.is_empty();
+    let rollback = if has_rollback {
+        let metadata = decision.requirements.edited.iter();
+        let metadata = metadata.map(|distribution| distribution.path.clone());
+        Some(Rollback::save(
+            &places,
+            &decision.planned,
+            &roots,
+            metadata,
+        )?)
+    } else {
+        None
+    };
+    let mut applied = Applied::default();
+    let result = apply(&decision, request.heal, &roots, &mut applied);
+
+    let proved = result.and_then(|records| {
+        phase(Phase::Verify);
+        Ok((records, prove(request, &places, &decision)?))
+    });
+    match (proved, rollback) {
+        (Ok((records, proof)), _) => Ok(PatchReport {
+            proof,
+            ..report(decision, &applied, records)
+        }),
+        (Err(error), Some(rollback)) => {
+            rollback.restore(&applied)?;
+            Err(error)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// The plan for all edits, and their effect.
+struct Decision {
+    planned: Planned,
+    requirements: Requirements,
+    /// The effect on the ELF files.
+    elf_plans: ElfPlans,
+    /// Keys of the faults that were there before and may be there afterwards.
+    before: BTreeSet<String>,
+}
+
+impl Decision {
+    /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
+    fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
+        let link_plan = &self.planned.link_plan;
+        if 0 < self.elf_plans.edited
+            || !link_plan.drops.is_empty()
+            || !link_plan.sources.is_empty()
+            || !self.planned.unbundling.removed.is_empty()
+        {
+            roots.iter().try_for_each(|root| check_records(root))?;
+        }
+        let mut edited = self.requirements.edited.iter();
+        edited.try_for_each(|distribution| check_beside(&distribution.path))
+    }
+}
+
+/// Decides, and refuses what cannot be done.
+fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PatchTreeError> {
+    let mut requirements = Requirements::on_disk(places, &request.metadata)?;
+    if !requirements.faults.is_empty() {
+        return Err(PatchTreeError::Files(requirements.faults));
+    }
+    let program = request.python.as_deref();
+    let unstarted = linking::unstarted(tree, &request.libraries, program);
+    requirements.warnings.extend(unstarted);
+    let mut planned = unbundling::plan(tree, places, &request.libraries, program)?;
+    let mut before = BTreeSet::new();
+    if request.scope == Scope::Unbundling {
+        planned = unbundling::alone(planned, tree, &request.libraries)?;
+        if !request.dry_run {
+            let proof = linking::prove(tree, Vec::new(), &request.libraries, program)?;
+            let faults = proof.into_iter().flat_map(|proof| proof.faults);
+            before = faults.map(|fault| unbundling::key(&fault)).collect();
+        }
+    } else {
+        let sources = Sources::on_disk(tree, &request.libraries)?;
+        planned.link_plan.sources = sources.edits;
+        planned.link_plan.faults.extend(sources.faults);
+    }
+    linking::refuse_unused(&mut planned.link_plan, tree, &request.libraries, program)?;
+    if request.wants_some && request.metadata.is_empty() && planned.link_plan.sources.is_empty() {
+        let named: Vec<PathBuf> = places.iter().map(|place| place.used_at.clone()).collect();
+        planned.link_plan.faults.extend(nothing_in(tree, &named));
+    }
+    if !planned.unbundling.is_sound() {
+        return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
+    }
+    if !planned.link_plan.is_sound() {
+        if request.scope == Scope::Everything {
+            planned.foresee(tree, Vec::new(), &request.libraries, program)?;
+        }
+        return Err(PatchTreeError::Unsound(Box::new(planned.link_plan)));
+    }
+    let elf_plans = linking::plan_all(&planned.link_plan, request.heal)?;
+    refuse_behind_links(places, &planned, &requirements)?;
+    Ok(Decision {
+        planned,
+        requirements,
+        elf_plans,
+        before,
+    })
+}
+
+/// Refuses to change what lies elsewhere, in a directory that a link leads to.
+fn refuse_behind_links(
+    places: &[Place],
+    planned: &Planned,
+    requirements: &Requirements,
+) -> Result<(), PatchTreeError> {
+    let link_plan = &planned.link_plan;
+    let edited = link_plan.edits().map(|object| &object.file);
+    let dropped = link_plan.drops.iter().map(|drop| &drop.file);
+    let sources = link_plan.sources.iter().map(|source| &source.file);
+    let removed = planned
+        .unbundling
+        .removed
+        .iter()
+        .map(|removed| &removed.file);
+    let metadata = requirements.edited.iter().map(|edited| &edited.path);
+    let files = edited
+        .chain(dropped)
+        .chain(sources)
+        .chain(removed)
+        .chain(metadata);
+    let behind = behind_links(places, files.map(PathBuf::as_path))?;
+    if behind.is_empty() {
+        Ok(())
+    } else {
+        Err(PatchTreeError::BehindLinks(behind))
+    }
+}
+
+/// Edits and removes files, and gives how many RECORD files were updated.
+fn apply(
+    Decision {
+        planned,
+        requirements,
+        ..
+    }: &Decision,
+    heal: bool,
+    roots: &BTreeSet<PathBuf>,
+    applied: &mut Applied,
+) -> Result<usize, PatchTreeError> {
+    let mut result = linking::edit(&planned.link_plan, heal, applied);
+    result = result.and(applied.hash());
+    if result.is_ok() {
+        result = linking::replace_and_drop(&planned.link_plan, applied);
+    }
+    if result.is_ok() && !planned.unbundling.removed.is_empty() {
+        result = unbundle(planned, roots, applied);
+    }
+    let is_metadata_alone = applied.edited.is_empty() && applied.removed.is_empty();
+    if result.is_ok() {
+        result = requirements::apply(&requirements.edited, applied).map_err(Into::into);
+    }
+    let changes = Changes {
+        edited: applied.edited.clone(),
+        removed: applied.removed.clone(),
+        added: applied.added.clone(),
+    };
+    // Also after an error RECORD tells the truth about the files that were edited before it.
+    // What lists METADATA lies beside it: where nothing else changed, there is no need to look for it
+    // among thousands of files. Where more did, it may be behind a link still.
+    let mut records = 0;
+    if !is_metadata_alone {
+        for root in roots {
+            records += update_records(root, &changes)?;
+        }
+    }
+    for distribution in &requirements.edited {
+        if let Some(digest) = changes.edited.get(&distribution.path) {
+            records += update_beside(&distribution.path, *digest, &changes)?;
+        }
+    }
+    result?;
+    Ok(records)
+}
+
+fn unbundle(
+    planned: &Planned,
+    roots: &BTreeSet<PathBuf>,
+    applied: &mut Applied,
+) -> Result<(), LinkError> {
+    unbundling::apply(&planned.unbundling, applied)?;
+    let mut owners = BTreeMap::new();
+    for root in roots {
+        owners.extend(owners_below(root, &applied.removed)?);
+    }
+    sboms::update(&planned.unbundling, &owners, applied)?;
+    Ok(())
+}
+
+fn prove(
+    request: &PatchRequest,
+    places: &[Place],
+    decision: &Decision,
+) -> Result<Option<Proof>, PatchTreeError> {
+    let tree = Tree::scan_all(places).map_err(LinkError::from)?;
+    let program = request.python.as_deref();
+    let mut proof = linking::prove(&tree, Vec::new(), &request.libraries, program)?;
+    if let Some(proof) = &mut proof {
+        unbundling::retain_new(proof, &decision.before);
+        let excused = &decision.planned.link_plan.excused;
+        linking::settle(proof, excused, &request.libraries);
+    }
+    if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
+        return Err(PatchTreeError::Unproved(Box::new(proof)));
+    }
+    Ok(proof)
+}
+
+fn report(decision: Decision, applied: &Applied, records_updated: usize) -> PatchReport {
+    let Decision {
+        planned,
+        requirements,
+        elf_plans,
+        ..
+    } = decision;
+    let mut warnings = requirements.warnings;
+    warnings.extend(elf_plans.warnings);
+    PatchReport {
+        metadata: requirements.edited,
+        warnings,
+        proof: None,
+        elf_edited: applied.elf_edited,
+        elf_bytes_written: applied.bytes_written,
+        records_updated,
+        unbundling: planned.unbundling,
+        link_plan: planned.link_plan,
+    }
+}
+
+/// Where RECORD files that list the files of the places may be: a place itself, or the
+/// `site-packages` around it. None is below another.
+fn record_roots(places: &[Place]) -> BTreeSet<PathBuf> {
+    let around = |path: &Path| {
+        let mut ancestors = path.ancestors();
+        let found = ancestors.find(|it| it.file_name().is_some_and(|name| name == "site-packages"));
+        found.unwrap_or(path).to_owned()
+    };
+    let roots: BTreeSet<PathBuf> = places.iter().map(|place| around(&place.on_disk)).collect();
+    let is_top = |root: &&PathBuf| {
+        let mut above = root.ancestors().skip(1);
+        !above.any(|ancestor| roots.contains(ancestor))
+    };
+    roots.iter().filter(is_top).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_looked_for_around_a_place() {
+        let places = ["/p", "/p/lib/x", "/q/site-packages/a/b.so", "/r/b.so"];
+        let places = places.map(|path| Place::fixed(PathBuf::from(path)));
+        let roots: Vec<_> = record_roots(&places).into_iter().collect();
+        let want = ["/p", "/q/site-packages", "/r/b.so"].map(PathBuf::from);
+        assert_eq!(roots, want);
+    }
+}

@@ -1,0 +1,407 @@
+//! A wheel with its libraries relocated, written as a wheel.
+//!
+//! Only ELF files and Python sources are unpacked, to a scratch directory beside the output. What was
+//! not edited is copied compressed, so that the output depends on the input and the edits alone.
+
+mod edits;
+mod name;
+mod sbom;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_archive::{
+    Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
+};
+use wheelfix_format::{MetadataEdit, WheelFilename};
+use wheelfix_link::{LinkPlan, Place, Proof, Tree, count, may_be_module};
+use wheelfix_unbundle::UnbundlePlan;
+use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Scheme, Wheel, WheelError};
+
+use crate::event::{Event, Listener, Phase};
+use crate::files::{self, FileFault};
+use crate::install::in_pool;
+use crate::layout::{self, Layout};
+use crate::linking::{self, Applied, ElfPlans, Libraries, LinkError};
+use crate::patch::Scope;
+use crate::patch_wheel::edits::Edits;
+use crate::python::Python;
+use crate::report::InstallWarning;
+use crate::requirements::{EditedRequirements, Requirements};
+use crate::scratch::Scratch;
+use crate::sources::Sources;
+use crate::staging::MadeDirectory;
+use crate::unbundling::{self, Planned};
+use name::Output;
+pub use name::OutputNameError;
+pub(crate) use name::python_version;
+
+/// The wheel and options of a relocation into a new wheel.
+#[derive(Clone, Debug)]
+pub struct PatchWheelRequest {
+    /// The wheel.
+    pub wheel: PathBuf,
+    /// The wheel to make, or the directory to make one in.
+    pub output: PathBuf,
+    /// How to open the wheel.
+    pub options: OpenOptions,
+    /// The libraries that it may use, and the options for bundled ones.
+    pub libraries: Libraries,
+    /// The scope of the edits.
+    pub scope: Scope,
+    /// Edits of the requirements, in order.
+    pub metadata: Vec<MetadataEdit>,
+    /// The Python that will load them; `None` if it is not on this machine.
+    pub python: Option<Python>,
+    /// Whether to decide only.
+    pub dry_run: bool,
+    /// How many threads to use.
+    pub jobs: NonZeroUsize,
+}
+
+/// The report on a wheel that was written, or would be.
+#[derive(Debug)]
+pub struct PatchWheelReport {
+    /// The new wheel.
+    pub output: PathBuf,
+    /// The plan for bundled libraries. Its paths are below [`PREFIX`].
+    pub unbundling: UnbundlePlan,
+    /// The plan for the libraries. Its paths are below [`PREFIX`].
+    pub link_plan: LinkPlan,
+    /// Its edited requirements; `None` if there are none.
+    pub metadata: Option<EditedRequirements>,
+    /// Warnings about the request.
+    pub warnings: Vec<InstallWarning>,
+    /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
+    pub proof: Option<Proof>,
+    /// How many ELF files were edited.
+    pub elf_edited: usize,
+    /// How many members were copied as they are.
+    pub copied: usize,
+}
+
+/// The prefix that a wheel is relocated for: run paths name it relative to `$ORIGIN` alone.
+pub const PREFIX: &str = "/prefix";
+
+/// Why no wheel was written.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchWheelError {
+    /// It is not a sound wheel.
+    #[error(transparent)]
+    Wheel(#[from] WheelError),
+    /// Files of the wheel differ from RECORD.
+    #[error("{} differ from RECORD", .0.len())]
+    Contents(Vec<ContentFault>),
+    /// Edits of requirements that match nothing.
+    #[error("{} with requirements", count(.0.len(), "fault"))]
+    Files(Vec<FileFault>),
+    /// The new wheel cannot have that name.
+    #[error(transparent)]
+    Output(#[from] OutputNameError),
+    /// A path of the wheel that cannot be made.
+    #[error(transparent)]
+    Path(#[from] MemberPathError),
+    /// ELF files cannot be unpacked.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// Libraries cannot be read or edited.
+    #[error(transparent)]
+    Relocation(#[from] LinkError),
+    /// Bundled libraries cannot become what the user wants; the plan says why.
+    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
+    Bundled(Box<UnbundlePlan>),
+    /// The wheel would not work; the plan says why.
+    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
+    Unsound(Box<LinkPlan>),
+    /// The wheel would not load; the proof says why.
+    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
+    Unproved(Box<Proof>),
+    /// The threads cannot be started.
+    #[error("failed to start threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Relocates the libraries of a wheel into a new wheel, which appears whole or not at all.
+pub fn patch_wheel(
+    request: &PatchWheelRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchWheelReport, PatchWheelError> {
+    in_pool(request.jobs, || relocate(request, listener))
+}
+
+fn relocate(
+    request: &PatchWheelRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchWheelReport, PatchWheelError> {
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    phase(Phase::Read);
+    let wheel = Wheel::open_with(&request.wheel, &request.options)?;
+    let report = relocate_wheel(&wheel, request, listener);
+    wheel.check_source()?;
+    report
+}
+
+fn relocate_wheel(
+    wheel: &Wheel,
+    request: &PatchWheelRequest,
+    listener: &Listener<'_>,
+) -> Result<PatchWheelReport, PatchWheelError> {
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    let mut requirements = requirements(wheel, &request.metadata)?;
+    let output = Output::new(&request.output)?;
+    let made = MadeDirectory::new(&output.directory)?;
+    let scratch = Scratch::new_in(&output.directory)?;
+    let faults = wheel.verify_contents();
+    if !faults.is_empty() {
+        return Err(PatchWheelError::Contents(faults));
+    }
+    let version = request.python.as_ref().map(Python::version);
+    let layout = Layout::new(version.unwrap_or_else(|| name::python_version(wheel.filename())));
+    let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
+
+    phase(Phase::Plan);
+    let (planned, elf_plans) = plan(request, &unpacked, scratch.path())?;
+    let Planned {
+        unbundling,
+        link_plan,
+    } = planned;
+    let filename = name::of_output(wheel.filename(), &output, &link_plan)?;
+    let mut warnings = requirements.warnings;
+    warnings.extend(elf_plans.warnings);
+    let mut report = PatchWheelReport {
+        output: output.directory.join(filename.to_string()),
+        unbundling,
+        link_plan,
+        metadata: requirements.edited.pop(),
+        warnings,
+        proof: None,
+        elf_edited: 0,
+        copied: 0,
+    };
+    if request.dry_run {
+        return Ok(report);
+    }
+
+    let before = faults_before(request, &unpacked, scratch.path())?;
+    phase(Phase::Apply);
+    let mut applied = Applied::default();
+    linking::edit(&report.link_plan, false, &mut applied)?;
+    linking::replace_and_drop(&report.link_plan, &mut applied)?;
+    unbundling::apply(&report.unbundling, &mut applied)?;
+    phase(Phase::Verify);
+    let mut proof = prove(request, &unpacked, &applied, scratch.path())?;
+    if let Some(proof) = &mut proof {
+        linking::settle(proof, &report.link_plan.excused, &request.libraries);
+    }
+    report.proof = refuse_new(proof, &before)?;
+    applied.hash()?;
+    report.elf_edited = applied.elf_edited;
+
+    phase(Phase::Publish);
+    let edits = Edits::new(wheel, &filename, &unpacked, &applied, &report)?;
+    let staged = scratch.path().join(filename.to_string());
+    report.copied = edits.write(wheel, &staged)?;
+    // What is written must be a wheel by our own standards.
+    Wheel::open_with(&staged, &request.options)?;
+    fs::rename(&staged, &report.output)?;
+    made.keep();
+    Ok(report)
+}
+
+/// Decides the edits of METADATA, and refuses those that match nothing.
+fn requirements(wheel: &Wheel, edits: &[MetadataEdit]) -> Result<Requirements, PatchWheelError> {
+    let path = PathBuf::from(format!("{}/METADATA", wheel.dist_info()));
+    let requirements = Requirements::of_metadata(wheel.metadata(), path, edits);
+    if requirements.faults.is_empty() {
+        Ok(requirements)
+    } else {
+        Err(PatchWheelError::Files(requirements.faults))
+    }
+}
+
+/// Plans the edits of libraries and sources, and refuses a plan that cannot be carried out.
+fn plan(
+    request: &PatchWheelRequest,
+    unpacked: &[Unpacked],
+    root: &Path,
+) -> Result<(Planned, ElfPlans), PatchWheelError> {
+    let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
+    let tree = tree.map_err(LinkError::from)?;
+    let program = request.python.as_ref().and_then(Python::program);
+    let mut planned = unbundling::plan(&tree, &[place(root)], &request.libraries, program)?;
+    if request.scope == Scope::Unbundling {
+        planned = unbundling::alone(planned, &tree, &request.libraries)?;
+    } else {
+        let sources = Sources::on_disk(&tree, &request.libraries)?;
+        planned.link_plan.sources = sources.edits;
+        planned.link_plan.faults.extend(sources.faults);
+    }
+    linking::refuse_unused(&mut planned.link_plan, &tree, &request.libraries, program)?;
+    if !planned.unbundling.is_sound() {
+        return Err(PatchWheelError::Bundled(Box::new(planned.unbundling)));
+    }
+    if !planned.link_plan.is_sound() {
+        if request.scope == Scope::Everything {
+            planned.foresee(&tree, vec![place(root)], &request.libraries, program)?;
+        }
+        return Err(PatchWheelError::Unsound(Box::new(planned.link_plan)));
+    }
+    let elf_plans = linking::plan_all(&planned.link_plan, false)?;
+    Ok((planned, elf_plans))
+}
+
+/// Where the files lie, and where they are said to be.
+fn place(root: &Path) -> Place {
+    Place {
+        on_disk: root.to_owned(),
+        used_at: PathBuf::from(PREFIX),
+    }
+}
+
+/// Faults that are there before anything is edited, and may be there afterwards if nothing is
+/// looked after but bundled libraries.
+fn faults_before(
+    request: &PatchWheelRequest,
+    unpacked: &[Unpacked],
+    root: &Path,
+) -> Result<BTreeSet<String>, PatchWheelError> {
+    if request.scope == Scope::Everything {
+        return Ok(BTreeSet::new());
+    }
+    let proof = prove(request, unpacked, &Applied::default(), root)?;
+    let faults = proof.into_iter().flat_map(|proof| proof.faults);
+    Ok(faults.map(|fault| unbundling::key(&fault)).collect())
+}
+
+/// Refuses a proof with faults that were not there before.
+fn refuse_new(
+    proof: Option<Proof>,
+    before: &BTreeSet<String>,
+) -> Result<Option<Proof>, PatchWheelError> {
+    let Some(mut proof) = proof else {
+        return Ok(None);
+    };
+    unbundling::retain_new(&mut proof, before);
+    if proof.faults.is_empty() {
+        Ok(Some(proof))
+    } else {
+        Err(PatchWheelError::Unproved(Box::new(proof)))
+    }
+}
+
+/// The starts of paths below [`PREFIX`], each with the start of the names that the same files have in
+/// the wheel; the first that fits counts.
+pub fn names_in_wheel(wheel: &Path, python: Option<&Python>) -> Vec<(String, String)> {
+    let file_name = wheel.file_name().and_then(|name| name.to_str());
+    let Some(name) = file_name.and_then(|name| name.parse::<WheelFilename>().ok()) else {
+        return Vec::new();
+    };
+    let version = python.map(Python::version);
+    let layout = Layout::new(version.unwrap_or_else(|| name::python_version(&name)));
+    let parts: Vec<&str> = file_name.unwrap_or_default().split('-').take(2).collect();
+    let (stem, distribution) = (parts.join("-"), parts.first().copied().unwrap_or_default());
+    let schemes = [
+        Scheme::Purelib,
+        Scheme::Headers,
+        Scheme::Scripts,
+        Scheme::Data,
+    ];
+    let start = |scheme: Scheme| {
+        let directory = layout.directory(scheme, distribution);
+        let below = match scheme {
+            Scheme::Purelib => String::new(),
+            scheme => format!("{stem}.data/{}/", scheme.name()),
+        };
+        let from = match directory.as_str() {
+            "" => format!("{PREFIX}/"),
+            directory => format!("{PREFIX}/{directory}/"),
+        };
+        (from, below)
+    };
+    schemes.into_iter().map(start).collect()
+}
+
+/// An ELF file or Python source of the wheel.
+#[derive(Debug)]
+struct Unpacked {
+    /// Path in the wheel.
+    member: MemberPath,
+    /// Path below the prefix and below the scratch directory.
+    installed: MemberPath,
+}
+
+/// Writes the ELF files and Python sources of a wheel below a directory, each where it would be
+/// installed.
+fn unpack(
+    wheel: &Wheel,
+    layout: &Layout,
+    root: &Path,
+    jobs: NonZeroUsize,
+) -> Result<Vec<Unpacked>, PatchWheelError> {
+    let elf: BTreeSet<usize> = wheel
+        .elf_files()
+        .iter()
+        .map(|member| member.file.index)
+        .collect();
+    let (mut unpacked, mut items) = (Vec::new(), Vec::new());
+    for member in wheel.members() {
+        let Placement::File { scheme, path } = member.placement else {
+            continue;
+        };
+        let is_source = scheme.is_site() && files::is_source(path.as_str(), wheel.dist_info());
+        let is_loaded = elf.contains(&member.file.index) || may_be_module(Path::new(path.as_str()));
+        if !is_source && !is_loaded {
+            continue;
+        }
+        let directory = layout.directory(*scheme, files::distribution(wheel));
+        let installed = MemberPath::new(&layout::join(&directory, path.as_str()))?;
+        items.push(ExtractItem {
+            archive: wheel.archive(),
+            member: member.file,
+            dst: installed.clone(),
+            executable: member.file.executable,
+            digest: Digest::Skip,
+            prioritized: false,
+        });
+        unpacked.push(Unpacked {
+            member: member.file.path.clone(),
+            installed,
+        });
+    }
+    extract(&items, root, jobs, &Quiet)?;
+    Ok(unpacked)
+}
+
+/// An observer that ignores every event.
+struct Quiet;
+
+impl Observer for Quiet {}
+
+/// Where the files will be, and where they are.
+fn paths(unpacked: &[Unpacked], root: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let path = |file: &Unpacked| {
+        let below = file.installed.as_path();
+        (Path::new(PREFIX).join(below), root.join(below))
+    };
+    unpacked.iter().map(path).collect()
+}
+
+fn prove(
+    request: &PatchWheelRequest,
+    unpacked: &[Unpacked],
+    applied: &Applied,
+    root: &Path,
+) -> Result<Option<Proof>, PatchWheelError> {
+    let mut paths = paths(unpacked, root);
+    paths.retain(|(_, file)| !applied.removed.contains(file));
+    let tree = Tree::read(paths).map_err(LinkError::from)?;
+    let program = request.python.as_ref().and_then(Python::program);
+    let proof = linking::prove(&tree, vec![place(root)], &request.libraries, program)?;
+    Ok(proof)
+}

@@ -1,0 +1,158 @@
+//! The report on an installation.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use wheelfix_format::{Change, MetadataEdit};
+use wheelfix_link::{LinkPlan, Proof, Remedy, Unusable};
+use wheelfix_unbundle::UnbundlePlan;
+use wheelfix_wheel::{Wheel, WheelWarning};
+
+use crate::bytecode::CompileFailure;
+use crate::files::{Files, Source};
+
+/// The report on an installation that was made, or would be.
+#[derive(Debug)]
+pub struct InstallReport {
+    /// Where the files are, absolute.
+    pub prefix: PathBuf,
+    /// One entry per wheel, in the order of the request.
+    pub wheels: Vec<InstalledWheel>,
+    /// The plan for bundled libraries.
+    pub unbundling: UnbundlePlan,
+    /// The plan for the libraries.
+    pub link_plan: LinkPlan,
+    /// The proof that all of them load; `None` if nothing is known of the target.
+    pub proof: Option<Proof>,
+    /// How many ELF files were edited.
+    pub elf_edited: usize,
+    /// How many bytes were written to edit them.
+    pub elf_bytes_written: u64,
+    /// Sources that do not compile, sorted.
+    pub compile_failures: Vec<CompileFailure>,
+    /// Warnings about the request.
+    pub warnings: Vec<InstallWarning>,
+}
+
+/// A warning about something odd in the request or in a file that does not stop the installation.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallWarning {
+    /// A requirement was edited of whose name only the beginning was asked for.
+    #[error("`{wheel}`: only the begin of a name was asked for: {change}")]
+    Prefix {
+        /// The wheel's file name.
+        wheel: String,
+        /// The edit.
+        change: Change,
+    },
+    /// An edit by the beginning of a name that matches no requirement of any wheel.
+    #[error("no distribution has a requirement to edit: {0}")]
+    MetadataEdit(MetadataEdit),
+    /// A program that does not start here, and nothing says what it is to be started with.
+    #[error("program `{}` asks for the interpreter `{interpreter}`, which {reason}", path.display())]
+    Interpreter {
+        /// The program.
+        path: PathBuf,
+        /// The interpreter that it asks for.
+        interpreter: String,
+        /// The reason why that one does not do, as the end of a sentence.
+        reason: String,
+    },
+    /// A requirement that cannot be read: nothing says whether it is met.
+    #[error("nothing is known of a requirement of {distribution}: {reason} (`{}`)", path.display())]
+    Requirement {
+        /// The name and version of what has it.
+        distribution: String,
+        /// Its `.dist-info`.
+        path: PathBuf,
+        /// The reason why the requirement cannot be read.
+        reason: String,
+    },
+    /// A namespace in which no wheel has a file.
+    #[error("no wheel has a file in the namespace `{0}`")]
+    Namespace(String),
+    /// A file in a library path has the name of a library, cannot be read, and nothing needs it.
+    #[error("{0}")]
+    Unusable(Unusable),
+    /// Something is worse in an ELF file that was edited than it was before.
+    #[error("`{}`: {warning}", .path.display())]
+    Elf {
+        /// Where the file is, or will be.
+        path: PathBuf,
+        /// The warning that says what is worse.
+        warning: wheelfix_elf::Warning,
+    },
+}
+
+impl InstallWarning {
+    /// Remedies, each of which mends it; empty if that is not known.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Interpreter { path, .. } => vec![Remedy::SetInterpreter {
+                paths: BTreeSet::from([path.clone()]),
+            }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// One installed wheel.
+#[derive(Debug)]
+pub struct InstalledWheel {
+    /// Its file name.
+    pub filename: String,
+    /// Its normalised name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How many files were installed, bytecode and RECORD not counted.
+    pub files: usize,
+    /// Their length in bytes, before edits.
+    pub bytes: u64,
+    /// How many files the user excluded.
+    pub excluded: usize,
+    /// Edits of METADATA.
+    pub metadata: Vec<Change>,
+    /// Warnings about the wheel.
+    pub warnings: Vec<WheelWarning>,
+}
+
+/// Counts what each wheel brought.
+pub(crate) fn installed_wheels(wheels: &[Wheel], planned: &Files<'_>) -> Vec<InstalledWheel> {
+    let mut installed: Vec<InstalledWheel> = wheels.iter().map(empty).collect();
+    for file in &planned.list {
+        let len = match &file.source {
+            Source::Member { member, .. } => member.len,
+            Source::Text(text) => text.len() as u64,
+        };
+        for wheel in &file.wheels {
+            if let Some(wheel) = installed.get_mut(*wheel) {
+                wheel.files += 1;
+                wheel.bytes += len;
+            }
+        }
+    }
+    for (wheel, change) in &planned.metadata {
+        if let Some(wheel) = installed.get_mut(*wheel) {
+            wheel.metadata.push(change.clone());
+        }
+    }
+    for (wheel, excluded) in installed.iter_mut().zip(&planned.excluded) {
+        wheel.excluded = *excluded;
+    }
+    installed
+}
+
+fn empty(wheel: &Wheel) -> InstalledWheel {
+    InstalledWheel {
+        filename: wheel.filename().to_string(),
+        name: wheel.filename().name().as_str().to_owned(),
+        version: wheel.filename().version().to_string(),
+        files: 0,
+        bytes: 0,
+        excluded: 0,
+        metadata: Vec::new(),
+        warnings: wheel.warnings().to_vec(),
+    }
+}

@@ -1,0 +1,123 @@
+//! Libraries that nothing declares: names in data and in Python sources.
+
+use std::collections::BTreeSet;
+
+use wheelfix_link::Remedy;
+
+use crate::toolchain::Toolchain;
+
+/// Calls `dlopen`, which need not be there.
+const OPENER: &str = "extern void *dlopen(const char *, int) __attribute__((weak));
+    void *opener(void) { return dlopen(\"libopened.so.1\", 1); }";
+
+#[test]
+fn a_name_in_the_data_of_an_object_that_calls_dlopen_is_a_guess() {
+    let toolchain = Toolchain::new();
+    toolchain.library("libopener.so", OPENER, &["-Wl,-rpath,$ORIGIN"]);
+    assert_eq!(toolchain.faults(), "");
+    let warnings = toolchain.prove().warnings;
+    let text: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(text.len(), 1, "{text:?}");
+    assert!(text[0].contains("`libopened.so.1` is missing"), "{text:?}");
+    assert!(text[0].contains("perhaps opened at run time"), "{text:?}");
+    toolchain.library("libopened.so.1", "int opened;", &[]);
+    assert!(toolchain.prove().warnings.is_empty());
+}
+
+#[test]
+fn without_dlopen_a_name_is_only_a_text() {
+    let toolchain = Toolchain::new();
+    toolchain.library(
+        "liba.so",
+        "const char *name(void) { return \"libopened.so.1\"; }",
+        &[],
+    );
+    assert_eq!(toolchain.faults(), "");
+}
+
+#[test]
+fn what_a_python_source_opens_must_be_there_or_be_caught() {
+    let toolchain = Toolchain::new();
+    toolchain.library("liba.so", "int a;", &[]);
+    let source = "import ctypes
+try:
+    ctypes.CDLL('libcaught.so')
+except OSError:
+    pass
+ctypes.CDLL('libc.so.6')
+ctypes.CDLL('libwanted.so.2')
+ctypes.util.find_library('found')
+";
+    fs_err::write(toolchain.path("x.py"), source).unwrap();
+    let faults = toolchain.faults();
+    let first: Vec<&str> = faults
+        .lines()
+        .filter(|line| !line.contains("fix:"))
+        .collect();
+    let want = [
+        "`libwanted.so.2` is missing",
+        "  opened at run time by: DIR/x.py (x.py:7)",
+        "  searched: the output",
+    ];
+    assert_eq!(first, want);
+    let warnings = toolchain.prove().warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+#[test]
+fn the_driver_by_name_is_found_where_the_run_path_leads() {
+    let source = OPENER.replace("libopened.so.1", "libcuda.so.1");
+    let toolchain = Toolchain::new();
+    toolchain.library("libopener.so", &source, &[]);
+    let faults = toolchain.faults();
+    assert!(faults.contains("`libcuda.so.1` is missing"), "{faults}");
+    let paths = BTreeSet::from([toolchain.path("libopener.so")]);
+    assert_eq!(toolchain.remedies()[0], Remedy::Patch { paths });
+    let driver = toolchain.path("driver");
+    let flag = format!("-Wl,-rpath,{}", driver.display());
+    toolchain.library("libopener.so", &source, &[&flag]);
+    assert_eq!(toolchain.faults(), "");
+}
+
+#[test]
+fn a_stub_of_the_driver_is_refused_where_it_is_opened_too() {
+    let source = OPENER.replace("libopened.so.1", "libcuda.so.1");
+    let toolchain = Toolchain::new();
+    toolchain.library("stubs/libcuda.so.1", "int stub;", &[]);
+    toolchain.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN/stubs"]);
+    assert_eq!(
+        toolchain.faults(),
+        "`libcuda.so.1` would be loaded from `DIR/stubs/libcuda.so.1`, not from the driver
+  needed or opened by: DIR/libopener.so"
+    );
+}
+
+#[test]
+fn what_is_opened_elsewhere_must_find_what_it_needs() {
+    let store = Toolchain::new();
+    store.library("libgone.so", "int gone;", &[]);
+    let needs = ["-L.", "-lgone", "-Wl,-rpath,$ORIGIN"];
+    store.library("libnvrtc-builtins.so.13.2", "", &needs);
+    let toolchain = Toolchain::new();
+    let driver = toolchain.path("driver");
+    let path = format!("-Wl,-rpath,{}:{}", store.root().display(), driver.display());
+    toolchain.library("libnvrtc.so.13", "", &[&path]);
+    let faults = || toolchain.describe(&toolchain.prove_in(&[store.root()]));
+    assert_eq!(faults(), "");
+    fs_err::remove_file(store.path("libgone.so")).unwrap();
+    assert_eq!(
+        store.shorten(&faults()).lines().take(3).collect::<Vec<_>>(),
+        [
+            "`libgone.so` is missing",
+            "  needed by: DIR/libnvrtc-builtins.so.13.2",
+            "  searched: the output, DIR",
+        ]
+    );
+    // A glob stands for all that are there.
+    store.library("libnvrtc-builtins.so.13.1", "", &[]);
+    assert!(
+        store
+            .shorten(&faults())
+            .starts_with("`libgone.so` is missing\n")
+    );
+}
