@@ -40,6 +40,37 @@ fn doc_comments_name_things() {
     );
 }
 
+/// Names that the [glossary](../../../docs/GLOSSARY.md) replaced, each with the one that stands there.
+const RETIRED_NAMES: &[(&str, &str)] = &[
+    ("BundledWish", "BundledOverride"),
+    ("Clash", "EnvCollision"),
+    ("Drafted", "EnvPlan"),
+    ("Floors", "MinimumVersions"),
+    ("Lack", "LoadFailure or Incompatibility"),
+    ("RelocationPlan", "LinkPlan"),
+    ("Slack", "SegmentPadding"),
+    ("Trial", "Simulation"),
+    ("Vacated", "ReusedSegment"),
+    ("Verdict", "ProofBuilder or Decision"),
+    ("Wish", "Choice"),
+    ("Wishes", "WheelOptions"),
+    ("Workshop", "Toolchain"),
+    ("World", "FileView"),
+];
+
+#[test]
+fn names_are_those_of_the_glossary() {
+    let is_retired = |word: &str| RETIRED_NAMES.iter().any(|(name, _)| *name == word);
+    let list = file!();
+    check(
+        &format!("files with one of the names {RETIRED_NAMES:?}"),
+        |path, text| {
+            let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+            list.ends_with(path) || !words.any(is_retired)
+        },
+    );
+}
+
 #[test]
 fn no_file_is_too_long() {
     check(

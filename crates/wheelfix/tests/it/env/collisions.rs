@@ -104,7 +104,7 @@ fn records_list_what_counts() {
         make(&sandbox, &["a", "b", "--on-collision", &rule]);
         assert_eq!(untrue_rows(&sandbox), Vec::<String>::new(), "{rule}");
     }
-    // Those of the losers alone are new.
+    // Those of the shadowed ones alone are new.
     let sandbox = colliding();
     let text = make(&sandbox, &["a", "b", "--on-collision", "**=first"]);
     assert!(text.contains("8 single files, 1 new file,"), "{text}");
@@ -198,7 +198,7 @@ fn bytecode_follows_the_source_that_counts() {
 
 #[test]
 fn stale_bytecode_of_a_losing_source_is_left_out() {
-    // Only the loser has bytecode.
+    // Only the shadowed one has bytecode.
     let sandbox = sandbox(&[
         PrefixBuilder::new("one", "1.0").file("ns/__init__.py", "# one\n"),
         PrefixBuilder::new("two", "2.0")
