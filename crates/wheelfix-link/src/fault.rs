@@ -11,7 +11,7 @@ use crate::excuse::ExcuseKind;
 use crate::index::Unusable;
 use crate::missing::Missing;
 use crate::remedy::{Candidate, Remedy};
-use crate::rivals::{self, Binding, Clash};
+use crate::soname_collision::{self, Binding, FailingPair};
 
 mod purpose;
 mod remedies;
@@ -115,13 +115,13 @@ pub enum Fault {
     },
     /// Different files answer to one name in one process, which gets the first of them. A warning where
     /// each serves all.
-    Rivals {
+    SonameCollision {
         /// The name.
         soname: String,
         /// The files, and who is led to each.
         bound: Vec<Binding>,
         /// A module that does not load after another one.
-        clash: Option<Clash>,
+        failing: Option<FailingPair>,
     },
     /// An object does not load by itself, but with another one that brings it along. A warning: it
     /// is only ever loaded so.
@@ -245,11 +245,11 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(missing) => missing.fmt(f),
-            Self::Rivals {
+            Self::SonameCollision {
                 soname,
                 bound,
-                clash,
-            } => rivals::fmt(f, soname, bound, clash.as_ref()),
+                failing,
+            } => soname_collision::fmt(f, soname, bound, failing.as_ref()),
             Self::Ambiguous { .. } => self.fmt_ambiguous(f),
             Self::Version { .. } => self.fmt_version(f),
             Self::Symbols { .. } | Self::LazySymbols { .. } => self.fmt_symbols(f),

@@ -46,12 +46,12 @@ mod read;
 mod remedy;
 mod replace;
 mod resolve;
-mod rivals;
 mod rules;
 mod rules_file;
 mod run_path;
 mod run_path_plan;
 mod simulation;
+mod soname_collision;
 mod stop;
 mod stray;
 mod symbols;
@@ -95,13 +95,13 @@ pub use python_source::{PythonLoad, python_loads};
 pub use read::{ReadOutcome, object_of, read_object};
 pub use remedy::{Candidate, Choice, Remedy, RuleClass};
 pub use replace::SourceEdit;
-pub use rivals::{Binding, Clash};
 pub use rules::{
     Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
     Replace, Rule, Rules, Stale, any_matches,
 };
 pub use rules_file::RulesError;
 pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relative};
+pub use soname_collision::{Binding, FailingPair};
 pub use stop::Stop;
 pub use target::{LoaderKind, Target};
 pub use trace::{Event, Trace};

@@ -20,10 +20,10 @@ use crate::object::Object;
 use crate::process::{Loaded, Outcome, Process};
 use crate::proof_builder::{ProofBuilder, is_module};
 use crate::remedy::Candidate;
-use crate::rivals::Rivalry;
 use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
+use crate::soname_collision::SonameCollisions;
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
 use crate::trace::Trace;
@@ -195,7 +195,7 @@ pub fn prove(
     };
     let failures = prover.failures(&simulations, &alone, rules, target);
     if options.in_one_process {
-        builder.lints(prover.rivals(&simulations, &failures, rules, target));
+        builder.collisions(prover.collisions(&simulations, &failures, rules, target));
     }
     builder.simulations(&simulations, failures, &tables);
     let lint = Lint {
@@ -387,7 +387,7 @@ impl Prover<'_> {
     }
 
     /// The faults and warnings of different files of one name, for modules in one process.
-    fn rivals(
+    fn collisions(
         &self,
         simulations: &[Simulation<'_>],
         failures: &[Vec<LoadFailure>],
@@ -401,7 +401,7 @@ impl Prover<'_> {
                 && failures.is_empty()
                 && is_module(simulation, self.tables)
         });
-        let rivalry = Rivalry {
+        let modules = SonameCollisions {
             simulations,
             modules: modules.map(|(at, _)| at).collect(),
             tables: self.tables,
@@ -409,7 +409,7 @@ impl Prover<'_> {
             rules,
             target,
         };
-        rivalry.find()
+        modules.find()
     }
 
     /// The objects of a process that the loader cannot relocate.

@@ -111,6 +111,27 @@ impl<'a> ProofBuilder<'a> {
         self.warnings.extend(warnings);
     }
 
+    /// Adds different files of one name, faults and warnings; a fault with an excuse is a warning.
+    pub(crate) fn collisions(&mut self, (faults, warnings): (Vec<Fault>, Vec<Fault>)) {
+        for fault in faults {
+            let excused = match &fault {
+                Fault::SonameCollision {
+                    soname,
+                    failing: Some(pair),
+                    ..
+                } => self.is_excused(&[soname], &pair.second),
+                _ => false,
+            };
+            let list = if excused {
+                &mut self.warnings
+            } else {
+                &mut self.faults
+            };
+            list.push(fault);
+        }
+        self.warnings.extend(warnings);
+    }
+
     /// Adds what all processes lack.
     ///
     /// An object that lacks symbols when it is opened alone, and not in the process of another one

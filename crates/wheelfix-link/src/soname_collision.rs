@@ -29,13 +29,13 @@ pub struct Binding {
 
 /// A module that does not load in a process in which another one is loaded.
 #[derive(Clone, Debug, Serialize)]
-pub struct Clash {
+pub struct FailingPair {
     /// Final path of the one that is loaded first.
     pub first: PathBuf,
     /// Final path of the one that does not load then.
     pub second: PathBuf,
     /// The first thing that it lacks.
-    pub failures: String,
+    pub reason: String,
 }
 
 /// Modules that are tried for each two files of a name: they tend to need the same of them.
@@ -48,7 +48,7 @@ const MAX_TRIED: usize = 2_000;
 type Files<'a> = BTreeMap<ContentId, (&'a Loaded, Vec<usize>)>;
 
 /// Modules that one program imports.
-pub(crate) struct Rivalry<'a> {
+pub(crate) struct SonameCollisions<'a> {
     pub(crate) simulations: &'a [Simulation<'a>],
     /// The positions of those that are modules and that load.
     pub(crate) modules: Vec<usize>,
@@ -58,15 +58,15 @@ pub(crate) struct Rivalry<'a> {
     pub(crate) target: &'a Target,
 }
 
-impl Rivalry<'_> {
+impl SonameCollisions<'_> {
     /// A fault for each name with files of which one does not serve the modules of another, and a
     /// warning for each with other different files.
     pub(crate) fn find(&self) -> (Vec<Fault>, Vec<Fault>) {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         let mut left = MAX_TRIED;
         for (name, files) in self.files() {
-            let clash = self.clash(&files, &mut left);
-            let list = if clash.is_some() {
+            let failing = self.failing(&files, &mut left);
+            let list = if failing.is_some() {
                 &mut faults
             } else {
                 &mut warnings
@@ -75,10 +75,10 @@ impl Rivalry<'_> {
                 path: normalize(Path::new(&file.path)),
                 modules: self.paths(simulations),
             });
-            list.push(Fault::Rivals {
+            list.push(Fault::SonameCollision {
                 soname: name.to_owned(),
                 bound: bound.collect(),
-                clash,
+                failing,
             });
         }
         (faults, warnings)
@@ -142,18 +142,18 @@ impl Rivalry<'_> {
     }
 
     /// The first two modules of which one does not load after the other.
-    fn clash(&self, files: &Files<'_>, left: &mut usize) -> Option<Clash> {
+    fn failing(&self, files: &Files<'_>, left: &mut usize) -> Option<FailingPair> {
         for (content, (_, firsts)) in files {
             let first = self.simulations.get(*firsts.first()?)?;
             let others = files.iter().filter(|(other, _)| *other != content);
             for second in others.flat_map(|(_, (_, seconds))| seconds.iter().take(MODULES)) {
                 *left = left.checked_sub(1)?;
                 let second = self.simulations.get(*second)?;
-                if let Some(failures) = self.failures(first, second) {
-                    return Some(Clash {
+                if let Some(reason) = self.reason(first, second) {
+                    return Some(FailingPair {
                         first: first.object.path.clone(),
                         second: second.object.path.clone(),
-                        failures,
+                        reason,
                     });
                 }
             }
@@ -162,7 +162,7 @@ impl Rivalry<'_> {
     }
 
     /// The first thing that a module lacks after another one was loaded; `None` if it loads.
-    fn failures(&self, first: &Simulation<'_>, second: &Simulation<'_>) -> Option<String> {
+    fn reason(&self, first: &Simulation<'_>, second: &Simulation<'_>) -> Option<String> {
         let (simulation, failures) = second.after(first, self.rules, self.target);
         if let Some(failure) = failures.first() {
             return Some(match failure {
@@ -190,7 +190,7 @@ pub(crate) fn fmt(
     f: &mut fmt::Formatter<'_>,
     soname: &str,
     bound: &[Binding],
-    clash: Option<&Clash>,
+    failing: Option<&FailingPair>,
 ) -> fmt::Result {
     write!(
         f,
@@ -200,16 +200,16 @@ pub(crate) fn fmt(
         let path = path.display();
         write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
     }
-    if let Some(clash) = clash {
-        let (first, second) = (clash.first.display(), clash.second.display());
+    if let Some(pair) = failing {
+        let (first, second) = (pair.first.display(), pair.second.display());
         write!(
             f,
             "{BREAK}  `{second}` does not load after `{first}`: {}",
-            clash.failures
+            pair.reason
         )?;
         write!(
             f,
-            "{BREAK}  relocate both to the newest file of that name that they work with"
+            "{BREAK}  give both the newest file of that name with which they work"
         )?;
     }
     Ok(())

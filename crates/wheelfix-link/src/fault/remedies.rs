@@ -42,7 +42,7 @@ macro_rules! kinds {
 
 kinds! {
     Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, UnusedRule, Version,
-    Symbols, LazySymbols, Rivals, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
+    Symbols, LazySymbols, SonameCollision, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
     Untried, Nothing, ExecutableStack, NoInterpreter, WrongInterpreter,
 }
 
@@ -95,12 +95,26 @@ impl Fault {
                     interpreter.to_string_lossy(),
                 )]
             }
+            Self::SonameCollision { .. } => self.of_collision(),
             Self::Data { .. }
             | Self::Unusable { .. }
-            | Self::Rivals { .. }
             | Self::Dependent { .. }
             | Self::Program { .. }
             | Self::Nothing { .. } => Vec::new(),
+        }
+    }
+
+    /// Of different files of one name.
+    fn of_collision(&self) -> Vec<Remedy> {
+        match self {
+            Self::SonameCollision {
+                soname,
+                failing: Some(_),
+                ..
+            } => vec![Remedy::IgnoreMissing {
+                names: vec![soname.clone()],
+            }],
+            _ => Vec::new(),
         }
     }
 

@@ -427,5 +427,15 @@ fn different_files_of_one_name_are_told_and_a_fault_where_one_does_not_serve_all
             !is_well,
             "{text}"
         );
+        if !is_well {
+            // For who knows that nobody imports both.
+            let fix = "fix: add --ignore-missing libx.so.1";
+            assert!(text.contains(fix), "{text}");
+            let excuse = ["--ignore-missing", "libx.so.1"];
+            let args = [&["one", "two", "--python", "python3"], &excuse[..]].concat();
+            let text = env(&sandbox, &args);
+            assert!(text.starts_with("exit: 0\n"), "{text}");
+            assert!(text.contains("warning: `libx.so.1` is not the"), "{text}");
+        }
     }
 }
