@@ -15,7 +15,7 @@ use crate::staging::Staging;
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
 /// kept.
 ///
-/// Whatever keeps them from being relocated is a fault of the proof. `request` has `libraries`, and
+/// Whatever keeps them from being linked is a fault of the proof. `request` has `libraries`, and
 /// nothing is compiled. In contrast to [`install`](crate::install()) the target may be unknown.
 ///
 /// # Errors

@@ -48,7 +48,7 @@ pub struct InstallRequest {
     /// Options for the wheels and their files.
     pub wheel_options: WheelOptions,
     /// The libraries that the output may use; `None` leaves ELF files as they are, for
-    /// [`patch`](crate::patch()) to relocate once everything else has been done to the prefix.
+    /// [`patch`](crate::patch()) to link once everything else has been done to the prefix.
     pub libraries: Option<Libraries>,
     /// How many threads to use.
     pub jobs: NonZeroUsize,

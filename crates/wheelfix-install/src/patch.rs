@@ -35,7 +35,7 @@ pub struct PatchRequest {
     pub libraries: Libraries,
     /// The Python that will load them; `None` if it is not on this machine.
     pub python: Option<PathBuf>,
-    /// Whether it is a fault that there is nothing to relocate in what `paths` names.
+    /// Whether it is a fault that there is nothing to link in what `paths` names.
     pub wants_some: bool,
     /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
     /// files that have them.
@@ -53,7 +53,7 @@ pub struct PatchRequest {
 /// The scope of the edits of a relocation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
-    /// Every library and program is relocated, and has to load in the end.
+    /// Every library and program is linked, and has to load in the end.
     Everything,
     /// Only those are edited that use a bundled library which goes. What did not load before need not
     /// load afterwards.
@@ -81,7 +81,7 @@ pub struct PatchReport {
     pub records_updated: usize,
 }
 
-/// Why nothing was relocated.
+/// Why nothing was linked.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchTreeError {
     /// Edits of requirements that match nothing, and METADATA that cannot be read.
@@ -134,18 +134,15 @@ impl fmt::Display for Behind<'_> {
     }
 }
 
-/// Relocates ELF files in place, and keeps RECORD true.
+/// Links ELF files in place, and keeps RECORD true.
 pub fn patch(
     request: &PatchRequest,
     listener: &Listener<'_>,
 ) -> Result<PatchReport, PatchTreeError> {
-    in_pool(request.jobs, || relocate(request, listener))
+    in_pool(request.jobs, || link(request, listener))
 }
 
-fn relocate(
-    request: &PatchRequest,
-    listener: &Listener<'_>,
-) -> Result<PatchReport, PatchTreeError> {
+fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, PatchTreeError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
     let mut places = Vec::new();

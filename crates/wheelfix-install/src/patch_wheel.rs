@@ -1,4 +1,4 @@
-//! A wheel with its libraries relocated, written as a wheel.
+//! A wheel with its libraries linked, written as a wheel.
 //!
 //! Only ELF files and Python sources are unpacked, to a scratch directory beside the output. What was
 //! not edited is copied compressed, so that the output depends on the input and the edits alone.
@@ -83,7 +83,7 @@ pub struct PatchWheelReport {
     pub copied: usize,
 }
 
-/// The prefix that a wheel is relocated for: run paths name it relative to `$ORIGIN` alone.
+/// The prefix that a wheel is linked for: run paths name it relative to `$ORIGIN` alone.
 pub const PREFIX: &str = "/prefix";
 
 /// Why no wheel was written.
@@ -127,27 +127,27 @@ pub enum PatchWheelError {
     Io(#[from] io::Error),
 }
 
-/// Relocates the libraries of a wheel into a new wheel, which appears whole or not at all.
+/// Links the libraries of a wheel into a new wheel, which appears whole or not at all.
 pub fn patch_wheel(
     request: &PatchWheelRequest,
     listener: &Listener<'_>,
 ) -> Result<PatchWheelReport, PatchWheelError> {
-    in_pool(request.jobs, || relocate(request, listener))
+    in_pool(request.jobs, || link(request, listener))
 }
 
-fn relocate(
+fn link(
     request: &PatchWheelRequest,
     listener: &Listener<'_>,
 ) -> Result<PatchWheelReport, PatchWheelError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
     let wheel = Wheel::open_with(&request.wheel, &request.options)?;
-    let report = relocate_wheel(&wheel, request, listener);
+    let report = link_wheel(&wheel, request, listener);
     wheel.check_source()?;
     report
 }
 
-fn relocate_wheel(
+fn link_wheel(
     wheel: &Wheel,
     request: &PatchWheelRequest,
     listener: &Listener<'_>,

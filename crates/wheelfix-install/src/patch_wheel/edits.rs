@@ -1,4 +1,4 @@
-//! How a wheel that was relocated differs from the one that it was, and writing it.
+//! How a wheel that was linked differs from the one that it was, and writing it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write as _};

@@ -1,4 +1,4 @@
-//! The name of a wheel that was relocated, which must not promise more than it holds.
+//! The name of a wheel that was linked, which must not promise more than it holds.
 
 use std::ffi::OsString;
 use std::io;

@@ -1,4 +1,4 @@
-//! The bill of materials of a wheel that was relocated: which files are no longer those of its
+//! The bill of materials of a wheel that was linked: which files are no longer those of its
 //! makers, and how they differ.
 //!
 //! <https://peps.python.org/pep-0770/>, <https://cyclonedx.org/docs/1.6/json/>
