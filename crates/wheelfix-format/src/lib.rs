@@ -44,7 +44,7 @@ pub use entry_points::{
     EntryPoint, EntryPoints, EntryPointsError, ObjectReference, Script, ScriptKind,
 };
 pub use headers::{Field, Headers};
-pub use library_name::LibraryName;
+pub use library_name::{LibraryName, is_library_name};
 pub use marker::{Marker, MarkerEnvironment, MarkerError};
 pub use metadata::{Metadata, MetadataError};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};

@@ -54,6 +54,11 @@ impl LibraryName {
         })
     }
 
+    /// Whether both name the same library, in whatever version or copy.
+    pub fn is_kin_of(&self, other: &Self) -> bool {
+        self.stem == other.stem
+    }
+
     /// The part before `.so`, without hashes: `libgomp`.
     pub fn stem(&self) -> &str {
         &self.stem
@@ -96,6 +101,11 @@ impl LibraryName {
         let dot = if version.is_empty() { "" } else { "." };
         format!("{}.so{dot}{version}", self.stem)
     }
+}
+
+/// Whether a file of this name can be a shared library: `.so` is one of its extensions.
+pub fn is_library_name(name: &str) -> bool {
+    name.strip_suffix(".so").is_some() || name.contains(".so.")
 }
 
 /// Splits a hash with its separator off the end.
@@ -154,6 +164,7 @@ mod tests {
             "libopenblasp-r0-23e5df77.3.21.dev.so",
             "libopenblasp-r0.3.21.dev.so 23e5df77",
         );
+        check("libbar-1a2b3c4d.3.so.2", "libbar.3.so.2 1a2b3c4d");
     }
 
     #[test]

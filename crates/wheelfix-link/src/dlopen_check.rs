@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use wheelfix_format::is_library_name;
+
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
-use crate::library_name::is_library_name;
 use crate::process::{Outcome, Process};
 use crate::python_source::PythonLoad;
 use crate::rules::{Dlopen, Pattern, Rule, Rules};

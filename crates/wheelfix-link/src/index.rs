@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
+use wheelfix_format::is_library_name;
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::lib_path::{
     LibPathError, LibraryDirectory, Tier, check_writable, expand, holds_libraries,
 };
-use crate::library_name::is_library_name;
 use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::read::{ReadOutcome, content_of, read_object};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use walkdir::WalkDir;
+use wheelfix_format::is_library_name;
 
 use crate::absolute::existing_path;
-use crate::library_name::is_library_name;
 use crate::run_path::has_token;
 
 /// How far a directory is meant for others. Smaller comes first, whatever the order of the

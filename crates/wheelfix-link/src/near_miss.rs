@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use wheelfix_format::LibraryName;
+
 use crate::dlopen_dependency::Evidence;
-use crate::library_name::LibraryName;
 use crate::missing::{Missing, NearMiss};
 use crate::object::Object;
 use crate::remedy::Candidate;
@@ -40,7 +41,7 @@ impl Resolver<'_> {
         let theirs = index.map(|library| (library.directory.join(&library.name), &library.object));
         let mut found = BTreeSet::new();
         for (path, other) in ours.chain(theirs) {
-            if let Some(reason) = near_miss(object, soname, wanted, other, &path) {
+            if let Some(reason) = near_miss(object, soname, &wanted, other, &path) {
                 found.insert(NearMiss { path, reason });
             }
         }
@@ -107,7 +108,7 @@ impl Rules {
 fn near_miss(
     object: &Object,
     soname: &str,
-    wanted: LibraryName<'_>,
+    wanted: &LibraryName,
     other: &Object,
     path: &Path,
 ) -> Option<String> {
@@ -134,13 +135,13 @@ fn near_miss(
     if other.abi != object.abi {
         return None;
     }
-    Some(if !kin.mangling.is_empty() {
+    Some(if !kin.hashes().is_empty() {
         "a copy bundled under a name of its own".to_owned()
-    } else if kin.version.is_empty() {
+    } else if kin.version().is_empty() {
         "it has no version in its name".to_owned()
-    } else if kin.version == wanted.version {
+    } else if kin.version() == wanted.version() {
         "the file has another name".to_owned()
     } else {
-        format!("version {}, not {}", kin.version, wanted.version)
+        format!("version {}, not {}", kin.version(), wanted.version())
     })
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use memchr::memmem::Finder;
 use wheelfix_elf::{Elf, FileSource, SectionHeader, Source as _};
+use wheelfix_format::LibraryName;
 
-use crate::library_name::LibraryName;
 use crate::object::Object;
 
 /// How much is read at once, in bytes.
@@ -136,9 +136,9 @@ pub(crate) fn library_in(text: &str) -> Option<&str> {
     let library = LibraryName::parse(name)?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '.');
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_version = library.version.is_empty() || library.version.split('.').all(is_number);
-    let is_soname = library.stem.starts_with("lib") && 3 < library.stem.len()
-        || !library.version.is_empty() && library.stem.contains('_');
+    let is_version = library.version().is_empty() || library.version().split('.').all(is_number);
+    let is_soname = library.stem().starts_with("lib") && 3 < library.stem().len()
+        || !library.version().is_empty() && library.stem().contains('_');
     (is_version && !name.ends_with('.') && is_soname && name.chars().all(is_plain)).then_some(name)
 }
 

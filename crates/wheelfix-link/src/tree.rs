@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
+use wheelfix_format::is_library_name;
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
-use crate::library_name::is_library_name;
 use crate::object::Object;
 use crate::python_module::imported_name;
 use crate::python_source::{PythonLoad, python_loads};

@@ -130,7 +130,7 @@ fn libraries(directory: &Path) -> Vec<PathBuf> {
     for entry in fs_err::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap_or_default();
-        if wheelfix_link::is_library_name(name)
+        if wheelfix_format::is_library_name(name)
             && let Ok(real) = fs_err::canonicalize(&path)
             && real.is_file()
             && is_loadable(&real)
