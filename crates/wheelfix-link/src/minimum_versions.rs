@@ -34,7 +34,8 @@ impl MinimumVersions {
     pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
         let mut newest: BTreeMap<String, MinimumVersion> = BTreeMap::new();
         for object in objects {
-            let needs = object.version_needs.iter();
+            // A loader goes on without a version that is needed weakly.
+            let needs = object.version_needs.iter().filter(|need| !need.weak);
             let versions = needs.filter_map(|need| need.version.rsplit_once('_'));
             let level = object.load_conditions.x86_level.filter(|level| 1 < *level);
             let level = level.map(|level| level.to_string());

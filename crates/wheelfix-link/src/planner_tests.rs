@@ -6,7 +6,8 @@ use crate::abi::Abi;
 use crate::fault::Fault;
 use crate::index::{Library, LibraryIndex};
 use crate::lib_path::Tier;
-use crate::object::{ContentId, LoadConditions, Object};
+use crate::minimum_versions::MinimumVersions;
+use crate::object::{ContentId, LoadConditions, Object, VersionNeed};
 use crate::plan::{LinkPlan, PlanOptions, RunPathEdit, RunPathStyle};
 use crate::planner::plan;
 use crate::remedy::{Candidate, Remedy};
@@ -300,6 +301,32 @@ fn near_misses_are_explained() {
   near miss: /a/lib/libx.so.1: it is for AArch64, 64 bits, not for x86-64, 64 bits
   near miss: /b/m.libs/libx-040039e1.so.1: a copy bundled under a name of its own",
     );
+}
+
+#[test]
+fn a_hash_before_a_dot_of_the_name_is_seen() {
+    let mut hashed = library(0, Tier::Bundled, "/b/m.libs/libbar-1a2b3c4d.3.so.2");
+    hashed.object.soname = Some("libbar-1a2b3c4d.3.so.2".to_owned());
+    let case = Case::new(vec![object("/p/a.so", "libbar.3.so.2")], vec![hashed]);
+    case.check_faults(
+        "`libbar.3.so.2` is missing
+  needed by: /p/a.so
+  searched: the output, /a, /b
+  near miss: /b/m.libs/libbar-1a2b3c4d.3.so.2: a copy bundled under a name of its own",
+    );
+}
+
+#[test]
+fn what_is_needed_weakly_is_no_minimum() {
+    let mut user = object("/p/a.so", "libc.so.6");
+    let need = |version: &str, weak| VersionNeed {
+        file: "libc.so.6".to_owned(),
+        version: version.to_owned(),
+        weak,
+    };
+    user.version_needs = vec![need("GLIBC_2.2.5", false), need("GLIBC_2.36", true)];
+    let minimum = MinimumVersions::of(std::iter::once(&user));
+    assert_eq!(minimum.to_string(), "GLIBC 2.2.5");
 }
 
 #[test]
