@@ -107,13 +107,18 @@ pub fn list_needed(path: &Path) -> Result<String, String> {
 pub struct Outcome {
     /// The command line.
     pub command: String,
-    /// The exit code; `None` if a signal ended the program.
+    /// The exit code; `None` if a signal ended the program, or the kernel did not start it.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
     status: String,
+}
+
+/// Whether the kernel refuses the content of a program with this error: `EIO`, `ENOEXEC`, `ENOMEM`, `EINVAL`.
+fn is_of_file(errno: i32) -> bool {
+    matches!(errno, 5 | 8 | 12 | 22)
 }
 
 impl Outcome {
@@ -146,6 +151,15 @@ impl Outcome {
                 // thread wrote.
                 Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
                     thread::yield_now();
+                }
+                Err(error) if error.raw_os_error().is_some_and(is_of_file) => {
+                    return Self {
+                        command: format!("{command:?}"),
+                        code: None,
+                        stdout: String::new(),
+                        stderr: String::new(),
+                        status: error.to_string(),
+                    };
                 }
                 Err(error) => panic!("failed to run {command:?}: {error}"),
             }
