@@ -558,8 +558,8 @@ pub fn some_of(paths: &BTreeSet<PathBuf>) -> String {
     text
 }
 
-/// The message of an error with those of its causes.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
+/// The message of an error with those of its causes, in one line.
+pub fn with_causes(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use wheelfix_install::{Bytecode, Interpreter, Invalidation, Libraries, Python};
-use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path};
+use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path, with_causes};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::inputs;
@@ -248,16 +248,4 @@ fn program_of(path: &Path) -> PathBuf {
     } else {
         path.to_owned()
     }
-}
-
-/// An error with its causes, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
