@@ -26,7 +26,7 @@ const TARGETS: &[(&str, u64)] = &[
     ("elf_read", KNOWN),
     ("format_edit", KNOWN),
     ("format_parsers", KNOWN),
-    ("relocate_plan", NEW),
+    ("link_plan", NEW),
     ("wheel_open", KNOWN),
 ];
 
