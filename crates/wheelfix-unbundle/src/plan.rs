@@ -162,8 +162,8 @@ impl fmt::Display for UnbundlePlan {
                 library.decision.reason()
             )?;
         }
-        for duplicates in &self.duplicates {
-            write!(f, "{duplicates}{BREAK}")?;
+        for duplicate in &self.duplicates {
+            write!(f, "{duplicate}{BREAK}")?;
         }
         Ok(())
     }

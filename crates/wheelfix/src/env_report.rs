@@ -134,14 +134,14 @@ fn warn(report: &EnvReport) {
     error::print("warning", compile_failures(&report.compile_failures));
 }
 
-fn resolved(collision: &ResolvedCollision) -> String {
-    let kept = collision.conflict.candidates.get(collision.kept);
-    let kept = kept.map(|claim| claim.from.display().to_string());
+fn resolved(resolved: &ResolvedCollision) -> String {
+    let kept = resolved.collision.candidates.get(resolved.kept);
+    let kept = kept.map(|candidate| candidate.from.display().to_string());
     format!(
         "{}; the one of `{}` counts, by the rule `{}`",
-        collision.conflict,
+        resolved.collision,
         kept.unwrap_or_default(),
-        collision.rule
+        resolved.rule
     )
 }
 

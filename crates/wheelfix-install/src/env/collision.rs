@@ -135,12 +135,12 @@ impl fmt::Display for CollisionRule {
 pub struct ResolvedCollision {
     /// The collision.
     #[serde(flatten)]
-    pub conflict: EnvCollision,
+    pub collision: EnvCollision,
     /// The rule, as it is written.
     pub rule: String,
     /// Whether the rule is one of ours, not the user's.
     pub shipped: bool,
-    /// Index in `claims` of the candidate that counts.
+    /// Index in `candidates` of the candidate that counts.
     pub kept: usize,
 }
 

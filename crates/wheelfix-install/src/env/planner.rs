@@ -116,9 +116,9 @@ impl<'a> EnvPlanner<'a> {
         let chains = self.chains();
         let allowed = &self.request.allow_unmet;
         let mut checked = requirements_check::check(&distributions, &chains, target, allowed);
-        let (resolved, conflicts) = self.conflicts(&found, &sources, &distributions, &mut checked);
+        let (resolved, left) = self.collisions(&found, &sources, &distributions, &mut checked);
         faults.append(&mut checked.faults);
-        faults.extend(conflicts.into_iter().map(EnvFault::EnvCollision));
+        faults.extend(left.into_iter().map(EnvFault::EnvCollision));
         faults.extend(checked.duplicates.drain(..).map(EnvFault::Duplicate));
         faults.extend(checked.unmet.drain(..).map(Box::new).map(EnvFault::Unmet));
         let mismatches = torch::mismatches(&distributions, self.wheels);
@@ -353,7 +353,7 @@ impl<'a> EnvPlanner<'a> {
     ///
     /// Collisions of two copies of one distribution are counted, not listed: that there are two is the
     /// fault.
-    fn conflicts(
+    fn collisions(
         &self,
         notes: &Notes,
         sources: &[Source],
@@ -363,10 +363,10 @@ impl<'a> EnvPlanner<'a> {
         let mut owners = Owners::new(distributions, self.layout);
         let mut unowned: Vec<&UnownedCollision> = notes.unowned.iter().collect();
         unowned.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
-        let (mut resolved, mut conflicts) = (Vec::new(), Vec::new());
-        for collision in unowned {
+        let (mut resolved, mut collisions) = (Vec::new(), Vec::new());
+        for found in unowned {
             let mut candidates: Vec<(usize, EnvCandidate)> = Vec::new();
-            for (source, path) in &collision.candidates {
+            for (source, path) in &found.candidates {
                 candidates.push((*source, self.candidate(*source, path, sources, &mut owners)));
             }
             let names: BTreeSet<&str> = candidates
@@ -377,26 +377,26 @@ impl<'a> EnvPlanner<'a> {
                 .duplicates
                 .iter_mut()
                 .find(|duplicate| names.len() == 1 && names.contains(duplicate.name.as_str()));
-            let conflict = EnvCollision {
-                path: collision.path.clone(),
-                kind: collision.kind,
+            let collision = EnvCollision {
+                path: found.path.clone(),
+                kind: found.kind,
                 candidates: candidates
                     .into_iter()
                     .map(|(_, candidate)| candidate)
                     .collect(),
             };
-            match (&collision.decision, duplicate) {
+            match (&found.decision, duplicate) {
                 (Some((decision, kept)), _) => resolved.push(ResolvedCollision {
-                    conflict,
+                    collision,
                     rule: decision.rule.clone(),
                     shipped: decision.shipped,
                     kept: *kept,
                 }),
                 (None, Some(duplicate)) => duplicate.collisions += 1,
-                (None, None) => conflicts.push(conflict),
+                (None, None) => collisions.push(collision),
             }
         }
-        (resolved, conflicts)
+        (resolved, collisions)
     }
 
     fn candidate(
