@@ -120,6 +120,8 @@ pub enum KeepReason {
         /// The file.
         path: PathBuf,
     },
+    /// Nobody needs it, but it lies where others may be meant to find it.
+    Carried,
     /// The others of the tree use it now.
     Chosen,
 }
@@ -214,9 +216,12 @@ impl fmt::Display for KeepReason {
             Self::Mentioned { path } => {
                 write!(
                     f,
-                    "{} names it or its directory, and may open it",
+                    "{} names it or its directory, or lists libraries, and may open it",
                     path.display()
                 )
+            }
+            Self::Carried => {
+                f.write_str("nobody needs it here, but others may be meant to load it")
             }
             Self::Chosen => f.write_str("the other copies are replaced by it"),
         }

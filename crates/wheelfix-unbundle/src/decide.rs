@@ -10,12 +10,12 @@ use crate::facts::FactsOf;
 use crate::fault::UnbundleFault;
 use crate::glibc_version::GlibcVersion;
 use crate::graph::Graph;
-use crate::identify::{Candidate, identify, is_same_file};
+use crate::identify::{Candidate, has_packagers_directory, identify, is_same_file};
 use crate::incompatibility::Incompatibility;
 use crate::overrides::BundledOverride;
 use crate::plan::{Removed, UnbundlePlan};
 use crate::prove::{Prover, Substitute};
-use crate::references::references;
+use crate::references::{Wanted, references};
 use crate::request::Request;
 use crate::{deduplicate, duplicates, upstream};
 
@@ -76,7 +76,7 @@ pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
 pub(crate) struct Decider<'a> {
     pub(crate) prover: Prover<'a>,
     pub(crate) candidates: &'a [Candidate<'a>],
-    /// For candidates that nobody needs: a file that contains their name.
+    /// For candidates that may be dropped: a file that contains their name.
     mentioned: Vec<Option<PathBuf>>,
     pub(crate) decisions: Vec<Decision>,
 }
@@ -187,27 +187,35 @@ fn read_for_proofs(
     facts.read(files.into_iter());
 }
 
-/// For each candidate that nobody needs: a file that contains its name, and may open it.
-fn mentioned(
+/// For each candidate that may be dropped: a file that contains its name, and may open it.
+fn mentioned<'a>(
     request: &Request<'_>,
     graph: &Graph,
-    candidates: &[Candidate<'_>],
+    candidates: &[Candidate<'a>],
 ) -> Result<Vec<Option<PathBuf>>, UnbundleError> {
-    let is_orphan = |copy: &&Candidate<'_>| is_orphan(graph, copy.object) && !copy.is_home;
-    let orphans: Vec<&Object> = candidates
+    let copies: BTreeSet<&Path> = candidates
         .iter()
-        .filter(is_orphan)
-        .map(|copy| copy.object)
+        .map(|copy| copy.object.path.as_path())
         .collect();
-    let mut found = references(request.tree, request.places, &orphans)?.into_iter();
-    let of = |copy| {
-        if is_orphan(&copy) {
-            found.next().flatten()
-        } else {
+    let wanted = |copy: &Candidate<'a>| {
+        let object = copy.object;
+        if copy.is_home {
             None
+        } else if is_orphan(graph, object) {
+            Some(Wanted::loosely(object))
+        } else {
+            let only_copies = graph
+                .users(&object.path)
+                .all(|(user, _)| copies.contains(user));
+            only_copies.then(|| Wanted::exactly(object))
         }
     };
-    Ok(candidates.iter().map(of).collect())
+    let wanted: Vec<Option<Wanted<'a>>> = candidates.iter().map(wanted).collect();
+    let is_wanted: Vec<bool> = wanted.iter().map(Option::is_some).collect();
+    let wanted: Vec<Wanted<'a>> = wanted.into_iter().flatten().collect();
+    let mut found = references(request.tree, request.places, &wanted)?.into_iter();
+    let of = |is_wanted: bool| is_wanted.then(|| found.next().flatten()).flatten();
+    Ok(is_wanted.into_iter().map(of).collect())
 }
 
 fn is_orphan(graph: &Graph, object: &Object) -> bool {
@@ -264,6 +272,9 @@ impl<'a> Decider<'a> {
         if let Some(Some(path)) = self.mentioned.get(at) {
             return keep(KeepReason::Mentioned { path: path.clone() });
         }
+        if !self.is_beside_needed(copy.object) {
+            return keep(KeepReason::Carried);
+        }
         // A library that no rule knows may be opened by a name that is put together.
         let is_renamed = copy.object.file_name().to_str() != Some(&copy.soname);
         if copy.rule.is_some() || is_renamed {
@@ -271,6 +282,18 @@ impl<'a> Decider<'a> {
             return Decision::Drop { reason };
         }
         keep(KeepReason::Unknown)
+    }
+
+    /// Whether a repair tool put it into a directory of libraries that objects elsewhere need. Rtree and
+    /// scipy-openblas64 carry libraries that no object needs: sources, or other wheels, load them.
+    fn is_beside_needed(&self, object: &Object) -> bool {
+        let is_beside = |other: &&Object| other.directory() == object.directory();
+        let is_needed = |other: &Object| {
+            let mut users = self.prover.graph.users(&other.path);
+            users.any(|(user, _)| user.parent() != Some(object.directory()))
+        };
+        let mut beside = self.request().tree.objects().filter(is_beside);
+        has_packagers_directory(object) && beside.any(is_needed)
     }
 
     fn replace(
@@ -342,15 +365,17 @@ impl<'a> Decider<'a> {
         let removed = self.removed();
         let graph = self.prover.graph;
         let mut changed = false;
-        for (copy, decision) in self.candidates.iter().zip(&mut self.decisions) {
+        let candidates = self.candidates.iter().zip(&self.mentioned);
+        for ((copy, mentioned), decision) in candidates.zip(&mut self.decisions) {
             let path = &copy.object.path;
-            let stays = matches!(
-                decision,
-                Decision::Drop { .. }
-                    | Decision::Keep {
-                        reason: KeepReason::Overridden { .. } | KeepReason::Home
-                    }
-            );
+            let stays = mentioned.is_some()
+                || matches!(
+                    decision,
+                    Decision::Drop { .. }
+                        | Decision::Keep {
+                            reason: KeepReason::Overridden { .. } | KeepReason::Home
+                        }
+                );
             let users: Vec<PathBuf> = graph
                 .users(path)
                 .map(|(user, _)| user.to_path_buf())

@@ -69,17 +69,18 @@ fn is_suspect(request: &Request<'_>, object: &Object) -> bool {
 
 /// Whether a repair tool put it there: into a directory of its own, or under a name with a hash.
 fn is_of_packager(object: &Object) -> bool {
-    let directory = object
-        .directory()
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
     let hashed =
         |name: &str| LibraryName::parse(name).is_some_and(|name| !name.hashes().is_empty());
-    directory.ends_with(".libs")
-        || directory.ends_with(".dylibs")
+    has_packagers_directory(object)
         || hashed(&object.file_name().to_string_lossy())
         || object.soname.as_deref().is_some_and(hashed)
+}
+
+/// Whether it lies in a directory of the kind that repair tools make.
+pub(crate) fn has_packagers_directory(object: &Object) -> bool {
+    let directory = object.directory().file_name().unwrap_or_default();
+    let directory = directory.to_string_lossy();
+    directory.ends_with(".libs") || directory.ends_with(".dylibs")
 }
 
 /// Whether it defines a version that identifies the library, whatever its name.

@@ -1,6 +1,5 @@
 //! Files that contain the name of a library that nobody needs: they may open it while they run.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -14,30 +13,32 @@ use wheelfix_link::{Object, Place, Tree};
 /// How much of a file is looked through at once, in bytes.
 const BLOCK: usize = 1 << 20;
 
-/// For each library, the final path of a file that contains one of its names: a Python source, or a
+/// A library, and texts each of which is a use of it.
+pub(crate) struct Wanted<'a> {
+    object: &'a Object,
+    finders: Vec<Finder<'static>>,
+}
+
+/// For each library, the final path of a file that contains one of its texts: a Python source, or a
 /// library in its read-only data. The library's own file does not count.
 pub(crate) fn references(
     tree: &Tree,
     places: &[Place],
-    libraries: &[&Object],
+    wanted: &[Wanted<'_>],
 ) -> io::Result<Vec<Option<PathBuf>>> {
-    let mut found = vec![None; libraries.len()];
-    if libraries.is_empty() {
+    let mut found = vec![None; wanted.len()];
+    if wanted.is_empty() {
         return Ok(found);
     }
-    let wanted: Vec<(&Object, Vec<Finder<'static>>)> = libraries
-        .iter()
-        .map(|object| (*object, finders(object)))
-        .collect();
     let objects: Vec<&Object> = tree.objects().collect();
     let in_objects: Result<Vec<_>, io::Error> = objects
         .par_iter()
-        .map(|object| in_object(object, &wanted))
+        .map(|object| in_object(object, wanted))
         .collect();
     let sources = sources(places)?;
     let in_sources: Result<Vec<_>, io::Error> = sources
         .par_iter()
-        .map(|source| in_source(source, &wanted))
+        .map(|source| in_source(source, wanted))
         .collect();
     for hits in in_objects?.into_iter().chain(in_sources?) {
         for (index, path) in hits {
@@ -51,36 +52,49 @@ pub(crate) fn references(
     Ok(found)
 }
 
-/// The file name and the soname of a library, without version and hash since sources add them or list the
-/// directory (`file.stem.startswith("libspatialindex")`), and the name of its directory if that is one of
-/// libraries alone (`rtree.libs`).
-fn finders(object: &Object) -> Vec<Finder<'static>> {
-    let file = object.path.file_name().and_then(|name| name.to_str());
-    let mut names: BTreeSet<String> = file
-        .into_iter()
-        .chain(object.soname.as_deref())
-        .map(|name| match LibraryName::parse(name) {
+/// Texts by which sources list libraries, whatever their names: `glob("*.so*")`, `__name__ + ".libs"`,
+/// `if ".so" in row[0]`.
+const LISTINGS: [&str; 6] = ["*.so", ".libs'", ".libs\"", "/.libs", "'.so", "\".so"];
+
+impl<'a> Wanted<'a> {
+    /// A library that no object needs: its file name and soname without version and hash, since sources
+    /// add them or list the directory (`file.stem.startswith("libspatialindex")`), the name of its
+    /// directory (`rtree.libs`), and all that lists libraries.
+    pub(crate) fn loosely(object: &'a Object) -> Self {
+        let directory = object
+            .directory()
+            .file_name()
+            .and_then(|name| name.to_str());
+        let stems = names(object).map(|name| match LibraryName::parse(name) {
             Some(parts) => parts.stem().to_owned(),
             None => name.to_owned(),
-        })
-        .collect();
-    let directory = object.directory();
-    if directory
-        .extension()
-        .is_some_and(|extension| extension == "libs" || extension == "dylibs")
-    {
-        let name = directory.file_name().and_then(|name| name.to_str());
-        names.extend(name.map(str::to_owned));
+        });
+        let others = LISTINGS.into_iter().chain(directory).map(str::to_owned);
+        Self::by(object, stems.chain(others))
     }
-    names
-        .iter()
-        .map(|name| Finder::new(name.as_bytes()).into_owned())
-        .collect()
+
+    /// A library that objects need: its file name and soname alone.
+    pub(crate) fn exactly(object: &'a Object) -> Self {
+        Self::by(object, names(object).map(str::to_owned))
+    }
+
+    fn by(object: &'a Object, texts: impl Iterator<Item = String>) -> Self {
+        let finders = texts
+            .map(|text| Finder::new(text.as_bytes()).into_owned())
+            .collect();
+        Self { object, finders }
+    }
+}
+
+/// The file name and the soname of a library.
+fn names(object: &Object) -> impl Iterator<Item = &str> {
+    let file = object.path.file_name().and_then(|name| name.to_str());
+    file.into_iter().chain(object.soname.as_deref())
 }
 
 type Hits = Vec<(usize, PathBuf)>;
 
-fn in_object(object: &Object, wanted: &[(&Object, Vec<Finder<'static>>)]) -> io::Result<Hits> {
+fn in_object(object: &Object, wanted: &[Wanted<'_>]) -> io::Result<Hits> {
     let mut hits = Hits::new();
     let source = FileSource::open(&object.file)?;
     // What cannot be read is the relocation's to refuse.
@@ -101,20 +115,22 @@ fn in_object(object: &Object, wanted: &[(&Object, Vec<Finder<'static>>)]) -> io:
     Ok(hits)
 }
 
-fn in_source(
-    (path, file): &(PathBuf, PathBuf),
-    wanted: &[(&Object, Vec<Finder<'static>>)],
-) -> io::Result<Hits> {
+fn in_source((path, file): &(PathBuf, PathBuf), wanted: &[Wanted<'_>]) -> io::Result<Hits> {
     let mut hits = Hits::new();
     let mut file = fs_err::File::open(file)?;
     scan(&mut file, |block| note(block, wanted, path, &mut hits))?;
     Ok(hits)
 }
 
-fn note(block: &[u8], wanted: &[(&Object, Vec<Finder<'static>>)], path: &Path, hits: &mut Hits) {
-    for (index, (object, finders)) in wanted.iter().enumerate() {
-        let is_own = object.path == path;
-        if !is_own && finders.iter().any(|finder| finder.find(block).is_some()) {
+fn note(block: &[u8], wanted: &[Wanted<'_>], path: &Path, hits: &mut Hits) {
+    for (index, wanted) in wanted.iter().enumerate() {
+        let is_own = wanted.object.path == path;
+        if !is_own
+            && wanted
+                .finders
+                .iter()
+                .any(|finder| finder.find(block).is_some())
+        {
             hits.push((index, path.to_path_buf()));
         }
     }

@@ -1,5 +1,6 @@
 //! `wheelfix unbundle`: what is replaced, and which substitutes are refused.
 
+mod carriers;
 mod wheel;
 
 use std::path::Path;
@@ -466,27 +467,6 @@ fn a_user_of_two_copies_needs_one_library_afterwards() {
         dynamic.contains("[libfoo.so.1]") && !dynamic.contains("libfoo-"),
         "{dynamic}"
     );
-}
-
-#[test]
-fn orphans_go_unless_somebody_names_them_or_their_directory() {
-    let orphan = "site/pkg.libs/libbar-89abcdef.so.2";
-    let shop = Shop::new();
-    let source = ("int bar(void) { return 0; }", "");
-    shop.library(orphan, &["-Wl,-soname,libbar-89abcdef.so.2"], source);
-    for line in [
-        "ctypes.CDLL('libbar-89abcdef.so.2')",
-        "[f for f in files(dist) if f.stem.startswith('libbar')]",
-        "os.listdir(os.path.join(here, '..', 'pkg.libs'))",
-    ] {
-        shop.write("site/pkg/load.py", line);
-        let text = shop.run(&[]);
-        let is_kept = text.contains("site/pkg/load.py names it or its directory, and may open it");
-        assert!(is_kept && shop.path(orphan).is_file(), "{line}: {text}");
-    }
-    shop.write("site/pkg/load.py", "ctypes.CDLL('libother.so.2')");
-    let text = shop.run(&[]);
-    assert!(text.contains("nobody needs it") && !shop.path(orphan).is_file());
 }
 
 #[test]
