@@ -64,6 +64,5 @@ pub use section_header::SectionHeader;
 pub use source::{FileSource, Prefix, Source};
 pub use symbol::{Binding, Symbol, SymbolKind, VersionIndex, Visibility};
 pub use symbol_table::{SymbolTable, VersionName, WantedVersion};
-pub use text_scan::ScanLimits;
 pub use verify::{Rule, Violation, new_violations, verify};
 pub use versions::{VersionDefinition, VersionNeed, VersionNeeds};

@@ -26,6 +26,8 @@ mod metadata;
 mod metadata_edit;
 mod package_name;
 mod pyproject;
+mod python_blocks;
+mod python_source;
 mod python_version;
 mod record;
 mod requirement;
@@ -44,12 +46,13 @@ pub use entry_points::{
     EntryPoint, EntryPoints, EntryPointsError, ObjectReference, Script, ScriptKind,
 };
 pub use headers::{Field, Headers};
-pub use library_name::{LibraryName, is_library_name};
+pub use library_name::{LibraryName, is_library_name, library_in};
 pub use marker::{Marker, MarkerEnvironment, MarkerError};
 pub use metadata::{Metadata, MetadataError};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
 pub use package_name::{PackageName, PackageNameError};
 pub use pyproject::{BuildSystem, BuildSystemError};
+pub use python_source::{PythonLoad, python_call, python_loads};
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{HashAlgorithm, Record, RecordError, RecordHash, RecordRow};
 pub use requirement::{Constraint, Requirement, RequirementError};

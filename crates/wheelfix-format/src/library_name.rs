@@ -16,6 +16,9 @@ pub struct LibraryName {
     text: String,
 }
 
+/// The longest text that is taken for a name, in bytes.
+const MAX_LEN: usize = 256;
+
 /// Number of digits of each inserted hash.
 const HASH_LEN: usize = 8;
 
@@ -103,6 +106,24 @@ impl LibraryName {
     }
 }
 
+/// The file name of the library that a text names, alone or as a path. `None` for other texts, also
+/// for those that only mention one.
+///
+/// A name begins with `lib`, or has a version and several words, as `nvshmem_bootstrap_uid.so.3`.
+pub fn library_in(text: &str) -> Option<&str> {
+    if MAX_LEN < text.len() || text.contains(' ') {
+        return None;
+    }
+    let name = text.rsplit_once('/').map_or(text, |(_, name)| name);
+    let library = LibraryName::parse(name)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '.');
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version = library.version().is_empty() || library.version().split('.').all(is_number);
+    let is_soname = library.stem().starts_with("lib") && 3 < library.stem().len()
+        || !library.version().is_empty() && library.stem().contains('_');
+    (is_version && !name.ends_with('.') && is_soname && name.chars().all(is_plain)).then_some(name)
+}
+
 /// Whether a file of this name can be a shared library: `.so` is one of its extensions.
 pub fn is_library_name(name: &str) -> bool {
     name.strip_suffix(".so").is_some() || name.contains(".so.")
@@ -146,6 +167,30 @@ mod tests {
             want,
             "for {name:?}"
         );
+    }
+
+    #[test]
+    fn only_whole_texts_are_names() {
+        let rows = [
+            ("libnvrtc.so.13", Some("libnvrtc.so.13")),
+            ("/usr/lib/libibverbs.so.1", Some("libibverbs.so.1")),
+            (
+                "nvshmem_bootstrap_uid.so.3",
+                Some("nvshmem_bootstrap_uid.so.3"),
+            ),
+            ("libstdc++.so.6", Some("libstdc++.so.6")),
+            ("cannot load libnvrtc.so.13", None),
+            ("libx.so.%d", None),
+            ("lib%s.so", None),
+            ("lib.so", None),
+            ("plugin.so", None),
+            ("libx.so.1.txt", None),
+            ("libx.so.", None),
+            (".so.1", None),
+        ];
+        for (text, want) in rows {
+            assert_eq!(library_in(text), want, "{text}");
+        }
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use wheelfix_format::is_library_name;
+use wheelfix_format::{PythonLoad, is_library_name};
 
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
 use crate::process::{Outcome, Process};
-use crate::python_source::PythonLoad;
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
 use crate::simulation::{LoadFailure, Simulation, driver_from_elsewhere};
@@ -153,7 +152,7 @@ pub(crate) fn opened_by_source<'a>(
         .components()
         .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test");
     for load in &source.loads {
-        if is_there(load, base, rules) {
+        if is_there(load, tree, base, rules) {
             continue;
         }
         let rule = rule_of_source(rules, &source.path, &load.name);
@@ -233,13 +232,17 @@ fn is_anywhere(pattern: &Pattern, tree: &Tree, base: &Process<'_>) -> bool {
 }
 
 /// Whether a call in a Python source finds its library, whatever else is loaded.
-fn is_there(load: &PythonLoad, base: &Process<'_>, rules: &Rules) -> bool {
+fn is_there(load: &PythonLoad, tree: &Tree, base: &Process<'_>, rules: &Rules) -> bool {
     let mut libc = rules.libc.iter().flat_map(|rule| &rule.body.soname);
     if libc.any(|soname| soname.covers(&load.name)) {
         return true;
     }
     if let Some(path) = &load.path {
         return base.view.file(path).is_some();
+    }
+    if load.any_version {
+        let pattern = Pattern::new(&format!("{}*", load.name));
+        return pattern.is_ok_and(|pattern| is_anywhere(&pattern, tree, base));
     }
     let mut process = base.clone();
     let caller = (!process.loaded.is_empty()).then_some(0);

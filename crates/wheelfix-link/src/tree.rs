@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::is_library_name;
+use wheelfix_format::{PythonLoad, is_library_name, python_loads};
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::object::Object;
 use crate::python_module::imported_name;
-use crate::python_source::{PythonLoad, python_loads};
 use crate::read::{ReadOutcome, STATIC, content_of, read_object};
 use crate::run_path::normalize;
 use crate::stray::stray_module;

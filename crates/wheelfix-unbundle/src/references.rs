@@ -1,6 +1,6 @@
 //! Files that contain the name of a library that nobody needs: they may open it while they run.
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem::Finder;
@@ -101,17 +101,9 @@ fn in_object(object: &Object, wanted: &[Wanted<'_>]) -> io::Result<Hits> {
     let Ok(elf) = Elf::read(&source) else {
         return Ok(hits);
     };
-    let mut file = source.into_file();
-    for section in &elf.sections {
-        if section.name != ".rodata" && !section.name.starts_with(".rodata.") {
-            continue;
-        }
-        file.seek(SeekFrom::Start(section.offset))?;
-        let mut reader = (&mut file).take(section.len);
-        scan(&mut reader, |block| {
-            note(block, wanted, &object.path, &mut hits);
-        })?;
-    }
+    elf.read_only_data(&source, &mut |block, _| {
+        note(block, wanted, &object.path, &mut hits);
+    })?;
     Ok(hits)
 }
 

@@ -2,18 +2,11 @@
 
 use std::path::Path;
 
-use wheelfix_elf::{FileSource, ScanLimits};
+use wheelfix_elf::FileSource;
 use wheelfix_format::LibraryName;
 use wheelfix_link::{Bundled as BundledRule, Rule};
 
 use crate::facts::Facts;
-
-/// Versions are in short strings; the read-only data of `OpenBLAS`, the largest that is asked, has 20 MB.
-const LIMITS: ScanLimits = ScanLimits {
-    total_len: 64 << 20,
-    min_len: 5,
-    max_len: 200,
-};
 
 /// The version of the file of a library: by a string in it, its file name, or the newest version that
 /// it defines, which is a lower bound.
@@ -29,18 +22,18 @@ pub(crate) fn version(
 }
 
 fn of_text(rule: &Rule<BundledRule>, file: &Path, facts: &Facts) -> Option<String> {
-    if rule.body.version_after.is_empty() {
+    let marks: Vec<&str> = rule.body.version_after.iter().map(String::as_str).collect();
+    if marks.is_empty() {
         return None;
     }
     let source = FileSource::open(file).ok()?;
     let mut found = None;
-    let mut report = |_, text: &str| {
-        let mut marks = rule.body.version_after.iter();
+    let mut report = |text: &str| {
         if found.is_none() {
-            found = marks.find_map(|mark| number_after(text, mark));
+            found = marks.iter().find_map(|mark| number_after(text, mark));
         }
     };
-    facts.elf.scan_text(&source, LIMITS, &mut report).ok()?;
+    facts.elf.texts_with(&source, &marks, &mut report).ok()?;
     found
 }
 

@@ -4,11 +4,11 @@
 //! This finds more than is used and less than there is: a name that is put together at run time is not
 //! seen. It is a list for a person to look at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use wheelfix_elf::{Elf, ScanLimits};
-use wheelfix_format::LibraryName;
+use wheelfix_elf::Elf;
+use wheelfix_format::{library_in, python_call, python_loads};
 
 use crate::Wheel;
 
@@ -22,13 +22,6 @@ pub struct RuntimeLoad {
     /// The line of a Python source, counted from 1, with its text; `None` for a library.
     pub line: Option<(usize, String)>,
 }
-
-/// How much text of one library is looked at.
-const LIMITS: ScanLimits = ScanLimits {
-    total_len: 1 << 30,
-    min_len: 5,
-    max_len: 256,
-};
 
 /// Larger Python sources are data.
 const MAX_SOURCE_LEN: u64 = 16 << 20;
@@ -45,26 +38,17 @@ const PLACES: [&str; 5] = [
     "ROCM_PATH",
 ];
 
-/// Calls that load or find a library.
-const CALLS: [&str; 5] = [
-    "CDLL(",
-    "LoadLibrary(",
-    "dlopen(",
-    "find_library(",
-    "load_nvidia_dynamic_lib(",
-];
-
 /// The libraries and places that the read-only data of a library names, without those that it needs
 /// anyway and its own name.
 pub(crate) fn in_library(elf: &Elf, bytes: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut report = |_offset: u64, text: &str| {
-        if let Some(what) = named(text) {
-            found.insert(what.to_owned());
-        }
-    };
+    let mut words = vec![".so"];
+    words.extend(PLACES);
     // Data that cannot be read has no text.
-    elf.scan_text(bytes, LIMITS, &mut report).ok();
+    elf.texts_with(bytes, &words, &mut |text| {
+        found.extend(named(text).map(str::to_owned));
+    })
+    .ok();
     if let Some(dynamic) = &elf.dynamic {
         for name in dynamic.needed.iter().chain(&dynamic.soname) {
             found.remove(name);
@@ -75,19 +59,8 @@ pub(crate) fn in_library(elf: &Elf, bytes: &[u8]) -> BTreeSet<String> {
 
 /// The library or the place in a text of a library, if the text is one.
 fn named(text: &str) -> Option<&str> {
-    if let Some(place) = PLACES.into_iter().find(|place| text.starts_with(place)) {
-        return Some(place);
-    }
-    let name = text.rsplit_once('/').map_or(text, |(_, name)| name);
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '.');
-    let is_version = |version: &str| {
-        version
-            .split('.')
-            .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let library = LibraryName::parse(name).filter(|library| is_version(library.version()))?;
-    (library.stem().starts_with("lib") && 3 < library.stem().len() && name.chars().all(is_plain))
-        .then_some(name)
+    let place = PLACES.into_iter().find(|place| text.starts_with(place));
+    place.or_else(|| library_in(text))
 }
 
 impl Wheel {
@@ -109,39 +82,39 @@ impl Wheel {
     }
 }
 
+/// The libraries that a source opens by name, and behind them the lines with a place or with a call that
+/// does not name its library.
 fn in_source(path: &str, text: &str) -> Vec<RuntimeLoad> {
-    // Most sources have none of these, and looking at whole texts is faster than at lines.
-    if !CALLS.iter().chain(&PLACES).any(|word| text.contains(word)) {
-        return Vec::new();
+    let mut found: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for load in python_loads(text.as_bytes()) {
+        let place = load.path.filter(|path| PLACES.contains(&path.as_str()));
+        let names = found.entry(load.line).or_default();
+        names.insert(place.unwrap_or(load.name));
     }
-    let found = text.lines().enumerate().filter_map(|(index, line)| {
-        let line = line.trim();
-        if line.starts_with('#') || MAX_LINE_LEN < line.len() {
-            return None;
+    // Most sources have no place, and looking at whole texts is faster than at lines.
+    if python_call(text).is_some() || PLACES.iter().any(|place| text.contains(place)) {
+        for (index, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with('#') || MAX_LINE_LEN < line.trim().len() {
+                continue;
+            }
+            let place = PLACES.into_iter().find(|place| line.contains(place));
+            if let Some(what) = place.or_else(|| python_call(line)) {
+                let names = found.entry(index + 1);
+                names.or_insert_with(|| BTreeSet::from([what.to_owned()]));
+            }
         }
-        let call = CALLS
-            .iter()
-            .find(|call| line.contains(*call))
-            .map(|call| call.trim_end_matches('('));
-        let what = quoted_library(line)
-            .or_else(|| PLACES.into_iter().find(|place| line.contains(place)))
-            .or(call)?;
-        let is_place = PLACES.contains(&what);
-        (call.is_some() || is_place).then(|| RuntimeLoad {
-            what: what.to_owned(),
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let loads = found.into_iter().flat_map(|(number, names)| {
+        let line = lines.get(number - 1).copied().unwrap_or_default().trim();
+        let line: String = line.chars().take(MAX_LINE_LEN).collect();
+        names.into_iter().map(move |what| RuntimeLoad {
+            what,
             path: path.to_owned(),
-            line: Some((index + 1, line.to_owned())),
+            line: Some((number, line.clone())),
         })
     });
-    found.collect()
-}
-
-/// The first text in quotes that names a library.
-fn quoted_library(line: &str) -> Option<&str> {
-    line.split(['"', '\''])
-        .skip(1)
-        .step_by(2)
-        .find(|text| named(text).is_some() && text.contains(".so"))
+    loads.collect()
 }
 
 #[cfg(test)]

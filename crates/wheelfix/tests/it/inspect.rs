@@ -1,5 +1,7 @@
 //! `wheelfix inspect` on small wheels, source distributions, ELF files and directories.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::sdist::{Packing, SdistBuilder};
@@ -134,6 +136,52 @@ fn a_deep_look_finds_what_is_loaded_at_run_time() {
     ");
     let document = json(&sandbox, &["inspect", "--deep", "--json", &wheel]);
     assert_eq!(document["runtime_loads"][1]["what"], "libnvidia-ml.so.1");
+}
+
+/// Whoever inspects a wheel first is not told less than the proof asks.
+#[test]
+fn a_deep_look_and_the_proof_name_the_same_libraries() {
+    let sandbox = Sandbox::new();
+    sandbox.library(
+        "void *dlopen(const char *, int);\n\
+         void *PyInit_y(void) { return dlopen(\"nvshmem_bootstrap_uid.so.3\", 1); }\n",
+        &["-o", "y.so"],
+    );
+    let source = "import ctypes, ctypes.util\n\
+        ctypes.PyDLL('libonlypydll.so.1')\n\
+        ctypes.util.find_library('usb-1.0')\n\
+        load_nvidia_dynamic_lib('nvrtc')\n\
+        ctypes.cdll.LoadLibrary(\n    '/opt/x/libbelow.so.2')\n\
+        a, b = ctypes.CDLL('liba.so.1'), ctypes.CDLL('libb.so.1')\n";
+    let wheel = demo()
+        .tags("cp311-cp311-linux_x86_64")
+        .platlib()
+        .file("demo/y.so", fs_err::read(sandbox.path("y.so")).unwrap())
+        .file("demo/load.py", source);
+    let wheel = sandbox.wheel(&wheel);
+    let document = json(&sandbox, &["inspect", "--deep", "--json", &wheel]);
+    let names = |list: &Value, name: &str| -> BTreeSet<String> {
+        let list = list.as_array().unwrap().iter();
+        list.filter_map(|it| Some(it[name].as_str()?.to_owned()))
+            .collect()
+    };
+    let inspected = names(&document["runtime_loads"], "what");
+    let args = ["check", "--warnings", "--json", &wheel];
+    let output = sandbox.command(&args).output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut proved = names(&document["faults"], "soname");
+    proved.extend(names(&document["warnings"], "soname"));
+    assert_eq!(inspected, proved);
+    let want = [
+        "liba.so.1",
+        "libb.so.1",
+        "libbelow.so.2",
+        "libnvrtc.so",
+        "libonlypydll.so.1",
+        "libusb-1.0.so",
+        "nvshmem_bootstrap_uid.so.3",
+    ];
+    assert_eq!(inspected, want.map(str::to_owned).into());
 }
 
 #[test]

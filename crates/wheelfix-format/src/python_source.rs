@@ -2,13 +2,12 @@
 //! plain texts.
 
 use memchr::memmem;
-use serde::Serialize;
 
+use crate::library_name::library_in;
 use crate::python_blocks::Blocks;
-use crate::text_names::library_in;
 
 /// One library that a Python source opens by a name that stands in it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PythonLoad {
     /// File name of the library: `libnvrtc.so.13`.
     pub name: String,
@@ -19,14 +18,27 @@ pub struct PythonLoad {
     /// Whether the source goes on without it: the call only looks for it, is in a `try` whose handler
     /// catches that, or is below `contextlib.suppress`.
     pub guarded: bool,
+    /// Whether a library of the name with any version behind it will do.
+    pub any_version: bool,
 }
 
 /// Calls whose first argument names a library.
-const CALLS: [&str; 5] = ["CDLL(", "PyDLL(", "LoadLibrary(", "dlopen(", FIND];
+const CALLS: [&str; 6] = [
+    "CDLL(",
+    "PyDLL(",
+    "LoadLibrary(",
+    "dlopen(",
+    FIND,
+    FIND_NVIDIA,
+];
 
 /// This one answers `None` where a library is missing; other systems' libraries are looked for with it
 /// as well.
 const FIND: &str = "find_library(";
+
+/// `cuda.pathfinder` looks for any version in the nvidia wheels, and has its own error where there is none:
+/// cupy and numba-cuda catch it.
+const FIND_NVIDIA: &str = "load_nvidia_dynamic_lib(";
 
 /// The program that lists what the loader's cache has. There is neither on Nix; those who ask it go
 /// on without an answer, or a rule replaces the question.
@@ -54,7 +66,8 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
                     name,
                     path,
                     line: blocks.line(at),
-                    guarded: call == FIND || blocks.is_guarded(at),
+                    guarded: finds(call) || blocks.is_guarded(at),
+                    any_version: call == FIND_NVIDIA,
                 });
             }
         }
@@ -66,11 +79,23 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
                 path: path.contains('/').then(|| path.to_owned()),
                 line: blocks.line(at),
                 guarded: true,
+                any_version: false,
             });
         }
     }
     loads.sort_by(|one, other| (one.line, &one.name).cmp(&(other.line, &other.name)));
     loads
+}
+
+/// The calls on a line, without their parentheses: which library they open need not be in the source.
+pub fn python_call(line: &str) -> Option<&'static str> {
+    let mut calls = CALLS.into_iter().filter(|call| line.contains(call));
+    calls.next().map(|call| call.trim_end_matches('('))
+}
+
+/// Whether a call takes the name of a library without `lib` and `.so`.
+fn finds(call: &str) -> bool {
+    call == FIND || call == FIND_NVIDIA
 }
 
 /// A source with its comments and the contents of its string literals blanked, byte for byte.
@@ -161,7 +186,7 @@ impl<'a> Masked<'a> {
         }
         let inside = start + prefix + quotes..start + prefix + len - quotes;
         let text = self.text.get(inside)?;
-        if call == FIND {
+        if finds(call) {
             let is_name = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
             let is_stem = !text.is_empty() && text.chars().all(is_name);
             return is_stem.then(|| (format!("lib{text}.so"), None));
@@ -236,6 +261,10 @@ mod tests {
         check(
             "ffi.dlopen('libz.so.1'); find_library('usb-1.0')",
             &["1:libusb-1.0.so guarded", "1:libz.so.1"],
+        );
+        check(
+            "load_nvidia_dynamic_lib('nvrtc')",
+            &["1:libnvrtc.so guarded"],
         );
     }
 
