@@ -29,6 +29,7 @@ mod header;
 mod lazy;
 pub mod load;
 mod machine;
+mod minimum_versions;
 mod notes;
 pub mod program_header;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use file::{
 pub use hash::{HashedName, gnu_hash, sysv_hash};
 pub use header::{Header, ObjectType};
 pub use machine::Machine;
+pub use minimum_versions::{is_newer_version, minimum_versions};
 pub use notes::Notes;
 pub use program_header::{ProgramHeader, SegmentKind};
 pub use section_header::SectionHeader;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wheelfix_elf::minimum_versions;
 
 use crate::object::Object;
 
@@ -32,37 +33,30 @@ const PROCESSOR: &str = "x86-64";
 impl MinimumVersions {
     /// Returns the minimum versions that some objects need.
     pub fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
-        let mut newest: BTreeMap<String, MinimumVersion> = BTreeMap::new();
-        for object in objects {
-            // A loader goes on without a version that is needed weakly.
-            let needs = object.version_needs.iter().filter(|need| !need.weak);
-            let versions = needs.filter_map(|need| need.version.rsplit_once('_'));
-            let level = object.load_conditions.x86_level.filter(|level| 1 < *level);
-            let level = level.map(|level| level.to_string());
-            let level = level.as_deref().map(|level| (PROCESSOR, level));
-            for (name, version) in versions.chain(level) {
-                let Some(numbers) = numbers(version) else {
-                    continue;
-                };
-                let known = newest
-                    .get(name)
-                    .and_then(|minimum| crate::minimum_versions::numbers(&minimum.version));
-                if known.is_none_or(|known| known < numbers) {
-                    let minimum = MinimumVersion {
-                        version: version.to_owned(),
-                        needed_by: object.path.clone(),
-                    };
-                    newest.insert(name.to_owned(), minimum);
-                }
-            }
+        let objects: Vec<&Object> = objects.collect();
+        let needs = objects.iter().flat_map(|object| {
+            let needs = object.version_needs.iter();
+            needs.map(|need| (need.version.as_str(), need.weak, &object.path))
+        });
+        let minimum = |version: String, path: &PathBuf| MinimumVersion {
+            version,
+            needed_by: path.clone(),
+        };
+        let newest = minimum_versions(needs).into_iter();
+        let newest = newest
+            .map(|(name, (version, path))| (name.to_owned(), minimum(version.to_owned(), path)));
+        let mut newest: BTreeMap<String, MinimumVersion> = newest.collect();
+        let level = |object: &Object| object.load_conditions.x86_level.filter(|level| 1 < *level);
+        // Of equal ones the last is the greatest.
+        let most = objects.iter().rev().max_by_key(|object| level(object));
+        if let Some((level, object)) = most.and_then(|object| Some((level(object)?, object))) {
+            newest.insert(
+                PROCESSOR.to_owned(),
+                minimum(level.to_string(), &object.path),
+            );
         }
         Self { newest }
     }
-}
-
-/// The numbers of a version; `None` for `PRIVATE` and the like.
-fn numbers(version: &str) -> Option<Vec<u32>> {
-    version.split('.').map(|part| part.parse().ok()).collect()
 }
 
 impl fmt::Display for MinimumVersions {
@@ -75,17 +69,5 @@ impl fmt::Display for MinimumVersions {
                 _ => format!("{name} {}", minimum.version),
             });
         f.write_str(&minimum_versions.collect::<Vec<_>>().join(", "))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_compare_by_their_numbers() {
-        assert!(numbers("2.4") < numbers("2.17"));
-        assert!(numbers("3.4") < numbers("3.4.1"));
-        assert_eq!(numbers("PRIVATE"), None);
     }
 }

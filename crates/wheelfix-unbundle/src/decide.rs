@@ -8,7 +8,7 @@ use wheelfix_link::{BundledAction, Found, Library, Object, Tier, any_matches};
 use crate::bundled::{Bundled, Decision, DropReason, KeepReason, Provider};
 use crate::facts::FactsOf;
 use crate::fault::UnbundleFault;
-use crate::glibc_version::GlibcVersion;
+use crate::glibc_version;
 use crate::graph::Graph;
 use crate::identify::{Candidate, has_packagers_directory, identify, is_same_file};
 use crate::incompatibility::Incompatibility;
@@ -47,13 +47,13 @@ pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
         .collect();
     read_for_proofs(request, &graph, &candidates, &substitutes, &mut facts);
     let mentioned = mentioned(request, &graph, &candidates)?;
-    let glibc_version = GlibcVersion::available(request);
+    let glibc_version = glibc_version::available(request);
     let mut decider = Decider {
         prover: Prover {
             request,
             graph: &graph,
             facts: &facts,
-            glibc_version: glibc_version.as_ref(),
+            glibc_version: glibc_version.as_deref(),
         },
         candidates: &candidates,
         mentioned,

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_elf::{Binding, HashedName, Symbol, SymbolKind, Visibility, WantedVersion};
+use wheelfix_elf::{
+    Binding, HashedName, Symbol, SymbolKind, Visibility, WantedVersion, is_newer_version,
+};
 use wheelfix_link::{Found, Object, any_matches};
 
 use crate::facts::{Facts, FactsOf};
-use crate::glibc_version::GlibcVersion;
+use crate::glibc_version;
 use crate::graph::Graph;
 use crate::identify::{Candidate, incompatibilities};
 use crate::incompatibility::Incompatibility;
@@ -20,7 +22,7 @@ pub(crate) struct Prover<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) facts: &'a FactsOf,
     /// The newest glibc that may be needed; `None` if it is not known.
-    pub(crate) glibc_version: Option<&'a GlibcVersion>,
+    pub(crate) glibc_version: Option<&'a str>,
 }
 
 /// A library that may stand in for a copy.
@@ -138,14 +140,15 @@ impl Prover<'_> {
         let mut seen = BTreeSet::new();
         let mut pending = vec![(substitute.object, substitute.path.clone())];
         while let Some((object, path)) = pending.pop() {
-            if let (Some(needed), Some(glibc_version)) =
-                (GlibcVersion::needed_by(object), self.glibc_version)
-                && *glibc_version < needed
+            if let (Some(needed), Some(available)) = (
+                glibc_version::needed_by(std::iter::once(object)),
+                self.glibc_version,
+            ) && is_newer_version(&needed, available)
             {
                 found.push(Incompatibility::LibcVersion {
                     path: path.clone(),
-                    needed: needed.to_string(),
-                    available: glibc_version.to_string(),
+                    needed,
+                    available: available.to_owned(),
                 });
             }
             if let (Some(expected), Some(got)) = (wanted_libc, libc_of(object))

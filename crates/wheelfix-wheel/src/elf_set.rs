@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wheelfix_elf::Elf;
+use wheelfix_elf::{Elf, is_newer_version, minimum_versions};
 use wheelfix_format::LibraryName;
 
 /// ELF files that are installed together.
@@ -161,25 +161,32 @@ impl<'a> ElfSet<'a> {
     /// The newest version of each kind that is needed from outside the set, by kind.
     pub fn minimum_versions(&self) -> Vec<MinimumVersion> {
         let provided = self.provided();
-        let mut minimum_versions: BTreeMap<&str, MinimumVersion> = BTreeMap::new();
+        let mut newest: BTreeMap<&str, MinimumVersion> = BTreeMap::new();
         for (path, elf) in &self.files {
-            for (name, (version, library)) in newest_versions(elf, &provided) {
+            let dynamic = elf.dynamic.iter();
+            let needs = dynamic.flat_map(|dynamic| &dynamic.version_needs);
+            let needs = needs.filter(|need| !provided.contains(need.file.as_str()));
+            let needs = needs.flat_map(|need| {
+                let versions = need.versions.iter();
+                versions.map(|version| (version.name.as_str(), version.weak, &need.file))
+            });
+            for (name, (version, library)) in minimum_versions(needs) {
                 let minimum = MinimumVersion {
                     name: name.to_owned(),
                     version: version.to_owned(),
-                    library: library.to_owned(),
+                    library: library.clone(),
                     path: (*path).to_owned(),
                     count: 1,
                 };
-                match minimum_versions.get_mut(name) {
-                    None => drop(minimum_versions.insert(name, minimum)),
+                match newest.get_mut(name) {
+                    None => drop(newest.insert(name, minimum)),
                     Some(other) if other.version == version => other.count += 1,
-                    Some(other) if is_newer(version, &other.version) => *other = minimum,
+                    Some(other) if is_newer_version(version, &other.version) => *other = minimum,
                     Some(_) => {}
                 }
             }
         }
-        minimum_versions.into_values().collect()
+        newest.into_values().collect()
     }
 }
 
@@ -191,63 +198,4 @@ fn names<'a>(path: &'a str, elf: &'a Elf) -> impl Iterator<Item = &'a str> {
         .as_ref()
         .and_then(|dynamic| dynamic.soname.as_deref());
     soname.into_iter().chain([file])
-}
-
-/// The newest version of each kind that a file needs, with the library that has to define it, of the
-/// libraries that are not `provided`.
-fn newest_versions<'a>(
-    elf: &'a Elf,
-    provided: &BTreeSet<&str>,
-) -> BTreeMap<&'a str, (&'a str, &'a str)> {
-    let mut newest: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    let needs = elf
-        .dynamic
-        .iter()
-        .flat_map(|dynamic| &dynamic.version_needs);
-    for need in needs.filter(|need| !provided.contains(need.file.as_str())) {
-        let versions = need.versions.iter().filter(|version| !version.weak);
-        for (name, number) in versions.filter_map(|version| split_version(&version.name)) {
-            let best = newest.entry(name).or_insert((number, &need.file));
-            if is_newer(number, best.0) {
-                *best = (number, &need.file);
-            }
-        }
-    }
-    newest
-}
-
-/// The kind and the number of a version: `GLIBC` and `2.17` of `GLIBC_2.17`. `None` for versions
-/// without a number, such as `GLIBC_PRIVATE`.
-pub(crate) fn split_version(name: &str) -> Option<(&str, &str)> {
-    let (kind, number) = name.rsplit_once('_')?;
-    let is_number = number
-        .split('.')
-        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-    is_number.then_some((kind, number))
-}
-
-/// Whether the first of two dotted numbers is the newer one.
-pub(crate) fn is_newer(number: &str, other: &str) -> bool {
-    let parts = |text: &str| -> Vec<u64> {
-        text.split('.')
-            .map(|part| part.parse().unwrap_or(u64::MAX))
-            .collect()
-    };
-    parts(number) > parts(other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_split_and_compared_by_number() {
-        assert_eq!(split_version("GLIBCXX_3.4.29"), Some(("GLIBCXX", "3.4.29")));
-        assert_eq!(split_version("GFORTRAN_8"), Some(("GFORTRAN", "8")));
-        assert_eq!(split_version("GLIBC_PRIVATE"), None);
-        assert_eq!(split_version("libcudart.so.12"), None);
-        assert!(is_newer("2.17", "2.5"));
-        assert!(is_newer("3.4.9", "3.4"));
-        assert!(!is_newer("2.5", "2.17"));
-    }
 }

@@ -4,13 +4,11 @@
 //! versions of the systems that they name are in the policies of auditwheel:
 //! <https://github.com/pypa/auditwheel/blob/main/src/auditwheel/policy/manylinux-policy.json>.
 
-use wheelfix_elf::Elf;
-use wheelfix_elf::Machine;
+use wheelfix_elf::{Elf, Machine, is_newer_version, minimum_versions};
 use wheelfix_format::{Libc, PlatformTag, PythonVersion, TagSet};
 
 use crate::contents_lint::module_stem;
 use crate::elf_members::ElfMember;
-use crate::elf_set::{is_newer, split_version};
 use crate::finding::{Code, Finding};
 use crate::{Wheel, stable_abi};
 
@@ -183,12 +181,12 @@ fn libc(platforms: &[PlatformTag], files: &[(&str, &Elf)]) -> Vec<Finding> {
 fn too_new(code: Code, kind: &str, promised: &str, files: &[(&str, &Elf)]) -> Option<Finding> {
     let too_new = files.iter().filter_map(|(path, elf)| {
         let version = newest(elf, kind)?;
-        is_newer(version, promised).then_some((*path, version))
+        is_newer_version(version, promised).then_some((*path, version))
     });
     let too_new: Vec<(&str, &str)> = too_new.collect();
     let mut highest = too_new.first()?.1;
     for (_, version) in &too_new {
-        if is_newer(version, highest) {
+        if is_newer_version(version, highest) {
             highest = version;
         }
     }
@@ -211,17 +209,13 @@ fn too_new(code: Code, kind: &str, promised: &str, files: &[(&str, &Elf)]) -> Op
 
 /// The newest version of a kind that a file needs.
 fn newest<'a>(elf: &'a Elf, kind: &str) -> Option<&'a str> {
-    let needs = elf
-        .dynamic
-        .iter()
-        .flat_map(|dynamic| &dynamic.version_needs)
-        .flat_map(|need| &need.versions);
-    let numbers = needs
-        .filter_map(|version| split_version(&version.name))
-        .filter(|(name, _)| *name == kind);
-    numbers
-        .map(|(_, number)| number)
-        .reduce(|best, number| if is_newer(number, best) { number } else { best })
+    let dynamic = elf.dynamic.iter();
+    let needs = dynamic.flat_map(|dynamic| &dynamic.version_needs);
+    let needs = needs.flat_map(|need| &need.versions);
+    let needs = needs.map(|version| (version.name.as_str(), version.weak, ()));
+    minimum_versions(needs)
+        .remove(kind)
+        .map(|(number, ())| number)
 }
 
 /// Extension modules whose suffix names another Python than the tags do.

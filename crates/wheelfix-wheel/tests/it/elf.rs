@@ -52,6 +52,26 @@ fn a_glibc_newer_than_the_tag_is_found() {
     insta::assert_snapshot!(tag_check("cp311-cp311-musllinux_1_2_x86_64", &files, false), @"T008 the tag says musl, but files need versions of glibc: demo/x.so");
 }
 
+/// A loader goes on without it.
+#[test]
+fn a_version_that_is_needed_weakly_breaks_no_promise() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = library(dir.path(), NEEDS_2_34, &[]);
+    let dynamic = Elf::read(&bytes).unwrap().dynamic.unwrap();
+    let needs = dynamic.version_needs.iter();
+    for version in needs.flat_map(|need| &need.versions) {
+        if version.name == "GLIBC_2.34" {
+            // `vna_flags` stands behind `vna_hash`; 2 is `VER_FLG_WEAK`.
+            bytes[usize::try_from(version.offset).unwrap() + 4] = 2;
+        }
+    }
+    let files = [("demo/x.so", bytes)];
+    assert_eq!(
+        tag_check("cp311-cp311-manylinux2014_x86_64", &files, false),
+        ""
+    );
+}
+
 #[test]
 fn a_libstdcxx_newer_than_the_systems_of_the_tag_is_found() {
     let dir = tempfile::tempdir().unwrap();
