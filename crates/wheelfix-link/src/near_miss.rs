@@ -10,7 +10,7 @@ use crate::missing::{Missing, NearMiss};
 use crate::object::Object;
 use crate::remedy::Candidate;
 use crate::resolve::Resolver;
-use crate::rules::Rules;
+use crate::rules::{Pattern, Provider, Rules};
 
 /// How many near misses are named.
 const NAMED: usize = 5;
@@ -27,8 +27,41 @@ impl Resolver<'_> {
             needed_by: BTreeSet::from([object.path.clone()]),
             near: self.near_misses(object, soname),
             opened: opened.cloned(),
+            candidates: self.candidates(object, soname),
             ..self.rules.missing(soname, self.index.entries().to_vec())
         }
+    }
+
+    /// Providers of a library for an object: for its machine, and of the CUDA that the rest of it is of.
+    fn candidates(&self, object: &Object, soname: &str) -> Vec<Candidate> {
+        let cuda = self.cuda_of(object);
+        let all = self.rules.candidates_of_cuda(soname, cuda).into_iter();
+        if object.abi.platform() == "i686" {
+            // Wheels of PyPI for x86-64 do not bring libraries for it.
+            let packages = all.filter_map(|candidate| match candidate {
+                Candidate::Nixpkgs(attribute) => Some(format!("pkgsi686Linux.{attribute}")),
+                _ => None,
+            });
+            return packages.map(Candidate::Nixpkgs).collect();
+        }
+        all.collect()
+    }
+
+    /// The major version of CUDA that an object is for, by what else it needs, or by what the output needs.
+    fn cuda_of(&self, object: &Object) -> Option<u32> {
+        let of_needs = |needed: &[String]| -> BTreeSet<u32> {
+            let each = needed.iter().filter_map(|name| self.rules.cuda_of(name));
+            each.collect()
+        };
+        let own = of_needs(&object.needed);
+        let versions = if own.is_empty() {
+            let all = self.tree.objects();
+            all.flat_map(|other| of_needs(&other.needed)).collect()
+        } else {
+            own
+        };
+        // Of two, neither is the one.
+        (versions.len() == 1).then(|| versions.first().copied())?
     }
 
     fn near_misses(&self, object: &Object, soname: &str) -> Vec<NearMiss> {
@@ -65,30 +98,81 @@ impl Rules {
 
     /// Providers of the library, by the rules. The driver's libraries come with the driver only.
     pub(crate) fn candidates(&self, soname: &str) -> Vec<Candidate> {
+        self.candidates_of_cuda(soname, None)
+    }
+
+    /// Those of this major version of CUDA, where it is known.
+    fn candidates_of_cuda(&self, soname: &str, cuda: Option<u32>) -> Vec<Candidate> {
         if self.is_driver(soname) {
             return Vec::new();
         }
-        let mut candidates: Vec<Candidate> = soname
-            .split(" or ")
-            .flat_map(|name| self.providers(name))
-            .collect();
-        candidates.dedup();
+        let of_name = |name: &str| {
+            let found =
+                self.providers(cuda, &|glob| glob.is_literal() && glob.text() == name, name);
+            if !found.is_empty() || name.strip_suffix(".so").is_none() {
+                return found;
+            }
+            // What opens a library without a version takes any.
+            let versioned = format!("{name}.");
+            self.providers(
+                cuda,
+                &|glob| glob.is_literal() && glob.text().starts_with(&versioned),
+                name,
+            )
+        };
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for candidate in soname.split(" or ").flat_map(of_name) {
+            if !candidates.contains(&candidate) {
+                candidates.push(candidate);
+            }
+        }
         candidates
+    }
+
+    /// The major version of CUDA that alone has a library of this name. `None` if several have, or none.
+    fn cuda_of(&self, name: &str) -> Option<u32> {
+        let of_rule = |body: &Provider| {
+            let globs = body.nixpkgs.iter().chain(&body.wheel);
+            globs
+                .into_iter()
+                .any(|(glob, _)| glob.matches(name))
+                .then_some(body.cuda)
+        };
+        let found: BTreeSet<Option<u32>> = self
+            .provider
+            .iter()
+            .filter_map(|rule| of_rule(&rule.body))
+            .collect();
+        (found.len() == 1).then(|| found.first().copied().flatten())?
     }
 }
 
 impl Rules {
-    /// The providers of a library: by its very name, or else by globs.
-    fn providers(&self, name: &str) -> Vec<Candidate> {
+    /// The providers of a library: by a literal name that is meant, or else by globs.
+    fn providers(
+        &self,
+        cuda: Option<u32>,
+        is_meant: &dyn Fn(&Pattern) -> bool,
+        name: &str,
+    ) -> Vec<Candidate> {
         let all = || {
-            self.provider.iter().flat_map(|rule| {
+            let rules = self.provider.iter().filter(|rule| {
+                let conflict = rule
+                    .body
+                    .cuda
+                    .zip(cuda)
+                    .is_some_and(|(rule, wanted)| rule != wanted);
+                !conflict
+            });
+            rules.flat_map(|rule| {
                 let nixpkgs = rule.body.nixpkgs.iter();
-                let nixpkgs = nixpkgs.map(|(glob, it)| (glob, Candidate::Nixpkgs(it.clone())));
+                let nixpkgs =
+                    nixpkgs.map(|(glob, it)| (glob, Candidate::Nixpkgs(of_cuda(it, cuda))));
                 let wheels = rule.body.wheel.iter();
                 nixpkgs.chain(wheels.map(|(glob, it)| (glob, Candidate::Wheel(it.clone()))))
             })
         };
-        let exact = all().filter(|(glob, _)| glob.is_literal() && glob.text() == name);
+        let exact = all().filter(|(glob, _)| is_meant(glob));
         let exact: Vec<Candidate> = exact.map(|(_, candidate)| candidate).collect();
         let has_package = exact
             .iter()
@@ -101,6 +185,14 @@ impl Rules {
         });
         let by_glob: Vec<Candidate> = by_glob.map(|(_, candidate)| candidate).collect();
         exact.into_iter().chain(by_glob).collect()
+    }
+}
+
+/// The attribute in the package set of this major version of CUDA.
+fn of_cuda(attribute: &str, cuda: Option<u32>) -> String {
+    match (cuda, attribute.strip_prefix("cudaPackages.")) {
+        (Some(major), Some(name)) => format!("cudaPackages_{major}.{name}"),
+        _ => attribute.to_owned(),
     }
 }
 

@@ -287,6 +287,83 @@ fn missing_libraries_are_told_once_with_the_way_out() {
     assert_eq!(remedies[1][1], Remedy::exclude("/p/d.so"));
 }
 
+#[track_caller]
+fn check_candidates(needed: &str, library: &str, want: &[&str]) {
+    let case = Case::new(vec![object("/p/a.so", needed)], vec![]);
+    let remedies = case
+        .plan()
+        .faults
+        .iter()
+        .flat_map(Fault::remedies)
+        .collect::<Vec<_>>();
+    let candidates = remedies.iter().find_map(|remedy| match remedy {
+        Remedy::AddLibPath {
+            library: name,
+            candidates,
+            ..
+        } if name == library => Some(candidates),
+        _ => None,
+    });
+    let got: Vec<&str> = candidates
+        .unwrap()
+        .iter()
+        .map(|candidate| match candidate {
+            Candidate::Nixpkgs(name) | Candidate::Wheel(name) => name.as_str(),
+            Candidate::Directory(_) => "a directory",
+        })
+        .collect();
+    assert_eq!(got, want, "for {library}, of {needed}");
+}
+
+#[test]
+fn what_provides_a_library_is_of_the_cuda_of_the_rest() {
+    check_candidates(
+        "libcublas.so.13 libcurand.so.10",
+        "libcurand.so.10",
+        &["cudaPackages_13.libcurand", "nvidia-curand"],
+    );
+    check_candidates(
+        "libcublas.so.12 libcurand.so.10",
+        "libcurand.so.10",
+        &["cudaPackages_12.libcurand", "nvidia-curand-cu12"],
+    );
+    check_candidates(
+        "libcurand.so.10",
+        "libcurand.so.10",
+        &[
+            "cudaPackages.libcurand",
+            "nvidia-curand",
+            "nvidia-curand-cu12",
+        ],
+    );
+}
+
+#[test]
+fn an_exact_name_wins_over_a_glob_and_a_name_without_version_finds_those_with_one() {
+    check_candidates("libxcb-icccm.so.4", "libxcb-icccm.so.4", &["libxcb-wm"]);
+    check_candidates("libpulse.so", "libpulse.so", &["libpulseaudio"]);
+    check_candidates("libopenblas.so.0", "libopenblas.so.0", &["openblasCompat"]);
+}
+
+#[test]
+fn what_provides_a_library_is_of_the_machine() {
+    let mut cbc = object("/p/cbc", "libstdc++.so.6");
+    cbc.abi = Abi::new(false, true, 3);
+    let case = Case::new(vec![cbc], vec![]);
+    let text = format!(
+        "{:?}",
+        case.plan()
+            .faults
+            .iter()
+            .map(Fault::remedies)
+            .collect::<Vec<_>>()
+    );
+    assert!(
+        text.contains("Nixpkgs(\"pkgsi686Linux.stdenv.cc.cc.lib\")"),
+        "{text}"
+    );
+}
+
 #[test]
 fn near_misses_are_explained() {
     let mut arm = library(0, Tier::Public, "/a/lib/libx.so.1");

@@ -221,6 +221,9 @@ pub struct Provider {
     /// A glob over sonames, and the distribution whose wheel carries it.
     #[serde(default, deserialize_with = "pattern_map")]
     pub wheel: Vec<(Pattern, String)>,
+    /// The major version of CUDA that all of these are of. `None`: of none, or of any.
+    #[serde(default)]
+    pub cuda: Option<u32>,
 }
 
 fn pattern_map<'de, D: serde::Deserializer<'de>>(

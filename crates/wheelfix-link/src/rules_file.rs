@@ -338,14 +338,57 @@ mod tests {
     #[test]
     fn the_shipped_rules_are_of_the_documented_shape() {
         let rules = Rules::shipped().unwrap();
-        let known: usize = rules
-            .provider
-            .iter()
-            .map(|rule| rule.body.nixpkgs.len())
-            .sum();
-        assert!(60 <= known, "only {known} sonames have a nixpkgs attribute");
         assert!(!rules.driver.is_empty() && !rules.libc.is_empty() && !rules.stale.is_empty());
         rules.refuse_excuses_of_all("shipped").unwrap();
+    }
+
+    #[test]
+    fn sonames_of_providers_are_those_of_real_packages() {
+        let rules = Rules::shipped().unwrap();
+        let packages = include_str!("../tests/debian-sonames.txt");
+        let packages: BTreeSet<&str> = packages
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        let exact: BTreeSet<&str> = rules
+            .provider
+            .iter()
+            .flat_map(|rule| &rule.body.nixpkgs)
+            .filter_map(|(glob, _)| glob.is_literal().then_some(glob.text()))
+            .collect();
+        let confirmed = exact.intersection(&packages).count();
+        println!(
+            "{confirmed} of {} exact sonames are in packages of Debian",
+            exact.len()
+        );
+        assert!(250 <= confirmed, "only {confirmed} of {}", exact.len());
+        assert!(
+            exact.len() - confirmed <= 110,
+            "{} are in no package",
+            exact.len() - confirmed
+        );
+    }
+
+    #[test]
+    fn providers_name_no_package_that_nixpkgs_has_dropped() {
+        let rules = Rules::shipped().unwrap();
+        let attributes = rules.provider.iter().flat_map(|rule| &rule.body.nixpkgs);
+        let dropped: Vec<&String> = attributes
+            .map(|(_, attribute)| attribute)
+            .filter(|attribute| {
+                [
+                    "xorg.",
+                    "cudaPackages_11.",
+                    "tbb_2020",
+                    "python310",
+                    "oneDNN",
+                    "unixODBC",
+                ]
+                .iter()
+                .any(|gone| attribute.starts_with(gone))
+            })
+            .collect();
+        assert_eq!(dropped, [""; 0]);
     }
 
     #[test]

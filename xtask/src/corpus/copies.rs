@@ -1,0 +1,170 @@
+//! Copies of wheels, each in a prefix of its own: wheelfix's and pip's.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::failure::Result;
+use crate::nixos::Bed;
+use crate::{program, python};
+
+/// Where copies are made.
+#[derive(Debug)]
+pub(crate) struct Copies<'run> {
+    pub(crate) wheelfix: &'run Path,
+    pub(crate) bed: &'run Bed,
+    /// Has the wheels under their own names.
+    pub(crate) wheels: PathBuf,
+    pub(crate) work: PathBuf,
+}
+
+/// An install by wheelfix.
+#[derive(Debug)]
+pub(crate) struct Install {
+    pub(crate) prefix: PathBuf,
+    /// `None` if a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// What `--json` printed; null if nothing.
+    pub(crate) document: Value,
+    /// What it said.
+    pub(crate) log: String,
+}
+
+/// The directory of modules of a prefix.
+pub(crate) fn site_packages(prefix: &Path) -> PathBuf {
+    prefix.join(format!("lib/python{}/site-packages", python::VERSION))
+}
+
+impl Copies<'_> {
+    /// Installs a wheel with no flag but `--lib-path`.
+    pub(crate) fn install(
+        &self,
+        file: &str,
+        prefix: PathBuf,
+        lib_paths: &[PathBuf],
+    ) -> Result<Install> {
+        remove(&prefix)?;
+        let mut command = Command::new(self.wheelfix);
+        command.args([
+            "install",
+            "--json",
+            "--no-bytecode",
+            "--jobs",
+            "2",
+            "--python",
+        ]);
+        command
+            .arg(self.bed.python_program())
+            .arg("--prefix")
+            .arg(&prefix);
+        for path in lib_paths {
+            command.arg("--lib-path").arg(path);
+        }
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.arg(self.wheels.join(file)).output()?;
+        Ok(Install {
+            prefix,
+            code: status.code(),
+            document: serde_json::from_slice(&stdout).unwrap_or_default(),
+            log: String::from_utf8_lossy(&stderr).into_owned(),
+        })
+    }
+
+    /// The prefix of a sibling: wheelfix's copy, or pip's where that was refused.
+    pub(crate) fn sibling(&self, file: &str, lib_paths: &[PathBuf]) -> Result<PathBuf> {
+        let prefix = self.work.join("siblings").join(stem(file));
+        if prefix.is_dir() {
+            return Ok(prefix);
+        }
+        if self.install(file, prefix.clone(), lib_paths)?.code != Some(0) {
+            self.by_pip(file, &prefix)?;
+        }
+        Ok(prefix)
+    }
+
+    /// The prefix of pip's copy of a wheel, alone.
+    pub(crate) fn control(&self, file: &str) -> Result<PathBuf> {
+        let prefix = self.work.join("control").join(stem(file));
+        if !prefix.is_dir() {
+            self.by_pip(file, &prefix)?;
+        }
+        Ok(prefix)
+    }
+
+    /// A prefix with pip's copies of several wheels side by side, as pip leaves them, by hard links.
+    pub(crate) fn side_by_side<'file>(
+        &self,
+        name: &str,
+        files: impl Iterator<Item = &'file str>,
+    ) -> Result<PathBuf> {
+        let prefix = self.work.join("merged").join(name);
+        remove(&prefix)?;
+        fs_err::create_dir_all(&prefix)?;
+        for file in files {
+            let mut copy = Command::new("cp");
+            copy.args(["--archive", "--link", "--force", "--no-target-directory"]);
+            program::output(copy.arg(self.control(file)?).arg(&prefix))?;
+        }
+        Ok(prefix)
+    }
+
+    fn by_pip(&self, file: &str, prefix: &Path) -> Result {
+        let partial = prefix.with_extension("partial");
+        remove(&partial)?;
+        let mut pip = Command::new(python::tools()?.join("python3"));
+        pip.args([
+            "-I",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]);
+        pip.args([
+            "--no-deps",
+            "--no-index",
+            "--no-compile",
+            "--ignore-installed",
+            "--no-warn-script-location",
+        ]);
+        program::output(
+            pip.arg("--prefix")
+                .arg(&partial)
+                .arg(self.wheels.join(file)),
+        )?;
+        // What was installed alone is complete.
+        fs_err::rename(&partial, prefix)?;
+        Ok(())
+    }
+
+    /// Removes what no wheel of these needs.
+    pub(crate) fn keep_only(&self, is_needed: impl Fn(&str) -> bool) -> Result {
+        for kind in ["siblings", "control"] {
+            let dir = self.work.join(kind);
+            fs_err::create_dir_all(&dir)?;
+            for entry in fs_err::read_dir(&dir)? {
+                let entry = entry?;
+                if !entry.file_name().to_str().is_some_and(&is_needed) {
+                    fs_err::remove_dir_all(entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of a wheel's file without `.whl`.
+pub(crate) fn stem(file: &str) -> &str {
+    file.strip_suffix(".whl").unwrap_or(file)
+}
+
+fn remove(dir: &Path) -> Result {
+    if dir.is_dir() {
+        fs_err::remove_dir_all(dir)?;
+    }
+    Ok(())
+}

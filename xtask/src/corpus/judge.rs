@@ -1,0 +1,233 @@
+//! Judging one project by the truth.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use walkdir::WalkDir;
+
+use crate::corpus::copies::{self, Copies, Install};
+use crate::corpus::list::Project;
+use crate::corpus::outcome::{Judgement, Outcome};
+use crate::corpus::probe::Request;
+use crate::digest;
+use crate::failure::Result;
+
+/// Lines of a refusal that are kept.
+const KEPT: usize = 40;
+
+/// Everything that is the same for all projects.
+#[derive(Debug)]
+pub(crate) struct Judge<'run> {
+    pub(crate) copies: Copies<'run>,
+    /// The directories of the bed's libraries.
+    pub(crate) libraries: Vec<PathBuf>,
+    /// Digests of wheelfix and of the bed.
+    pub(crate) key: String,
+}
+
+/// A project with the prefixes of its siblings.
+struct Case<'case> {
+    project: &'case Project,
+    siblings: Vec<PathBuf>,
+    /// pip's copies of all, side by side.
+    control: PathBuf,
+    /// The directories of libraries that it may use.
+    libraries: Vec<PathBuf>,
+}
+
+/// A judgement with its reasons.
+struct Finding {
+    judgement: Judgement,
+    opened: usize,
+    reasons: Vec<String>,
+}
+
+impl Judge<'_> {
+    /// The key of a project's outcome.
+    pub(crate) fn key(&self, project: &Project) -> Result<String> {
+        let entry = serde_json::to_string(project)?;
+        Ok(digest::hex(&Sha256::digest(format!(
+            "{} {entry}",
+            self.key
+        ))))
+    }
+
+    /// Installs the project, uses it, and compares.
+    pub(crate) fn judge(&self, project: &Project) -> Result<Outcome> {
+        let mut case = self.case(project)?;
+        let mut finding = self.find(&case)?;
+        finding.reasons.extend(self.without_main_library(&case)?);
+        let mut without_libraries = None;
+        if !project.libraries.is_empty() {
+            case.libraries.retain(|dir| {
+                let has = |soname: &String| dir.join(soname).exists();
+                !project.libraries.iter().any(has)
+            });
+            let second = self.find(&case)?;
+            // With the libraries it can be used: what is passed without them is not undecided.
+            without_libraries = Some(match second.judgement {
+                Judgement::Undecided if finding.judgement.is_right() => Judgement::FalsePass,
+                judgement => judgement,
+            });
+            let reasons = second.reasons.into_iter();
+            finding
+                .reasons
+                .extend(reasons.map(|reason| format!("without its libraries: {reason}")));
+        }
+        fs_err::remove_dir_all(&case.control)?;
+        Ok(Outcome {
+            key: self.key(project)?,
+            judgement: finding.judgement,
+            elf_files: elf_files(&self.copies.control(&project.wheel)?)?,
+            opened: finding.opened,
+            without_libraries,
+            reasons: finding.reasons,
+        })
+    }
+
+    /// Makes the copies of its siblings and pip's copy.
+    fn case<'case>(&self, project: &'case Project) -> Result<Case<'case>> {
+        let mut siblings: Vec<PathBuf> = Vec::new();
+        for file in &project.siblings {
+            let lib_paths = [&siblings[..], &self.libraries].concat();
+            siblings.push(self.copies.sibling(file, &lib_paths)?);
+        }
+        Ok(Case {
+            project,
+            siblings,
+            control: self.copies.side_by_side(&project.name, project.files())?,
+            libraries: self.libraries.clone(),
+        })
+    }
+
+    fn find(&self, case: &Case<'_>) -> Result<Finding> {
+        let lib_paths = [&case.siblings[..], &case.libraries].concat();
+        let prefix = self.copies.work.join("own").join(&case.project.name);
+        let install = self
+            .copies
+            .install(&case.project.wheel, prefix, &lib_paths)?;
+        let finding = self.compare(case, &install);
+        if install.prefix.is_dir() {
+            fs_err::remove_dir_all(&install.prefix)?;
+        }
+        finding
+    }
+
+    fn compare(&self, case: &Case<'_>, install: &Install) -> Result<Finding> {
+        let control = self.use_control(case)?;
+        match install.code {
+            Some(0) => self.compare_pass(case, install, control),
+            Some(1..=3) => Ok(Finding {
+                judgement: match control {
+                    None => Judgement::FalseRefusal,
+                    Some(_) => Judgement::CorrectRefusal,
+                },
+                opened: 0,
+                reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
+            }),
+            _ => Ok(Finding {
+                judgement: Judgement::Crash,
+                opened: 0,
+                reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
+            }),
+        }
+    }
+
+    fn compare_pass(
+        &self,
+        case: &Case<'_>,
+        install: &Install,
+        control: Option<String>,
+    ) -> Result<Finding> {
+        let claimed = loadable(&install.document);
+        let opened = claimed.len();
+        let prefixes = [&case.siblings[..], std::slice::from_ref(&install.prefix)].concat();
+        let request = Request::of_use(self.copies.bed, case.project, &prefixes).opening(claimed);
+        let answer = request.ask(self.copies.bed)?;
+        let drivers = texts(&install.document, "/proof/assumed/driver");
+        let failed = answer.failed.iter().filter(|(_, message)| {
+            // Libraries of drivers are nowhere in the bed.
+            !drivers.iter().any(|library| message.contains(library))
+        });
+        let mut reasons: Vec<String> = failed
+            .map(|(path, message)| format!("does not load: {}: {message}", path.display()))
+            .collect();
+        let judgement = match (answer.error(), &control) {
+            _ if !reasons.is_empty() => Judgement::FalsePass,
+            (None, _) => Judgement::CorrectPass,
+            (Some(_), None) => Judgement::FalsePass,
+            (Some(_), Some(_)) => Judgement::Undecided,
+        };
+        reasons.extend(answer.error().map(|error| format!("use: {error}")));
+        reasons.extend(control.map(|error| format!("pip's copy: {error}")));
+        Ok(Finding {
+            judgement,
+            opened,
+            reasons,
+        })
+    }
+
+    /// What goes wrong with pip's copy.
+    fn use_control(&self, case: &Case<'_>) -> Result<Option<String>> {
+        let answer = self.control_request(case).ask(self.copies.bed)?;
+        Ok(answer.error().map(str::to_owned))
+    }
+
+    fn control_request(&self, case: &Case<'_>) -> Request {
+        let request = Request::of_use(
+            self.copies.bed,
+            case.project,
+            std::slice::from_ref(&case.control),
+        );
+        request.with_library_path(case.libraries.clone())
+    }
+
+    /// Tells if the project can be used without its main library: its line proves nothing then.
+    fn without_main_library(&self, case: &Case<'_>) -> Result<Option<String>> {
+        let Some(library) = &case.project.library else {
+            return Ok(None);
+        };
+        let file = [copies::site_packages(&case.control), case.control.clone()]
+            .map(|dir| dir.join(library))
+            .into_iter()
+            .find(|file| file.is_file());
+        let Some(file) = file else {
+            return Ok(Some(format!("the list: `{library}` is not in the wheel")));
+        };
+        let aside = file.with_extension("aside");
+        fs_err::rename(&file, &aside)?;
+        let used = self.use_control(case);
+        fs_err::rename(&aside, &file)?;
+        Ok(used?
+            .is_none()
+            .then(|| format!("the list: it can be used without `{library}`")))
+    }
+}
+
+/// The objects that were said to load.
+fn loadable(document: &Value) -> Vec<PathBuf> {
+    texts(document, "/proof/loadable")
+        .into_iter()
+        .map(PathBuf::from)
+        .collect()
+}
+
+fn texts(document: &Value, pointer: &str) -> Vec<String> {
+    let list = document.pointer(pointer).and_then(Value::as_array);
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+fn elf_files(dir: &Path) -> Result<usize> {
+    let mut count = 0;
+    for entry in WalkDir::new(dir) {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            let mut magic = [0; 4];
+            let read = std::io::Read::read(&mut fs_err::File::open(entry.path())?, &mut magic)?;
+            count += usize::from(read == 4 && magic == *b"\x7fELF");
+        }
+    }
+    Ok(count)
+}

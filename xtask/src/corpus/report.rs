@@ -1,0 +1,130 @@
+//! `docs/corpus.md`.
+
+use std::collections::BTreeMap;
+
+use crate::corpus::list::{Corpus, Project};
+use crate::corpus::outcome::{Judgement, Outcome};
+use crate::failure::Result;
+use crate::place;
+
+const ALL: [Judgement; 6] = [
+    Judgement::CorrectPass,
+    Judgement::CorrectRefusal,
+    Judgement::FalsePass,
+    Judgement::FalseRefusal,
+    Judgement::Crash,
+    Judgement::Undecided,
+];
+
+/// Reasons that are told of a project.
+const REASONS: usize = 4;
+
+/// Writes the document.
+pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Result {
+    let text = format!(
+        "# The corpus\n\
+         \n\
+         Written by `cargo xtask corpus`; the list, and the rule by which it was drawn, are in `test-wheels/corpus.toml`.\n\
+         Each wheel is installed into a prefix of its own, with no flag but `--lib-path`, in a place shaped like NixOS; it is used,\n\
+         and every object that is said to load is opened. The control is pip's copy in the same place.\n\
+         \n\
+         {}\n\
+         ## Not right, or undecided\n\
+         \n\
+         {}\n\
+         ## All\n\
+         \n\
+         {}",
+        totals(outcomes),
+        not_right(outcomes),
+        rows(corpus, outcomes),
+    );
+    fs_err::write(place::root().join("docs/corpus.md"), text)?;
+    Ok(())
+}
+
+fn totals(outcomes: &BTreeMap<String, Outcome>) -> String {
+    let count = |filter: &dyn Fn(&Outcome) -> bool| {
+        outcomes.values().filter(|outcome| filter(outcome)).count()
+    };
+    let row = |judgement: Judgement| {
+        format!(
+            "| {judgement} | {} | {} | {} |\n",
+            count(&|outcome| outcome.judgement == judgement),
+            count(&|outcome| outcome.judgement == judgement && outcome.elf_files > 0),
+            count(&|outcome| outcome.without_libraries == Some(judgement)),
+        )
+    };
+    let opened: usize = outcomes.values().map(|outcome| outcome.opened).sum();
+    format!(
+        "| | projects | of these with ELF files | installs without libraries from the bed |\n\
+         | --- | --- | --- | --- |\n\
+         {}\n\
+         {} projects; {opened} objects were said to load and opened one by one.\n",
+        ALL.map(row).concat(),
+        outcomes.len()
+    )
+}
+
+/// A list item for each project of which there is something to say.
+fn not_right(outcomes: &BTreeMap<String, Outcome>) -> String {
+    let is_odd =
+        |outcome: &Outcome| !outcome.is_right() || outcome.judgement == Judgement::Undecided;
+    let item = |(name, outcome): (&String, &Outcome)| {
+        let reasons: Vec<String> = outcome
+            .reasons
+            .iter()
+            .take(REASONS)
+            .map(|reason| format!("  - `{}`\n", reason.replace('`', "'")))
+            .collect();
+        format!(
+            "- {name}: {}{}\n{}",
+            outcome.judgement,
+            without_libraries(outcome),
+            reasons.concat()
+        )
+    };
+    let items: Vec<String> = outcomes
+        .iter()
+        .filter(|(_, outcome)| is_odd(outcome))
+        .map(item)
+        .collect();
+    if items.is_empty() {
+        "None.\n".to_owned()
+    } else {
+        items.concat()
+    }
+}
+
+/// The second judgement, if there is one.
+pub(crate) fn without_libraries(outcome: &Outcome) -> String {
+    let second = outcome.without_libraries;
+    second.map_or_else(String::new, |judgement| {
+        format!("; without its libraries: {judgement}")
+    })
+}
+
+fn rows(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> String {
+    let row = |project: &Project| {
+        let outcome = outcomes.get(&project.name)?;
+        let second = outcome
+            .without_libraries
+            .map_or_else(String::new, |judgement| judgement.to_string());
+        Some(format!(
+            "| {} | {} | {} | {} | {} | {} | {second} |\n",
+            project.name,
+            project.kind,
+            project.wheel,
+            outcome.elf_files,
+            outcome.opened,
+            outcome.judgement,
+        ))
+    };
+    let rows: Vec<String> = corpus.projects.iter().filter_map(row).collect();
+    format!(
+        "| project | kind | wheel | ELF files | opened | judgement | without its libraries |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n\
+         {}",
+        rows.concat()
+    )
+}
