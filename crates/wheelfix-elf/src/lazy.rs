@@ -6,7 +6,6 @@ use crate::dynamic_tag::{Tag, flags, flags_1};
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::Class;
 use crate::error::ReadError;
-use crate::machine::Machine;
 use crate::source::Source;
 use crate::window::read_range;
 
@@ -19,8 +18,12 @@ impl Elf {
     ///
     /// Whoever opens the file with `RTLD_NOW` has them looked up at once all the same.
     pub fn lazily_bound<S: Source + ?Sized>(&self, source: &S) -> Result<BTreeSet<u32>, ReadError> {
-        let (Some(dynamic), Some(jump_slot)) = (&self.dynamic, jump_slot(self.header.machine))
-        else {
+        let jump_slot = self
+            .header
+            .machine
+            .facts()
+            .and_then(|facts| facts.jump_slot);
+        let (Some(dynamic), Some(jump_slot)) = (&self.dynamic, jump_slot) else {
             return Ok(BTreeSet::new());
         };
         let Some(plt) = plt(dynamic).filter(|_| !is_bound_on_load(dynamic)) else {
@@ -100,20 +103,6 @@ fn others(dynamic: &Dynamic) -> Vec<Table> {
         Some(table)
     });
     tables.collect()
-}
-
-/// The kind of relocation that makes an entry of the PLT, `R_*_JUMP_SLOT` of glibc's `elf/elf.h`.
-/// `None` for a machine of which we do not know it.
-fn jump_slot(machine: Machine) -> Option<u64> {
-    match machine.0 {
-        3 | 62 => Some(7),
-        21 => Some(21),
-        22 => Some(11),
-        40 => Some(22),
-        183 => Some(1026),
-        243 | 258 => Some(5),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

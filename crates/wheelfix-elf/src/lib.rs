@@ -58,7 +58,7 @@ pub use file::{
 };
 pub use hash::{HashedName, gnu_hash, sysv_hash};
 pub use header::{Header, ObjectType};
-pub use machine::Machine;
+pub use machine::{Machine, MachineFacts};
 pub use minimum_versions::{is_newer_version, minimum_versions};
 pub use notes::Notes;
 pub use program_header::{ProgramHeader, SegmentKind};

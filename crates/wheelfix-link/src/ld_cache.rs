@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use wheelfix_elf::Machine;
+
 use crate::abi::Abi;
 
 /// The libraries of the cache.
@@ -104,15 +106,15 @@ impl LdCache {
 /// `FLAG_ELF_LIBC6` with the machine, as `ldconfig` writes it.
 fn flags(abi: Abi) -> Option<u32> {
     let machine = match (abi.machine, abi.is_64) {
-        (3, _) => 0x0000,
-        (62, true) => 0x0300,
-        (62, false) => 0x0800,
-        (183, _) => 0x0a00,
-        (40, _) => 0x0900,
-        (21, _) => 0x0500,
-        (22, true) => 0x0400,
-        (243, true) => 0x1000,
-        (258, true) => 0x1200,
+        (Machine::X86, _) => 0x0000,
+        (Machine::X86_64, true) => 0x0300,
+        (Machine::X86_64, false) => 0x0800,
+        (Machine::AARCH64, _) => 0x0a00,
+        (Machine::ARM, _) => 0x0900,
+        (Machine::POWERPC64, _) => 0x0500,
+        (Machine::S390, true) => 0x0400,
+        (Machine::RISCV, true) => 0x1000,
+        (Machine::LOONGARCH, true) => 0x1200,
         _ => return None,
     };
     Some(machine | 0x3)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wheelfix_elf::{HashedName, SymbolTable};
+use wheelfix_elf::{HashedName, Machine, SymbolTable};
 
 use crate::abi::Abi;
 
@@ -15,20 +15,17 @@ use crate::abi::Abi;
 pub(crate) fn module_name(path: &Path, abi: Option<Abi>) -> Option<&str> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".so")?;
     let (name, tag) = stem.split_once('.').unwrap_or((stem, "abi3"));
-    let is_other = || {
-        let other = MACHINES
-            .iter()
-            .filter(|(machine, _)| abi.is_some_and(|abi| *machine != abi.machine))
-            .map(|(_, name)| *name);
-        let other = other.chain(OTHER_SYSTEMS.iter().copied());
-        let mut words = tag.split('-');
-        words.any(|word| other.clone().any(|name| word.starts_with(name)))
+    let is_other = |word: &str| {
+        let machine = Machine::of_module_tag(word);
+        let mut systems = OTHER_SYSTEMS.iter();
+        systems.any(|system| word.starts_with(system))
+            || matches!((machine, abi), (Some(machine), Some(abi)) if machine != abi.machine)
     };
     let is_tag = tag == "abi3" || tag.contains('-') && !tag.contains('.');
     let mut chars = name.chars();
     let starts = chars.next().is_some_and(|c| c == '_' || c.is_alphabetic());
     let is_name = starts && chars.all(|c| c == '_' || c.is_alphanumeric());
-    (is_name && is_tag && !is_other()).then_some(name)
+    (is_name && is_tag && !tag.split('-').any(is_other)).then_some(name)
 }
 
 /// The same, if `import` gets as far as the directory that the file lies in now: one that is a package, or that is below no
@@ -62,20 +59,6 @@ pub(crate) fn makes_module(symbols: &SymbolTable, name: &str) -> bool {
     let mut found = symbols.lookup(&HashedName::new(function.as_bytes()));
     found.next().is_some()
 }
-
-/// `e_machine`, and what the name of the machine begins with in tags.
-const MACHINES: &[(u16, &str)] = &[
-    (62, "x86_64"),
-    (3, "i386"),
-    (3, "i686"),
-    (183, "aarch64"),
-    (40, "arm"),
-    (243, "riscv"),
-    (21, "powerpc"),
-    (21, "ppc"),
-    (22, "s390"),
-    (258, "loongarch"),
-];
 
 /// Prefixes of the names of other systems in tags.
 const OTHER_SYSTEMS: &[&str] = &[

@@ -110,7 +110,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
     let abi = Abi::new(
         elf.header.encoding.class == Class::Elf64,
         elf.header.encoding.byte_order == ByteOrder::Little,
-        elf.header.machine.0,
+        elf.header.machine,
     );
     let Some(dynamic) = elf.dynamic.take() else {
         let os_abi = elf.header.os_abi;
@@ -171,14 +171,18 @@ fn load_conditions(elf: &Elf, dynamic: &Dynamic) -> LoadConditions {
             .map(|version| version.name.clone())
             .next(),
         filters: dynamic.filters.clone(),
-        x86_level: elf.notes.x86_level.filter(|_| elf.header.machine.0 == 62),
+        x86_level: elf
+            .notes
+            .x86_level
+            .filter(|_| elf.header.machine == Machine::X86_64),
     }
 }
 
-/// `DEFAULT_STACK_PERMS` of glibc's `sysdeps/*/stackinfo.h`: x86, ARM and PowerPC with 32 bits, S390
-/// and MIPS take it for granted that code may lie on the stack.
+/// Whether code may lie on the stack of a machine where no header says whether it does. Of those that are not known, MIPS
+/// takes it for granted.
 fn has_executable_stack(machine: Machine) -> bool {
-    [3, 62, 40, 20, 22, 8].contains(&machine.0)
+    let facts = machine.facts();
+    facts.map_or(machine == Machine::MIPS, |facts| facts.executable_stack)
 }
 
 fn version_needs(needs: Vec<VersionNeeds>) -> Vec<VersionNeed> {

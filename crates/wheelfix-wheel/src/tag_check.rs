@@ -92,7 +92,7 @@ impl Wheel {
 
 fn machine(platforms: &[PlatformTag], files: &[(&str, &Elf)]) -> Option<Finding> {
     let archs: Vec<&str> = platforms.iter().filter_map(arch).collect();
-    let wanted: Option<Vec<Machine>> = archs.iter().map(|arch| machine_of(arch)).collect();
+    let wanted: Option<Vec<Machine>> = archs.iter().map(|arch| Machine::of_tag(arch)).collect();
     // An architecture without a known machine cannot be judged.
     let wanted = wanted.filter(|wanted| !wanted.is_empty())?;
     let others = files
@@ -118,20 +118,6 @@ fn arch(platform: &PlatformTag) -> Option<&str> {
         PlatformTag::Linux { arch, .. } => Some(arch),
         PlatformTag::Any | PlatformTag::Other(_) => None,
     }
-}
-
-fn machine_of(arch: &str) -> Option<Machine> {
-    Some(match arch {
-        "x86_64" => Machine::X86_64,
-        "i686" => Machine::X86,
-        "aarch64" => Machine::AARCH64,
-        "armv7l" | "armv6l" => Machine::ARM,
-        "ppc64" | "ppc64le" => Machine::POWERPC64,
-        "s390x" => Machine::S390,
-        "riscv64" => Machine::RISCV,
-        "loongarch64" => Machine::LOONGARCH,
-        _ => return None,
-    })
 }
 
 /// Compares with the oldest C library that the tags promise.

@@ -49,17 +49,7 @@ impl<'a> Linking<'a> {
 
     /// Whether the machine's relocations have addends. `None` for a machine of which that is not known here.
     pub(crate) fn has_addends(&self) -> Option<bool> {
-        match self.machine {
-            Machine::X86 | Machine::ARM => Some(false),
-            Machine::X86_64
-            | Machine::AARCH64
-            | Machine::RISCV
-            | Machine::POWERPC
-            | Machine::POWERPC64
-            | Machine::S390
-            | Machine::LOONGARCH => Some(true),
-            _ => None,
-        }
+        self.machine.facts().map(|facts| facts.has_addends)
     }
 }
 
