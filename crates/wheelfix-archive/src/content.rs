@@ -5,16 +5,11 @@
 //! pieces go through zlib-rs, which needs 40 KiB. A stream that ends before its data does is a fault:
 //! a reader that goes forward may take what is behind it for the next member.
 
-mod random;
 mod stream;
-mod tail;
-#[cfg(test)]
-mod tail_tests;
 mod whole;
 
 use std::io::{self, Read};
 
-pub use crate::content::random::RandomReader;
 pub(crate) use crate::content::stream::Stream;
 pub use crate::content::whole::Content;
 use crate::libdeflate::{Decoder, Failure};
@@ -119,12 +114,6 @@ impl ZipArchive {
             crc32: crc32fast::Hasher::new(),
             expected: member.crc32,
         }
-    }
-
-    /// A reader of the parts of a member that an ELF file's readers want: the start and the end cost
-    /// little, others as much as the whole and what was tried before.
-    pub fn random_reader<'a>(&'a self, member: &'a Member) -> RandomReader<'a> {
-        RandomReader::new(self, member)
     }
 
     /// Reads a member into `content`, whose length must be the member's. The checksum is left to the

@@ -29,7 +29,7 @@ mod times;
 mod zip;
 mod zip_writer;
 
-pub use crate::content::{Content, ContentError, MemberReader, RandomReader};
+pub use crate::content::{Content, ContentError, MemberReader};
 pub use crate::extract::{
     Digest, ExtractError, ExtractItem, Extracted, ItemFault, Observer, Silent, Written,
     create_directories, extract,

@@ -1,11 +1,10 @@
 //! The ELF files in a wheel, read without unpacking it.
 
 use std::collections::BTreeSet;
-use std::io;
 
 use rayon::prelude::*;
-use wheelfix_archive::{ContentError, Member, RandomReader};
-use wheelfix_elf::{Elf, ReadError, Source};
+use wheelfix_archive::{ContentError, Member};
+use wheelfix_elf::{Elf, ReadError};
 
 use crate::{GpuCode, Wheel, WheelMember, loads};
 
@@ -33,9 +32,6 @@ pub struct ElfOptions {
     /// Whether all of their contents are searched, for the GPUs that they have code for and for
     /// what they may load while they run.
     pub contents: bool,
-    /// Whether each is inflated whole. Else of large ones only what the loader looks at is, and a
-    /// wheel that is made to mislead can show other data there than those which are unpacked.
-    pub whole: bool,
 }
 
 /// Why an ELF file in a wheel cannot be read.
@@ -55,9 +51,6 @@ const MAGIC: &[u8] = b"\x7fELF";
 
 /// Larger members are not inflated into memory; the largest real library has some 1 GB.
 const MAX_LEN: u64 = 4 << 30;
-
-/// Smaller members are inflated whole: to find out what is not needed would cost as much.
-const MIN_PARTIAL_LEN: u64 = 64 << 20;
 
 /// Files that are text by their names, which is most of a wheel: not even their first bytes are looked at.
 const TEXT_SUFFIXES: [&str; 22] = [
@@ -114,61 +107,21 @@ impl Wheel {
             return Some(member);
         }
         let claims_stable_abi = self.claims_stable_abi(file.path.as_str());
-        let is_searched = options.contents || claims_stable_abi;
-        if file.len < MIN_PARTIAL_LEN || options.whole || is_searched {
-            let content = self.archive().inflate_whole(file, MAX_LEN);
-            member.elf = content.map_err(ElfMemberError::from).and_then(|content| {
-                let elf = Elf::read(&*content)?;
-                if claims_stable_abi {
-                    member.python_symbols = imported_from_python(&elf, &content)?;
-                }
-                let searched = options.contents.then_some(&*content);
-                member.gpu_code = GpuCode::find(&elf, searched);
-                if let Some(content) = searched {
-                    member.loads = loads::in_library(&elf, content);
-                }
-                Ok(elf)
-            });
-        } else {
-            let parts = Parts(self.archive().random_reader(file));
-            // Section headers are behind all else that is read: without them first, so that the end of
-            // the member is inflated once, from where it is needed.
-            let elf = match Elf::read_without_sections(&parts) {
-                Err(error @ ReadError::Io { .. }) => Err(error),
-                _ => Elf::read(&parts),
-            };
-            member.gpu_code = elf.as_ref().ok().and_then(|elf| GpuCode::find(elf, None));
-            member.elf = elf.map_err(of_content);
-        }
+        let content = self.archive().inflate_whole(file, MAX_LEN);
+        member.elf = content.map_err(ElfMemberError::from).and_then(|content| {
+            let elf = Elf::read(&*content)?;
+            if claims_stable_abi {
+                member.python_symbols = imported_from_python(&elf, &content)?;
+            }
+            let searched = options.contents.then_some(&*content);
+            member.gpu_code = GpuCode::find(&elf, searched);
+            if let Some(content) = searched {
+                member.loads = loads::in_library(&elf, content);
+            }
+            Ok(elf)
+        });
         Some(member)
     }
-}
-
-/// A member whose parts are inflated as they are read.
-struct Parts<'a>(RandomReader<'a>);
-
-impl Source for Parts<'_> {
-    fn file_len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let read = self.0.read_exact_at(buffer, offset);
-        read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-    }
-}
-
-/// The fault of the content if that is why the file cannot be read, else the error itself.
-fn of_content(error: ReadError) -> ElfMemberError {
-    if let ReadError::Io { source, .. } = &error {
-        let content = source
-            .get_ref()
-            .and_then(|it| it.downcast_ref::<ContentError>());
-        if let Some(content) = content {
-            return content.clone().into();
-        }
-    }
-    error.into()
 }
 
 fn is_text(member: &Member) -> bool {

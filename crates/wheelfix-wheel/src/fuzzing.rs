@@ -25,10 +25,7 @@ pub fn check_wheel(bytes: &[u8]) {
     wheel.verify_contents();
     wheel.contents_lint();
     wheel.python_loads();
-    wheel.tag_check(&wheel.elf_members(ElfOptions {
-        contents: true,
-        whole: true,
-    }));
+    wheel.tag_check(&wheel.elf_members(ElfOptions { contents: true }));
     let mut places = BTreeSet::new();
     for member in wheel.members() {
         if let Placement::File { scheme, path } = member.placement {

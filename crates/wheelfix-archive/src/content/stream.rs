@@ -28,16 +28,16 @@ enum Source<'a> {
 
 /// The content that deflated data inflates to.
 #[derive(Debug)]
-pub(crate) struct Deflated<'a> {
+struct Deflated<'a> {
     inflate: Box<Decompress>,
     /// The data that is not read yet.
     data: &'a [u8],
     /// Whether the stream has ended.
-    pub(crate) is_done: bool,
+    is_done: bool,
 }
 
 impl<'a> Deflated<'a> {
-    pub(crate) fn new(data: &'a [u8]) -> Self {
+    fn new(data: &'a [u8]) -> Self {
         Self {
             inflate: Box::new(Decompress::new(false)),
             data,
@@ -46,7 +46,7 @@ impl<'a> Deflated<'a> {
     }
 
     /// Reads the next bytes; 0 where the stream ends, or the data does before that.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ContentError> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ContentError> {
         loop {
             let (used, made) = (self.inflate.total_in(), self.inflate.total_out());
             let status = self
@@ -61,19 +61,6 @@ impl<'a> Deflated<'a> {
                 return Ok(made);
             }
         }
-    }
-
-    /// Fills a piece; it stays short only where [`read`](Self::read) ends.
-    pub(crate) fn fill(&mut self, piece: &mut [u8]) -> Result<usize, ContentError> {
-        let mut filled = 0;
-        while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
-            let len = self.read(room)?;
-            filled += len;
-            if len == 0 {
-                break;
-            }
-        }
-        Ok(filled)
     }
 }
 

@@ -115,40 +115,6 @@ fn names_that_differ_in_case_are_told() {
 }
 
 #[test]
-fn any_part_of_a_member_is_read_in_any_order() {
-    const LEN: usize = 40 << 20;
-    let word = |at: u32| (at >> 8).wrapping_mul(2_654_435_761).to_le_bytes();
-    let content: Vec<u8> = (0..).flat_map(word).take(LEN).collect();
-    let wheel = WheelBuilder::new("demo", "1.0").file("x", content.clone());
-    let archive = open(&wheel);
-    let reader = archive.random_reader(archive.find("x").unwrap());
-    let check = |offset: usize, len: usize| {
-        let mut buffer = vec![0; len];
-        reader.read_exact_at(&mut buffer, offset as u64)?;
-        assert!(
-            buffer == content[offset..offset + len],
-            "{len} bytes at {offset}"
-        );
-        Ok::<(), ContentError>(())
-    };
-    check(0, 64).unwrap();
-    check(LEN - 1, 1).unwrap();
-    check(38 << 20, 100).unwrap();
-    check(33 << 20, 1 << 20).unwrap();
-    check(1 << 20, 23 << 20).unwrap();
-    check(20 << 20, 20 << 20).unwrap();
-    check(25 << 20, 3).unwrap();
-    check(LEN - 7, 7).unwrap();
-    let past = reader
-        .read_exact_at(&mut [0; 2], LEN as u64 - 1)
-        .unwrap_err();
-    assert_eq!(
-        past.to_string(),
-        "content ends early: expected 41943041 bytes, got 41943040"
-    );
-}
-
-#[test]
 fn an_archive_that_shrinks_before_it_is_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let wheel = WheelBuilder::new("demo", "1.0").file("demo/a.bin", vec![7; 1 << 20]);

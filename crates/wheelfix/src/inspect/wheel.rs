@@ -217,7 +217,6 @@ pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, 
         || {
             wheel.elf_members(ElfOptions {
                 contents: options.deep,
-                whole: options.verify,
             })
         },
         || (wheel.contents_lint(), files(&wheel)),
