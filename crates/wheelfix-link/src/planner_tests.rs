@@ -348,7 +348,7 @@ fn an_exact_name_wins_over_a_glob_and_a_name_without_version_finds_those_with_on
 #[test]
 fn what_provides_a_library_is_of_the_machine() {
     let mut cbc = object("/p/cbc", "libstdc++.so.6");
-    cbc.abi = Abi::new(false, true, 3);
+    cbc.abi = Abi::new(false, true, wheelfix_elf::Machine::X86);
     let case = Case::new(vec![cbc], vec![]);
     let text = format!(
         "{:?}",
