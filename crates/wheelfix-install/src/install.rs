@@ -21,6 +21,7 @@ use crate::extraction::{self, Destination, Extraction, ExtractionError};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
 use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::patch::Scope;
 use crate::python::Python;
 use crate::report::{self, InstallReport};
 use crate::sboms;
@@ -460,14 +461,21 @@ impl Installation<'_> {
             });
         };
         let program = self.request.python.program();
-        let mut planned = unbundling::plan(tree, &[self.place()], libraries, program)?;
+        let mut planned =
+            unbundling::plan(tree, &[self.place()], libraries, program, Scope::Everything)?;
         let sources = self.planned.sources.faults.iter().cloned();
         planned.link_plan.faults.extend(sources);
         if !planned.unbundling.is_sound() {
             return Err(InstallError::Bundled(Box::new(planned.unbundling)));
         }
         if !planned.link_plan.is_sound() {
-            planned.foresee(tree, vec![self.place()], libraries, program)?;
+            linking::foresee(
+                tree,
+                vec![self.place()],
+                libraries,
+                program,
+                &mut planned.link_plan,
+            )?;
             return Err(InstallError::Unsound(Box::new(planned.link_plan)));
         }
         Ok(planned)

@@ -261,13 +261,11 @@ pub(crate) fn target(
 
 /// The decisions of the user, and the interpreter of the programs where the user leaves that open:
 /// that of the Python, as on Nix no program finds the one that it asks for.
-pub(crate) fn options(
-    libraries: &Libraries,
-    program: Option<&Path>,
-) -> Result<PlanOptions, LoaderError> {
-    let mut options = libraries.options.clone();
-    options.loader = target(libraries, program)?.and_then(|target| target.loader_file());
-    Ok(options)
+pub(crate) fn options(libraries: &Libraries, target: Option<&Target>) -> PlanOptions {
+    PlanOptions {
+        loader: target.and_then(Target::loader_file),
+        ..libraries.options.clone()
+    }
 }
 
 /// Where run paths may lead besides the output: an output in the Nix store may use the store alone.

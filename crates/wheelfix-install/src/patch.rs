@@ -233,10 +233,9 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
     let program = request.python.as_deref();
     let unstarted = linking::unstarted(tree, &request.libraries, program);
     requirements.warnings.extend(unstarted);
-    let mut planned = unbundling::plan(tree, places, &request.libraries, program)?;
+    let mut planned = unbundling::plan(tree, places, &request.libraries, program, request.scope)?;
     let mut before = BTreeSet::new();
     if request.scope == Scope::Unbundling {
-        planned = unbundling::alone(planned, tree, &request.libraries)?;
         if !request.dry_run {
             let proof = linking::prove(tree, Vec::new(), &request.libraries, program)?;
             let faults = proof.into_iter().flat_map(|proof| proof.faults);
@@ -257,7 +256,13 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
     }
     if !planned.link_plan.is_sound() {
         if request.scope == Scope::Everything {
-            planned.foresee(tree, Vec::new(), &request.libraries, program)?;
+            linking::foresee(
+                tree,
+                Vec::new(),
+                &request.libraries,
+                program,
+                &mut planned.link_plan,
+            )?;
         }
         return Err(PatchTreeError::Unsound(Box::new(planned.link_plan)));
     }

@@ -234,10 +234,14 @@ fn plan(
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
-    let mut planned = unbundling::plan(&tree, &[place(root)], &request.libraries, program)?;
-    if request.scope == Scope::Unbundling {
-        planned = unbundling::alone(planned, &tree, &request.libraries)?;
-    } else {
+    let mut planned = unbundling::plan(
+        &tree,
+        &[place(root)],
+        &request.libraries,
+        program,
+        request.scope,
+    )?;
+    if request.scope == Scope::Everything {
         let sources = Sources::on_disk(&tree, &request.libraries)?;
         planned.link_plan.sources = sources.edits;
         planned.link_plan.faults.extend(sources.faults);
@@ -248,7 +252,13 @@ fn plan(
     }
     if !planned.link_plan.is_sound() {
         if request.scope == Scope::Everything {
-            planned.foresee(&tree, vec![place(root)], &request.libraries, program)?;
+            linking::foresee(
+                &tree,
+                vec![place(root)],
+                &request.libraries,
+                program,
+                &mut planned.link_plan,
+            )?;
         }
         return Err(PatchWheelError::Unsound(Box::new(planned.link_plan)));
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_link::{Edit, Fault, LibraryIndex, LinkPlan, Place, Proof, Tree};
-use wheelfix_unbundle::{Request, UnbundleOptions, UnbundlePlan};
+use wheelfix_link::{Edit, Fault, LinkPlan, Place, Proof, Tree};
+use wheelfix_unbundle::{Request, UnbundlePlan};
 
 use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::patch::Scope;
 
 /// The plans for the libraries of a tree.
 #[derive(Debug)]
@@ -18,107 +19,79 @@ pub(crate) struct Planned {
     pub(crate) link_plan: LinkPlan,
 }
 
-impl Planned {
-    /// Adds to a relocation that is not sound the faults of the tree as it would be, without the
-    /// libraries that go.
-    pub(crate) fn foresee(
-        &mut self,
-        tree: &Tree,
-        places: Vec<Place>,
-        libraries: &Libraries,
-        program: Option<&Path>,
-    ) -> Result<(), LinkError> {
-        let tree = self.unbundling.with_substitutions(tree);
-        linking::foresee(&tree, places, libraries, program, &mut self.link_plan)
-    }
-}
-
 /// Plans the unbundling and the relocation of the ELF files of a tree; `program` is the Python that
 /// will load them.
+///
+/// In the scope of an unbundling backends are dropped where the user names some, or where a library path
+/// has a CUDA to choose by.
 pub(crate) fn plan(
     tree: &Tree,
     places: &[Place],
     libraries: &Libraries,
     program: Option<&Path>,
+    scope: Scope,
 ) -> Result<Planned, LinkError> {
     let index = linking::index(tree, libraries)?;
-    let wanted = linking::options(libraries, program)?;
-    let Some(options) = &libraries.unbundle else {
-        let link_plan = wheelfix_link::plan(tree, &index, &libraries.rules, &wanted);
-        return Ok(Planned {
-            unbundling: UnbundlePlan::default(),
-            link_plan,
-        });
+    let target = linking::target(libraries, program)?;
+    let mut wanted = linking::options(libraries, target.as_ref());
+    let as_it_is = wheelfix_link::plan(tree, &index, &libraries.rules, &wanted);
+    let mut unbundling = UnbundlePlan::default();
+    if let Some(options) = &libraries.unbundle {
+        unbundling = wheelfix_unbundle::plan(&Request {
+            tree,
+            places,
+            index: &index,
+            rules: &libraries.rules,
+            link_plan: &as_it_is,
+            options,
+            target: target.as_ref(),
+        })?;
+    }
+    let before: BTreeSet<String> = as_it_is.faults.iter().map(key).collect();
+    wanted.substitutions = unbundling.substitutions();
+    let mut link_plan = if wanted.substitutions.is_empty() {
+        as_it_is
+    } else {
+        wheelfix_link::plan(tree, &index, &libraries.rules, &wanted)
     };
-    let mut unbundling = unbundle(tree, places, libraries, options, (&index, program))?;
-    let revised = unbundling.with_substitutions(tree);
-    let mut link_plan = wheelfix_link::plan(&revised, &index, &libraries.rules, &wanted);
-    unbundling.merge_into(&mut link_plan);
+    unbundling.faults.extend(unbundling.diverted(&link_plan));
+    if scope == Scope::Unbundling {
+        let mut names = index.libraries().iter().map(|library| &library.name);
+        if wanted.backends.is_empty() && !names.any(|name| name.starts_with("libcudart.so")) {
+            link_plan.drops.clear();
+        }
+        retain_unbundling(&mut link_plan, &unbundling, &before);
+    }
     Ok(Planned {
         unbundling,
         link_plan,
     })
 }
 
-fn unbundle(
-    tree: &Tree,
-    places: &[Place],
-    libraries: &Libraries,
-    options: &UnbundleOptions,
-    (index, program): (&LibraryIndex, Option<&Path>),
-) -> Result<UnbundlePlan, LinkError> {
-    let target = linking::target(libraries, program)?;
-    let request = Request {
-        tree,
-        places,
-        index,
-        rules: &libraries.rules,
-        link_options: &libraries.options,
-        options,
-        target: target.as_ref(),
-    };
-    Ok(wheelfix_unbundle::plan(&request)?)
-}
-
-/// The part of a plan that is about bundled libraries alone: the edits of files that use one that
-/// goes, and the faults that were not there before.
-///
-/// Backends are dropped where the user names some, or where a library path has a CUDA to choose by.
-pub(crate) fn alone(
-    mut planned: Planned,
-    tree: &Tree,
-    libraries: &Libraries,
-) -> Result<Planned, LinkError> {
-    let index = linking::index(tree, libraries)?;
-    let before = wheelfix_link::plan(tree, &index, &libraries.rules, &libraries.options);
-    let before: BTreeSet<String> = before.faults.iter().map(key).collect();
-    let unbundling = &planned.unbundling;
+/// Leaves in a plan what is about bundled libraries alone: the edits of files that use one that goes,
+/// and the faults that were not there before.
+fn retain_unbundling(
+    link_plan: &mut LinkPlan,
+    unbundling: &UnbundlePlan,
+    before: &BTreeSet<String>,
+) {
     let going = unbundling.libraries.iter().filter(|library| library.goes());
     let users: BTreeSet<&PathBuf> = going.flat_map(|library| &library.users).collect();
-    for object in &mut planned.link_plan.objects {
+    for object in &mut link_plan.objects {
         if !users.contains(&object.path) {
             object.edit = Edit::default();
         }
     }
-    let mut names = index
-        .libraries()
-        .iter()
-        .map(|library| library.name.as_str());
-    if libraries.options.backends.is_empty() && !names.any(|name| name.starts_with("libcudart.so"))
-    {
-        planned.link_plan.drops.clear();
-    }
-    let is_option = |fault: &Fault| {
-        matches!(
-            fault,
-            Fault::UnusedBackend { .. } | Fault::UnusedIgnore { .. }
-        )
-    };
-    planned
-        .link_plan
-        .faults
-        .retain(|fault| is_option(fault) || !before.contains(&key(fault)));
-    Ok(planned)
+    let faults = &mut link_plan.faults;
+    faults.retain(|fault| is_of_option(fault) || !before.contains(&key(fault)));
+}
+
+/// Whether a fault is about an option, and not about files that were there before.
+fn is_of_option(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::UnusedBackend { .. } | Fault::UnusedIgnore { .. } | Fault::WrongInterpreter { .. }
+    )
 }
 
 /// Takes those faults out of a proof that were there before.

@@ -8,10 +8,11 @@ use crate::object::Object;
 use crate::plan::{Edit, LinkPlan, RunPathEdit};
 use crate::tree::Tree;
 
-/// The tree without what a plan drops and with its edits made; the view shows the same.
+/// The tree without what a plan drops or removes and with its edits made; the view shows the same.
 pub fn foresee(tree: &Tree, plan: &LinkPlan, view: &FileView) -> Tree {
-    let dropped: BTreeSet<PathBuf> = plan.drops.iter().map(|drop| drop.path.clone()).collect();
-    let foreseen = tree.revised(&dropped, |object| {
+    let dropped = plan.drops.iter().map(|drop| &drop.path);
+    let gone: BTreeSet<PathBuf> = dropped.chain(&plan.removed).cloned().collect();
+    let foreseen = tree.revised(&gone, |object| {
         if let Some(planned) = plan.object(&object.path) {
             carry_out(&planned.edit, object);
         }
@@ -33,11 +34,5 @@ fn carry_out(edit: &Edit, object: &mut Object) {
     if let Some(interpreter) = &edit.interpreter {
         object.interpreter = Some(interpreter.clone());
     }
-    for (old, new) in &edit.rename_needed {
-        let needed = object.needed.iter_mut();
-        let versions = object.version_needs.iter_mut().map(|need| &mut need.file);
-        for name in needed.chain(versions).filter(|name| *name == old) {
-            name.clone_from(new);
-        }
-    }
+    object.rename_needs(&edit.rename_needed);
 }

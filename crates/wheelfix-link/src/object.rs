@@ -158,6 +158,17 @@ impl Object {
         self.abi == abi && (self.os_abi == os_abi || self.os_abi == 0 || os_abi == 0)
     }
 
+    /// Gives needs, with their versions, new names.
+    pub(crate) fn rename_needs(&mut self, renames: &[(String, String)]) {
+        for (old, new) in renames {
+            let needed = self.needed.iter_mut();
+            let versions = self.version_needs.iter_mut().map(|need| &mut need.file);
+            for name in needed.chain(versions).filter(|name| *name == old) {
+                name.clone_from(new);
+            }
+        }
+    }
+
     /// Whether `name` is the file name or the soname.
     pub fn answers_to(&self, name: &str) -> bool {
         self.file_name() == OsStr::new(name) || self.soname.as_deref() == Some(name)

@@ -1,5 +1,6 @@
 //! The plan of a relocation: plain data. Printing it is the dry run, serialising it is `--json`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use crate::interpreter::Loader;
 use crate::replace::SourceEdit;
 use crate::rules::Pattern;
 use crate::run_path::RunPath;
+use crate::substitutions::Substitutions;
 use crate::tree::Skipped;
 
 /// How run paths are written.
@@ -47,6 +49,8 @@ pub struct PlanOptions {
     pub runtime_dependencies: Vec<PathBuf>,
     /// The ABI of the target; `None` takes the one that most of the objects have.
     pub target: Option<Abi>,
+    /// Libraries that go, and what is needed instead.
+    pub substitutions: Substitutions,
 }
 
 impl PlanOptions {
@@ -62,6 +66,7 @@ impl PlanOptions {
             append: Vec::new(),
             runtime_dependencies: Vec::new(),
             target: None,
+            substitutions: Substitutions::default(),
         }
     }
 }
@@ -75,6 +80,9 @@ pub struct LinkPlan {
     pub objects: Vec<ObjectPlan>,
     /// Files to leave out.
     pub drops: Vec<DroppedFile>,
+    /// Final paths of the objects that the substitutions remove.
+    #[serde(skip)]
+    pub removed: BTreeSet<PathBuf>,
     /// ELF files that are left alone.
     pub skipped: Vec<Skipped>,
     /// Files of the libraries that cannot be read, which nothing needs.
@@ -208,6 +216,7 @@ impl LinkPlan {
             target: None,
             objects: Vec::new(),
             drops: Vec::new(),
+            removed: BTreeSet::new(),
             skipped: Vec::new(),
             unusable: Vec::new(),
             sources: Vec::new(),

@@ -23,6 +23,9 @@ use crate::unused;
 ///
 /// Faults do not end the planning: the plan carries all of them.
 pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOptions) -> LinkPlan {
+    let original = tree;
+    let revised = options.substitutions.carried_out(tree);
+    let tree = &*revised;
     let nothing_dropped = BTreeSet::new();
     let mut resolver = Resolver {
         tree,
@@ -40,6 +43,7 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
     resolver.dropped = &dropped;
     let target = options.target.or_else(|| prevailing_abi(tree));
     let mut planner = Planner {
+        original,
         resolver,
         faults: Faults::default(),
         excused: Record::default(),
@@ -70,6 +74,7 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
         target,
         objects,
         drops: decision.drops,
+        removed: options.substitutions.removed.clone(),
         skipped,
         unusable,
         sources: Vec::new(),
@@ -133,6 +138,8 @@ impl Faults {
 }
 
 struct Planner<'a> {
+    /// The tree before the substitutions.
+    original: &'a Tree,
     resolver: Resolver<'a>,
     faults: Faults,
     /// Things that are missing and excused.
@@ -148,10 +155,11 @@ impl<'a> Planner<'a> {
             needed.push(self.need(object, name, answer));
         }
         let (opens, dlopen) = self.opened(object);
+        let original = self.original.get(&object.path);
         let edit = Edit {
             run_path: RunPathPlanner::edit(self.resolver, object, &answers, &opens),
             interpreter: self.interpreter(object),
-            rename_needed: renames(&answers),
+            rename_needed: renames(original.map_or(&object.needed, |it| &it.needed), &answers),
         };
         ObjectPlan {
             path: object.path.clone(),
@@ -270,15 +278,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn renames(answers: &[(String, Answer<'_>)]) -> Vec<(String, String)> {
-    let renamed = answers.iter().filter_map(|(name, answer)| match answer {
-        Answer::Output {
-            rename: Some(new), ..
-        }
-        | Answer::Library {
-            rename: Some(new), ..
-        } => Some((name.clone(), new.clone())),
-        _ => None,
+/// The names that are in the file, each with the one that it gets.
+fn renames(names: &[String], answers: &[(String, Answer<'_>)]) -> Vec<(String, String)> {
+    let renamed = names.iter().zip(answers).map(|(old, (name, answer))| {
+        let new = match answer {
+            Answer::Output { rename, .. } | Answer::Library { rename, .. } => rename.as_ref(),
+            _ => None,
+        };
+        (old.clone(), new.unwrap_or(name).clone())
     });
-    renamed.collect()
+    renamed.filter(|(old, new)| old != new).collect()
 }

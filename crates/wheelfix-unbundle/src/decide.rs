@@ -32,13 +32,7 @@ pub enum UnbundleError {
 ///
 /// Options that cannot be met do not end the planning: the plan carries all of them as faults.
 pub fn plan(request: &Request<'_>) -> Result<UnbundlePlan, UnbundleError> {
-    let link_options = wheelfix_link::plan(
-        request.tree,
-        request.index,
-        request.rules,
-        request.link_options,
-    );
-    let graph = Graph::of(request.tree, &link_options);
+    let graph = Graph::of(request.tree, request.link_plan);
     let mut facts = FactsOf::default();
     let candidates = identify(request, &graph, &mut facts);
     let substitutes: Vec<_> = candidates

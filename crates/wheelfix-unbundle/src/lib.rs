@@ -4,8 +4,7 @@
 //! them by what they define and not by their names alone, decides for each whether it stays, and
 //! proves for each that is to go that the library which stands in for it will do: every symbol with
 //! its version that anything in the tree takes from the copy, of the same kind and size. Nothing is
-//! written here: [`UnbundlePlan::with_substitutions`] gives the tree as it will be, for the linking to plan
-//! with.
+//! written here: [`UnbundlePlan::substitutions`] is an input of the linking's plan.
 
 mod bundled;
 mod decide;

@@ -1,11 +1,11 @@
 //! The plan of an unbundling: plain data. Printing it is the dry run, serialising it is `--json`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_link::{LinkPlan, Object, Satisfied, Tree};
+use wheelfix_link::{LinkPlan, Satisfied, Substitutions};
 
 use crate::bundled::{Bundled, Decision, Provider};
 use crate::duplicates::Duplicate;
@@ -49,51 +49,24 @@ impl UnbundlePlan {
         going.map(|library| library.len).sum()
     }
 
-    /// The tree as it will be: without what goes, its users with their new needs.
-    pub fn with_substitutions(&self, tree: &Tree) -> Tree {
-        let removed: BTreeSet<PathBuf> =
-            self.removed.iter().map(|file| file.path.clone()).collect();
-        tree.revised(&removed, |object| self.rename(object))
-    }
-
-    fn rename(&self, object: &mut Object) {
-        let Some(renames) = self.renames.get(&object.path) else {
-            return;
-        };
-        for (old, new) in renames {
-            for name in object.needed.iter_mut().filter(|name| *name == old) {
-                name.clone_from(new);
-            }
-            for need in object
-                .version_needs
-                .iter_mut()
-                .filter(|need| need.file == *old)
-            {
-                need.file.clone_from(new);
-            }
+    /// The substitutions for the linking.
+    pub fn substitutions(&self) -> Substitutions {
+        let removed = self.removed.iter().map(|file| file.path.clone());
+        Substitutions {
+            removed: removed.collect(),
+            renames: self.renames.clone(),
         }
     }
 
-    /// Puts the new needs into the plan that was made for the revised tree, and checks that each leads
-    /// to the library that was proved.
-    pub fn merge_into(&mut self, link_options: &mut LinkPlan) {
-        for object in &mut link_options.objects {
-            if let Some(renames) = self.renames.get(&object.path) {
-                object.edit.rename_needed = compose(renames, &object.edit.rename_needed);
-            }
-        }
-        let diverted = self.diverted(link_options);
-        self.faults.extend(diverted);
-    }
-
-    fn diverted(&self, link_options: &LinkPlan) -> Vec<UnbundleFault> {
+    /// The faults of needs that a plan does not lead to the library that was proved.
+    pub fn diverted(&self, link_plan: &LinkPlan) -> Vec<UnbundleFault> {
         let mut faults = Vec::new();
         for library in &self.libraries {
             let Decision::Replace { by, .. } = &library.decision else {
                 continue;
             };
             for user in &library.users {
-                faults.extend(link_options.object(user).and_then(|object| {
+                faults.extend(link_plan.object(user).and_then(|object| {
                     let need = object.needed.iter().find(|need| need.soname == by.name)?;
                     diversion(user, by, &need.by)
                 }));
@@ -132,24 +105,6 @@ fn diversion(user: &Path, by: &Provider, got: &Satisfied) -> Option<UnbundleFaul
     })
 }
 
-/// First `first`, then `second`, as one list of renames of the names that are in the file.
-fn compose(first: &[(String, String)], second: &[(String, String)]) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = Vec::new();
-    for (old, new) in first {
-        let last = second
-            .iter()
-            .find(|(from, _)| from == new)
-            .map_or(new, |(_, to)| to);
-        all.push((old.clone(), last.clone()));
-    }
-    for (from, to) in second {
-        if first.iter().all(|(_, new)| new != from) {
-            all.push((from.clone(), to.clone()));
-        }
-    }
-    all
-}
-
 impl fmt::Display for UnbundlePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for library in &self.libraries {
@@ -166,26 +121,5 @@ impl fmt::Display for UnbundlePlan {
             write!(f, "{duplicate}{BREAK}")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn renames_follow_each_other() {
-        let list = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-            pairs
-                .iter()
-                .map(|(old, new)| ((*old).to_owned(), (*new).to_owned()))
-                .collect()
-        };
-        let first = list(&[("a-1", "a"), ("b-1", "b")]);
-        let second = list(&[("a", "a.2"), ("c", "c.2")]);
-        assert_eq!(
-            compose(&first, &second),
-            list(&[("a-1", "a.2"), ("b-1", "b"), ("c", "c.2")])
-        );
     }
 }

@@ -1,6 +1,6 @@
 //! The input of a decision about bundled libraries.
 
-use wheelfix_link::{LibraryIndex, Place, PlanOptions, Rules, Target, Tree};
+use wheelfix_link::{LibraryIndex, LinkPlan, Place, Rules, Target, Tree};
 
 use crate::overrides::UnbundleOptions;
 
@@ -15,8 +15,8 @@ pub struct Request<'a> {
     pub index: &'a LibraryIndex,
     /// Facts about libraries in general.
     pub rules: &'a Rules,
-    /// The options of the relocation that follows.
-    pub link_options: &'a PlanOptions,
+    /// The plan of the linking as if nothing went: it says who uses what.
+    pub link_plan: &'a LinkPlan,
     /// The choices of the user.
     pub options: &'a UnbundleOptions,
     /// The target that will load the tree. `None` if it is not known: then nothing may ask for a
