@@ -186,6 +186,7 @@ fn prove_in(
     let options = ProofOptions {
         program: program.map(Path::to_owned),
         excuses: libraries.options.excuses.clone(),
+        backends: libraries.options.backends.clone(),
         stores: stores(tree),
         lib_paths: libraries.lib_paths.clone(),
         in_one_process,
@@ -262,9 +263,14 @@ pub(crate) fn target(
 /// The decisions of the user, and the interpreter of the programs where the user leaves that open:
 /// that of the Python, as on Nix no program finds the one that it asks for.
 pub(crate) fn options(libraries: &Libraries, target: Option<&Target>) -> PlanOptions {
+    let loader = target.and_then(Target::loader_file);
+    let options = libraries.options.clone();
+    // An interpreter that is named is for the programs of the output, whatever they are for.
+    let of_python = loader.as_ref().filter(|_| options.interpreter.is_none());
     PlanOptions {
-        loader: target.and_then(Target::loader_file),
-        ..libraries.options.clone()
+        target: options.target.or(of_python.map(|loader| loader.abi)),
+        loader,
+        ..options
     }
 }
 

@@ -82,6 +82,9 @@ fn retain_unbundling(
             object.edit = Edit::default();
         }
     }
+    // Plugins are left to those who link: here nothing says which libraries the output is to have.
+    link_plan.drops.retain(|drop| drop.is_backend);
+    link_plan.warnings.clear();
     let faults = &mut link_plan.faults;
     faults.retain(|fault| is_of_option(fault) || !before.contains(&key(fault)));
 }

@@ -1,127 +1,222 @@
-//! The choice of the backends of a wheel that stay.
+//! The choice of the objects that stay in the output, of those that need not all load.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
+use crate::abi::Abi;
 use crate::fault::Fault;
 use crate::object::Object;
+use crate::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::plan::DroppedFile;
 use crate::resolve::{Answer, Resolver};
-use crate::rules::{Backend, Rule, any_matches};
+use crate::role::Roles;
 
-/// The result of applying the backend rules.
+/// The result of the choice.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
     /// Files to leave out, by path.
     pub(crate) drops: Vec<DroppedFile>,
     /// Choices of the user that name no backend.
     pub(crate) faults: Vec<Fault>,
+    /// Warnings of the files that are left out, with the libraries that these lack.
+    pub(crate) warnings: Vec<Fault>,
 }
 
-/// One file of a group.
-struct Member<'a> {
-    object: &'a Object,
-    rule: &'a Rule<Backend>,
-    name: String,
-    /// Names that it needs and that nothing provides or excuses.
-    missing: Vec<String>,
-}
+/// The names that an object needs and that nothing provides or excuses, by its path: those that are left
+/// out.
+type Lacking = BTreeMap<PathBuf, Vec<String>>;
 
-impl Member<'_> {
-    fn is_named_by(&self, resolver: Resolver<'_>) -> bool {
-        let wanted = &resolver.options.backends;
-        any_matches(wanted, &self.name) || any_matches(wanted, &self.rule.body.accelerator)
-    }
-}
-
-/// Decides for all groups of backends that the output has.
+/// Decides for all objects of the target that need not all load.
 ///
 /// Where the user names backends of a group, these stay. Otherwise those stay that can be loaded;
-/// where one must stay and none can be loaded, all stay, and what they miss becomes the fault.
-pub(crate) fn decide(resolver: Resolver<'_>) -> Decision {
-    let groups = groups(resolver);
-    let mut decision = Decision::default();
-    let mut known = BTreeSet::new();
-    for members in groups.into_values() {
-        for member in &members {
-            known.insert(member.name.clone());
-            known.insert(member.rule.body.accelerator.clone());
+/// where one must stay and none can be loaded, what it misses becomes the fault. So it does where nothing
+/// would be left.
+pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
+    let (tree, rules) = (resolver.tree, resolver.rules);
+    let is_ours = |object: &Object| Some(object.abi) == target;
+    let mut groups = of_rules(tree, rules);
+    let faults = unused(resolver, &groups);
+    let is_ruled: BTreeSet<PathBuf> = members(&groups).map(|it| it.object.path.clone()).collect();
+    let others = tree
+        .objects()
+        .filter(|object| !is_ruled.contains(&object.path));
+    let mut others = others.filter(|object| is_ours(object));
+    if others.any(|object| !missing(resolver, object, &Lacking::new()).is_empty()) {
+        groups.extend(beside_rules(tree, rules, &Roles::of(tree, rules)));
+    }
+    for group in &mut groups {
+        group.members.retain(|member| is_ours(member.object));
+    }
+    let mut lacking = Lacking::new();
+    loop {
+        let dropped: BTreeSet<PathBuf> = lacking.keys().cloned().collect();
+        let resolver = Resolver {
+            dropped: &dropped,
+            ..resolver
+        };
+        let next = choose(resolver, &groups, &lacking);
+        let is_settled = next.len() <= lacking.len();
+        lacking = next;
+        if is_settled {
+            break;
         }
-        let named = members.iter().any(|member| member.is_named_by(resolver));
-        let one_must_stay = members.iter().any(|member| member.rule.body.one_must_stay);
-        let loadable = members.iter().any(|member| member.missing.is_empty());
-        for member in members {
-            let goes = if named {
-                !member.is_named_by(resolver)
-            } else {
-                !member.missing.is_empty() && (loadable || !one_must_stay)
+    }
+    let is_asked_for = !resolver.options.backends.is_empty();
+    let mut ours = tree.objects().filter(|object| is_ours(object));
+    if !is_asked_for && ours.all(|object| lacking.contains_key(&object.path)) {
+        lacking.clear();
+    }
+    let drops = drops(&groups, lacking);
+    Decision {
+        warnings: warnings(resolver, &drops),
+        drops,
+        faults,
+    }
+}
+
+fn members<'g, 'a>(groups: &'g [Group<'a>]) -> impl Iterator<Item = &'g Member<'a>> {
+    groups.iter().flat_map(|group| &group.members)
+}
+
+/// Choices of the user that name nothing.
+fn unused(resolver: Resolver<'_>, groups: &[Group<'_>]) -> Vec<Fault> {
+    let named = members(groups).filter_map(|member| Some((&member.name, member.accelerator?)));
+    let known: BTreeSet<String> = named
+        .flat_map(|(name, accelerator)| [name.clone(), accelerator.to_owned()])
+        .collect();
+    let wanted = resolver.options.backends.iter();
+    let unused = wanted.filter(|glob| !known.iter().any(|name| glob.matches(name)));
+    unused
+        .map(|glob| Fault::UnusedBackend {
+            glob: glob.text().to_owned(),
+            known: known.clone(),
+        })
+        .collect()
+}
+
+/// The members that go, where those of `before` are gone already.
+fn choose(resolver: Resolver<'_>, groups: &[Group<'_>], before: &Lacking) -> Lacking {
+    let mut lacking = Lacking::new();
+    for group in groups {
+        let mut states: Vec<(&Member<'_>, Vec<String>)> = Vec::new();
+        for member in &group.members {
+            states.push((member, missing(resolver, member.object, before)));
+        }
+        for (member, missing) in going(resolver, group, states) {
+            lacking.insert(member.object.path.clone(), missing);
+        }
+    }
+    lacking
+}
+
+/// The members of a group that go, with what each misses.
+fn going<'g, 'a>(
+    resolver: Resolver<'_>,
+    group: &Group<'_>,
+    mut states: Vec<(&'g Member<'a>, Vec<String>)>,
+) -> Vec<(&'g Member<'a>, Vec<String>)> {
+    let wanted = &resolver.options.backends;
+    if states.iter().any(|(member, _)| member.is_named_by(wanted)) {
+        states.retain(|(member, _)| !member.is_named_by(wanted));
+        return states;
+    }
+    let count = states.len();
+    if let GroupKind::Alternatives(versions) = &group.kind {
+        let lacks = |(member, missing): &(&Member<'_>, Vec<String>)| {
+            let mut needed = member.object.needed.iter();
+            let differs = |name: &String| {
+                versions.contains(name) && is_nothing(resolver, member.object, name)
             };
-            if goes {
-                decision.drops.push(DroppedFile {
-                    path: member.object.path.clone(),
-                    file: member.object.file.clone(),
-                    rule: member.rule.name.clone(),
-                    backend: member.name,
-                    len: fs_err::metadata(&member.object.file).map_or(0, |file| file.len()),
-                    missing: member.missing,
-                });
-            }
-        }
-    }
-    decision
-        .drops
-        .sort_by(|one, other| one.path.cmp(&other.path));
-    for glob in &resolver.options.backends {
-        if !known.iter().any(|name| glob.matches(name)) {
-            decision.faults.push(Fault::UnusedBackend {
-                glob: glob.text().to_owned(),
-                known: known.clone(),
-            });
-        }
-    }
-    decision
-}
-
-fn groups(resolver: Resolver<'_>) -> BTreeMap<&str, Vec<Member<'_>>> {
-    let mut groups: BTreeMap<&str, Vec<Member<'_>>> = BTreeMap::new();
-    for object in resolver.tree.objects() {
-        let matching = |rule: &&Rule<Backend>| {
-            rule.body
-                .files
+            !missing.is_empty() && needed.any(differs)
+        };
+        states.retain(lacks);
+        if states.len() == count {
+            // One stays for its faults: what lacks least that nobody is known to have, the newest of these.
+            let unknown = |missing: &[String]| {
+                let mut missing = missing.to_vec();
+                missing.retain(|name| resolver.rules.candidates(name).is_empty());
+                missing.len()
+            };
+            let costs = states
                 .iter()
-                .any(|glob| glob.matches_end(&object.path))
-        };
-        let Some(rule) = resolver.rules.backend.iter().find(matching) else {
-            continue;
-        };
-        let needs = object.needed.iter().filter(|name| {
-            matches!(resolver.answer(object, name), Answer::Nothing)
-                && resolver.options.excuses.of_library(&[name]).is_none()
-        });
-        groups.entry(&rule.body.group).or_default().push(Member {
-            object,
-            rule,
-            name: backend_name(object, &rule.body),
-            missing: needs.cloned().collect(),
-        });
+                .map(|(_, missing)| (unknown(missing), missing.len()));
+            let costs: Vec<(usize, usize)> = costs.collect();
+            let least = costs.iter().min();
+            let kept = costs.iter().rposition(|cost| Some(cost) == least);
+            kept.map(|kept| states.remove(kept));
+        }
+        return states;
     }
-    groups
+    states.retain(|(_, missing)| !missing.is_empty());
+    if group.kind == GroupKind::OneOrMore && states.len() == count {
+        states.clear();
+    }
+    states
 }
 
-/// Returns `cuda132` for `libbitsandbytes_cuda132.so` and the prefix `libbitsandbytes_`, or for the
-/// directory `xla_cuda13` and the prefix `xla_`.
-fn backend_name(object: &Object, rule: &Backend) -> String {
-    let name = if rule.named_by_directory {
-        object.directory().file_name().unwrap_or_default()
-    } else {
-        object.file_name()
-    };
-    let name = name.to_string_lossy();
-    let mut stem: &str = &name;
-    // What Python puts behind the name of an extension module goes as well.
-    for mark in [".so", ".abi3", ".cpython-"] {
-        if let Some((start, _)) = stem.split_once(mark) {
-            stem = start;
+fn is_nothing(resolver: Resolver<'_>, object: &Object, name: &str) -> bool {
+    matches!(resolver.answer(object, name), Answer::Nothing)
+        && resolver.options.excuses.of_library(&[name]).is_none()
+}
+
+/// The names that an object needs and that nothing provides or excuses; for a library that is gone, those
+/// that it misses.
+fn missing(resolver: Resolver<'_>, object: &Object, gone: &Lacking) -> Vec<String> {
+    let mut missing = Vec::new();
+    for name in object
+        .needed
+        .iter()
+        .filter(|name| is_nothing(resolver, object, name))
+    {
+        let mut gone = gone.iter().filter(|(path, _)| {
+            let object = resolver.tree.get(path);
+            object.is_some_and(|object| object.answers_to(name))
+        });
+        match gone.next() {
+            Some((_, theirs)) => missing.extend(theirs.iter().cloned()),
+            None => missing.push(name.clone()),
         }
     }
-    stem.strip_prefix(&rule.prefix).unwrap_or(stem).to_owned()
+    let mut seen = BTreeSet::new();
+    missing.retain(|name| seen.insert(name.clone()));
+    missing
+}
+
+fn drops(groups: &[Group<'_>], mut lacking: Lacking) -> Vec<DroppedFile> {
+    let going = members(groups).filter_map(|member| {
+        let missing = lacking.remove(&member.object.path)?;
+        Some(DroppedFile {
+            path: member.object.path.clone(),
+            file: member.object.file.clone(),
+            rule: member.rule.to_owned(),
+            backend: member.name.clone(),
+            is_backend: member.accelerator.is_some(),
+            len: fs_err::metadata(&member.object.file).map_or(0, |file| file.len()),
+            missing,
+        })
+    });
+    let mut drops: Vec<DroppedFile> = going.collect();
+    drops.sort_by(|one, other| one.path.cmp(&other.path));
+    drops
+}
+
+/// For each rule that lets files go, what these lack.
+fn warnings(resolver: Resolver<'_>, drops: &[DroppedFile]) -> Vec<Fault> {
+    let mut by_rule: BTreeMap<&str, (BTreeSet<PathBuf>, BTreeSet<&str>)> = BTreeMap::new();
+    for drop in drops.iter().filter(|drop| !drop.missing.is_empty()) {
+        let (paths, missing) = by_rule.entry(&drop.rule).or_default();
+        paths.insert(drop.path.clone());
+        missing.extend(drop.missing.iter().map(String::as_str));
+    }
+    let left_out = by_rule.into_iter().map(|(rule, (paths, missing))| {
+        let providers = missing
+            .into_iter()
+            .map(|name| (name.to_owned(), resolver.rules.candidates(name)));
+        Fault::LeftOut {
+            rule: rule.to_owned(),
+            paths,
+            missing: providers.collect(),
+        }
+    });
+    left_out.collect()
 }

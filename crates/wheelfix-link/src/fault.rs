@@ -15,6 +15,8 @@ use crate::soname_collision::{self, Binding, FailingPair};
 
 mod purpose;
 mod remedies;
+mod symbols;
+mod told;
 
 pub use purpose::Purpose;
 pub use remedies::FaultKind;
@@ -68,6 +70,24 @@ pub enum Fault {
         /// The names and accelerators of the backends that are there.
         known: BTreeSet<String>,
     },
+    /// Files that do not load and need not are left out. A warning.
+    LeftOut {
+        /// The rule that lets them go, or the name of the decision.
+        rule: String,
+        /// Their final paths.
+        paths: BTreeSet<PathBuf>,
+        /// The libraries that they lack, with the known providers of each.
+        missing: BTreeMap<String, Vec<Candidate>>,
+    },
+    /// The prefix of another wheel lacks what its own files need. A warning: its install allowed that.
+    Sibling {
+        /// The prefix.
+        prefix: PathBuf,
+        /// The library or symbol.
+        lacking: String,
+        /// Final paths of its files that need it.
+        needed_by: BTreeSet<PathBuf>,
+    },
     /// A rule of the user applies to nothing.
     UnusedRule {
         /// The rule.
@@ -100,6 +120,8 @@ pub enum Fault {
         symbols: Vec<String>,
         /// The libraries that should have them, as far as versions say so, with what has newer ones.
         providers: BTreeMap<String, Vec<Candidate>>,
+        /// Final paths of objects of the output that define some of them, and are not loaded with it.
+        defined_by: BTreeSet<PathBuf>,
     },
     /// Functions that nothing that is loaded with an object defines, which are looked up when they are
     /// called, unless whoever opens the object has all bound at once.
@@ -112,6 +134,8 @@ pub enum Fault {
         symbols: Vec<String>,
         /// The libraries that should have them, as far as versions say so, with what has newer ones.
         providers: BTreeMap<String, Vec<Candidate>>,
+        /// Final paths of objects of the output that define some of them, and are not loaded with it.
+        defined_by: BTreeSet<PathBuf>,
     },
     /// Different files answer to one name in one process, which gets the first of them. A warning where
     /// each serves all.
@@ -266,6 +290,7 @@ impl fmt::Display for Fault {
             Self::Foreign { .. } | Self::Untried { .. } | Self::Nothing { .. } => {
                 self.fmt_untried(f)
             }
+            Self::LeftOut { .. } | Self::Sibling { .. } => self.fmt_told(f),
             _ => self.fmt_object(f),
         }
     }
@@ -314,49 +339,6 @@ impl Fault {
         for directory in later {
             let path = directory.join(soname);
             write!(f, "{BREAK}  near miss: {}: it comes later", path.display())?;
-        }
-        Ok(())
-    }
-
-    fn fmt_symbols(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Symbols {
-            path,
-            opened_by,
-            symbols,
-            providers: _,
-        }
-        | Self::LazySymbols {
-            path,
-            opened_by,
-            symbols,
-            providers: _,
-        }) = self
-        else {
-            return Ok(());
-        };
-        let is_lazy = matches!(self, Self::LazySymbols { .. });
-        let named = symbols
-            .iter()
-            .take(NAMED)
-            .map(|symbol| format!("`{symbol}`"));
-        let named = named.collect::<Vec<_>>().join(", ");
-        let verb = if is_lazy { "calls" } else { "refers to" };
-        write!(
-            f,
-            "`{}` {verb} what nothing that is loaded with it defines: {named}",
-            path.display()
-        )?;
-        if NAMED < symbols.len() {
-            write!(f, " and {} more", symbols.len() - NAMED)?;
-        }
-        if is_lazy {
-            write!(
-                f,
-                "{BREAK}  it fails when it is called; opened with `RTLD_NOW`, as by ctypes, it does not load at all"
-            )?;
-        }
-        if opened_by.iter().any(|root| root != path) {
-            write!(f, "{BREAK}  opened by: {}", some_of(opened_by))?;
         }
         Ok(())
     }

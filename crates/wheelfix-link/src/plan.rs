@@ -92,6 +92,8 @@ pub struct LinkPlan {
     pub sources: Vec<SourceEdit>,
     /// Things that are missing and excused. A proof finds more.
     pub excused: Vec<Excused>,
+    /// Warnings of the files to leave out, with the libraries that these lack.
+    pub warnings: Vec<Fault>,
     /// Faults that keep the output from working. Nothing may be written unless this is empty.
     pub faults: Vec<Fault>,
 }
@@ -202,6 +204,9 @@ pub struct DroppedFile {
     pub rule: String,
     /// The name of the backend.
     pub backend: String,
+    /// Whether the user may choose it by its name.
+    #[serde(skip)]
+    pub is_backend: bool,
     /// In bytes; 0 if it cannot be told.
     pub len: u64,
     /// The names that it needs and that nothing provides; empty if only the user's choice leaves it
@@ -221,6 +226,7 @@ impl LinkPlan {
             unusable: Vec::new(),
             sources: Vec::new(),
             excused: Vec::new(),
+            warnings: Vec::new(),
             faults: Vec::new(),
         }
     }

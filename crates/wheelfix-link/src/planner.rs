@@ -34,14 +34,14 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
         options,
         dropped: &nothing_dropped,
     };
-    let decision = backend::decide(resolver);
+    let target = options.target.or_else(|| prevailing_abi(tree));
+    let decision = backend::decide(resolver, target);
     let dropped: BTreeSet<PathBuf> = decision
         .drops
         .iter()
         .map(|drop| drop.path.clone())
         .collect();
     resolver.dropped = &dropped;
-    let target = options.target.or_else(|| prevailing_abi(tree));
     let mut planner = Planner {
         original,
         resolver,
@@ -79,6 +79,7 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
         unusable,
         sources: Vec::new(),
         excused,
+        warnings: decision.warnings,
         faults,
     }
 }

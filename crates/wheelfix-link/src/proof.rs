@@ -20,7 +20,7 @@ use crate::object::Object;
 use crate::process::{Loaded, Outcome, Process};
 use crate::proof_builder::{ProofBuilder, is_module};
 use crate::remedy::Candidate;
-use crate::rules::Rules;
+use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
 use crate::soname_collision::SonameCollisions;
@@ -37,6 +37,8 @@ pub struct ProofOptions {
     pub program: Option<PathBuf>,
     /// The libraries and symbols that may be missing.
     pub excuses: Excuses,
+    /// Backends that must load, by their name or accelerator.
+    pub backends: Vec<Pattern>,
     /// Directories that run paths may name: the store. If there is one, they may name nothing else
     /// but the output, the driver path and `lib_paths`.
     pub stores: Vec<PathBuf>,
@@ -197,7 +199,7 @@ pub fn prove(
     if options.in_one_process {
         builder.collisions(prover.collisions(&simulations, &failures, rules, target));
     }
-    builder.simulations(&simulations, failures, &tables);
+    builder.simulations(tree, &simulations, failures, &tables);
     let lint = Lint {
         tree,
         view,
@@ -380,7 +382,10 @@ impl Prover<'_> {
         let failures = simulations.par_iter().map(|simulation| {
             let mut failures = simulation.failures(rules, target);
             failures.extend(self.unrelocated(simulation));
-            failures.extend(self.undefined(simulation, alone));
+            // The program brings the symbols of what is loaded before it.
+            if rules.preload(&simulation.object.path).is_none() {
+                failures.extend(self.undefined(simulation, alone));
+            }
             failures
         });
         failures.collect()

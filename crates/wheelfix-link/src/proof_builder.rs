@@ -15,30 +15,35 @@ use crate::object::Object;
 use crate::process::Process;
 use crate::proof::{Proof, ProofOptions};
 use crate::python_module::{makes_module, module_name};
-use crate::remedy::Candidate;
 use crate::rules::Rules;
 use crate::run_path::normalize;
-use crate::simulation::{LoadFailure, Simulation, VersionKey};
+use crate::simulation::{LoadFailure, Simulation};
 use crate::stop::Stop;
-use crate::symbols::{SymbolTables, Undefined};
+use crate::symbols::SymbolTables;
 use crate::trace::{Event, Trace};
 use crate::tree::Tree;
 
+mod allowance;
+mod definers;
+mod findings;
+mod sibling;
 mod tally;
+
+use allowance::{Allowances, Failing};
+use definers::Definers;
+use findings::{Failed, Findings};
+use sibling::Siblings;
 
 /// The findings so far.
 pub(crate) struct ProofBuilder<'a> {
     rules: &'a Rules,
     options: &'a ProofOptions,
-    missing: BTreeMap<String, Missing>,
+    findings: Findings,
+    /// The same of objects that need not load.
+    allowed: Findings,
+    siblings: Siblings,
     /// Libraries that objects open and work without.
     unopened: BTreeMap<String, Missing>,
-    versions: BTreeMap<VersionKey, BTreeSet<PathBuf>>,
-    symbols: BTreeMap<PathBuf, UndefinedIn>,
-    /// Functions that are looked up when they are called, where nobody binds them before.
-    lazy: BTreeMap<PathBuf, UndefinedIn>,
-    blocked: BTreeMap<Stop, BTreeSet<PathBuf>>,
-    drivers: BTreeMap<(String, PathBuf), BTreeSet<PathBuf>>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
     unloadable: BTreeSet<PathBuf>,
@@ -50,21 +55,15 @@ pub(crate) struct ProofBuilder<'a> {
     pub(crate) assumed: Assumed,
 }
 
-/// The objects that were opened, and the symbols that an object refers to and nothing defines.
-type UndefinedIn = (BTreeSet<PathBuf>, BTreeSet<Undefined>);
-
 impl<'a> ProofBuilder<'a> {
     pub(crate) fn new(rules: &'a Rules, options: &'a ProofOptions) -> Self {
         Self {
             rules,
             options,
-            missing: BTreeMap::new(),
+            findings: Findings::default(),
+            allowed: Findings::default(),
+            siblings: Siblings::default(),
             unopened: BTreeMap::new(),
-            versions: BTreeMap::new(),
-            symbols: BTreeMap::new(),
-            lazy: BTreeMap::new(),
-            blocked: BTreeMap::new(),
-            drivers: BTreeMap::new(),
             faults: Vec::new(),
             warnings: Vec::new(),
             unloadable: BTreeSet::new(),
@@ -100,7 +99,7 @@ impl<'a> ProofBuilder<'a> {
         if !objects.is_empty() {
             let reason = "those before load so many libraries that this proof ends";
             let stop = Stop::new(reason);
-            self.blocked.entry(stop).or_default().extend(paths());
+            self.findings.block(stop, paths());
         }
         self.unloadable.extend(paths());
     }
@@ -139,65 +138,125 @@ impl<'a> ProofBuilder<'a> {
     /// refers to symbols of `libtorch_cuda.so`, which needs it.
     pub(crate) fn simulations(
         &mut self,
+        tree: &Tree,
         simulations: &[Simulation<'_>],
         failures: Vec<Vec<LoadFailure>>,
         tables: &SymbolTables,
     ) {
         let openers = openers(simulations, &failures);
         let all = failures.clone();
+        let mut unloaded = Vec::new();
+        let mut loaded = 0;
         for (simulation, failures) in simulations.iter().zip(failures) {
-            let path = &simulation.object.path;
             if simulation.is_foreign() {
                 self.foreign(simulation);
                 continue;
             }
-            let (mut failures, excused) = self.without_excused(failures);
+            let failures = self.own_failures(simulation, failures, tree);
             if failures.is_empty() {
-                if !excused.is_empty() {
-                    let names: Vec<String> = excused.iter().map(|it| format!("`{it}`")).collect();
-                    let reason = format!("lacks {}, which is excused", names.join(", "));
-                    self.left_aside.insert(path.clone(), reason);
-                }
+                loaded += 1;
                 continue;
             }
             let openers = simulation.key().and_then(|key| openers.get(&key));
-            let mut with = None;
-            for opener in openers.into_iter().flatten() {
-                let (Some(other), Some(theirs)) = (simulations.get(*opener), all.get(*opener))
-                else {
-                    continue;
-                };
-                with = Some(other.object);
-                // Where a library is missing, symbols were not looked up: they follow from it.
-                if other.process.is_complete() {
-                    failures = failures
-                        .into_iter()
-                        .filter_map(|failure| failure.shared_with(theirs))
-                        .collect();
-                } else {
-                    failures.retain(|failure| !matches!(failure, LoadFailure::Symbols { .. }));
-                }
+            let openers = openers.into_iter().flatten();
+            let openers = openers.filter_map(|at| Some((simulations.get(*at)?, all.get(*at)?)));
+            match shared(failures, openers) {
+                Ok(with) => self.dependent(simulation, with),
+                Err(failures) => unloaded.push((simulation, failures)),
             }
-            match with {
-                Some(with) if failures.is_empty() => {
-                    let reason = format!("loads only together with `{}`", with.path.display());
-                    self.left_aside.insert(path.clone(), reason);
-                    self.warnings.push(Fault::Dependent {
-                        path: path.clone(),
-                        with: with.path.clone(),
-                    });
-                }
-                _ => {
-                    self.unloadable.insert(path.clone());
-                    let is_module = is_module(simulation, tables);
-                    for failure in failures {
-                        let searched = match &failure {
-                            LoadFailure::Library { name, .. } => searched(simulation, name),
-                            _ => Vec::new(),
-                        };
-                        self.failure(simulation, failure, searched, is_module);
-                    }
-                }
+        }
+        self.unloaded(
+            tree,
+            unloaded,
+            loaded,
+            &Definers {
+                simulations,
+                tables,
+            },
+        );
+    }
+
+    /// The failures of a process without excuse, and not only in the prefix of another wheel. An object that
+    /// lacks nothing else is left aside.
+    fn own_failures(
+        &mut self,
+        simulation: &Simulation<'_>,
+        failures: Vec<LoadFailure>,
+        tree: &Tree,
+    ) -> Vec<LoadFailure> {
+        let path = &simulation.object.path;
+        let (failures, excused) = self.without_excused(failures);
+        let count = failures.len();
+        let own = failures.into_iter();
+        let own: Vec<LoadFailure> = own
+            .filter_map(|failure| self.siblings.take(failure, tree))
+            .collect();
+        let reason = if !own.is_empty() {
+            None
+        } else if !excused.is_empty() {
+            let names: Vec<String> = excused.iter().map(|it| format!("`{it}`")).collect();
+            Some(format!("lacks {}, which is excused", names.join(", ")))
+        } else if own.len() < count {
+            Some("lacks what the prefix of another wheel lacks".to_owned())
+        } else {
+            let rule = self.rules.preload(path);
+            rule.map(|rule| format!("is for `LD_PRELOAD` (rule `{}`)", rule.name))
+        };
+        let aside = reason.map(|reason| (path.clone(), reason));
+        self.left_aside.extend(aside);
+        own
+    }
+
+    /// Adds an object that only loads with one that brings it along.
+    fn dependent(&mut self, simulation: &Simulation<'_>, with: &Object) {
+        let path = &simulation.object.path;
+        let reason = format!("loads only together with `{}`", with.path.display());
+        self.left_aside.insert(path.clone(), reason);
+        self.warnings.push(Fault::Dependent {
+            path: path.clone(),
+            with: with.path.clone(),
+        });
+    }
+
+    /// Adds the objects that do not load, as faults unless they need not.
+    fn unloaded(
+        &mut self,
+        tree: &Tree,
+        unloaded: Vec<(&Simulation<'_>, Vec<LoadFailure>)>,
+        loaded: usize,
+        definers: &Definers<'_>,
+    ) {
+        let failing = unloaded.iter();
+        let failing: Failing<'_> = failing
+            .map(|(simulation, failures)| (simulation.object.path.as_path(), failures.as_slice()))
+            .collect();
+        let allowances = Allowances {
+            tree,
+            rules: self.rules,
+            backends: &self.options.backends,
+            definers,
+        };
+        let allowed = allowances.of(&failing, 0 < loaded);
+        for (simulation, failures) in unloaded {
+            let path = &simulation.object.path;
+            let findings = if let Some(reason) = allowed.get(path) {
+                self.left_aside.insert(path.clone(), reason.clone());
+                &mut self.allowed
+            } else {
+                self.unloadable.insert(path.clone());
+                &mut self.findings
+            };
+            let failed = Failed {
+                root: path,
+                binds_now: is_module(simulation, definers.tables),
+            };
+            for failure in failures {
+                let searched = match &failure {
+                    LoadFailure::Library { name, .. } => searched(simulation, name),
+                    _ => Vec::new(),
+                };
+                findings.define(&failure, definers);
+                findings.add(self.rules, failed, failure, searched);
             }
         }
     }
@@ -250,60 +309,6 @@ impl<'a> ProofBuilder<'a> {
         is_excused
     }
 
-    /// Notes what a process lacks; a library that is missing was searched in these directories.
-    fn failure(
-        &mut self,
-        simulation: &Simulation<'_>,
-        failure: LoadFailure,
-        searched: Vec<PathBuf>,
-        is_module: bool,
-    ) {
-        match failure {
-            LoadFailure::Library { name, dependent } => {
-                let rules = self.rules;
-                let new = |name: &String| rules.missing(name, searched);
-                let missing = self.missing.entry(name).or_insert_with_key(new);
-                missing.needed_by.insert(dependent);
-            }
-            LoadFailure::Blocked { stop, dependent } => {
-                self.blocked.entry(stop).or_default().insert(dependent);
-            }
-            LoadFailure::Driver {
-                name,
-                path,
-                dependent,
-            } => {
-                self.drivers
-                    .entry((name, path))
-                    .or_default()
-                    .insert(dependent);
-            }
-            LoadFailure::Interpreter {
-                interpreter,
-                reason,
-            } => self.faults.push(Fault::NoInterpreter {
-                path: simulation.object.path.clone(),
-                interpreter,
-                reason,
-            }),
-            LoadFailure::Version { key, dependent } => {
-                self.versions.entry(key).or_default().insert(dependent);
-            }
-            LoadFailure::Symbols { path, symbols } => {
-                let (lazy, eager): (Vec<_>, Vec<_>) = symbols
-                    .into_iter()
-                    .partition(|symbol| symbol.is_lazy && !is_module);
-                for (all, symbols) in [(&mut self.symbols, eager), (&mut self.lazy, lazy)] {
-                    if !symbols.is_empty() {
-                        let (roots, known) = all.entry(path.clone()).or_default();
-                        roots.insert(simulation.object.path.clone());
-                        known.extend(symbols);
-                    }
-                }
-            }
-        }
-    }
-
     /// Adds the libraries that a file opens at run time and that are not there, or lack something.
     pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
@@ -314,11 +319,15 @@ impl<'a> ProofBuilder<'a> {
                     LoadFailure::Library { dependent, .. } => simulation.directories_of(dependent),
                     _ => Vec::new(),
                 };
-                self.failure(&simulation, failure, searched, true);
+                let failed = Failed {
+                    root: &simulation.object.path,
+                    binds_now: true,
+                };
+                self.findings.add(self.rules, failed, failure, searched);
             }
         }
         for (name, path, by) in opened.stubs {
-            self.drivers.entry((name, path)).or_default().insert(by);
+            self.findings.stub(name, path, by);
         }
         for unopened in opened.lost {
             let names: Vec<&str> = unopened.names.iter().map(String::as_str).collect();
@@ -328,7 +337,7 @@ impl<'a> ProofBuilder<'a> {
             let known = if unopened.optional {
                 &mut self.unopened
             } else {
-                &mut self.missing
+                &mut self.findings.missing
             };
             let rules = self.rules;
             let missing = known
@@ -363,11 +372,13 @@ impl<'a> ProofBuilder<'a> {
         });
         let mut faults: Vec<Fault> = unreadable.collect();
         faults.append(&mut self.faults);
-        let missing = std::mem::take(&mut self.missing);
-        faults.extend(missing.into_values().map(Fault::Missing));
-        self.count_versions_once();
-        faults.extend(self.library_faults());
-        faults.extend(self.symbol_faults());
+        let unloaded = &self.findings.missing;
+        self.allowed
+            .missing
+            .retain(|name, _| !unloaded.contains_key(name));
+        faults.extend(self.findings.into_faults(self.rules));
+        self.warnings.extend(self.allowed.into_faults(self.rules));
+        self.warnings.extend(self.siblings.into_faults());
         self.warnings
             .extend(tree.data.iter().map(|file| Fault::Data {
                 path: file.path.clone(),
@@ -387,83 +398,6 @@ impl<'a> ProofBuilder<'a> {
             objects,
             symbols: tables.symbol_count(),
         }
-    }
-
-    /// Takes out the symbols that an object lacks with the whole version that they are of: that is one
-    /// fault.
-    fn count_versions_once(&mut self) {
-        let versions = self.versions.iter().flat_map(|((soname, version, _), by)| {
-            by.iter()
-                .map(move |path| (path.as_path(), soname.as_str(), version.as_str()))
-        });
-        let versions: BTreeSet<(&Path, &str, &str)> = versions.collect();
-        let is_told = |path: &Path, symbol: &Undefined| {
-            let (file, version) = (symbol.file.as_deref(), symbol.version.as_deref());
-            let key = file.zip(version);
-            key.is_some_and(|(file, version)| versions.contains(&(path, file, version)))
-        };
-        for all in [&mut self.symbols, &mut self.lazy] {
-            for (path, (_, symbols)) in all.iter_mut() {
-                symbols.retain(|symbol| !is_told(path, symbol));
-            }
-            all.retain(|_, (_, symbols)| !symbols.is_empty());
-        }
-    }
-
-    /// The faults of libraries that are found.
-    fn library_faults(&mut self) -> Vec<Fault> {
-        let blocked = std::mem::take(&mut self.blocked).into_iter();
-        let blocked = blocked.map(|(stop, needed_by)| Fault::Blocked {
-            remedy: stop.remedy(),
-            reason: stop.reason,
-            needed_by,
-        });
-        let drivers = std::mem::take(&mut self.drivers).into_iter();
-        let drivers = drivers.map(|((soname, path), needed_by)| Fault::Stub {
-            soname,
-            path,
-            needed_by,
-        });
-        let versions = std::mem::take(&mut self.versions).into_iter();
-        let versions = versions.map(|((soname, version, found), needed_by)| Fault::Version {
-            candidates: self.rules.candidates(&soname),
-            later: BTreeSet::new(),
-            soname,
-            version,
-            found,
-            needed_by,
-        });
-        blocked.chain(drivers).chain(versions).collect()
-    }
-
-    /// Faults of symbols that nothing defines. One that keeps an object from loading is not
-    /// reported again as one that fails when it is called.
-    fn symbol_faults(&mut self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for (path, (_, symbols)) in &mut self.lazy {
-            if let Some((_, eager)) = self.symbols.get(path) {
-                symbols.retain(|symbol| !eager.contains(symbol));
-            }
-        }
-        for (path, (opened_by, symbols)) in std::mem::take(&mut self.symbols) {
-            faults.push(Fault::Symbols {
-                path,
-                opened_by,
-                providers: providers(self.rules, &symbols),
-                symbols: symbols.iter().map(ToString::to_string).collect(),
-            });
-        }
-        for (path, (opened_by, symbols)) in std::mem::take(&mut self.lazy) {
-            if !symbols.is_empty() {
-                faults.push(Fault::LazySymbols {
-                    path,
-                    opened_by,
-                    providers: providers(self.rules, &symbols),
-                    symbols: symbols.iter().map(ToString::to_string).collect(),
-                });
-            }
-        }
-        faults
     }
 }
 
@@ -500,13 +434,27 @@ fn openers(
     openers
 }
 
-/// The libraries that symbols should come from, with what is known to have newer ones.
-fn providers(rules: &Rules, symbols: &BTreeSet<Undefined>) -> BTreeMap<String, Vec<Candidate>> {
-    let sonames = symbols.iter().filter_map(|symbol| symbol.file.as_ref());
-    let known = sonames.map(|file| (file.clone(), rules.candidates(file)));
-    known
-        .filter(|(_, candidates)| !candidates.is_empty())
-        .collect()
+/// The failures of an object in the processes of all that bring it along, too; if there are none, the last
+/// of these.
+///
+/// Where such a process lacks a library, symbols were not looked up: they follow from it.
+fn shared<'s>(
+    mut failures: Vec<LoadFailure>,
+    openers: impl Iterator<Item = (&'s Simulation<'s>, &'s Vec<LoadFailure>)>,
+) -> Result<&'s Object, Vec<LoadFailure>> {
+    let mut with = None;
+    for (other, theirs) in openers {
+        with = Some(other.object);
+        if other.process.is_complete() {
+            let shared = failures.into_iter();
+            failures = shared
+                .filter_map(|failure| failure.shared_with(theirs))
+                .collect();
+        } else {
+            failures.retain(|failure| !matches!(failure, LoadFailure::Symbols { .. }));
+        }
+    }
+    with.filter(|_| failures.is_empty()).ok_or(failures)
 }
 
 /// The directories that the loader searched for a name, from a second run that keeps its trace.

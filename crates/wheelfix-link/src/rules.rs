@@ -25,6 +25,10 @@ pub struct Rules {
     pub probe: Vec<Rule<Probe>>,
     /// Files of which only those are kept that can be loaded.
     pub backend: Vec<Rule<Backend>>,
+    /// Objects that have symbols of those that open them.
+    pub together: Vec<Rule<Together>>,
+    /// Libraries that are loaded before a program.
+    pub preload: Vec<Rule<Preload>>,
     /// Libraries that wheels carry copies of.
     pub bundled: Vec<Rule<Bundled>>,
     /// Run path elements that must go.
@@ -97,12 +101,15 @@ pub struct Probe {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backend {
-    /// Rules of one group decide together.
-    pub group: String,
+    /// Rules of one group decide together; `None` is a group of its own.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Globs over the end of the path, whole components.
     pub files: Vec<Pattern>,
-    /// The kind of hardware or software it serves: `cuda`, `rocm`, `xpu`, `cpu`, `mpi`.
-    pub accelerator: String,
+    /// The kind of hardware or software it serves: `cuda`, `rocm`, `xpu`, `cpu`, `mpi`. `None` for plugins,
+    /// of which the user does not choose one.
+    #[serde(default)]
+    pub accelerator: Option<String>,
     /// Cut off the front of the file name, as `.so` and what follows is cut off its end, to get the
     /// name of the backend.
     #[serde(default)]
@@ -113,6 +120,31 @@ pub struct Backend {
     /// Whether at least one file of the group must stay.
     #[serde(default)]
     pub one_must_stay: bool,
+    /// Whether the files must load after all, whatever a later rule says.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// `[[together]]`: objects that take symbols from their host, which is loaded first.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Together {
+    /// Globs over the end of the paths of the objects that lack symbols.
+    pub completed: Vec<Pattern>,
+    /// Globs over the end of the paths of those of the output that define them.
+    #[serde(default)]
+    pub host: Vec<Pattern>,
+    /// Globs over the symbols that come from elsewhere.
+    #[serde(default)]
+    pub symbols: Vec<Pattern>,
+}
+
+/// `[[preload]]`: libraries for `LD_PRELOAD`, which nothing opens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preload {
+    /// Globs over the end of the path.
+    pub files: Vec<Pattern>,
 }
 
 /// `[[bundled]]`: a library that wheels carry copies of.
@@ -334,6 +366,12 @@ impl<'de> Deserialize<'de> for Pattern {
 }
 
 impl Rules {
+    /// The rule by which an object is for `LD_PRELOAD`.
+    pub(crate) fn preload(&self, path: &Path) -> Option<&Rule<Preload>> {
+        let mut rules = self.preload.iter();
+        rules.find(|rule| rule.body.files.iter().any(|glob| glob.matches_end(path)))
+    }
+
     /// Whether a library is one of the driver's.
     pub(crate) fn is_driver(&self, soname: &str) -> bool {
         let mut rules = self.driver.iter();

@@ -16,6 +16,9 @@ const SHIPPED: &[(&str, &str)] = &[
     ("driver.toml", include_str!("../rules/driver.toml")),
     ("dlopen.toml", include_str!("../rules/dlopen.toml")),
     ("backend.toml", include_str!("../rules/backend.toml")),
+    ("plugin.toml", include_str!("../rules/plugin.toml")),
+    ("together.toml", include_str!("../rules/together.toml")),
+    ("preload.toml", include_str!("../rules/preload.toml")),
     ("stale.toml", include_str!("../rules/stale.toml")),
     ("probe.toml", include_str!("../rules/probe.toml")),
     ("replace.toml", include_str!("../rules/replace.toml")),
@@ -106,8 +109,8 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
-    "backend", "bundled", "dlopen", "driver", "libc", "prefer", "probe", "provider", "replace",
-    "stale",
+    "backend", "bundled", "dlopen", "driver", "libc", "prefer", "preload", "probe", "provider",
+    "replace", "stale", "together",
 ];
 
 /// Longest file with rules, in bytes; the shipped ones have 60 kB together.
@@ -206,10 +209,12 @@ impl Rules {
                 "driver" => self.driver.extend(reader.class(&class, value)?),
                 "libc" => self.libc.extend(reader.class(&class, value)?),
                 "prefer" => self.prefer.extend(reader.class(&class, value)?),
+                "preload" => self.preload.extend(reader.class(&class, value)?),
                 "probe" => self.probe.extend(reader.class(&class, value)?),
                 "provider" => self.provider.extend(reader.class(&class, value)?),
                 "replace" => self.replace.extend(reader.class(&class, value)?),
                 "stale" => self.stale.extend(reader.class(&class, value)?),
+                "together" => self.together.extend(reader.class(&class, value)?),
                 _ => {
                     let file = name.to_owned();
                     return Err(RulesError::UnknownClass { file, class });
@@ -239,7 +244,21 @@ impl Rules {
         let probe = probe.map(|rule| ("probe", &rule.name, "names", library, &rule.body.names));
         let dlopen = self.dlopen.iter().filter(|rule| rule.body.optional);
         let dlopen = dlopen.map(|rule| ("dlopen", &rule.name, "opens", library, &rule.body.opens));
-        let mut all = driver.chain(libc).chain(probe).chain(dlopen);
+        let together = self.together.iter().map(|rule| {
+            let symbols = &rule.body.symbols;
+            (
+                "together",
+                &rule.name,
+                "symbols",
+                ExcuseKind::Symbol,
+                symbols,
+            )
+        });
+        let mut all = driver
+            .chain(libc)
+            .chain(probe)
+            .chain(dlopen)
+            .chain(together);
         match all.find(|(.., kind, globs)| kind.is_matched_by(globs)) {
             None => Ok(()),
             Some((class, name, field, kind, _)) => Err(RulesError::MatchesAll {
@@ -451,7 +470,7 @@ mod tests {
         check(
             "[[drivers]]\nname='a'",
             "`t.toml`: unknown class of rules `drivers`, expected one of: backend, bundled, dlopen, \
-             driver, libc, prefer, probe, provider, replace, stale",
+             driver, libc, prefer, preload, probe, provider, replace, stale, together",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",

@@ -121,7 +121,9 @@ impl<'a> Simulation<'a> {
     /// All that the process lacks, symbols left out.
     pub(crate) fn failures(&self, rules: &Rules, target: &Target) -> Vec<LoadFailure> {
         let mut failures = Vec::new();
-        let blocked = self.refusal.iter().cloned().chain(self.static_tls(target));
+        let is_opened = rules.preload(&self.object.path).is_none();
+        let static_tls = self.static_tls(target).filter(|_| is_opened);
+        let blocked = self.refusal.iter().cloned().chain(static_tls);
         failures.extend(blocked.map(|stop| LoadFailure::Blocked {
             stop,
             dependent: self.object.path.clone(),

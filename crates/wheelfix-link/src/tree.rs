@@ -12,6 +12,7 @@ use wheelfix_format::{PythonLoad, is_library_name, python_loads};
 use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::object::Object;
+use crate::other_python::{self, is_of_other_python};
 use crate::python_module::imported_name;
 use crate::read::{ReadOutcome, STATIC, content_of, read_object};
 use crate::run_path::normalize;
@@ -211,6 +212,7 @@ impl Tree {
         };
         let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
         let (mut tree, mut sources) = (Self::default(), Vec::new());
+        let mut of_others = BTreeSet::new();
         for (path, file, content) in outcomes? {
             let outcome = match content {
                 Content::Elf(outcome) => outcome,
@@ -220,6 +222,9 @@ impl Tree {
                 }
             };
             match outcome {
+                ReadOutcome::Object(_) if is_of_other_python(&path) => {
+                    of_others.insert(path);
+                }
                 ReadOutcome::Object(object) => tree.add(Arc::unwrap_or_clone(object)),
                 ReadOutcome::NoElf => {}
                 ReadOutcome::Skipped(reason) => tree.skip(path, &file, reason, None),
@@ -233,6 +238,8 @@ impl Tree {
                 }),
             }
         }
+        let ours = tree.objects.keys().map(PathBuf::as_path);
+        tree.skipped.extend(other_python::skipped(of_others, ours));
         tree.add_sources(sources);
         tree.set_data_apart();
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));

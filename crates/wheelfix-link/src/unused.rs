@@ -79,6 +79,9 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
             })
         })
     };
+    let is_there = |globs: &[Pattern]| {
+        objects().any(|object| globs.iter().any(|glob| glob.matches_end(&object.path)))
+    };
     let mut unused = Unused::default();
     unused.check(&rules.driver, |body| {
         needed(&body.soname) || opened(&body.soname)
@@ -93,9 +96,9 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
         let mut names = objects().flat_map(|object| &object.names);
         names.any(|name| any_matches(&body.names, name))
     });
-    unused.check(&rules.backend, |body| {
-        objects().any(|object| body.files.iter().any(|glob| glob.matches_end(&object.path)))
-    });
+    unused.check(&rules.backend, |body| is_there(&body.files));
+    unused.check(&rules.together, |body| is_there(&body.completed));
+    unused.check(&rules.preload, |body| is_there(&body.files));
     unused.check(&rules.stale, |body| {
         let mut elements = objects()
             .flat_map(|object| &object.run_path)

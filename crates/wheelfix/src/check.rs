@@ -91,6 +91,7 @@ fn prove_paths(
     let options = ProofOptions {
         program: resolved.program,
         excuses: args.libraries.excuses(),
+        backends: Vec::new(),
         stores: stores(&args.store, &paths)?,
         lib_paths: lib_paths.clone(),
         in_one_process: false,
@@ -130,6 +131,7 @@ fn prove_wheels(
     let options = ProofOptions {
         program: resolved.program,
         excuses: args.libraries.excuses(),
+        backends: Vec::new(),
         stores: stores(&args.store, std::slice::from_ref(&prefix))?,
         lib_paths: args.libraries.lib_paths()?,
         // All of a wheel is looked at, be it ELF files or none.

@@ -84,7 +84,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
     }
     if !output.quiet {
         warn(report);
-        proof_report::print(report.proof.as_ref(), &report.link_plan.excused);
+        proof_report::print(report.proof.as_ref(), &report.link_plan);
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ pub(crate) fn print(
     }
     if !output.quiet {
         warn(report);
-        proof_report::print(report.proof.as_ref(), &report.link_plan.excused);
+        proof_report::print(report.proof.as_ref(), &report.link_plan);
     }
     Ok(())
 }

@@ -301,7 +301,7 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
 /// error.
 pub(crate) fn tell(proof: Option<&Proof>, relocation: &LinkPlan, args: &FileArgs) {
     if !args.output.quiet {
-        proof_report::print(proof, &relocation.excused);
+        proof_report::print(proof, relocation);
     }
 }
 

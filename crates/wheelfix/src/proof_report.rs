@@ -1,7 +1,7 @@
 //! The report of a proof, the same for every command that proves: the counts, the warnings, the
 //! files that were left aside and the excuses.
 
-use wheelfix_link::{Excused, Proof, count, some_of};
+use wheelfix_link::{Excused, LinkPlan, Proof, count, some_of};
 
 use crate::error;
 use crate::remedy::advised;
@@ -43,13 +43,15 @@ fn excused(excused: &Excused) -> String {
     format!("the {kind} `{name}` is missing and excused by `{globs}`; needed by {needed_by}")
 }
 
-/// Prints the warnings and notes of a proof, or the excuses of a plan without one.
-pub(crate) fn print(proof: Option<&Proof>, planned: &[Excused]) {
+/// Prints the files that a plan leaves out with what they lack, and the warnings and notes of a proof, or the
+/// excuses of the plan without one.
+pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan) {
+    error::print("warning", plan.warnings.iter().map(advised));
     match proof {
         Some(proof) => {
             error::print("warning", proof.warnings.iter().map(advised));
             print_notes(proof);
         }
-        None => error::print("note", planned.iter().map(excused)),
+        None => error::print("note", plan.excused.iter().map(excused)),
     }
 }

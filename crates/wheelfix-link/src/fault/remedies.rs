@@ -1,6 +1,6 @@
 //! Remedies of a fault, and the list of its kinds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
@@ -41,7 +41,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, UnusedRule, Version,
+    Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, LeftOut, Sibling, UnusedRule, Version,
     Symbols, LazySymbols, SonameCollision, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
     Untried, Nothing, ExecutableStack, NoInterpreter, WrongInterpreter,
 }
@@ -96,9 +96,11 @@ impl Fault {
                 )]
             }
             Self::SonameCollision { .. } => self.of_collision(),
+            Self::LeftOut { paths, missing, .. } => of_left_out(paths, missing),
             Self::Data { .. }
             | Self::Unusable { .. }
             | Self::Dependent { .. }
+            | Self::Sibling { .. }
             | Self::Program { .. }
             | Self::Nothing { .. } => Vec::new(),
         }
@@ -208,6 +210,26 @@ fn of_library(
         });
     }
     remedies
+}
+
+/// One remedy for the libraries of one provider; those of which no provider is known have one together.
+fn of_left_out(
+    paths: &BTreeSet<PathBuf>,
+    missing: &BTreeMap<String, Vec<Candidate>>,
+) -> Vec<Remedy> {
+    let mut by_provider: BTreeMap<&[Candidate], Vec<&str>> = BTreeMap::new();
+    for (name, candidates) in missing {
+        by_provider.entry(candidates).or_default().push(name);
+    }
+    let remedies = by_provider
+        .into_iter()
+        .map(|(candidates, names)| Remedy::AddLibPath {
+            library: names.join("`, `"),
+            newer: false,
+            needed_by: paths.clone(),
+            candidates: candidates.to_vec(),
+        });
+    remedies.collect()
 }
 
 fn of_missing(missing: &Missing) -> Vec<Remedy> {

@@ -233,6 +233,7 @@ fn proof(root: &Path) -> Proof {
     let options = ProofOptions {
         program: Some(program),
         excuses: Excuses::default(),
+        backends: Vec::new(),
         in_one_process: false,
         named: Vec::new(),
         stores: Vec::new(),

@@ -113,7 +113,8 @@ fn symbols_come_from_needs_of_needs_but_not_from_strangers() {
     toolchain.library("libstranger.so", user, &[]);
     assert_eq!(
         toolchain.faults(),
-        "`DIR/libstranger.so` refers to what nothing that is loaded with it defines: `deep`"
+        "`DIR/libstranger.so` refers to what nothing that is loaded with it defines: `deep`\n  \
+         defined by: DIR/libdeep.so"
     );
 }
 

@@ -91,6 +91,7 @@ impl Toolchain {
         let options = ProofOptions {
             program: None,
             excuses: Excuses::default(),
+            backends: Vec::new(),
             stores: stores.to_vec(),
             lib_paths: Vec::new(),
             in_one_process: false,

@@ -311,9 +311,9 @@ fn all_faults_are_told_in_one_run() {
     compile(&sandbox, "libgone.so", "void gone(void) {}", &soname);
     let source = "void gone(void); void u(void) { gone(); }";
     let flags = [SHARED, &["-L.", "-lgone"]].concat();
-    compile(&sandbox, "t/demo/liblack.so", source, &flags);
+    compile(&sandbox, "t/demo/black.so", source, &flags);
     let source = "extern int nowhere; int f(void) { return nowhere; }";
-    compile(&sandbox, "t/demo/libbad.so", source, SHARED);
+    compile(&sandbox, "t/demo/bad.so", source, SHARED);
     // It finds this one only once its run path is written.
     compile(
         &sandbox,
@@ -324,13 +324,13 @@ fn all_faults_are_told_in_one_run() {
     let flags = [SHARED, &["-Llibs", "-lthere"]].concat();
     compile(
         &sandbox,
-        "t/demo/libgood.so",
+        "t/demo/good.so",
         "extern int there; int g(void) { return there; }",
         &flags,
     );
     let read = |name: &str| fs_err::read(sandbox.path("t/demo").join(name)).unwrap();
     let mut wheel = WheelBuilder::new("demo", "1.0").tags("cp311-cp311-linux_x86_64");
-    for name in ["liblack.so", "libbad.so", "libgood.so"] {
+    for name in ["black.so", "bad.so", "good.so"] {
         wheel = wheel.file(&format!("demo/{name}"), read(name));
     }
     let wheel = sandbox.wheel(&wheel);

@@ -19,6 +19,7 @@ mod links;
 mod merge;
 mod needed_paths;
 mod odds;
+mod optional;
 mod patch_wheel;
 mod processes;
 mod programs;

@@ -1,0 +1,95 @@
+//! Extension modules of other Pythons than the one whose `site-packages` they lie in.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::python_module::module_name;
+use crate::site::{SITE_PACKAGES, package_of};
+use crate::tree::Skipped;
+
+/// Why nothing is asked of such a module.
+const REASON: &str = "is a module for another Python";
+
+/// Whether a module has the tag of another CPython than that of the `lib/pythonX.Y` that it lies in:
+/// wheels of pybind11 and nanobind carry one per version under `py3-none`.
+pub(crate) fn is_of_other_python(path: &Path) -> bool {
+    let ours = path.ancestors().find_map(|directory| {
+        let site = directory.file_name()? == SITE_PACKAGES;
+        let parent = directory.parent().filter(|_| site)?;
+        let name = parent.file_name()?.to_str()?.strip_prefix("python")?;
+        version(name).filter(|_| name.contains('.'))
+    });
+    let tag = path.file_name().and_then(|name| name.to_str());
+    let tag = tag.and_then(|name| name.split_once(".cpython-"));
+    let theirs = tag.and_then(|(_, rest)| version(rest.split('-').next()?));
+    ours.zip(theirs)
+        .is_some_and(|(ours, theirs)| ours != theirs)
+}
+
+/// `313t` of `3.13t` and of `313td`: the version, and whether it has a lock for all threads.
+fn version(text: &str) -> Option<String> {
+    let text: String = text.chars().filter(|c| !matches!(c, '.' | 'd')).collect();
+    let digits = text.trim_end_matches('t');
+    let is_version = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_version.then_some(text)
+}
+
+/// The entries of modules of other Pythons. Python looks in vain for a module of a package that has none
+/// for it at all.
+pub(crate) fn skipped<'a>(
+    others: BTreeSet<PathBuf>,
+    ours: impl Iterator<Item = &'a Path>,
+) -> impl Iterator<Item = Skipped> {
+    let ours = if others.is_empty() {
+        BTreeSet::new()
+    } else {
+        let modules = ours.filter(|path| module_name(path, None).is_some());
+        modules.map(package).collect::<BTreeSet<&Path>>()
+    };
+    let is_missed: Vec<bool> = others
+        .iter()
+        .map(|path| !ours.contains(package(path)))
+        .collect();
+    others
+        .into_iter()
+        .zip(is_missed)
+        .map(|(path, is_imported)| Skipped {
+            is_imported,
+            ..Skipped::new(path, REASON)
+        })
+}
+
+/// The package of a file, or the directory that it lies in.
+fn package(path: &Path) -> &Path {
+    package_of(path).or(path.parent()).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(directory: &str, name: &str, want: bool) {
+        let path = Path::new("/p/lib")
+            .join(directory)
+            .join("site-packages/m")
+            .join(name);
+        assert_eq!(is_of_other_python(&path), want, "{directory} {name}");
+    }
+
+    #[test]
+    fn the_tag_and_the_directory_say_which_python() {
+        let name = |tag| format!("x.cpython-{tag}-x86_64-linux-gnu.so");
+        check("python3.11", &name("311"), false);
+        check("python3.11", &name("311d"), false);
+        check("python3.11", &name("313"), true);
+        check("python3.13", &name("313t"), true);
+        check("python3.13t", &name("313t"), false);
+        check("python3.11", "x.abi3.so", false);
+        check("python3.11", "x.so", false);
+        check("python3", &name("313"), false);
+        assert!(!is_of_other_python(Path::new(
+            "/p/m/x.cpython-313-x86_64-linux-gnu.so"
+        )));
+    }
+}

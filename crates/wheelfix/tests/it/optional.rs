@@ -1,0 +1,347 @@
+//! Parts of a wheel that need not load: left out or told, and never at the cost of what must.
+
+use serde_json::Value;
+use wheelfix_testkit::cache;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+/// A module of the package `m`, which Python imports; its init function is all that it has.
+const MODULE: &str = "void *PyInit_x(void) { return 0; }";
+
+/// A sandbox with libraries, and a wheel that is made of them.
+struct Case {
+    sandbox: Sandbox,
+    wheel: WheelBuilder,
+}
+
+impl Case {
+    /// A wheel with a package without extension modules, and these sources in its `__init__.py`.
+    fn new(init: &str) -> Self {
+        let sandbox = Sandbox::new();
+        for name in ["libgone.so.1", "libgone.so.2", "libother.so.1"] {
+            let soname = format!("-Wl,-soname,{name}");
+            sandbox.library("int gone;", &[&soname, "-o", name]);
+        }
+        Self {
+            sandbox,
+            wheel: WheelBuilder::new("m", "1.0")
+                .tags("cp311-cp311-linux_x86_64")
+                .file("m/__init__.py", init),
+        }
+    }
+
+    /// Adds a library to the wheel.
+    fn elf(mut self, path: &str, source: &str, args: &[&str]) -> Self {
+        let output = ["-o", "made.so"];
+        self.sandbox.library(source, &[args, &output[..]].concat());
+        let bytes = fs_err::read(self.sandbox.path("made.so")).unwrap();
+        self.wheel = self.wheel.file(path, bytes);
+        self
+    }
+
+    /// Adds the module `m.x`.
+    fn module(self) -> Self {
+        self.elf("m/x.so", MODULE, &[])
+    }
+
+    fn install(&self, args: &[&str]) -> String {
+        let wheel = self.sandbox.wheel(&self.wheel);
+        let python = cache::tool("python3").to_str().unwrap().to_owned();
+        let start = ["install", &wheel, "--prefix", "p", "--no-bytecode"];
+        let target = ["--python", &python];
+        if self.sandbox.path("p").is_dir() {
+            fs_err::remove_dir_all(self.sandbox.path("p")).unwrap();
+        }
+        self.sandbox.run(&[&start[..], &target, args].concat())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        let site = self.sandbox.path("p/lib/python3.11/site-packages");
+        site.join(path).is_file()
+    }
+
+    #[track_caller]
+    fn passes(&self, args: &[&str]) -> String {
+        let text = self.install(args);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        text
+    }
+
+    #[track_caller]
+    fn fails(&self, args: &[&str], why: &str) -> String {
+        let text = self.install(args);
+        assert!(text.starts_with("exit: 1\n"), "{text}");
+        assert!(text.contains(why), "{text}");
+        text
+    }
+}
+
+const GONE: &[&str] = &["libgone.so.1"];
+const MISSING: &str = "error: `libgone.so.1` is missing";
+
+#[test]
+fn a_plugin_that_nothing_needs_is_left_out_and_told() {
+    let case = Case::new("")
+        .module()
+        .elf("m/plugins/libplug.so", "int p;", GONE);
+    let text = case.passes(&[]);
+    assert!(
+        !case.has("m/plugins/libplug.so") && case.has("m/x.so"),
+        "{text}"
+    );
+    for part in [
+        "1 left out",
+        "warning: 1 file left out that cannot be loaded and need not (rule `optional`)",
+        "m/plugins/libplug.so\n  missing: `libgone.so.1`\n  fix: add --lib-path DIR",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let record = case
+        .sandbox
+        .path("p/lib/python3.11/site-packages/m-1.0.dist-info/RECORD");
+    assert!(!fs_err::read_to_string(record).unwrap().contains("libplug"));
+    let text = case.passes(&["--lib-path", "."]);
+    assert!(case.has("m/plugins/libplug.so"), "{text}");
+}
+
+#[test]
+fn the_decision_is_in_the_document() {
+    let case = Case::new("")
+        .module()
+        .elf("m/plugins/libplug.so", "int p;", GONE);
+    let text = case.passes(&["--json"]);
+    let (_, text) = text.split_once("--- stdout\n").unwrap();
+    let (text, _) = text.split_once("--- stderr\n").unwrap();
+    let document: Value = serde_json::from_str(text).unwrap();
+    let plan = &document["relocation"];
+    assert_eq!(plan["drops"][0]["rule"], "optional");
+    assert_eq!(plan["drops"][0]["missing"][0], "libgone.so.1");
+    assert_eq!(plan["warnings"][0]["fault"], "left-out");
+    assert_eq!(plan["warnings"][0]["remedies"][0]["remedy"], "add-lib-path");
+}
+
+#[test]
+fn what_must_load_is_a_fault_as_ever() {
+    // A module, and a library that one needs.
+    Case::new("")
+        .elf("m/x.so", MODULE, GONE)
+        .fails(&[], MISSING);
+    let case = Case::new("").elf("m/libmid.so", "int mid;", GONE);
+    case.sandbox
+        .library("int mid;", &["-Wl,-soname,libmid.so", "-o", "libmid.so"]);
+    case.elf("m/x.so", MODULE, &["libmid.so"])
+        .fails(&[], MISSING);
+    // A library that a source opens by a name, by a part of one, or by a path that it makes.
+    for source in [
+        "from ctypes import CDLL\ndef f(p): return CDLL(p + '/libplug.so')\n",
+        "NAME = 'plug'\n",
+        "import ctypes, os\nLIB = ctypes.CDLL(os.path.join(HERE, name()))\n",
+        "import torch\ntorch.ops.load_library(path)\n",
+    ] {
+        let case = Case::new(source)
+            .module()
+            .elf("m/libplug.so", "int p;", GONE);
+        case.fails(&[], MISSING);
+    }
+}
+
+#[test]
+fn a_library_that_another_one_names_is_no_plugin() {
+    let source = "void *dlopen(const char *, int); void *PyInit_x(void) { return dlopen(\"libplug.so\", 1); }";
+    let case = Case::new("").elf("m/x.so", source, &[]);
+    case.elf("m/libplug.so", "int p;", GONE).fails(&[], MISSING);
+}
+
+#[test]
+fn the_libraries_of_a_carrier_must_load() {
+    let case = Case::new("").elf("m/libmain.so", "int p;", GONE);
+    case.fails(&[], MISSING);
+    let case = case.elf("m/libfine.so", "int q;", &[]);
+    case.fails(&[], MISSING);
+}
+
+#[test]
+fn the_output_is_not_left_without_anything() {
+    let case = Case::new("").elf("m/Qt6/plugins/a/libplug.so", "int p;", GONE);
+    case.fails(&[], MISSING);
+    let case = case.elf("m/Qt6/plugins/a/libfine.so", "int q;", &[]);
+    let text = case.passes(&[]);
+    assert!(text.contains("(rule `qt-plugins`)"), "{text}");
+}
+
+#[test]
+fn a_rule_of_the_user_may_require_what_is_optional() {
+    let case = Case::new("")
+        .module()
+        .elf("m/Qt6/plugins/a/libplug.so", "int p;", GONE);
+    case.passes(&[]);
+    let rule = "[[backend]]\nname = 'mine'\nreason = 'a'\nsource = 'b'\nrequired = true\nfiles = ";
+    fs_err::write(
+        case.sandbox.path("r.toml"),
+        format!("{rule}['a/libplug.so']"),
+    )
+    .unwrap();
+    case.fails(&["--rules", "r.toml"], MISSING);
+    fs_err::write(
+        case.sandbox.path("r.toml"),
+        format!("{rule}['a/libnone.so']"),
+    )
+    .unwrap();
+    case.fails(&["--rules", "r.toml"], "applies to nothing");
+}
+
+#[test]
+fn of_alternatives_one_must_load() {
+    let with = |libraries: &[&str]| {
+        let case = Case::new("import torch\ntorch.ops.load_library(path)\n").module();
+        let case = case.elf("m/libcore4.so", "int a;", &["libgone.so.1"]);
+        let case = case.elf("m/libcore5.so", "int a;", &["libgone.so.2"]);
+        fs_err::create_dir_all(case.sandbox.path("libs")).unwrap();
+        for library in libraries {
+            let to = case.sandbox.path("libs").join(library);
+            fs_err::copy(case.sandbox.path(library), to).unwrap();
+        }
+        case
+    };
+    let libs = ["--lib-path", "libs"];
+    let case = with(&["libgone.so.1"]);
+    let text = case.passes(&libs);
+    assert!(
+        case.has("m/libcore4.so") && !case.has("m/libcore5.so"),
+        "{text}"
+    );
+    assert!(text.contains("missing: `libgone.so.2`"), "{text}");
+    let case = with(&["libgone.so.1", "libgone.so.2"]);
+    case.passes(&libs);
+    assert!(case.has("m/libcore4.so") && case.has("m/libcore5.so"));
+    // None loads: it asks for one of the two.
+    let text = with(&[]).fails(&libs, "error: `libgone.so.2` is missing");
+    assert!(!text.contains("`libgone.so.1` is missing"), "{text}");
+    // Another library that one of them lacks is no matter of versions.
+    let case = with(&["libgone.so.1", "libgone.so.2"]);
+    let case = case.elf(
+        "m/libcore6.so",
+        "int a;",
+        &["libgone.so.2", "libother.so.1"],
+    );
+    case.fails(&libs, "error: `libother.so.1` is missing");
+}
+
+#[test]
+fn symbols_of_a_carrier_may_come_from_its_users() {
+    let lacking = "int nowhere(void); int f(void) { return nowhere(); }";
+    let case = Case::new("").elf("m/liblayer.so", lacking, &[]);
+    case.fails(&[], "defines: `nowhere`");
+    let case = case.elf("m/libcore.so", "int nowhere(void) { return 1; }", &[]);
+    let text = case.passes(&[]);
+    assert!(text.contains("m/libcore.so\n"), "{text}");
+    assert!(
+        text.contains("warning: ") && text.contains("  defined by: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 of 2 objects proved to load, 1 left aside"),
+        "{text}"
+    );
+    // A module is imported, and nothing else of the wheel is loaded then.
+    let module = format!("{lacking} {MODULE}");
+    let case = Case::new("").elf("m/x.so", &module, &[]);
+    let case = case.elf("m/libcore.so", "int nowhere(void) { return 1; }", &[]);
+    case.fails(&[], "defines: `nowhere`");
+}
+
+#[test]
+fn a_library_that_is_opened_for_all_completes_others() {
+    let source = "import ctypes\nctypes.CDLL(core(), mode=ctypes.RTLD_GLOBAL)\n";
+    let lacking = format!("int nowhere(void); int f(void) {{ return nowhere(); }} {MODULE}");
+    let case = Case::new(source).elf("m/x.so", &lacking, &[]);
+    case.fails(&[], "defines: `nowhere`");
+    let case = case.elf("m/libcore.so", "int nowhere(void) { return 1; }", &[]);
+    let text = case.passes(&[]);
+    assert!(text.contains("  defined by: "), "{text}");
+}
+
+#[test]
+fn a_rule_says_what_completes_a_module() {
+    let lacking = format!("int bridge_f(void); int f(void) {{ return bridge_f(); }} {MODULE}");
+    let case = Case::new("")
+        .elf("m/x.so", &lacking, &[])
+        .elf("m/y.so", "int PyInit_y;", &[]);
+    case.fails(&[], "defines: `bridge_f`");
+    let rule = "[[together]]\nname = 'mine'\nreason = 'a'\nsource = 'b'\ncompleted = ['m/x.so']\nsymbols = ";
+    let write = |globs: &str| fs_err::write(case.sandbox.path("r.toml"), format!("{rule}{globs}"));
+    write("['bridge_*']").unwrap();
+    let text = case.passes(&["--rules", "r.toml"]);
+    assert!(
+        text.contains("loads only after its host (rule `mine`)"),
+        "{text}"
+    );
+    write("['other_*']").unwrap();
+    case.fails(&["--rules", "r.toml"], "defines: `bridge_f`");
+    write("['*']").unwrap();
+    case.fails(
+        &["--rules", "r.toml"],
+        "`symbols` matches nearly every symbol",
+    );
+}
+
+#[test]
+fn a_library_for_ld_preload_is_not_opened() {
+    let source = "__thread char block[4096] __attribute__((tls_model(\"initial-exec\")));\n\
+        int nowhere(void); char *f(void) { return block + nowhere(); }";
+    let case = Case::new("NAME = 'libpre.so'\n")
+        .module()
+        .elf("m/libpre.so", source, &[]);
+    case.fails(&[], "static thread-local data");
+    let rule = "[[preload]]\nname = 'mine'\nreason = 'a'\nsource = 'b'\nfiles = ['m/libpre.so']";
+    fs_err::write(case.sandbox.path("r.toml"), rule).unwrap();
+    let text = case.passes(&["--rules", "r.toml"]);
+    assert!(text.contains("is for `LD_PRELOAD` (rule `mine`)"), "{text}");
+    // Its own libraries must be there all the same.
+    let case = Case::new("NAME = 'libpre.so'\n")
+        .module()
+        .elf("m/libpre.so", source, GONE);
+    fs_err::write(case.sandbox.path("r.toml"), rule).unwrap();
+    case.fails(&["--rules", "r.toml"], MISSING);
+}
+
+#[test]
+fn modules_for_other_pythons_are_named_and_not_proved() {
+    let other = "m/x.cpython-313-x86_64-linux-gnu.so";
+    let case = Case::new("").module().elf(other, MODULE, GONE);
+    let text = case.passes(&[]);
+    assert!(case.has(other), "{text}");
+    let note = format!("{other}` is left aside: it is a module for another Python");
+    assert!(text.contains(&note), "{text}");
+    // None of them is for this Python.
+    let case = Case::new("").elf(other, MODULE, &[]);
+    case.fails(
+        &[],
+        "is a module for another Python: there is nothing to prove, and Python imports it as `x`",
+    );
+}
+
+#[test]
+fn what_a_sibling_lacks_is_told_with_its_prefix() {
+    let sibling = Case::new("").elf("m/libcore.so", "int core;", GONE);
+    sibling.passes(&["--ignore-missing", "libgone.so.1"]);
+    let case = Case::new("");
+    case.sandbox
+        .library("int core;", &["-Wl,-soname,libcore.so", "-o", "libcore.so"]);
+    let case = case.elf("m/x.so", MODULE, &["libcore.so"]);
+    let prefix = sibling.sandbox.path("p");
+    let args = ["--lib-path", prefix.to_str().unwrap()];
+    let text = case.passes(&args);
+    let told = format!(
+        "`{}`, the prefix of another wheel, lacks `libgone.so.1`",
+        prefix.display()
+    );
+    assert!(text.contains(&told), "{text}");
+    // A directory of libraries is no such prefix.
+    let site = prefix.join("lib/python3.11/site-packages/m");
+    let args = ["--lib-path", "."];
+    fs_err::copy(site.join("libcore.so"), case.sandbox.path("libcore.so")).unwrap();
+    fs_err::remove_file(case.sandbox.path("libgone.so.1")).unwrap();
+    case.fails(&args, MISSING);
+}
