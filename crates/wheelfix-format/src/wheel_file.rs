@@ -95,11 +95,11 @@ impl FromStr for WheelFile {
 
     fn from_str(text: &str) -> Result<Self, WheelFileError> {
         let headers = Headers::parse(text);
-        for name in ["Wheel-Version", "Root-Is-Purelib"] {
-            let values: BTreeSet<&str> = headers.get_all(name).map(|field| field.value).collect();
-            if 1 < values.len() {
-                return Err(WheelFileError::Twice(name));
-            }
+        // Of `Root-Is-Purelib` the first counts, as in pip: pymongocrypt-1.21.2 has both, and
+        // modules have one place.
+        let versions = headers.get_all("Wheel-Version").map(|field| field.value);
+        if 1 < versions.collect::<BTreeSet<&str>>().len() {
+            return Err(WheelFileError::Twice("Wheel-Version"));
         }
         let field = |name: &'static str| headers.get(name).ok_or(WheelFileError::Missing(name));
         let version_text = field("Wheel-Version")?;
@@ -178,6 +178,10 @@ mod tests {
         check(
             "Wheel-Version: 1.9\nRoot-Is-Purelib: True\n",
             "(1, 9) true ",
+        );
+        check(
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nRoot-Is-Purelib: False\n",
+            "(1, 0) true ",
         );
     }
 
