@@ -5,4 +5,6 @@ mod attributes;
 mod patch;
 
 pub use apply::{Applied, ApplyError};
-pub use patch::{Method, Outcome, PatchError, open_regular, patch_file, patch_file_to, plan_file};
+pub use patch::{
+    FileEdit, Method, Outcome, PatchError, open_regular, patch_file, patch_file_to, plan_file,
+};

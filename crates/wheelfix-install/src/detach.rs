@@ -17,10 +17,20 @@ pub(crate) fn detach(file: &Path) -> io::Result<()> {
     let copy = tempfile::Builder::new()
         .prefix(".wheelfix-")
         .tempfile_in(parent)?;
-    // The mode comes along.
-    fs::copy(file, copy.path())?;
+    copy_file(file, copy.path())?;
     copy.persist(file)?;
     Ok(())
+}
+
+/// Copies a file with its mode and the time of its last change.
+pub(crate) fn copy_file(file: &Path, copy: &Path) -> io::Result<()> {
+    fs::copy(file, copy)?;
+    let times = std::fs::FileTimes::new().set_modified(fs::metadata(file)?.modified()?);
+    fs::File::options()
+        .read(true)
+        .open(copy)?
+        .into_file()
+        .set_times(times)
 }
 
 /// Directories behind links, in which files would be changed that lie below none of the places; each

@@ -16,6 +16,7 @@ use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
 
 use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::dependencies;
+use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction, ExtractionError};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
@@ -410,11 +411,13 @@ impl Installation<'_> {
             unbundling,
             mut link_plan,
         } = self.plan(&tree)?;
+        let elf_edits = ElfEdits::plan(&link_plan, false)?;
         let sources = std::mem::take(&mut tree.sources);
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
-        linking::edit(&link_plan, false, &mut applied)?;
+        applied.warnings.extend(elf_edits.warnings.iter().cloned());
+        elf_edits.apply(&mut applied)?;
         linking::replace_and_drop(&link_plan, &mut applied)?;
         // They were written with their new texts.
         link_plan.sources.clone_from(&self.planned.sources.edits);

@@ -6,6 +6,7 @@ mod cleanup;
 mod dependencies;
 mod detach;
 mod digest;
+mod elf_edits;
 mod env;
 mod event;
 mod extraction;

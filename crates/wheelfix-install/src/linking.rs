@@ -5,19 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use rayon::prelude::*;
-use wheelfix_elf::{
-    NeededEdit, PatchError, Plan, Request, RunPathKind, RunPathRequest, patch_file, plan_file,
-};
+use wheelfix_elf::{PatchError, Plan};
 use wheelfix_link::{
-    Excused, Fault, FileView, LibPathError, LibraryIndex, LinkPlan, LoaderError, ObjectPlan,
-    PathKind, Place, PlanOptions, Proof, ProofOptions, Rules, RunPathEdit, Target, Tree, TreeError,
-    excuses_without_proof, interpreter_fault, merged_excuses,
+    Excused, Fault, FileView, LibPathError, LibraryIndex, LinkPlan, LoaderError, Place,
+    PlanOptions, Proof, ProofOptions, Rules, Target, Tree, TreeError, excuses_without_proof,
+    interpreter_fault, merged_excuses,
 };
 
 use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
 
-use crate::detach::detach;
 use crate::digest::FileDigest;
 use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
@@ -93,7 +89,14 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// Reads the ELF files that were edited. [`edit`] leaves this to be done beside something else, as
+    /// Notes that an ELF file was edited.
+    pub(crate) fn add_edited(&mut self, file: &Path, path: &Path, plan: &Plan) {
+        self.unhashed.insert(file.to_owned(), path.to_owned());
+        self.elf_edited += 1;
+        self.bytes_written += plan.written_len();
+    }
+
+    /// Reads the ELF files that were edited. [`ElfEdits`](crate::elf_edits::ElfEdits) leave this to be done beside something else, as
     /// it takes far longer than the edits.
     ///
     /// Also after an error the others are known.
@@ -284,94 +287,6 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
     }
 }
 
-/// The effect that the edits of a plan would have.
-#[derive(Debug, Default)]
-pub(crate) struct ElfPlans {
-    /// How many files would change.
-    pub(crate) edited: usize,
-    /// Warnings of what would be worse in these.
-    pub(crate) warnings: Vec<InstallWarning>,
-}
-
-/// Refuses a plan with an edit that cannot be made; all such edits at once.
-pub(crate) fn plan_all(plan: &LinkPlan, heal: bool) -> Result<ElfPlans, LinkError> {
-    let edits = edits(plan, heal);
-    let plan_all = |object: &&ObjectPlan| match plan_file(&object.file, &request(object, heal)) {
-        Ok(plan) => Ok((object.path.clone(), plan)),
-        Err(error) => Err((object.path.clone(), EditFailure::from(error))),
-    };
-    let results: Vec<_> = edits.par_iter().map(plan_all).collect();
-    let mut elf_plans = ElfPlans::default();
-    let mut failures = Vec::new();
-    for result in results {
-        match result {
-            Ok((path, plan)) => {
-                elf_plans.edited += usize::from(!plan.is_noop());
-                elf_plans.warnings.extend(warnings(&path, &plan));
-            }
-            Err(failure) => failures.push(failure),
-        }
-    }
-    refuse(failures)?;
-    elf_plans.warnings.extend(unusable(plan));
-    Ok(elf_plans)
-}
-
-/// Warnings of what a plan says is worse in the file that will be at `path`.
-fn warnings(path: &Path, plan: &Plan) -> impl Iterator<Item = InstallWarning> {
-    plan.warnings
-        .iter()
-        .map(move |warning| InstallWarning::Elf {
-            path: path.to_owned(),
-            warning: *warning,
-        })
-}
-
-/// Warnings of libraries that cannot be read.
-fn unusable(plan: &LinkPlan) -> impl Iterator<Item = InstallWarning> {
-    plan.unusable.iter().cloned().map(InstallWarning::Unusable)
-}
-
-/// The objects to edit: all of them if they are healed as well.
-fn edits(plan: &LinkPlan, heal: bool) -> Vec<&ObjectPlan> {
-    let objects = plan.objects.iter();
-    objects
-        .filter(|object| heal || !object.edit.is_empty())
-        .collect()
-}
-
-/// Edits the ELF files that a plan names.
-///
-/// `applied` is true also after an error: each file is edited or as it was. What they are now is known
-/// after [`Applied::hash`] only.
-pub(crate) fn edit(plan: &LinkPlan, heal: bool, applied: &mut Applied) -> Result<(), LinkError> {
-    let edits = edits(plan, heal);
-    let edit = |object: &&ObjectPlan| {
-        let request = request(object, heal);
-        if !object.edit.is_empty() || !plan_file(&object.file, &request)?.is_noop() {
-            detach(&object.file)?;
-        }
-        patch_file(&object.file, &request)
-    };
-    let results: Vec<_> = edits.par_iter().map(edit).collect();
-    applied.warnings.extend(unusable(plan));
-    let mut failures = Vec::new();
-    for (object, result) in edits.iter().zip(results) {
-        match result {
-            Ok(outcome) if outcome.plan.is_noop() => {}
-            Ok(outcome) => {
-                let (file, path) = (object.file.clone(), object.path.clone());
-                applied.warnings.extend(warnings(&path, &outcome.plan));
-                applied.unhashed.insert(file, path);
-                applied.elf_edited += 1;
-                applied.bytes_written += outcome.plan.written_len();
-            }
-            Err(error) => failures.push((object.path.clone(), error.into())),
-        }
-    }
-    refuse(failures)
-}
-
 /// Writes the Python sources that a plan replaces, and removes the files that it drops.
 pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
     sources::apply(&plan.sources, applied)?;
@@ -382,7 +297,8 @@ pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result
     Ok(())
 }
 
-fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
+/// Fails with the files that cannot be edited, if there are any.
+pub(crate) fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
     if failures.is_empty() {
         Ok(())
     } else {
@@ -390,35 +306,8 @@ fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
     }
 }
 
-/// Converts a plan of `wheelfix-link` to a request of `wheelfix-elf`.
-fn request(object: &ObjectPlan, heal: bool) -> Request {
-    let run_path = object.edit.run_path.as_ref().map(|edit| match edit {
-        RunPathEdit::Set(path) => RunPathRequest {
-            edit: wheelfix_elf::RunPathEdit::Set(path.text()),
-            kind: Some(match path.kind {
-                PathKind::Rpath => RunPathKind::Rpath,
-                PathKind::Runpath => RunPathKind::Runpath,
-            }),
-        },
-        RunPathEdit::Remove => RunPathRequest {
-            edit: wheelfix_elf::RunPathEdit::Remove,
-            kind: None,
-        },
-    });
-    let rename = |(from, to): &(String, String)| NeededEdit::Replace {
-        from: from.clone(),
-        to: to.clone(),
-    };
-    Request {
-        run_path,
-        needed: object.edit.rename_needed.iter().map(rename).collect(),
-        interpreter: object.edit.interpreter.clone(),
-        heal,
-        ..Request::default()
-    }
-}
-
-fn list(refused: &[(PathBuf, EditFailure)]) -> String {
+/// A line for each file.
+pub(crate) fn list(refused: &[(PathBuf, EditFailure)]) -> String {
     let lines = refused
         .iter()
         .map(|(path, error)| format!("`{}`: {error}", path.display()));

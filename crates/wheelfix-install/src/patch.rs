@@ -11,10 +11,11 @@ use wheelfix_link::{LinkPlan, Place, Proof, Tree, count, existing_path, nothing_
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
+use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::files::FileFault;
 use crate::install::in_pool;
-use crate::linking::{self, Applied, ElfPlans, Libraries, LinkError};
+use crate::linking::{self, Applied, Libraries, LinkError};
 use crate::record_update::{
     Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
     update_records,
@@ -158,7 +159,7 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
     decision.check_records(&roots)?;
     if request.dry_run {
         return Ok(PatchReport {
-            elf_edited: decision.elf_plans.edited,
+            elf_edited: decision.elf_edits.count(),
             ..report(decision, &Applied::default(), 0)
         });
     }
@@ -179,7 +180,7 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
         None
     };
     let mut applied = Applied::default();
-    let result = apply(&decision, request.heal, &roots, &mut applied);
+    let result = apply(&decision, &roots, &mut applied);
 
     let proved = result.and_then(|records| {
         phase(Phase::Verify);
@@ -202,8 +203,8 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
 struct Decision {
     planned: Planned,
     requirements: Requirements,
-    /// The effect on the ELF files.
-    elf_plans: ElfPlans,
+    /// The edits of ELF files.
+    elf_edits: ElfEdits,
     /// Keys of the faults that were there before and may be there afterwards.
     before: BTreeSet<String>,
 }
@@ -212,7 +213,7 @@ impl Decision {
     /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
     fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
         let link_plan = &self.planned.link_plan;
-        if 0 < self.elf_plans.edited
+        if 0 < self.elf_edits.count()
             || !link_plan.drops.is_empty()
             || !link_plan.sources.is_empty()
             || !self.planned.unbundling.removed.is_empty()
@@ -266,12 +267,12 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         }
         return Err(PatchTreeError::Unsound(Box::new(planned.link_plan)));
     }
-    let elf_plans = linking::plan_all(&planned.link_plan, request.heal)?;
+    let elf_edits = ElfEdits::plan(&planned.link_plan, request.heal)?;
     refuse_behind_links(places, &planned, &requirements)?;
     Ok(Decision {
         planned,
         requirements,
-        elf_plans,
+        elf_edits,
         before,
     })
 }
@@ -310,13 +311,13 @@ fn apply(
     Decision {
         planned,
         requirements,
+        elf_edits,
         ..
     }: &Decision,
-    heal: bool,
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PatchTreeError> {
-    let mut result = linking::edit(&planned.link_plan, heal, applied);
+    let mut result = elf_edits.apply(applied);
     result = result.and(applied.hash());
     if result.is_ok() {
         result = linking::replace_and_drop(&planned.link_plan, applied);
@@ -388,11 +389,11 @@ fn report(decision: Decision, applied: &Applied, records_updated: usize) -> Patc
     let Decision {
         planned,
         requirements,
-        elf_plans,
+        elf_edits,
         ..
     } = decision;
     let mut warnings = requirements.warnings;
-    warnings.extend(elf_plans.warnings);
+    warnings.extend(elf_edits.warnings);
     PatchReport {
         metadata: requirements.edited,
         warnings,

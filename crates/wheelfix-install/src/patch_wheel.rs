@@ -21,11 +21,12 @@ use wheelfix_link::{LinkPlan, Place, Proof, Tree, count, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Scheme, Wheel, WheelError};
 
+use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::files::{self, FileFault};
 use crate::install::in_pool;
 use crate::layout::{self, Layout};
-use crate::linking::{self, Applied, ElfPlans, Libraries, LinkError};
+use crate::linking::{self, Applied, Libraries, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
 use crate::python::Python;
@@ -166,14 +167,14 @@ fn link_wheel(
     let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
-    let (planned, elf_plans) = plan(request, &unpacked, scratch.path())?;
+    let (planned, elf_edits) = plan(request, &unpacked, scratch.path())?;
     let Planned {
         unbundling,
         link_plan,
     } = planned;
     let filename = name::of_output(wheel.filename(), &output, &link_plan)?;
     let mut warnings = requirements.warnings;
-    warnings.extend(elf_plans.warnings);
+    warnings.extend(elf_edits.warnings.iter().cloned());
     let mut report = PatchWheelReport {
         output: output.directory.join(filename.to_string()),
         unbundling,
@@ -191,7 +192,7 @@ fn link_wheel(
     let before = faults_before(request, &unpacked, scratch.path())?;
     phase(Phase::Apply);
     let mut applied = Applied::default();
-    linking::edit(&report.link_plan, false, &mut applied)?;
+    elf_edits.apply(&mut applied)?;
     linking::replace_and_drop(&report.link_plan, &mut applied)?;
     unbundling::apply(&report.unbundling, &mut applied)?;
     phase(Phase::Verify);
@@ -230,7 +231,7 @@ fn plan(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<(Planned, ElfPlans), PatchWheelError> {
+) -> Result<(Planned, ElfEdits), PatchWheelError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
@@ -262,8 +263,8 @@ fn plan(
         }
         return Err(PatchWheelError::Unsound(Box::new(planned.link_plan)));
     }
-    let elf_plans = linking::plan_all(&planned.link_plan, false)?;
-    Ok((planned, elf_plans))
+    let elf_edits = ElfEdits::plan(&planned.link_plan, false)?;
+    Ok((planned, elf_edits))
 }
 
 /// Where the files lie, and where they are said to be.

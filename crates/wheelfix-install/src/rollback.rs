@@ -8,6 +8,7 @@ use fs_err as fs;
 use tempfile::TempDir;
 use wheelfix_link::Place;
 
+use crate::detach::copy_file;
 use crate::linking::Applied;
 use crate::record_update::records_below;
 use crate::unbundling::Planned;
@@ -62,14 +63,7 @@ impl Rollback {
             if fs::symlink_metadata(&file)?.file_type().is_symlink() {
                 fs::os::unix::fs::symlink(fs::read_link(&file)?, &copy)?;
             } else {
-                fs::copy(&file, &copy)?;
-                let times = fs::metadata(&file)?;
-                let times = std::fs::FileTimes::new().set_modified(times.modified()?);
-                fs::File::options()
-                    .read(true)
-                    .open(&copy)?
-                    .into_file()
-                    .set_times(times)?;
+                copy_file(&file, &copy)?;
             }
             rollback.saved.push((file, copy));
         }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -30,6 +31,9 @@ pub enum PatchError {
         /// The kind of file that is there, with its article.
         got: &'static str,
     },
+    /// Something else wrote to the file after its edit was planned.
+    #[error("the file has changed after its edit was planned")]
+    Changed,
     /// The writes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -77,7 +81,7 @@ pub enum Method {
 
 /// Plans and checks an edit without making it: refuses what [`patch_file`] would refuse.
 pub fn plan_file(path: &Path, request: &Request) -> Result<Plan, PatchError> {
-    Job::plan(path, request).map(|job| job.plan)
+    FileEdit::plan(path, request).map(FileEdit::into_plan)
 }
 
 /// Edits the file at `path`.
@@ -85,34 +89,10 @@ pub fn plan_file(path: &Path, request: &Request) -> Result<Plan, PatchError> {
 /// A file with several names (hard links) keeps its bytes under the other names. Mode and owner stay; a file that may not be
 /// written is made writable for the time of the edit, if the user may do that. The time of change is left to the caller.
 pub fn patch_file(path: &Path, request: &Request) -> Result<Outcome, PatchError> {
-    let job = Job::plan(path, request)?;
-    if job.plan.is_noop() {
-        return Ok(Outcome {
-            plan: job.plan,
-            method: Method::Untouched,
-        });
-    }
-    let metadata = job.source.file().metadata()?;
-    if metadata.nlink() > 1 {
-        return job.replace(&fs_err::canonicalize(path)?);
-    }
-    match open_for_writing(path, &metadata) {
-        Ok(file) => {
-            let attributes = attributes::read(file.file());
-            let result = job.write_in_place(&file);
-            // Writing takes the set-user-ID bit and capabilities away; and the mode may have been changed to open the file.
-            let restored = restore_mode(&file, &metadata);
-            attributes::restore(file.file(), &attributes);
-            result?;
-            restored?;
-            Ok(Outcome {
-                plan: job.plan,
-                method: Method::InPlace,
-            })
-        }
-        Err(error) if is_running(&error) => job.replace(&fs_err::canonicalize(path)?),
-        Err(error) => Err(error.into()),
-    }
+    let edit = FileEdit::plan(path, request)?;
+    let method = edit.apply(path)?;
+    let plan = edit.into_plan();
+    Ok(Outcome { plan, method })
 }
 
 /// Writes the edited file to `output`, which takes the mode of the file at `path`; that one stays as it is.
@@ -120,14 +100,18 @@ pub fn patch_file(path: &Path, request: &Request) -> Result<Outcome, PatchError>
 /// `output` appears whole or not at all; it is written also if there is nothing to change. A symbolic link there is
 /// followed, as by anything that opens a file for writing.
 pub fn patch_file_to(path: &Path, output: &Path, request: &Request) -> Result<Outcome, PatchError> {
-    let job = Job::plan(path, request)?;
+    let edit = FileEdit::plan(path, request)?;
     match fs_err::canonicalize(output) {
         Ok(output) => {
             check_regular(fs_err::metadata(&output)?.file_type())?;
-            job.replace(&output)
+            edit.replace(path, &output)?;
         }
-        Err(_) => job.replace(output),
+        Err(_) => edit.replace(path, output)?,
     }
+    Ok(Outcome {
+        plan: edit.into_plan(),
+        method: Method::Replaced,
+    })
 }
 
 /// Opens a file for reading if it is a regular one: opening a pipe would wait for its other end, and a device may do
@@ -139,18 +123,21 @@ pub fn open_regular(path: &Path) -> Result<FileSource, PatchError> {
     Ok(source)
 }
 
-/// A file with the plan for it.
-struct Job {
-    source: FileSource,
+/// An edit of a file that is planned and checked, to be made once the edits of all others are.
+#[derive(Clone, Debug)]
+pub struct FileEdit {
     plan: Plan,
     /// The rules that the result breaks, because the file did so before.
     known: Vec<Violation>,
     /// How the names of symbols were checked.
     names: Names,
+    /// When the file was changed last.
+    modified: SystemTime,
 }
 
-impl Job {
-    fn plan(path: &Path, request: &Request) -> Result<Self, PatchError> {
+impl FileEdit {
+    /// Plans and checks the edit of the file at `path`.
+    pub fn plan(path: &Path, request: &Request) -> Result<Self, PatchError> {
         let source = open_regular(path)?;
         let elf = Elf::read(&source)?;
         let plan = Plan::new(&source, &elf, request)?;
@@ -167,12 +154,57 @@ impl Job {
         let Checked {
             all: known, names, ..
         } = checked;
+        let modified = source.file().metadata()?.modified()?;
         Ok(Self {
-            source,
             plan,
             known,
             names,
+            modified,
         })
+    }
+
+    /// The plan.
+    pub fn as_plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The plan, without what a check of the result needs.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    /// Makes the edit. The file at `path` has the bytes for which it was planned.
+    pub fn apply(&self, path: &Path) -> Result<Method, PatchError> {
+        if self.plan.is_noop() {
+            return Ok(Method::Untouched);
+        }
+        let metadata = fs_err::metadata(path)?;
+        check_regular(metadata.file_type())?;
+        if metadata.modified()? != self.modified {
+            return Err(PatchError::Changed);
+        }
+        let replace = || {
+            let path = fs_err::canonicalize(path)?;
+            self.replace(&path, &path)?;
+            Ok(Method::Replaced)
+        };
+        if metadata.nlink() > 1 {
+            return replace();
+        }
+        match open_for_writing(path, &metadata) {
+            Ok(file) => {
+                let attributes = attributes::read(file.file());
+                let result = self.write_in_place(&file);
+                // Writing takes the set-user-ID bit and capabilities away; and the mode may have been changed to open the file.
+                let restored = restore_mode(&file, &metadata);
+                attributes::restore(file.file(), &attributes);
+                result?;
+                restored?;
+                Ok(Method::InPlace)
+            }
+            Err(error) if is_running(&error) => replace(),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn write_in_place(&self, file: &fs_err::File) -> Result<(), PatchError> {
@@ -195,19 +227,20 @@ impl Job {
         Err(PatchError::Differs { violations })
     }
 
-    /// Writes the result beside `path` and renames it.
-    fn replace(self, path: &Path) -> Result<Outcome, PatchError> {
+    /// Writes what the file at `from` becomes beside `path` and renames it.
+    fn replace(&self, from: &Path, path: &Path) -> Result<(), PatchError> {
         let dir = path
             .parent()
             .filter(|dir| !dir.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let metadata = self.source.file().metadata()?;
+        let source = open_regular(from)?;
+        let metadata = source.file().metadata()?;
         let temporary = tempfile::Builder::new()
             .prefix(".wheelfix-")
             .tempfile_in(dir)?;
         let (file, temporary_path) = temporary.into_parts();
         let file = fs_err::File::from_parts(file, temporary_path.to_path_buf());
-        copy_all(&self.source, &file)?;
+        copy_all(&source, &file)?;
         // The copy is thrown away if anything fails, so that nothing has to be taken back.
         drop(self.plan.apply(&file)?);
         if !self.plan.is_noop() {
@@ -219,12 +252,9 @@ impl Job {
             std::os::unix::fs::fchown(file.file(), Some(metadata.uid()), Some(metadata.gid())).ok();
         }
         file.set_permissions(metadata.permissions())?;
-        attributes::restore(file.file(), &attributes::read(self.source.file().file()));
+        attributes::restore(file.file(), &attributes::read(source.file().file()));
         temporary_path.persist(path).map_err(|error| error.error)?;
-        Ok(Outcome {
-            plan: self.plan,
-            method: Method::Replaced,
-        })
+        Ok(())
     }
 }
 

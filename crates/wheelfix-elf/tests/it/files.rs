@@ -6,8 +6,8 @@ use std::process::Command;
 
 use rustix::fs::{XattrFlags, getxattr, setxattr};
 use wheelfix_elf::{
-    ApplyError, Data, Elf, FileSource, Method, Plan, Request, Warning, Write, patch_file,
-    patch_file_to, plan_file,
+    ApplyError, Data, Elf, FileEdit, FileSource, Method, PatchError, Plan, Request, Warning, Write,
+    patch_file, patch_file_to, plan_file,
 };
 use wheelfix_testkit::elf::{Edit, Kind, Layout, Platform, Toolchain};
 
@@ -103,6 +103,21 @@ fn a_plan_is_for_a_file_of_one_length() {
     let error = apply(&plan, &path).unwrap_err();
     assert!(matches!(error, ApplyError::Changed { .. }), "{error}");
     assert!(fs_err::read(&path).unwrap() == bytes);
+}
+
+#[test]
+fn an_edit_is_not_made_of_a_file_that_changed_after_it_was_planned() {
+    let (_toolchain, path) = library();
+    let edit = FileEdit::plan(&path, &long()).unwrap();
+    // The same bytes, written later.
+    let bytes = fs_err::read(&path).unwrap();
+    fs_err::write(&path, &bytes).unwrap();
+    let error = edit.apply(&path).unwrap_err();
+    assert!(matches!(error, PatchError::Changed), "{error}");
+    assert!(fs_err::read(&path).unwrap() == bytes);
+    let edit = FileEdit::plan(&path, &long()).unwrap();
+    assert_eq!(edit.apply(&path).unwrap(), Method::InPlace);
+    assert_eq!(run_path(&path).unwrap().len(), 401);
 }
 
 #[test]

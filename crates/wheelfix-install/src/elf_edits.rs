@@ -1,0 +1,130 @@
+//! The edits of ELF files: planned and checked all together, then made.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use wheelfix_elf::{FileEdit, NeededEdit, PatchError, Request, RunPathKind, RunPathRequest};
+use wheelfix_link::{LinkPlan, ObjectPlan, PathKind, RunPathEdit};
+
+use crate::detach::detach;
+use crate::linking::{Applied, LinkError, refuse};
+use crate::report::InstallWarning;
+
+/// The edits of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct ElfEdits {
+    edits: Vec<ElfEdit>,
+    /// Warnings of what is worse in the files than before, and of libraries that cannot be read.
+    pub(crate) warnings: Vec<InstallWarning>,
+}
+
+/// The edit of one file.
+#[derive(Debug)]
+struct ElfEdit {
+    /// Its final path.
+    path: PathBuf,
+    /// Where its bytes lie now.
+    file: PathBuf,
+    edit: FileEdit,
+    /// Whether the plan wants it to be as it says, and not healed alone.
+    is_linked: bool,
+}
+
+impl ElfEdits {
+    /// Plans the edits of all objects, healed or not; all that cannot be made are refused at once.
+    pub(crate) fn plan(plan: &LinkPlan, heal: bool) -> Result<Self, LinkError> {
+        let objects = plan.objects.iter();
+        let objects = objects.filter(|object| heal || !object.edit.is_empty());
+        let objects: Vec<&ObjectPlan> = objects.collect();
+        let plan_one = |object: &&ObjectPlan| FileEdit::plan(&object.file, &request(object, heal));
+        let results: Vec<_> = objects.par_iter().map(plan_one).collect();
+        let (mut edits, mut failures) = (Self::default(), Vec::new());
+        for (object, result) in objects.into_iter().zip(results) {
+            match result {
+                Ok(edit) => edits.add(object, edit),
+                Err(error) => failures.push((object.path.clone(), error.into())),
+            }
+        }
+        refuse(failures)?;
+        let unusable = plan.unusable.iter().cloned();
+        edits
+            .warnings
+            .extend(unusable.map(InstallWarning::Unusable));
+        Ok(edits)
+    }
+
+    fn add(&mut self, object: &ObjectPlan, edit: FileEdit) {
+        let warnings = edit.as_plan().warnings.iter();
+        self.warnings
+            .extend(warnings.map(|warning| InstallWarning::Elf {
+                path: object.path.clone(),
+                warning: *warning,
+            }));
+        self.edits.push(ElfEdit {
+            path: object.path.clone(),
+            file: object.file.clone(),
+            edit,
+            is_linked: !object.edit.is_empty(),
+        });
+    }
+
+    /// How many files change.
+    pub(crate) fn count(&self) -> usize {
+        let edits = self.edits.iter();
+        edits.filter(|it| !it.edit.as_plan().is_noop()).count()
+    }
+
+    /// Makes the edits.
+    ///
+    /// `applied` is true also after an error: each file is edited or as it was. What they are now is known
+    /// after [`Applied::hash`] only.
+    pub(crate) fn apply(&self, applied: &mut Applied) -> Result<(), LinkError> {
+        let results: Vec<_> = self.edits.par_iter().map(ElfEdit::apply).collect();
+        let mut failures = Vec::new();
+        for (elf, result) in self.edits.iter().zip(results) {
+            match result {
+                Ok(()) if elf.edit.as_plan().is_noop() => {}
+                Ok(()) => applied.add_edited(&elf.file, &elf.path, elf.edit.as_plan()),
+                Err(error) => failures.push((elf.path.clone(), error.into())),
+            }
+        }
+        refuse(failures)
+    }
+}
+
+impl ElfEdit {
+    fn apply(&self) -> Result<(), PatchError> {
+        if self.is_linked || !self.edit.as_plan().is_noop() {
+            detach(&self.file)?;
+        }
+        self.edit.apply(&self.file).map(drop)
+    }
+}
+
+/// Converts a plan of `wheelfix-link` to a request of `wheelfix-elf`.
+fn request(object: &ObjectPlan, heal: bool) -> Request {
+    let run_path = object.edit.run_path.as_ref().map(|edit| match edit {
+        RunPathEdit::Set(path) => RunPathRequest {
+            edit: wheelfix_elf::RunPathEdit::Set(path.text()),
+            kind: Some(match path.kind {
+                PathKind::Rpath => RunPathKind::Rpath,
+                PathKind::Runpath => RunPathKind::Runpath,
+            }),
+        },
+        RunPathEdit::Remove => RunPathRequest {
+            edit: wheelfix_elf::RunPathEdit::Remove,
+            kind: None,
+        },
+    });
+    let rename = |(from, to): &(String, String)| NeededEdit::Replace {
+        from: from.clone(),
+        to: to.clone(),
+    };
+    Request {
+        run_path,
+        needed: object.edit.rename_needed.iter().map(rename).collect(),
+        interpreter: object.edit.interpreter.clone(),
+        heal,
+        ..Request::default()
+    }
+}
