@@ -16,6 +16,7 @@ use crate::abi::Abi;
 use crate::object::{ContentId, DlopenNote, LoadConditions, Object, VersionNeed};
 use crate::run_path::{PathKind, RunPath};
 use crate::stop::Stop;
+use crate::text_names::text_names;
 
 /// The result of reading a file.
 #[derive(Debug)]
@@ -42,16 +43,33 @@ pub(crate) const STATIC: &str = "is linked statically";
 
 /// Reads the facts of the file at `file`, which will be used at `path`.
 pub fn read_object(path: PathBuf, file: &Path) -> io::Result<ReadOutcome> {
+    let source = open_elf(file)?;
+    Ok(source.map_or(ReadOutcome::NoElf, |source| object_of(path, file, &source)))
+}
+
+/// Reads the facts of an object with the names in its data.
+pub(crate) fn read_named_object(path: PathBuf, file: &Path) -> io::Result<ReadOutcome> {
+    let Some(source) = open_elf(file)? else {
+        return Ok(ReadOutcome::NoElf);
+    };
+    let mut outcome = object_of(path, file, &source);
+    if let ReadOutcome::Object(object) = &mut outcome {
+        let names = text_names(object, &source);
+        Arc::make_mut(object).names = names;
+    }
+    Ok(outcome)
+}
+
+/// Opens a file that begins as an ELF file does; `None` for another one.
+fn open_elf(file: &Path) -> io::Result<Option<FileSource>> {
     let mut start = [0; 4];
     let mut open = fs_err::File::open(file)?;
     match open.read_exact(&mut start) {
-        Ok(()) if start == *b"\x7fELF" => {}
-        Ok(()) => return Ok(ReadOutcome::NoElf),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(ReadOutcome::NoElf),
-        Err(error) => return Err(error),
+        Ok(()) if start == *b"\x7fELF" => Ok(Some(FileSource::new(open)?)),
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
     }
-    let source = FileSource::new(open)?;
-    Ok(object_of(path, file, &source))
 }
 
 /// Why a loader gives up on a file, whatever else is loaded; each is the end of a sentence that begins with the path, and

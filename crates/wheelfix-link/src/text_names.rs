@@ -1,30 +1,28 @@
 //! Names of libraries in the read-only data of an object that calls `dlopen`: what it may open.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use wheelfix_elf::{Elf, FileSource};
 use wheelfix_format::library_in;
 
 use crate::object::Object;
 
-/// The names of libraries in the `.rodata` of the file at `file`, sorted, without what `object`
+/// The names of libraries in the `.rodata` of a file, sorted, without what `object`
 /// needs anyway and without its own.
 ///
 /// Nothing for an object that does not import `dlopen`, and for one without section headers. What
 /// cannot be read has no names.
-pub(crate) fn text_names(object: &Object, file: &Path) -> Vec<String> {
-    let mut names = scan(file).unwrap_or_default();
+pub(crate) fn text_names(object: &Object, source: &FileSource) -> Vec<String> {
+    let mut names = scan(source).unwrap_or_default();
     names.retain(|name| !object.needed.contains(name) && !object.answers_to(name));
     names.into_iter().collect()
 }
 
-fn scan(file: &Path) -> Option<BTreeSet<String>> {
-    let source = FileSource::open(file).ok()?;
-    let elf = Elf::read(&source).ok()?;
+fn scan(source: &FileSource) -> Option<BTreeSet<String>> {
+    let elf = Elf::read(source).ok()?;
     let mut names = BTreeSet::new();
-    if elf.imports_dlopen(&source).ok()? {
-        let texts = elf.texts_with(&source, &[".so"], &mut |text| {
+    if elf.imports_dlopen(source).ok()? {
+        let texts = elf.texts_with(source, &[".so"], &mut |text| {
             names.extend(library_in(text).map(str::to_owned));
         });
         texts.ok()?;

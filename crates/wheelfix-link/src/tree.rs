@@ -14,11 +14,10 @@ use crate::absolute::existing_path;
 use crate::object::Object;
 use crate::other_python::{self, is_of_other_python};
 use crate::python_module::imported_name;
-use crate::read::{ReadOutcome, STATIC, content_of, read_object};
+use crate::read::{ReadOutcome, STATIC, content_of, read_named_object};
 use crate::run_path::normalize;
 use crate::stray::stray_module;
 use crate::target::STORE;
-use crate::text_names::text_names;
 use crate::walk::walk;
 
 /// A directory tree that lies elsewhere now than where it will be used: the staging directory of an
@@ -493,15 +492,11 @@ fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
             loads: python_loads(&text),
         }));
     }
-    let mut outcome = read_object(path.clone(), file)?;
+    let mut outcome = read_named_object(path.clone(), file)?;
     if matches!(outcome, ReadOutcome::NoElf)
         && let Some(reason) = stray_module(&path, file)?
     {
         outcome = ReadOutcome::Skipped(reason);
-    }
-    if let ReadOutcome::Object(object) = &mut outcome {
-        let names = text_names(object, file);
-        Arc::make_mut(object).names = names;
     }
     Ok(Content::Elf(outcome))
 }
