@@ -56,9 +56,6 @@ pub enum MemberPathError {
     /// A part is `..`.
     #[error("name has the part `..`")]
     ParentDir,
-    /// A part is a device on Windows, where opening it never gives a file.
-    #[error("name has a part that is a device: `{0}`")]
-    DeviceName(String),
     /// A part is longer than file systems accept.
     #[error("name has a part of {got} bytes, expected at most {MAX_PART_LEN}")]
     PartTooLong {
@@ -128,6 +125,11 @@ impl MemberPath {
         self.0
             .strip_prefix(&*dir.0)
             .is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Whether a part is the name of a device on Windows, where opening it never gives a file.
+    pub fn has_device(&self) -> bool {
+        self.parts().any(is_device)
     }
 
     /// A key that is equal for two paths which a file system may hold to be the same file: one that
@@ -265,9 +267,6 @@ fn check_part(part: &str) -> Result<(), MemberPathError> {
     if MAX_PART_LEN < part.len() {
         return Err(MemberPathError::PartTooLong { got: part.len() });
     }
-    if is_device(part) {
-        return Err(MemberPathError::DeviceName(part.to_owned()));
-    }
     Ok(())
 }
 
@@ -361,10 +360,17 @@ mod tests {
             "\u{feff}a",
             "error: name holds the invisible character U+FEFF",
         );
-        check_name("a/NUL", "error: name has a part that is a device: `NUL`");
-        check_name("con .", "error: name has a part that is a device: `con .`");
-        check_name("Com1/x", "error: name has a part that is a device: `Com1`");
-        check_name("lpt²", "error: name has a part that is a device: `lpt²`");
+    }
+
+    #[test]
+    fn devices_of_windows_are_known_by_name() {
+        let has_device = |name| MemberPath::new(name).unwrap().has_device();
+        for name in ["a/NUL", "con .", "Com1/x", "lpt²"] {
+            assert!(has_device(name), "{name}");
+        }
+        for name in ["aux.py", "com0", "com", "console/x"] {
+            assert!(!has_device(name), "{name}");
+        }
     }
 
     #[test]

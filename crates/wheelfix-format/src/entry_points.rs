@@ -2,7 +2,7 @@
 //!
 //! <https://packaging.python.org/en/latest/specifications/entry-points/>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +11,17 @@ use std::str::FromStr;
 pub struct EntryPoints {
     /// Entry points by group, each group in the order of the file.
     pub groups: BTreeMap<String, Vec<EntryPoint>>,
+    /// The lines that are not in the groups, and do not matter.
+    pub oddities: Vec<EntryPointOddity>,
+}
+
+/// A line that is not as the format says, and of which no installer makes anything.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum EntryPointOddity {
+    /// One of another group than the scripts' without an object, as `x = %(y)s`.
+    NoObject(String),
+    /// A script that the other script group has, with the same object.
+    SameScript(String),
 }
 
 /// One line of a group.
@@ -83,7 +94,7 @@ pub enum EntryPointsError {
         /// The name of the group.
         group: String,
     },
-    /// A name that occurs twice in one group, or in both script groups.
+    /// A name that occurs twice in one group, or in both script groups with different objects.
     #[error("line {line}: name occurs twice: `{name}`")]
     DuplicateName {
         /// The line.
@@ -131,9 +142,9 @@ const GUI: &str = "gui_scripts";
 impl EntryPoints {
     /// Parses a text; all faults at once.
     pub fn parse(text: &str) -> Result<Self, Vec<EntryPointsError>> {
-        let (mut groups, mut faults) = (BTreeMap::<String, Vec<EntryPoint>>::new(), Vec::new());
+        let (mut points, mut faults) = (Self::default(), Vec::new());
         let mut group: Option<String> = None;
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::default();
         for (index, text) in text.lines().enumerate() {
             let (line, text) = (index + 1, text.trim());
             if text.is_empty() || text.starts_with(['#', ';']) {
@@ -144,7 +155,7 @@ impl EntryPoints {
                 .and_then(|rest| rest.strip_suffix(']'))
             {
                 let name = name.trim().to_owned();
-                if groups.insert(name.clone(), Vec::new()).is_some() {
+                if points.groups.insert(name.clone(), Vec::new()).is_some() {
                     faults.push(EntryPointsError::DuplicateGroup {
                         line,
                         group: name.clone(),
@@ -153,25 +164,29 @@ impl EntryPoints {
                 group = Some(name);
                 continue;
             }
-            let parsed = parse_line(line, text, group.as_deref()).and_then(|(group, point)| {
-                // Both script groups write into one directory.
-                let key = if group == GUI { CONSOLE } else { group };
-                if seen.insert((key.to_owned(), point.name.clone())) {
-                    Ok((group, point))
-                } else {
-                    Err(EntryPointsError::DuplicateName {
+            match parse_line(line, text, group.as_deref()) {
+                Err(EntryPointsError::Object { got, .. }) if !is_scripts(group.as_deref()) => {
+                    points.oddities.push(EntryPointOddity::NoObject(got));
+                }
+                Err(fault) => faults.push(fault),
+                Ok((group, point)) => match seen.add(group, &point) {
+                    First::Yes => points
+                        .groups
+                        .entry(group.to_owned())
+                        .or_default()
+                        .push(point),
+                    First::Same => points
+                        .oddities
+                        .push(EntryPointOddity::SameScript(point.name)),
+                    First::No => faults.push(EntryPointsError::DuplicateName {
                         line,
                         name: point.name,
-                    })
-                }
-            });
-            match parsed {
-                Ok((group, point)) => groups.entry(group.to_owned()).or_default().push(point),
-                Err(fault) => faults.push(fault),
+                    }),
+                },
             }
         }
         if faults.is_empty() {
-            Ok(Self { groups })
+            Ok(points)
         } else {
             Err(faults)
         }
@@ -185,6 +200,45 @@ impl EntryPoints {
             points.map(move |EntryPoint { name, object }| Script { name, kind, object })
         })
     }
+}
+
+/// The entry points before a line: by the directory that they write into, and the name.
+#[derive(Default)]
+struct Seen(BTreeMap<(String, String), (String, ObjectReference)>);
+
+/// Whether an entry point is the first of its name.
+enum First {
+    Yes,
+    /// The other script group has the same.
+    Same,
+    No,
+}
+
+impl Seen {
+    fn add(&mut self, group: &str, point: &EntryPoint) -> First {
+        // Both script groups write into one directory.
+        let directory = if group == GUI { CONSOLE } else { group };
+        let key = (directory.to_owned(), point.name.clone());
+        match self.0.entry(key) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert((group.to_owned(), point.object.clone()));
+                First::Yes
+            }
+            btree_map::Entry::Occupied(occupied) => {
+                let (first_group, first_object) = occupied.get();
+                if first_group != group && *first_object == point.object {
+                    First::Same
+                } else {
+                    First::No
+                }
+            }
+        }
+    }
+}
+
+/// Whether a group is one that installers make scripts from.
+fn is_scripts(group: Option<&str>) -> bool {
+    matches!(group, Some(CONSOLE | GUI))
 }
 
 fn parse_line<'a>(
@@ -209,7 +263,7 @@ fn parse_line<'a>(
     let Ok(object) = value.parse::<ObjectReference>() else {
         return Err(EntryPointsError::Object { line, got });
     };
-    if matches!(group, CONSOLE | GUI) {
+    if is_scripts(Some(group)) {
         if !is_script_name(name) {
             let name = name.to_owned();
             return Err(EntryPointsError::ScriptName { line, name });
@@ -365,7 +419,7 @@ mod tests {
     fn all_faults_are_reported_at_once() {
         check(
             "early = m:f\n[console_scripts]\noops\n= m:f\n../x = m:f\nmod = m\nbad = m:f()\nbad2 = ../m:f\n\
-             a = m:f\na = m:g\n[gui_scripts]\na = m:f\n[console_scripts]\n",
+             a = m:f\na = m:g\n[gui_scripts]\na = m:g\n[console_scripts]\n",
             "error: line 1: entry point before the first group: `early = m:f`\n\
              error: line 3: expected [group] or name = object, got `oops`\n\
              error: line 4: expected [group] or name = object, got `= m:f`\n\
@@ -377,5 +431,18 @@ mod tests {
              error: line 12: name occurs twice: `a`\n\
              error: line 13: group occurs twice: `console_scripts`\n",
         );
+    }
+
+    #[test]
+    fn lines_of_which_no_installer_makes_anything_are_told_of() {
+        let text =
+            "[g]\nx = %(y)s\nz = m:f # why\n[console_scripts]\na = m:f\n[gui_scripts]\na = m:f\n";
+        check(text, "console_scripts: a = m:f\n");
+        let want = [
+            EntryPointOddity::NoObject("%(y)s".to_owned()),
+            EntryPointOddity::NoObject("m:f # why".to_owned()),
+            EntryPointOddity::SameScript("a".to_owned()),
+        ];
+        assert_eq!(EntryPoints::parse(text).unwrap().oddities, want);
     }
 }

@@ -25,6 +25,7 @@ mod marker;
 mod metadata;
 mod metadata_edit;
 mod package_name;
+mod pattern;
 mod pyproject;
 mod python_blocks;
 mod python_source;
@@ -43,23 +44,27 @@ pub use pep440_rs::{Version, VersionSpecifiers};
 
 pub use build_tag::{BuildTag, BuildTagError};
 pub use entry_points::{
-    EntryPoint, EntryPoints, EntryPointsError, ObjectReference, Script, ScriptKind,
+    EntryPoint, EntryPointOddity, EntryPoints, EntryPointsError, ObjectReference, Script,
+    ScriptKind,
 };
 pub use headers::{Field, Headers};
 pub use library_name::{LibraryName, is_library_name, library_in};
 pub use marker::{Marker, MarkerEnvironment, MarkerError};
-pub use metadata::{Metadata, MetadataError};
+pub use metadata::{Metadata, MetadataError, MetadataOddity};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
 pub use package_name::{PackageName, PackageNameError};
+pub use pattern::{Pattern, PatternError};
 pub use pyproject::{BuildSystem, BuildSystemError};
 pub use python_source::{PythonLoad, python_call, python_loads};
 pub use python_version::{PythonVersion, PythonVersionError};
-pub use record::{HashAlgorithm, Record, RecordError, RecordHash, RecordRow};
+pub use record::{
+    HashAlgorithm, ReadRecord, Record, RecordError, RecordHash, RecordOddity, RecordRow,
+};
 pub use requirement::{Constraint, Requirement, RequirementError};
 pub use runtime_deps::UnmetDependency;
 pub use sdist_filename::{SdistFilename, SdistFilenameError, SdistFormat};
 pub use tag::{Tag, TagError, TagSet};
 pub use tag_fit::{PlatformTag, TagMismatch};
 pub use target::{Implementation, Libc, Target};
-pub use wheel_file::{WheelFile, WheelFileError};
+pub use wheel_file::{WheelFile, WheelFileError, WheelFileOddity};
 pub use wheel_filename::{WheelFilename, WheelFilenameError};

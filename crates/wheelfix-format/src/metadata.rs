@@ -14,8 +14,18 @@ use crate::{Field, Headers, PackageName, PackageNameError, Requirement, Requirem
 pub struct Metadata {
     headers: Headers,
     format_version: (u64, u64),
+    oddities: Vec<MetadataOddity>,
     name: PackageName,
     version: Version,
+}
+
+/// How core metadata is not as the format says, though its meaning is plain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MetadataOddity {
+    /// No version of the format, or one that is not two numbers.
+    Version(String),
+    /// A field that says who this is, twice with the same value.
+    Twice(&'static str),
 }
 
 /// Why a text is not core metadata.
@@ -25,17 +35,14 @@ pub enum MetadataError {
     /// A field that must be there.
     #[error("field `{0}` is missing")]
     Missing(&'static str),
-    /// A field that says who this is, twice.
-    #[error("line {line}: field `{field}` occurs twice")]
+    /// A field that says who this is, twice, with different values.
+    #[error("line {line}: field `{field}` occurs twice, with different values")]
     Duplicate {
         /// The name of the field.
         field: &'static str,
         /// The line of the second one, counted from 1.
         line: usize,
     },
-    /// A metadata version that is not two numbers.
-    #[error("`Metadata-Version` must be two numbers with a dot between: `{0}`")]
-    MetadataVersion(String),
     /// A metadata version we do not know, with other rules.
     #[error("unsupported `Metadata-Version`, expected 1.x or 2.x: `{0}`")]
     Unsupported(String),
@@ -48,9 +55,14 @@ pub enum MetadataError {
 }
 
 impl Metadata {
-    /// Major and minor version of the format.
+    /// Major and minor version of the format; 1.0 where the text has none that can be read.
     pub fn metadata_version(&self) -> (u64, u64) {
         self.format_version
+    }
+
+    /// Oddities that do not matter.
+    pub fn oddities(&self) -> &[MetadataOddity] {
+        &self.oddities
     }
 
     /// The normalised name.
@@ -101,35 +113,47 @@ impl FromStr for Metadata {
 
     fn from_str(text: &str) -> Result<Self, MetadataError> {
         let headers = Headers::parse(text);
-        let version_text = single(&headers, "Metadata-Version")?;
-        let format_version = version_text
-            .split_once('.')
-            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
-            .ok_or_else(|| MetadataError::MetadataVersion(version_text.to_owned()))?;
+        let mut oddities = Vec::new();
+        let version_text = headers.get("Metadata-Version").unwrap_or_default();
+        let format_version = parse_version(version_text).unwrap_or_else(|| {
+            oddities.push(MetadataOddity::Version(version_text.to_owned()));
+            (1, 0)
+        });
         if !matches!(format_version, (1 | 2, _)) {
             return Err(MetadataError::Unsupported(version_text.to_owned()));
         }
-        let name = single(&headers, "Name")?
-            .parse()
-            .map_err(MetadataError::Name)?;
-        let version = single(&headers, "Version")?
-            .parse()
-            .map_err(MetadataError::Version)?;
+        let mut field = |name| single(&headers, name, &mut oddities);
+        let name = field("Name")?.parse().map_err(MetadataError::Name)?;
+        let version = field("Version")?.parse().map_err(MetadataError::Version)?;
         Ok(Self {
             headers,
             format_version,
+            oddities,
             name,
             version,
         })
     }
 }
 
-fn single<'a>(headers: &'a Headers, name: &'static str) -> Result<&'a str, MetadataError> {
+fn parse_version(text: &str) -> Option<(u64, u64)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// The one value of a field.
+fn single<'a>(
+    headers: &'a Headers,
+    name: &'static str,
+    oddities: &mut Vec<MetadataOddity>,
+) -> Result<&'a str, MetadataError> {
     let mut fields = headers.get_all(name);
     let first = fields.next().ok_or(MetadataError::Missing(name))?;
-    if let Some(second) = fields.next() {
-        let line = second.line;
-        return Err(MetadataError::Duplicate { field: name, line });
+    for again in fields {
+        if again.value != first.value {
+            let line = again.line;
+            return Err(MetadataError::Duplicate { field: name, line });
+        }
+        oddities.push(MetadataOddity::Twice(name));
     }
     Ok(first.value)
 }
@@ -180,7 +204,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        check("", "error: field `Metadata-Version` is missing");
+        check("", "error: field `Name` is missing");
         check(
             "Metadata-Version: 2.1\nVersion: 1\n",
             "error: field `Name` is missing",
@@ -191,11 +215,7 @@ mod tests {
         );
         check(
             "Metadata-Version: 2.1\nName: a\nName: b\n",
-            "error: line 3: field `Name` occurs twice",
-        );
-        check(
-            "Metadata-Version: two\n",
-            "error: `Metadata-Version` must be two numbers with a dot between: `two`",
+            "error: line 3: field `Name` occurs twice, with different values",
         );
         check(
             "Metadata-Version: 3.0\n",
@@ -208,6 +228,22 @@ mod tests {
         check(
             "Metadata-Version: 2.1\nName: a\nVersion: x\n",
             "error: invalid `Version`",
+        );
+    }
+
+    #[test]
+    fn fields_whose_meaning_is_plain_are_read_and_told_of() {
+        let oddities = |text: &str| text.parse::<Metadata>().unwrap().oddities;
+        let who = "Name: a\nVersion: 1\n";
+        let version = |text: &str| [MetadataOddity::Version(text.to_owned())];
+        assert_eq!(oddities(who), version(""));
+        assert_eq!(
+            oddities(&format!("Metadata-Version: 1.2.0\n{who}")),
+            version("1.2.0")
+        );
+        assert_eq!(
+            oddities(&format!("Metadata-Version: 2.1\n{who}Name: a\n")),
+            [MetadataOddity::Twice("Name")]
         );
     }
 }

@@ -35,7 +35,7 @@ pub struct RecordHash {
     digest: Vec<u8>,
 }
 
-/// A hash algorithm that the wheel format accepts: `sha256` or better.
+/// A hash algorithm that the wheel format accepts: `sha256` or better, of those that each Python has.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum HashAlgorithm {
     /// 32 bytes.
@@ -44,6 +44,38 @@ pub enum HashAlgorithm {
     Sha384,
     /// 64 bytes.
     Sha512,
+    /// 32 bytes.
+    Sha3_256,
+    /// 48 bytes.
+    Sha3_384,
+    /// 64 bytes.
+    Sha3_512,
+    /// 64 bytes.
+    Blake2b,
+    /// 32 bytes.
+    Blake2s,
+}
+
+/// A `RECORD` as far as it can be read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ReadRecord {
+    /// Every row that has a path; one with a fault has neither hash nor size.
+    pub record: Record,
+    /// The rows that cannot be read.
+    pub faults: Vec<RecordError>,
+    /// The rows that are not as the format says, and whose meaning is plain, with their paths.
+    pub oddities: Vec<(RecordOddity, String)>,
+}
+
+/// How a row of a `RECORD` is not as the format says, though its meaning is plain.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum RecordOddity {
+    /// The digest is in hexadecimal, as in gmsh 4.15.2.
+    Hexadecimal,
+    /// Empty fields follow.
+    MoreFields,
+    /// The path is empty: the row says nothing.
+    NoPath,
 }
 
 /// A fault of one row of a `RECORD`.
@@ -52,11 +84,13 @@ pub enum HashAlgorithm {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// Fewer or more than three fields.
-    #[error("row {row}: expected 3 fields, got {got}")]
+    /// Fewer than three fields, or more that are not empty.
+    #[error("row {row}: expected 3 fields for `{path}`, got {got}")]
     FieldCount {
         /// The row.
         row: usize,
+        /// The path of the row.
+        path: String,
         /// How many fields it has.
         got: usize,
     },
@@ -66,23 +100,19 @@ pub enum RecordError {
         /// The row.
         row: usize,
     },
-    /// A row without a path.
-    #[error("row {row}: the path is empty")]
-    EmptyPath {
-        /// The row.
-        row: usize,
-    },
     /// A hash without `=`.
-    #[error("row {row}: expected algorithm=value, got `{got}`")]
+    #[error("row {row}: expected algorithm=value for `{path}`, got `{got}`")]
     HashSyntax {
         /// The row.
         row: usize,
+        /// The path of the row.
+        path: String,
         /// The whole field.
         got: String,
     },
     /// md5, sha1, or something unknown.
     #[error(
-        "row {row}: `{path}` has a hash that is not accepted, expected sha256, sha384 or sha512: `{got}`"
+        "row {row}: `{path}` has a hash that is not accepted, expected sha256 or better: `{got}`"
     )]
     HashAlgorithm {
         /// The row.
@@ -92,21 +122,27 @@ pub enum RecordError {
         /// The name of the algorithm.
         got: String,
     },
-    /// Not Base64, or of the wrong length for its algorithm.
-    #[error("row {row}: expected {expected} bytes as URL-safe Base64 without padding, got `{got}`")]
+    /// Neither Base64 nor hexadecimal, or of the wrong length for its algorithm.
+    #[error(
+        "row {row}: expected {expected} bytes as URL-safe Base64 without padding for `{path}`, got `{got}`"
+    )]
     HashValue {
         /// The row.
         row: usize,
+        /// The path of the row.
+        path: String,
         /// Length of the digest in bytes.
         expected: usize,
         /// The text behind the `=`.
         got: String,
     },
     /// A size that is not a decimal number.
-    #[error("row {row}: the size is not a number: `{got}`")]
+    #[error("row {row}: the size of `{path}` is not a number: `{got}`")]
     Size {
         /// The row.
         row: usize,
+        /// The path of the row.
+        path: String,
         /// The whole field.
         got: String,
     },
@@ -121,15 +157,23 @@ const URL_SAFE_ANY_PAD: GeneralPurpose = GeneralPurpose::new(
 impl Record {
     /// Parses a text; all faults at once.
     pub fn parse(text: &str) -> Result<Self, Vec<RecordError>> {
-        let (mut rows, mut faults) = (Vec::new(), Vec::new());
-        let mut add = |row| match row {
-            Ok(row) => rows.push(row),
-            Err(fault) => faults.push(fault),
-        };
+        let read = ReadRecord::read(text);
+        if read.faults.is_empty() {
+            Ok(read.record)
+        } else {
+            Err(read.faults)
+        }
+    }
+}
+
+impl ReadRecord {
+    /// Reads what can be read of a text.
+    pub fn read(text: &str) -> Self {
+        let mut read = Self::default();
         if is_plain(text) {
             let lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
             for (index, line) in lines.enumerate() {
-                add(parse_row(index + 1, line.split(',')));
+                read.add(index + 1, line.split(','));
             }
         } else {
             let mut reader = csv::ReaderBuilder::new()
@@ -138,15 +182,59 @@ impl Record {
                 .from_reader(text.as_bytes());
             for (index, fields) in reader.records().enumerate() {
                 let row = index + 1;
-                let fields = fields.map_err(|_| RecordError::Csv { row });
-                add(fields.and_then(|fields| parse_row(row, fields.iter())));
+                match fields {
+                    Ok(fields) => read.add(row, fields.iter()),
+                    Err(_) => read.faults.push(RecordError::Csv { row }),
+                }
             }
         }
-        if faults.is_empty() {
-            Ok(Self { rows })
-        } else {
-            Err(faults)
+        read
+    }
+
+    fn add<'a>(&mut self, row: usize, fields: impl Iterator<Item = &'a str> + Clone) {
+        let path = fields.clone().next().unwrap_or_default();
+        match self.parse(row, fields) {
+            Ok(row) => self.record.rows.extend(row),
+            Err(fault) => {
+                self.faults.push(fault);
+                self.record.rows.push(RecordRow::unhashed(path));
+            }
         }
+    }
+
+    fn parse<'a>(
+        &mut self,
+        row: usize,
+        mut fields: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Option<RecordRow>, RecordError> {
+        let all = fields.clone();
+        let (path, hash, size) = (fields.next(), fields.next(), fields.next());
+        let path = path.unwrap_or_default().to_owned();
+        let (Some(hash), Some(size), true) = (hash, size, fields.clone().all(str::is_empty)) else {
+            let got = all.count();
+            return Err(RecordError::FieldCount { row, path, got });
+        };
+        let mut note = |oddity| self.oddities.push((oddity, path.clone()));
+        if path.is_empty() {
+            note(RecordOddity::NoPath);
+            return Ok(None);
+        }
+        if fields.next().is_some() {
+            note(RecordOddity::MoreFields);
+        }
+        let (hash, is_hexadecimal) = parse_hash(row, &path, hash)?;
+        if is_hexadecimal {
+            note(RecordOddity::Hexadecimal);
+        }
+        let size = match (size, size.parse()) {
+            ("", _) => None,
+            (_, Ok(size)) => Some(size),
+            (got, Err(_)) => {
+                let got = got.to_owned();
+                return Err(RecordError::Size { row, path, got });
+            }
+        };
+        Ok(Some(RecordRow { path, hash, size }))
     }
 }
 
@@ -156,51 +244,63 @@ fn is_plain(text: &str) -> bool {
     !text.contains('"') && !text.starts_with('\u{feff}')
 }
 
-fn parse_row<'a>(
+/// The hash of a row, if it has one, and whether it is in hexadecimal.
+fn parse_hash(
     row: usize,
-    mut fields: impl Iterator<Item = &'a str> + Clone,
-) -> Result<RecordRow, RecordError> {
-    let all = fields.clone();
-    let (Some(path), Some(hash), Some(size), None) =
-        (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
-        let got = all.count();
-        return Err(RecordError::FieldCount { row, got });
-    };
-    if path.is_empty() {
-        return Err(RecordError::EmptyPath { row });
+    path: &str,
+    text: &str,
+) -> Result<(Option<RecordHash>, bool), RecordError> {
+    if text.is_empty() {
+        return Ok((None, false));
     }
-    let hash = (!hash.is_empty())
-        .then(|| parse_hash(row, path, hash))
-        .transpose()?;
-    let size = (!size.is_empty())
-        .then(|| size.parse())
-        .transpose()
-        .map_err(|_| RecordError::Size {
-            row,
-            got: size.to_owned(),
-        })?;
     let path = path.to_owned();
-    Ok(RecordRow { path, hash, size })
-}
-
-fn parse_hash(row: usize, path: &str, text: &str) -> Result<RecordHash, RecordError> {
     let Some((name, value)) = text.split_once('=') else {
         let got = text.to_owned();
-        return Err(RecordError::HashSyntax { row, got });
+        return Err(RecordError::HashSyntax { row, path, got });
     };
-    let algorithm = name.parse().map_err(|()| RecordError::HashAlgorithm {
-        row,
-        path: path.to_owned(),
-        got: name.to_owned(),
-    })?;
-    let digest = URL_SAFE_ANY_PAD.decode(value).ok();
-    let hash = digest.and_then(|digest| RecordHash::new(algorithm, digest));
-    hash.ok_or_else(|| RecordError::HashValue {
-        row,
-        expected: algorithm.digest_len(),
-        got: value.to_owned(),
-    })
+    let Ok(algorithm) = name.parse::<HashAlgorithm>() else {
+        let got = name.to_owned();
+        return Err(RecordError::HashAlgorithm { row, path, got });
+    };
+    // No Base64 of a digest is as long as its hexadecimal digits.
+    let is_hexadecimal = value.len() == 2 * algorithm.digest_len();
+    let digest = if is_hexadecimal {
+        from_hexadecimal(value)
+    } else {
+        URL_SAFE_ANY_PAD.decode(value).ok()
+    };
+    match digest.and_then(|digest| RecordHash::new(algorithm, digest)) {
+        Some(hash) => Ok((Some(hash), is_hexadecimal)),
+        None => Err(RecordError::HashValue {
+            row,
+            path,
+            expected: algorithm.digest_len(),
+            got: value.to_owned(),
+        }),
+    }
+}
+
+fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+        _ => None,
+    };
+    text.as_bytes().chunks(2).map(byte).collect()
+}
+
+impl RecordError {
+    /// The path of the row; `None` if it could not be read.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Csv { .. } => None,
+            Self::FieldCount { path, .. }
+            | Self::HashSyntax { path, .. }
+            | Self::HashAlgorithm { path, .. }
+            | Self::HashValue { path, .. }
+            | Self::Size { path, .. } => Some(path),
+        }
+    }
 }
 
 impl RecordRow {
@@ -240,12 +340,23 @@ impl RecordHash {
 }
 
 impl HashAlgorithm {
+    const ALL: [Self; 8] = [
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        Self::Sha3_256,
+        Self::Sha3_384,
+        Self::Sha3_512,
+        Self::Blake2b,
+        Self::Blake2s,
+    ];
+
     /// Length of a digest in bytes.
     pub fn digest_len(self) -> usize {
         match self {
-            Self::Sha256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
+            Self::Sha256 | Self::Sha3_256 | Self::Blake2s => 32,
+            Self::Sha384 | Self::Sha3_384 => 48,
+            Self::Sha512 | Self::Sha3_512 | Self::Blake2b => 64,
         }
     }
 
@@ -255,6 +366,11 @@ impl HashAlgorithm {
             Self::Sha256 => "sha256",
             Self::Sha384 => "sha384",
             Self::Sha512 => "sha512",
+            Self::Sha3_256 => "sha3_256",
+            Self::Sha3_384 => "sha3_384",
+            Self::Sha3_512 => "sha3_512",
+            Self::Blake2b => "blake2b",
+            Self::Blake2s => "blake2s",
         }
     }
 }
@@ -263,8 +379,8 @@ impl FromStr for HashAlgorithm {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let all = [Self::Sha256, Self::Sha384, Self::Sha512];
-        all.into_iter()
+        Self::ALL
+            .into_iter()
             .find(|it| it.name().eq_ignore_ascii_case(text))
             .ok_or(())
     }
@@ -356,13 +472,43 @@ mod tests {
     #[test]
     fn all_faults_are_reported_at_once() {
         check(
-            "a,\nb,,x\n,,\nc,sha256,1\nd,md5=abc,1\ne,sha256=abc,1\n",
-            "error: row 1: expected 3 fields, got 2\n\
-             error: row 2: the size is not a number: `x`\n\
-             error: row 3: the path is empty\n\
-             error: row 4: expected algorithm=value, got `sha256`\n\
-             error: row 5: `d` has a hash that is not accepted, expected sha256, sha384 or sha512: `md5`\n\
-             error: row 6: expected 32 bytes as URL-safe Base64 without padding, got `abc`\n",
+            "a,\nb,,x\nc,sha256,1\nd,md5=abc,1\ne,sha256=abc,1\nf,,1,more\n",
+            "error: row 1: expected 3 fields for `a`, got 2\n\
+             error: row 2: the size of `b` is not a number: `x`\n\
+             error: row 3: expected algorithm=value for `c`, got `sha256`\n\
+             error: row 4: `d` has a hash that is not accepted, expected sha256 or better: `md5`\n\
+             error: row 5: expected 32 bytes as URL-safe Base64 without padding for `e`, got `abc`\n\
+             error: row 6: expected 3 fields for `f`, got 4\n",
         );
+    }
+
+    #[test]
+    fn rows_whose_meaning_is_plain_are_read_and_told_of() {
+        let hexadecimal = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let text = format!("a,sha256={hexadecimal},0\nb,{EMPTY},0,,\n,,\n");
+        let read = ReadRecord::read(&text);
+        assert_eq!(
+            read.record.to_string(),
+            format!("a,{EMPTY},0\nb,{EMPTY},0\n")
+        );
+        let oddities: Vec<_> = read
+            .oddities
+            .iter()
+            .map(|(oddity, path)| (*oddity, path.as_str()))
+            .collect();
+        let want = [
+            (RecordOddity::Hexadecimal, "a"),
+            (RecordOddity::MoreFields, "b"),
+            (RecordOddity::NoPath, ""),
+        ];
+        assert_eq!(oddities, want);
+    }
+
+    #[test]
+    fn all_hashes_that_each_python_has_are_known_by_their_length() {
+        for algorithm in HashAlgorithm::ALL {
+            let hash = RecordHash::new(algorithm, vec![7; algorithm.digest_len()]).unwrap();
+            check(&format!("a,{hash},0\n"), &format!("a,{hash},0\n"));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::headers::FieldEdit;
-use crate::{Headers, TagError, TagSet};
+use crate::{Headers, TagSet};
 
 /// The contents of `WHEEL`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +21,17 @@ pub struct WheelFile {
     pub tags: Vec<TagSet>,
     /// The build tag, as written.
     pub build: Option<String>,
+    /// Oddities that do not matter.
+    pub oddities: Vec<WheelFileOddity>,
+}
+
+/// How a `WHEEL` file is not as the format says, though its meaning is plain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum WheelFileOddity {
+    /// No `Root-Is-Purelib`, or one that is neither true nor false: all installers take it for false.
+    Root(String),
+    /// A `Tag` that is not one: no installer reads it here.
+    Tag(String),
 }
 
 /// Most `Tag` lines that are read; the most of a real wheel are some 30.
@@ -42,20 +53,9 @@ pub enum WheelFileError {
     /// A version we do not know, with another layout.
     #[error("unsupported `Wheel-Version`, expected 1.x: `{0}`")]
     Unsupported(String),
-    /// Neither true nor false.
-    #[error("`Root-Is-Purelib` must be true or false: `{0}`")]
-    Boolean(String),
     /// More `Tag` lines than the tags of any file name.
     #[error("{0} `Tag` lines, limit is {MAX_TAGS}")]
     TooManyTags(usize),
-    /// A `Tag` line.
-    #[error("line {line}: invalid tag")]
-    Tag {
-        /// Counted from 1.
-        line: usize,
-        /// The fault of the tag.
-        source: TagError,
-    },
 }
 
 impl WheelFile {
@@ -101,35 +101,37 @@ impl FromStr for WheelFile {
         if 1 < versions.collect::<BTreeSet<&str>>().len() {
             return Err(WheelFileError::Twice("Wheel-Version"));
         }
-        let field = |name: &'static str| headers.get(name).ok_or(WheelFileError::Missing(name));
-        let version_text = field("Wheel-Version")?;
+        let version_text = headers.get("Wheel-Version");
+        let version_text = version_text.ok_or(WheelFileError::Missing("Wheel-Version"))?;
         let version = parse_version(version_text)
             .ok_or_else(|| WheelFileError::Version(version_text.to_owned()))?;
         if version.0 != 1 {
             return Err(WheelFileError::Unsupported(version_text.to_owned()));
         }
-        let root_is_purelib = match field("Root-Is-Purelib")? {
-            text if text.eq_ignore_ascii_case("true") => true,
-            text if text.eq_ignore_ascii_case("false") => false,
-            text => return Err(WheelFileError::Boolean(text.to_owned())),
-        };
+        let mut oddities = Vec::new();
+        let root = headers.get("Root-Is-Purelib").unwrap_or_default();
+        let root_is_purelib = root.eq_ignore_ascii_case("true");
+        if !root_is_purelib && !root.eq_ignore_ascii_case("false") {
+            oddities.push(WheelFileOddity::Root(root.to_owned()));
+        }
         let lines = headers.get_all("Tag").count();
         if MAX_TAGS < lines {
             return Err(WheelFileError::TooManyTags(lines));
         }
-        let tags = headers.get_all("Tag").map(|field| {
-            let parsed = field.value.parse();
-            parsed.map_err(|source| WheelFileError::Tag {
-                line: field.line,
-                source,
-            })
-        });
+        let mut tags = Vec::new();
+        for field in headers.get_all("Tag") {
+            match field.value.parse() {
+                Ok(tag) => tags.push(tag),
+                Err(_) => oddities.push(WheelFileOddity::Tag(field.value.to_owned())),
+            }
+        }
         Ok(Self {
             version,
             generator: headers.get("Generator").map(str::to_owned),
             root_is_purelib,
-            tags: tags.collect::<Result<_, _>>()?,
+            tags,
             build: headers.get("Build").map(str::to_owned),
+            oddities,
         })
     }
 }
@@ -193,10 +195,6 @@ mod tests {
             "error: field `Wheel-Version` occurs twice, with different values",
         );
         check(
-            "Wheel-Version: 1.0\n",
-            "error: field `Root-Is-Purelib` is missing",
-        );
-        check(
             "Wheel-Version: 1\n",
             "error: `Wheel-Version` must be two numbers with a dot between: `1`",
         );
@@ -204,13 +202,17 @@ mod tests {
             "Wheel-Version: 2.0\n",
             "error: unsupported `Wheel-Version`, expected 1.x: `2.0`",
         );
-        check(
-            "Wheel-Version: 1.0\nRoot-Is-Purelib: yes\n",
-            "error: `Root-Is-Purelib` must be true or false: `yes`",
-        );
-        check(
-            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-any\n",
-            "error: line 3: invalid tag",
-        );
+    }
+
+    #[test]
+    fn fields_whose_meaning_is_plain_are_read_and_told_of() {
+        let text = "Wheel-Version: 1.0\nRoot-Is-Purelib: yes\nTag: py3-any\nTag: py3-none-any\n";
+        check(text, "(1, 0) false py3-none-any");
+        let file: WheelFile = text.parse().unwrap();
+        let want = [
+            WheelFileOddity::Root("yes".to_owned()),
+            WheelFileOddity::Tag("py3-any".to_owned()),
+        ];
+        assert_eq!(file.oddities, want);
     }
 }

@@ -8,14 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
-use sha2::{Digest as _, Sha384, Sha512};
 use wheelfix_archive::{
     ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
     Observer, Written, extract,
 };
 use wheelfix_format::{HashAlgorithm, RecordHash};
 use wheelfix_link::may_be_module;
-use wheelfix_wheel::Wheel;
+use wheelfix_wheel::{Wheel, differs};
 
 use crate::bytecode::Compiler;
 use crate::digest::FileDigest;
@@ -50,7 +49,7 @@ pub enum ExtractionError {
     /// Members that hold something else than they should, in the order of the files.
     #[error("{}", lines(.0))]
     Content(Vec<MemberFault>),
-    /// Files whose SHA-384 or SHA-512 is another than RECORD's; paths relative to the prefix.
+    /// Files whose hash is another than RECORD's, and not SHA-256; paths in their wheels.
     #[error("hash differs from RECORD: `{}`", .0.join("`, `"))]
     Hash(Vec<String>),
     /// The operating system said no.
@@ -228,7 +227,7 @@ fn items<'a>(
     Ok((items, positions))
 }
 
-/// SHA-256 is compared while extracting; of the longer hashes see [`Watcher::written`].
+/// SHA-256 is compared while extracting; of the other hashes see [`Watcher::written`].
 fn expected_digest(hash: Option<&RecordHash>) -> Digest {
     let sha256 = hash.filter(|hash| hash.algorithm() == HashAlgorithm::Sha256);
     match sha256.and_then(|hash| hash.digest().try_into().ok()) {
@@ -273,7 +272,7 @@ impl Observer for Watcher<'_> {
         }
         let is_placeholder = file.script && written.content.starts_with(b"#!python");
         let is_elf = written.content.starts_with(b"\x7fELF") || may_be_module(written.path);
-        let is_wrong = has_wrong_hash(file, written.content);
+        let is_wrong = differs(file.hash(), written.content);
         if !(is_placeholder || is_elf || is_wrong) {
             return;
         }
@@ -285,26 +284,11 @@ impl Observer for Watcher<'_> {
             notes.elf.push(position);
         }
         if is_wrong {
-            notes.wrong.push(file.path.clone());
+            notes.wrong.push(written.item.member.path.to_string());
         }
     }
 }
 
 fn final_path(destination: &Destination<'_>, file: &File<'_>) -> PathBuf {
     destination.prefix.join(&file.path)
-}
-
-/// Whether RECORD has a hash longer than SHA-256 and the content another.
-fn has_wrong_hash(file: &File<'_>, content: &[u8]) -> bool {
-    let Source::Member {
-        hash: Some(hash), ..
-    } = file.source
-    else {
-        return false;
-    };
-    match hash.algorithm() {
-        HashAlgorithm::Sha256 => false,
-        HashAlgorithm::Sha384 => Sha384::digest(content).as_slice() != hash.digest(),
-        HashAlgorithm::Sha512 => Sha512::digest(content).as_slice() != hash.digest(),
-    }
 }

@@ -51,6 +51,16 @@ pub(crate) struct File<'a> {
     pub(crate) script: bool,
 }
 
+impl File<'_> {
+    /// The hash in RECORD.
+    pub(crate) fn hash(&self) -> Option<&RecordHash> {
+        match self.source {
+            Source::Member { hash, .. } => hash,
+            Source::Text(_) => None,
+        }
+    }
+}
+
 /// Where the content of a file comes from.
 #[derive(Debug)]
 pub(crate) enum Source<'a> {
@@ -74,8 +84,8 @@ pub struct WheelOptions {
     pub metadata: Vec<MetadataEdit>,
     /// Files to leave out, as globs of paths relative to the prefix or to `site-packages`.
     pub exclude: Vec<Pattern>,
-    /// Members that are accepted although they differ from their row in RECORD.
-    pub accept_mismatch: BTreeSet<String>,
+    /// Members that are accepted although RECORD does not vouch for them, as globs of paths in wheels.
+    pub accept_mismatch: Vec<Pattern>,
     /// How large a wheel may be unpacked.
     pub limits: Limits,
     /// Files to leave out as nixpkgs' hooks do.
@@ -109,7 +119,7 @@ pub enum FileFault {
     #[error("no file matches `{0}`, which is to be left out")]
     Exclude(String),
     /// A member that is to be accepted, of no wheel.
-    #[error("no wheel has the file `{0}`, which is to be accepted")]
+    #[error("no wheel has a file `{0}`, which is to be accepted")]
     Exception(String),
     /// Dependencies that nothing meets.
     #[error(transparent)]
@@ -225,16 +235,11 @@ pub(crate) fn collect<'a>(
             Err(fault) => faults.push(fault),
         }
     }
-    let has = |path: &&String| {
-        wheels
-            .iter()
-            .any(|wheel| wheel.archive().find(path).is_some())
-    };
-    let exceptions = wheel_options
-        .accept_mismatch
-        .iter()
-        .filter(|path| !has(path));
-    faults.extend(exceptions.cloned().map(FileFault::Exception));
+    for glob in &wheel_options.accept_mismatch {
+        if !wheels.iter().any(|wheel| wheel.has(glob)) {
+            faults.push(FileFault::Exception(glob.text().to_owned()));
+        }
+    }
     for (index, exclude) in wheel_options.exclude.iter().enumerate() {
         if !builder.used_excludes.contains(&index) {
             faults.push(FileFault::Exclude(exclude.text().to_owned()));
@@ -331,11 +336,13 @@ fn duplicate_wheels(wheels: &[Wheel]) -> Vec<FileFault> {
     faults
 }
 
-/// Files of several wheels that are equal become one.
+/// Files of one place that are equal become one, with all wheels that have it.
 fn join(candidates: Candidates<File<'_>>) -> File<'_> {
     let mut file = candidates.first;
     for other in candidates.more {
-        file.wheels.extend(other.wheels);
+        let is_new = |wheel: &usize| !file.wheels.contains(wheel);
+        let new: Vec<usize> = other.wheels.into_iter().filter(is_new).collect();
+        file.wheels.extend(new);
     }
     file
 }

@@ -197,6 +197,7 @@ pub(crate) fn open(
     let options = OpenOptions {
         limits: request.wheel_options.limits,
         accept_mismatch: request.wheel_options.accept_mismatch.clone(),
+        with_record_faults: false,
         exceptions_are_shared: true,
     };
     let open = |path: &PathBuf| -> Result<Wheel, Refusal> {

@@ -49,7 +49,7 @@ pub struct Excused {
 pub enum ExcuseError {
     /// It is not a glob.
     #[error(transparent)]
-    Glob(#[from] globset::Error),
+    Glob(#[from] wheelfix_format::PatternError),
     /// It matches nearly every name that there may be.
     #[error(
         "it excuses nearly every {kind}, also what nobody has thought of: name what may be missing"

@@ -90,6 +90,11 @@ pub enum Remedy {
         /// The value that was given; empty for what has none.
         value: String,
     },
+    /// Accept a file of a wheel although its list of files does not vouch for it.
+    AcceptMismatch {
+        /// Its path in the wheel.
+        path: String,
+    },
     /// Take a rule out of a file, or correct it.
     RemoveRule {
         /// Its name.

@@ -4,13 +4,11 @@
 //! `--rules FILE`, which come first. The format is described in `docs/rules.md`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+pub use wheelfix_format::Pattern;
 
 /// All rules of one run, the user's before ours.
 #[derive(Clone, Debug, Default)]
@@ -267,102 +265,6 @@ fn pattern_map<'de, D: serde::Deserializer<'de>>(
         Err(error) => Err(serde::de::Error::custom(error)),
     };
     map.into_iter().map(compile).collect()
-}
-
-/// The characters by which a glob is more than a text.
-const SPECIAL: [char; 5] = ['*', '?', '[', '{', '\\'];
-
-/// A glob, compiled. `*` does not cross `/`, `**` does.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    text: String,
-    /// Whether it matches only itself.
-    is_literal: bool,
-    /// Length of what every match begins with.
-    prefix_len: usize,
-    glob: Glob,
-    /// Made when it is needed: of all the rules few are, and this takes most of the time to read them.
-    matcher: OnceLock<GlobMatcher>,
-}
-
-impl Pattern {
-    /// Parses a glob.
-    pub fn new(text: &str) -> Result<Self, globset::Error> {
-        Ok(Self {
-            text: text.to_owned(),
-            is_literal: !text.contains(SPECIAL),
-            prefix_len: text.find(SPECIAL).unwrap_or(text.len()),
-            glob: GlobBuilder::new(text).literal_separator(true).build()?,
-            matcher: OnceLock::new(),
-        })
-    }
-
-    /// Whether the whole text matches.
-    pub fn matches(&self, text: &str) -> bool {
-        self.text == text || self.is_match(Path::new(text))
-    }
-
-    fn is_match(&self, path: &Path) -> bool {
-        if self.is_literal() {
-            return path.as_os_str() == self.text.as_str();
-        }
-        // Nearly always nothing matches, and this is cheaper than to ask the glob.
-        let prefix = self.text.as_bytes().get(..self.prefix_len);
-        if !prefix.is_some_and(|prefix| path.as_os_str().as_encoded_bytes().starts_with(prefix)) {
-            return false;
-        }
-        let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
-        matcher.is_match(path)
-    }
-
-    /// Whether the path ends in components that match, as `bitsandbytes/lib*.so` does anywhere.
-    pub fn matches_end(&self, path: &Path) -> bool {
-        let depth = self.text.split('/').count();
-        let components: Vec<_> = path.components().collect();
-        let start = components.len().saturating_sub(depth);
-        let end: PathBuf = components.get(start..).unwrap_or_default().iter().collect();
-        self.is_match(&end) || self.is_match(path)
-    }
-
-    /// Whether a name matches, or it is one without a version and matches apart from the glob's
-    /// version: programs put the two together.
-    pub fn covers(&self, name: &str) -> bool {
-        if self.matches(name) {
-            return true;
-        }
-        let unversioned = self.text.split_once(".so.").map(|(stem, _)| stem);
-        let stem = unversioned.zip(name.strip_suffix(".so"));
-        stem.is_some_and(|(glob, stem)| Self::new(glob).is_ok_and(|glob| glob.matches(stem)))
-    }
-
-    /// The glob as it was written.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether it is a plain text that matches only itself.
-    pub fn is_literal(&self) -> bool {
-        self.is_literal
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Serialize for Pattern {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::new(&text).map_err(serde::de::Error::custom)
-    }
 }
 
 impl Rules {

@@ -1,10 +1,10 @@
 //! The contents of a wheel compared with `RECORD`, without unpacking.
 
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use wheelfix_archive::{ContentError, Member};
-use wheelfix_format::{HashAlgorithm, RecordHash};
+use wheelfix_format::RecordHash;
 
+use crate::digest::hash_of;
 use crate::{Wheel, WheelMember};
 
 /// A member whose content is not what the archive or `RECORD` says.
@@ -62,12 +62,7 @@ impl Wheel {
         let Some(expected) = expected else {
             return Ok(());
         };
-        let digest = match expected.algorithm() {
-            HashAlgorithm::Sha256 => Sha256::digest(&*content).to_vec(),
-            HashAlgorithm::Sha384 => Sha384::digest(&*content).to_vec(),
-            HashAlgorithm::Sha512 => Sha512::digest(&*content).to_vec(),
-        };
-        match RecordHash::new(expected.algorithm(), digest) {
+        match hash_of(expected.algorithm(), &content) {
             Some(got) if got != *expected => Err(ContentProblem::Hash {
                 expected: expected.clone(),
                 got,

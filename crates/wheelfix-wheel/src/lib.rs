@@ -17,6 +17,7 @@
 
 mod contents;
 mod contents_lint;
+mod digest;
 mod elf_members;
 mod elf_set;
 mod finding;
@@ -33,6 +34,7 @@ mod unpack;
 mod wheel;
 
 pub use contents::{ContentFault, ContentProblem};
+pub use digest::differs;
 pub use elf_members::{ElfMember, ElfMemberError, ElfOptions};
 pub use elf_set::{BundledLibrary, ElfSet, MinimumVersion, is_system_library};
 pub use finding::{Code, Finding};
@@ -43,5 +45,6 @@ pub use sdist::{Sdist, SdistError, SdistFile};
 pub use source_archive::{SourceArchive, SourceArchiveError};
 pub use unpack::{UnpackError, Unpacked, UnpackedKind};
 pub use wheel::fault::{WheelError, WheelFault, WheelFaults, WheelWarning};
+pub use wheel::oddity::Oddity;
 pub use wheel::placement::{Placement, Scheme};
 pub use wheel::{OpenOptions, Wheel, WheelMember};

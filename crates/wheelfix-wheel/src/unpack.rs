@@ -4,12 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha384, Sha512};
 use wheelfix_archive::{
     Digest, ExtractError, ExtractItem, MemberPath, Observer, TarKind, TarMember, Written, extract,
 };
 use wheelfix_format::{HashAlgorithm, RecordHash};
 
+use crate::digest::differs;
 use crate::wheel::Wheel;
 
 /// Something that was unpacked.
@@ -53,7 +53,7 @@ pub enum UnpackError {
     /// Files could not be written, or hold something else than they should.
     #[error(transparent)]
     Extract(#[from] ExtractError),
-    /// Files whose SHA-384 or SHA-512 is another than `RECORD`'s.
+    /// Files whose hash is another than `RECORD`'s, and not SHA-256.
     #[error("hash differs from RECORD: `{}`", .0.join("`, `"))]
     Hash(Vec<String>),
 }
@@ -145,12 +145,7 @@ impl Observer for Watcher<'_> {
 
     fn written(&self, file: Written<'_>) {
         let hash = self.hashes.get(file.index).copied().flatten();
-        let is_right = hash.is_none_or(|hash| match hash.algorithm() {
-            HashAlgorithm::Sha256 => true,
-            HashAlgorithm::Sha384 => Sha384::digest(file.content).as_slice() == hash.digest(),
-            HashAlgorithm::Sha512 => Sha512::digest(file.content).as_slice() == hash.digest(),
-        });
-        if !is_right {
+        if differs(hash, file.content) {
             let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
             wrong.push(file.item.member.path.to_string());
         }

@@ -5,19 +5,22 @@
 mod dist_info;
 mod editable;
 pub(crate) mod fault;
+pub(crate) mod oddity;
 pub(crate) mod placement;
 mod record;
 mod scripts;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use wheelfix_archive::{Limits, Member, ZipArchive};
-use wheelfix_format::{EntryPoints, Metadata, Record, RecordHash, WheelFile, WheelFilename};
+use wheelfix_format::{
+    EntryPoints, Metadata, Pattern, Record, RecordHash, WheelFile, WheelFilename,
+};
 
 use dist_info::DistInfo;
 use fault::{WheelError, WheelFaults, WheelWarning};
+use oddity::Oddities;
 use placement::Placement;
 
 /// An open wheel, all of whose parts agree.
@@ -32,6 +35,8 @@ pub struct Wheel {
     /// For each member of the archive, the index of its row in `RECORD`, if it has one.
     rows: Vec<Option<usize>>,
     warnings: Vec<WheelWarning>,
+    /// Faults of `RECORD` with which it was opened all the same.
+    record_faults: WheelFaults,
 }
 
 /// A file in a wheel.
@@ -51,12 +56,21 @@ pub struct WheelMember<'a> {
 pub struct OpenOptions {
     /// How large it may be unpacked.
     pub limits: Limits,
-    /// Members that are accepted although they differ from their row in `RECORD`, as in the wheels of
-    /// torch 1.9. A path that is not in the wheel is a fault.
-    pub accept_mismatch: BTreeSet<String>,
-    /// Whether several wheels are opened with the same paths, so that one that is not in this wheel
-    /// is not a fault.
+    /// Members that are accepted although `RECORD` does not vouch for them, as in the wheels of
+    /// torch 1.9. A glob that matches nothing in the wheel is a fault.
+    pub accept_mismatch: Vec<Pattern>,
+    /// Whether several wheels are opened with the same globs, so that one that matches nothing in this
+    /// wheel is not a fault.
     pub exceptions_are_shared: bool,
+    /// Whether a wheel is opened although its `RECORD` is wrong, to be looked at.
+    pub with_record_faults: bool,
+}
+
+impl OpenOptions {
+    /// Whether a member is accepted although `RECORD` does not vouch for it.
+    pub(crate) fn accepts(&self, path: &str) -> bool {
+        self.accept_mismatch.iter().any(|glob| glob.matches(path))
+    }
 }
 
 impl Wheel {
@@ -102,6 +116,7 @@ impl Wheel {
             placements,
             rows,
             warnings,
+            record_faults,
         } = parts?;
         Ok(Self {
             path: path.to_owned(),
@@ -111,6 +126,7 @@ impl Wheel {
             placements,
             rows,
             warnings,
+            record_faults,
         })
     }
 
@@ -146,7 +162,12 @@ impl Wheel {
 
     /// `RECORD`, as it is in the wheel.
     pub fn record(&self) -> &Record {
-        &self.dist_info.record
+        &self.dist_info.record.record
+    }
+
+    /// The faults of `RECORD` with which it was opened all the same.
+    pub fn record_faults(&self) -> &WheelFaults {
+        &self.record_faults
     }
 
     /// `entry_points.txt`; empty if there is none.
@@ -157,14 +178,18 @@ impl Wheel {
     /// All files, in the order of the archive, each with its place and its hash.
     pub fn members(&self) -> impl ExactSizeIterator<Item = WheelMember<'_>> {
         let with_places = self.archive.members().iter().zip(&self.placements);
-        with_places.zip(&self.rows).map(|((file, placement), row)| {
-            let row = row.and_then(|row| self.record().rows.get(row));
-            WheelMember {
+        with_places
+            .zip(&self.rows)
+            .map(|((file, placement), row)| WheelMember {
                 file,
                 placement,
-                hash: row.and_then(|row| row.hash.as_ref()),
-            }
-        })
+                hash: record::hash_in(&self.dist_info, *row),
+            })
+    }
+
+    /// Whether the path of a file in the archive matches.
+    pub fn has(&self, glob: &Pattern) -> bool {
+        record::has(&self.archive, glob)
     }
 
     /// The warnings about the wheel, none of which is a reason to refuse it.
@@ -179,6 +204,7 @@ struct Parts {
     placements: Vec<Placement>,
     rows: Vec<Option<usize>>,
     warnings: Vec<WheelWarning>,
+    record_faults: WheelFaults,
 }
 
 impl Parts {
@@ -188,7 +214,7 @@ impl Parts {
         options: &OpenOptions,
     ) -> Result<Self, WheelError> {
         let mut faults = WheelFaults::default();
-        let Some(dist_info) = DistInfo::read(archive, filename, &mut faults) else {
+        let Some(dist_info) = DistInfo::read(archive, filename, options, &mut faults) else {
             return Err(faults.into());
         };
         let mut warnings = Vec::new();
@@ -197,10 +223,29 @@ impl Parts {
             let paths = group.iter().map(ToString::to_string);
             warnings.push(WheelWarning::Collision(paths.collect()));
         }
-        let rows = record::check(archive, &dist_info, options, &mut faults);
-        let placements = placement::classify(archive, &dist_info, &mut faults);
-        scripts::check(archive, &placements, &dist_info.entry_points, &mut faults);
+        let (mut oddities, mut record_faults) = (Oddities::default(), WheelFaults::default());
+        oddities.note_texts(&dist_info);
+        oddities.note_devices(archive);
+        let rows = record::check(
+            archive,
+            &dist_info,
+            options,
+            &mut oddities,
+            &mut record_faults,
+        );
+        if !options.with_record_faults {
+            faults.extend(std::mem::take(&mut record_faults));
+        }
+        let placements = placement::classify(archive, &dist_info, &mut oddities, &mut faults);
+        let places = scripts::Places {
+            archive,
+            dist_info: &dist_info,
+            placements: &placements,
+            rows: &rows,
+        };
+        places.check(&mut oddities, &mut faults);
         faults.into_result()?;
+        warnings.extend(oddities.into_warnings());
         editable::warn(archive, &placements, &mut warnings);
         placement::warn(archive, &placements, &mut warnings);
         Ok(Self {
@@ -208,6 +253,7 @@ impl Parts {
             placements,
             rows,
             warnings,
+            record_faults,
         })
     }
 }

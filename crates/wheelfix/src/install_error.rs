@@ -11,14 +11,15 @@ use wheelfix_install::{
     PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError,
     StagingError,
 };
-use wheelfix_link::TreeError;
+use wheelfix_link::{Remedy, TreeError};
 use wheelfix_unbundle::UnbundleError;
-use wheelfix_wheel::{InstalledError, WheelError};
+use wheelfix_wheel::{ContentProblem, InstalledError, WheelError, WheelFault, WheelFaults};
 
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
 use crate::limits;
-use crate::remedy::{advised, ask, ask_plain};
+use crate::message::BREAK;
+use crate::remedy::{Mismatch, advised, ask, ask_plain};
 use crate::target::{lib_path_error, loader_error};
 
 /// Prints the list of an error of an installation, and decides the exit code.
@@ -74,8 +75,14 @@ pub(crate) fn explain_patch_wheel(
             reason: Refusal::Wheel(reason),
         }]),
         PatchWheelError::Contents(faults) => {
-            print("error", faults.iter().map(|fault| in_file(wheel, fault)));
-            print("hint", [accept()]);
+            let each = faults.iter().map(|fault| {
+                let is_hash = matches!(fault.problem, ContentProblem::Hash { .. });
+                Mismatch(
+                    in_file(wheel, fault),
+                    is_hash.then_some(fault.path.as_str()),
+                )
+            });
+            print("error", each.map(advised));
             Error::Reported
         }
         PatchWheelError::Files(faults) => files(&faults),
@@ -106,7 +113,7 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
         "error",
         refused
             .iter()
-            .map(|wheel| in_file(&wheel.path, chain(&wheel.reason))),
+            .map(|wheel| in_file(&wheel.path, reason(&wheel.reason))),
     );
     print("hint", size_hint(refused));
     let is_io = |wheel: &RefusedWheel| matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)));
@@ -130,10 +137,40 @@ fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
     })
 }
 
-/// The fix for a file with another hash than in RECORD.
-pub(crate) fn accept() -> String {
-    let option = ask_plain("--accept-mismatch");
-    format!("accept a file that differs from RECORD with {option}, its path in the wheel")
+/// Why a wheel is refused, with the fix of each fault that has one.
+fn reason(reason: &Refusal) -> impl Display {
+    fmt::from_fn(move |f| match reason {
+        Refusal::Wheel(WheelError::Wheel(faults)) => wheel_faults(faults).fmt(f),
+        reason => chain(reason).fmt(f),
+    })
+}
+
+/// The faults of a wheel, each with its fix.
+pub(crate) fn wheel_faults(faults: &WheelFaults) -> impl Display {
+    fmt::from_fn(move |f| {
+        let advised = |fault| advised(Mismatch(fault, WheelFault::mismatch(fault)));
+        if let ([fault], 0) = (faults.list(), faults.unlisted()) {
+            return advised(fault).fmt(f);
+        }
+        let count = faults.list().len() + faults.unlisted();
+        write!(f, "{count} faults in the wheel")?;
+        for fault in faults.list() {
+            write!(f, "{BREAK}  {}", advised(fault))?;
+        }
+        if 0 < faults.unlisted() {
+            write!(f, "{BREAK}  and {} more", faults.unlisted())?;
+        }
+        Ok(())
+    })
+}
+
+/// The options that accept files which are not as RECORD says, as one line.
+pub(crate) fn accept<'p>(paths: impl Iterator<Item = &'p str>) -> Option<String> {
+    let remedies = paths.map(|path| Remedy::AcceptMismatch {
+        path: path.to_owned(),
+    });
+    let lines: Vec<String> = remedies.flat_map(|it| crate::remedy::lines(&it)).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }
 
 fn staging(error: StagingError) -> Error {
@@ -162,14 +199,21 @@ fn extraction(error: ExtractionError) -> Error {
     match error {
         ExtractionError::Io(error) => error.into(),
         ExtractionError::Content(faults) => {
-            print("error", &faults);
-            if faults.iter().any(is_hash) {
-                print("hint", [accept()]);
-            }
+            let each = faults
+                .iter()
+                .map(|fault| Mismatch(fault, is_hash(fault).then(|| fault.path.as_str())));
+            print("error", each.map(advised));
             Error::Reported
         }
         ExtractionError::Extract(error) => Error::environment(error),
-        error @ ExtractionError::Hash(_) => refused(error, Some(accept())),
+        ExtractionError::Hash(paths) => {
+            let each = paths.iter().map(|path| {
+                let text = fmt::from_fn(move |f| write!(f, "hash differs from RECORD: `{path}`"));
+                Mismatch(text, Some(path.as_str()))
+            });
+            print("error", each.map(advised));
+            Error::Reported
+        }
         error @ ExtractionError::Path { .. } => Error::refused(error),
     }
 }

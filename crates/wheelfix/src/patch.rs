@@ -10,7 +10,7 @@ use wheelfix_install::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
     PatchWheelRequest, Scope,
 };
-use wheelfix_link::{LinkPlan, Proof, count};
+use wheelfix_link::{LinkPlan, Pattern, Proof, count};
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
 
@@ -21,7 +21,7 @@ use crate::message::BREAK;
 use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
 use crate::target::probe;
-use crate::wheel_options::MetadataArgs;
+use crate::wheel_options::{MetadataArgs, accepted};
 use crate::{document, install_error, message, proof_report, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
@@ -45,9 +45,9 @@ pub(crate) struct FileArgs {
     /// Wheel to make from the one that is named, or directory to make it in
     #[arg(long = "output", short, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// File of the wheel to accept although it differs from RECORD
-    #[arg(long, value_name = "PATH", requires = "out")]
-    accept_mismatch: Vec<String>,
+    /// Files of the wheel to accept although RECORD does not vouch for them
+    #[arg(long, value_name = "GLOB", value_parser = accepted, requires = "out")]
+    accept_mismatch: Vec<Pattern>,
     /// Python that will load the files; without it or `--interpreter` nothing is proved
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
@@ -171,7 +171,7 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
     let request = PatchWheelRequest {
         output: files.out.clone().unwrap_or_default(),
         options: OpenOptions {
-            accept_mismatch: files.accept_mismatch.iter().cloned().collect(),
+            accept_mismatch: files.accept_mismatch.clone(),
             ..OpenOptions::default()
         },
         libraries: Libraries {

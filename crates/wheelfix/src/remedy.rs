@@ -184,6 +184,24 @@ impl Mendable for &InstallWarning {
     }
 }
 
+/// A fault of a file that is not as RECORD says, and its path in the wheel if accepting it would mend
+/// the fault.
+pub(crate) struct Mismatch<'f, T>(pub(crate) T, pub(crate) Option<&'f str>);
+
+impl<T: Display> Display for Mismatch<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: Display> Mendable for Mismatch<'_, T> {
+    fn remedies(&self) -> Vec<Remedy> {
+        let path = self.1.map(str::to_owned);
+        let accept = path.map(|path| Remedy::AcceptMismatch { path });
+        accept.into_iter().collect()
+    }
+}
+
 /// A fault of an environment, with its causes.
 pub(crate) struct OfEnvironment<'f>(pub(crate) &'f EnvFault);
 
@@ -238,6 +256,12 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         }
         Remedy::Rebuild { .. } => {
             vec!["build or fetch the wheel anew for this target, whole".to_owned()]
+        }
+        Remedy::AcceptMismatch { path } => {
+            let glob = escaped_glob(path);
+            let why = "if you know its content";
+            let line = add(voice, "--accept-mismatch", &[glob.into()], why);
+            line.into_iter().collect()
         }
         Remedy::Remove { choice, value } => vec![remove(voice, *choice, value)],
         Remedy::RemoveRule { name, file } => vec![format!(

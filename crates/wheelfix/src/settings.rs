@@ -10,7 +10,7 @@ pub(crate) struct Setting(
 
 /// The options that have a setting, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
-    Setting("--accept-mismatch", "acceptMismatch = [ \"{}\" ];", "PATH"),
+    Setting("--accept-mismatch", "acceptMismatch = [ \"{}\" ];", "GLOB"),
     Setting("--activate", "activate = \"{}\";", "HOW"),
     Setting("--allow-unmet", "allowUnmet = [ \"{}\" ];", "NAME"),
     Setting("--backend", "backends = [ \"{}\" ];", "NAME"),

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_archive::{ContentError, ExtractError, ItemFault, normalise_times};
+use wheelfix_format::Pattern;
 use wheelfix_install::{Event, Phase, Staging, StagingError};
 use wheelfix_wheel::{
     OpenOptions, SourceArchive, SourceArchiveError, UnpackError, Unpacked, UnpackedKind, Wheel,
-    WheelError,
+    WheelError, WheelFault,
 };
 
 use crate::common::{JobsArgs, OutputArgs};
@@ -21,6 +22,7 @@ use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
 use crate::table;
+use crate::wheel_options::accepted;
 
 /// Unpack a wheel or a source distribution, safely
 ///
@@ -32,9 +34,9 @@ pub(crate) struct UnpackArgs {
     archive: PathBuf,
     /// Directory to make; it must not exist or be empty
     dir: PathBuf,
-    /// File of a wheel to accept although it differs from RECORD; one that is not there is an error
-    #[arg(long, value_name = "PATH")]
-    accept_mismatch: Vec<String>,
+    /// Files of a wheel to accept although RECORD does not vouch for them
+    #[arg(long, value_name = "GLOB", value_parser = accepted)]
+    accept_mismatch: Vec<Pattern>,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -83,12 +85,17 @@ fn unpack_wheel(
 ) -> Result<(Kind, Staging, Vec<Unpacked>), Error> {
     let options = OpenOptions {
         limits: args.limits.resolve(),
-        accept_mismatch: args.accept_mismatch.iter().cloned().collect(),
-        exceptions_are_shared: false,
+        accept_mismatch: args.accept_mismatch.clone(),
+        ..OpenOptions::default()
     };
     let wheel = Wheel::open_with(&args.archive, &options).map_err(|error| match error {
         WheelError::Io(error) => error.into(),
         WheelError::Archive(faults) => refused(args, faults),
+        WheelError::Wheel(faults) => {
+            let paths = faults.list().iter().filter_map(WheelFault::mismatch);
+            let hint = install_error::accept(paths);
+            refused_with(args, faults, hint)
+        }
         error => refused(args, error),
     })?;
     let staging = Staging::whole(&args.dir).map_err(staging_error)?;
@@ -101,7 +108,10 @@ fn unpack_wheel(
     let unpacked = wheel.unpack(staging.root(), args.jobs.count(), &count);
     let unpacked = unpacked.map_err(|error| match error {
         UnpackError::Extract(error) => extract_error(args, error),
-        UnpackError::Hash(_) => refused(args, error),
+        UnpackError::Hash(ref paths) => {
+            let hint = install_error::accept(paths.iter().map(String::as_str));
+            refused_with(args, error, hint)
+        }
     })?;
     Ok((Kind::Wheel, staging, unpacked))
 }
@@ -149,9 +159,9 @@ fn refused_with(
 fn extract_error(args: &UnpackArgs, error: ExtractError) -> Error {
     match error {
         ExtractError::Content(ref faults) => {
-            let is_hash = |fault: &ItemFault| matches!(fault.error, ContentError::Sha256 { .. });
-            let hint = faults.iter().any(is_hash);
-            let hint = hint.then(install_error::accept);
+            let is_hash = |fault: &&ItemFault| matches!(fault.error, ContentError::Sha256 { .. });
+            let wrong = faults.iter().filter(|fault| is_hash(fault));
+            let hint = install_error::accept(wrong.map(|fault| fault.name.as_str()));
             refused_with(args, error, hint)
         }
         ExtractError::CreateDir { .. } | ExtractError::Write { .. } | ExtractError::Archive(_) => {

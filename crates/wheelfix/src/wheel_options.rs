@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_format::{EditAction, MetadataEdit, PatternError};
 use wheelfix_install::{Cleanup, Provenance, WheelOptions};
 use wheelfix_link::Pattern;
 
@@ -19,9 +19,9 @@ pub(crate) struct WheelArgs {
     /// Files to leave out, relative to the prefix or to site-packages
     #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
     exclude: Vec<Pattern>,
-    /// File of a wheel to accept although it differs from RECORD
-    #[arg(long, value_name = "PATH")]
-    accept_mismatch: Vec<String>,
+    /// Files of a wheel to accept although RECORD does not vouch for them
+    #[arg(long, value_name = "GLOB", value_parser = accepted)]
+    accept_mismatch: Vec<Pattern>,
     /// Prefix that has to hold what the wheels require and do not bring themselves
     #[arg(long, value_name = "DIR")]
     check_deps: Vec<PathBuf>,
@@ -89,6 +89,17 @@ struct ProvenanceArgs {
     direct_url: Option<String>,
 }
 
+/// Why a glob is not taken for files that may differ from RECORD.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptedError {
+    /// It is not a glob.
+    #[error(transparent)]
+    Glob(#[from] PatternError),
+    /// It matches what nobody has looked at.
+    #[error("it accepts every file: name those whose content you know")]
+    MatchesAll,
+}
+
 /// Why a text is not a name of its kind.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NameError {
@@ -103,6 +114,16 @@ pub(crate) enum NameError {
     /// Of an installer.
     #[error("is not a name")]
     Installer,
+}
+
+/// Files to accept although RECORD does not vouch for them: a glob that names some of them.
+pub(crate) fn accepted(text: &str) -> Result<Pattern, AcceptedError> {
+    let names_some = text.contains(char::is_alphanumeric);
+    if names_some {
+        Ok(Pattern::new(text)?)
+    } else {
+        Err(AcceptedError::MatchesAll)
+    }
 }
 
 /// A URL for `direct_url.json`: absolute, with a scheme and what follows it.
@@ -184,7 +205,7 @@ impl WheelArgs {
         Ok(WheelOptions {
             metadata: self.metadata.resolve()?,
             exclude: self.exclude.clone(),
-            accept_mismatch: self.accept_mismatch.iter().cloned().collect(),
+            accept_mismatch: self.accept_mismatch.clone(),
             limits: limits.resolve(),
             cleanup: self.cleanup.resolve()?,
             provenance: self.provenance.resolve(),

@@ -26,7 +26,8 @@ impl<'a> Extra<'a> {
         let mut extra = Self::default();
         let mut seen = BTreeSet::new();
         let mut fields = Fields::new(bytes);
-        while !fields.rest().is_empty() {
+        // zipalign fills up with zeros.
+        while !matches!(fields.rest(), [] | [0] | [0, 0] | [0, 0, 0]) {
             let (id, content) = record(&mut fields).ok_or(ZipProblem::ExtraMalformed)?;
             if !seen.insert(id) {
                 return Err(ZipProblem::ExtraDuplicate(id));
@@ -51,6 +52,13 @@ impl<'a> Extra<'a> {
             });
         }
         Ok(Fields::new(content))
+    }
+
+    /// Whether there is a zip64 record that says nothing new: it is empty, or has one of these lengths.
+    pub(crate) fn repeats_one_of(&self, lengths: [u64; 2]) -> bool {
+        let is = |content: &[u8]| lengths.iter().any(|len| len.to_le_bytes() == *content);
+        self.zip64
+            .is_some_and(|content| content.is_empty() || is(content))
     }
 
     /// Whether there is a zip64 record.

@@ -120,8 +120,9 @@ impl Local<'_> {
     /// Checks what depends on the zip64 record, which must have both lengths if one is left to it.
     ///
     /// Bazel's writer always has one, so it may also repeat what the header says: readers that look
-    /// at it and readers that do not see the same. How long a data descriptor is depends on it, so
-    /// that it may not be there to no purpose where one follows.
+    /// at it and readers that do not see the same; in nightly wheels of torch for AMD one has a
+    /// single length. How long a data descriptor is depends on it, so that it may not be there to no
+    /// purpose where one follows.
     fn check_lengths(
         &self,
         entry: &Entry<'_>,
@@ -130,7 +131,12 @@ impl Local<'_> {
     ) -> Result<(), ZipProblem> {
         let is_left = self.len == u32::MAX || self.compressed_len == u32::MAX;
         let repeats = extra.has_zip64() && entry.flags & FLAG_DESCRIPTOR == 0;
-        let mut fields = extra.zip64(if is_left || repeats { 16 } else { 0 })?;
+        let lengths = [entry.len, entry.compressed_len];
+        let mut fields = if repeats && !is_left && extra.repeats_one_of(lengths) {
+            Fields::new(&[])
+        } else {
+            extra.zip64(if is_left || repeats { 16 } else { 0 })?
+        };
         let mut resolve = |value: u32| match fields.u64() {
             Some(zip64) if value == u32::MAX => zip64,
             Some(zip64) if zip64 != u64::from(value) => u64::MAX,

@@ -105,7 +105,7 @@ fn extras() -> Vec<Case> {
         both("extra-cut", |fields| {
             fields.extra = vec![0x55, 0x54, 9, 0, 1];
         }),
-        both("extra-has-rest", |fields| fields.extra = vec![0, 0, 0]),
+        both("extra-has-rest", |fields| fields.extra = vec![1, 0, 0]),
         both("extra-twice", |fields| {
             fields.extra = [extra(0x5455, b"\x01abcd"), extra(0x5455, b"\x01efgh")].concat();
         }),

@@ -49,9 +49,6 @@ fn deceits() -> Vec<Case> {
         named("name-right-to-left", "demo/\u{202e}yp.x"),
         named("name-zero-width", "demo/x\u{200b}.py"),
         named("name-byte-order-mark", "\u{feff}demo/x.py"),
-        named("name-device", "demo/NUL"),
-        named("name-device-with-dot", "demo/con."),
-        named("name-device-numbered", "demo/COM1/x.py"),
         added(
             "name-part-too-long",
             vec![RawMember::new(&"a".repeat(300), b"")],

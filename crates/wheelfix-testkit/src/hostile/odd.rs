@@ -58,6 +58,18 @@ fn zip64() -> Vec<Case> {
             member.fields.extra = extra(1, &record);
             member.lie_central = Some(|fields| fields.extra.clear());
         }),
+        member("zip64-with-one-length", |member| {
+            let record = u64::from(member.fields.len).to_le_bytes();
+            member.fields.extra = extra(1, &record);
+            member.lie_central = Some(|fields| fields.extra.clear());
+        }),
+        member("zip64-empty", |member| {
+            member.fields.extra = extra(1, &[]);
+            member.lie_central = Some(|fields| fields.extra.clear());
+        }),
+        member("extra-filled-with-zeros", |member| {
+            member.fields.extra = vec![0, 0, 0];
+        }),
         member("zip64-only-in-local-header", |member| {
             let lengths = [member.fields.len, member.fields.compressed_len];
             let record: Vec<u8> = lengths
@@ -75,6 +87,7 @@ fn zip64() -> Vec<Case> {
 
 fn members() -> Vec<Case> {
     vec![
+        added("name-device", vec![RawMember::stored("demo/aux/con.", b"")]),
         added("directory", vec![RawMember::stored("demo/sub/", b"")]),
         added("file-empty", vec![RawMember::stored("demo/py.typed", b"")]),
         added(

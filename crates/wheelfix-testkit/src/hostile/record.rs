@@ -63,20 +63,8 @@ fn rows() -> Vec<Case> {
             &base().unrecorded("demo/extra.py", ""),
         ),
         case(
-            "record-row-surplus",
-            &base().record_more(&format!("demo/gone.py,{hash},0")),
-        ),
-        case(
             "record-row-twice",
             &base().record_more(&format!("demo/data.txt,{hash},0")),
-        ),
-        case(
-            "record-row-parent",
-            &base().record_more(&format!("../../etc/passwd,{hash},0")),
-        ),
-        case(
-            "record-row-absolute",
-            &base().record_more(&format!("/etc/passwd,{hash},0")),
         ),
         row("record-row-of-two-fields", "demo/data.txt,"),
         row(
@@ -97,10 +85,6 @@ fn metadata() -> Vec<Case> {
         case(
             "wheel-version-missing",
             &base().wheel_text("Wheel-Version: 1.0\n", ""),
-        ),
-        case(
-            "wheel-root-missing",
-            &base().wheel_text("Root-Is-Purelib: true\n", ""),
         ),
         case(
             "name-differs",
@@ -150,7 +134,6 @@ fn places() -> Vec<Case> {
             &base().file("other-1.0.data/scripts/x", ""),
         ),
         case("script-named-python", &base().data("scripts/python", "")),
-        case("script-in-directory", &base().data("scripts/sub/x", "")),
         case(
             "data-replaces-module",
             &base().data("purelib/demo/data.txt", ""),

@@ -181,7 +181,6 @@ fn names() -> Vec<Case> {
         named("name-empty", ""),
         named("name-empty-part", "demo-1.0//x"),
         named("name-newline", "demo-1.0/x\n"),
-        named("name-device", "demo-1.0/nul"),
         case(
             "name-not-utf8",
             base().member(b'0', "demo-1.0/x", b"", |block| block[9] = 0xff),

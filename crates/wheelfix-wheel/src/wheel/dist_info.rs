@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use wheelfix_archive::{Member, ZipArchive};
 use wheelfix_format::{
-    EntryPoints, Metadata, PackageName, Record, Tag, TagSet, Version, WheelFile, WheelFilename,
+    EntryPoints, Metadata, PackageName, ReadRecord, RecordError, Tag, TagSet, Version, WheelFile,
+    WheelFilename,
 };
 
+use super::OpenOptions;
 use super::fault::{WheelFault, WheelFaults, WheelWarning};
 
 /// The text files of a `.dist-info` directory that a wheel cannot do without.
@@ -16,7 +18,7 @@ pub(crate) struct DistInfo {
     pub(crate) dir: String,
     pub(crate) wheel_file: WheelFile,
     pub(crate) metadata: Metadata,
-    pub(crate) record: Record,
+    pub(crate) record: ReadRecord,
     pub(crate) entry_points: EntryPoints,
 }
 
@@ -28,6 +30,7 @@ impl DistInfo {
     pub(crate) fn read(
         archive: &ZipArchive,
         filename: &WheelFilename,
+        options: &OpenOptions,
         faults: &mut WheelFaults,
     ) -> Option<Self> {
         let dir = find(archive, filename, faults)?;
@@ -41,8 +44,7 @@ impl DistInfo {
             wheel_file.and_then(|text| keep(text.parse().map_err(WheelFault::WheelFile), faults));
         let metadata =
             metadata.and_then(|text| keep(text.parse().map_err(WheelFault::Metadata), faults));
-        let record =
-            record.and_then(|text| keep_all(Record::parse(&text), WheelFault::Record, faults));
+        let record = record.map(|text| ReadRecord::read(&text));
         let entry_points = keep_all(
             EntryPoints::parse(&entry_points),
             WheelFault::EntryPoints,
@@ -51,12 +53,26 @@ impl DistInfo {
         if let Some(metadata) = &metadata {
             check_identity(filename, metadata, faults);
         }
+        let record = record?;
+        let (Some(wheel_file), Some(metadata), Some(entry_points)) =
+            (wheel_file, metadata, entry_points)
+        else {
+            // Nobody will ask for them any more.
+            let is_accepted =
+                |fault: &RecordError| fault.path().is_some_and(|it| options.accepts(it));
+            let others = record
+                .faults
+                .into_iter()
+                .filter(|fault| !is_accepted(fault));
+            others.for_each(|fault| faults.push(WheelFault::Record(fault)));
+            return None;
+        };
         Some(Self {
-            wheel_file: wheel_file?,
-            metadata: metadata?,
-            record: record?,
-            entry_points: entry_points?,
             dir,
+            wheel_file,
+            metadata,
+            record,
+            entry_points,
         })
     }
 

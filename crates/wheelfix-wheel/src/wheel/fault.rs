@@ -9,6 +9,8 @@ use wheelfix_format::{
     WheelFilenameError,
 };
 
+use super::oddity::Oddity;
+
 /// Why a wheel could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -121,26 +123,13 @@ pub enum WheelFault {
     /// A file that `RECORD` does not list.
     #[error("`RECORD` has no row for `{0}`")]
     Unlisted(String),
-    /// A row of `RECORD` without a file.
-    #[error("`RECORD` lists `{0}`, which is not in the archive")]
-    Ghost(String),
-    /// Two rows of `RECORD` for one file.
-    #[error("`RECORD` lists `{0}` twice")]
+    /// Two rows of `RECORD` for one file that say different things.
+    #[error("`RECORD` lists `{0}` twice, and differently")]
     ListedTwice(String),
     /// A row of `RECORD` without a hash.
     #[error("`RECORD` has no hash for `{0}`")]
     Unhashed(String),
-    /// A row of `RECORD` with a size that is not the file's.
-    #[error("`RECORD` gives `{path}` {expected} bytes, the archive {got}")]
-    Size {
-        /// The file.
-        path: String,
-        /// By `RECORD`.
-        expected: u64,
-        /// By the archive.
-        got: u64,
-    },
-    /// A file to be accepted although it differs from `RECORD`, which is not in the wheel.
+    /// Files to be accepted although they differ from `RECORD`, of which none is in the wheel.
     #[error("`{0}` is to be accepted although it differs from `RECORD`, but is not in the wheel")]
     UnusedException(String),
     /// A directory `*.data` that is not this wheel's.
@@ -159,9 +148,6 @@ pub enum WheelFault {
         "`{0}`: expected purelib, platlib, headers, scripts or data below the `.data` directory"
     )]
     Scheme(String),
-    /// A directory among the scripts.
-    #[error("`{0}`: scripts cannot lie in directories")]
-    ScriptDirectory(String),
     /// A script that cannot be a file everywhere.
     #[error("the entry point `{name}` cannot be a script: {source}")]
     ScriptName {
@@ -173,7 +159,7 @@ pub enum WheelFault {
     /// A script with the name of an interpreter.
     #[error("{0} has the name of a Python interpreter, which it would replace")]
     ReservedScript(String),
-    /// Two files of the wheel that go to one place.
+    /// Two files of the wheel that go to one place, and are not the same.
     #[error("{first} and {second} go to the same place")]
     SamePlace {
         /// One of them.
@@ -203,12 +189,33 @@ pub enum WheelWarning {
         /// By `WHEEL`, one set per line.
         wheel_file: Vec<TagSet>,
     },
+    /// Something that is not as a format says, and does not matter: one warning for a kind.
+    Odd {
+        /// The kind.
+        oddity: Oddity,
+        /// The first path or text; empty if it says nothing.
+        first: String,
+        /// How many there are.
+        count: usize,
+    },
     /// A file that leads to sources outside of the wheel, by its path in the wheel: a build for
     /// development.
     Editable(String),
     /// A file that goes to `nix-support` in the prefix, by its path in the wheel: stdenv acts on what
     /// is there in each build that depends on the package.
     NixSupport(String),
+}
+
+impl WheelFault {
+    /// The file that may be accepted although `RECORD` does not vouch for it; `None` if that would not
+    /// mend the fault.
+    pub fn mismatch(&self) -> Option<&str> {
+        match self {
+            Self::Unlisted(path) | Self::Unhashed(path) | Self::ListedTwice(path) => Some(path),
+            Self::Record(error) => error.path(),
+            _ => None,
+        }
+    }
 }
 
 impl WheelFaults {
@@ -228,6 +235,11 @@ impl WheelFaults {
         } else {
             self.unlisted += 1;
         }
+    }
+
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.unlisted += others.unlisted;
+        others.list.into_iter().for_each(|fault| self.push(fault));
     }
 
     pub(crate) fn into_result(self) -> Result<(), Self> {
@@ -286,11 +298,28 @@ impl fmt::Display for WheelWarning {
                 wheel_file,
             } => {
                 let tags: Vec<String> = wheel_file.iter().map(ToString::to_string).collect();
+                let tags = match tags.as_slice() {
+                    [] => "none".to_owned(),
+                    tags => tags.join(", "),
+                };
                 write!(
                     f,
-                    "the file name has the tags {filename}, `WHEEL` has {}",
-                    tags.join(", ")
+                    "the file name has the tags {filename}, `WHEEL` has {tags}"
                 )
+            }
+            Self::Odd {
+                oddity,
+                first,
+                count,
+            } => {
+                oddity.fmt(f)?;
+                if !first.is_empty() {
+                    write!(f, ": `{first}`")?;
+                }
+                if 1 < *count {
+                    write!(f, " and {} more", count - 1)?;
+                }
+                Ok(())
             }
             Self::NixSupport(path) => write!(
                 f,

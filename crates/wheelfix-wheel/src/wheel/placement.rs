@@ -8,6 +8,7 @@ use wheelfix_archive::{MemberPath, ZipArchive};
 
 use super::dist_info::DistInfo;
 use super::fault::{WheelFault, WheelFaults, WheelWarning};
+use super::oddity::{Oddities, Oddity};
 
 /// Where a file of a wheel goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -81,6 +82,7 @@ impl fmt::Display for Scheme {
 pub(crate) fn classify(
     archive: &ZipArchive,
     dist_info: &DistInfo,
+    oddities: &mut Oddities,
     faults: &mut WheelFaults,
 ) -> Vec<Placement> {
     let root = if dist_info.wheel_file.root_is_purelib {
@@ -91,6 +93,14 @@ pub(crate) fn classify(
     let data_dir = dist_info.dir.replace(".dist-info", ".data");
     let places = archive.members().iter().map(|member| {
         let placed = place(&member.path, &dist_info.dir, &data_dir, root);
+        if let Ok(Placement::File {
+            scheme: Scheme::Scripts,
+            path,
+        }) = &placed
+            && 1 < path.parts().count()
+        {
+            oddities.note(Oddity::ScriptDirectory, member.path.as_str());
+        }
         placed.unwrap_or_else(|fault| {
             faults.push(fault);
             Placement::File {
@@ -143,9 +153,6 @@ fn place(
     let (Some(scheme), Ok(below_path)) = (scheme, below.join("/").parse()) else {
         return Err(WheelFault::Scheme(path.to_string()));
     };
-    if scheme == Scheme::Scripts && 1 < below.len() {
-        return Err(WheelFault::ScriptDirectory(path.to_string()));
-    }
     Ok(Placement::File {
         scheme,
         path: below_path,

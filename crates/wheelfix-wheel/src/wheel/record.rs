@@ -1,36 +1,55 @@
 //! `RECORD` compared with the directory of the archive.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
-use wheelfix_archive::ZipArchive;
-use wheelfix_format::RecordRow;
+use wheelfix_archive::{Member, ZipArchive};
+use wheelfix_format::{Pattern, RecordError, RecordHash, RecordRow};
 
 use super::OpenOptions;
 use super::dist_info::DistInfo;
 use super::fault::{WheelFault, WheelFaults};
+use super::oddity::{Oddities, Oddity};
+use crate::digest::hash_of;
 
-/// Compares paths and sizes; gives for each member the index of its row, `None` where contents are not
-/// to be compared.
+/// Files of `.dist-info` that installers decide by. Of the others nothing is run.
+const DECISIVE: [&str; 4] = ["METADATA", "WHEEL", "RECORD", "entry_points.txt"];
+/// Files that `RECORD` need not have a hash for.
+const UNHASHED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
+/// Longest file of `.dist-info` that is compared at once.
+const MAX_INFORMATION_LEN: u64 = 256 << 20;
+
+/// Compares paths, and the contents of what only tells about the wheel; gives for each member the index
+/// of its row, `None` where contents are not to be compared.
 pub(crate) fn check(
     archive: &ZipArchive,
     dist_info: &DistInfo,
     options: &OpenOptions,
+    oddities: &mut Oddities,
     faults: &mut WheelFaults,
 ) -> Vec<Option<usize>> {
-    let rows = &dist_info.record.rows;
-    let mut by_path: BTreeMap<&str, (usize, &RecordRow)> = BTreeMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        if by_path.insert(&row.path, (index, row)).is_some() {
-            faults.push(WheelFault::ListedTwice(row.path.clone()));
-        }
-    }
-    let unhashed = ["RECORD", "RECORD.jws", "RECORD.p7s"].map(|name| dist_info.file(name));
+    let is_accepted = |path: &str| options.accepts(path);
+    let mut rows = by_path(
+        &dist_info.record.record.rows,
+        &is_accepted,
+        oddities,
+        faults,
+    );
+    let unreadable = unreadable(archive, dist_info, &is_accepted, faults);
     let mut found = Vec::with_capacity(archive.members().len());
     for member in archive.members() {
         let path = member.path.as_str();
-        let row = by_path.remove(path);
-        let is_exempt = unhashed.iter().any(|exempt| exempt == path);
-        if is_exempt || options.accept_mismatch.contains(path) {
+        let row = rows.remove(path);
+        let name = path.strip_prefix(&*dist_info.dir);
+        let name = name.and_then(|name| name.strip_prefix('/'));
+        let is_unhashed = name.is_some_and(|name| UNHASHED.contains(&name));
+        if is_unhashed || is_accepted(path) || unreadable.contains(path) {
+            found.push(None);
+            continue;
+        }
+        let is_information = name.is_some_and(|name| !DECISIVE.contains(&name));
+        if is_information && !is_as_stated(archive, member, row.map(|(_, row)| row)) {
+            oddities.note(Oddity::Information, path);
             found.push(None);
             continue;
         }
@@ -39,32 +58,114 @@ pub(crate) fn check(
             Some((_, RecordRow { hash: None, .. })) => {
                 faults.push(WheelFault::Unhashed(path.to_owned()));
             }
-            Some((
-                _,
-                RecordRow {
-                    size: Some(expected),
-                    ..
-                },
-            )) if *expected != member.len => {
-                faults.push(WheelFault::Size {
-                    path: path.to_owned(),
-                    expected: *expected,
-                    got: member.len,
-                });
+            Some((_, row)) if row.size.is_some_and(|size| size != member.len) => {
+                oddities.note(Oddity::Size, path);
             }
             Some(_) => {}
         }
         found.push(row.map(|(index, _)| index));
     }
-    for path in by_path
-        .into_keys()
-        .filter(|path| !unhashed.iter().any(|exempt| exempt == path))
-    {
-        faults.push(WheelFault::Ghost(path.to_owned()));
+    for path in rows.into_keys() {
+        if !UNHASHED.iter().any(|name| dist_info.file(name) == path) {
+            oddities.note(Oddity::Ghost, path);
+        }
     }
-    let is_unused = |path: &&String| !options.exceptions_are_shared && archive.find(path).is_none();
-    for path in options.accept_mismatch.iter().filter(is_unused) {
-        faults.push(WheelFault::UnusedException(path.clone()));
+    let is_unused = |glob: &&Pattern| !options.exceptions_are_shared && !has(archive, glob);
+    for glob in options.accept_mismatch.iter().filter(is_unused) {
+        faults.push(WheelFault::UnusedException(glob.text().to_owned()));
     }
     found
+}
+
+/// Whether a file of the archive matches.
+pub(crate) fn has(archive: &ZipArchive, glob: &Pattern) -> bool {
+    let mut members = archive.members().iter();
+    members.any(|member| glob.matches(member.path.as_str()))
+}
+
+type Rows<'a> = BTreeMap<Cow<'a, str>, (usize, &'a RecordRow)>;
+
+/// The rows by the path of their file.
+fn by_path<'a>(
+    rows: &'a [RecordRow],
+    is_accepted: &dyn Fn(&str) -> bool,
+    oddities: &mut Oddities,
+    faults: &mut WheelFaults,
+) -> Rows<'a> {
+    let mut by_path = Rows::new();
+    for (index, row) in rows.iter().enumerate() {
+        let path = as_in_archive(&row.path);
+        if path != row.path {
+            oddities.note(Oddity::Spelling, &row.path);
+        }
+        match by_path.entry(path) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert((index, row));
+            }
+            btree_map::Entry::Occupied(first) => {
+                let (_, first) = first.get();
+                if first.hash == row.hash && first.size == row.size {
+                    oddities.note(Oddity::ListedTwice, &row.path);
+                } else if !is_accepted(&row.path) {
+                    faults.push(WheelFault::ListedTwice(row.path.clone()));
+                }
+            }
+        }
+    }
+    by_path
+}
+
+/// A path as archives write it: builds on Windows have put backslashes into `RECORD`.
+fn as_in_archive(path: &str) -> Cow<'_, str> {
+    if path.contains('\\') {
+        let path = path.replace('\\', "/");
+        return path.strip_prefix("./").unwrap_or(&path).to_owned().into();
+    }
+    path.strip_prefix("./").unwrap_or(path).into()
+}
+
+/// The files whose rows cannot be read; the faults of these rows are noted.
+fn unreadable<'a>(
+    archive: &ZipArchive,
+    dist_info: &'a DistInfo,
+    is_accepted: &dyn Fn(&str) -> bool,
+    faults: &mut WheelFaults,
+) -> BTreeSet<&'a str> {
+    let mut unreadable = BTreeSet::new();
+    for fault in &dist_info.record.faults {
+        let path = fault.path();
+        let is_whole = !matches!(
+            fault,
+            RecordError::Csv { .. } | RecordError::FieldCount { .. }
+        );
+        // A row without a file is of no consequence, whatever it says.
+        let is_ghost = is_whole && path.is_some_and(|path| archive.find(path).is_none());
+        if !is_ghost && !path.is_some_and(is_accepted) {
+            faults.push(WheelFault::Record(fault.clone()));
+        }
+        unreadable.extend(path);
+    }
+    unreadable
+}
+
+/// Whether a file has the hash and the size of its row.
+fn is_as_stated(archive: &ZipArchive, member: &Member, row: Option<&RecordRow>) -> bool {
+    let Some(RecordRow {
+        hash: Some(hash),
+        size,
+        ..
+    }) = row
+    else {
+        return false;
+    };
+    let fits = |content: Vec<u8>| hash_of(hash.algorithm(), &content).as_ref() == Some(hash);
+    // What cannot be read is found when it is unpacked.
+    size.is_none_or(|size| size == member.len)
+        && archive.read(member, MAX_INFORMATION_LEN).map_or(true, fits)
+}
+
+/// The hash of the row of a member.
+pub(crate) fn hash_in(dist_info: &DistInfo, row: Option<usize>) -> Option<&RecordHash> {
+    let row = dist_info.record.record.rows.get(row?)?;
+    row.hash.as_ref()
 }

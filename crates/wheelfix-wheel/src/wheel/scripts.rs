@@ -1,51 +1,98 @@
-//! Programs of a wheel: none may replace a Python interpreter, and no two files may go to one place.
+//! Programs of a wheel: none may replace a Python interpreter, and no two different files may go to one
+//! place.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use wheelfix_archive::{MemberPath, ZipArchive};
-use wheelfix_format::EntryPoints;
+use wheelfix_archive::{Member, MemberPath, ZipArchive};
+use wheelfix_format::RecordHash;
 
+use super::dist_info::DistInfo;
 use super::fault::{WheelFault, WheelFaults};
+use super::oddity::{Oddities, Oddity};
 use super::placement::{Placement, Scheme};
+use super::record;
 
-/// Compares the places of all files and scripts with each other and with the names of interpreters.
-pub(crate) fn check(
-    archive: &ZipArchive,
-    placements: &[Placement],
-    entry_points: &EntryPoints,
-    faults: &mut WheelFaults,
-) {
-    let mut taken: BTreeMap<(Scheme, String), String> = BTreeMap::new();
-    for script in entry_points.scripts() {
-        let what = format!("the entry point `{}`", script.name);
-        if let Err(source) = MemberPath::new(script.name) {
-            let name = script.name.to_owned();
-            faults.push(WheelFault::ScriptName { name, source });
+/// The files of a wheel, and where they go.
+pub(crate) struct Places<'a> {
+    pub(crate) archive: &'a ZipArchive,
+    pub(crate) dist_info: &'a DistInfo,
+    /// For each member.
+    pub(crate) placements: &'a [Placement],
+    /// For each member, the index of its row in `RECORD`.
+    pub(crate) rows: &'a [Option<usize>],
+}
+
+/// The one that goes to a place.
+#[derive(Clone, Copy)]
+enum Claim<'a> {
+    /// An entry point, by its name.
+    EntryPoint(&'a str),
+    /// A member, with the hash in `RECORD`.
+    Member(&'a Member, Option<&'a RecordHash>),
+}
+
+impl<'a> Places<'a> {
+    /// Compares the places of all files and scripts with each other and with the names of interpreters.
+    pub(crate) fn check(&self, oddities: &mut Oddities, faults: &mut WheelFaults) {
+        let mut taken: BTreeMap<(Scheme, &str), Claim<'a>> = BTreeMap::new();
+        for script in self.dist_info.entry_points.scripts() {
+            let claim = Claim::EntryPoint(script.name);
+            if let Err(source) = MemberPath::new(script.name) {
+                let name = script.name.to_owned();
+                faults.push(WheelFault::ScriptName { name, source });
+            }
+            if is_interpreter(script.name) {
+                faults.push(WheelFault::ReservedScript(claim.to_string()));
+            }
+            taken.insert((Scheme::Scripts, script.name), claim);
         }
-        if is_interpreter(script.name) {
-            faults.push(WheelFault::ReservedScript(what.clone()));
+        let members = self.archive.members().iter().zip(self.placements);
+        for ((member, placement), row) in members.zip(self.rows) {
+            let Placement::File { scheme, path } = placement else {
+                continue;
+            };
+            let claim = Claim::Member(member, record::hash_in(self.dist_info, *row));
+            if script_name(*scheme, path).is_some_and(is_interpreter) {
+                faults.push(WheelFault::ReservedScript(claim.to_string()));
+            }
+            // Nearly everywhere the two are one directory.
+            let scheme = if scheme.is_site() {
+                Scheme::Purelib
+            } else {
+                *scheme
+            };
+            match taken.insert((scheme, path.as_str()), claim) {
+                None => {}
+                Some(first) if first.is_equal(claim) => {
+                    oddities.note(Oddity::SamePlace, member.path.as_str());
+                }
+                Some(first) => faults.push(WheelFault::SamePlace {
+                    first: first.to_string(),
+                    second: claim.to_string(),
+                }),
+            }
         }
-        taken.insert((Scheme::Scripts, script.name.to_owned()), what);
     }
-    for (member, placement) in archive.members().iter().zip(placements) {
-        let Placement::File { scheme, path } = placement else {
-            continue;
-        };
-        let what = || format!("`{}`", member.path);
-        if script_name(*scheme, path).is_some_and(is_interpreter) {
-            faults.push(WheelFault::ReservedScript(what()));
+}
+
+impl Claim<'_> {
+    /// Whether both are files of which `RECORD` says that they are equal.
+    fn is_equal(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Member(one, Some(hash)), Self::Member(other, Some(others))) => {
+                one.len == other.len && hash == others
+            }
+            _ => false,
         }
-        // Nearly everywhere the two are one directory.
-        let scheme = if scheme.is_site() {
-            Scheme::Purelib
-        } else {
-            *scheme
-        };
-        if let Some(first) = taken.insert((scheme, path.to_string()), what()) {
-            faults.push(WheelFault::SamePlace {
-                first,
-                second: what(),
-            });
+    }
+}
+
+impl fmt::Display for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EntryPoint(name) => write!(f, "the entry point `{name}`"),
+            Self::Member(member, _) => write!(f, "`{}`", member.path),
         }
     }
 }

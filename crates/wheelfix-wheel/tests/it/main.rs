@@ -3,6 +3,7 @@
 
 mod elf;
 mod installed;
+mod odd;
 mod refused;
 mod sdist;
 mod wheel;

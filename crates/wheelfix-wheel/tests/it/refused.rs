@@ -1,9 +1,9 @@
 //! Wheels that contradict themselves: each is refused with a message of its own.
 
-use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::path::PathBuf;
 
+use wheelfix_format::Pattern;
 use wheelfix_testkit::hostile;
 use wheelfix_testkit::wheel::WheelBuilder;
 use wheelfix_wheel::{OpenOptions, Wheel, WheelError};
@@ -133,18 +133,40 @@ fn a_wrong_row_can_be_accepted_by_name() {
     let path = hostile::base()
         .record_row("demo/data.txt", lie)
         .write_to(dir.path());
-    let accept = |path: &str| OpenOptions {
-        accept_mismatch: BTreeSet::from([path.to_owned()]),
+    let accept = |glob: &str| OpenOptions {
+        accept_mismatch: vec![Pattern::new(glob).unwrap()],
         ..OpenOptions::default()
     };
-    let wheel = Wheel::open_with(&path, &accept("demo/data.txt")).unwrap();
-    assert!(wheel.verify_contents().is_empty());
+    for glob in ["demo/data.txt", "demo/*.txt"] {
+        let wheel = Wheel::open_with(&path, &accept(glob)).unwrap();
+        assert!(wheel.verify_contents().is_empty(), "{glob}");
+    }
     let error = Wheel::open_with(&path, &accept("demo/other.txt")).unwrap_err();
     insta::assert_snapshot!(error, @r"
-    2 faults in the wheel
-      `RECORD` gives `demo/data.txt` 11 bytes, the archive 10
-      `demo/other.txt` is to be accepted although it differs from `RECORD`, but is not in the wheel
+    `demo/other.txt` is to be accepted although it differs from `RECORD`, but is not in the wheel
     ");
+}
+
+#[test]
+fn a_wheel_whose_record_is_wrong_can_be_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = hostile::base()
+        .unrecorded("demo/extra.py", "")
+        .record_row("demo/data.txt", "demo/data.txt,md5=abc,10\n")
+        .write_to(dir.path());
+    let options = OpenOptions {
+        with_record_faults: true,
+        ..OpenOptions::default()
+    };
+    let wheel = Wheel::open_with(&path, &options).unwrap();
+    assert_eq!(wheel.metadata().name().as_str(), "demo");
+    let faults = wheel.record_faults().list().iter();
+    let faults: Vec<_> = faults.map(|fault| format!("{fault}\n")).collect();
+    insta::assert_snapshot!(faults.concat(), @"
+    `RECORD`: row 2: `demo/data.txt` has a hash that is not accepted, expected sha256 or better: `md5`
+    `RECORD` has no row for `demo/extra.py`
+    ");
+    assert!(Wheel::open(&path).is_err());
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn wrong_source_distributions_are_refused() {
     );
     check(
         info("Name: demo\n"),
-        "error: invalid `PKG-INFO`: field `Metadata-Version` is missing",
+        "error: invalid `PKG-INFO`: field `Version` is missing",
     );
     check(
         info("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n"),

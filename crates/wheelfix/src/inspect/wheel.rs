@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_elf::Elf;
 use wheelfix_format::{EntryPoints, Metadata};
-use wheelfix_wheel::{BundledLibrary, ElfMember, ElfOptions, ElfSet, Placement, Wheel, WheelError};
+use wheelfix_wheel::{
+    BundledLibrary, ElfMember, ElfOptions, ElfSet, OpenOptions, Placement, Wheel, WheelError,
+};
 
 use crate::error::Error;
 use crate::inspect::InspectOptions;
@@ -129,7 +131,7 @@ pub(crate) struct RecordStatus {
     pub(crate) rows: usize,
     /// `names and sizes`, or `contents` as well.
     pub(crate) compared: &'static str,
-    /// Files whose contents differ, each with the reason.
+    /// Rows that are wrong, and files whose contents differ, each with the reason.
     pub(crate) mismatches: Vec<Unreadable>,
 }
 
@@ -206,7 +208,11 @@ struct RefusedWheel {
 }
 
 pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, Error> {
-    let wheel = Wheel::open(path).map_err(|source| match source {
+    let open = OpenOptions {
+        with_record_faults: true,
+        ..OpenOptions::default()
+    };
+    let wheel = Wheel::open_with(path, &open).map_err(|source| match source {
         WheelError::Io(error) => Error::from(error),
         source => Error::refused(RefusedWheel {
             path: path.to_owned(),
@@ -347,9 +353,18 @@ fn record(wheel: &Wheel, options: InspectOptions) -> RecordStatus {
     } else {
         Vec::new()
     };
-    let mismatches = faults.into_iter().map(|fault| Unreadable {
+    let contents = faults.into_iter().map(|fault| Unreadable {
         path: fault.path,
         reason: fault.problem.to_string(),
+    });
+    let rows = wheel.record_faults().list().iter().map(|fault| Unreadable {
+        path: fault.mismatch().unwrap_or_default().to_owned(),
+        reason: fault.to_string(),
+    });
+    let unlisted = wheel.record_faults().unlisted();
+    let more = (0 < unlisted).then(|| Unreadable {
+        path: String::new(),
+        reason: format!("{unlisted} more rows are wrong"),
     });
     RecordStatus {
         rows: wheel.record().rows.len(),
@@ -358,7 +373,7 @@ fn record(wheel: &Wheel, options: InspectOptions) -> RecordStatus {
         } else {
             "names and sizes"
         },
-        mismatches: mismatches.collect(),
+        mismatches: rows.chain(more).chain(contents).collect(),
     }
 }
 

@@ -148,10 +148,12 @@ fn a_file_that_differs_is_accepted_by_name() {
     exit: 1
     --- stderr
     error: `demo-1.0-py3-none-any.whl`: `a.py`: sha256 mismatch: expected e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, got 9e26bf369911c45c243c684147b23fc9e1dcfcf257d299a1c632016a6fcd33f4
-    hint: accept a file that differs from RECORD with `--accept-mismatch PATH`, its path in the wheel
+      fix: add --accept-mismatch a.py  # if you know its content
     ");
     let other = sandbox.wheel(&WheelBuilder::new("other", "1"));
-    let accept = ["--accept-mismatch", "a.py"];
+    let text = install(&sandbox, &[&wheel], &["--accept-mismatch", "**"]);
+    assert!(text.contains("it accepts every file: name those"), "{text}");
+    let accept = ["--accept-mismatch", "a.*"];
     let text = install(&sandbox, &[&wheel, &other], &accept);
     assert!(text.starts_with("exit: 0\n"), "{text}");
     let record = sandbox
@@ -167,7 +169,7 @@ fn a_file_that_differs_is_accepted_by_name() {
     insta::assert_snapshot!(install(&sandbox, &[&wheel, &other], &accept), @"
     exit: 1
     --- stderr
-    error: no wheel has the file `b.py`, which is to be accepted
+    error: no wheel has a file `b.py`, which is to be accepted
       fix: remove --accept-mismatch b.py
     ");
 }
