@@ -15,7 +15,7 @@ mod tree;
 mod worker;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread::Builder;
@@ -189,6 +189,29 @@ pub fn create_directories<'a>(
     for path in paths {
         let made = output.create_dir(path);
         made.map_err(|error| failed(root.join(path.as_path()), error))?;
+    }
+    Ok(())
+}
+
+/// Writes files that must not exist below the existing directory `root`, with the directories above
+/// them: for each where it lies, whether its mode is 0755 instead of 0644, and its content.
+pub fn write_files<'a>(
+    root: &Path,
+    files: impl IntoIterator<Item = (MemberPath, bool, &'a [u8])>,
+) -> Result<(), ExtractError> {
+    let mut output = Output::new(root).map_err(|error| ExtractError::CreateDir {
+        path: root.to_owned(),
+        source: error.into(),
+    })?;
+    for (path, executable, content) in files {
+        let file = output.create_file(&path, executable);
+        let written = file
+            .map_err(io::Error::from)
+            .and_then(|mut file| file.write_all(content));
+        written.map_err(|source| ExtractError::Write {
+            path: root.join(path.as_path()),
+            source,
+        })?;
     }
     Ok(())
 }

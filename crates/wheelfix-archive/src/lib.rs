@@ -32,7 +32,7 @@ mod zip_writer;
 pub use crate::content::{Content, ContentError, MemberReader};
 pub use crate::extract::{
     Digest, ExtractError, ExtractItem, Extracted, ItemFault, Observer, Silent, Written,
-    create_directories, extract,
+    create_directories, extract, write_files,
 };
 pub use crate::fault::{Fault, FaultList};
 pub use crate::member_path::{MemberPath, MemberPathError, is_invisible};

@@ -10,7 +10,7 @@ use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use wheelfix_archive::{
     ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
-    Observer, Written, extract,
+    Observer, Written, extract, write_files,
 };
 use wheelfix_format::{HashAlgorithm, RecordHash};
 use wheelfix_link::may_be_module;
@@ -120,6 +120,7 @@ pub(crate) fn run(
     }
     notes.placeholders.sort_unstable();
     notes.elf.sort_unstable();
+    write_texts(files, destination.root)?;
 
     let mut extracted = extracted.into_iter();
     let mut digests = Vec::with_capacity(files.len());
@@ -133,7 +134,6 @@ pub(crate) fn run(
             }),
             Source::Text(text) => {
                 let path = destination.root.join(&file.path);
-                write_new(&path, text.as_bytes(), file.executable)?;
                 if file.compile
                     && let Some(compiler) = destination.compiler
                 {
@@ -151,6 +151,25 @@ pub(crate) fn run(
         digests,
         placeholders: notes.placeholders,
         elf: notes.elf,
+    })
+}
+
+/// Writes the files that are made here.
+fn write_texts(files: &[File<'_>], root: &Path) -> Result<(), ExtractionError> {
+    let mut texts = Vec::new();
+    for file in files {
+        if let Source::Text(text) = &file.source {
+            texts.push((destination_of(file)?, file.executable, text.as_bytes()));
+        }
+    }
+    write_files(root, texts).map_err(ExtractionError::Extract)
+}
+
+/// Where a file goes.
+fn destination_of(file: &File<'_>) -> Result<MemberPath, ExtractionError> {
+    MemberPath::new(&file.path).map_err(|source| ExtractionError::Path {
+        path: file.path.clone(),
+        source,
     })
 }
 
@@ -210,10 +229,7 @@ fn items<'a>(
         let Some(wheel) = wheels.get(wheel) else {
             continue;
         };
-        let dst = MemberPath::new(&file.path).map_err(|source| ExtractionError::Path {
-            path: file.path.clone(),
-            source,
-        })?;
+        let dst = destination_of(file)?;
         items.push(ExtractItem {
             archive: wheel.archive(),
             member,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
@@ -212,6 +213,7 @@ pub(crate) fn collect<'a>(
         cleaner: Cleaner::new(&wheel_options.cleanup, layout),
         tree: Tree::new(),
         excluded: vec![0; wheels.len()],
+        owner: "".into(),
     };
     let mut metadata = Vec::new();
     let mut unmatched = wheel_options.metadata.clone();
@@ -220,6 +222,7 @@ pub(crate) fn collect<'a>(
         unmatched.retain(|edit| edited.unmatched.contains(edit));
         let text = (!edited.changes.is_empty()).then_some(edited.text);
         let more = wheel_options.provenance.files(wheel.path())?;
+        builder.owner = wheel.filename().to_string().into();
         builder.add_scripts(index, wheel);
         builder.add_provenance(index, wheel, &more);
         builder.add_members(index, wheel, text, &more);
@@ -356,6 +359,8 @@ struct Builder<'a, 'b> {
     cleaner: Cleaner<'b>,
     tree: Tree<File<'a>>,
     excluded: Vec<usize>,
+    /// The file name of the wheel whose files are added.
+    owner: Arc<str>,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -368,7 +373,6 @@ impl<'a> Builder<'a, '_> {
             };
             let text = launcher::entry_point(self.interpreter, &script.object.module, attribute);
             self.add(
-                wheel,
                 None,
                 File {
                     path: format!("bin/{}", script.name),
@@ -387,7 +391,6 @@ impl<'a> Builder<'a, '_> {
         let site_packages = self.layout.site_packages();
         for (name, text) in files {
             self.add(
-                wheel,
                 None,
                 File {
                     path: format!("{site_packages}/{}/{name}", wheel.dist_info()),
@@ -435,7 +438,6 @@ impl<'a> Builder<'a, '_> {
             };
             let script = *scheme == Scheme::Scripts;
             self.add(
-                wheel,
                 content(&source, member),
                 File {
                     path: layout::join(&directory, path.as_str()),
@@ -449,7 +451,7 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    fn add(&mut self, wheel: &Wheel, content: Option<Content>, file: File<'a>) {
+    fn add(&mut self, content: Option<Content>, file: File<'a>) {
         if self.cleaner.removes(&file.path) || self.is_excluded(&file.path) {
             for index in file.wheels {
                 if let Some(count) = self.excluded.get_mut(index) {
@@ -458,11 +460,14 @@ impl<'a> Builder<'a, '_> {
             }
             return;
         }
-        let owner = wheel.filename().to_string();
-        self.tree.insert(file.path.clone(), &owner, content, file);
+        self.tree
+            .insert(file.path.clone(), &self.owner, content, file);
     }
 
     fn is_excluded(&mut self, path: &str) -> bool {
+        if self.excludes.is_empty() {
+            return false;
+        }
         let in_site = self.layout.from_site_packages(path);
         let mut excluded = false;
         for (index, glob) in self.excludes.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
+use std::sync::Arc;
 
 /// The files that are to be made, by path.
 ///
@@ -27,7 +28,7 @@ impl<T> Candidates<T> {
 /// One candidate for a path.
 #[derive(Debug)]
 struct Entry<T> {
-    owner: String,
+    owner: Arc<str>,
     content: Option<Content>,
     value: T,
 }
@@ -86,9 +87,15 @@ impl<T> Tree<T> {
     }
 
     /// Claims a path; `content` is `None` for a file that is equal to no other.
-    pub(crate) fn insert(&mut self, path: String, owner: &str, content: Option<Content>, value: T) {
+    pub(crate) fn insert(
+        &mut self,
+        path: String,
+        owner: &Arc<str>,
+        content: Option<Content>,
+        value: T,
+    ) {
         let entry = Entry {
-            owner: owner.to_owned(),
+            owner: Arc::clone(owner),
             content,
             value,
         };
@@ -130,6 +137,7 @@ impl<T> Tree<T> {
 
     fn collisions(&self) -> Vec<Collision> {
         let mut collisions = Vec::new();
+        let below = self.below_files();
         for (path, candidates) in &self.files {
             if !all_equal(candidates) {
                 collisions.push(Collision {
@@ -138,11 +146,11 @@ impl<T> Tree<T> {
                     kind: CollisionKind::Content,
                 });
             }
-            if let Some((_, below)) = self.first_below(path) {
+            if let Some(below) = below.get(path.as_str()) {
                 let mut owners = owners(candidates);
                 for candidate in below.iter() {
-                    if !owners.contains(&candidate.owner) {
-                        owners.push(candidate.owner.clone());
+                    if !owners.iter().any(|owner| **owner == *candidate.owner) {
+                        owners.push(candidate.owner.to_string());
                     }
                 }
                 collisions.push(Collision {
@@ -155,13 +163,24 @@ impl<T> Tree<T> {
         collisions
     }
 
-    /// The first candidate that needs `path` to be a directory.
-    fn first_below(&self, path: &str) -> Option<(&String, &Candidates<Entry<T>>)> {
-        let directory = format!("{path}/");
-        self.files
-            .range(directory.clone()..)
-            .next()
-            .filter(|(path, _)| path.starts_with(&directory))
+    /// By the path of each file that others need to be a directory: the first of these.
+    fn below_files(&self) -> BTreeMap<&str, &Candidates<Entry<T>>> {
+        let mut below = BTreeMap::new();
+        let mut known = "";
+        for (path, candidates) in &self.files {
+            let mut rest = path.as_str();
+            // Those of one directory follow one another.
+            while let Some((directory, _)) = rest.rsplit_once('/')
+                && directory != known
+            {
+                if self.files.contains_key(directory) {
+                    below.entry(directory).or_insert(candidates);
+                }
+                rest = directory;
+            }
+            known = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        }
+        below
     }
 }
 
@@ -178,7 +197,7 @@ fn all_equal<T>(candidates: &Candidates<Entry<T>>) -> bool {
 fn owners<T>(candidates: &Candidates<Entry<T>>) -> Vec<String> {
     candidates
         .iter()
-        .map(|candidate| candidate.owner.clone())
+        .map(|candidate| candidate.owner.to_string())
         .collect()
 }
 
@@ -192,7 +211,7 @@ mod tests {
         for (path, owner, crc32) in candidates {
             let content = crc32.map(|crc32| Content { len: 1, crc32 });
             let value = format!("{path} of {owner}");
-            tree.insert((*path).to_owned(), owner, content, value);
+            tree.insert((*path).to_owned(), &Arc::from(*owner), content, value);
         }
         let got = match tree.resolve() {
             Ok(files) => files

@@ -41,12 +41,15 @@ impl Site<'_> {
             }
         }
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
-        for (file, digest) in self.planned.list.iter().zip(digests) {
-            let path = self.root.join(&file.path);
-            if applied.removed.contains(&path) {
-                continue;
+        let is_changed = !(applied.removed.is_empty() && applied.edited.is_empty());
+        for (file, mut digest) in self.planned.list.iter().zip(digests) {
+            if is_changed {
+                let path = self.root.join(&file.path);
+                if applied.removed.contains(&path) {
+                    continue;
+                }
+                digest = applied.edited.get(&path).copied().unwrap_or(digest);
             }
-            let digest = applied.edited.get(&path).copied().unwrap_or(digest);
             for wheel in &file.wheels {
                 if let Some(rows) = rows.get_mut(*wheel) {
                     rows.push(self.row(file, digest));
