@@ -20,6 +20,7 @@ use crate::bytecode::Compiler;
 use crate::digest::FileDigest;
 use crate::event::{Event, Listener};
 use crate::files::{File, Source};
+use crate::shebang::foreign_interpreter;
 
 /// The facts about the files after all of them were written.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Extraction {
     pub(crate) digests: Vec<FileDigest>,
     /// Positions of the scripts whose first line is a placeholder, ascending.
     pub(crate) placeholders: Vec<usize>,
+    /// Positions of the scripts that ask for a program that the target need not have, ascending.
+    pub(crate) foreign_scripts: Vec<usize>,
     /// Positions of the ELF files, ascending.
     pub(crate) elf: Vec<usize>,
 }
@@ -119,6 +122,7 @@ pub(crate) fn run(
         return Err(ExtractionError::Hash(notes.wrong));
     }
     notes.placeholders.sort_unstable();
+    notes.foreign_scripts.sort_unstable();
     notes.elf.sort_unstable();
     write_texts(files, destination.root)?;
 
@@ -150,6 +154,7 @@ pub(crate) fn run(
     Ok(Extraction {
         digests,
         placeholders: notes.placeholders,
+        foreign_scripts: notes.foreign_scripts,
         elf: notes.elf,
     })
 }
@@ -265,6 +270,7 @@ struct Watcher<'a> {
 #[derive(Debug, Default)]
 struct Notes {
     placeholders: Vec<usize>,
+    foreign_scripts: Vec<usize>,
     elf: Vec<usize>,
     wrong: Vec<String>,
 }
@@ -289,12 +295,16 @@ impl Observer for Watcher<'_> {
         let is_placeholder = file.script && written.content.starts_with(b"#!python");
         let is_elf = written.content.starts_with(b"\x7fELF") || may_be_module(written.path);
         let is_wrong = differs(file.hash(), written.content);
-        if !(is_placeholder || is_elf || is_wrong) {
+        let is_foreign = file.executable && foreign_interpreter(written.content).is_some();
+        if !(is_placeholder || is_foreign || is_elf || is_wrong) {
             return;
         }
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if is_placeholder {
             notes.placeholders.push(position);
+        }
+        if is_foreign {
+            notes.foreign_scripts.push(position);
         }
         if is_elf {
             notes.elf.push(position);

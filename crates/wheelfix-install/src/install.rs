@@ -27,6 +27,7 @@ use crate::python::Python;
 use crate::report::{self, InstallReport};
 use crate::sboms;
 use crate::sources::Sources;
+use crate::shebang::Programs;
 use crate::staging::{Staging, StagingError, Unpublished};
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
@@ -296,8 +297,12 @@ pub(crate) fn plan_files<'a>(
     let mut faults = Vec::new();
     if let Some(prefixes) = &wheel_options.dependencies {
         let target = request.python.target();
-        let unmet = dependencies::check(wheels, &wheel_options.metadata, target, prefixes)?;
-        faults.extend(unmet.into_iter().map(FileFault::from));
+        let checked = dependencies::check(wheels, edits, target, prefixes, aliases)?;
+        faults.extend(checked.unmet.into_iter().map(FileFault::from));
+        faults.extend(checked.unused.into_iter().map(FileFault::UnusedAlias));
+    } else {
+        let nothing = BTreeMap::new();
+        faults.extend(aliases.unused(&nothing).map(FileFault::UnusedAlias));
     }
     match files::plan(wheels, layout, interpreter, wheel_options) {
         Ok(mut planned) if faults.is_empty() => {
@@ -443,7 +448,13 @@ impl Installation<'_> {
         written.applied.hash()?;
         let interpreter = self.request.python.interpreter();
         let site = self.site();
-        site.finish(&written.extraction, &written.applied, &interpreter)?;
+        let libraries = self.request.libraries.as_ref();
+        let programs = Programs {
+            python: &interpreter,
+            lib_paths: libraries.map_or(&[], |libraries| &libraries.lib_paths),
+        };
+        let warnings = site.finish(&written.extraction, &written.applied, programs)?;
+        written.applied.warnings.extend(warnings);
         Ok(())
     }
 

@@ -26,6 +26,7 @@ mod rollback;
 mod sboms;
 mod scratch;
 mod sources;
+mod shebang;
 mod staging;
 mod tree;
 mod unbundling;

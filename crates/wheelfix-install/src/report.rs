@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use wheelfix_format::{Change, MetadataEdit};
-use wheelfix_link::{LinkPlan, Proof, Remedy, Unusable};
+use wheelfix_link::{Candidate, LinkPlan, Proof, Remedy, Unusable};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
 use crate::bytecode::CompileFailure;
 use crate::files::{Files, Source};
+use crate::shebang;
 
 /// The report on an installation that was made, or would be.
 #[derive(Debug)]
@@ -59,6 +60,17 @@ pub enum InstallWarning {
         /// The reason why that one does not do, as the end of a sentence.
         reason: String,
     },
+    /// A script that asks for a program that NixOS does not have there, and no library path has.
+    #[error(
+        "script `{}` asks for `{interpreter}`, and no library path has it in the `bin` beside it: it starts only on systems that have it there",
+        path.display()
+    )]
+    Script {
+        /// The script.
+        path: PathBuf,
+        /// The program that it asks for.
+        interpreter: String,
+    },
     /// A requirement that cannot be read: nothing says whether it is met.
     #[error("nothing is known of a requirement of {distribution}: {reason} (`{}`)", path.display())]
     Requirement {
@@ -92,6 +104,18 @@ impl InstallWarning {
             Self::Interpreter { path, .. } => vec![Remedy::SetInterpreter {
                 paths: BTreeSet::from([path.clone()]),
             }],
+            Self::Script { path, interpreter } => {
+                let (_, program) = interpreter.rsplit_once('/').unwrap_or(("", interpreter));
+                vec![Remedy::AddLibPath {
+                    library: program.to_owned(),
+                    newer: false,
+                    needed_by: BTreeSet::from([path.clone()]),
+                    candidates: shebang::package_of(program)
+                        .map(|name| Candidate::Nixpkgs(name.to_owned()))
+                        .into_iter()
+                        .collect(),
+                }]
+            }
             _ => Vec::new(),
         }
     }

@@ -10,9 +10,11 @@ use wheelfix_wheel::Wheel;
 use crate::digest::FileDigest;
 use crate::extraction::{Extraction, write_new};
 use crate::files::{File, Files};
-use crate::launcher::{self, Interpreter};
+use crate::launcher;
 use crate::layout::Layout;
 use crate::linking::Applied;
+use crate::report::InstallWarning;
+use crate::shebang::{Programs, foreign_interpreter};
 
 /// An installation whose files are written.
 #[derive(Debug)]
@@ -22,24 +24,46 @@ pub(crate) struct Site<'a> {
     pub(crate) layout: &'a Layout,
     /// The staging directory.
     pub(crate) root: &'a Path,
+    /// Where it will be.
+    pub(crate) prefix: &'a Path,
 }
 
+/// The new text of a script; `None` leaves it as it is.
+type ScriptEdit<'a> = dyn FnMut(&File<'_>, &[u8]) -> Option<Vec<u8>> + 'a;
+
 impl Site<'_> {
-    /// Finishes the files and writes the RECORD of each wheel.
+    /// Finishes the files and writes the RECORD of each wheel; gives what is to be known of scripts.
     pub(crate) fn finish(
         &self,
         extraction: &Extraction,
         applied: &Applied,
-        interpreter: &Interpreter,
-    ) -> std::io::Result<()> {
+        programs: Programs<'_>,
+    ) -> std::io::Result<Vec<InstallWarning>> {
         let mut digests = extraction.digests.clone();
-        for position in &extraction.placeholders {
-            if let (Some(file), Some(digest)) =
-                (self.planned.list.get(*position), digests.get_mut(*position))
-            {
-                *digest = self.replace_placeholder(file, interpreter)?;
+        let mut warnings = Vec::new();
+        let mut edit = |positions: &[usize], edit: &mut ScriptEdit<'_>| {
+            for position in positions {
+                if let (Some(file), Some(digest)) =
+                    (self.planned.list.get(*position), digests.get_mut(*position))
+                    && let Some(edited) = self.edit_script(file, edit)?
+                {
+                    *digest = edited;
+                }
             }
-        }
+            std::io::Result::Ok(())
+        };
+        edit(&extraction.placeholders, &mut |_, script| {
+            launcher::with_interpreter(script, programs.python)
+        })?;
+        edit(&extraction.foreign_scripts, &mut |file, script| {
+            let edited = programs.with_interpreter(script);
+            let interpreter = foreign_interpreter(script).filter(|_| edited.is_none());
+            warnings.extend(interpreter.map(|interpreter| InstallWarning::Script {
+                path: self.prefix.join(&file.path),
+                interpreter: interpreter.to_owned(),
+            }));
+            edited
+        })?;
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
         let is_changed = !(applied.removed.is_empty() && applied.edited.is_empty());
         for (file, mut digest) in self.planned.list.iter().zip(digests) {
@@ -60,22 +84,22 @@ impl Site<'_> {
             rows.extend(self.added(wheel, applied, &rows));
             self.write_record(wheel, rows)?;
         }
-        Ok(())
+        Ok(warnings)
     }
 
-    fn replace_placeholder(
+    /// Edits a script, if there is something to edit.
+    fn edit_script(
         &self,
         file: &File<'_>,
-        interpreter: &Interpreter,
-    ) -> std::io::Result<FileDigest> {
+        edit: &mut ScriptEdit<'_>,
+    ) -> std::io::Result<Option<FileDigest>> {
         let path = self.root.join(&file.path);
-        let mut script = fs::read(&path)?;
-        if let Some(text) = launcher::with_interpreter(&script, interpreter) {
-            script = text;
-            // In place: the file is ours alone, and its mode is right already.
-            fs::write(&path, &script)?;
-        }
-        Ok(FileDigest::of_bytes(&script))
+        let Some(script) = edit(file, &fs::read(&path)?) else {
+            return Ok(None);
+        };
+        // In place: the file is ours alone, and its mode is right already.
+        fs::write(&path, &script)?;
+        Ok(Some(FileDigest::of_bytes(&script)))
     }
 
     fn row(&self, file: &File<'_>, digest: FileDigest) -> RecordRow {

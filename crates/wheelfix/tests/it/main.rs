@@ -27,6 +27,7 @@ mod reality;
 mod relax;
 mod remedies;
 mod replace;
+mod scripts;
 mod spelling;
 mod strays;
 mod support;

@@ -1,0 +1,159 @@
+//! Scripts in packages whose first line asks for a program that the target need not have.
+//!
+//! kaleido 0.2.1 starts a file of its package that begins with `#!/bin/bash`, which is not there on NixOS.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use crate::launcher::Interpreter;
+
+/// Programs that each Linux system has, NixOS included.
+const EVERYWHERE: [&str; 2] = ["/bin/sh", "/usr/bin/env"];
+/// Where nothing goes away.
+const STORE: &str = "/nix/store/";
+/// Names of directories of libraries, beside which `bin` lies.
+const LIBRARY_DIRECTORIES: [&str; 3] = ["lib", "lib64", "lib32"];
+/// Longest first line that is looked at; the kernel reads 256 bytes.
+const MAX_LINE: usize = 256;
+
+/// The program that a script asks for by its absolute path, unless every target has it.
+pub(crate) fn foreign_interpreter(script: &[u8]) -> Option<&str> {
+    let rest = script.strip_prefix(b"#!")?;
+    let line = rest.get(..MAX_LINE.min(rest.len()))?;
+    let line = line.split(|byte| *byte == b'\n').next()?;
+    let word = std::str::from_utf8(line).ok()?.split_whitespace().next()?;
+    let is_there = EVERYWHERE.contains(&word) || word.starts_with(STORE);
+    (word.starts_with('/') && !is_there).then_some(word)
+}
+
+/// Programs that scripts of packages ask for, and their packages in nixpkgs.
+const PACKAGES: [(&str, &str); 8] = [
+    ("bash", "bash"),
+    ("zsh", "zsh"),
+    ("csh", "tcsh"),
+    ("perl", "perl"),
+    ("ruby", "ruby"),
+    ("node", "nodejs"),
+    ("tclsh", "tcl"),
+    ("awk", "gawk"),
+];
+
+/// The package of nixpkgs that has a program; `None` if that is not known.
+pub(crate) fn package_of(program: &str) -> Option<&'static str> {
+    let known = PACKAGES.iter().find(|(name, _)| *name == program)?;
+    Some(known.1)
+}
+
+/// Where programs of the target are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Programs<'a> {
+    /// The target's Python.
+    pub(crate) python: &'a Interpreter,
+    /// Directories of libraries, and prefixes, in whose `bin` other programs are looked for.
+    pub(crate) lib_paths: &'a [PathBuf],
+}
+
+impl Programs<'_> {
+    /// The script with the path of its interpreter on the target; `None` if nothing has it.
+    pub(crate) fn with_interpreter(self, script: &[u8]) -> Option<Vec<u8>> {
+        let old = foreign_interpreter(script)?;
+        let new = self.find(Path::new(old).file_name()?)?;
+        let at = script
+            .windows(old.len())
+            .position(|bytes| bytes == old.as_bytes())?;
+        let (before, rest) = script.split_at_checked(at)?;
+        let rest = rest.get(old.len()..)?;
+        Some([before, new.as_os_str().as_encoded_bytes(), rest].concat())
+    }
+
+    /// The program of a name.
+    fn find(self, name: &OsStr) -> Option<PathBuf> {
+        if let Interpreter::Path(python) = self.python
+            && (name == "python" || name == "python3" || python.file_name() == Some(name))
+        {
+            return Some(python.clone());
+        }
+        let mut bins = self.lib_paths.iter().flat_map(|path| bins(path));
+        bins.find_map(|bin| Some(bin.join(name)).filter(|path| is_program(path)))
+    }
+}
+
+/// The directories of programs of a prefix, or beside a directory of libraries.
+fn bins(lib_path: &Path) -> impl Iterator<Item = PathBuf> {
+    let is_library_directory = |path: &&Path| {
+        let name = path.file_name();
+        name.is_some_and(|name| LIBRARY_DIRECTORIES.iter().any(|it| name == *it))
+    };
+    let beside = lib_path.ancestors().filter(is_library_directory);
+    let prefixes = beside.filter_map(Path::parent);
+    std::iter::once(lib_path)
+        .chain(prefixes)
+        .map(|prefix| prefix.join("bin"))
+}
+
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_target_has_is_not_asked_for() {
+        for (line, want) in [
+            ("#!/bin/bash\n", Some("/bin/bash")),
+            ("#! /usr/bin/perl -w\nx", Some("/usr/bin/perl")),
+            ("#!/bin/bash", Some("/bin/bash")),
+            ("#!/bin/sh -e\n", None),
+            ("#!/usr/bin/env bash\n", None),
+            ("#!/nix/store/x-bash/bin/bash\n", None),
+            ("#!python\n", None),
+            ("#!\n/bin/bash", None),
+            ("/bin/bash", None),
+        ] {
+            assert_eq!(foreign_interpreter(line.as_bytes()), want, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn programs_are_found_beside_libraries() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for (path, mode) in [
+            ("a/bin/bash", 0o644),
+            ("b/bin/bash", 0o755),
+            ("c/bin/perl", 0o755),
+        ] {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let lib_paths = ["a", "b", "c/lib/x86_64-linux-gnu"].map(|path| root.join(path));
+        let programs = Programs {
+            python: &Interpreter::Path(PathBuf::from("/py/bin/python3.11")),
+            lib_paths: &lib_paths,
+        };
+        let of = |text: &str| {
+            let script = programs.with_interpreter(text.as_bytes())?;
+            let script = String::from_utf8(script).unwrap();
+            Some(script.replace(&root.display().to_string(), "ROOT"))
+        };
+        for (text, want) in [
+            (
+                "#!/bin/bash -e\n/bin/bash\n",
+                Some("#!ROOT/b/bin/bash -e\n/bin/bash\n"),
+            ),
+            ("#! /usr/local/bin/perl\n", Some("#! ROOT/c/bin/perl\n")),
+            ("#!/usr/bin/python3\n", Some("#!/py/bin/python3.11\n")),
+            ("#!/usr/bin/python2\n", None),
+            ("#!/bin/zsh\n", None),
+        ] {
+            assert_eq!(of(text).as_deref(), want, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Scripts in packages that ask for programs by their absolute paths.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use wheelfix_format::{HashAlgorithm, Record};
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+const SITE: &str = "out/lib/python3.11/site-packages";
+
+/// A wheel with a script of its package, and a prefix that has the program.
+fn shop() -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    let demo = WheelBuilder::new("demo", "1.0")
+        .executable("demo/start", "#!/bin/bash -e\nexec true\n")
+        .executable("demo/plain", "#!/bin/sh\nexec true\n")
+        .executable("demo/found", "#!/usr/bin/env bash\nexec true\n")
+        .file("demo/data", "#!/bin/bash\n")
+        .data("scripts/tool", "#!/bin/zsh\n");
+    let wheel = sandbox.wheel(&demo);
+    let bash = sandbox.path("store/bin/bash");
+    fs_err::create_dir_all(bash.parent().unwrap()).unwrap();
+    fs_err::create_dir_all(sandbox.path("store/lib")).unwrap();
+    fs_err::write(&bash, "").unwrap();
+    fs_err::set_permissions(&bash, Permissions::from_mode(0o755)).unwrap();
+    (sandbox, wheel)
+}
+
+fn install(sandbox: &Sandbox, wheel: &str, args: &[&str]) -> String {
+    let start = [
+        "install",
+        wheel,
+        "--prefix",
+        "out",
+        "--python-version",
+        "3.11",
+    ];
+    sandbox.run(&[&start, args].concat())
+}
+
+#[test]
+fn a_script_of_a_package_gets_a_program_that_is_there() {
+    let (sandbox, wheel) = shop();
+    for lib_path in ["store", "store/lib"] {
+        let text = install(&sandbox, &wheel, &["--lib-path", lib_path]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let read = |name: &str| {
+            let text = fs_err::read_to_string(sandbox.path(SITE).join(name)).unwrap();
+            text.replace(&sandbox.path("").display().to_string(), "DIR/")
+        };
+        assert_eq!(read("demo/start"), "#!DIR/store/bin/bash -e\nexec true\n");
+        assert_eq!(read("demo/plain"), "#!/bin/sh\nexec true\n");
+        assert_eq!(read("demo/found"), "#!/usr/bin/env bash\nexec true\n");
+        assert_eq!(read("demo/data"), "#!/bin/bash\n");
+        let record = Record::parse(&read("demo-1.0.dist-info/RECORD")).unwrap();
+        let row = record.rows.iter().find(|row| row.path == "demo/start");
+        let row = row.unwrap();
+        let start = fs_err::read(sandbox.path(SITE).join("demo/start")).unwrap();
+        assert_eq!(row.size, Some(start.len() as u64));
+        let hash = row.hash.as_ref().unwrap();
+        assert_eq!(hash.algorithm(), HashAlgorithm::Sha256);
+        fs_err::remove_dir_all(sandbox.path("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_nothing_has_is_a_warning_with_its_package() {
+    let (sandbox, wheel) = shop();
+    let text = install(&sandbox, &wheel, &[]);
+    let (_, warnings) = text.split_once("--- stderr\n").unwrap();
+    insta::assert_snapshot!(warnings, @r##"
+    warning: script `[DIR]/out/bin/tool` asks for `/bin/zsh`, and no library path has it in the `bin` beside it: it starts only on systems that have it there
+      fix: add --lib-path "$(nix-build --no-out-link -E 'with import <nixpkgs> { }; lib.getLib zsh')"  # `zsh`
+    warning: script `[DIR]/out/lib/python3.11/site-packages/demo/start` asks for `/bin/bash`, and no library path has it in the `bin` beside it: it starts only on systems that have it there
+      fix: add --lib-path "$(nix-build --no-out-link -E 'with import <nixpkgs> { }; lib.getLib bash')"  # `bash`
+    "##);
+}
