@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use wheelfix_format::{Metadata, MetadataEdit, PackageName, Target, UnmetDependency, Version};
 use wheelfix_wheel::{InstalledError, Wheel, installed_distributions};
 
+use crate::aliases::Aliases;
+
 /// Begins a line of a message. A newline within a text is escaped where messages are printed; one
 /// that is written as a `char` is not.
 pub(crate) const BREAK: char = '\n';
@@ -21,6 +23,15 @@ pub struct UnmetDependencies {
     pub unmet: Vec<UnmetDependency>,
 }
 
+/// The findings about the requirements of wheels.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// Wheels whose requirements are not met.
+    pub(crate) unmet: Vec<UnmetDependencies>,
+    /// Aliases of the user that serve for nothing.
+    pub(crate) unused: Vec<String>,
+}
+
 /// Compares what the wheels require, after these edits, with what is installed below the prefixes
 /// and with the wheels themselves.
 pub(crate) fn check(
@@ -28,7 +39,8 @@ pub(crate) fn check(
     edits: &[MetadataEdit],
     target: &Target,
     prefixes: &[PathBuf],
-) -> Result<Vec<UnmetDependencies>, InstalledError> {
+    aliases: Aliases<'_>,
+) -> Result<Checked, InstalledError> {
     let environment = target.marker_environment();
     let mut installed: BTreeMap<PackageName, Version> = installed_distributions(prefixes)?
         .into_iter()
@@ -37,6 +49,13 @@ pub(crate) fn check(
     for wheel in wheels {
         let (name, version) = (wheel.filename().name(), wheel.filename().version());
         installed.insert(name.clone(), version.clone());
+    }
+    let there = installed.clone();
+    let serving = aliases.serving(|name| there.contains_key(name));
+    for (name, server) in &serving {
+        if let Some(version) = there.get(*server) {
+            installed.insert((*name).clone(), version.clone());
+        }
     }
     let mut found = Vec::new();
     for wheel in wheels {
@@ -52,7 +71,10 @@ pub(crate) fn check(
             });
         }
     }
-    Ok(found)
+    Ok(Checked {
+        unmet: found,
+        unused: aliases.unused(&serving).collect(),
+    })
 }
 
 /// As nixpkgs' hook prints them.

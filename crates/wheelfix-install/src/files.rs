@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
-use wheelfix_link::{Choice, Pattern, Remedy};
+use wheelfix_link::{Alias, Choice, Pattern, Remedy};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::cleanup::{Cleaner, Cleanup};
@@ -87,6 +87,8 @@ pub struct WheelOptions {
     pub exclude: Vec<Pattern>,
     /// Members that are accepted although RECORD does not vouch for them, as globs of paths in wheels.
     pub accept_mismatch: Vec<Pattern>,
+    /// Distributions that serve for others where requirements are checked, besides those of rules.
+    pub provides: Vec<Alias>,
     /// How large a wheel may be unpacked.
     pub limits: Limits,
     /// Files to leave out as nixpkgs' hooks do.
@@ -122,6 +124,9 @@ pub enum FileFault {
     /// A member that is to be accepted, of no wheel.
     #[error("no wheel has a file `{0}`, which is to be accepted")]
     Exception(String),
+    /// A distribution that is said to serve for another, and does not: it is not there, or the other is.
+    #[error("`{0}` serves for nothing: the first is not there, or the other is")]
+    UnusedAlias(String),
     /// Dependencies that nothing meets.
     #[error(transparent)]
     Dependencies(#[from] UnmetDependencies),
@@ -306,6 +311,7 @@ impl FileFault {
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Exclude(glob) => vec![Remedy::remove(Choice::Exclude, glob)],
+            Self::UnusedAlias(pair) => vec![Remedy::remove(Choice::Provides, pair)],
             Self::Exception(path) => vec![Remedy::remove(Choice::AcceptMismatch, path)],
             Self::MetadataEdit(edit) => {
                 let selected = selected(edit);

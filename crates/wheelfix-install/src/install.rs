@@ -1,6 +1,6 @@
 //! From wheels to a prefix: the one pipeline.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use wheelfix_link::{
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
 
+use crate::aliases::Aliases;
 use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::dependencies;
 use crate::elf_edits::ElfEdits;
@@ -26,8 +27,8 @@ use crate::patch::Scope;
 use crate::python::Python;
 use crate::report::{self, InstallReport};
 use crate::sboms;
-use crate::sources::Sources;
 use crate::shebang::Programs;
+use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
@@ -105,6 +106,16 @@ pub struct RefusedWheel {
     pub path: PathBuf,
     /// Why.
     pub reason: Refusal,
+}
+
+impl InstallRequest {
+    /// Which distributions may serve for others.
+    pub(crate) fn aliases(&self) -> Aliases<'_> {
+        Aliases {
+            given: &self.wheel_options.provides,
+            rules: self.libraries.as_ref().map(|libraries| &libraries.rules),
+        }
+    }
 }
 
 /// Why a wheel is refused.
@@ -295,7 +306,9 @@ pub(crate) fn plan_files<'a>(
     let interpreter = &request.python.interpreter();
     let wheel_options = &request.wheel_options;
     let mut faults = Vec::new();
+    let aliases = request.aliases();
     if let Some(prefixes) = &wheel_options.dependencies {
+        let edits = &wheel_options.metadata;
         let target = request.python.target();
         let checked = dependencies::check(wheels, edits, target, prefixes, aliases)?;
         faults.extend(checked.unmet.into_iter().map(FileFault::from));
@@ -464,6 +477,7 @@ impl Installation<'_> {
             planned: self.planned,
             layout: self.layout,
             root: self.staging.root(),
+            prefix: self.staging.prefix(),
         }
     }
 

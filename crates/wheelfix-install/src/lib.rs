@@ -1,5 +1,6 @@
 //! Install wheels into a prefix and assemble site-packages: one pipeline.
 
+mod aliases;
 mod bytecode;
 mod check_wheels;
 mod cleanup;
@@ -25,8 +26,8 @@ mod requirements;
 mod rollback;
 mod sboms;
 mod scratch;
-mod sources;
 mod shebang;
+mod sources;
 mod staging;
 mod tree;
 mod unbundling;

@@ -97,7 +97,7 @@ pub use read::{ReadOutcome, object_of, read_object};
 pub use remedy::{Candidate, Choice, Remedy, RuleClass};
 pub use replace::SourceEdit;
 pub use rules::{
-    Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
+    Alias, Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
     Replace, Rule, Rules, Stale, any_matches,
 };
 pub use rules_file::RulesError;

@@ -151,6 +151,8 @@ pub enum Choice {
     Interpreter,
     /// The decision about a collision.
     OnCollision,
+    /// A distribution that serves for another.
+    Provides,
     /// A requirement without its version bounds.
     Relax,
     /// All requirements without their version bounds.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use wheelfix_format::PackageName;
 pub use wheelfix_format::Pattern;
 
 /// All rules of one run, the user's before ours.
@@ -37,6 +38,8 @@ pub struct Rules {
     pub replace: Vec<Rule<Replace>>,
     /// Sources of libraries.
     pub provider: Vec<Rule<Provider>>,
+    /// Distributions that serve for others.
+    pub alias: Vec<Rule<Alias>>,
 }
 
 /// One rule with its proof of origin.
@@ -239,6 +242,27 @@ fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
         ));
     }
     Ok(texts)
+}
+
+/// `[[alias]]`: distributions that bring what others are required for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The distributions, each of which does.
+    #[serde(deserialize_with = "package_names")]
+    pub distribution: Vec<PackageName>,
+    /// The distributions that need not be there then.
+    #[serde(deserialize_with = "package_names")]
+    pub provides: Vec<PackageName>,
+}
+
+/// Names of distributions.
+fn package_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PackageName>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let parsed = names
+        .iter()
+        .map(|name| name.parse().map_err(D::Error::custom));
+    parsed.collect()
 }
 
 /// `[[provider]]`: sources of libraries.

@@ -24,6 +24,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("replace.toml", include_str!("../rules/replace.toml")),
     ("bundled.toml", include_str!("../rules/bundled.toml")),
     ("provider.toml", include_str!("../rules/provider.toml")),
+    ("alias.toml", include_str!("../rules/alias.toml")),
 ];
 
 /// Why rules cannot be used.
@@ -109,8 +110,8 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
-    "backend", "bundled", "dlopen", "driver", "libc", "prefer", "preload", "probe", "provider",
-    "replace", "stale", "together",
+    "alias", "backend", "bundled", "dlopen", "driver", "libc", "prefer", "preload", "probe",
+    "provider", "replace", "stale", "together",
 ];
 
 /// Longest file with rules, in bytes; the shipped ones have 60 kB together.
@@ -203,6 +204,7 @@ impl Rules {
         };
         for (class, value) in tables {
             match class.as_str() {
+                "alias" => self.alias.extend(reader.class(&class, value)?),
                 "backend" => self.backend.extend(reader.class(&class, value)?),
                 "bundled" => self.bundled.extend(reader.class(&class, value)?),
                 "dlopen" => self.dlopen.extend(reader.class(&class, value)?),
@@ -469,7 +471,7 @@ mod tests {
     fn typing_errors_are_named() {
         check(
             "[[drivers]]\nname='a'",
-            "`t.toml`: unknown class of rules `drivers`, expected one of: backend, bundled, dlopen, \
+            "`t.toml`: unknown class of rules `drivers`, expected one of: alias, backend, bundled, dlopen, \
              driver, libc, prefer, preload, probe, provider, replace, stale, together",
         );
         check(

@@ -405,6 +405,7 @@ fn option(choice: Choice) -> &'static str {
         Choice::IgnoreSymbol => "--ignore-symbol",
         Choice::Interpreter => "--interpreter",
         Choice::OnCollision => "--on-collision",
+        Choice::Provides => "--provides",
         Choice::Relax => "--relax",
         Choice::RelaxAll => "--relax-all",
         Choice::RelaxUpper => "--relax-upper",

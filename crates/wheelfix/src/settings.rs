@@ -36,6 +36,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting("--no-bytecode", "bytecode = false;", ""),
     Setting("--on-collision", "onCollision = [ \"{}\" ];", "GLOB=first"),
     Setting("--prove", "prove = \"{}\";", "PATHS"),
+    Setting("--provides", "provides = [ \"{}\" ];", "NEW=OLD"),
     Setting("--python", "python = \"{}\";", "EXE"),
     Setting("--python-version", "pythonVersion = \"{}\";", "X.Y"),
     Setting("--relax", "relax = [ \"{}\" ];", "NAME"),

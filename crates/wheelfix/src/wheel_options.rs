@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use wheelfix_format::{EditAction, MetadataEdit, PatternError};
+use wheelfix_format::{EditAction, MetadataEdit, PackageNameError, PatternError};
 use wheelfix_install::{Cleanup, Provenance, WheelOptions};
-use wheelfix_link::Pattern;
+use wheelfix_link::{Alias, Pattern};
 
 use crate::common::real_paths;
 use crate::error::Error;
@@ -25,6 +25,9 @@ pub(crate) struct WheelArgs {
     /// Prefix that has to hold what the wheels require and do not bring themselves
     #[arg(long, value_name = "DIR")]
     check_deps: Vec<PathBuf>,
+    /// Distribution that serves for another where requirements are checked
+    #[arg(long, value_name = "NEW=OLD", value_parser = alias)]
+    provides: Vec<Alias>,
     #[command(flatten)]
     cleanup: CleanupArgs,
     #[command(flatten)]
@@ -100,6 +103,17 @@ pub(crate) enum AcceptedError {
     MatchesAll,
 }
 
+/// Why a text does not say which distribution serves for which.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AliasError {
+    /// It is not two names.
+    #[error("expected NEW=OLD, as `psycopg2-binary=psycopg2`")]
+    Form,
+    /// One of them is not a name.
+    #[error(transparent)]
+    Name(#[from] PackageNameError),
+}
+
 /// Why a text is not a name of its kind.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NameError {
@@ -124,6 +138,15 @@ pub(crate) fn accepted(text: &str) -> Result<Pattern, AcceptedError> {
     } else {
         Err(AcceptedError::MatchesAll)
     }
+}
+
+/// A distribution that serves for another.
+pub(crate) fn alias(text: &str) -> Result<Alias, AliasError> {
+    let (new, old) = text.split_once('=').ok_or(AliasError::Form)?;
+    Ok(Alias {
+        distribution: vec![new.trim().parse()?],
+        provides: vec![old.trim().parse()?],
+    })
 }
 
 /// A URL for `direct_url.json`: absolute, with a scheme and what follows it.
@@ -206,6 +229,7 @@ impl WheelArgs {
             metadata: self.metadata.resolve()?,
             exclude: self.exclude.clone(),
             accept_mismatch: self.accept_mismatch.clone(),
+            provides: self.provides.clone(),
             limits: limits.resolve(),
             cleanup: self.cleanup.resolve()?,
             provenance: self.provenance.resolve(),

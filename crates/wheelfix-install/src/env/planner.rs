@@ -112,10 +112,7 @@ impl<'a> EnvPlanner<'a> {
         faults.append(&mut found.faults);
         faults.extend(rules.unused().into_iter().map(EnvFault::UnusedRule));
 
-        let target = self.installation.python.target();
-        let chains = self.chains();
-        let allowed = &self.request.allow_unmet;
-        let mut checked = requirements_check::check(&distributions, &chains, target, allowed);
+        let mut checked = self.check_requirements(&distributions);
         let (resolved, left) = self.collisions(&found, &sources, &distributions, &mut checked);
         faults.append(&mut checked.faults);
         faults.extend(left.into_iter().map(EnvFault::EnvCollision));
@@ -150,6 +147,14 @@ impl<'a> EnvPlanner<'a> {
             resolved,
             checked,
         })
+    }
+
+    /// Compares the distributions with what they require.
+    fn check_requirements(&self, distributions: &[Distribution]) -> RequirementsCheck {
+        let target = self.installation.python.target();
+        let aliases = self.installation.aliases();
+        let allowed = &self.request.allow_unmet;
+        requirements_check::check(distributions, &self.chains(), target, allowed, aliases)
     }
 
     /// The report of a draft; fields about later steps are left empty.

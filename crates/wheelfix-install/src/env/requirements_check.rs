@@ -9,9 +9,11 @@ use serde::Serialize;
 use wheelfix_format::{Constraint, PackageName, TagSet, Target, VersionSpecifiers};
 use wheelfix_link::Pattern;
 
+use crate::aliases::Aliases;
 use crate::dependencies::BREAK;
 use crate::env::distribution::Distribution;
 use crate::env::fault::EnvFault;
+use crate::files::FileFault;
 use crate::report::InstallWarning;
 
 /// One distribution, brought by two inputs.
@@ -126,6 +128,7 @@ pub(crate) fn check(
     chains: &BTreeMap<usize, Vec<PathBuf>>,
     target: &Target,
     allow_unmet: &[Pattern],
+    aliases: Aliases<'_>,
 ) -> RequirementsCheck {
     let mut checked = RequirementsCheck {
         faults: unfit(distributions, target),
@@ -139,7 +142,11 @@ pub(crate) fn check(
             .or_default()
             .push(distribution);
     }
-    let graph = Graph::new(&by_name, target);
+    let serving = aliases.serving(|name| by_name.contains_key(name));
+    let unused = aliases.unused(&serving).map(FileFault::UnusedAlias);
+    let unused = unused.map(|fault| EnvFault::File(Box::new(fault)));
+    checked.faults.extend(unused);
+    let graph = Graph::new(&by_name, &serving, target);
     for (name, copies) in &by_name {
         if 1 < copies.len() {
             let copy = |distribution: &&Distribution| {
@@ -164,28 +171,34 @@ pub(crate) fn check(
             });
         }
     }
-    let mut used = BTreeSet::new();
-    for unmet in graph.unmet {
-        let allowed = allow_unmet
-            .iter()
-            .position(|glob| glob.matches(&unmet.name));
-        match allowed {
-            Some(index) => {
-                used.insert(index);
-                checked.allowed.push(unmet);
-            }
-            None => checked.unmet.push(unmet),
-        }
-    }
-    for (index, glob) in allow_unmet.iter().enumerate() {
-        // Whatever there is may be nothing.
-        if !used.contains(&index) && glob.text() != "*" {
-            checked
-                .faults
-                .push(EnvFault::UnusedUnmet(glob.text().to_owned()));
-        }
-    }
+    checked.sort_unmet(graph.unmet, allow_unmet);
     checked
+}
+
+impl RequirementsCheck {
+    /// Sorts unmet requirements by whether the user allows them.
+    fn sort_unmet(&mut self, all: Vec<UnmetRequirement>, allow_unmet: &[Pattern]) {
+        let mut used = BTreeSet::new();
+        for unmet in all {
+            let allowed = allow_unmet
+                .iter()
+                .position(|glob| glob.matches(&unmet.name));
+            match allowed {
+                Some(index) => {
+                    used.insert(index);
+                    self.allowed.push(unmet);
+                }
+                None => self.unmet.push(unmet),
+            }
+        }
+        for (index, glob) in allow_unmet.iter().enumerate() {
+            // Whatever there is may be nothing.
+            if !used.contains(&index) && glob.text() != "*" {
+                self.faults
+                    .push(EnvFault::UnusedUnmet(glob.text().to_owned()));
+            }
+        }
+    }
 }
 
 /// Requirements that cannot be read.
@@ -258,7 +271,13 @@ type Asked = (PackageName, Option<PackageName>);
 
 impl<'a> Graph<'a> {
     /// Follows every requirement that counts for the target.
-    fn new(by_name: &BTreeMap<&PackageName, Vec<&'a Distribution>>, target: &Target) -> Self {
+    ///
+    /// `serving` has the distribution that serves for each that is not there.
+    fn new(
+        by_name: &BTreeMap<&PackageName, Vec<&'a Distribution>>,
+        serving: &BTreeMap<&PackageName, &PackageName>,
+        target: &Target,
+    ) -> Self {
         let environment = target.marker_environment();
         let mut graph = Self {
             users: BTreeMap::new(),
@@ -286,18 +305,18 @@ impl<'a> Graph<'a> {
                     if !counts {
                         continue;
                     }
-                    let users = graph.users.entry(requirement.name().clone()).or_default();
+                    let name = requirement.name();
+                    let name = serving.get(name).copied().unwrap_or(name);
+                    let users = graph.users.entry(name.clone()).or_default();
                     users.insert(distribution.label(), distribution);
                     for wanted in requirement.extras() {
-                        let next = (requirement.name().clone(), Some(wanted.clone()));
+                        let next = (name.clone(), Some(wanted.clone()));
                         if !asked_by.contains_key(&next) {
                             asked_by.insert(next.clone(), Some(asked.clone()));
                             queue.push_back(next);
                         }
                     }
-                    let found = by_name
-                        .get(requirement.name())
-                        .and_then(|found| found.first());
+                    let found = by_name.get(name).and_then(|found| found.first());
                     if is_met(requirement.constraint(), found.copied()) {
                         continue;
                     }

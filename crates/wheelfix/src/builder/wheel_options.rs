@@ -9,7 +9,7 @@ use wheelfix_link::Pattern;
 
 use crate::builder::request::Reader;
 use crate::limits::size;
-use crate::wheel_options::{accepted, direct_url, installer_name, namespace};
+use crate::wheel_options::{accepted, alias, direct_url, installer_name, namespace};
 
 impl Reader<'_> {
     /// The options for so many wheels and their files.
@@ -28,6 +28,7 @@ impl Reader<'_> {
             metadata: self.metadata(),
             exclude: self.parse("exclude", Pattern::new),
             accept_mismatch: self.parse("acceptMismatch", accepted),
+            provides: self.parse("provides", alias),
             limits: self.limits(),
             cleanup: Cleanup {
                 namespaces: self.parse("namespaces", namespace),

@@ -216,3 +216,44 @@ fn what_is_required_must_be_in_the_prefixes() {
     let text = install(&sandbox, &[&wheel], &args);
     assert!(text.starts_with("exit: 3\n"), "{text}");
 }
+
+#[test]
+fn a_distribution_serves_for_another_by_a_rule_or_by_an_option() {
+    let sandbox = Sandbox::new();
+    let requires = "Requires-Dist: psycopg2>=2.9\nRequires-Dist: old\n";
+    let wheel = sandbox.wheel(&WheelBuilder::new("user", "1").metadata(requires));
+    let binary = sandbox.wheel(&WheelBuilder::new("psycopg2_binary", "2.9.10"));
+    let new = sandbox.wheel(&WheelBuilder::new("new", "3"));
+    fs_err::create_dir_all(sandbox.path("dep").join(SITE)).unwrap();
+    let wheels = [&*wheel, &*binary, &*new];
+    let check = ["--check-deps", "dep", "--dry-run", "--quiet"];
+    let text = install(&sandbox, &wheels, &check);
+    assert!(
+        text.contains("- old not installed") && !text.contains("psycopg2 "),
+        "{text}"
+    );
+    let given = |pair| {
+        install(
+            &sandbox,
+            &wheels,
+            &[&check[..], &["--provides", pair]].concat(),
+        )
+    };
+    assert_eq!(given("New=old"), "exit: 0\n");
+    let text = given("absent=old");
+    assert!(text.contains("`absent=old` serves for nothing"), "{text}");
+    assert!(text.contains("fix: remove --provides absent=old"), "{text}");
+    let text = install(&sandbox, &wheels, &["--provides", "new=old"]);
+    assert!(text.starts_with("exit: 1\n"), "nothing is checked: {text}");
+    let text = given("new");
+    assert!(
+        text.starts_with("exit: 2\n") && text.contains("expected NEW=OLD"),
+        "{text}"
+    );
+    let other = sandbox.wheel(&WheelBuilder::new("psycopg2_binary", "2.8"));
+    let text = install(&sandbox, &[&wheel, &other, &new], &check);
+    assert!(
+        text.contains("psycopg2>=2.9 not satisfied by version 2.8"),
+        "{text}"
+    );
+}

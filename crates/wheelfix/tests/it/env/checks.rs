@@ -325,6 +325,25 @@ fn libraries_of_a_wheel_find_those_of_a_prefix() {
 }
 
 #[test]
+fn a_distribution_serves_for_another_in_an_environment() {
+    let user = PrefixBuilder::new("user", "1.0")
+        .metadata("Requires-Dist: opencv-python\nRequires-Dist: old[x]\n");
+    let cv = PrefixBuilder::new("opencv_python_headless", "4.12");
+    let new = PrefixBuilder::new("new", "3");
+    let sandbox = sandbox(&[user, cv, new]);
+    let all = ["a", "b", "c", "--python-version", "3.11"];
+    let text = refused(&sandbox, &all);
+    assert!(
+        text.contains("requires `old[x]`") && !text.contains("opencv"),
+        "{text}"
+    );
+    let text = make(&sandbox, &[&all[..], &["--provides", "new=old"]].concat());
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let text = refused(&sandbox, &[&all[..], &["--provides", "old=new"]].concat());
+    assert!(text.contains("`old=new` serves for nothing"), "{text}");
+}
+
+#[test]
 fn requirements_are_always_checked() {
     let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0")]);
     let said = failed(&sandbox, &["a", "--check-deps", "a"], 2);
