@@ -6,10 +6,11 @@ use wheelfix_format::{PythonVersion, WheelFilename};
 use wheelfix_link::{FileView, Proof, ProofOptions, Target, Tree, prove};
 
 use crate::event::{Event, Listener, Phase};
-use crate::install::{InstallError, InstallRequest, Installation, in_pool, open, plan_files};
+use crate::install::{InstallRequest, Installation, in_pool, open, plan_files};
 use crate::layout::Layout;
 use crate::linking;
 use crate::patch_wheel;
+use crate::pipeline_error::PipelineError;
 use crate::staging::Staging;
 
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
@@ -26,7 +27,7 @@ pub fn check_wheels(
     target: &Target,
     options: &ProofOptions,
     listener: &Listener<'_>,
-) -> Result<Proof, InstallError> {
+) -> Result<Proof, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let scratch = tempfile::tempdir()?;
@@ -42,7 +43,7 @@ pub fn check_wheels(
             beside: Tree::default(),
         };
         let mut written = match installation.write(None, listener) {
-            Err(InstallError::Unsound(plan)) => {
+            Err(PipelineError::Unsound(plan)) => {
                 return Ok(Proof {
                     faults: plan.faults,
                     ..Proof::default()

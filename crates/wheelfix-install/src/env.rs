@@ -31,11 +31,10 @@ use wheelfix_link::{Excused, Pattern, Place, Proof, Tree, count, merged_excuses,
 use crate::env::materialize::Materializer;
 use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
-use crate::install::{
-    self, InstallError, InstallRequest, Installation, ToVerify, Written, in_pool,
-};
+use crate::install::{self, InstallRequest, Installation, ToVerify, Written, in_pool};
 use crate::layout::Layout;
 use crate::linking::{self, LinkError};
+use crate::pipeline_error::PipelineError;
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
 
@@ -96,7 +95,7 @@ pub enum EnvError {
     Faults(Vec<EnvFault>),
     /// The wheels cannot be installed, or the result does not load.
     #[error(transparent)]
-    Install(#[from] InstallError),
+    Install(#[from] PipelineError),
 }
 
 impl From<rayon::ThreadPoolBuildError> for EnvError {
@@ -190,7 +189,7 @@ fn fill(
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let has_wheels = !planner.wheels.is_empty();
     let compiler = if has_wheels {
-        install::start_compiler(installation).map_err(InstallError::from)?
+        install::start_compiler(installation).map_err(PipelineError::from)?
     } else {
         None
     };
@@ -231,7 +230,7 @@ fn fill(
 
     phase(Phase::Compile);
     let compile_failures = match compiler {
-        Some(compiler) => compiler.finish().map_err(InstallError::from)?,
+        Some(compiler) => compiler.finish().map_err(PipelineError::from)?,
         None => Vec::new(),
     };
     materializer.check("", &decided.nodes)?;
@@ -370,5 +369,5 @@ fn refuse_unproved(
         first.faults.extend(other.faults);
         first.unloadable.extend(other.unloadable);
     }
-    Err(InstallError::Unproved(Box::new(first)).into())
+    Err(PipelineError::Unproved(Box::new(first)).into())
 }

@@ -6,30 +6,29 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
-use wheelfix_format::TagMismatch;
 use wheelfix_link::{
-    Excused, LinkPlan, Place, Proof, PythonSource, Tree, count, excuses_without_proof,
-    existing_path,
+    Excused, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof, existing_path,
 };
 use wheelfix_unbundle::UnbundlePlan;
-use wheelfix_wheel::{InstalledError, OpenOptions, Wheel, WheelError};
+use wheelfix_wheel::{OpenOptions, Wheel};
 
 use crate::aliases::Aliases;
 use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::dependencies;
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
-use crate::extraction::{self, Destination, Extraction, ExtractionError};
+use crate::extraction::{self, Destination, Extraction};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
 use crate::linking::{self, Applied, Libraries, LinkError};
 use crate::patch::Scope;
+use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
 use crate::python::Python;
 use crate::report::{self, InstallReport};
 use crate::sboms;
 use crate::shebang::Programs;
 use crate::sources::Sources;
-use crate::staging::{Staging, StagingError, Unpublished};
+use crate::staging::{Staging, Unpublished};
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
 
@@ -58,56 +57,6 @@ pub struct InstallRequest {
     pub jobs: NonZeroUsize,
 }
 
-/// Why nothing was installed.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// Wheels that are refused, in the order of the request.
-    #[error("{} refused", count(.0.len(), "wheel"))]
-    Wheels(Vec<RefusedWheel>),
-    /// The wheels do not fit together, or an option matches nothing.
-    #[error("{} with the files of the wheels", count(.0.len(), "fault"))]
-    Files(Vec<FileFault>),
-    /// The distributions that are installed below a prefix cannot be listed.
-    #[error(transparent)]
-    Installed(#[from] InstalledError),
-    /// The output cannot be made there.
-    #[error(transparent)]
-    Staging(#[from] StagingError),
-    /// Files cannot be written.
-    #[error(transparent)]
-    Extraction(#[from] ExtractionError),
-    /// Libraries cannot be read or edited.
-    #[error(transparent)]
-    Relocation(#[from] LinkError),
-    /// Bundled libraries cannot become what the user wants; the plan says why.
-    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
-    Bundled(Box<UnbundlePlan>),
-    /// The output would not work; the plan says why.
-    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
-    Unsound(Box<LinkPlan>),
-    /// The output would not load; the proof says why.
-    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
-    Unproved(Box<Proof>),
-    /// Byte-compilation broke down.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The threads cannot be started.
-    #[error("failed to start threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The operating system said no.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// A wheel that is refused.
-#[derive(Debug)]
-pub struct RefusedWheel {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: Refusal,
-}
-
 impl InstallRequest {
     /// Which distributions may serve for others.
     pub(crate) fn aliases(&self) -> Aliases<'_> {
@@ -118,22 +67,11 @@ impl InstallRequest {
     }
 }
 
-/// Why a wheel is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// It is not a sound wheel.
-    #[error(transparent)]
-    Wheel(#[from] WheelError),
-    /// It is for another Python or platform.
-    #[error(transparent)]
-    Tag(#[from] TagMismatch),
-}
-
 /// Installs wheels into a prefix.
 pub fn install(
     request: &InstallRequest,
     listener: &Listener<'_>,
-) -> Result<InstallReport, InstallError> {
+) -> Result<InstallReport, PipelineError> {
     Ok(prepare_install(request, listener)?.publish()?)
 }
 
@@ -142,7 +80,7 @@ pub fn install(
 pub fn prepare_install(
     request: &InstallRequest,
     listener: &Listener<'_>,
-) -> Result<Unpublished<InstallReport>, InstallError> {
+) -> Result<Unpublished<InstallReport>, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let staging = if request.merge {
@@ -165,7 +103,7 @@ pub fn prepare_install(
 pub fn dry_run(
     request: &InstallRequest,
     listener: &Listener<'_>,
-) -> Result<InstallReport, InstallError> {
+) -> Result<InstallReport, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let scratch = tempfile::tempdir()?;
@@ -201,7 +139,7 @@ pub(crate) fn in_pool<T: Send, E: Send + From<rayon::ThreadPoolBuildError>>(
 pub(crate) fn open(
     request: &InstallRequest,
     listener: &Listener<'_>,
-) -> Result<Vec<Wheel>, InstallError> {
+) -> Result<Vec<Wheel>, PipelineError> {
     listener(Event::Phase {
         phase: Phase::Read,
         bytes: 0,
@@ -232,7 +170,7 @@ pub(crate) fn open(
     if refused.is_empty() {
         Ok(wheels)
     } else {
-        Err(InstallError::Wheels(refused))
+        Err(PipelineError::Wheels(refused))
     }
 }
 
@@ -249,7 +187,7 @@ fn fill(
     wheels: &[Wheel],
     staging: &Staging,
     listener: &Listener<'_>,
-) -> Result<InstallReport, InstallError> {
+) -> Result<InstallReport, PipelineError> {
     let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
     let layout = Layout::new(request.python.version());
     let planned = plan_files(request, wheels, &layout, staging)?;
@@ -302,7 +240,7 @@ pub(crate) fn plan_files<'a>(
     wheels: &'a [Wheel],
     layout: &Layout,
     staging: &Staging,
-) -> Result<Files<'a>, InstallError> {
+) -> Result<Files<'a>, PipelineError> {
     let interpreter = &request.python.interpreter();
     let wheel_options = &request.wheel_options;
     let mut faults = Vec::new();
@@ -324,10 +262,10 @@ pub(crate) fn plan_files<'a>(
             }
             Ok(planned)
         }
-        Ok(_) => Err(InstallError::Files(faults)),
+        Ok(_) => Err(PipelineError::Files(faults)),
         Err(PlanFilesError::Faults(more)) => {
             faults.extend(more);
-            Err(InstallError::Files(faults))
+            Err(PipelineError::Files(faults))
         }
         Err(PlanFilesError::Io(error)) => Err(error.into()),
     }
@@ -409,7 +347,7 @@ impl Installation<'_> {
         &self,
         compiler: Option<&Compiler>,
         listener: &Listener<'_>,
-    ) -> Result<Written, InstallError> {
+    ) -> Result<Written, PipelineError> {
         let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
         phase(Phase::Extract, total_len(self.planned));
         let destination = Destination {
@@ -457,7 +395,7 @@ impl Installation<'_> {
     }
 
     /// Edits scripts and writes RECORD, after all that was edited has been read.
-    pub(crate) fn finish(&self, written: &mut Written) -> Result<(), InstallError> {
+    pub(crate) fn finish(&self, written: &mut Written) -> Result<(), PipelineError> {
         written.applied.hash()?;
         let interpreter = self.request.python.interpreter();
         let site = self.site();
@@ -482,7 +420,7 @@ impl Installation<'_> {
     }
 
     /// Plans the edits of the libraries, and refuses a plan that cannot be carried out.
-    fn plan(&self, tree: &Tree) -> Result<Planned, InstallError> {
+    fn plan(&self, tree: &Tree) -> Result<Planned, PipelineError> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(Planned {
                 unbundling: UnbundlePlan::default(),
@@ -495,7 +433,7 @@ impl Installation<'_> {
         let sources = self.planned.sources.faults.iter().cloned();
         planned.link_plan.faults.extend(sources);
         if !planned.unbundling.is_sound() {
-            return Err(InstallError::Bundled(Box::new(planned.unbundling)));
+            return Err(PipelineError::Bundled(Box::new(planned.unbundling)));
         }
         if !planned.link_plan.is_sound() {
             linking::foresee(
@@ -505,7 +443,7 @@ impl Installation<'_> {
                 program,
                 &mut planned.link_plan,
             )?;
-            return Err(InstallError::Unsound(Box::new(planned.link_plan)));
+            return Err(PipelineError::Unsound(Box::new(planned.link_plan)));
         }
         Ok(planned)
     }
@@ -519,7 +457,7 @@ impl Installation<'_> {
     }
 
     /// Proves that what was written loads from where it will be.
-    fn prove(&self, to_verify: ToVerify) -> Result<Option<Proof>, InstallError> {
+    fn prove(&self, to_verify: ToVerify) -> Result<Option<Proof>, PipelineError> {
         let Some(libraries) = &self.request.libraries else {
             return Ok(None);
         };
@@ -534,7 +472,7 @@ impl Installation<'_> {
                 if proof.faults.is_empty() {
                     Ok(Some(proof))
                 } else {
-                    Err(InstallError::Unproved(Box::new(proof)))
+                    Err(PipelineError::Unproved(Box::new(proof)))
                 }
             }
             None => refuse_unused(&tree, &excused, libraries).map(|()| None),
@@ -586,12 +524,12 @@ pub(crate) fn refuse_unused(
     tree: &Tree,
     excused: &[Excused],
     libraries: &Libraries,
-) -> Result<(), InstallError> {
+) -> Result<(), PipelineError> {
     let faults = excuses_without_proof(tree, &libraries.options.excuses, excused);
     if faults.is_empty() {
         return Ok(());
     }
-    Err(InstallError::Unsound(Box::new(LinkPlan {
+    Err(PipelineError::Unsound(Box::new(LinkPlan {
         faults,
         ..LinkPlan::empty()
     })))

@@ -18,6 +18,7 @@ mod layout;
 mod linking;
 mod patch;
 mod patch_wheel;
+mod pipeline_error;
 mod provenance;
 mod python;
 mod record_update;
@@ -46,17 +47,15 @@ pub use env::{
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};
 pub use files::{FileFault, WheelOptions};
-pub use install::{
-    InstallError, InstallRequest, Refusal, RefusedWheel, dry_run, install, prepare_install,
-};
+pub use install::{InstallRequest, dry_run, install, prepare_install};
 pub use launcher::Interpreter;
 pub use layout::Layout;
 pub use linking::{EditFailure, Libraries, LinkError};
-pub use patch::{PatchReport, PatchRequest, PatchTreeError, Scope, patch};
+pub use patch::{PatchReport, PatchRequest, Scope, patch};
 pub use patch_wheel::{
-    OutputNameError, PREFIX, PatchWheelError, PatchWheelReport, PatchWheelRequest, names_in_wheel,
-    patch_wheel,
+    OutputNameError, PREFIX, PatchWheelReport, PatchWheelRequest, names_in_wheel, patch_wheel,
 };
+pub use pipeline_error::{PipelineError, Refusal, RefusedWheel};
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};
 pub use record_update::RecordUpdateError;

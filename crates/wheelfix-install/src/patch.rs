@@ -1,21 +1,19 @@
 //! The relocation of what is on disk already.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_link::{LinkPlan, Place, Proof, Tree, count, existing_path, nothing_in};
+use wheelfix_link::{LinkPlan, Place, Proof, Tree, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::detach::behind_links;
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
-use crate::files::FileFault;
 use crate::install::in_pool;
 use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::pipeline_error::PipelineError;
 use crate::record_update::{
     Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
     update_records,
@@ -82,68 +80,15 @@ pub struct PatchReport {
     pub records_updated: usize,
 }
 
-/// Why nothing was linked.
-#[derive(Debug, thiserror::Error)]
-pub enum PatchTreeError {
-    /// Edits of requirements that match nothing, and METADATA that cannot be read.
-    #[error("{} with requirements", count(.0.len(), "fault"))]
-    Files(Vec<FileFault>),
-    /// Libraries cannot be read or edited.
-    #[error(transparent)]
-    Relocation(#[from] LinkError),
-    /// Bundled libraries cannot become what the user wants; the plan says why.
-    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
-    Bundled(Box<UnbundlePlan>),
-    /// The files would not work; the plan says why.
-    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
-    Unsound(Box<LinkPlan>),
-    /// The files were edited and will not load, or they would not and are as they were because bundled
-    /// libraries were to go; the proof says why.
-    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
-    Unproved(Box<Proof>),
-    /// Files to be changed lie elsewhere, in directories that links lead to: the directory as it is
-    /// reached, and where it is.
-    #[error("{}", Behind(.0))]
-    BehindLinks(BTreeSet<(PathBuf, PathBuf)>),
-    /// A RECORD cannot be updated.
-    #[error(transparent)]
-    Record(#[from] RecordUpdateError),
-    /// The threads cannot be started.
-    #[error("failed to start threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The operating system said no.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// A line for each directory.
-struct Behind<'a>(&'a BTreeSet<(PathBuf, PathBuf)>);
-
-impl fmt::Display for Behind<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, (reached, real)) in self.0.iter().enumerate() {
-            if position != 0 {
-                f.write_char('\n')?;
-            }
-            let (reached, real) = (reached.display(), real.display());
-            write!(
-                f,
-                "files in `{reached}` are to be edited, which lies elsewhere, in `{real}`"
-            )?;
-        }
-        Ok(())
-    }
-}
-
 /// Links ELF files in place, and keeps RECORD true.
 pub fn patch(
     request: &PatchRequest,
     listener: &Listener<'_>,
-) -> Result<PatchReport, PatchTreeError> {
+) -> Result<PatchReport, PipelineError> {
     in_pool(request.jobs, || link(request, listener))
 }
 
-fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, PatchTreeError> {
+fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, PipelineError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
     let mut places = Vec::new();
@@ -226,10 +171,10 @@ impl Decision {
 }
 
 /// Decides, and refuses what cannot be done.
-fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PatchTreeError> {
+fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PipelineError> {
     let mut requirements = Requirements::on_disk(places, &request.metadata)?;
     if !requirements.faults.is_empty() {
-        return Err(PatchTreeError::Files(requirements.faults));
+        return Err(PipelineError::Files(requirements.faults));
     }
     let program = request.python.as_deref();
     let unstarted = linking::unstarted(tree, &request.libraries, program);
@@ -253,7 +198,7 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         planned.link_plan.faults.extend(nothing_in(tree, &named));
     }
     if !planned.unbundling.is_sound() {
-        return Err(PatchTreeError::Bundled(Box::new(planned.unbundling)));
+        return Err(PipelineError::Bundled(Box::new(planned.unbundling)));
     }
     if !planned.link_plan.is_sound() {
         if request.scope == Scope::Everything {
@@ -265,7 +210,7 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
                 &mut planned.link_plan,
             )?;
         }
-        return Err(PatchTreeError::Unsound(Box::new(planned.link_plan)));
+        return Err(PipelineError::Unsound(Box::new(planned.link_plan)));
     }
     let elf_edits = ElfEdits::plan(&planned.link_plan, request.heal)?;
     refuse_behind_links(places, &planned, &requirements)?;
@@ -282,7 +227,7 @@ fn refuse_behind_links(
     places: &[Place],
     planned: &Planned,
     requirements: &Requirements,
-) -> Result<(), PatchTreeError> {
+) -> Result<(), PipelineError> {
     let link_plan = &planned.link_plan;
     let edited = link_plan.edits().map(|object| &object.file);
     let dropped = link_plan.drops.iter().map(|drop| &drop.file);
@@ -302,7 +247,7 @@ fn refuse_behind_links(
     if behind.is_empty() {
         Ok(())
     } else {
-        Err(PatchTreeError::BehindLinks(behind))
+        Err(PipelineError::BehindLinks(behind))
     }
 }
 
@@ -316,7 +261,7 @@ fn apply(
     }: &Decision,
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
-) -> Result<usize, PatchTreeError> {
+) -> Result<usize, PipelineError> {
     let mut result = elf_edits.apply(applied);
     result = result.and(applied.hash());
     if result.is_ok() {
@@ -370,7 +315,7 @@ fn prove(
     request: &PatchRequest,
     places: &[Place],
     decision: &Decision,
-) -> Result<Option<Proof>, PatchTreeError> {
+) -> Result<Option<Proof>, PipelineError> {
     let tree = Tree::scan_all(places).map_err(LinkError::from)?;
     let program = request.python.as_deref();
     let mut proof = linking::prove(&tree, Vec::new(), &request.libraries, program)?;
@@ -380,7 +325,7 @@ fn prove(
         linking::settle(proof, excused, &request.libraries);
     }
     if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
-        return Err(PatchTreeError::Unproved(Box::new(proof)));
+        return Err(PipelineError::Unproved(Box::new(proof)));
     }
     Ok(proof)
 }

@@ -8,27 +8,25 @@ mod name;
 mod sbom;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_archive::{
-    Digest, ExtractError, ExtractItem, MemberPath, MemberPathError, Observer, extract,
-};
+use wheelfix_archive::{Digest, ExtractItem, MemberPath, Observer, extract};
 use wheelfix_format::{MetadataEdit, WheelFilename};
-use wheelfix_link::{LinkPlan, Place, Proof, Tree, count, may_be_module};
+use wheelfix_link::{LinkPlan, Place, Proof, Tree, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
-use wheelfix_wheel::{ContentFault, OpenOptions, Placement, Scheme, Wheel, WheelError};
+use wheelfix_wheel::{OpenOptions, Placement, Scheme, Wheel, WheelError};
 
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
-use crate::files::{self, FileFault};
+use crate::files;
 use crate::install::in_pool;
 use crate::layout::{self, Layout};
 use crate::linking::{self, Applied, Libraries, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
+use crate::pipeline_error::{PipelineError, RefusedWheel};
 use crate::python::Python;
 use crate::report::InstallWarning;
 use crate::requirements::{EditedRequirements, Requirements};
@@ -87,62 +85,22 @@ pub struct PatchWheelReport {
 /// The prefix that a wheel is linked for: run paths name it relative to `$ORIGIN` alone.
 pub const PREFIX: &str = "/prefix";
 
-/// Why no wheel was written.
-#[derive(Debug, thiserror::Error)]
-pub enum PatchWheelError {
-    /// It is not a sound wheel.
-    #[error(transparent)]
-    Wheel(#[from] WheelError),
-    /// Files of the wheel differ from RECORD.
-    #[error("{} differ from RECORD", .0.len())]
-    Contents(Vec<ContentFault>),
-    /// Edits of requirements that match nothing.
-    #[error("{} with requirements", count(.0.len(), "fault"))]
-    Files(Vec<FileFault>),
-    /// The new wheel cannot have that name.
-    #[error(transparent)]
-    Output(#[from] OutputNameError),
-    /// A path of the wheel that cannot be made.
-    #[error(transparent)]
-    Path(#[from] MemberPathError),
-    /// ELF files cannot be unpacked.
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
-    /// Libraries cannot be read or edited.
-    #[error(transparent)]
-    Relocation(#[from] LinkError),
-    /// Bundled libraries cannot become what the user wants; the plan says why.
-    #[error("{} with bundled libraries", count(.0.faults.len(), "fault"))]
-    Bundled(Box<UnbundlePlan>),
-    /// The wheel would not work; the plan says why.
-    #[error("{} with libraries", count(.0.faults.len(), "fault"))]
-    Unsound(Box<LinkPlan>),
-    /// The wheel would not load; the proof says why.
-    #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
-    Unproved(Box<Proof>),
-    /// The threads cannot be started.
-    #[error("failed to start threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The operating system said no.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
 /// Links the libraries of a wheel into a new wheel, which appears whole or not at all.
 pub fn patch_wheel(
     request: &PatchWheelRequest,
     listener: &Listener<'_>,
-) -> Result<PatchWheelReport, PatchWheelError> {
+) -> Result<PatchWheelReport, PipelineError> {
     in_pool(request.jobs, || link(request, listener))
 }
 
 fn link(
     request: &PatchWheelRequest,
     listener: &Listener<'_>,
-) -> Result<PatchWheelReport, PatchWheelError> {
+) -> Result<PatchWheelReport, PipelineError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
-    let wheel = Wheel::open_with(&request.wheel, &request.options)?;
+    let refuse = |reason: WheelError| refused(&request.wheel, reason);
+    let wheel = Wheel::open_with(&request.wheel, &request.options).map_err(refuse)?;
     let report = link_wheel(&wheel, request, listener);
     wheel.check_source()?;
     report
@@ -152,7 +110,7 @@ fn link_wheel(
     wheel: &Wheel,
     request: &PatchWheelRequest,
     listener: &Listener<'_>,
-) -> Result<PatchWheelReport, PatchWheelError> {
+) -> Result<PatchWheelReport, PipelineError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let mut requirements = requirements(wheel, &request.metadata)?;
     let output = Output::new(&request.output)?;
@@ -160,7 +118,10 @@ fn link_wheel(
     let scratch = Scratch::new_in(&output.directory)?;
     let faults = wheel.verify_contents();
     if !faults.is_empty() {
-        return Err(PatchWheelError::Contents(faults));
+        return Err(PipelineError::Contents {
+            wheel: request.wheel.clone(),
+            faults,
+        });
     }
     let version = request.python.as_ref().map(Python::version);
     let layout = Layout::new(version.unwrap_or_else(|| name::python_version(wheel.filename())));
@@ -209,20 +170,28 @@ fn link_wheel(
     let staged = scratch.path().join(filename.to_string());
     report.copied = edits.write(wheel, &staged)?;
     // What is written must be a wheel by our own standards.
-    Wheel::open_with(&staged, &request.options)?;
+    let written = Wheel::open_with(&staged, &request.options);
+    written.map_err(|reason| refused(&request.wheel, reason))?;
     fs::rename(&staged, &report.output)?;
     made.keep();
     Ok(report)
 }
 
+fn refused(wheel: &Path, reason: WheelError) -> PipelineError {
+    PipelineError::Wheels(vec![RefusedWheel {
+        path: wheel.to_owned(),
+        reason: reason.into(),
+    }])
+}
+
 /// Decides the edits of METADATA, and refuses those that match nothing.
-fn requirements(wheel: &Wheel, edits: &[MetadataEdit]) -> Result<Requirements, PatchWheelError> {
+fn requirements(wheel: &Wheel, edits: &[MetadataEdit]) -> Result<Requirements, PipelineError> {
     let path = PathBuf::from(format!("{}/METADATA", wheel.dist_info()));
     let requirements = Requirements::of_metadata(wheel.metadata(), path, edits);
     if requirements.faults.is_empty() {
         Ok(requirements)
     } else {
-        Err(PatchWheelError::Files(requirements.faults))
+        Err(PipelineError::Files(requirements.faults))
     }
 }
 
@@ -231,7 +200,7 @@ fn plan(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<(Planned, ElfEdits), PatchWheelError> {
+) -> Result<(Planned, ElfEdits), PipelineError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
     let program = request.python.as_ref().and_then(Python::program);
@@ -249,7 +218,7 @@ fn plan(
     }
     linking::refuse_unused(&mut planned.link_plan, &tree, &request.libraries, program)?;
     if !planned.unbundling.is_sound() {
-        return Err(PatchWheelError::Bundled(Box::new(planned.unbundling)));
+        return Err(PipelineError::Bundled(Box::new(planned.unbundling)));
     }
     if !planned.link_plan.is_sound() {
         if request.scope == Scope::Everything {
@@ -261,7 +230,7 @@ fn plan(
                 &mut planned.link_plan,
             )?;
         }
-        return Err(PatchWheelError::Unsound(Box::new(planned.link_plan)));
+        return Err(PipelineError::Unsound(Box::new(planned.link_plan)));
     }
     let elf_edits = ElfEdits::plan(&planned.link_plan, false)?;
     Ok((planned, elf_edits))
@@ -281,7 +250,7 @@ fn faults_before(
     request: &PatchWheelRequest,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<BTreeSet<String>, PatchWheelError> {
+) -> Result<BTreeSet<String>, PipelineError> {
     if request.scope == Scope::Everything {
         return Ok(BTreeSet::new());
     }
@@ -294,7 +263,7 @@ fn faults_before(
 fn refuse_new(
     proof: Option<Proof>,
     before: &BTreeSet<String>,
-) -> Result<Option<Proof>, PatchWheelError> {
+) -> Result<Option<Proof>, PipelineError> {
     let Some(mut proof) = proof else {
         return Ok(None);
     };
@@ -302,7 +271,7 @@ fn refuse_new(
     if proof.faults.is_empty() {
         Ok(Some(proof))
     } else {
-        Err(PatchWheelError::Unproved(Box::new(proof)))
+        Err(PipelineError::Unproved(Box::new(proof)))
     }
 }
 
@@ -354,7 +323,7 @@ fn unpack(
     layout: &Layout,
     root: &Path,
     jobs: NonZeroUsize,
-) -> Result<Vec<Unpacked>, PatchWheelError> {
+) -> Result<Vec<Unpacked>, PipelineError> {
     let elf: BTreeSet<usize> = wheel
         .elf_files()
         .iter()
@@ -408,7 +377,7 @@ fn prove(
     unpacked: &[Unpacked],
     applied: &Applied,
     root: &Path,
-) -> Result<Option<Proof>, PatchWheelError> {
+) -> Result<Option<Proof>, PipelineError> {
     let mut paths = paths(unpacked, root);
     paths.retain(|(_, file)| !applied.removed.contains(file));
     let tree = Tree::read(paths).map_err(LinkError::from)?;

@@ -7,9 +7,8 @@ use std::path::Path;
 use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_install::{
-    CompileError, EditFailure, ExtractionError, FileFault, InstallError, LinkError, MemberFault,
-    PatchTreeError, PatchWheelError, RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError,
-    StagingError,
+    CompileError, EditFailure, ExtractionError, FileFault, LinkError, MemberFault, PipelineError,
+    RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError, StagingError,
 };
 use wheelfix_link::{Remedy, TreeError};
 use wheelfix_unbundle::UnbundleError;
@@ -22,83 +21,47 @@ use crate::message::BREAK;
 use crate::remedy::{Mismatch, advised, ask, ask_plain};
 use crate::target::{lib_path_error, loader_error};
 
-/// Prints the list of an error of an installation, and decides the exit code.
-pub(crate) fn explain(error: InstallError, output: &OutputArgs) -> Error {
+/// Prints the list of an error of the pipeline, and decides the exit code.
+pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
     match error {
-        InstallError::Wheels(refused) => refused_wheels(&refused),
-        InstallError::Files(faults) => files(&faults),
-        InstallError::Bundled(plan) => report_bundled(&plan, output),
-        InstallError::Unsound(plan) => report_unsound(&plan, output),
-        InstallError::Unproved(proof) => report_unproved(&proof, output),
-        InstallError::Staging(error) => staging(error),
-        InstallError::Extraction(error) => extraction(error),
-        InstallError::Relocation(error) => relocation(error),
-        InstallError::Compile(error) => compile(error),
-        error @ InstallError::Threads(_) => Error::environment(error),
-        InstallError::Installed(InstalledError::Io(error)) | InstallError::Io(error) => {
-            error.into()
-        }
-        InstallError::Installed(error) => Error::refused(error),
-    }
-}
-
-/// Prints the list of an error of a relocation, and decides the exit code.
-pub(crate) fn explain_patch(error: PatchTreeError, output: &OutputArgs) -> Error {
-    match error {
-        PatchTreeError::Files(faults) => files(&faults),
-        PatchTreeError::Bundled(plan) => report_bundled(&plan, output),
-        PatchTreeError::Unsound(plan) => report_unsound(&plan, output),
-        PatchTreeError::Unproved(proof) => report_unproved(&proof, output),
-        PatchTreeError::Relocation(error) => relocation(error),
-        PatchTreeError::BehindLinks(_) => {
-            let hint = "patch that directory itself, or put a copy of it in the place of the link"
-                .to_owned();
-            refused(error, Some(hint))
-        }
-        PatchTreeError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
-        error @ PatchTreeError::Threads(_) => Error::environment(error),
-        PatchTreeError::Record(RecordUpdateError::Io(error)) | PatchTreeError::Io(error) => {
-            error.into()
-        }
-    }
-}
-
-/// Prints the list of an error of a wheel's relocation, and decides the exit code.
-pub(crate) fn explain_patch_wheel(
-    error: PatchWheelError,
-    wheel: &Path,
-    output: &OutputArgs,
-) -> Error {
-    match error {
-        PatchWheelError::Wheel(reason) => refused_wheels(&[RefusedWheel {
-            path: wheel.to_owned(),
-            reason: Refusal::Wheel(reason),
-        }]),
-        PatchWheelError::Contents(faults) => {
+        PipelineError::Wheels(refused) => refused_wheels(&refused),
+        PipelineError::Contents { wheel, faults } => {
             let each = faults.iter().map(|fault| {
                 let is_hash = matches!(fault.problem, ContentProblem::Hash { .. });
                 Mismatch(
-                    in_file(wheel, fault),
+                    in_file(&wheel, fault),
                     is_hash.then_some(fault.path.as_str()),
                 )
             });
             print("error", each.map(advised));
             Error::Reported
         }
-        PatchWheelError::Files(faults) => files(&faults),
-        PatchWheelError::Bundled(plan) => report_bundled(&plan, output),
-        PatchWheelError::Unsound(plan) => report_unsound(&plan, output),
-        PatchWheelError::Unproved(proof) => report_unproved(&proof, output),
-        PatchWheelError::Relocation(error) => relocation(error),
-        PatchWheelError::Extract(error @ ExtractError::Content(_)) => Error::refused(error),
-        PatchWheelError::Extract(error) => Error::environment(error),
-        PatchWheelError::Output(error) => refused(
+        PipelineError::Files(faults) => files(&faults),
+        PipelineError::Bundled(plan) => report_bundled(&plan, output),
+        PipelineError::Unsound(plan) => report_unsound(&plan, output),
+        PipelineError::Unproved(proof) => report_unproved(&proof, output),
+        PipelineError::Staging(error) => staging(error),
+        PipelineError::Extraction(error) => extraction(error),
+        PipelineError::Relocation(error) => relocation(error),
+        PipelineError::Compile(error) => compile(error),
+        PipelineError::Unpack(error @ ExtractError::Content(_)) => Error::refused(error),
+        PipelineError::Unpack(error) => Error::environment(error),
+        PipelineError::Output(error) => refused(
             error,
             Some(format!("name another {}", ask_plain("--output"))),
         ),
-        PatchWheelError::Path(error) => Error::refused(error),
-        error @ PatchWheelError::Threads(_) => Error::environment(error),
-        PatchWheelError::Io(error) => error.into(),
+        PipelineError::Path(error) => Error::refused(error),
+        PipelineError::BehindLinks(_) => {
+            let hint = "patch that directory itself, or put a copy of it in the place of the link"
+                .to_owned();
+            refused(error, Some(hint))
+        }
+        error @ PipelineError::Threads(_) => Error::environment(error),
+        PipelineError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
+        PipelineError::Installed(InstalledError::Io(error))
+        | PipelineError::Record(RecordUpdateError::Io(error))
+        | PipelineError::Io(error) => error.into(),
+        PipelineError::Installed(error) => Error::refused(error),
     }
 }
 

@@ -188,8 +188,8 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
     let progress = Progress::bytes(files.output.quiet);
     let result = wheelfix_install::patch_wheel(&request, &|event| progress.show(event));
     progress.finish();
-    let wheel = &request.wheel;
-    result.map_err(|error| install_error::explain_patch_wheel(error, wheel, &files.output))
+    let _wheel = &request.wheel;
+    result.map_err(|error| install_error::explain(error, &files.output))
 }
 
 fn run_tree(args: &PatchArgs) -> Result<(), Error> {
@@ -222,7 +222,7 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
     let progress = Progress::bytes(args.output.quiet);
     let result = wheelfix_install::patch(&request, &|event| progress.show(event));
     progress.finish();
-    result.map_err(|error| install_error::explain_patch(error, &args.output))
+    result.map_err(|error| install_error::explain(error, &args.output))
 }
 
 fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {

@@ -63,7 +63,7 @@ fn check(phase: Phase, work: impl Fn(&InstallRequest, &Listener<'_>) -> String) 
 fn a_wheel_that_shrinks_while_it_is_installed_is_named() {
     check(Phase::Extract, |request, listener| {
         match install(request, listener).unwrap_err() {
-            InstallError::Io(error) => error.to_string(),
+            PipelineError::Io(error) => error.to_string(),
             error => panic!("not an error of the environment: {error}"),
         }
     });
@@ -84,7 +84,7 @@ fn a_wheel_that_shrinks_while_an_environment_is_made_is_named() {
         };
         let result = crate::assemble(&request, listener);
         match result.unwrap_err() {
-            crate::EnvError::Install(InstallError::Io(error)) => error.to_string(),
+            crate::EnvError::Install(PipelineError::Io(error)) => error.to_string(),
             error => panic!("not an error of the environment: {error}"),
         }
     });
@@ -115,7 +115,7 @@ fn a_wheel_that_shrinks_while_it_is_written_anew_is_named() {
         assert_eq!(left, 0);
         fs::remove_dir(&request.output).unwrap();
         match result.unwrap_err() {
-            crate::PatchWheelError::Io(error) => error.to_string(),
+            crate::PipelineError::Io(error) => error.to_string(),
             error => panic!("not an error of the environment: {error}"),
         }
     });

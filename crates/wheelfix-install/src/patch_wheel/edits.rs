@@ -12,9 +12,10 @@ use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Placement, Wheel, WheelMember};
 
 use super::sbom::{self, WheelSbom};
-use super::{PREFIX, PatchWheelError, PatchWheelReport, Unpacked};
+use super::{PREFIX, PatchWheelReport, Unpacked};
 use crate::digest::FileDigest;
 use crate::linking::Applied;
+use crate::pipeline_error::PipelineError;
 use crate::sboms;
 
 /// The differences of the new wheel from the old one.
@@ -34,7 +35,7 @@ impl Edits {
         unpacked: &[Unpacked],
         applied: &Applied,
         report: &PatchWheelReport,
-    ) -> Result<Self, PatchWheelError> {
+    ) -> Result<Self, PipelineError> {
         let mut edits = Self::default();
         let member_of: BTreeMap<PathBuf, &Unpacked> = unpacked
             .iter()
@@ -119,7 +120,7 @@ impl Edits {
     }
 
     /// Writes the wheel; returns how many members were copied.
-    pub(super) fn write(&self, wheel: &Wheel, path: &Path) -> Result<usize, PatchWheelError> {
+    pub(super) fn write(&self, wheel: &Wheel, path: &Path) -> Result<usize, PipelineError> {
         let packed: BTreeMap<&String, io::Result<(Packed, FileDigest)>> = self
             .files
             .par_iter()

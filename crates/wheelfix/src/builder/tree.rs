@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
-use wheelfix_install::{PatchRequest, PatchTreeError, Scope};
+use wheelfix_install::{PatchRequest, PipelineError, Scope};
 use wheelfix_link::count;
 
 use crate::builder::attributes::Attributes;
@@ -79,8 +79,8 @@ fn of_source(fault: SourceFault) -> Error {
 }
 
 /// Prints the faults, and the changes to make in the .nix file.
-pub(crate) fn explain(error: PatchTreeError) -> Error {
-    install_error::explain_patch(error, &OUTPUT)
+pub(crate) fn explain(error: PipelineError) -> Error {
+    install_error::explain(error, &OUTPUT)
 }
 
 /// Copies files, directories and links; what is copied may be written to.

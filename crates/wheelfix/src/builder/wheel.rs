@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_install::{InstallError, InstallReport, InstallRequest, Refusal};
+use wheelfix_install::{InstallReport, InstallRequest, PipelineError, Refusal};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::outputs::{self, OutputError};
@@ -83,15 +83,15 @@ fn of_output(error: OutputError) -> Error {
 }
 
 /// Prints the faults, and the changes to make in the .nix file.
-pub(crate) fn explain(error: InstallError) -> Error {
+pub(crate) fn explain(error: PipelineError) -> Error {
     let hint = hint_of(&error);
     let error = install_error::explain(error, &OUTPUT);
     print("hint", hint);
     error
 }
 
-fn hint_of(error: &InstallError) -> Option<String> {
-    let InstallError::Wheels(refused) = error else {
+fn hint_of(error: &PipelineError) -> Option<String> {
+    let PipelineError::Wheels(refused) = error else {
         return None;
     };
     let misfit = refused
