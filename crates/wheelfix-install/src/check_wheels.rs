@@ -40,6 +40,7 @@ pub fn check_wheels(
             planned: &planned,
             layout: &layout,
             staging: &staging,
+            context: request.context()?,
             beside: Tree::default(),
         };
         let mut written = match installation.write(None, listener) {

@@ -26,7 +26,7 @@ mod torch;
 
 use std::path::PathBuf;
 
-use wheelfix_link::{Excused, Pattern, Place, Proof, Tree, count, merged_excuses, real_path};
+use wheelfix_link::{Excused, Pattern, Proof, Tree, count, merged_excuses, real_path};
 
 use crate::env::materialize::Materializer;
 use crate::env::planner::{EnvPlan, EnvPlanner};
@@ -199,13 +199,11 @@ fn fill(
         planned: &decided.files,
         layout: planner.layout,
         staging,
+        context: installation.context()?,
         beside: Tree::default(),
     };
-    let mut written = if has_wheels {
-        Some(installing.write(compiler.as_ref(), listener)?)
-    } else {
-        None
-    };
+    let written = has_wheels.then(|| installing.write(compiler.as_ref(), listener));
+    let mut written = written.transpose()?;
 
     phase(Phase::Apply);
     let interpreter = installation.python.interpreter();
@@ -295,7 +293,7 @@ impl Prover<'_> {
             let excused = to_verify.excused.clone();
             let tree = self.tree(to_verify)?;
             let copies = copies::find(&tree);
-            let (proof, input_proof) = self.prove(&tree, &excused)?;
+            let (proof, input_proof) = self.prove(&tree, &excused, installing)?;
             Ok(Checked {
                 copies,
                 proof,
@@ -312,22 +310,18 @@ impl Prover<'_> {
         &self,
         tree: &Tree,
         planned: &[Excused],
+        installing: &Installation<'_>,
     ) -> Result<(Option<Proof>, Option<Proof>), EnvError> {
         let request = self.planner.request;
-        let installation = self.planner.installation;
-        let Some(libraries) = &installation.libraries else {
+        let Some(context) = &installing.context else {
             return Ok((None, None));
         };
+        let libraries = context.libraries;
         if request.proof == ProofScope::None {
             install::refuse_unused(tree, planned, libraries)?;
             return Ok((None, None));
         }
-        let program = installation.python.program();
-        let place = || Place {
-            on_disk: self.staging.root().to_owned(),
-            used_at: self.staging.prefix().to_owned(),
-        };
-        let mut proof = linking::prove_together(tree, vec![place()], libraries, program)?;
+        let mut proof = linking::prove_together(tree, vec![installing.place()], context)?;
         let both = request.proof == ProofScope::Both && request.link.is_symbolic();
         let input_proof = if both && !self.decided.elf.is_empty() {
             let elf = self.decided.elf.iter();
@@ -336,7 +330,7 @@ impl Prover<'_> {
                 (disk.clone(), disk)
             });
             let tree = Tree::read(paths.collect()).map_err(LinkError::from)?;
-            linking::prove(&tree, vec![place()], libraries, program)?
+            linking::prove(&tree, vec![installing.place()], context)?
         } else {
             None
         };

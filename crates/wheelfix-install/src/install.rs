@@ -14,13 +14,14 @@ use wheelfix_wheel::{OpenOptions, Wheel};
 
 use crate::aliases::Aliases;
 use crate::bytecode::{Bytecode, CompileError, Compiler};
+use crate::context::{Context, Libraries};
 use crate::dependencies;
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
-use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
 use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
 use crate::python::Python;
@@ -58,6 +59,14 @@ pub struct InstallRequest {
 }
 
 impl InstallRequest {
+    /// The context of the linking.
+    pub(crate) fn context(&self) -> Result<Option<Context<'_>>, LinkError> {
+        let program = self.python.program();
+        let libraries = self.libraries.as_ref();
+        let context = libraries.map(|libraries| Context::new(libraries, program));
+        Ok(context.transpose()?)
+    }
+
     /// Which distributions may serve for others.
     pub(crate) fn aliases(&self) -> Aliases<'_> {
         Aliases {
@@ -201,6 +210,7 @@ fn fill(
         planned: &planned,
         layout: &layout,
         staging,
+        context: request.context()?,
         beside: beside(request, staging)?,
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
@@ -305,6 +315,8 @@ pub(crate) struct Installation<'a> {
     pub(crate) planned: &'a Files<'a>,
     pub(crate) layout: &'a Layout,
     pub(crate) staging: &'a Staging,
+    /// The context of the linking; `None` leaves ELF files as they are.
+    pub(crate) context: Option<Context<'a>>,
     /// The files that are in the prefix already.
     pub(crate) beside: Tree,
 }
@@ -421,31 +433,18 @@ impl Installation<'_> {
 
     /// Plans the edits of the libraries, and refuses a plan that cannot be carried out.
     fn plan(&self, tree: &Tree) -> Result<Planned, PipelineError> {
-        let Some(libraries) = &self.request.libraries else {
+        let Some(context) = &self.context else {
             return Ok(Planned {
                 unbundling: UnbundlePlan::default(),
                 link_plan: LinkPlan::empty(),
             });
         };
-        let program = self.request.python.program();
-        let mut planned =
-            unbundling::plan(tree, &[self.place()], libraries, program, Scope::Everything)?;
+        let place = self.place();
+        let places = std::slice::from_ref(&place);
+        let mut planned = unbundling::plan(tree, places, context, Scope::Everything)?;
         let sources = self.planned.sources.faults.iter().cloned();
         planned.link_plan.faults.extend(sources);
-        if !planned.unbundling.is_sound() {
-            return Err(PipelineError::Bundled(Box::new(planned.unbundling)));
-        }
-        if !planned.link_plan.is_sound() {
-            linking::foresee(
-                tree,
-                vec![self.place()],
-                libraries,
-                program,
-                &mut planned.link_plan,
-            )?;
-            return Err(PipelineError::Unsound(Box::new(planned.link_plan)));
-        }
-        Ok(planned)
+        planned.refuse_unsound(tree, vec![place], context, Scope::Everything)
     }
 
     /// Where the files lie, and where they will be.
@@ -458,34 +457,32 @@ impl Installation<'_> {
 
     /// Proves that what was written loads from where it will be.
     fn prove(&self, to_verify: ToVerify) -> Result<Option<Proof>, PipelineError> {
-        let Some(libraries) = &self.request.libraries else {
+        let Some(context) = &self.context else {
             return Ok(None);
         };
         let excused = to_verify.excused.clone();
         let mut tree = to_verify.read()?;
         tree.extend(self.beside.clone());
-        let program = self.request.python.program();
-        match linking::prove(&tree, vec![self.place()], libraries, program)? {
+        match linking::prove(&tree, vec![self.place()], context)? {
             Some(mut proof) => {
-                self.retain_new(&mut proof, libraries)?;
-                linking::settle(&mut proof, &excused, libraries);
+                self.retain_new(&mut proof, context)?;
+                linking::settle(&mut proof, &excused, context.libraries);
                 if proof.faults.is_empty() {
                     Ok(Some(proof))
                 } else {
                     Err(PipelineError::Unproved(Box::new(proof)))
                 }
             }
-            None => refuse_unused(&tree, &excused, libraries).map(|()| None),
+            None => refuse_unused(&tree, &excused, context.libraries).map(|()| None),
         }
     }
 
     /// Takes those faults out of a proof that what is in the prefix already has without what is added.
-    fn retain_new(&self, proof: &mut Proof, libraries: &Libraries) -> Result<(), LinkError> {
+    fn retain_new(&self, proof: &mut Proof, context: &Context<'_>) -> Result<(), LinkError> {
         if proof.faults.is_empty() || self.beside.is_empty() {
             return Ok(());
         }
-        let program = self.request.python.program();
-        let before = linking::prove(&self.beside, Vec::new(), libraries, program)?;
+        let before = linking::prove(&self.beside, Vec::new(), context)?;
         let before = before.into_iter().flat_map(|proof| proof.faults);
         let before = before.map(|fault| unbundling::key(&fault)).collect();
         unbundling::retain_new(proof, &before);

@@ -4,6 +4,7 @@ mod aliases;
 mod bytecode;
 mod check_wheels;
 mod cleanup;
+mod context;
 mod dependencies;
 mod detach;
 mod digest;
@@ -37,6 +38,7 @@ mod write_record;
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
 pub use check_wheels::{check_wheels, prefix_of_wheels, python_of_wheels};
 pub use cleanup::Cleanup;
+pub use context::Libraries;
 pub use dependencies::UnmetDependencies;
 pub use env::{
     Activation, CollisionAction, CollisionRule, CollisionRuleError, Counts, DistributionCopy,
@@ -50,7 +52,7 @@ pub use files::{FileFault, WheelOptions};
 pub use install::{InstallRequest, dry_run, install, prepare_install};
 pub use launcher::Interpreter;
 pub use layout::Layout;
-pub use linking::{EditFailure, Libraries, LinkError};
+pub use linking::{EditFailure, LinkError};
 pub use patch::{PatchReport, PatchRequest, Scope, patch};
 pub use patch_wheel::{
     OutputNameError, PREFIX, PatchWheelReport, PatchWheelRequest, names_in_wheel, patch_wheel,

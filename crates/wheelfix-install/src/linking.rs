@@ -7,30 +7,17 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use wheelfix_elf::{PatchError, Plan};
 use wheelfix_link::{
-    Excused, Fault, FileView, LibPathError, LibraryIndex, LinkPlan, LoaderError, Place,
-    PlanOptions, Proof, ProofOptions, Rules, Target, Tree, TreeError, excuses_without_proof,
-    interpreter_fault, merged_excuses,
+    Excused, Fault, FileView, LibPathError, LinkPlan, LoaderError, Place, Proof, ProofOptions,
+    Target, Tree, TreeError, excuses_without_proof, interpreter_fault, merged_excuses,
 };
 
-use wheelfix_unbundle::{UnbundleError, UnbundleOptions};
+use wheelfix_unbundle::UnbundleError;
 
+use crate::context::{Context, Libraries};
 use crate::digest::FileDigest;
 use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
 use crate::{sources, unbundling};
-
-/// The libraries that an output may use, and the way in which it names them.
-#[derive(Clone, Debug)]
-pub struct Libraries {
-    /// Directories of libraries, prefixes and store paths; the first one wins.
-    pub lib_paths: Vec<PathBuf>,
-    /// Facts about libraries in general.
-    pub rules: Rules,
-    /// The choices of the user.
-    pub options: PlanOptions,
-    /// The options for libraries that wheels carry copies of; `None` leaves all of them alone.
-    pub unbundle: Option<UnbundleOptions>,
-}
 
 /// Why a relocation cannot be decided or applied.
 #[derive(Debug, thiserror::Error)]
@@ -117,36 +104,25 @@ impl Applied {
     }
 }
 
-/// The libraries that a tree may use.
-pub(crate) fn index(tree: &Tree, libraries: &Libraries) -> Result<LibraryIndex, LinkError> {
-    let (rules, driver_path) = (&libraries.rules, &libraries.options.driver_path);
-    let mut index = LibraryIndex::read(&libraries.lib_paths, rules, driver_path)?;
-    index.add_named_by(tree.objects(), rules, driver_path)?;
-    Ok(index)
-}
-
 /// Proves that every object of a tree loads from its final place.
 ///
-/// `places` says where files lie that are not in their final place yet; `program` is the Python
-/// that will load them, `None` if it is not on this machine. Gives `None` if nothing is known of
-/// the target: neither its Python nor its dynamic loader.
+/// `places` says where files lie that are not in their final place yet. Gives `None` if nothing is
+/// known of the target.
 pub(crate) fn prove(
     tree: &Tree,
     places: Vec<Place>,
-    libraries: &Libraries,
-    program: Option<&Path>,
+    context: &Context<'_>,
 ) -> Result<Option<Proof>, LinkError> {
-    prove_in(tree, &FileView::new(places), libraries, program, false)
+    prove_in(tree, &FileView::new(places), context, false)
 }
 
 /// Proves the same of modules that are for one process.
 pub(crate) fn prove_together(
     tree: &Tree,
     places: Vec<Place>,
-    libraries: &Libraries,
-    program: Option<&Path>,
+    context: &Context<'_>,
 ) -> Result<Option<Proof>, LinkError> {
-    prove_in(tree, &FileView::new(places), libraries, program, true)
+    prove_in(tree, &FileView::new(places), context, true)
 }
 
 /// Adds to a plan that is not sound the faults that a proof finds of the tree as it would be: all
@@ -154,13 +130,12 @@ pub(crate) fn prove_together(
 pub(crate) fn foresee(
     tree: &Tree,
     places: Vec<Place>,
-    libraries: &Libraries,
-    program: Option<&Path>,
+    context: &Context<'_>,
     plan: &mut LinkPlan,
 ) -> Result<(), LinkError> {
     let view = FileView::new(places);
     let foreseen = wheelfix_link::foresee(tree, plan, &view);
-    let Some(proof) = prove_in(&foreseen, &view, libraries, program, false)? else {
+    let Some(proof) = prove_in(&foreseen, &view, context, false)? else {
         return Ok(());
     };
     let mut known: BTreeSet<String> = plan.faults.iter().map(unbundling::key).collect();
@@ -179,15 +154,15 @@ pub(crate) fn foresee(
 fn prove_in(
     tree: &Tree,
     view: &FileView,
-    libraries: &Libraries,
-    program: Option<&Path>,
+    context: &Context<'_>,
     in_one_process: bool,
 ) -> Result<Option<Proof>, LinkError> {
-    let Some(target) = target(libraries, program)? else {
+    let Some(target) = &context.target else {
         return Ok(None);
     };
+    let libraries = context.libraries;
     let options = ProofOptions {
-        program: program.map(Path::to_owned),
+        program: context.program.map(Path::to_owned),
         excuses: libraries.options.excuses.clone(),
         backends: libraries.options.backends.clone(),
         stores: stores(tree),
@@ -196,10 +171,10 @@ fn prove_in(
         named: Vec::new(),
     };
     let rules = &libraries.rules;
-    let mut proof = wheelfix_link::prove(tree, view, &target, rules, &options);
+    let mut proof = wheelfix_link::prove(tree, view, target, rules, &options);
     let is_version = |fault: &Fault| matches!(fault, Fault::Version { .. });
     if proof.faults.iter().any(is_version) {
-        proof.look_for_versions(&index(tree, libraries)?);
+        proof.look_for_versions(&context.index(tree)?);
     }
     Ok(Some(proof))
 }
@@ -213,31 +188,22 @@ pub(crate) fn settle(proof: &mut Proof, planned: &[Excused], libraries: &Librari
 
 /// Adds to a plan a fault for each excuse that it had no use for, where no target is known: no proof
 /// follows that could have one.
-pub(crate) fn refuse_unused(
-    plan: &mut LinkPlan,
-    tree: &Tree,
-    libraries: &Libraries,
-    program: Option<&Path>,
-) -> Result<(), LinkError> {
-    if target(libraries, program)?.is_none() {
-        let unused = excuses_without_proof(tree, &libraries.options.excuses, &plan.excused);
+pub(crate) fn refuse_unused(plan: &mut LinkPlan, tree: &Tree, context: &Context<'_>) {
+    if context.target.is_none() {
+        let excuses = &context.libraries.options.excuses;
+        let unused = excuses_without_proof(tree, excuses, &plan.excused);
         plan.faults.extend(unused);
     }
-    Ok(())
 }
 
 /// Programs that do not start, where nothing is known of the target: no Python says which loader they
 /// are to have, and no proof says that they lack one.
-pub(crate) fn unstarted(
-    tree: &Tree,
-    libraries: &Libraries,
-    program: Option<&Path>,
-) -> Vec<InstallWarning> {
-    if program.is_some() || libraries.options.interpreter.is_some() {
+pub(crate) fn unstarted(tree: &Tree, context: &Context<'_>) -> Vec<InstallWarning> {
+    if context.target.is_some() {
         return Vec::new();
     }
     let view = FileView::new(Vec::new());
-    let target = Target::unknown(libraries.options.driver_path.clone());
+    let target = Target::unknown(context.libraries.options.driver_path.clone());
     let warnings = tree.objects().filter_map(|object| {
         Some(InstallWarning::Interpreter {
             reason: interpreter_fault(&view, &target, object)?,
@@ -246,35 +212,6 @@ pub(crate) fn unstarted(
         })
     });
     warnings.collect()
-}
-
-/// The target that will load the files, if it is known.
-pub(crate) fn target(
-    libraries: &Libraries,
-    program: Option<&Path>,
-) -> Result<Option<Target>, LoaderError> {
-    let driver_path = || libraries.options.driver_path.clone();
-    Ok(match (&libraries.options.interpreter, program) {
-        (Some(interpreter), _) => Some(Target::of_interpreter(interpreter, driver_path())?),
-        // Of a program without an interpreter the proof says that it opens nothing.
-        (None, Some(program)) => Target::of_program(program, driver_path())?
-            .or_else(|| Some(Target::unknown(driver_path()))),
-        (None, None) => None,
-    })
-}
-
-/// The decisions of the user, and the interpreter of the programs where the user leaves that open:
-/// that of the Python, as on Nix no program finds the one that it asks for.
-pub(crate) fn options(libraries: &Libraries, target: Option<&Target>) -> PlanOptions {
-    let loader = target.and_then(Target::loader_file);
-    let options = libraries.options.clone();
-    // An interpreter that is named is for the programs of the output, whatever they are for.
-    let of_python = loader.as_ref().filter(|_| options.interpreter.is_none());
-    PlanOptions {
-        target: options.target.or(of_python.map(|loader| loader.abi)),
-        loader,
-        ..options
-    }
 }
 
 /// Where run paths may lead besides the output: an output in the Nix store may use the store alone.

@@ -8,11 +8,12 @@ use wheelfix_format::MetadataEdit;
 use wheelfix_link::{LinkPlan, Place, Proof, Tree, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
+use crate::context::{Context, Libraries};
 use crate::detach::behind_links;
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
-use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::linking::{self, Applied, LinkError};
 use crate::pipeline_error::PipelineError;
 use crate::record_update::{
     Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
@@ -129,7 +130,7 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
 
     let proved = result.and_then(|records| {
         phase(Phase::Verify);
-        Ok((records, prove(request, &places, &decision)?))
+        Ok((records, prove(&places, &decision)?))
     });
     match (proved, rollback) {
         (Ok((records, proof)), _) => Ok(PatchReport {
@@ -145,7 +146,8 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
 }
 
 /// The plan for all edits, and their effect.
-struct Decision {
+struct Decision<'a> {
+    context: Context<'a>,
     planned: Planned,
     requirements: Requirements,
     /// The edits of ELF files.
@@ -154,7 +156,7 @@ struct Decision {
     before: BTreeSet<String>,
 }
 
-impl Decision {
+impl Decision<'_> {
     /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
     fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
         let link_plan = &self.planned.link_plan;
@@ -171,19 +173,24 @@ impl Decision {
 }
 
 /// Decides, and refuses what cannot be done.
-fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decision, PipelineError> {
+fn plan<'a>(
+    request: &'a PatchRequest,
+    tree: &Tree,
+    places: &[Place],
+) -> Result<Decision<'a>, PipelineError> {
     let mut requirements = Requirements::on_disk(places, &request.metadata)?;
     if !requirements.faults.is_empty() {
         return Err(PipelineError::Files(requirements.faults));
     }
-    let program = request.python.as_deref();
-    let unstarted = linking::unstarted(tree, &request.libraries, program);
+    let context = Context::new(&request.libraries, request.python.as_deref());
+    let context = context.map_err(LinkError::from)?;
+    let unstarted = linking::unstarted(tree, &context);
     requirements.warnings.extend(unstarted);
-    let mut planned = unbundling::plan(tree, places, &request.libraries, program, request.scope)?;
+    let mut planned = unbundling::plan(tree, places, &context, request.scope)?;
     let mut before = BTreeSet::new();
     if request.scope == Scope::Unbundling {
         if !request.dry_run {
-            let proof = linking::prove(tree, Vec::new(), &request.libraries, program)?;
+            let proof = linking::prove(tree, Vec::new(), &context)?;
             let faults = proof.into_iter().flat_map(|proof| proof.faults);
             before = faults.map(|fault| unbundling::key(&fault)).collect();
         }
@@ -192,29 +199,16 @@ fn plan(request: &PatchRequest, tree: &Tree, places: &[Place]) -> Result<Decisio
         planned.link_plan.sources = sources.edits;
         planned.link_plan.faults.extend(sources.faults);
     }
-    linking::refuse_unused(&mut planned.link_plan, tree, &request.libraries, program)?;
+    linking::refuse_unused(&mut planned.link_plan, tree, &context);
     if request.wants_some && request.metadata.is_empty() && planned.link_plan.sources.is_empty() {
         let named: Vec<PathBuf> = places.iter().map(|place| place.used_at.clone()).collect();
         planned.link_plan.faults.extend(nothing_in(tree, &named));
     }
-    if !planned.unbundling.is_sound() {
-        return Err(PipelineError::Bundled(Box::new(planned.unbundling)));
-    }
-    if !planned.link_plan.is_sound() {
-        if request.scope == Scope::Everything {
-            linking::foresee(
-                tree,
-                Vec::new(),
-                &request.libraries,
-                program,
-                &mut planned.link_plan,
-            )?;
-        }
-        return Err(PipelineError::Unsound(Box::new(planned.link_plan)));
-    }
+    let planned = planned.refuse_unsound(tree, Vec::new(), &context, request.scope)?;
     let elf_edits = ElfEdits::plan(&planned.link_plan, request.heal)?;
     refuse_behind_links(places, &planned, &requirements)?;
     Ok(Decision {
+        context,
         planned,
         requirements,
         elf_edits,
@@ -258,7 +252,7 @@ fn apply(
         requirements,
         elf_edits,
         ..
-    }: &Decision,
+    }: &Decision<'_>,
     roots: &BTreeSet<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PipelineError> {
@@ -311,18 +305,13 @@ fn unbundle(
     Ok(())
 }
 
-fn prove(
-    request: &PatchRequest,
-    places: &[Place],
-    decision: &Decision,
-) -> Result<Option<Proof>, PipelineError> {
+fn prove(places: &[Place], decision: &Decision<'_>) -> Result<Option<Proof>, PipelineError> {
     let tree = Tree::scan_all(places).map_err(LinkError::from)?;
-    let program = request.python.as_deref();
-    let mut proof = linking::prove(&tree, Vec::new(), &request.libraries, program)?;
+    let mut proof = linking::prove(&tree, Vec::new(), &decision.context)?;
     if let Some(proof) = &mut proof {
         unbundling::retain_new(proof, &decision.before);
         let excused = &decision.planned.link_plan.excused;
-        linking::settle(proof, excused, &request.libraries);
+        linking::settle(proof, excused, decision.context.libraries);
     }
     if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
         return Err(PipelineError::Unproved(Box::new(proof)));
@@ -330,7 +319,7 @@ fn prove(
     Ok(proof)
 }
 
-fn report(decision: Decision, applied: &Applied, records_updated: usize) -> PatchReport {
+fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> PatchReport {
     let Decision {
         planned,
         requirements,

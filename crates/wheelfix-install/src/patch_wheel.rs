@@ -18,12 +18,13 @@ use wheelfix_link::{LinkPlan, Place, Proof, Tree, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Placement, Scheme, Wheel, WheelError};
 
+use crate::context::{Context, Libraries};
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::files;
 use crate::install::in_pool;
 use crate::layout::{self, Layout};
-use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
 use crate::pipeline_error::{PipelineError, RefusedWheel};
@@ -128,18 +129,16 @@ fn link_wheel(
     let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
 
     phase(Phase::Plan);
-    let (planned, elf_edits) = plan(request, &unpacked, scratch.path())?;
-    let Planned {
-        unbundling,
-        link_plan,
-    } = planned;
-    let filename = name::of_output(wheel.filename(), &output, &link_plan)?;
+    let program = request.python.as_ref().and_then(Python::program);
+    let context = Context::new(&request.libraries, program).map_err(LinkError::from)?;
+    let (planned, elf_edits) = plan(&context, request.scope, &unpacked, scratch.path())?;
+    let filename = name::of_output(wheel.filename(), &output, &planned.link_plan)?;
     let mut warnings = requirements.warnings;
     warnings.extend(elf_edits.warnings.iter().cloned());
     let mut report = PatchWheelReport {
         output: output.directory.join(filename.to_string()),
-        unbundling,
-        link_plan,
+        unbundling: planned.unbundling,
+        link_plan: planned.link_plan,
         metadata: requirements.edited.pop(),
         warnings,
         proof: None,
@@ -150,14 +149,14 @@ fn link_wheel(
         return Ok(report);
     }
 
-    let before = faults_before(request, &unpacked, scratch.path())?;
+    let before = faults_before(&context, request.scope, &unpacked, scratch.path())?;
     phase(Phase::Apply);
     let mut applied = Applied::default();
     elf_edits.apply(&mut applied)?;
     linking::replace_and_drop(&report.link_plan, &mut applied)?;
     unbundling::apply(&report.unbundling, &mut applied)?;
     phase(Phase::Verify);
-    let mut proof = prove(request, &unpacked, &applied, scratch.path())?;
+    let mut proof = prove(&context, &unpacked, &applied, scratch.path())?;
     if let Some(proof) = &mut proof {
         linking::settle(proof, &report.link_plan.excused, &request.libraries);
     }
@@ -197,41 +196,21 @@ fn requirements(wheel: &Wheel, edits: &[MetadataEdit]) -> Result<Requirements, P
 
 /// Plans the edits of libraries and sources, and refuses a plan that cannot be carried out.
 fn plan(
-    request: &PatchWheelRequest,
+    context: &Context<'_>,
+    scope: Scope,
     unpacked: &[Unpacked],
     root: &Path,
 ) -> Result<(Planned, ElfEdits), PipelineError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
-    let program = request.python.as_ref().and_then(Python::program);
-    let mut planned = unbundling::plan(
-        &tree,
-        &[place(root)],
-        &request.libraries,
-        program,
-        request.scope,
-    )?;
-    if request.scope == Scope::Everything {
-        let sources = Sources::on_disk(&tree, &request.libraries)?;
+    let mut planned = unbundling::plan(&tree, &[place(root)], context, scope)?;
+    if scope == Scope::Everything {
+        let sources = Sources::on_disk(&tree, context.libraries)?;
         planned.link_plan.sources = sources.edits;
         planned.link_plan.faults.extend(sources.faults);
     }
-    linking::refuse_unused(&mut planned.link_plan, &tree, &request.libraries, program)?;
-    if !planned.unbundling.is_sound() {
-        return Err(PipelineError::Bundled(Box::new(planned.unbundling)));
-    }
-    if !planned.link_plan.is_sound() {
-        if request.scope == Scope::Everything {
-            linking::foresee(
-                &tree,
-                vec![place(root)],
-                &request.libraries,
-                program,
-                &mut planned.link_plan,
-            )?;
-        }
-        return Err(PipelineError::Unsound(Box::new(planned.link_plan)));
-    }
+    linking::refuse_unused(&mut planned.link_plan, &tree, context);
+    let planned = planned.refuse_unsound(&tree, vec![place(root)], context, scope)?;
     let elf_edits = ElfEdits::plan(&planned.link_plan, false)?;
     Ok((planned, elf_edits))
 }
@@ -247,14 +226,15 @@ fn place(root: &Path) -> Place {
 /// Faults that are there before anything is edited, and may be there afterwards if nothing is
 /// looked after but bundled libraries.
 fn faults_before(
-    request: &PatchWheelRequest,
+    context: &Context<'_>,
+    scope: Scope,
     unpacked: &[Unpacked],
     root: &Path,
 ) -> Result<BTreeSet<String>, PipelineError> {
-    if request.scope == Scope::Everything {
+    if scope == Scope::Everything {
         return Ok(BTreeSet::new());
     }
-    let proof = prove(request, unpacked, &Applied::default(), root)?;
+    let proof = prove(context, unpacked, &Applied::default(), root)?;
     let faults = proof.into_iter().flat_map(|proof| proof.faults);
     Ok(faults.map(|fault| unbundling::key(&fault)).collect())
 }
@@ -373,7 +353,7 @@ fn paths(unpacked: &[Unpacked], root: &Path) -> Vec<(PathBuf, PathBuf)> {
 }
 
 fn prove(
-    request: &PatchWheelRequest,
+    context: &Context<'_>,
     unpacked: &[Unpacked],
     applied: &Applied,
     root: &Path,
@@ -381,7 +361,5 @@ fn prove(
     let mut paths = paths(unpacked, root);
     paths.retain(|(_, file)| !applied.removed.contains(file));
     let tree = Tree::read(paths).map_err(LinkError::from)?;
-    let program = request.python.as_ref().and_then(Python::program);
-    let proof = linking::prove(&tree, vec![place(root)], &request.libraries, program)?;
-    Ok(proof)
+    Ok(linking::prove(&tree, vec![place(root)], context)?)
 }

@@ -9,9 +9,10 @@ use wheelfix_format::HashAlgorithm;
 use wheelfix_link::{Fault, SourceEdit, Tree};
 use wheelfix_wheel::Wheel;
 
+use crate::context::Libraries;
 use crate::digest::FileDigest;
 use crate::files::{Files, Source};
-use crate::linking::{Applied, Libraries};
+use crate::linking::Applied;
 use crate::record_update;
 use crate::staging::Staging;
 

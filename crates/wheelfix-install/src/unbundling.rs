@@ -7,8 +7,10 @@ use fs_err as fs;
 use wheelfix_link::{Edit, Fault, LinkPlan, Place, Proof, Tree};
 use wheelfix_unbundle::{Request, UnbundlePlan};
 
-use crate::linking::{self, Applied, Libraries, LinkError};
+use crate::context::Context;
+use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
+use crate::pipeline_error::PipelineError;
 
 /// The plans for the libraries of a tree.
 #[derive(Debug)]
@@ -19,21 +21,42 @@ pub(crate) struct Planned {
     pub(crate) link_plan: LinkPlan,
 }
 
-/// Plans the unbundling and the relocation of the ELF files of a tree; `program` is the Python that
-/// will load them.
+impl Planned {
+    /// Refuses plans that cannot be carried out. Where all is to load, the faults of the tree as it would
+    /// be come along.
+    pub(crate) fn refuse_unsound(
+        mut self,
+        tree: &Tree,
+        places: Vec<Place>,
+        context: &Context<'_>,
+        scope: Scope,
+    ) -> Result<Self, PipelineError> {
+        if !self.unbundling.is_sound() {
+            return Err(PipelineError::Bundled(Box::new(self.unbundling)));
+        }
+        if self.link_plan.is_sound() {
+            return Ok(self);
+        }
+        if scope == Scope::Everything {
+            linking::foresee(tree, places, context, &mut self.link_plan)?;
+        }
+        Err(PipelineError::Unsound(Box::new(self.link_plan)))
+    }
+}
+
+/// Plans the unbundling and the relocation of the ELF files of a tree.
 ///
 /// In the scope of an unbundling backends are dropped where the user names some, or where a library path
 /// has a CUDA to choose by.
 pub(crate) fn plan(
     tree: &Tree,
     places: &[Place],
-    libraries: &Libraries,
-    program: Option<&Path>,
+    context: &Context<'_>,
     scope: Scope,
 ) -> Result<Planned, LinkError> {
-    let index = linking::index(tree, libraries)?;
-    let target = linking::target(libraries, program)?;
-    let mut wanted = linking::options(libraries, target.as_ref());
+    let libraries = context.libraries;
+    let index = context.index(tree)?;
+    let mut wanted = context.plan_options();
     let as_it_is = wheelfix_link::plan(tree, &index, &libraries.rules, &wanted);
     let mut unbundling = UnbundlePlan::default();
     if let Some(options) = &libraries.unbundle {
@@ -44,7 +67,7 @@ pub(crate) fn plan(
             rules: &libraries.rules,
             link_plan: &as_it_is,
             options,
-            target: target.as_ref(),
+            target: context.target.as_ref(),
         })?;
     }
     let before: BTreeSet<String> = as_it_is.faults.iter().map(key).collect();

@@ -1,0 +1,74 @@
+//! The context in which a command links and proves: resolved once, read by all that follows.
+
+use std::path::{Path, PathBuf};
+
+use wheelfix_link::{LibPathError, LibraryIndex, LoaderError, PlanOptions, Rules, Target, Tree};
+use wheelfix_unbundle::UnbundleOptions;
+
+/// The libraries that an output may use, and the way in which it names them.
+#[derive(Clone, Debug)]
+pub struct Libraries {
+    /// Directories of libraries, prefixes and store paths; the first one wins.
+    pub lib_paths: Vec<PathBuf>,
+    /// Facts about libraries in general.
+    pub rules: Rules,
+    /// The choices of the user.
+    pub options: PlanOptions,
+    /// The options for libraries that wheels carry copies of; `None` leaves all of them alone.
+    pub unbundle: Option<UnbundleOptions>,
+}
+
+/// The libraries that may be used, and the target that will load the files.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) libraries: &'a Libraries,
+    /// The Python that will load the files; `None` if it is not on this machine.
+    pub(crate) program: Option<&'a Path>,
+    /// `None` if nothing is known of the target: neither its Python nor its dynamic loader.
+    pub(crate) target: Option<Target>,
+}
+
+impl<'a> Context<'a> {
+    /// Reads the target.
+    pub(crate) fn new(
+        libraries: &'a Libraries,
+        program: Option<&'a Path>,
+    ) -> Result<Self, LoaderError> {
+        let driver_path = || libraries.options.driver_path.clone();
+        let target = match (&libraries.options.interpreter, program) {
+            (Some(interpreter), _) => Some(Target::of_interpreter(interpreter, driver_path())?),
+            // Of a program without an interpreter the proof says that it opens nothing.
+            (None, Some(program)) => Target::of_program(program, driver_path())?
+                .or_else(|| Some(Target::unknown(driver_path()))),
+            (None, None) => None,
+        };
+        Ok(Self {
+            libraries,
+            program,
+            target,
+        })
+    }
+
+    /// The libraries that a tree may use.
+    pub(crate) fn index(&self, tree: &Tree) -> Result<LibraryIndex, LibPathError> {
+        let rules = &self.libraries.rules;
+        let driver_path = &self.libraries.options.driver_path;
+        let mut index = LibraryIndex::read(&self.libraries.lib_paths, rules, driver_path)?;
+        index.add_named_by(tree.objects(), rules, driver_path)?;
+        Ok(index)
+    }
+
+    /// The decisions of the user, and the interpreter of the programs where the user leaves that open:
+    /// that of the Python, as on Nix no program finds the one that it asks for.
+    pub(crate) fn plan_options(&self) -> PlanOptions {
+        let loader = self.target.as_ref().and_then(Target::loader_file);
+        let options = self.libraries.options.clone();
+        // An interpreter that is named is for the programs of the output, whatever they are for.
+        let of_python = loader.as_ref().filter(|_| options.interpreter.is_none());
+        PlanOptions {
+            target: options.target.or(of_python.map(|loader| loader.abi)),
+            loader,
+            ..options
+        }
+    }
+}
