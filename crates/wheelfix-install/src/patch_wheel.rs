@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_archive::{Digest, ExtractItem, MemberPath, Observer, extract};
+use wheelfix_archive::{Digest, ExtractItem, MemberPath, Silent, extract};
 use wheelfix_format::{MetadataEdit, WheelFilename};
 use wheelfix_link::{LinkPlan, Place, Proof, Tree, may_be_module};
 use wheelfix_unbundle::UnbundlePlan;
@@ -334,14 +334,9 @@ fn unpack(
             installed,
         });
     }
-    extract(&items, root, jobs, &Quiet)?;
+    extract(&items, root, jobs, &Silent)?;
     Ok(unpacked)
 }
-
-/// An observer that ignores every event.
-struct Quiet;
-
-impl Observer for Quiet {}
 
 /// Where the files will be, and where they are.
 fn paths(unpacked: &[Unpacked], root: &Path) -> Vec<(PathBuf, PathBuf)> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
-use wheelfix_archive::{Digest, ExtractError, ExtractItem, Observer, extract};
+use wheelfix_archive::{Digest, ExtractError, ExtractItem, Silent, extract};
 use wheelfix_link::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
@@ -87,17 +87,12 @@ fn unpack(wheel: &Path, root: &Path, jobs: NonZeroUsize) -> Result<(), Error> {
             });
         }
     }
-    extract(&items, root, jobs, &Quiet).map_err(|error| match error {
+    extract(&items, root, jobs, &Silent).map_err(|error| match error {
         ExtractError::Content(_) => Error::refused(error),
         _ => Error::environment(error),
     })?;
     Ok(())
 }
-
-/// An observer that ignores every event.
-struct Quiet;
-
-impl Observer for Quiet {}
 
 fn svg(graph: &str) -> Result<Vec<u8>, GraphError> {
     #[expect(clippy::disallowed_methods, reason = "Graphviz lays the picture out")]
