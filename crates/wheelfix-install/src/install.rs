@@ -378,7 +378,7 @@ impl Installation<'_> {
         let mut tree = tree.compared().map_err(LinkError::from)?;
         let Planned {
             unbundling,
-            mut link_plan,
+            link_plan,
         } = self.plan(&tree)?;
         let elf_edits = ElfEdits::plan(&link_plan, false)?;
         let sources = std::mem::take(&mut tree.sources);
@@ -387,9 +387,8 @@ impl Installation<'_> {
         let mut applied = Applied::default();
         applied.warnings.extend(elf_edits.warnings.iter().cloned());
         elf_edits.apply(&mut applied)?;
-        linking::replace_and_drop(&link_plan, &mut applied)?;
-        // They were written with their new texts.
-        link_plan.sources.clone_from(&self.planned.sources.edits);
+        // Sources were written with their new texts.
+        linking::remove_dropped(&link_plan, &mut applied)?;
         unbundling::apply(&unbundling, &mut applied)?;
         sboms::update(
             &unbundling,
@@ -444,7 +443,10 @@ impl Installation<'_> {
         let mut planned = unbundling::plan(tree, places, context, Scope::Everything)?;
         let sources = self.planned.sources.faults.iter().cloned();
         planned.link_plan.faults.extend(sources);
-        planned.refuse_unsound(tree, vec![place], context, Scope::Everything)
+        let mut planned = planned.refuse_unsound(tree, vec![place], context, Scope::Everything)?;
+        let edits = &self.planned.sources.edits;
+        planned.link_plan.sources.clone_from(edits);
+        Ok(planned)
     }
 
     /// Where the files lie, and where they will be.

@@ -227,6 +227,11 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
 /// Writes the Python sources that a plan replaces, and removes the files that it drops.
 pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
     sources::apply(&plan.sources, applied)?;
+    remove_dropped(plan, applied)
+}
+
+/// Removes the files that a plan drops.
+pub(crate) fn remove_dropped(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
     for dropped in &plan.drops {
         fs::remove_file(&dropped.file)?;
         applied.removed.insert(dropped.file.clone());
