@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::dlopen_dependency::{Evidence, dependencies};
 use crate::object::Object;
 use crate::python_module::imported_name;
 use crate::rules::Rules;
-use crate::site;
+use crate::site::{self, package_of};
 use crate::source_uses::SourceUses;
+use crate::text_names::names_in;
 use crate::tree::Tree;
 
 /// The part that an object has in an output.
@@ -27,12 +30,22 @@ pub(crate) enum Role {
     Optional,
 }
 
+/// The role of what nothing that must load needs.
+#[derive(Debug, Eq, PartialEq)]
+enum Others {
+    Required,
+    Carried,
+    Optional,
+    /// Of several distributions: optional in these packages and carried elsewhere.
+    ByPackage(BTreeSet<PathBuf>),
+}
+
 /// The roles of all objects of an output.
 #[derive(Debug)]
 pub(crate) struct Roles {
     required: BTreeSet<PathBuf>,
     /// The role of all others.
-    others: Role,
+    others: Others,
     /// The use that sources make of the objects.
     pub(crate) sources: SourceUses,
 }
@@ -46,20 +59,25 @@ impl Roles {
             .filter(|object| is_module(object))
             .map(|object| object.path.as_path())
             .collect();
-        let others = if !is_of_wheels(tree) {
-            // Libraries that are not of a wheel: whoever named them wants all.
-            Role::Required
-        } else if modules.is_empty() {
-            Role::Carried
-        } else {
-            Role::Optional
-        };
         let is_root = |object: &&Object| {
             is_command(object) || modules.contains(object.path.as_path()) || sources.has(object)
         };
-        let roots: Vec<&Object> = tree.objects().filter(is_root).collect();
+        let closure = Closure::new(tree);
+        let mut roots: Vec<&Object> = tree.objects().filter(is_root).collect();
+        let mut required = closure.of(roots.clone(), rules);
+        let others = match site::distributions_of(tree.objects()) {
+            // Libraries that are not of a wheel: whoever named them wants all.
+            0 => Others::Required,
+            1 if modules.is_empty() => Others::Carried,
+            1 => Others::Optional,
+            _ => Others::ByPackage(modules.iter().map(|path| package(path)).collect()),
+        };
+        if others != Others::Required {
+            roots.extend(named_by(tree, &required));
+            required = closure.of(roots, rules);
+        }
         Self {
-            required: Closure::new(tree).of(roots, rules),
+            required,
             others,
             sources,
         }
@@ -67,22 +85,56 @@ impl Roles {
 
     /// The role of an object.
     pub(crate) fn of_object(&self, path: &Path) -> Role {
-        if self.required.contains(path) {
-            Role::Required
-        } else {
-            self.others
+        match &self.others {
+            _ if self.required.contains(path) => Role::Required,
+            Others::Required => Role::Required,
+            Others::Carried => Role::Carried,
+            Others::Optional => Role::Optional,
+            Others::ByPackage(with_modules) => {
+                let package = package(path);
+                let is_beside = package.extension().is_some_and(|ending| ending == "libs");
+                if is_beside || with_modules.contains(&package) {
+                    Role::Optional
+                } else {
+                    Role::Carried
+                }
+            }
         }
     }
 }
 
-/// Whether objects lie where wheels are installed or unpacked.
-fn is_of_wheels(tree: &Tree) -> bool {
-    let directories: BTreeSet<&Path> = tree
+/// The package of a file; empty for one that is in none.
+fn package(path: &Path) -> PathBuf {
+    package_of(path).map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The objects whose file name stands in the read-only data of one that must load: Cython's modules call
+/// `ctypes`, and what imports no `dlopen` may give the name to who does.
+fn named_by<'a>(tree: &'a Tree, required: &BTreeSet<PathBuf>) -> Vec<&'a Object> {
+    let mut by_name: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
+    for object in tree
         .objects()
-        .filter_map(|object| object.file.parent())
+        .filter(|object| !required.contains(&object.path))
+    {
+        if let Some(name) = object.file_name().to_str() {
+            // A version may be put to it.
+            let end = name.find(".so").map_or(name.len(), |at| at + ".so".len());
+            let name = name.get(..end).unwrap_or(name);
+            by_name.entry(name).or_default().push(object);
+        }
+    }
+    let names: BTreeSet<&str> = by_name.keys().copied().collect();
+    let files: Vec<&Path> = tree
+        .objects()
+        .filter(|object| !names.is_empty() && required.contains(&object.path))
+        .map(|object| object.file.as_path())
         .collect();
-    let mut directories = directories.into_iter();
-    directories.any(|directory| site::prefix_of(&directory.join("x")).is_some())
+    let found: BTreeSet<&str> = files
+        .par_iter()
+        .flat_map_iter(|file| names_in(file, &names))
+        .collect();
+    by_name.retain(|name, _| found.contains(name));
+    by_name.into_values().flatten().collect()
 }
 
 /// Whether somebody starts an object.

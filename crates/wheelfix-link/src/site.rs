@@ -1,6 +1,9 @@
 //! The prefix of a Python distribution that a file lies in.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use crate::object::Object;
 
 /// The name of the directory that Python imports from.
 pub(crate) const SITE_PACKAGES: &str = "site-packages";
@@ -30,20 +33,48 @@ pub(crate) fn package_of(file: &Path) -> Option<&Path> {
     })
 }
 
+/// How many distributions the prefixes have that objects lie in now.
+pub(crate) fn distributions_of<'a>(objects: impl Iterator<Item = &'a Object>) -> usize {
+    let directories: BTreeSet<&Path> = objects.filter_map(|object| object.file.parent()).collect();
+    let prefixes = directories.into_iter();
+    let prefixes: BTreeSet<PathBuf> = prefixes
+        .filter_map(|directory| prefix_of(&directory.join("x")))
+        .collect();
+    let counts = prefixes.iter().map(|prefix| {
+        let sites = sites(prefix).map(|site| distributions(&site));
+        distributions(prefix) + sites.sum::<usize>()
+    });
+    counts.sum()
+}
+
+/// The directories that a Python of a prefix imports from.
+fn sites(prefix: &Path) -> impl Iterator<Item = PathBuf> {
+    let lib = prefix.join("lib");
+    let pythons = names(&lib).filter(|name| name.starts_with("python"));
+    let pythons: Vec<String> = pythons.collect();
+    let sites = pythons.into_iter();
+    let sites = sites.map(move |python| lib.join(python).join(SITE_PACKAGES));
+    sites.filter(|site| site.is_dir())
+}
+
 fn has_site(prefix: &Path) -> bool {
-    let versions = fs_err::read_dir(prefix.join("lib"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let is_python = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b"python");
-    let mut pythons = versions.filter(|version| is_python(&version.file_name()));
-    pythons.any(|python| python.path().join(SITE_PACKAGES).is_dir())
+    sites(prefix).next().is_some()
 }
 
 fn has_distributions(directory: &Path) -> bool {
-    let names = fs_err::read_dir(directory).into_iter().flatten().flatten();
-    let mut paths = names.map(|entry| PathBuf::from(entry.file_name()));
-    paths.any(|name| name.extension().is_some_and(|ending| ending == "dist-info"))
+    0 < distributions(directory)
+}
+
+fn distributions(directory: &Path) -> usize {
+    names(directory)
+        .filter(|name| name.ends_with(".dist-info"))
+        .count()
+}
+
+/// The names in a directory; none if it cannot be listed.
+fn names(directory: &Path) -> impl Iterator<Item = String> + use<> {
+    let entries = fs_err::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 #[cfg(test)]

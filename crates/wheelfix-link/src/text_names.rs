@@ -1,6 +1,7 @@
 //! Names of libraries in the read-only data of an object that calls `dlopen`: what it may open.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use wheelfix_elf::{Elf, FileSource};
 use wheelfix_format::library_in;
@@ -28,4 +29,24 @@ fn scan(source: &FileSource) -> Option<BTreeSet<String>> {
         texts.ok()?;
     }
     Some(names)
+}
+
+/// Which of the names stand in a text of the read-only data of a file, whether it calls `dlopen` or leaves
+/// that to Python. None in what cannot be read.
+pub(crate) fn names_in<'n>(file: &Path, names: &BTreeSet<&'n str>) -> BTreeSet<&'n str> {
+    let wanted: Vec<&'n str> = names.iter().copied().collect();
+    let mut found = BTreeSet::new();
+    let Ok(source) = FileSource::open(file) else {
+        return found;
+    };
+    let Ok(elf) = Elf::read(&source) else {
+        return found;
+    };
+    let scanned = elf.texts_with(&source, &wanted, &mut |text| {
+        found.extend(wanted.iter().filter(|name| text.contains(**name)));
+    });
+    if scanned.is_err() {
+        found.clear();
+    }
+    found
 }

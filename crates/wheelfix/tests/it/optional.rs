@@ -154,6 +154,31 @@ fn a_library_that_another_one_names_is_no_plugin() {
 }
 
 #[test]
+fn a_library_that_a_compiled_module_names_is_no_plugin() {
+    // As a module of Cython does that calls `ctypes`.
+    let source =
+        "const char *name(void) { return \"libplug.so\"; } void *PyInit_x(void) { return 0; }";
+    let case = Case::new("").elf("m/x.so", source, &[]);
+    case.elf("m/libplug.so", "int p;", GONE).fails(&[], MISSING);
+}
+
+#[test]
+fn a_carrier_beside_another_distribution_is_one_still() {
+    let case = Case::new("").module();
+    let carrier = WheelBuilder::new("n", "1.0")
+        .tags("cp311-cp311-linux_x86_64")
+        .file("n/libmain.so", {
+            case.sandbox
+                .library("int n;", &["libgone.so.1", "-o", "libmain.so"]);
+            fs_err::read(case.sandbox.path("libmain.so")).unwrap()
+        });
+    let carrier = case.sandbox.wheel(&carrier);
+    case.fails(&[&carrier], MISSING);
+    let case = case.elf("m/plugins/libplug.so", "int p;", &["libgone.so.2"]);
+    case.passes(&[&carrier, "--lib-path", ".", "--exclude", "n/libmain.so"]);
+}
+
+#[test]
 fn the_libraries_of_a_carrier_must_load() {
     let case = Case::new("").elf("m/libmain.so", "int p;", GONE);
     case.fails(&[], MISSING);
