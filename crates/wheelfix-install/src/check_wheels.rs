@@ -65,6 +65,7 @@ pub fn check_wheels(
         };
         let mut proof = prove(&tree, &view, target, &libraries.rules, options);
         linking::settle(&mut proof, &excused, libraries);
+        proof.warnings.extend(written.link_plan.warnings);
         Ok(proof)
     })
 }

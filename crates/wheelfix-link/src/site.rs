@@ -33,7 +33,8 @@ pub(crate) fn package_of(file: &Path) -> Option<&Path> {
     })
 }
 
-/// How many distributions the prefixes have that objects lie in now.
+/// How many distributions the prefixes have that objects lie in now; 0 if they lie in none. A wheel of which
+/// only some files are unpacked counts as one.
 pub(crate) fn distributions_of<'a>(objects: impl Iterator<Item = &'a Object>) -> usize {
     let directories: BTreeSet<&Path> = objects.filter_map(|object| object.file.parent()).collect();
     let prefixes = directories.into_iter();
@@ -44,7 +45,7 @@ pub(crate) fn distributions_of<'a>(objects: impl Iterator<Item = &'a Object>) ->
         let sites = sites(prefix).map(|site| distributions(&site));
         distributions(prefix) + sites.sum::<usize>()
     });
-    counts.sum()
+    counts.sum::<usize>().max(prefixes.len().min(1))
 }
 
 /// The directories that a Python of a prefix imports from.

@@ -106,6 +106,31 @@ fn a_plugin_that_nothing_needs_is_left_out_and_told() {
 }
 
 #[test]
+fn every_command_tells_what_it_leaves_out() {
+    let case = Case::new("")
+        .module()
+        .elf("m/plugins/libplug.so", "int p;", GONE);
+    let wheel = case.sandbox.wheel(&case.wheel);
+    let python = cache::tool("python3").to_str().unwrap().to_owned();
+    for args in [
+        &["install", &wheel, "--prefix", "p", "--no-bytecode"][..],
+        &["install", &wheel, "--prefix", "q", "--dry-run"],
+        &["env", &wheel, "--prefix", "e"],
+        &["patch", &wheel, "--output", "new"],
+        &["check", &wheel, "--warnings"],
+    ] {
+        let text = case.sandbox.run(&[args, &["--python", &python]].concat());
+        assert!(text.starts_with("exit: 0\n"), "{args:?}: {text}");
+        let told = "warning: 1 file left out that cannot be loaded and need not (rule `optional`)";
+        assert!(text.contains(told), "{args:?}: {text}");
+        assert!(
+            text.contains("  missing: `libgone.so.1`"),
+            "{args:?}: {text}"
+        );
+    }
+}
+
+#[test]
 fn the_decision_is_in_the_document() {
     let case = Case::new("")
         .module()
