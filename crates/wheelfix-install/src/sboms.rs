@@ -164,13 +164,12 @@ fn forget(
 
 fn component(library: &Bundled, by: &Provider) -> io::Result<Component> {
     let digest = FileDigest::of_file(&by.file)?;
-    let digits = digest.sha256.iter().map(|byte| format!("{byte:02x}"));
     Ok(Component {
         name: name_of(library),
         soname: by.name.clone(),
         version: by.version.clone(),
         path: by.path.to_string_lossy().into_owned(),
-        sha256: digits.collect(),
+        sha256: digest.hex(),
     })
 }
 

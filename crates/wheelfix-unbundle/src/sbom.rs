@@ -40,25 +40,34 @@ pub enum SbomError {
 }
 
 impl Sbom {
-    /// A list without components, of what a distribution uses and no longer carries.
-    pub fn of(distribution: &str, version: &str) -> Self {
+    /// A list of what belongs to a distribution, made by a tool.
+    pub fn new(distribution: &str, version: &str, tool: &Value, components: Vec<Value>) -> Self {
         let own = format!("pkg:pypi/{distribution}@{version}");
         let about = json!({
             "type": "library", "bom-ref": own, "name": distribution, "version": version, "purl": own,
         });
-        let tools = json!({"components": [{"type": "application", "name": "wheelfix"}]});
+        let tools = json!({"components": [tool]});
         let document = [
             ("bomFormat", json!("CycloneDX")),
             ("specVersion", json!("1.6")),
             ("version", json!(1)),
             ("metadata", json!({"component": about, "tools": tools})),
-            ("components", json!([])),
-            ("dependencies", json!([{"ref": own, "dependsOn": []}])),
+            ("components", Value::Array(components)),
         ];
         let document = document.map(|(key, value)| (key.to_owned(), value));
         Self {
             document: document.into_iter().collect(),
         }
+    }
+
+    /// A list without components, of what a distribution uses and no longer carries.
+    pub fn of(distribution: &str, version: &str) -> Self {
+        let tool = json!({"type": "application", "name": "wheelfix"});
+        let mut list = Self::new(distribution, version, &tool, Vec::new());
+        let dependencies = json!([{"ref": list.own(), "dependsOn": []}]);
+        list.document
+            .insert("dependencies".to_owned(), dependencies);
+        list
     }
 
     /// Adds a component that the subject of the list depends on, unless it is there.

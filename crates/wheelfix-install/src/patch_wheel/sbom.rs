@@ -4,6 +4,7 @@
 //! <https://peps.python.org/pep-0770/>, <https://cyclonedx.org/docs/1.6/json/>
 
 use serde_json::{Value, json};
+use wheelfix_unbundle::Sbom;
 use wheelfix_wheel::Wheel;
 
 use crate::digest::FileDigest;
@@ -73,29 +74,13 @@ impl<'a> WheelSbom<'a> {
     /// The text.
     pub(super) fn text(self) -> String {
         let filename = self.wheel.filename();
-        let (name, version) = (filename.name(), filename.version());
-        let purl = format!("pkg:pypi/{name}@{version}");
-        let sbom = json!({
-            "bomFormat": "CycloneDX",
-            "specVersion": "1.6",
-            "version": 1,
-            "metadata": {
-                "component": {
-                    "type": "library",
-                    "bom-ref": purl,
-                    "name": name.as_str(),
-                    "version": version.to_string(),
-                    "purl": purl,
-                },
-                "tools": { "components": [{
-                    "type": "application",
-                    "name": "wheelfix",
-                    "version": env!("CARGO_PKG_VERSION"),
-                }]},
-            },
-            "components": self.components,
+        let (name, version) = (filename.name().as_str(), filename.version().to_string());
+        let tool = json!({
+            "type": "application",
+            "name": "wheelfix",
+            "version": env!("CARGO_PKG_VERSION"),
         });
-        format!("{sbom:#}\n")
+        Sbom::new(name, &version, &tool, self.components).text()
     }
 }
 
