@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use wheelfix_elf::Machine;
 
 /// Word size, byte order and machine of an ELF object, from its header.
@@ -12,8 +12,14 @@ pub struct Abi {
     pub is_64: bool,
     /// `true` for `ELFDATA2LSB`.
     pub little_endian: bool,
-    /// `e_machine`.
+    /// `e_machine`; a number in JSON.
+    #[serde(serialize_with = "number")]
     pub machine: Machine,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn number<S: Serializer>(machine: &Machine, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(machine.0)
 }
 
 impl Abi {
@@ -97,6 +103,14 @@ mod tests {
         assert_eq!(
             Abi::new(true, true, Machine(999)).to_string(),
             "machine 999, 64 bits"
+        );
+    }
+
+    #[test]
+    fn the_machine_is_a_number_in_json() {
+        assert_eq!(
+            serde_json::to_string(&Abi::X86_64).unwrap(),
+            r#"{"is_64":true,"little_endian":true,"machine":62}"#
         );
     }
 
