@@ -156,11 +156,10 @@ impl<'a> Planner<'a> {
             needed.push(self.need(object, name, answer));
         }
         let (opens, dlopen) = self.opened(object);
-        let original = self.original.get(&object.path);
         let edit = Edit {
             run_path: RunPathPlanner::edit(self.resolver, object, &answers, &opens),
             interpreter: self.interpreter(object),
-            rename_needed: renames(original.map_or(&object.needed, |it| &it.needed), &answers),
+            rename_needed: self.renames(object, &answers),
         };
         ObjectPlan {
             path: object.path.clone(),
@@ -277,16 +276,25 @@ impl<'a> Planner<'a> {
         }
         (answers, needs)
     }
-}
 
-/// The names that are in the file, each with the one that it gets.
-fn renames(names: &[String], answers: &[(String, Answer<'_>)]) -> Vec<(String, String)> {
-    let renamed = names.iter().zip(answers).map(|(old, (name, answer))| {
-        let new = match answer {
-            Answer::Output { rename, .. } | Answer::Library { rename, .. } => rename.as_ref(),
-            _ => None,
-        };
-        (old.clone(), new.unwrap_or(name).clone())
-    });
-    renamed.filter(|(old, new)| old != new).collect()
+    /// The needs that get other names: the name that is in the file and the new one, those of the
+    /// substitutions first and in their order.
+    fn renames(&self, object: &Object, answers: &[(String, Answer<'_>)]) -> Vec<(String, String)> {
+        let original = self.original.get(&object.path);
+        let names = original.map_or(&object.needed, |original| &original.needed);
+        let renamed = names.iter().zip(answers).map(|(old, (name, answer))| {
+            let new = match answer {
+                Answer::Output { rename, .. } | Answer::Library { rename, .. } => rename.as_ref(),
+                _ => None,
+            };
+            (old.clone(), new.unwrap_or(name).clone())
+        });
+        let mut renamed: Vec<_> = renamed.filter(|(old, new)| old != new).collect();
+        let substitutions = &self.resolver.options.substitutions;
+        if let Some(first) = substitutions.renames.get(&object.path) {
+            let place = |old: &String| first.iter().position(|(name, _)| name == old);
+            renamed.sort_by_key(|(old, _)| place(old).unwrap_or(first.len()));
+        }
+        renamed
+    }
 }
