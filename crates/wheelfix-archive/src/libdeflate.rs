@@ -1,7 +1,9 @@
 //! Inflating with libdeflate, which says how much of the data it read.
 //!
 //! `libdeflater` has no function for that, and without it nobody sees bytes that are hidden behind the
-//! last block. zlib-rs tells, but is slower; nothing else here needs libdeflate's own interface.
+//! last block. zlib-rs tells, and needs no `unsafe` here, but takes 0.11 s of processor time for the 81
+//! MiB of `libmkl_avx512.so.3` of mkl-2026.2.0, where libdeflate takes 0.07 to 0.08 s (three turns each,
+//! in one process). Nothing else here needs libdeflate's own interface.
 #![expect(
     unsafe_code,
     reason = "libdeflate is written in C; each call says why it is sound"

@@ -1,7 +1,7 @@
 //! Memory maps: archives are read through them and large members are inflated into them.
 //!
-//! This and `libdeflate.rs` are the only modules of the workspace with `unsafe` code. A map is sound as long as the file
-//! behind it keeps its bytes. For both kinds that is a promise of the caller, which no type can make:
+//! This and `libdeflate.rs` are the only modules of the workspace with `unsafe` code. A map is sound as
+//! long as the file behind it keeps its bytes. For both kinds that is a promise of the caller, which no type can make:
 //!
 //! * An archive is an input: a store path, a download or a file the user named. Who rewrites a wheel
 //!   while it is installed gets bytes that fail the checksum.
