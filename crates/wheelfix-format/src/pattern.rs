@@ -1,7 +1,9 @@
 //! Globs of the command line and of rules.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::OnceLock;
 
 pub use globset::Error as PatternError;
@@ -19,6 +21,8 @@ pub struct Pattern {
     is_literal: bool,
     /// Length of what every match begins with.
     prefix_len: usize,
+    /// Number of its components.
+    depth: usize,
     glob: Glob,
     /// Made when it is needed: of all the rules few are, and this takes most of the time to read them.
     matcher: OnceLock<GlobMatcher>,
@@ -31,6 +35,7 @@ impl Pattern {
             text: text.to_owned(),
             is_literal: !text.contains(SPECIAL),
             prefix_len: text.find(SPECIAL).unwrap_or(text.len()),
+            depth: text.split('/').count(),
             glob: GlobBuilder::new(text).literal_separator(true).build()?,
             matcher: OnceLock::new(),
         })
@@ -56,11 +61,7 @@ impl Pattern {
 
     /// Whether the path ends in components that match, as `bitsandbytes/lib*.so` does anywhere.
     pub fn matches_end(&self, path: &Path) -> bool {
-        let depth = self.text.split('/').count();
-        let components: Vec<_> = path.components().collect();
-        let start = components.len().saturating_sub(depth);
-        let end: PathBuf = components.get(start..).unwrap_or_default().iter().collect();
-        self.is_match(&end) || self.is_match(path)
+        self.is_match(last_components(path, self.depth)) || self.is_match(path)
     }
 
     /// Whether a name matches, or it is one without a version and matches apart from the glob's
@@ -85,6 +86,22 @@ impl Pattern {
     }
 }
 
+/// The end of a path, this number of components long; no component is looked at, since there may be a
+/// hundred thousand paths and a hundred globs.
+fn last_components(path: &Path, depth: usize) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    let slashes = bytes
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'/');
+    let end = match slashes.map(|(at, _)| at).nth(depth.saturating_sub(1)) {
+        Some(at) => bytes.get(at + 1..).unwrap_or_default(),
+        None => bytes,
+    };
+    Path::new(OsStr::from_bytes(end))
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -101,5 +118,35 @@ impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::new(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_path_matches_by_whole_components() {
+        let check = |glob: &str, path: &str| {
+            let glob = Pattern::new(glob).unwrap();
+            glob.matches_end(Path::new(path))
+        };
+        for (glob, path) in [
+            ("x.py", "/p/a/x.py"),
+            ("x.py", "x.py"),
+            ("a/x*.py", "/p/a/x1.py"),
+            ("/p/a/x.py", "/p/a/x.py"),
+            ("p/a/x.py", "/p/a/x.py"),
+            ("/p/**/x.py", "/p/q/r/x.py"),
+        ] {
+            assert!(check(glob, path), "{glob} {path}");
+        }
+        for (glob, path) in [
+            ("x.py", "/p/ax.py"),
+            ("a/x.py", "/p/ba/x.py"),
+            ("a/x.py", "x.py"),
+        ] {
+            assert!(!check(glob, path), "{glob} {path}");
+        }
     }
 }

@@ -11,17 +11,21 @@ use wheelfix_wheel::Scheme;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
     python: PythonVersion,
+    site_packages: String,
 }
 
 impl Layout {
     /// The layout of the given Python.
     pub fn new(python: PythonVersion) -> Self {
-        Self { python }
+        Self {
+            python,
+            site_packages: format!("lib/python{python}/site-packages"),
+        }
     }
 
     /// `site-packages`, relative to the prefix, with `/` as separator.
     pub fn site_packages(&self) -> String {
-        format!("lib/python{}/site-packages", self.python)
+        self.site_packages.clone()
     }
 
     /// The directory of a scheme, relative to the prefix; empty for the prefix itself.
@@ -38,9 +42,8 @@ impl Layout {
 
     /// A path relative to the prefix, as a path relative to `site-packages`: what RECORD holds.
     pub fn from_site_packages(&self, path: &str) -> String {
-        let site_packages = self.site_packages();
         match path
-            .strip_prefix(&site_packages)
+            .strip_prefix(&self.site_packages)
             .and_then(|rest| rest.strip_prefix('/'))
         {
             Some(rest) => rest.to_owned(),

@@ -1,6 +1,7 @@
 //! The ELF objects of one output, as they will lie when they are used.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -476,20 +477,27 @@ fn is_executable(file: &Path) -> std::io::Result<bool> {
     Ok(fs_err::metadata(file)?.permissions().mode() & 0o111 != 0)
 }
 
+/// The text of a Python source, in as few calls of the system as possible; nothing of one that is too
+/// long to be a source.
+fn source_text(file: &Path) -> std::io::Result<Vec<u8>> {
+    let file = fs_err::File::open(file)?;
+    let len = file.metadata()?.len();
+    let mut text = Vec::new();
+    if len <= MAX_SOURCE_LEN {
+        text.reserve_exact(usize::try_from(len).unwrap_or_default());
+        file.take(len).read_to_end(&mut text)?;
+    }
+    Ok(text)
+}
+
 /// Reads one file of a tree, objects with the names in their data.
 fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
     // Python itself looks for this ending, in this case.
     if path.as_os_str().as_encoded_bytes().ends_with(b".py") {
-        let is_text = fs_err::metadata(file)?.len() <= MAX_SOURCE_LEN;
-        let text = if is_text {
-            fs_err::read(file)?
-        } else {
-            Vec::new()
-        };
         return Ok(Content::Python(PythonSource {
             path,
             file: file.to_path_buf(),
-            loads: python_loads(&text),
+            loads: python_loads(&source_text(file)?),
         }));
     }
     let mut outcome = read_named_object(path.clone(), file)?;
