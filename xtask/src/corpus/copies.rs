@@ -25,9 +25,9 @@ pub(crate) struct Install {
     pub(crate) prefix: PathBuf,
     /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
-    /// What `--json` printed; null if nothing.
+    /// The text that `--json` printed; null if nothing.
     pub(crate) document: Value,
-    /// What it said.
+    /// The text of its messages.
     pub(crate) log: String,
 }
 

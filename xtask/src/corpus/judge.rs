@@ -168,7 +168,7 @@ impl Judge<'_> {
         })
     }
 
-    /// What goes wrong with pip's copy.
+    /// The failure of pip's copy.
     fn use_control(&self, case: &Case<'_>) -> Result<Option<String>> {
         let answer = self.control_request(case).ask(self.copies.bed)?;
         Ok(answer.error().map(str::to_owned))

@@ -1,4 +1,4 @@
-//! What came of a project of the corpus.
+//! The outcome of a project of the corpus.
 
 use std::fmt;
 
