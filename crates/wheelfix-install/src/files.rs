@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
-use wheelfix_link::{Alias, Choice, Pattern, Remedy};
+use wheelfix_link::{Alias, Choice, EXCUSES_FILE, Excuses, Pattern, Remedy};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::cleanup::{Cleaner, Cleanup};
@@ -165,10 +165,11 @@ pub(crate) fn plan<'a>(
     layout: &Layout,
     interpreter: &Interpreter,
     wheel_options: &WheelOptions,
+    excuses: Option<&Excuses>,
 ) -> Result<Files<'a>, PlanFilesError> {
     let mut faults = duplicate_wheels(wheels);
     let is_twice = !faults.is_empty();
-    let collected = collect(wheels, layout, interpreter, wheel_options)?;
+    let collected = collect(wheels, layout, interpreter, wheel_options, excuses)?;
     faults.extend(collected.faults);
     match collected.tree.resolve() {
         Ok(files) if faults.is_empty() => Ok(Files {
@@ -209,6 +210,7 @@ pub(crate) fn collect<'a>(
     layout: &Layout,
     interpreter: &Interpreter,
     wheel_options: &WheelOptions,
+    excuses: Option<&Excuses>,
 ) -> io::Result<Collected<'a>> {
     let mut builder = Builder {
         layout,
@@ -226,7 +228,12 @@ pub(crate) fn collect<'a>(
         let edited = wheel.metadata().edit(&wheel_options.metadata);
         unmatched.retain(|edit| edited.unmatched.contains(edit));
         let text = (!edited.changes.is_empty()).then_some(edited.text);
-        let more = wheel_options.provenance.files(wheel.path())?;
+        let mut more = wheel_options.provenance.files(wheel.path())?;
+        more.extend(
+            excuses
+                .and_then(Excuses::to_json)
+                .map(|text| (EXCUSES_FILE, text)),
+        );
         builder.owner = wheel.filename().to_string().into();
         builder.add_scripts(index, wheel);
         builder.add_provenance(index, wheel, &more);

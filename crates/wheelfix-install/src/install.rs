@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 use wheelfix_link::{
-    Excused, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof, existing_path,
+    Excused, Excuses, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof,
+    existing_path,
 };
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Wheel};
@@ -65,6 +66,12 @@ impl InstallRequest {
         let libraries = self.libraries.as_ref();
         let context = libraries.map(|libraries| Context::new(libraries, program));
         Ok(context.transpose()?)
+    }
+
+    /// The excuses, which are kept beside the metadata. `None` where nothing is linked.
+    pub(crate) fn excuses(&self) -> Option<&Excuses> {
+        let libraries = self.libraries.as_ref();
+        libraries.map(|libraries| &libraries.options.excuses)
     }
 
     /// Which distributions may serve for others.
@@ -265,7 +272,13 @@ pub(crate) fn plan_files<'a>(
         let nothing = BTreeMap::new();
         faults.extend(aliases.unused(&nothing).map(FileFault::UnusedAlias));
     }
-    match files::plan(wheels, layout, interpreter, wheel_options) {
+    match files::plan(
+        wheels,
+        layout,
+        interpreter,
+        wheel_options,
+        request.excuses(),
+    ) {
         Ok(mut planned) if faults.is_empty() => {
             if let Some(libraries) = &request.libraries {
                 planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::rules::Pattern;
@@ -28,6 +28,18 @@ pub struct Excuses {
     pub symbols: Vec<Pattern>,
     /// The texts of those globs that need not match anything.
     pub unchecked: BTreeSet<String>,
+}
+
+/// The file of `.dist-info` that says what the install of a distribution allowed to be missing.
+pub const EXCUSES_FILE: &str = "wheelfix-excuses.json";
+
+/// The content of [`EXCUSES_FILE`]: globs.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Written {
+    version: u32,
+    libraries: BTreeSet<String>,
+    symbols: BTreeSet<String>,
 }
 
 /// Something that is missing and excused.
@@ -61,6 +73,40 @@ pub enum ExcuseError {
 }
 
 impl Excuses {
+    /// The text of [`EXCUSES_FILE`]. `None` if nothing is excused.
+    pub fn to_json(&self) -> Option<String> {
+        let texts = |globs: &[Pattern]| globs.iter().map(|glob| glob.text().to_owned()).collect();
+        if self.libraries.is_empty() && self.symbols.is_empty() {
+            return None;
+        }
+        let written = Written {
+            version: 1,
+            libraries: texts(&self.libraries),
+            symbols: texts(&self.symbols),
+        };
+        serde_json::to_string(&written).ok().map(|text| text + "\n")
+    }
+
+    /// The excuses of an install, by its [`EXCUSES_FILE`]; none in what cannot be read.
+    pub(crate) fn from_json(text: &str) -> Self {
+        let written: Written = serde_json::from_str(text).unwrap_or_default();
+        let globs = |texts: BTreeSet<String>, kind: ExcuseKind| {
+            let globs = texts.into_iter().filter_map(|text| kind.glob(&text).ok());
+            globs.collect()
+        };
+        Self {
+            libraries: globs(written.libraries, ExcuseKind::Library),
+            symbols: globs(written.symbols, ExcuseKind::Symbol),
+            unchecked: BTreeSet::new(),
+        }
+    }
+
+    /// Adds those of another install.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.libraries.extend(other.libraries);
+        self.symbols.extend(other.symbols);
+    }
+
     /// The globs that excuse a library, or all of several alternatives; `None` if one is not excused.
     pub(crate) fn of_library(&self, alternatives: &[&str]) -> Option<BTreeSet<String>> {
         let glob = |name: &&str| {

@@ -71,7 +71,7 @@ pub use abi::Abi;
 pub use absolute::{absolute_path, existing_path, real_path};
 pub use assumption::Assumed;
 pub use dlopen_dependency::Evidence;
-pub use excuse::{ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
+pub use excuse::{EXCUSES_FILE, ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
 pub use fault::{Fault, FaultKind, Purpose, some_of, with_causes};
 pub use file_view::{FileKey, FileView, ViewedFile};
 pub use foresight::foresee;

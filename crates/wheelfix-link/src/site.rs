@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::excuse::{EXCUSES_FILE, Excuses};
 use crate::object::Object;
 
 /// The name of the directory that Python imports from.
@@ -22,6 +23,25 @@ pub(crate) fn prefix_of(file: &Path) -> Option<PathBuf> {
     let mut directories = file.ancestors().skip(1);
     let prefix = directories.find(|directory| has_site(directory) || has_distributions(directory));
     prefix.map(Path::to_path_buf)
+}
+
+/// What the installs of the distributions in a prefix allowed to be missing.
+pub(crate) fn excuses_of(prefix: &Path) -> Excuses {
+    let entries = |directory: &Path| -> Vec<PathBuf> {
+        let entries = fs_err::read_dir(directory).into_iter().flatten();
+        entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect()
+    };
+    let pythons = entries(&prefix.join("lib")).into_iter();
+    let sites = pythons.map(|python| python.join(SITE_PACKAGES));
+    let mut excuses = Excuses::default();
+    for directory in sites.flat_map(|site| entries(&site)) {
+        if let Ok(text) = fs_err::read_to_string(directory.join(EXCUSES_FILE)) {
+            excuses.extend(Excuses::from_json(&text));
+        }
+    }
+    excuses
 }
 
 /// The directory in `site-packages` that a file is in; `None` for one that is in none.

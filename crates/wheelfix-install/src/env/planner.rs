@@ -1,6 +1,7 @@
 //! Decides everything about an environment: what it holds, what collides, what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -86,20 +87,31 @@ pub(crate) fn installation(request: &EnvRequest, inputs: &Inputs, prefix: &Path)
 }
 
 impl<'a> EnvPlanner<'a> {
+    /// Collects the files of the wheels.
+    fn collect(&self) -> io::Result<Collected<'a>> {
+        let interpreter = self.installation.python.interpreter();
+        let wheel_options = &self.installation.wheel_options;
+        let excuses = self.installation.excuses();
+        files::collect(
+            self.wheels,
+            self.layout,
+            &interpreter,
+            wheel_options,
+            excuses,
+        )
+    }
+
     /// Decides; all faults at once.
     pub(crate) fn plan(&self) -> Result<EnvPlan<'a>, EnvError> {
         let mut faults = self.other_pythons();
         let sources = self.sources();
-        let interpreter = self.installation.python.interpreter();
-        let wheel_options = &self.installation.wheel_options;
-        let collected = files::collect(self.wheels, self.layout, &interpreter, wheel_options)?;
         let Collected {
             tree,
             metadata,
             excluded,
             warnings,
             faults: of_files,
-        } = collected;
+        } = self.collect()?;
         faults.extend(of_files.into_iter().map(Box::new).map(EnvFault::File));
         let files: Vec<File<'a>> = tree.into_candidates().collect();
         let installed = files.len() + self.wheels.len();

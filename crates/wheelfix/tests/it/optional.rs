@@ -388,10 +388,13 @@ fn what_a_sibling_lacks_is_told_with_its_prefix() {
         prefix.display()
     );
     assert!(text.contains(&told), "{text}");
-    // A directory of libraries is no such prefix.
-    let site = prefix.join("lib/python3.11/site-packages/m");
-    let args = ["--lib-path", "."];
-    fs_err::copy(site.join("libcore.so"), case.sandbox.path("libcore.so")).unwrap();
+    // Nobody has said so of a copy that pip made, and a module that does not load is a fault.
+    let site = prefix.join("lib/python3.11/site-packages");
+    fs_err::remove_file(site.join("m-1.0.dist-info/wheelfix-excuses.json")).unwrap();
     fs_err::remove_file(case.sandbox.path("libgone.so.1")).unwrap();
+    case.fails(&args, MISSING);
+    // Nor is a directory of libraries such a prefix.
+    let args = ["--lib-path", "."];
+    fs_err::copy(site.join("m/libcore.so"), case.sandbox.path("libcore.so")).unwrap();
     case.fails(&args, MISSING);
 }
