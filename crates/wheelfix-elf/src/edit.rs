@@ -5,6 +5,7 @@ mod emit;
 mod error;
 mod headers;
 mod heal;
+mod interpreter;
 mod layout;
 mod model;
 mod old_dynamic;

@@ -107,9 +107,7 @@ pub(crate) fn change_interpreter(model: &mut Model<'_>, path: &str) -> Result<()
     };
     if old != path {
         model.summary.push(format!("interpreter {old} -> {path}"));
-        let mut bytes = path.as_bytes().to_vec();
-        bytes.push(0);
-        model.interpreter = Some(bytes);
+        model.set_interpreter(path)?;
     }
     Ok(())
 }

@@ -12,7 +12,6 @@ use crate::edit::strings::{Piece, PieceData, StringLayout};
 use crate::edit::{headers, old_dynamic, rename, versions};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
-use crate::program_header::SegmentKind;
 use crate::symbol_table::SymbolTable;
 use crate::window::{Window, read_range};
 
@@ -244,10 +243,8 @@ fn named_strings(model: &Model<'_>) -> Result<Vec<Range<u64>>, EditError> {
 
 /// Writes the interpreter's name over the old one, or wipes the old one.
 fn emit_interpreter(model: &mut Model<'_>, placement: &Layout) {
-    let (Some(bytes), Some(segment)) = (
-        model.interpreter.clone(),
-        model.elf.program_header(SegmentKind::INTERP),
-    ) else {
+    let (Some(bytes), Some(segment)) = (model.interpreter.clone(), model.interpreter_place())
+    else {
         return;
     };
     let (offset, len) = (segment.offset, segment.file_len);

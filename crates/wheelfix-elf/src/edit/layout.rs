@@ -84,8 +84,7 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, 
     let dynamic = !fit_entries(model);
     let last_segment = LastSegment::find(model)?;
     let room = model
-        .elf
-        .program_header(SegmentKind::INTERP)
+        .interpreter_place()
         .map_or(0, |segment| segment.file_len);
     let too_long = model
         .interpreter
@@ -258,7 +257,7 @@ fn append(
     let space = if let Some(reused) = ReusedSegment::find(model, moves) {
         if reused.interpreter {
             moves.interpreter = true;
-            model.keep_interpreter();
+            model.keep_interpreter()?;
         }
         tables = reused.tables;
         PhdrSpace::Replace(reused.load)
@@ -269,7 +268,7 @@ fn append(
             let other = phdr_space::find(model, true)?;
             if !is_last_resort(&other) {
                 moves.interpreter = true;
-                model.keep_interpreter();
+                model.keep_interpreter()?;
                 space = other;
             }
         }

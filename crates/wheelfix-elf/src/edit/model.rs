@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dynamic::StringTable;
 use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
+use crate::edit::interpreter;
 use crate::edit::plan::{Data, Warning, Write};
 use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
@@ -216,21 +217,39 @@ impl<'a> Model<'a> {
             .position(|section| section.kind == SHT_DYNAMIC && section.offset == offset)
     }
 
+    /// Returns the place of the interpreter's name. `None` without one, or if the name is not where `PT_INTERP` begins and
+    /// no new one is set.
+    pub(crate) fn interpreter_place(&self) -> Option<ProgramHeader> {
+        let segment = self.elf.program_header(SegmentKind::INTERP)?;
+        let place = interpreter::place(self.elf, segment).ok()?;
+        (self.interpreter.is_some() || place.offset == segment.offset).then_some(place)
+    }
+
     /// Returns the number of the section that holds the interpreter's name.
     pub(crate) fn interpreter_section(&self) -> Option<usize> {
-        let segment = self.elf.program_header(SegmentKind::INTERP)?;
+        let place = self.interpreter_place()?;
         self.elf.sections.iter().position(|section| {
-            section.has_bytes()
-                && section.offset == segment.offset
-                && section.vaddr == segment.vaddr
+            section.has_bytes() && section.offset == place.offset && section.vaddr == place.vaddr
         })
     }
 
+    /// Sets the interpreter's name, and makes `PT_INTERP` hold nothing else.
+    pub(crate) fn set_interpreter(&mut self, path: &str) -> Result<(), EditError> {
+        if let Some(segment) = self.elf.program_header(SegmentKind::INTERP) {
+            let place = interpreter::place(self.elf, segment)?;
+            if let Some(header) = self.segment_mut(SegmentKind::INTERP) {
+                *header = place;
+            }
+        }
+        self.interpreter = Some(path.bytes().chain([0]).collect());
+        Ok(())
+    }
+
     /// Makes the interpreter's name one that is written anew, because its place is given up.
-    pub(crate) fn keep_interpreter(&mut self) {
-        if self.interpreter.is_none() {
-            let path = self.elf.interpreter.iter().flat_map(|path| path.bytes());
-            self.interpreter = Some(path.chain([0]).collect());
+    pub(crate) fn keep_interpreter(&mut self) -> Result<(), EditError> {
+        match &self.elf.interpreter {
+            Some(path) if self.interpreter.is_none() => self.set_interpreter(path),
+            _ => Ok(()),
         }
     }
 

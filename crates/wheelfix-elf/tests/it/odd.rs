@@ -166,6 +166,80 @@ fn notes_one_behind_the_other() {
     assert_eq!(notes(), before);
 }
 
+/// Links a program with the notes and a build-id, and returns it.
+fn link_notes(place: &Place, script: &str, args: &[&str]) -> PathBuf {
+    place.write("notes.s", NOTES);
+    place.write("notes.ld", script);
+    let common = ["-nostdlib", "-Wl,--build-id=sha1", "-Wl,-T,notes.ld"];
+    place.link(&[&common[..], args, &["-o", "program", "notes.s"]].concat());
+    place.path("program")
+}
+
+/// The notes that `readelf` finds by the sections.
+fn notes(program: &Path) -> String {
+    let args = ["-nW", program.to_str().unwrap()];
+    Tool::READELF.run(&args).success().unwrap()
+}
+
+/// Sets interpreters that fit the old place and that do not; the notes stay, and the program starts.
+#[track_caller]
+fn check_notes(place: &Place, program: &Path) {
+    let before = notes(program);
+    assert!(before.contains("NT_GNU_BUILD_ID"), "{before}");
+    assert!(before.contains("a-version-12345"), "{before}");
+    for len in [0, 140, 60] {
+        let path = place.interpreter(len);
+        patch_file(program, &interpreter(&path)).unwrap();
+        let elf = Elf::read(&fs_err::read(program).unwrap()).unwrap();
+        assert_eq!(elf.interpreter, Some(path));
+        assert_eq!(notes(program), before, "{len}");
+        assert_eq!(Tool::run_path(program).code, Some(7), "{len}");
+    }
+}
+
+/// As with the test `contiguous-note-sections` of patchelf: the kernel takes the build-id for the name, until one is set.
+#[test]
+fn a_build_id_before_the_interpreter_in_its_segment() {
+    for len in [10, 90] {
+        let place = Place::new();
+        let loader = format!("-Wl,--dynamic-linker=/{}", "l".repeat(len));
+        let program = link_notes(&place, NOTES_SCRIPT, &["-pie", &loader]);
+        let elf = Elf::read(&fs_err::read(&program).unwrap()).unwrap();
+        assert_eq!(elf.interpreter.as_deref(), Some("\u{4}"));
+        check_notes(&place, &program);
+    }
+}
+
+/// The kernel starts such a program if the last byte is zero.
+#[test]
+fn a_note_behind_the_interpreter_in_its_segment() {
+    let interp = "  .interp : { *(.interp) } :text :interp\n";
+    let first = "  .note.one :";
+    let script = NOTES_SCRIPT.replace(interp, "");
+    let script = script.replace(
+        first,
+        &format!("  .note.gnu.build-id : {{ *(.note.gnu.build-id) }} :text\n{interp}{first}"),
+    );
+    let script = script.replace("(.note.one) } :notes", "(.note.one) } :interp");
+    let place = Place::new();
+    let loader = format!("-Wl,--dynamic-linker={}", place.interpreter(40));
+    let program = link_notes(&place, &script, &["-pie", &loader]);
+    assert_eq!(Tool::run_path(&program).code, Some(7));
+    check_notes(&place, &program);
+}
+
+#[test]
+fn a_build_id_where_the_interpreter_should_be() {
+    let place = Place::new();
+    let program = link_notes(&place, NOTES_SCRIPT, &["-no-pie", "-static"]);
+    let before = fs_err::read(&program).unwrap();
+    let error = patch_file(&program, &interpreter("/l")).unwrap_err();
+    let want = "PT_INTERP at 0x1cc: expected the interpreter's name alone, got: 36 bytes with the section \
+        `.note.gnu.build-id`";
+    assert_eq!(error.to_string(), want);
+    assert_eq!(fs_err::read(&program).unwrap(), before);
+}
+
 #[test]
 fn notes_of_two_alignments_and_an_empty_one() {
     let place = Place::new();

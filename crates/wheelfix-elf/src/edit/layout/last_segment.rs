@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{PF_R, PF_W, SegmentKind};
+use crate::program_header::{PF_R, PF_W};
 use crate::window::read_range;
 
 /// Zero bytes that earlier tools left at the end of the file.
@@ -57,10 +57,7 @@ impl LastSegment {
         if content_end == strings.end {
             (last_segment.start, last_segment.has_strings) = (strings.start, true);
         }
-        if let (Some(_), Some(interp)) = (
-            &model.interpreter,
-            model.elf.program_header(SegmentKind::INTERP),
-        ) {
+        if let (Some(_), Some(interp)) = (&model.interpreter, model.interpreter_place()) {
             let adjoins = interp.file_end() <= last_segment.start
                 && last_segment.start - interp.file_end() < 16;
             if adjoins

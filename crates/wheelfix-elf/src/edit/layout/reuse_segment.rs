@@ -23,7 +23,7 @@ pub(crate) struct ReusedSegment {
 impl ReusedSegment {
     /// Finds the segment of the strings or of the interpreter's name, if these move, and all else that is in it can.
     pub(crate) fn find(model: &Model<'_>, moves: Moves) -> Option<Self> {
-        let interpreter = model.elf.program_header(SegmentKind::INTERP);
+        let interpreter = model.interpreter_place();
         let strings = moves.strings.then_some(model.strings.vaddr);
         let interpreter = interpreter
             .filter(|_| moves.interpreter)

@@ -3,7 +3,7 @@
 
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{PF_W, PF_X, ProgramHeader, SegmentKind};
+use crate::program_header::{PF_W, PF_X, ProgramHeader};
 use crate::window::read_range;
 
 /// The alignment of strings that follow code or data.
@@ -76,8 +76,8 @@ impl SegmentPadding {
             .find(|(_, load)| moved && load.offset < strings.offset && load.file_end() == end)
         {
             Some((index, _)) => {
-                let interpreter = model.elf.program_header(SegmentKind::INTERP);
-                let adjoins = |interp: &&ProgramHeader| {
+                let interpreter = model.interpreter_place();
+                let adjoins = |interp: &ProgramHeader| {
                     interpreter_moves && interp.file_end() == strings.offset
                 };
                 let interpreter = interpreter.filter(adjoins);

@@ -1,0 +1,48 @@
+//! The place of the interpreter's name: that of `PT_INTERP`, unless a linker script put more into it.
+
+use crate::edit::error::EditError;
+use crate::elf::Elf;
+use crate::program_header::ProgramHeader;
+use crate::section_header::{SHT_PROGBITS, SectionHeader};
+
+/// The section that linkers make for the name.
+const SECTION: &str = ".interp";
+
+/// Returns the `PT_INTERP` of a file as it would be with nothing but the name in it.
+///
+/// A linker script may put other sections there, and GNU ld puts a build-id that the script does not name before `.interp`:
+/// the test `contiguous-note-sections` of patchelf.
+pub(crate) fn place(elf: &Elf, segment: &ProgramHeader) -> Result<ProgramHeader, EditError> {
+    let is_inside = |section: &&SectionHeader| {
+        let apart = section.file_end() <= segment.offset || segment.file_end() <= section.offset;
+        section.is_alloc() && section.has_bytes() && !apart
+    };
+    let sections: Vec<&SectionHeader> = elf.sections.iter().filter(is_inside).collect();
+    let first = match sections[..] {
+        [] => return Ok(*segment),
+        [only] if only.kind == SHT_PROGBITS => return Ok(*segment),
+        [first, ..] => first,
+    };
+    let distance = segment.vaddr.wrapping_sub(segment.offset);
+    let is_name = |section: &&&SectionHeader| {
+        section.name == SECTION
+            && section.kind == SHT_PROGBITS
+            && section.vaddr.wrapping_sub(section.offset) == distance
+    };
+    match sections.iter().find(is_name) {
+        Some(section) => Ok(ProgramHeader {
+            offset: section.offset,
+            vaddr: section.vaddr,
+            paddr: section.vaddr,
+            file_len: section.len,
+            memory_len: section.len,
+            align: section.align,
+            ..*segment
+        }),
+        None => Err(EditError::NoInterpreterName {
+            offset: segment.offset,
+            len: segment.file_len,
+            section: first.name.clone(),
+        }),
+    }
+}
