@@ -12,6 +12,7 @@ use crate::edit::strings::{Piece, PieceData, StringLayout};
 use crate::edit::{headers, old_dynamic, rename, versions};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
+use crate::program_header::SegmentKind;
 use crate::symbol_table::SymbolTable;
 use crate::window::{Window, read_range};
 
@@ -29,8 +30,9 @@ pub(crate) fn emit(
     emit_strings(model, strings, placement)?;
     emit_items(model, placement);
     wipe_old_strings(model, placement)?;
-    emit_interpreter(model, placement);
+    wipe_old_interpreter(model, placement);
     emit_block(model, placement)?;
+    emit_interpreter(model, placement);
     if let Some(symbols) = symbols {
         rename::emit(model, symbols, offsets)?;
     }
@@ -241,27 +243,34 @@ fn named_strings(model: &Model<'_>) -> Result<Vec<Range<u64>>, EditError> {
     Ok(merged)
 }
 
-/// Writes the interpreter's name over the old one, or wipes the old one.
-fn emit_interpreter(model: &mut Model<'_>, placement: &Layout) {
-    let (Some(bytes), Some(segment)) = (model.interpreter.clone(), model.interpreter_place())
+/// Wipes the old interpreter's name, if the new one lies elsewhere.
+fn wipe_old_interpreter(model: &mut Model<'_>, placement: &Layout) {
+    let Some(old) = model
+        .interpreter_place()
+        .filter(|_| placement.moves_interpreter())
     else {
         return;
     };
-    let (offset, len) = (segment.offset, segment.file_len);
-    if placement
-        .items
-        .iter()
-        .any(|(item, _)| *item == Item::Interpreter)
-    {
-        if offset < placement.start {
-            let len = len.min(placement.start - offset);
-            model.put(offset, "retired interpreter", Data::Zeros(len));
-        }
+    if old.offset < placement.start {
+        let len = old.file_len.min(placement.start - old.offset);
+        model.put(old.offset, "retired interpreter", Data::Zeros(len));
+    }
+}
+
+/// Writes the interpreter's name over the old one, which may have slid up with the notes.
+fn emit_interpreter(model: &mut Model<'_>, placement: &Layout) {
+    let (Some(bytes), Some(segment)) = (
+        model.interpreter.clone(),
+        model.segment_mut(SegmentKind::INTERP).copied(),
+    ) else {
+        return;
+    };
+    if placement.moves_interpreter() {
         return;
     }
-    let rest = len.saturating_sub(bytes.len() as u64);
-    let end = offset + bytes.len() as u64;
-    model.put(offset, "interpreter", Data::Bytes(bytes));
+    let rest = segment.file_len.saturating_sub(bytes.len() as u64);
+    let end = segment.offset + bytes.len() as u64;
+    model.put(segment.offset, "interpreter", Data::Bytes(bytes));
     model.put(end, "interpreter", Data::Zeros(rest));
 }
 

@@ -39,6 +39,14 @@ pub(crate) struct Layout {
     pub(crate) into_old_strings: Vec<(usize, u64)>,
 }
 
+impl Layout {
+    /// Whether the interpreter's name leaves its place.
+    pub(crate) fn moves_interpreter(&self) -> bool {
+        let mut items = self.items.iter();
+        items.any(|(item, _)| *item == Item::Interpreter)
+    }
+}
+
 /// Nothing with a program header of its own may lie at the first byte of a `PT_LOAD`: LLVM's tools take one of the two for
 /// the parent of the other, and it may be the wrong one.
 const LEAD: u64 = 16;

@@ -331,3 +331,26 @@ fn program_headers_that_a_script_asks_for() {
         "the file is not linked dynamically: it has no PT_DYNAMIC"
     );
 }
+
+/// The name slides up with the notes there, to make room for a program header.
+#[test]
+fn a_shorter_interpreter_beside_a_search_path_that_grows() {
+    let place = Place::new();
+    place.write("m.c", "int main(void) { return 3; }\n");
+    for linker in ["-fuse-ld=bfd", "-fuse-ld=gold", "-fuse-ld=lld"] {
+        for kind in ["-pie", "-no-pie"] {
+            let old = format!("-Wl,--dynamic-linker=/{}", "l".repeat(100));
+            place.link(&[linker, kind, "-fPIE", &old, "-o", "program", "m.c"]);
+            let program = place.path("program");
+            let path = place.interpreter(60);
+            let request = Request {
+                interpreter: Some(path.clone()),
+                ..Request::set_run_path("x".repeat(500))
+            };
+            patch_file(&program, &request).unwrap();
+            let elf = Elf::read(&fs_err::read(&program).unwrap()).unwrap();
+            assert_eq!(elf.interpreter, Some(path), "{linker} {kind}");
+            assert_eq!(Tool::run_path(&program).code, Some(7), "{linker} {kind}");
+        }
+    }
+}
