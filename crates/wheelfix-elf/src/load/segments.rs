@@ -150,7 +150,7 @@ fn map_command(command: LoadCommand, file_len: u64, image: &mut Image) -> Result
     if !image.zero(data_end, page) {
         let text = format!(
             "its PT_LOAD at {map_start:#x} has {:#x} bytes in a file of {file_len:#x}: the loader fills up a page behind the end of it, which is the signal `SIGBUS`",
-            data_end - map_start + map_offset
+            (data_end - map_start).saturating_add(map_offset)
         );
         return Err(Refusal::new(Condition::Truncated, text));
     }
@@ -268,4 +268,25 @@ pub(crate) fn old_alignment(elf: &Elf) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_as_long_as_memory_is_mapped_without_a_panic() {
+        let load = ProgramHeader {
+            kind: SegmentKind::LOAD,
+            flags: 5,
+            offset: 0xff_ffff_f000,
+            vaddr: 0x1000,
+            paddr: 0,
+            file_len: u64::MAX - 0x2800,
+            memory_len: u64::MAX - 0x1800,
+            align: 0x1000,
+        };
+        // Found by fuzzing: the message of a segment without room for its zeroes.
+        drop(map_what_is_there(&[load], 0x2000));
+    }
 }
