@@ -25,7 +25,7 @@ pub(crate) fn prefix_of(file: &Path) -> Option<PathBuf> {
     prefix.map(Path::to_path_buf)
 }
 
-/// What the installs of the distributions in a prefix allowed to be missing.
+/// The excuses that the installs of the distributions in a prefix have kept.
 pub(crate) fn excuses_of(prefix: &Path) -> Excuses {
     let entries = |directory: &Path| -> Vec<PathBuf> {
         let entries = fs_err::read_dir(directory).into_iter().flatten();
