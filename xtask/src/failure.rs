@@ -39,3 +39,21 @@ impl From<pico_args::Error> for Failure {
         Self(error.to_string())
     }
 }
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<walkdir::Error> for Failure {
+    fn from(error: walkdir::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<std::env::JoinPathsError> for Failure {
+    fn from(error: std::env::JoinPathsError) -> Self {
+        Self(error.to_string())
+    }
+}

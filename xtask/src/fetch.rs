@@ -29,25 +29,8 @@ pub(crate) fn dir() -> Result<PathBuf> {
 /// Returns the directory that holds them.
 pub(crate) fn fetch(set: Set) -> Result<PathBuf> {
     let manifest = Manifest::read()?;
-    let dir = dir()?;
-    fs_err::create_dir_all(&dir)?;
-    let _lock = place::lock("wheels")?;
-
     let wanted: Vec<&Wheel> = manifest.of_set(set).collect();
-    let verdicts: Vec<bool> = wanted
-        .par_iter()
-        .map(|wheel| is_there(&dir, wheel))
-        .collect::<Result<_>>()?;
-    let missing: Vec<&Wheel> = wanted
-        .iter()
-        .zip(verdicts)
-        .filter_map(|(wheel, there)| (!there).then_some(*wheel))
-        .collect();
-    if !missing.is_empty() {
-        let megabytes = missing.iter().map(|wheel| wheel.size).sum::<u64>() / 1_000_000;
-        eprintln!("fetching {} wheels, {megabytes} MB", missing.len());
-        download(&manifest.python, &missing, &dir)?;
-    }
+    let dir = bring(&manifest.python, &wanted)?;
     eprintln!(
         "{} wheels of the {set} set are in {}",
         wanted.len(),
@@ -55,6 +38,39 @@ pub(crate) fn fetch(set: Set) -> Result<PathBuf> {
     );
     if set == Set::Full {
         fetch_sdists(&manifest.sdists)?;
+    }
+    Ok(dir)
+}
+
+/// Brings the wheels of another list whose files are wanted; returns the directory that holds them.
+pub(crate) fn listed(
+    python_version: &str,
+    wheels: &[Listed],
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<PathBuf> {
+    let wanted = wheels.iter().filter(|wheel| is_wanted(&wheel.file));
+    let wanted: Vec<Wheel> = wanted.cloned().map(Wheel::from).collect();
+    bring(python_version, &wanted.iter().collect::<Vec<_>>())
+}
+
+/// Brings the wheels that are not there yet, and checks the digests of all.
+fn bring(python_version: &str, wanted: &[&Wheel]) -> Result<PathBuf> {
+    let dir = dir()?;
+    fs_err::create_dir_all(&dir)?;
+    let _lock = place::lock("wheels")?;
+    let there: Vec<bool> = wanted
+        .par_iter()
+        .map(|wheel| is_there(&dir, wheel))
+        .collect::<Result<_>>()?;
+    let missing: Vec<&Wheel> = wanted
+        .iter()
+        .zip(there)
+        .filter_map(|(wheel, there)| (!there).then_some(*wheel))
+        .collect();
+    if !missing.is_empty() {
+        let megabytes = missing.iter().map(|wheel| wheel.size).sum::<u64>() / 1_000_000;
+        eprintln!("fetching {} wheels, {megabytes} MB", missing.len());
+        download(python_version, &missing, &dir)?;
     }
     Ok(dir)
 }

@@ -97,13 +97,7 @@ impl Manifest {
             return Err("the lists in test-wheels are for different versions of Python".into());
         }
         let more = popular.wheels.into_iter().chain(rodeo.wheels);
-        manifest.wheels.extend(more.map(|listed| Wheel {
-            file: listed.file,
-            sha256: listed.sha256,
-            size: listed.size,
-            set: Set::Full,
-            exercises: String::new(),
-        }));
+        manifest.wheels.extend(more.map(Wheel::from));
         manifest.sdists = popular.sdists;
         for name in rodeo.environments.values().flatten() {
             let is_listed =
@@ -127,10 +121,24 @@ impl Manifest {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
+/// Reads a list.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(path: &str) -> Result<T> {
     let path = place::root().join(path);
     let text = fs_err::read_to_string(&path)?;
     toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+impl From<Listed> for Wheel {
+    /// Belongs to the set `full`.
+    fn from(listed: Listed) -> Self {
+        Self {
+            file: listed.file,
+            sha256: listed.sha256,
+            size: listed.size,
+            set: Set::Full,
+            exercises: String::new(),
+        }
+    }
 }
 
 impl Wheel {

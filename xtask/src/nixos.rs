@@ -16,7 +16,7 @@ use pico_args::Arguments;
 pub(crate) use self::bed::Bed;
 use crate::failure::Result;
 use crate::setup::{self, Purpose};
-use crate::{arguments, build, program};
+use crate::{arguments, build, digest, program};
 
 pub(crate) fn task(args: Arguments) -> Result {
     let mut words = args.finish();
@@ -37,6 +37,11 @@ pub(crate) fn task(args: Arguments) -> Result {
 pub(crate) fn ensure() -> Result<Bed> {
     setup::ensure(Purpose::Tests)?;
     Bed::ensure(&build::debug()?)
+}
+
+/// The digest of the list that the bed is made of.
+pub(crate) fn key() -> Result<String> {
+    Ok(digest::of_file(&packages::list())?)
 }
 
 fn loader(name: &str) -> std::result::Result<&'static str, String> {

@@ -14,7 +14,9 @@ use pico_args::Arguments;
 use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
-use crate::{arguments, demo, doc, fetch, fmt, lint, nix, nixos, place, program, python, results};
+use crate::{
+    arguments, corpus, demo, doc, fetch, fmt, lint, nix, nixos, place, program, python, results,
+};
 
 /// The names of integration tests, with the smallest extent that runs them.
 const GROUPS: &[(&str, Extent)] = &[
@@ -57,6 +59,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         steps.take("doc", doc::run)?;
         let bed = steps.take("bed", nixos::ensure)?;
         steps.take("demo", || demo::run(Set::Cuda, false, Some(&bed)))?;
+        steps.take("corpus", || corpus::run_small(&bed))?;
         steps.take("nix", nix::test::run)?;
     }
     if extent == Extent::Full {

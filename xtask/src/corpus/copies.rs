@@ -25,9 +25,9 @@ pub(crate) struct Install {
     pub(crate) prefix: PathBuf,
     /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
-    /// The text that `--json` printed; null if nothing.
+    /// The document of `--json`; null if there is none.
     pub(crate) document: Value,
-    /// The text of its messages.
+    /// The messages.
     pub(crate) log: String,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn site_packages(prefix: &Path) -> PathBuf {
 }
 
 impl Copies<'_> {
-    /// Installs a wheel with no flag but `--lib-path`.
+    /// Installs a wheel in the bed, with no flag but `--lib-path`.
     pub(crate) fn install(
         &self,
         file: &str,
@@ -45,7 +45,7 @@ impl Copies<'_> {
         lib_paths: &[PathBuf],
     ) -> Result<Install> {
         remove(&prefix)?;
-        let mut command = Command::new(self.wheelfix);
+        let mut command = self.bed.wheelfix(self.wheelfix);
         command.args([
             "install",
             "--json",

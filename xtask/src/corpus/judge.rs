@@ -168,7 +168,7 @@ impl Judge<'_> {
         })
     }
 
-    /// The failure of pip's copy.
+    /// The error of using pip's copy. `None` if it works.
     fn use_control(&self, case: &Case<'_>) -> Result<Option<String>> {
         let answer = self.control_request(case).ask(self.copies.bed)?;
         Ok(answer.error().map(str::to_owned))

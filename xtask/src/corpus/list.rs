@@ -44,7 +44,7 @@ pub(crate) struct Project {
     /// The main library, relative to site-packages or to the prefix: without it the line fails. `None` for wheels without ELF files.
     #[serde(default)]
     pub(crate) library: Option<String>,
-    /// Sonames that it needs from the bed and that manylinux does not let a wheel take from the system.
+    /// Sonames that its main library needs from the bed, compilers' runtimes aside: it is installed without them, too.
     #[serde(default)]
     pub(crate) libraries: Vec<String>,
 }
@@ -98,10 +98,10 @@ mod tests {
                 .filter(|project| filter(project))
                 .count()
         };
-        assert!(corpus.projects.len() >= 300);
-        assert!(count(&|project| project.library.is_some()) >= 220);
-        assert!(count(&|project| !project.libraries.is_empty()) >= 30);
-        assert!(count(&|project| !project.program.is_empty()) >= 25);
+        assert!(corpus.projects.len() >= 160);
+        assert!(count(&|project| project.library.is_some()) >= 140);
+        assert!(count(&|project| !project.libraries.is_empty()) >= 8);
+        assert!(count(&|project| !project.program.is_empty()) >= 6);
         assert!(count(&|project| project.small) >= 40);
         let names: BTreeSet<&str> = corpus
             .projects

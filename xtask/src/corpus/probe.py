@@ -69,6 +69,8 @@ def use(request, home):
         error = run([sys.executable, "-c", USE, ":".join(request["sites"]), request["line"]], env, home)
     else:
         program, *arguments = request["program"]
+        if not os.path.exists(program):
+            return {"error": f"{program} is not there"}
         command = [program]
         if request["loader"]:
             command = [request["loader"], program] if interpreter_of(program) else command

@@ -20,7 +20,7 @@ pub(crate) struct Request {
     sites: Vec<PathBuf>,
     line: Option<String>,
     program: Vec<String>,
-    /// The program that starts those whose own loader is not in the bed.
+    /// The loader for programs whose own loader is not in the bed.
     loader: Option<PathBuf>,
     loader_of_the_bed: PathBuf,
     objects: Vec<PathBuf>,

@@ -66,10 +66,34 @@ impl Bed {
         self.dir.join("enter")
     }
 
+    /// The bed's Python, which a wheel is installed for.
+    pub(crate) fn python_program(&self) -> PathBuf {
+        self.dir.join("sw/bin/python3")
+    }
+
+    /// A command that runs this wheelfix in the bed.
+    pub(crate) fn wheelfix(&self, wheelfix: &Path) -> Command {
+        let mut command = Command::new(self.enter());
+        command.arg("none").arg(self.loader()).arg("--library-path");
+        command
+            .arg(self.store().join("libgcc-s1/lib"))
+            .arg(wheelfix);
+        command
+    }
+
+    /// The directories of the libraries of all prefixes, sorted.
+    pub(crate) fn library_dirs(&self) -> Result<Vec<PathBuf>> {
+        let dirs = self
+            .prefixes()?
+            .into_iter()
+            .map(|prefix| prefix.join("lib"));
+        Ok(dirs.filter(|dir| dir.is_dir()).collect())
+    }
+
     /// A command that runs the bed's Python in it.
     pub(crate) fn python(&self) -> Command {
         let mut command = Command::new(self.enter());
-        command.arg("none").arg(self.dir.join("sw/bin/python3"));
+        command.arg("none").arg(self.python_program());
         command
     }
 
@@ -89,7 +113,8 @@ impl Bed {
         self.dir.join("store")
     }
 
-    fn loader(&self) -> PathBuf {
+    /// The loader of the bed's C library.
+    pub(crate) fn loader(&self) -> PathBuf {
         self.store().join("libc6/lib/ld-linux-x86-64.so.2")
     }
 
