@@ -60,6 +60,11 @@ impl File<'_> {
             Source::Text(_) => None,
         }
     }
+
+    /// Whether it is a Python source of a package, which may be read and compiled at any time.
+    pub(crate) fn is_source(&self) -> bool {
+        !self.script && self.path.as_bytes().ends_with(b".py")
+    }
 }
 
 /// Where the content of a file comes from.

@@ -61,7 +61,7 @@ pub use pipeline_error::{PipelineError, Refusal, RefusedWheel};
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};
 pub use record_update::RecordUpdateError;
-pub use report::{InstallReport, InstallWarning, InstalledWheel};
+pub use report::{InstallReport, InstallWarning, InstalledWheel, KeptScript};
 pub use requirements::EditedRequirements;
 pub use sboms::SbomUpdateError;
 pub use staging::{Staging, StagingError, Unpublished};

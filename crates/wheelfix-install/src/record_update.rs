@@ -56,7 +56,7 @@ pub(crate) fn update_these(
         let text = fs::read_to_string(&path)?;
         let record = parse(path.clone(), &text)?;
         if let Some(record) = apply(record, &path, changes) {
-            replace(&path, &record.to_string())?;
+            replace(&path, record.to_string())?;
             updated += 1;
         }
     }
@@ -254,11 +254,11 @@ fn normalise(path: &Path) -> PathBuf {
 }
 
 /// Replaces a file by one rename, its mode kept.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode();
     let parent = path.parent().unwrap_or(path);
     let mut file = tempfile::NamedTempFile::new_in(parent)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.as_ref())?;
     file.as_file()
         .set_permissions(std::fs::Permissions::from_mode(mode))?;
     file.persist(path)?;

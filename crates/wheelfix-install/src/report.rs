@@ -60,9 +60,9 @@ pub enum InstallWarning {
         /// The reason why that one does not do, as the end of a sentence.
         reason: String,
     },
-    /// A script that asks for a program that NixOS does not have there, and no library path has.
+    /// A script that asks for a program that NixOS does not have there, and keeps its first line.
     #[error(
-        "script `{}` asks for `{interpreter}`, and no library path has it in the `bin` beside it: it starts only on systems that have it there",
+        "script `{}` asks for `{interpreter}`, {reason}: it starts only on systems that have it there",
         path.display()
     )]
     Script {
@@ -70,6 +70,8 @@ pub enum InstallWarning {
         path: PathBuf,
         /// The program that it asks for.
         interpreter: String,
+        /// The reason why its first line is kept.
+        reason: KeptScript,
     },
     /// A requirement that cannot be read: nothing says whether it is met.
     #[error("nothing is known of a requirement of {distribution}: {reason} (`{}`)", path.display())]
@@ -97,6 +99,18 @@ pub enum InstallWarning {
     },
 }
 
+/// Why a script keeps its first line; the middle of a sentence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeptScript {
+    /// Nothing has the program.
+    #[error("and no library path has it in the `bin` beside it")]
+    NotFound,
+    /// A module has bytecode that belongs to its text, which is the one that was proved.
+    #[error("and is a Python source of a package, which is not edited")]
+    Source,
+}
+
 impl InstallWarning {
     /// Remedies, each of which mends it; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
@@ -104,7 +118,11 @@ impl InstallWarning {
             Self::Interpreter { path, .. } => vec![Remedy::SetInterpreter {
                 paths: BTreeSet::from([path.clone()]),
             }],
-            Self::Script { path, interpreter } => {
+            Self::Script {
+                path,
+                interpreter,
+                reason: KeptScript::NotFound,
+            } => {
                 let (_, program) = interpreter.rsplit_once('/').unwrap_or(("", interpreter));
                 vec![Remedy::AddLibPath {
                     library: program.to_owned(),

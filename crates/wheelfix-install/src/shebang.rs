@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use crate::launcher::Interpreter;
+use crate::report::KeptScript;
 
 /// Programs that each Linux system has, NixOS included.
 const EVERYWHERE: [&str; 2] = ["/bin/sh", "/usr/bin/env"];
@@ -57,16 +58,16 @@ pub(crate) struct Programs<'a> {
 }
 
 impl Programs<'_> {
-    /// The script with the path of its interpreter on the target; `None` if nothing has it.
-    pub(crate) fn with_interpreter(self, script: &[u8]) -> Option<Vec<u8>> {
-        let old = foreign_interpreter(script)?;
-        let new = self.find(Path::new(old).file_name()?)?;
+    /// The script with the path of its interpreter on the target.
+    pub(crate) fn with_interpreter(self, script: &[u8], old: &str) -> Result<Vec<u8>, KeptScript> {
+        let new = Path::new(old).file_name().and_then(|name| self.find(name));
+        let new = new.ok_or(KeptScript::NotFound)?;
         let at = script
             .windows(old.len())
-            .position(|bytes| bytes == old.as_bytes())?;
-        let (before, rest) = script.split_at_checked(at)?;
-        let rest = rest.get(old.len()..)?;
-        Some([before, new.as_os_str().as_encoded_bytes(), rest].concat())
+            .position(|bytes| bytes == old.as_bytes());
+        let (before, rest) = script.split_at(at.unwrap_or_default());
+        let rest = rest.get(old.len()..).unwrap_or_default();
+        Ok([before, new.as_os_str().as_encoded_bytes(), rest].concat())
     }
 
     /// The program of a name.
@@ -139,7 +140,9 @@ mod tests {
             lib_paths: &lib_paths,
         };
         let of = |text: &str| {
-            let script = programs.with_interpreter(text.as_bytes())?;
+            let interpreter = foreign_interpreter(text.as_bytes())?;
+            let script = programs.with_interpreter(text.as_bytes(), interpreter);
+            let script = script.ok()?;
             let script = String::from_utf8(script).unwrap();
             Some(script.replace(&root.display().to_string(), "ROOT"))
         };

@@ -13,7 +13,8 @@ use crate::files::{File, Files};
 use crate::launcher;
 use crate::layout::Layout;
 use crate::linking::Applied;
-use crate::report::InstallWarning;
+use crate::record_update::replace;
+use crate::report::{InstallWarning, KeptScript};
 use crate::shebang::{Programs, foreign_interpreter};
 
 /// An installation whose files are written.
@@ -56,13 +57,20 @@ impl Site<'_> {
             launcher::with_interpreter(script, programs.python)
         })?;
         edit(&extraction.foreign_scripts, &mut |file, script| {
-            let edited = programs.with_interpreter(script);
-            let interpreter = foreign_interpreter(script).filter(|_| edited.is_none());
-            warnings.extend(interpreter.map(|interpreter| InstallWarning::Script {
-                path: self.prefix.join(&file.path),
-                interpreter: interpreter.to_owned(),
-            }));
-            edited
+            let interpreter = foreign_interpreter(script)?;
+            let edited = if file.is_source() {
+                Err(KeptScript::Source)
+            } else {
+                programs.with_interpreter(script, interpreter)
+            };
+            if let Err(reason) = &edited {
+                warnings.push(InstallWarning::Script {
+                    path: self.prefix.join(&file.path),
+                    interpreter: interpreter.to_owned(),
+                    reason: *reason,
+                });
+            }
+            edited.ok()
         })?;
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
         let is_changed = !(applied.removed.is_empty() && applied.edited.is_empty());
@@ -97,8 +105,8 @@ impl Site<'_> {
         let Some(script) = edit(file, &fs::read(&path)?) else {
             return Ok(None);
         };
-        // In place: the file is ours alone, and its mode is right already.
-        fs::write(&path, &script)?;
+        // By a rename: others may read the file still.
+        replace(&path, &script)?;
         Ok(Some(FileDigest::of_bytes(&script)))
     }
 

@@ -77,3 +77,26 @@ fn a_program_that_nothing_has_is_a_warning_with_its_package() {
       fix: add --lib-path "$(nix-build --no-out-link -E 'with import <nixpkgs> { }; lib.getLib bash')"  # `bash`
     "##);
 }
+
+#[test]
+fn a_python_source_of_a_package_is_never_edited() {
+    let sandbox = Sandbox::new();
+    let source = "#!/usr/bin/python3\nx = 1\n";
+    let demo = WheelBuilder::new("demo", "1.0")
+        .executable("demo/tool.py", source)
+        .data("scripts/tool.py", source);
+    let wheel = sandbox.wheel(&demo);
+    let text = sandbox.run(&["install", &wheel, "--prefix", "out", "--python", "python3"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let want = "demo/tool.py` asks for `/usr/bin/python3`, and is a Python source of a package";
+    assert!(text.contains(want), "{text}");
+    let lib = fs_err::read_dir(sandbox.path("out/lib")).unwrap().next();
+    let tool = lib
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("site-packages/demo/tool.py");
+    assert_eq!(fs_err::read_to_string(tool).unwrap(), source);
+    let script = fs_err::read_to_string(sandbox.path("out/bin/tool.py")).unwrap();
+    assert_ne!(script, source, "a program is no module");
+}
