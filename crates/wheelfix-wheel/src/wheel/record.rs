@@ -12,8 +12,23 @@ use super::fault::{WheelFault, WheelFaults};
 use super::oddity::{Oddities, Oddity};
 use crate::digest::hash_of;
 
-/// Files of `.dist-info` that installers decide by. Of the others nothing is run.
-const DECISIVE: [&str; 4] = ["METADATA", "WHEEL", "RECORD", "entry_points.txt"];
+/// Files of `.dist-info` that only tell about the wheel, as `top_level.txt` of decord 0.6.0.
+const INFORMATION: [&str; 10] = [
+    "top_level.txt",
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+    "zip-safe",
+    "namespace_packages.txt",
+    "dependency_links.txt",
+    "requires.txt",
+    "pbr.json",
+    "metadata.json",
+];
+/// Beginnings of the names of licenses.
+const LICENSES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"];
+/// Ends of the names of bills of materials.
+const SBOMS: [&str; 2] = [".cdx.json", ".spdx.json"];
 /// Files that `RECORD` need not have a hash for.
 const UNHASHED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
 /// Longest file of `.dist-info` that is compared at once.
@@ -47,8 +62,10 @@ pub(crate) fn check(
             found.push(None);
             continue;
         }
-        let is_information = name.is_some_and(|name| !DECISIVE.contains(&name));
-        if is_information && !is_as_stated(archive, member, row.map(|(_, row)| row)) {
+        if name.is_some_and(is_information)
+            && !is_as_stated(archive, member, row.map(|(_, row)| row))
+            && is_text(archive, member)
+        {
             oddities.note(Oddity::Information, path);
             found.push(None);
             continue;
@@ -75,6 +92,27 @@ pub(crate) fn check(
         faults.push(WheelFault::UnusedException(glob.text().to_owned()));
     }
     found
+}
+
+/// Whether nobody runs, loads or decides by a file of `.dist-info`, going by its name.
+fn is_information(name: &str) -> bool {
+    match name.split_once('/') {
+        None => {
+            let is_license = LICENSES.iter().any(|start| name.starts_with(start));
+            is_license || INFORMATION.contains(&name)
+        }
+        Some(("licenses", _)) => true,
+        Some(("sboms", name)) => SBOMS.iter().any(|end| name.ends_with(end)),
+        Some(_) => false,
+    }
+}
+
+/// Whether a file is neither a program nor a library: a library beside others would be found by its
+/// soname.
+fn is_text(archive: &ZipArchive, member: &Member) -> bool {
+    let is_code = |bytes: &[u8]| bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"#!");
+    let content = archive.read(member, MAX_INFORMATION_LEN);
+    !member.executable && content.is_ok_and(|content| !is_code(&content))
 }
 
 /// Whether a file of the archive matches.

@@ -174,3 +174,36 @@ fn a_missing_file_is_an_io_error() {
     let error = Wheel::open(&PathBuf::from("/nonexistent/a-1-py3-none-any.whl")).unwrap_err();
     assert!(matches!(error, WheelError::Io(_)), "{error}");
 }
+
+#[test]
+fn only_texts_that_nobody_runs_or_loads_need_no_row() {
+    let dist_info = |name: &str| format!("demo-1.0.dist-info/{name}");
+    for (name, content) in [
+        ("libdep.so.1", "\x7fELF"),
+        ("x.py", "x = 1\n"),
+        ("sub/METADATA", "Name: other\n"),
+        ("Entry_Points.txt", "[console_scripts]\n"),
+        ("LICENSE", "\x7fELF"),
+        ("licenses/run", "#!/bin/sh\n"),
+        ("sboms/x.json", "{}"),
+    ] {
+        let verdict = check(&hostile::base().unrecorded(&dist_info(name), content));
+        assert_eq!(
+            verdict,
+            format!("`RECORD` has no row for `{}`\n", dist_info(name))
+        );
+    }
+    let path = dist_info("LICENSE");
+    let wheel = hostile::base().executable(&path, "x\n");
+    let verdict = check(&wheel.record_row(&path, ""));
+    assert_eq!(verdict, format!("`RECORD` has no row for `{path}`\n"));
+    for name in [
+        "top_level.txt",
+        "licenses/a/LICENSE.md",
+        "sboms/x.cdx.json",
+        "COPYING.LESSER",
+    ] {
+        let wheel = hostile::base().unrecorded(&dist_info(name), "demo\n");
+        assert_eq!(check(&wheel), "", "{name}");
+    }
+}
