@@ -148,6 +148,9 @@ pub enum WheelFault {
         "`{0}`: expected purelib, platlib, headers, scripts or data below the `.data` directory"
     )]
     Scheme(String),
+    /// A file of the `.data` directory that would become one of a distribution's own.
+    #[error("`{0}` goes to a `.dist-info` directory")]
+    DataDistInfo(String),
     /// A script that cannot be a file everywhere.
     #[error("the entry point `{name}` cannot be a script: {source}")]
     ScriptName {

@@ -149,6 +149,9 @@ fn place(
         .split_first()
         .map_or(("", [].as_slice()), |(key, below)| (*key, below));
     let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == key);
+    if scheme.is_some_and(|scheme| is_dist_info(scheme, below)) {
+        return Err(WheelFault::DataDistInfo(path.to_string()));
+    }
     // A file directly in the `.data` directory leaves an empty path, which does not parse.
     let (Some(scheme), Ok(below_path)) = (scheme, below.join("/").parse()) else {
         return Err(WheelFault::Scheme(path.to_string()));
@@ -157,6 +160,22 @@ fn place(
         scheme,
         path: below_path,
     })
+}
+
+/// Whether a path below a scheme goes to the `.dist-info` directory of a distribution: it would say of
+/// it what nobody has compared. Those of vendored packages, as setuptools has, lie deeper.
+fn is_dist_info(scheme: Scheme, parts: &[&str]) -> bool {
+    let site = match scheme {
+        Scheme::Purelib | Scheme::Platlib => Some(parts),
+        Scheme::Data => {
+            let mut directories = parts.iter();
+            let found = directories.any(|part| ["site-packages", "dist-packages"].contains(part));
+            found.then_some(directories.as_slice())
+        }
+        Scheme::Headers | Scheme::Scripts => None,
+    };
+    let first = site.and_then(<[&str]>::first);
+    first.is_some_and(|name| name.to_ascii_lowercase().ends_with(".dist-info"))
 }
 
 /// Warns of files that Nix's stdenv acts on.

@@ -207,3 +207,19 @@ fn only_texts_that_nobody_runs_or_loads_need_no_row() {
         assert_eq!(check(&wheel), "", "{name}");
     }
 }
+
+#[test]
+fn no_file_of_data_goes_to_a_dist_info() {
+    for path in [
+        "purelib/demo-1.0.dist-info/INSTALLER",
+        "platlib/other-1.0.dist-info/METADATA",
+        "platlib/Other-1.0.DIST-INFO/METADATA",
+        "data/lib/python3.11/site-packages/other-1.0.dist-info/METADATA",
+    ] {
+        let verdict = check(&hostile::base().data(path, "x\n"));
+        let want = format!("`demo-1.0.data/{path}` goes to a `.dist-info` directory\n");
+        assert_eq!(verdict, want);
+    }
+    let vendored = "purelib/demo/_vendor/other-1.0.dist-info/METADATA";
+    assert_eq!(check(&hostile::base().data(vendored, "x\n")), "");
+}
