@@ -498,13 +498,13 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
-/// The length and checksum by which a file is compared with that of another wheel; `None` for a
-/// text.
+/// The length and hash by which a file is compared with that of another wheel; `None` for a text, and
+/// where nothing vouches for it.
 fn content(source: &Source<'_>, member: WheelMember<'_>) -> Option<Content> {
     match source {
         Source::Member { .. } => Some(Content {
             len: member.file.len,
-            crc32: member.file.crc32,
+            hash: member.hash?.clone(),
         }),
         Source::Text(_) => None,
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::sync::Arc;
 
+use wheelfix_format::RecordHash;
+
 /// The files that are to be made, by path.
 ///
 /// Paths are relative to the prefix, with `/` as separator.
@@ -33,13 +35,14 @@ struct Entry<T> {
     value: T,
 }
 
-/// The length and checksum by which two files are compared without reading them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The length and hash by which two files are compared without reading them: checksums of zip archives
+/// are easily made the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Content {
     /// In bytes.
     pub(crate) len: u64,
-    /// Of the whole file, as in a zip archive.
-    pub(crate) crc32: u32,
+    /// Of the whole file, by RECORD.
+    pub(crate) hash: RecordHash,
 }
 
 /// Two candidates for one place.
@@ -185,13 +188,13 @@ impl<T> Tree<T> {
 }
 
 fn all_equal<T>(candidates: &Candidates<Entry<T>>) -> bool {
-    let first = candidates.first.content;
+    let first = &candidates.first.content;
     candidates.more.is_empty()
         || first.is_some()
             && candidates
                 .more
                 .iter()
-                .all(|candidate| candidate.content == first)
+                .all(|candidate| candidate.content == *first)
 }
 
 fn owners<T>(candidates: &Candidates<Entry<T>>) -> Vec<String> {
@@ -206,10 +209,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(candidates: &[(&str, &str, Option<u32>)], want: &str) {
+    fn check(candidates: &[(&str, &str, Option<u8>)], want: &str) {
         let mut tree = Tree::new();
-        for (path, owner, crc32) in candidates {
-            let content = crc32.map(|crc32| Content { len: 1, crc32 });
+        for (path, owner, byte) in candidates {
+            let content = byte.map(|byte| Content {
+                len: 1,
+                hash: RecordHash::sha256([byte; 32]),
+            });
             let value = format!("{path} of {owner}");
             tree.insert((*path).to_owned(), &Arc::from(*owner), content, value);
         }

@@ -44,19 +44,12 @@ impl Content<'_> {
 fn are_equal_generated(one: &GeneratedContent<'_>, other: &GeneratedContent<'_>) -> bool {
     match (one, other) {
         (
-            GeneratedContent::Member { len, crc32, hash },
+            GeneratedContent::Member { len, hash },
             GeneratedContent::Member {
                 len: other_len,
-                crc32: other_crc32,
                 hash: other_hash,
             },
-        ) => {
-            let hashes_agree = match (hash, other_hash) {
-                (Some(one), Some(other)) if one.algorithm() == other.algorithm() => one == other,
-                _ => true,
-            };
-            len == other_len && crc32 == other_crc32 && hashes_agree
-        }
+        ) => hash.is_some() && len == other_len && hash == other_hash,
         (GeneratedContent::Text { text, .. }, GeneratedContent::Text { text: other, .. }) => {
             text == other
         }

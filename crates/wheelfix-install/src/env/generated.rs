@@ -23,7 +23,6 @@ pub(crate) enum GeneratedContent<'a> {
     /// A member of a wheel.
     Member {
         len: u64,
-        crc32: u32,
         hash: Option<&'a RecordHash>,
     },
     /// RECORD of a wheel, which is written when all its other files are what they will be.

@@ -270,7 +270,6 @@ impl<'a> EnvPlanner<'a> {
             content: match &file.source {
                 files::Source::Member { member, hash, .. } => GeneratedContent::Member {
                     len: member.len,
-                    crc32: member.crc32,
                     hash: *hash,
                 },
                 files::Source::Text(text) => GeneratedContent::Text {

@@ -479,3 +479,29 @@ fn an_install_for_a_version_runs_no_python() {
     let script = fs_err::read_to_string(sandbox.path("out/bin/demo")).unwrap();
     assert!(script.contains("from demo import main") && !script.contains("cli"));
 }
+
+#[test]
+fn files_with_one_checksum_and_two_hashes_collide() {
+    let sandbox = Sandbox::new();
+    // Both have 23 bytes and the CRC-32 6fa435a4.
+    let wheel = |name, text: &str| {
+        let demo = WheelBuilder::new(name, "1.0").file("shared.py", text);
+        sandbox.wheel(&demo)
+    };
+    let one = wheel("one", "x = \"good\"\n############");
+    let two = wheel("two", "x = \"EVIL\"\n#0000035w1xR");
+    let text = sandbox.run(&[
+        "install",
+        &one,
+        &two,
+        "--prefix",
+        "out",
+        "--python-version",
+        "3.11",
+    ]);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(
+        text.contains("shared.py` comes with different content from"),
+        "{text}"
+    );
+}
