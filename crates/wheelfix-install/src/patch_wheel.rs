@@ -134,6 +134,7 @@ fn link_wheel(
     let (planned, elf_edits) = plan(&context, request.scope, &unpacked, scratch.path())?;
     let filename = name::of_output(wheel.filename(), &output, &planned.link_plan)?;
     let mut warnings = requirements.warnings;
+    warnings.extend(wheel.accepted().cloned().map(InstallWarning::Wheel));
     warnings.extend(elf_edits.warnings.iter().cloned());
     let mut report = PatchWheelReport {
         output: output.directory.join(filename.to_string()),

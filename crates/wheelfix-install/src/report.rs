@@ -83,6 +83,9 @@ pub enum InstallWarning {
         /// The reason why the requirement cannot be read.
         reason: String,
     },
+    /// Something odd in a wheel that becomes another.
+    #[error("{0}")]
+    Wheel(WheelWarning),
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),

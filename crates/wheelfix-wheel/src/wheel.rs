@@ -67,10 +67,21 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Whether a member is accepted although `RECORD` does not vouch for it.
+    /// Whether a member is accepted although `RECORD` does not vouch for it. What installers decide by
+    /// is only by its whole path.
     pub(crate) fn accepts(&self, path: &str) -> bool {
-        self.accept_mismatch.iter().any(|glob| glob.matches(path))
+        let mut globs = self.accept_mismatch.iter();
+        if is_decisive(path) {
+            return globs.any(|glob| glob.text() == path);
+        }
+        globs.any(|glob| glob.matches(path))
     }
+}
+
+/// Whether installers decide by a file.
+fn is_decisive(path: &str) -> bool {
+    path.split_once(".dist-info/")
+        .is_some_and(|(_, name)| ["METADATA", "WHEEL", "entry_points.txt"].contains(&name))
 }
 
 impl Wheel {
@@ -192,6 +203,12 @@ impl Wheel {
         record::has(&self.archive, glob)
     }
 
+    /// The warnings about files that are accepted on request.
+    pub fn accepted(&self) -> impl Iterator<Item = &WheelWarning> {
+        let is_accepted = |it: &&WheelWarning| matches!(it, WheelWarning::Accepted(_));
+        self.warnings.iter().filter(is_accepted)
+    }
+
     /// The warnings about the wheel, none of which is a reason to refuse it.
     pub fn warnings(&self) -> &[WheelWarning] {
         &self.warnings
@@ -223,6 +240,9 @@ impl Parts {
             let paths = group.iter().map(ToString::to_string);
             warnings.push(WheelWarning::Collision(paths.collect()));
         }
+        let paths = archive.members().iter().map(|member| member.path.as_str());
+        let accepted = paths.filter(|path| options.accepts(path));
+        warnings.extend(accepted.map(|path| WheelWarning::Accepted(path.to_owned())));
         let (mut oddities, mut record_faults) = (Oddities::default(), WheelFaults::default());
         oddities.note_texts(&dist_info);
         oddities.note_devices(archive);

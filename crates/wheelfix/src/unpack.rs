@@ -17,7 +17,7 @@ use wheelfix_wheel::{
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
-use crate::error::{Error, print_line, printed};
+use crate::error::{self, Error, print_line, printed};
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
@@ -98,6 +98,9 @@ fn unpack_wheel(
         }
         error => refused(args, error),
     })?;
+    if !args.output.quiet {
+        error::print("warning", wheel.accepted());
+    }
     let staging = Staging::whole(&args.dir).map_err(staging_error)?;
     let bytes = wheel.members().map(|member| member.file.len).sum();
     progress.show(Event::Phase {

@@ -201,6 +201,8 @@ pub enum WheelWarning {
         /// How many there are.
         count: usize,
     },
+    /// A file that is accepted on request, whatever its content is, by its path in the wheel.
+    Accepted(String),
     /// A file that leads to sources outside of the wheel, by its path in the wheel: a build for
     /// development.
     Editable(String),
@@ -323,6 +325,9 @@ impl fmt::Display for WheelWarning {
                     write!(f, " and {} more", count - 1)?;
                 }
                 Ok(())
+            }
+            Self::Accepted(path) => {
+                write!(f, "`{path}` is accepted, whatever `RECORD` says")
             }
             Self::NixSupport(path) => write!(
                 f,

@@ -223,3 +223,25 @@ fn no_file_of_data_goes_to_a_dist_info() {
     let vendored = "purelib/demo/_vendor/other-1.0.dist-info/METADATA";
     assert_eq!(check(&hostile::base().data(vendored, "x\n")), "");
 }
+
+#[test]
+fn no_glob_accepts_what_installers_decide_by() {
+    let dir = tempfile::tempdir().unwrap();
+    let metadata = "demo-1.0.dist-info/METADATA";
+    let path = hostile::base()
+        .record_row(metadata, "")
+        .write_to(dir.path());
+    let open = |glob: &str| {
+        let options = OpenOptions {
+            accept_mismatch: vec![Pattern::new(glob).unwrap()],
+            ..OpenOptions::default()
+        };
+        Wheel::open_with(&path, &options)
+    };
+    for glob in ["demo-1.0.dist-info/*", "**/METADATA", "demo-1.0.*/METADATA"] {
+        assert!(open(glob).is_err(), "{glob}");
+    }
+    let warnings: Vec<_> = open(metadata).unwrap().warnings().to_vec();
+    let want = format!("`{metadata}` is accepted, whatever `RECORD` says");
+    assert!(warnings.iter().any(|it| it.to_string() == want));
+}
