@@ -17,7 +17,7 @@ pub enum Interpreter {
 /// Longest first line that every kernel runs, `#!` and the line end included.
 ///
 /// Linux before 5.1 cuts at 127 bytes (`BINPRM_BUF_SIZE`).
-const LONGEST_SHEBANG: usize = 127;
+pub(crate) const LONGEST_SHEBANG: usize = 127;
 
 /// The first line of a script that the given interpreter runs, with its line end.
 ///

@@ -112,6 +112,15 @@ pub enum KeptScript {
     /// A module has bytecode that belongs to its text, which is the one that was proved.
     #[error("and is a Python source of a package, which is not edited")]
     Source,
+    /// Its line ends with what the kernel takes for a part of the name.
+    #[error("with a carriage return or another blank that is part of the name")]
+    LineEnd,
+    /// It is not text to its end, and may know by number where the rest begins.
+    #[error("and is not text to its end, so that it is not edited")]
+    Payload,
+    /// The program has a path that cannot stand in a first line.
+    #[error("and the path of the one for it is too long for a first line, or has a space")]
+    Awkward,
 }
 
 impl InstallWarning {

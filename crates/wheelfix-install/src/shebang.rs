@@ -3,12 +3,13 @@
 //! kaleido 0.2.1 starts a file of its package that begins with `#!/bin/bash`, which is not there on NixOS.
 
 use std::ffi::OsStr;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use crate::launcher::Interpreter;
+use crate::launcher::{Interpreter, LONGEST_SHEBANG};
 use crate::report::KeptScript;
 
 /// Programs that each Linux system has, NixOS included.
@@ -25,9 +26,15 @@ pub(crate) fn foreign_interpreter(script: &[u8]) -> Option<&str> {
     let rest = script.strip_prefix(b"#!")?;
     let line = rest.get(..MAX_LINE.min(rest.len()))?;
     let line = line.split(|byte| *byte == b'\n').next()?;
-    let word = std::str::from_utf8(line).ok()?.split_whitespace().next()?;
+    let mut words = line.split(|byte| is_blank(*byte));
+    let word = std::str::from_utf8(words.find(|word| !word.is_empty())?).ok()?;
     let is_there = EVERYWHERE.contains(&word) || word.starts_with(STORE);
     (word.starts_with('/') && !is_there).then_some(word)
+}
+
+/// Whether the kernel takes it for the end of a word; a carriage return is part of one.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0)
 }
 
 /// Programs that scripts of packages ask for, and their packages in nixpkgs.
@@ -60,6 +67,13 @@ pub(crate) struct Programs<'a> {
 impl Programs<'_> {
     /// The script with the path of its interpreter on the target.
     pub(crate) fn with_interpreter(self, script: &[u8], old: &str) -> Result<Vec<u8>, KeptScript> {
+        if old.contains(|char: char| char.is_whitespace() || char.is_control()) {
+            return Err(KeptScript::LineEnd);
+        }
+        // Self-extracting scripts have what they extract behind their text, and know where it begins.
+        if script.contains(&0) || std::str::from_utf8(script).is_err() {
+            return Err(KeptScript::Payload);
+        }
         let new = Path::new(old).file_name().and_then(|name| self.find(name));
         let new = new.ok_or(KeptScript::NotFound)?;
         let at = script
@@ -67,7 +81,14 @@ impl Programs<'_> {
             .position(|bytes| bytes == old.as_bytes());
         let (before, rest) = script.split_at(at.unwrap_or_default());
         let rest = rest.get(old.len()..).unwrap_or_default();
-        Ok([before, new.as_os_str().as_encoded_bytes(), rest].concat())
+        let new = new.as_os_str().as_encoded_bytes();
+        let edited = [before, new, rest].concat();
+        let fits =
+            first_line(script).len() < MAX_LINE && first_line(&edited).len() < LONGEST_SHEBANG;
+        if !fits || new.iter().any(u8::is_ascii_whitespace) {
+            return Err(KeptScript::Awkward);
+        }
+        Ok(edited)
     }
 
     /// The program of a name.
@@ -80,6 +101,11 @@ impl Programs<'_> {
         let mut bins = self.lib_paths.iter().flat_map(|path| bins(path));
         bins.find_map(|bin| Some(bin.join(name)).filter(|path| is_program(path)))
     }
+}
+
+/// The first line, without its end.
+fn first_line(script: &[u8]) -> &[u8] {
+    script.split(|byte| *byte == b'\n').next().unwrap_or(script)
 }
 
 /// The directories of programs of a prefix, or beside a directory of libraries.
@@ -95,8 +121,17 @@ fn bins(lib_path: &Path) -> impl Iterator<Item = PathBuf> {
         .map(|prefix| prefix.join("bin"))
 }
 
+/// Whether the kernel can start a file.
 fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    let may_run =
+        |file: std::fs::Metadata| file.is_file() && file.permissions().mode() & 0o111 != 0;
+    fs::metadata(path).is_ok_and(may_run) && begins_as_program(path).unwrap_or(false)
+}
+
+fn begins_as_program(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    fs::File::open(path)?.take(4).read_to_end(&mut start)?;
+    Ok(start == b"\x7fELF" || start.starts_with(b"#!"))
 }
 
 #[cfg(test)]
@@ -115,6 +150,10 @@ mod tests {
             ("#!python\n", None),
             ("#!\n/bin/bash", None),
             ("/bin/bash", None),
+            ("#!/bin/bash\r\n", Some("/bin/bash\r")),
+            ("#!\t/bin/bash\t-e\n", Some("/bin/bash")),
+            ("#!/bin/bash\u{a0}-e\n", Some("/bin/bash\u{a0}-e")),
+            ("#!/bin/sh\r\n", Some("/bin/sh\r")),
         ] {
             assert_eq!(foreign_interpreter(line.as_bytes()), want, "{line:?}");
         }
@@ -131,7 +170,7 @@ mod tests {
         ] {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, "").unwrap();
+            fs::write(&path, if mode == 0o755 { "#!/bin/sh\n" } else { "" }).unwrap();
             fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let lib_paths = ["a", "b", "c/lib/x86_64-linux-gnu"].map(|path| root.join(path));
@@ -157,6 +196,36 @@ mod tests {
             ("#!/bin/zsh\n", None),
         ] {
             assert_eq!(of(text).as_deref(), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_an_edit_could_break_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = "x".repeat(130);
+        let bins = ["plain", "my tools", &long].map(|name| dir.path().join(name));
+        for (bin, content) in bins.iter().zip(["no program", "\x7fELF", "\x7fELF"]) {
+            let bash = bin.join("bin/bash");
+            fs::create_dir_all(bin.join("bin")).unwrap();
+            fs::write(&bash, content).unwrap();
+            fs::set_permissions(&bash, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let [plain, spaced, long] = &bins;
+        for (text, lib_path, want) in [
+            (&b"#!/bin/bash\n"[..], plain, KeptScript::NotFound),
+            (b"#!/bin/bash\n", spaced, KeptScript::Awkward),
+            (b"#!/bin/bash\n", long, KeptScript::Awkward),
+            (b"#!/bin/bash\r\n", long, KeptScript::LineEnd),
+            (b"#!/bin/bash\n\x1f\x8b", plain, KeptScript::Payload),
+            (b"#!/bin/bash\nPK\0", plain, KeptScript::Payload),
+        ] {
+            let programs = Programs {
+                python: &Interpreter::Search("python3.11".to_owned()),
+                lib_paths: std::slice::from_ref(lib_path),
+            };
+            let old = foreign_interpreter(text).unwrap();
+            let got = programs.with_interpreter(text, old);
+            assert_eq!(got, Err(want), "{text:?}");
         }
     }
 }

@@ -23,7 +23,7 @@ fn shop() -> (Sandbox, String) {
     let bash = sandbox.path("store/bin/bash");
     fs_err::create_dir_all(bash.parent().unwrap()).unwrap();
     fs_err::create_dir_all(sandbox.path("store/lib")).unwrap();
-    fs_err::write(&bash, "").unwrap();
+    fs_err::write(&bash, "#!/bin/sh\n").unwrap();
     fs_err::set_permissions(&bash, Permissions::from_mode(0o755)).unwrap();
     (sandbox, wheel)
 }
