@@ -28,6 +28,7 @@ mod package_name;
 mod pattern;
 mod pyproject;
 mod python_blocks;
+mod python_opener;
 mod python_source;
 mod python_version;
 mod record;
@@ -55,6 +56,7 @@ pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePa
 pub use package_name::{PackageName, PackageNameError};
 pub use pattern::{Pattern, PatternError};
 pub use pyproject::{BuildSystem, BuildSystemError};
+pub use python_opener::LibraryUse;
 pub use python_source::{PythonLoad, python_call, python_loads};
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{

@@ -99,13 +99,13 @@ fn finds(call: &str) -> bool {
 }
 
 /// A source with its comments and the contents of its string literals blanked, byte for byte.
-struct Masked<'a> {
+pub(crate) struct Masked<'a> {
     text: &'a str,
-    code: String,
+    pub(crate) code: String,
 }
 
 impl<'a> Masked<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         let mut code = Vec::with_capacity(text.len());
         let bytes = text.as_bytes();
         let mut at = 0;
@@ -168,9 +168,25 @@ impl<'a> Masked<'a> {
         if before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
             return None;
         }
-        let start = at + call.len();
-        let space = self.code.get(start..)?.len() - self.code.get(start..)?.trim_start().len();
-        let start = start + space;
+        let (text, end) = self.literal(at + call.len())?;
+        let after = self.code.get(end..)?.trim_start();
+        if !after.starts_with([',', ')']) {
+            return None;
+        }
+        if finds(call) {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
+            let is_stem = !text.is_empty() && text.chars().all(is_name);
+            return is_stem.then(|| (format!("lib{text}.so"), None));
+        }
+        let name = library_in(text)?;
+        Some((name.to_owned(), text.contains('/').then(|| text.to_owned())))
+    }
+
+    /// The contents of the literal that begins at `start`, spaces aside, and where it ends. Formatted ones are
+    /// none.
+    pub(crate) fn literal(&self, start: usize) -> Option<(&'a str, usize)> {
+        let code = self.code.get(start..)?;
+        let start = start + code.len() - code.trim_start().len();
         let rest = self.code.get(start..)?.as_bytes();
         let prefix = usize::from(matches!(rest.first(), Some(b'r' | b'b' | b'R' | b'B')));
         let rest = rest.get(prefix..)?;
@@ -179,20 +195,9 @@ impl<'a> Masked<'a> {
             .copied()
             .filter(|byte| matches!(byte, b'"' | b'\''))?;
         let quotes = quote_len(rest, quote);
-        let len = literal_len(rest, quote, quotes);
-        let after = self.code.get(start + prefix + len..)?.trim_start();
-        if !after.starts_with([',', ')']) {
-            return None;
-        }
-        let inside = start + prefix + quotes..start + prefix + len - quotes;
-        let text = self.text.get(inside)?;
-        if finds(call) {
-            let is_name = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
-            let is_stem = !text.is_empty() && text.chars().all(is_name);
-            return is_stem.then(|| (format!("lib{text}.so"), None));
-        }
-        let name = library_in(text)?;
-        Some((name.to_owned(), text.contains('/').then(|| text.to_owned())))
+        let end = start + prefix + literal_len(rest, quote, quotes);
+        let text = self.text.get(start + prefix + quotes..end - quotes)?;
+        Some((text, end))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use wheelfix_link::{
     Excused, Excuses, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof,
-    existing_path,
+    existing_path, may_be_like_source,
 };
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Wheel};
@@ -386,6 +386,9 @@ impl Installation<'_> {
         phase(Phase::Plan, 0);
         let mut paths = self.elf_paths(&extraction);
         paths.extend(self.source_paths());
+        // A program of `bin` is in both.
+        paths.sort();
+        paths.dedup();
         let mut tree = Tree::read(paths).map_err(LinkError::from)?;
         tree.add_beside(&self.beside);
         let mut tree = tree.compared().map_err(LinkError::from)?;
@@ -517,7 +520,9 @@ impl Installation<'_> {
 
     /// Python's sources: where they will be, and where they are.
     fn source_paths(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> {
-        let sources = self.planned.list.iter().filter(|file| file.compile);
+        let sources = self.planned.list.iter();
+        let sources =
+            sources.filter(|file| file.compile || may_be_like_source(Path::new(&file.path)));
         sources.map(|file| in_place(&file.path, self.staging))
     }
 

@@ -107,7 +107,7 @@ pub use stop::Stop;
 pub use substitutions::Substitutions;
 pub use target::{LoaderKind, Target};
 pub use trace::{Event, Trace};
-pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable};
+pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable, may_be_like_source};
 pub use unused::excuses_without_proof;
 pub use walk::{Walk, walk};
 pub use why::{Lookup, LookupResult, Search, explain};

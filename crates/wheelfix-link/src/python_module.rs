@@ -5,6 +5,7 @@ use std::path::Path;
 use wheelfix_elf::{HashedName, Machine, SymbolTable};
 
 use crate::abi::Abi;
+use crate::site::SITE_PACKAGES;
 
 /// The name by which Python on `abi` imports a file, if its name is that of an extension module:
 /// `NAME.so`, `NAME.abi3.so`, or with the tag of an implementation as `NAME.cpython-311-x86_64-linux-gnu.so`.
@@ -28,16 +29,39 @@ pub(crate) fn module_name(path: &Path, abi: Option<Abi>) -> Option<&str> {
     (is_name && is_tag && !tag.split('-').any(is_other)).then_some(name)
 }
 
-/// The same, if `import` gets as far as the directory that the file lies in now: one that is a package, or that is below no
-/// package. A directory without `__init__.py` inside of a package holds data, and `libx.so` without a tag is a library by custom,
-/// or the linker script for one.
+/// The same, if `import` may get as far as the directory that the file lies in now. With a tag it may anywhere: packages need
+/// no `__init__.py`, and sources add directories to `sys.path` and `__path__`. Without one it may in a package, below none, and
+/// beside other modules; `libx.so` is a library by custom, or the linker script for one.
 pub(crate) fn imported_name<'a>(path: &'a Path, file: &Path, abi: Option<Abi>) -> Option<&'a str> {
     let name = module_name(path, abi)?;
-    let is_library = name.starts_with("lib") && path.ends_with(format!("{name}.so"));
-    let mut directories = file.ancestors().skip(1);
+    if !path.ends_with(format!("{name}.so")) {
+        return Some(name);
+    }
     let is_package = |directory: &Path| directory.join("__init__.py").is_file();
-    let is_reached = directories.next().is_none_or(is_package) || !directories.any(is_package);
-    (is_reached && !is_library).then_some(name)
+    let mut directories = file.ancestors().skip(1);
+    let directory = directories.next();
+    let mut above = directories.take_while(|directory| !directory.ends_with(SITE_PACKAGES));
+    let mut is_reached = || {
+        directory.is_none_or(|directory| is_package(directory) || has_modules(directory))
+            || !above.any(is_package)
+    };
+    (!name.starts_with("lib") && is_reached()).then_some(name)
+}
+
+/// Whether a directory has sources, byte code or extension modules with a tag.
+fn has_modules(directory: &Path) -> bool {
+    let entries = fs_err::read_dir(directory).into_iter().flatten().flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    paths.any(
+        |path| match path.extension().and_then(|ending| ending.to_str()) {
+            Some("py" | "pyc") => true,
+            Some("so") => {
+                let name = module_name(&path, None);
+                name.is_some_and(|name| !path.ends_with(format!("{name}.so")))
+            }
+            _ => false,
+        },
+    )
 }
 
 /// Whether Python may take a file of this name for an extension module, whatever is in it.

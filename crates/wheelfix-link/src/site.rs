@@ -1,6 +1,6 @@
 //! The prefix of a Python distribution that a file lies in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::excuse::{EXCUSES_FILE, Excuses};
@@ -56,16 +56,69 @@ pub(crate) fn package_of(file: &Path) -> Option<&Path> {
 /// How many distributions the prefixes have that objects lie in now; 0 if they lie in none. A wheel of which
 /// only some files are unpacked counts as one.
 pub(crate) fn distributions_of<'a>(objects: impl Iterator<Item = &'a Object>) -> usize {
-    let directories: BTreeSet<&Path> = objects.filter_map(|object| object.file.parent()).collect();
-    let prefixes = directories.into_iter();
-    let prefixes: BTreeSet<PathBuf> = prefixes
-        .filter_map(|directory| prefix_of(&directory.join("x")))
-        .collect();
+    let prefixes = prefixes_of(objects);
     let counts = prefixes.iter().map(|prefix| {
         let sites = sites(prefix).map(|site| distributions(&site));
         distributions(prefix) + sites.sum::<usize>()
     });
     counts.sum::<usize>().max(prefixes.len().min(1))
+}
+
+/// The prefixes that objects lie in now.
+fn prefixes_of<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeSet<PathBuf> {
+    let directories: BTreeSet<&Path> = objects.filter_map(|object| object.file.parent()).collect();
+    let prefixes = directories.into_iter();
+    prefixes
+        .filter_map(|directory| prefix_of(&directory.join("x")))
+        .collect()
+}
+
+/// The distributions of the directories and files in `site-packages`, as RECORDs tell.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    by_top: BTreeMap<String, BTreeSet<PathBuf>>,
+}
+
+impl Owners {
+    /// The distributions of the prefixes that objects lie in now. One of which RECORD is not written yet has
+    /// the package of its name.
+    pub(crate) fn of<'a>(objects: impl Iterator<Item = &'a Object>) -> Self {
+        let mut owners = Self::default();
+        for site in prefixes_of(objects).iter().flat_map(|prefix| sites(prefix)) {
+            let infos = names(&site).filter(|name| name.ends_with(".dist-info"));
+            for info in infos {
+                let record = fs_err::read_to_string(site.join(&info).join("RECORD"));
+                let lines = record.unwrap_or_default();
+                let listed = lines.lines().filter_map(|line| {
+                    let line = line.trim_start_matches('"');
+                    line.split(['/', ',']).next()
+                });
+                for top in listed.chain(info.split('-').next()) {
+                    let owned = owners.by_top.entry(top.to_lowercase()).or_default();
+                    owned.insert(site.join(&info));
+                }
+            }
+        }
+        owners
+    }
+
+    /// Whether two files may be of one distribution: what is in no RECORD may be of any.
+    pub(crate) fn share(&self, one: &Path, other: &Path) -> bool {
+        match (self.of_file(one), self.of_file(other)) {
+            (Some(one), Some(other)) => !one.is_disjoint(other),
+            _ => true,
+        }
+    }
+
+    fn of_file(&self, file: &Path) -> Option<&BTreeSet<PathBuf>> {
+        let is_site = |directory: &Path| directory.ends_with(SITE_PACKAGES);
+        let top = file
+            .ancestors()
+            .find(|path| path.parent().is_some_and(is_site))?;
+        let top = top.file_name()?.to_str()?.to_lowercase();
+        let package = top.strip_suffix(".libs").unwrap_or(&top);
+        self.by_top.get(&top).or_else(|| self.by_top.get(package))
+    }
 }
 
 /// The directories that a Python of a prefix imports from.

@@ -414,7 +414,7 @@ impl Tree {
     }
 
     /// The objects, by their final path.
-    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+    pub fn objects(&self) -> impl Iterator<Item = &Object> + Clone {
         self.objects.values()
     }
 
@@ -490,6 +490,33 @@ fn source_text(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// Whether a file is run as a source is, and called otherwise: a script of `bin`, a `.pth` file, or byte code in
+/// the place of a source.
+fn is_like_source(path: &Path, file: &Path) -> std::io::Result<bool> {
+    if may_be_like_source(path) {
+        return Ok(match path.extension().and_then(|ending| ending.to_str()) {
+            Some("pyc") => !file.with_extension("py").is_file(),
+            Some("pth") => true,
+            _ => {
+                let mut start = [0; 2];
+                let read = fs_err::File::open(file)?.read(&mut start)?;
+                read == start.len() && start == *b"#!"
+            }
+        });
+    }
+    Ok(false)
+}
+
+/// Whether a file has the name or the place of what is run as a source is.
+pub fn may_be_like_source(path: &Path) -> bool {
+    let parent = path.parent().and_then(Path::file_name);
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("pyc") => parent.is_none_or(|name| name != "__pycache__"),
+        Some("pth") => true,
+        _ => parent.is_some_and(|name| name == "bin"),
+    }
+}
+
 /// Reads one file of a tree, objects with the names in their data.
 fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
     // Python itself looks for this ending, in this case.
@@ -498,6 +525,13 @@ fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
             path,
             file: file.to_path_buf(),
             loads: python_loads(&source_text(file)?),
+        }));
+    }
+    if is_like_source(&path, file)? {
+        return Ok(Content::Python(PythonSource {
+            path,
+            file: file.to_path_buf(),
+            loads: Vec::new(),
         }));
     }
     let mut outcome = read_named_object(path.clone(), file)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::proof_builder::definers::Definers;
-use crate::role::{Role, Roles};
+use crate::role::{Role, Roles, is_module};
 use crate::rules::{Pattern, Rules};
 use crate::simulation::LoadFailure;
 use crate::symbols::Undefined;
@@ -91,7 +91,8 @@ impl Allowances<'_> {
     }
 
     /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
-    /// others, if not all of it fails by itself, and those that the output defines and makes visible to all.
+    /// others, if not all of it fails by itself, and those that the output defines and
+    /// makes visible to all. What Python imports is imported without any of them.
     fn completed(
         self,
         roles: &Roles,
@@ -101,7 +102,9 @@ impl Allowances<'_> {
         let completed = failing.iter().filter_map(|(path, failures)| {
             let lacking = symbols(failures)?;
             let is_defined = |symbol| self.definers.of(symbol).next().is_some();
-            let is_global = roles.sources.is_global && lacking.clone().all(is_defined);
+            let is_module = self.tree.get(path).is_some_and(is_module);
+            let is_global =
+                !is_module && roles.sources.completes(path) && lacking.clone().all(is_defined);
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             (is_carried || is_global).then(|| {

@@ -172,6 +172,79 @@ fn what_must_load_is_a_fault_as_ever() {
 }
 
 #[test]
+fn a_module_is_one_in_every_directory() {
+    // Python imports from directories without `__init__.py`, and sources add others to the path.
+    for name in [
+        "m/sub/y.cpython-311-x86_64-linux-gnu.so",
+        "m/vendor/y.abi3.so",
+    ] {
+        Case::new("")
+            .module()
+            .elf(name, MODULE, GONE)
+            .fails(&[], MISSING);
+    }
+    // Without a tag it is one beside other modules, and where a source has its name.
+    let init = "m/sub/__init__.cpython-311-x86_64-linux-gnu.so";
+    let case = Case::new("").module().elf(init, MODULE, &[]);
+    case.elf("m/sub/y.so", MODULE, GONE).fails(&[], MISSING);
+    let case = Case::new("from .sub import _fast\n").module();
+    case.elf("m/sub/_fast.so", MODULE, GONE).fails(&[], MISSING);
+    let case = Case::new("").module();
+    case.elf("m/sub/y.so", MODULE, GONE).passes(&[]);
+}
+
+#[test]
+fn a_function_that_opens_what_it_is_given_may_open_all_of_its_distribution() {
+    for source in [
+        "ctypes.CDLL('%s/lib%s.so' % (here, kind))\n",
+        "ctypes.cdll[path]\n",
+        "from ctypes import CDLL as load\nload(path)\n",
+        "ctypes.CDLL (path)\n",
+        "L = ctypes.CDLL\nL(path)\n",
+        "ctypes.CDLL(name=path)\n",
+        "getattr(_ctypes, 'dlopen')(path, 2)\n",
+        "importlib.util.spec_from_file_location('y', path)\n",
+    ] {
+        for path in ["m/libimpl.so", "m.libs/libimpl.so", "m_data/libimpl.so"] {
+            let case = Case::new(source).module();
+            case.elf(path, "int p;", GONE).fails(&[], MISSING);
+        }
+    }
+    for source in [
+        "C = ctypes.CDLL(ctypes.util.find_library('c'))\n",
+        "# ctypes.CDLL(path) is not used\n",
+        "from ctypes import CDLL\nC = CDLL(None)\n",
+    ] {
+        let case = Case::new(source).module();
+        case.elf("m/libimpl.so", "int p;", GONE).passes(&[]);
+    }
+}
+
+#[test]
+fn a_source_of_another_distribution_opens_nothing_here() {
+    let case = Case::new("").module().elf("m/libimpl.so", "int p;", GONE);
+    let other = WheelBuilder::new("n", "1.0").file("n/__init__.py", "CDLL(path)\n");
+    let other = case.sandbox.wheel(&other);
+    case.passes(&[&other]);
+    let other = WheelBuilder::new("n", "1.0").file("m/n.py", "CDLL(path)\n");
+    let other = case.sandbox.wheel(&other);
+    case.fails(&[&other], MISSING);
+}
+
+#[test]
+fn scripts_and_byte_code_are_searched_as_sources_are() {
+    for (path, text) in [
+        ("m.pth", "import ctypes; ctypes.CDLL('libimpl.so')\n"),
+        ("m/y.pyc", "\u{1}libimpl.so\u{2}"),
+        ("m-1.0.data/scripts/m", "#!python\nNAME = 'libimpl.so'\n"),
+    ] {
+        let mut case = Case::new("").module();
+        case.wheel = case.wheel.file(path, text);
+        case.elf("m/libimpl.so", "int p;", GONE).fails(&[], MISSING);
+    }
+}
+
+#[test]
 fn a_library_that_another_one_names_is_no_plugin() {
     let source = "void *dlopen(const char *, int); void *PyInit_x(void) { return dlopen(\"libplug.so\", 1); }";
     let case = Case::new("").elf("m/x.so", source, &[]);
@@ -304,12 +377,24 @@ fn symbols_of_a_carrier_may_come_from_its_users() {
 #[test]
 fn a_library_that_is_opened_for_all_completes_others() {
     let source = "import ctypes\nctypes.CDLL(core(), mode=ctypes.RTLD_GLOBAL)\n";
-    let lacking = format!("int nowhere(void); int f(void) {{ return nowhere(); }} {MODULE}");
-    let case = Case::new(source).elf("m/x.so", &lacking, &[]);
-    case.fails(&[], "defines: `nowhere`");
-    let case = case.elf("m/libcore.so", "int nowhere(void) { return 1; }", &[]);
-    let text = case.passes(&[]);
+    let lacking = "int nowhere(void); int f(void) { return nowhere(); }";
+    let core = "int nowhere(void) { return 1; }";
+    let layered = |source| {
+        Case::new(source)
+            .module()
+            .elf("m/liblayer.so", lacking, &[])
+    };
+    layered(source).fails(&[], "defines: `nowhere`");
+    let text = layered(source).elf("m/libcore.so", core, &[]).passes(&[]);
     assert!(text.contains("  defined by: "), "{text}");
+    // A comment opens nothing, and a module is imported without any of it.
+    let case = layered("# RTLD_GLOBAL\nLAYER = 'layer'\n");
+    case.elf("m/libcore.so", core, &[])
+        .fails(&[], "defines: `nowhere`");
+    let module = format!("{lacking} {MODULE}");
+    let case = Case::new(source).elf("m/x.so", &module, &[]);
+    case.elf("m/libcore.so", core, &[])
+        .fails(&[], "defines: `nowhere`");
 }
 
 #[test]
