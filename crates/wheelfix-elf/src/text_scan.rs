@@ -34,6 +34,30 @@ impl Elf {
         })
     }
 
+    /// The same for the data that a program may write as well.
+    pub fn all_texts_with<S: Source + ?Sized>(
+        &self,
+        source: &S,
+        words: &[&str],
+        report: &mut dyn FnMut(&str),
+    ) -> io::Result<()> {
+        let finders: Vec<Finder<'_>> = words.iter().map(Finder::new).collect();
+        let is_data = |it: &&SectionHeader| {
+            is_read_only_data(it) || it.kind != SHT_NOBITS && it.name == ".data"
+        };
+        let sections = self.sections.iter().filter(is_data);
+        for range in ranges(source.file_len(), sections) {
+            let start = range.start;
+            blocks(&source, range, &mut |at, block| {
+                for finder in &finders {
+                    texts(block, at == start, finder, report);
+                }
+                true
+            })?;
+        }
+        Ok(())
+    }
+
     /// Gives the `.rodata` sections block by block, and whether a block is the first one of its section. Each other one begins
     /// with the end of the one before, so that no name is cut.
     pub fn read_only_data<S: Source + ?Sized>(

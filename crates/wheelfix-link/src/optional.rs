@@ -93,7 +93,7 @@ pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &Rules, known: &Roles) -> 
         tree.objects()
             .filter(|object| rule_of(rules, &object.path).is_none())
     };
-    let mut groups = alternatives(free());
+    let mut groups = alternatives(tree, free().filter(|object| !known.sources.names(object)));
     let taken: BTreeSet<&Path> = groups
         .iter()
         .flat_map(|group| &group.members)
@@ -129,18 +129,32 @@ fn member<'a>(object: &'a Object, rule: &'a str) -> Member<'a> {
     }
 }
 
-/// Objects of one directory whose names differ in a number or in one word, each of which needs another
-/// version of one library: a process has one of them. What Python imports by its name is none.
-fn alternatives<'a>(objects: impl Iterator<Item = &'a Object>) -> Vec<Group<'a>> {
+/// Words in names of modules that are built once for each implementation of MPI: mpi4py.
+const IMPLEMENTATIONS: [&str; 5] = ["mpich", "openmpi", "impi", "mpiabi", "mvapich"];
+
+/// Objects of one directory whose names differ in a number, or in the name of an implementation, each of which
+/// needs another version of one library: a process has one of them. What Python imports by its name is none, nor
+/// what another object needs.
+fn alternatives<'a>(tree: &'a Tree, objects: impl Iterator<Item = &'a Object>) -> Vec<Group<'a>> {
     let mut alike: BTreeMap<(PathBuf, String), Vec<&Object>> = BTreeMap::new();
-    for object in objects.filter(|object| !object.is_program()) {
+    for object in objects.filter(|object| !object.is_program() && !is_module(object)) {
         let key = (object.directory().to_path_buf(), pattern_of(object));
         alike.entry(key).or_default().push(object);
     }
-    let groups = alike.into_values().filter_map(|objects| {
+    alike.retain(|_, objects| !versions(objects).is_empty());
+    let members: BTreeSet<&Path> = alike
+        .values()
+        .flatten()
+        .map(|object| object.path.as_path())
+        .collect();
+    let others = tree.objects();
+    let others = others.filter(|object| !members.contains(object.path.as_path()));
+    let needed: BTreeSet<&String> = others.flat_map(Object::needs).collect();
+    let is_needed = |object: &&Object| needed.iter().any(|name| object.answers_to(name));
+    let groups = alike.into_values().filter_map(|mut objects| {
+        objects.retain(|object| !is_needed(object));
         let versions = versions(&objects);
-        let is_group = !versions.is_empty() && !objects.iter().any(|object| is_module(object));
-        is_group.then(|| Group {
+        (!versions.is_empty()).then(|| Group {
             members: objects
                 .into_iter()
                 .map(|object| member(object, ALTERNATIVES))
@@ -152,13 +166,15 @@ fn alternatives<'a>(objects: impl Iterator<Item = &'a Object>) -> Vec<Group<'a>>
 }
 
 /// The file name without its numbers before `.so`, and of `MPI.mpich.cpython-311-x86_64-linux-gnu.so` without
-/// its second word.
+/// its second word, which names an implementation.
 fn pattern_of(object: &Object) -> String {
     let name = object.file_name().to_string_lossy();
     let (stem, version) = name.split_once(".so").unwrap_or((&name, ""));
     let words: Vec<&str> = stem.split('.').collect();
     let stem = match words.as_slice() {
-        [module, _, tag] => format!("{}.*.{tag}", unnumbered(module)),
+        [module, word, tag] if IMPLEMENTATIONS.contains(word) => {
+            format!("{}.*.{tag}", unnumbered(module))
+        }
         _ => unnumbered(stem),
     };
     format!("{stem}.so{version}")

@@ -73,8 +73,17 @@ impl Roles {
             _ => Others::ByPackage(modules.iter().map(|path| package(path)).collect()),
         };
         if others != Others::Required {
-            roots.extend(named_by(tree, &required));
-            required = closure.of(roots, rules);
+            // What is named may name others.
+            let mut searched = BTreeSet::new();
+            loop {
+                let named = named_by(tree, &required, &searched);
+                if named.is_empty() {
+                    break;
+                }
+                searched = required;
+                roots.extend(named);
+                required = closure.of(roots.clone(), rules);
+            }
         }
         Self {
             required,
@@ -108,33 +117,36 @@ fn package(path: &Path) -> PathBuf {
     package_of(path).map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// The objects whose file name stands in the read-only data of one that must load: Cython's modules call
-/// `ctypes`, and what imports no `dlopen` may give the name to who does.
-fn named_by<'a>(tree: &'a Tree, required: &BTreeSet<PathBuf>) -> Vec<&'a Object> {
-    let mut by_name: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
+/// The objects whose file name stands in the data of one that must load and was not searched, or whose stem is
+/// a whole text there: Cython's modules call `ctypes`, and what imports no `dlopen` may give the name to who does.
+fn named_by<'a>(
+    tree: &'a Tree,
+    required: &BTreeSet<PathBuf>,
+    searched: &BTreeSet<PathBuf>,
+) -> Vec<&'a Object> {
+    let mut by_stem: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
     for object in tree
         .objects()
         .filter(|object| !required.contains(&object.path))
     {
         if let Some(name) = object.file_name().to_str() {
-            // A version may be put to it.
-            let end = name.find(".so").map_or(name.len(), |at| at + ".so".len());
-            let name = name.get(..end).unwrap_or(name);
-            by_name.entry(name).or_default().push(object);
+            let stem = name.split_once(".so").map_or(name, |(stem, _)| stem);
+            by_stem.entry(stem).or_default().push(object);
         }
     }
-    let names: BTreeSet<&str> = by_name.keys().copied().collect();
+    let stems: BTreeSet<&str> = by_stem.keys().copied().collect();
+    let is_new = |path: &PathBuf| required.contains(path) && !searched.contains(path);
     let files: Vec<&Path> = tree
         .objects()
-        .filter(|object| !names.is_empty() && required.contains(&object.path))
+        .filter(|object| !stems.is_empty() && is_new(&object.path))
         .map(|object| object.file.as_path())
         .collect();
     let found: BTreeSet<&str> = files
         .par_iter()
-        .flat_map_iter(|file| names_in(file, &names))
+        .flat_map_iter(|file| names_in(file, &stems))
         .collect();
-    by_name.retain(|name, _| found.contains(name));
-    by_name.into_values().flatten().collect()
+    by_stem.retain(|stem, _| found.contains(stem));
+    by_stem.into_values().flatten().collect()
 }
 
 /// Whether somebody starts an object.

@@ -102,7 +102,7 @@ impl Owners {
         owners
     }
 
-    /// Whether two files may be of one distribution: what is in no RECORD may be of any.
+    /// Whether two files may be of one distribution. One that is in no RECORD may be of any.
     pub(crate) fn share(&self, one: &Path, other: &Path) -> bool {
         match (self.of_file(one), self.of_file(other)) {
             (Some(one), Some(other)) => !one.is_disjoint(other),

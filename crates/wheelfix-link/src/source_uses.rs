@@ -82,6 +82,11 @@ impl SourceUses {
             || parts(object).iter().any(|part| self.words.contains(part))
     }
 
+    /// Whether some source has the whole name of an object.
+    pub(crate) fn names(&self, object: &Object) -> bool {
+        names_of(object).any(|name| self.words.contains(name))
+    }
+
     /// Whether a source of the same distribution makes symbols visible to an object.
     pub(crate) fn completes(&self, path: &Path) -> bool {
         let mut globals = self.globals.iter();

@@ -31,10 +31,10 @@ fn scan(source: &FileSource) -> Option<BTreeSet<String>> {
     Some(names)
 }
 
-/// Which of the names stand in a text of the read-only data of a file, whether it calls `dlopen` or leaves
-/// that to Python. None in what cannot be read.
-pub(crate) fn names_in<'n>(file: &Path, names: &BTreeSet<&'n str>) -> BTreeSet<&'n str> {
-    let wanted: Vec<&'n str> = names.iter().copied().collect();
+/// Which of the libraries a file names in its data, whether it calls `dlopen` or leaves that to Python: with
+/// `.so` behind the stem, to which a version may be put, or by the stem alone. None in what cannot be read.
+pub(crate) fn names_in<'n>(file: &Path, stems: &BTreeSet<&'n str>) -> BTreeSet<&'n str> {
+    let wanted: Vec<&'n str> = stems.iter().copied().collect();
     let mut found = BTreeSet::new();
     let Ok(source) = FileSource::open(file) else {
         return found;
@@ -42,8 +42,13 @@ pub(crate) fn names_in<'n>(file: &Path, names: &BTreeSet<&'n str>) -> BTreeSet<&
     let Ok(elf) = Elf::read(&source) else {
         return found;
     };
-    let scanned = elf.texts_with(&source, &wanted, &mut |text| {
-        found.extend(wanted.iter().filter(|name| text.contains(**name)));
+    let is_ended = |after: Option<&str>| after.is_some_and(|after| after.starts_with(".so"));
+    let scanned = elf.all_texts_with(&source, &wanted, &mut |text| {
+        let is_named = |stem: &&&str| {
+            let mut ends = text.match_indices(**stem);
+            text == **stem || ends.any(|(at, stem)| is_ended(text.get(at + stem.len()..)))
+        };
+        found.extend(wanted.iter().filter(is_named));
     });
     if scanned.is_err() {
         found.clear();

@@ -261,6 +261,26 @@ fn a_library_that_a_compiled_module_names_is_no_plugin() {
 }
 
 #[test]
+fn a_library_is_named_by_what_is_named() {
+    let named = |data: &str| format!("{data} {MODULE}");
+    let first = named("const char *f(void) { return \"a-one.so\"; }");
+    let case = Case::new("").elf("m/x.so", &first, &[]);
+    let case = case.elf(
+        "m/a-one.so",
+        "const char *f(void) { return \"b-two.so\"; }",
+        &[],
+    );
+    case.elf("m/b-two.so", "int p;", GONE).fails(&[], MISSING);
+    for data in [
+        "char name[32] = \"b-two.so\";",
+        "const char *f(void) { return \"b-two\"; }",
+    ] {
+        let case = Case::new("").elf("m/x.so", &named(data), &[]);
+        case.elf("m/b-two.so", "int p;", GONE).fails(&[], MISSING);
+    }
+}
+
+#[test]
 fn a_carrier_beside_another_distribution_is_one_still() {
     let case = Case::new("").module();
     let carrier = WheelBuilder::new("n", "1.0")
@@ -349,6 +369,35 @@ fn of_alternatives_one_must_load() {
         &["libgone.so.2", "libother.so.1"],
     );
     case.fails(&libs, "error: `libother.so.1` is missing");
+}
+
+#[test]
+fn what_is_named_or_needed_is_no_alternative() {
+    let both = |source: &str, names: [&str; 2]| {
+        let case = Case::new(source).module();
+        let case = case.elf(names[0], "int a;", &["libgone.so.1"]);
+        let case = case.elf(names[1], "int a;", &["libgone.so.2"]);
+        fs_err::create_dir_all(case.sandbox.path("libs")).unwrap();
+        let to = case.sandbox.path("libs/libgone.so.1");
+        fs_err::copy(case.sandbox.path("libgone.so.1"), to).unwrap();
+        case
+    };
+    let libs = ["--lib-path", "libs"];
+    let missing = "error: `libgone.so.2` is missing";
+    let parts = ["m/libpart1.so", "m/libpart2.so"];
+    let source = "CDLL(here + '/libpart1.so'); CDLL(here + '/libpart2.so')\n";
+    both(source, parts).fails(&libs, missing);
+    let tag = ".cpython-311-x86_64-linux-gnu.so";
+    let words = [format!("m/io.read{tag}"), format!("m/io.write{tag}")];
+    let source = "spec_from_file_location(n, here + n)\n";
+    both(source, [&words[0], &words[1]]).fails(&libs, missing);
+    let case = both("", parts);
+    for name in ["libpart1.so", "libpart2.so"] {
+        let soname = format!("-Wl,-soname,{name}");
+        case.sandbox.library("int a;", &[&soname, "-o", name]);
+    }
+    let case = case.elf("m/y.so", MODULE, &["libpart1.so", "libpart2.so"]);
+    case.fails(&libs, missing);
 }
 
 #[test]
