@@ -10,29 +10,34 @@ use crate::tree::Skipped;
 /// Why nothing is asked of such a module.
 const REASON: &str = "is a module for another Python";
 
-/// Whether a module has the tag of another CPython than that of the `lib/pythonX.Y` that it lies in:
-/// wheels of pybind11 and nanobind carry one per version under `py3-none`.
+/// Whether a module has the tag of another Python than that of the `lib/pythonX.Y` that it lies in:
+/// wheels of pybind11 and nanobind carry one per version under `py3-none`. A CPython built for debugging
+/// (`cpython-311d`) is another one.
 pub(crate) fn is_of_other_python(path: &Path) -> bool {
     let ours = path.ancestors().find_map(|directory| {
         let site = directory.file_name()? == SITE_PACKAGES;
         let parent = directory.parent().filter(|_| site)?;
         let name = parent.file_name()?.to_str()?.strip_prefix("python")?;
-        version(name).filter(|_| name.contains('.'))
+        name.contains('.').then(|| name.replace('.', ""))
     });
-    let tag = path.file_name().and_then(|name| name.to_str());
-    let tag = tag.and_then(|name| name.split_once(".cpython-"));
-    let theirs = tag.and_then(|(_, rest)| version(rest.split('-').next()?));
+    let name = path.file_name().and_then(|name| name.to_str());
+    let tag = name.and_then(|name| name.split('.').nth_back(1));
+    let theirs = tag.and_then(|tag| tag.split_once('-'));
     ours.zip(theirs)
-        .is_some_and(|(ours, theirs)| ours != theirs)
+        .is_some_and(|(ours, (implementation, rest))| match implementation {
+            "cpython" => {
+                let version = rest.split('-').next().unwrap_or(rest);
+                version.starts_with(|c: char| c.is_ascii_digit()) && version != ours
+            }
+            _ => OTHER_IMPLEMENTATIONS
+                .iter()
+                .any(|other| implementation.starts_with(other)),
+        })
 }
 
-/// `313t` of `3.13t` and of `313td`: the version, and whether it has a lock for all threads.
-fn version(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !matches!(c, '.' | 'd')).collect();
-    let digits = text.trim_end_matches('t');
-    let is_version = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_version.then_some(text)
-}
+/// Implementations whose modules have tags of their own (`pypy310-pp73`), and whose directory is not called
+/// `python3.10`.
+const OTHER_IMPLEMENTATIONS: [&str; 2] = ["pypy", "graalpy"];
 
 /// The entries of modules of other Pythons. Python looks in vain for a module of a package that has none
 /// for it at all.
@@ -81,10 +86,12 @@ mod tests {
     fn the_tag_and_the_directory_say_which_python() {
         let name = |tag| format!("x.cpython-{tag}-x86_64-linux-gnu.so");
         check("python3.11", &name("311"), false);
-        check("python3.11", &name("311d"), false);
+        check("python3.11", &name("311d"), true);
         check("python3.11", &name("313"), true);
         check("python3.13", &name("313t"), true);
         check("python3.13t", &name("313t"), false);
+        check("python3.11", "x.pypy311-pp73-x86_64-linux-gnu.so", true);
+        check("pypy3.11", "x.pypy311-pp73-x86_64-linux-gnu.so", false);
         check("python3.11", "x.abi3.so", false);
         check("python3.11", "x.so", false);
         check("python3", &name("313"), false);

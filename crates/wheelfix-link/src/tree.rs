@@ -17,6 +17,7 @@ use crate::other_python::{self, is_of_other_python};
 use crate::python_module::imported_name;
 use crate::read::{ReadOutcome, STATIC, content_of, read_named_object};
 use crate::run_path::normalize;
+use crate::source_uses::SourceUses;
 use crate::stray::stray_module;
 use crate::target::STORE;
 use crate::walk::walk;
@@ -212,7 +213,7 @@ impl Tree {
         };
         let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
         let (mut tree, mut sources) = (Self::default(), Vec::new());
-        let mut of_others = BTreeSet::new();
+        let mut of_others = BTreeMap::new();
         for (path, file, content) in outcomes? {
             let outcome = match content {
                 Content::Elf(outcome) => outcome,
@@ -222,8 +223,8 @@ impl Tree {
                 }
             };
             match outcome {
-                ReadOutcome::Object(_) if is_of_other_python(&path) => {
-                    of_others.insert(path);
+                ReadOutcome::Object(object) if is_of_other_python(&path) => {
+                    of_others.insert(path, object);
                 }
                 ReadOutcome::Object(object) => tree.add(Arc::unwrap_or_clone(object)),
                 ReadOutcome::NoElf => {}
@@ -238,9 +239,11 @@ impl Tree {
                 }),
             }
         }
-        let ours = tree.objects.keys().map(PathBuf::as_path);
-        tree.skipped.extend(other_python::skipped(of_others, ours));
         tree.add_sources(sources);
+        tree.add_loaded(&mut of_others);
+        let ours = tree.objects.keys().map(PathBuf::as_path);
+        let of_others = of_others.into_keys().collect();
+        tree.skipped.extend(other_python::skipped(of_others, ours));
         tree.set_data_apart();
         tree.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         for files in [&mut tree.unreadable, &mut tree.data] {
@@ -265,15 +268,47 @@ impl Tree {
         });
     }
 
-    /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library
-    /// or program by its place and name nor asked for by name: test data of tools for ELF files is
-    /// like that.
-    fn set_data_apart(&mut self) {
+    /// The last parts of all names that objects need or may open, and that sources open.
+    fn asked_names(&self) -> BTreeSet<&str> {
         let objects = self.objects.values();
         let of_objects = objects.flat_map(|object| object.needs().chain(&object.names));
         let of_sources = self.sources.iter().flat_map(|source| &source.loads);
         let names = of_objects.chain(of_sources.map(|load| &load.name));
-        let wanted: BTreeSet<&str> = names.filter_map(|name| name.rsplit('/').next()).collect();
+        names.filter_map(|name| name.rsplit('/').next()).collect()
+    }
+
+    /// Adds those of the modules for other Pythons that are loaded by their file names, as any library may be,
+    /// and takes them out of `modules`.
+    fn add_loaded(&mut self, modules: &mut BTreeMap<PathBuf, Arc<Object>>) {
+        if modules.is_empty() {
+            return;
+        }
+        let objects = modules.values().map(Arc::as_ref);
+        let of_sources = SourceUses::of(&self.sources, objects);
+        loop {
+            let asked = self.asked_names();
+            let is_asked = |object: &Object| {
+                let name = object.file_name().to_str();
+                of_sources.names(object) || name.is_some_and(|name| asked.contains(name))
+            };
+            let loaded: Vec<_> = modules
+                .extract_if(.., |_, object| is_asked(object))
+                .collect();
+            if loaded.is_empty() {
+                return;
+            }
+            for (_, object) in loaded {
+                self.add(Arc::unwrap_or_clone(object));
+            }
+        }
+    }
+
+    /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library
+    /// or program by its place and name nor asked for by name: test data of tools for ELF files is
+    /// like that.
+    fn set_data_apart(&mut self) {
+        let unreadable = std::mem::take(&mut self.unreadable);
+        let wanted = self.asked_names();
         let is_loaded = |file: &Unreadable| {
             let name = file.path.file_name().and_then(|name| name.to_str());
             let directory = file.path.parent().and_then(Path::file_name);
@@ -281,11 +316,8 @@ impl Tree {
                 || directory.is_some_and(|directory| directory == "bin")
                 || name.is_none_or(|name| is_library_name(name) || wanted.contains(name))
         };
-        let (loaded, data) = std::mem::take(&mut self.unreadable)
-            .into_iter()
-            .partition(is_loaded);
-        self.unreadable = loaded;
-        self.data = data;
+        let (loaded, data) = unreadable.into_iter().partition(is_loaded);
+        (self.unreadable, self.data) = (loaded, data);
     }
 
     /// Adds Python sources that have been read already.

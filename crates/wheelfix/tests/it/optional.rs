@@ -507,6 +507,19 @@ fn modules_for_other_pythons_are_named_and_not_proved() {
 }
 
 #[test]
+fn modules_for_other_pythons_that_are_loaded_by_name_must_load() {
+    let name = "x.cpython-313-x86_64-linux-gnu.so";
+    let other = format!("m/{name}");
+    let source = format!("from ctypes import CDLL\nCDLL(HERE + '/{name}')\n");
+    let case = Case::new(&source).module().elf(&other, MODULE, GONE);
+    case.fails(&[], MISSING);
+    let case = Case::new("").elf(&other, MODULE, GONE);
+    case.sandbox.library(MODULE, &["-o", name]);
+    let args = ["-Wl,--no-as-needed", "-L.", &format!("-l:{name}")];
+    case.elf("m/x.so", MODULE, &args).fails(&[], MISSING);
+}
+
+#[test]
 fn what_a_sibling_lacks_is_told_with_its_prefix() {
     let sibling = Case::new("").elf("m/libcore.so", "int core;", GONE);
     sibling.passes(&["--ignore-missing", "libgone.so.1"]);
