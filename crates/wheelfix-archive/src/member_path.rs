@@ -16,6 +16,9 @@ const MAX_LEN: usize = 3072;
 /// Most parts of a path; real packages have fewer than 20.
 const MAX_PARTS: usize = 128;
 
+/// The beginning of the names of temporary files.
+const TEMPORARY: &str = ".wheelfix-";
+
 /// The path of a member, relative to the directory it is unpacked to, with `/` as separator.
 ///
 /// Never empty or absolute, no part is empty, `.` or `..`, and it holds no backslash and no control
@@ -56,6 +59,9 @@ pub enum MemberPathError {
     /// A part is `..`.
     #[error("name has the part `..`")]
     ParentDir,
+    /// A part is a name of our own for files on their way, which later runs remove.
+    #[error("name has a part that begins with `{TEMPORARY}`, which is for temporary files")]
+    Temporary,
     /// A part is longer than file systems accept.
     #[error("name has a part of {got} bytes, expected at most {MAX_PART_LEN}")]
     PartTooLong {
@@ -262,6 +268,7 @@ fn check_part(part: &str) -> Result<(), MemberPathError> {
         "" => return Err(MemberPathError::EmptyPart),
         "." => return Err(MemberPathError::CurrentDir),
         ".." => return Err(MemberPathError::ParentDir),
+        part if part.starts_with(TEMPORARY) => return Err(MemberPathError::Temporary),
         _ => {}
     }
     if MAX_PART_LEN < part.len() {
@@ -340,6 +347,10 @@ mod tests {
         check_name("a/../../x", "error: name has the part `..`");
         check_name("a/..", "error: name has the part `..`");
         check_name("./a", "error: name has the part `.`");
+        check_name(
+            "a/.wheelfix-aB3dEf/journal",
+            "error: name has a part that begins with `.wheelfix-`, which is for temporary files",
+        );
         check_name("a//b", "error: name has an empty part");
         check_name("a/", "error: name has an empty part");
         check_name("a\\..\\b", "error: name holds a backslash");

@@ -2,9 +2,13 @@
 
 mod apply;
 mod attributes;
+mod original;
 mod patch;
+mod temporary;
 
 pub use apply::{Applied, ApplyError};
+pub use original::Original;
 pub use patch::{
     FileEdit, Method, Outcome, PatchError, open_regular, patch_file, patch_file_to, plan_file,
 };
+pub use temporary::{TEMPORARY, is_temporary, temporary_file};

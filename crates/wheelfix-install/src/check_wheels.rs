@@ -30,8 +30,7 @@ pub fn check_wheels(
 ) -> Result<Proof, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
-        let scratch = tempfile::tempdir()?;
-        let staging = Staging::never(scratch.path(), &request.prefix, true)?;
+        let staging = Staging::never(&request.prefix, true)?;
         let layout = Layout::new(request.python.version());
         let planned = plan_files(request, &wheels, &layout, &staging)?;
         let installation = Installation {

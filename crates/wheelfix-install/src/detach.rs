@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use wheelfix_elf::temporary_file;
 use wheelfix_link::{Place, existing_path};
 
 /// Puts a copy in the place of a link to a file; anything else stays as it is.
@@ -14,9 +15,7 @@ pub(crate) fn detach(file: &Path) -> io::Result<()> {
         return Ok(());
     }
     let parent = file.parent().unwrap_or(file);
-    let copy = tempfile::Builder::new()
-        .prefix(".wheelfix-")
-        .tempfile_in(parent)?;
+    let copy = temporary_file(parent)?;
     copy_file(file, copy.path())?;
     copy.persist(file)?;
     Ok(())

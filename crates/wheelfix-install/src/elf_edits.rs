@@ -1,7 +1,10 @@
 //! The edits of ELF files: planned and checked all together, then made.
 
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
+use fs_err as fs;
 use rayon::prelude::*;
 use wheelfix_elf::{FileEdit, NeededEdit, PatchError, Request, RunPathKind, RunPathRequest};
 use wheelfix_link::{LinkPlan, ObjectPlan, PathKind, RunPathEdit};
@@ -9,6 +12,7 @@ use wheelfix_link::{LinkPlan, ObjectPlan, PathKind, RunPathEdit};
 use crate::detach::detach;
 use crate::linking::{Applied, LinkError, refuse};
 use crate::report::InstallWarning;
+use crate::transaction::Changes;
 
 /// The edits of a plan.
 #[derive(Debug, Default)]
@@ -72,6 +76,29 @@ impl ElfEdits {
     pub(crate) fn count(&self) -> usize {
         let edits = self.edits.iter();
         edits.filter(|it| !it.edit.as_plan().is_noop()).count()
+    }
+
+    /// The files that change.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let edits = self.edits.iter();
+        let edits = edits.filter(|it| !it.edit.as_plan().is_noop());
+        edits.map(|it| &it.file)
+    }
+
+    /// Adds the edits to what is to be changed.
+    pub(crate) fn add_to(&self, changes: &mut Changes) -> io::Result<()> {
+        for elf in &self.edits {
+            let is_noop = elf.edit.as_plan().is_noop();
+            let metadata = fs::symlink_metadata(&elf.file)?;
+            let is_detached = metadata.is_symlink() && (elf.is_linked || !is_noop);
+            // A file with several names is not written to, as the others stay as they are.
+            if is_detached || !is_noop && metadata.nlink() > 1 {
+                changes.replace(&elf.file)?;
+            } else if !is_noop {
+                changes.edit(&elf.file, elf.edit.original(&elf.file)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the edits.

@@ -33,6 +33,7 @@ use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
 use crate::install::{self, InstallRequest, Installation, ToVerify, Written, in_pool};
 use crate::layout::Layout;
+use crate::left_over::clean_up_above;
 use crate::linking::{self, LinkError};
 use crate::pipeline_error::PipelineError;
 use crate::sources::Sources;
@@ -144,6 +145,12 @@ pub fn prepare_environment(
         let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
         phase(Phase::Read);
         let layout = Layout::new(request.installation.python.version());
+        let site_packages = layout.site_packages();
+        let sites = request
+            .inputs
+            .iter()
+            .map(|input| input.join(&site_packages));
+        clean_up_above(&sites.collect::<Vec<_>>())?;
         let inputs = input::find(&request.inputs, &layout).map_err(EnvError::Faults)?;
         let prefix = real_path(&request.installation.prefix)?;
         input::refuse_inside(&prefix, &inputs)?;
@@ -161,10 +168,10 @@ pub fn prepare_environment(
         };
         let mut decided = planner.plan()?;
 
-        let scratch = request.dry_run.then(tempfile::tempdir).transpose()?;
-        let staging = match &scratch {
-            Some(scratch) => Staging::never(scratch.path(), &prefix, false)?,
-            None => Staging::whole(&prefix)?,
+        let staging = if request.dry_run {
+            Staging::never(&prefix, false)?
+        } else {
+            Staging::whole(&prefix)?
         };
         if let Some(libraries) = &installation.libraries {
             let sources = Sources::in_wheels(&mut decided.files, &wheels, libraries, &staging);

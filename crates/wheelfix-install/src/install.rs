@@ -22,6 +22,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
+use crate::left_over::scan_clean;
 use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
 use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
@@ -122,8 +123,7 @@ pub fn dry_run(
 ) -> Result<InstallReport, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
-        let scratch = tempfile::tempdir()?;
-        let staging = Staging::never(scratch.path(), &request.prefix, request.merge)?;
+        let staging = Staging::never(&request.prefix, request.merge)?;
         let report = fill(request, &wheels, &staging, listener);
         check_sources(&wheels)?;
         report
@@ -309,7 +309,10 @@ fn beside(request: &InstallRequest, staging: &Staging) -> Result<Tree, LinkError
     if !request.merge || request.libraries.is_none() || !prefix.is_dir() {
         return Ok(Tree::default());
     }
-    Ok(Tree::scan(&Place::fixed(prefix.to_owned()))?)
+    Ok(scan_clean(
+        &[Place::fixed(prefix.to_owned())],
+        Tree::scan_all,
+    )?)
 }
 
 fn total_len(files: &Files<'_>) -> u64 {

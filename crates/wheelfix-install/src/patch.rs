@@ -1,6 +1,7 @@
 //! The relocation of what is on disk already.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -13,17 +14,18 @@ use crate::detach::behind_links;
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
+use crate::left_over::scan_clean;
 use crate::linking::{self, Applied, LinkError};
 use crate::pipeline_error::PipelineError;
 use crate::record_update::{
-    Changes, RecordUpdateError, check_beside, check_records, owners_below, update_beside,
-    update_records,
+    self, RecordUpdateError, check_beside, listing, owners, records_below, update_beside,
+    update_these,
 };
 use crate::report::InstallWarning;
 use crate::requirements::{self, EditedRequirements, Requirements};
-use crate::rollback::Rollback;
 use crate::sboms;
-use crate::sources::Sources;
+use crate::sources::{Sources, bytecode_of};
+use crate::transaction::{Changes, Transaction};
 use crate::unbundling::{self, Planned};
 
 /// The files and options of a relocation.
@@ -81,7 +83,7 @@ pub struct PatchReport {
     pub records_updated: usize,
 }
 
-/// Links ELF files in place, and keeps RECORD true.
+/// Links ELF files in place, and keeps RECORD true: all of it, or nothing.
 pub fn patch(
     request: &PatchRequest,
     listener: &Listener<'_>,
@@ -96,13 +98,13 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
     for path in &request.paths {
         places.push(Place::fixed(existing_path(path)?));
     }
-    let tree = Tree::scan_own(&places).and_then(Tree::compared);
+    let tree = scan_clean(&places, Tree::scan_own).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
 
     phase(Phase::Plan);
     let decision = plan(request, &tree, &places)?;
     let roots = record_roots(&places);
-    decision.check_records(&roots)?;
+    let records = decision.records(&roots)?;
     if request.dry_run {
         return Ok(PatchReport {
             elf_edited: decision.elf_edits.count(),
@@ -111,37 +113,25 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
     }
 
     phase(Phase::Apply);
-    let has_rollback =
-        request.scope == Scope::Unbundling || !decision.planned.unbundling.removed.is_empty();
-    let rollback = if has_rollback {
-        let metadata = decision.requirements.edited.iter();
-        let metadata = metadata.map(|distribution| distribution.path.clone());
-        Some(Rollback::save(
-            &places,
-            &decision.planned,
-            &roots,
-            metadata,
-        )?)
-    } else {
-        None
-    };
+    let transaction = Transaction::begin(&roots, decision.changes(&records)?)?;
     let mut applied = Applied::default();
-    let result = apply(&decision, &roots, &mut applied);
-
-    let proved = result.and_then(|records| {
+    let edited = apply(&decision, records, &mut applied);
+    let proved = edited.and_then(|records| {
         phase(Phase::Verify);
         Ok((records, prove(&places, &decision)?))
     });
-    match (proved, rollback) {
-        (Ok((records, proof)), _) => Ok(PatchReport {
-            proof,
-            ..report(decision, &applied, records)
-        }),
-        (Err(error), Some(rollback)) => {
-            rollback.restore(&applied)?;
+    match proved {
+        Ok((records, proof)) => {
+            transaction.commit()?;
+            Ok(PatchReport {
+                proof,
+                ..report(decision, &applied, records)
+            })
+        }
+        Err(error) => {
+            transaction.roll_back()?;
             Err(error)
         }
-        (Err(error), None) => Err(error),
     }
 }
 
@@ -157,18 +147,72 @@ struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
-    fn check_records(&self, roots: &BTreeSet<PathBuf>) -> Result<(), RecordUpdateError> {
+    /// The files that change or go, but for METADATA.
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let link_plan = &self.planned.link_plan;
-        if 0 < self.elf_edits.count()
-            || !link_plan.drops.is_empty()
-            || !link_plan.sources.is_empty()
-            || !self.planned.unbundling.removed.is_empty()
-        {
-            roots.iter().try_for_each(|root| check_records(root))?;
-        }
+        let removed = self.planned.unbundling.removed.iter();
+        let dropped = link_plan.drops.iter().map(|drop| &drop.file);
+        let sources = link_plan.sources.iter().map(|source| &source.file);
+        let gone = removed.map(|removed| &removed.file).chain(dropped);
+        self.elf_edits.files().chain(gone).chain(sources)
+    }
+
+    /// The RECORD files that list a file which changes, but for METADATA: what lists that lies beside it, and there
+    /// is no need to look for it among thousands of files.
+    ///
+    /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
+    fn records(&self, roots: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>, RecordUpdateError> {
+        let mut files: BTreeSet<PathBuf> = self.files().cloned().collect();
         let mut edited = self.requirements.edited.iter();
-        edited.try_for_each(|distribution| check_beside(&distribution.path))
+        edited.try_for_each(|distribution| check_beside(&distribution.path))?;
+        let mut records = Vec::new();
+        if !files.is_empty() {
+            let metadata = self.requirements.edited.iter();
+            files.extend(metadata.map(|distribution| distribution.path.clone()));
+            for source in &self.planned.link_plan.sources {
+                files.extend(bytecode_of(&source.file)?);
+            }
+            for root in roots {
+                records.extend(records_below(root)?);
+            }
+        }
+        listing(records, &files)
+    }
+
+    /// Everything that changes.
+    fn changes(&self, records: &[PathBuf]) -> io::Result<Changes> {
+        let mut changes = Changes::default();
+        self.elf_edits.add_to(&mut changes)?;
+        let link_plan = &self.planned.link_plan;
+        for dropped in &link_plan.drops {
+            changes.replace(&dropped.file)?;
+        }
+        for source in &link_plan.sources {
+            changes.replace(&source.file)?;
+            for stale in bytecode_of(&source.file)? {
+                changes.replace(&stale)?;
+            }
+        }
+        for distribution in &self.requirements.edited {
+            changes.replace(&distribution.path)?;
+            let record = distribution.path.with_file_name("RECORD");
+            if record.is_file() {
+                changes.replace(&record)?;
+            }
+        }
+        for removed in &self.planned.unbundling.removed {
+            changes.replace(&removed.file)?;
+            if let Some(directory) = removed.file.parent() {
+                changes.remove_directory(directory)?;
+            }
+        }
+        for record in records {
+            changes.replace(record)?;
+            if !self.planned.unbundling.removed.is_empty() {
+                sboms::add_to(&mut changes, record)?;
+            }
+        }
+        Ok(changes)
     }
 }
 
@@ -253,56 +297,30 @@ fn apply(
         elf_edits,
         ..
     }: &Decision<'_>,
-    roots: &BTreeSet<PathBuf>,
+    records: Vec<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PipelineError> {
-    let mut result = elf_edits.apply(applied);
-    result = result.and(applied.hash());
-    if result.is_ok() {
-        result = linking::replace_and_drop(&planned.link_plan, applied);
+    elf_edits.apply(applied)?;
+    applied.hash()?;
+    linking::replace_and_drop(&planned.link_plan, applied)?;
+    if !planned.unbundling.removed.is_empty() {
+        unbundling::apply(&planned.unbundling, applied)?;
+        let owners = owners(&records, &applied.removed)?;
+        sboms::update(&planned.unbundling, &owners, applied).map_err(LinkError::from)?;
     }
-    if result.is_ok() && !planned.unbundling.removed.is_empty() {
-        result = unbundle(planned, roots, applied);
-    }
-    let is_metadata_alone = applied.edited.is_empty() && applied.removed.is_empty();
-    if result.is_ok() {
-        result = requirements::apply(&requirements.edited, applied).map_err(Into::into);
-    }
-    let changes = Changes {
+    requirements::apply(&requirements.edited, applied)?;
+    let changes = record_update::Changes {
         edited: applied.edited.clone(),
         removed: applied.removed.clone(),
         added: applied.added.clone(),
     };
-    // Also after an error RECORD tells the truth about the files that were edited before it.
-    // What lists METADATA lies beside it: where nothing else changed, there is no need to look for it
-    // among thousands of files. Where more did, it may be behind a link still.
-    let mut records = 0;
-    if !is_metadata_alone {
-        for root in roots {
-            records += update_records(root, &changes)?;
-        }
-    }
+    let mut updated = update_these(records, &changes)?;
     for distribution in &requirements.edited {
         if let Some(digest) = changes.edited.get(&distribution.path) {
-            records += update_beside(&distribution.path, *digest, &changes)?;
+            updated += update_beside(&distribution.path, *digest, &changes)?;
         }
     }
-    result?;
-    Ok(records)
-}
-
-fn unbundle(
-    planned: &Planned,
-    roots: &BTreeSet<PathBuf>,
-    applied: &mut Applied,
-) -> Result<(), LinkError> {
-    unbundling::apply(&planned.unbundling, applied)?;
-    let mut owners = BTreeMap::new();
-    for root in roots {
-        owners.extend(owners_below(root, &applied.removed)?);
-    }
-    sboms::update(&planned.unbundling, &owners, applied)?;
-    Ok(())
+    Ok(updated)
 }
 
 fn prove(places: &[Place], decision: &Decision<'_>) -> Result<Option<Proof>, PipelineError> {

@@ -31,9 +31,8 @@ use crate::pipeline_error::{PipelineError, RefusedWheel};
 use crate::python::Python;
 use crate::report::InstallWarning;
 use crate::requirements::{EditedRequirements, Requirements};
-use crate::scratch::Scratch;
 use crate::sources::Sources;
-use crate::staging::MadeDirectory;
+use crate::staging::Destination;
 use crate::unbundling::{self, Planned};
 use name::Output;
 pub use name::OutputNameError;
@@ -115,8 +114,10 @@ fn link_wheel(
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let mut requirements = requirements(wheel, &request.metadata)?;
     let output = Output::new(&request.output)?;
-    let made = MadeDirectory::new(&output.directory)?;
-    let scratch = Scratch::new_in(&output.directory)?;
+    let destination = Destination::new(&output.directory.join("output"))?;
+    let scratch = destination.scratch()?;
+    let root = scratch.path().join("unpacked");
+    fs::create_dir(&root)?;
     let faults = wheel.verify_contents();
     if !faults.is_empty() {
         return Err(PipelineError::Contents {
@@ -126,12 +127,12 @@ fn link_wheel(
     }
     let version = request.python.as_ref().map(Python::version);
     let layout = Layout::new(version.unwrap_or_else(|| name::python_version(wheel.filename())));
-    let unpacked = unpack(wheel, &layout, scratch.path(), request.jobs)?;
+    let unpacked = unpack(wheel, &layout, &root, request.jobs)?;
 
     phase(Phase::Plan);
     let program = request.python.as_ref().and_then(Python::program);
     let context = Context::new(&request.libraries, program).map_err(LinkError::from)?;
-    let (planned, elf_edits) = plan(&context, request.scope, &unpacked, scratch.path())?;
+    let (planned, elf_edits) = plan(&context, request.scope, &unpacked, &root)?;
     let filename = name::of_output(wheel.filename(), &output, &planned.link_plan)?;
     let mut warnings = requirements.warnings;
     warnings.extend(wheel.accepted().cloned().map(InstallWarning::Wheel));
@@ -150,14 +151,14 @@ fn link_wheel(
         return Ok(report);
     }
 
-    let before = faults_before(&context, request.scope, &unpacked, scratch.path())?;
+    let before = faults_before(&context, request.scope, &unpacked, &root)?;
     phase(Phase::Apply);
     let mut applied = Applied::default();
     elf_edits.apply(&mut applied)?;
     linking::replace_and_drop(&report.link_plan, &mut applied)?;
     unbundling::apply(&report.unbundling, &mut applied)?;
     phase(Phase::Verify);
-    let mut proof = prove(&context, &unpacked, &applied, scratch.path())?;
+    let mut proof = prove(&context, &unpacked, &applied, &root)?;
     if let Some(proof) = &mut proof {
         linking::settle(proof, &report.link_plan.excused, &request.libraries);
     }
@@ -167,14 +168,27 @@ fn link_wheel(
 
     phase(Phase::Publish);
     let edits = Edits::new(wheel, &filename, &unpacked, &applied, &report)?;
-    let staged = scratch.path().join(filename.to_string());
-    report.copied = edits.write(wheel, &staged)?;
+    report.copied = publish(&edits, wheel, request, (&report.output, scratch.path()))?;
+    Ok(report)
+}
+
+/// Writes the wheel and lets it appear; returns how many members were copied as they are.
+fn publish(
+    edits: &Edits,
+    wheel: &Wheel,
+    request: &PatchWheelRequest,
+    (output, scratch): (&Path, &Path),
+) -> Result<usize, PipelineError> {
+    let destination = Destination::new(output)?;
+    let made = scratch.join("output");
+    let staged = destination.below(&made);
+    fs::create_dir_all(staged.parent().unwrap_or(&made))?;
+    let copied = edits.write(wheel, &staged)?;
     // What is written must be a wheel by our own standards.
     let written = Wheel::open_with(&staged, &request.options);
     written.map_err(|reason| refused(&request.wheel, reason))?;
-    fs::rename(&staged, &report.output)?;
-    made.keep();
-    Ok(report)
+    destination.publish(&made)?;
+    Ok(copied)
 }
 
 fn refused(wheel: &Path, reason: WheelError) -> PipelineError {

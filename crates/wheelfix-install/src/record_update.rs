@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
+use wheelfix_elf::{is_temporary, temporary_file};
 use wheelfix_format::{Record, RecordError, RecordHash, RecordRow};
 
 use crate::digest::FileDigest;
@@ -39,13 +40,6 @@ pub enum RecordUpdateError {
     Io(#[from] io::Error),
 }
 
-/// Updates every `*.dist-info/RECORD` below `root` that lists a changed file; returns how many.
-///
-/// A file that no RECORD lists is nobody's: nothing is added for it.
-pub(crate) fn update_records(root: &Path, changes: &Changes) -> Result<usize, RecordUpdateError> {
-    update_these(records_below(root)?, changes)
-}
-
 /// Updates those of the given RECORD files that list a changed file; returns how many.
 pub(crate) fn update_these(
     records: Vec<PathBuf>,
@@ -63,12 +57,39 @@ pub(crate) fn update_these(
     Ok(updated)
 }
 
-/// Refuses RECORD files below `root` that could not be updated.
-pub(crate) fn check_records(root: &Path) -> Result<(), RecordUpdateError> {
-    records_below(root)?.into_iter().try_for_each(|path| {
-        let text = fs::read_to_string(&path)?;
-        parse(path, &text).map(drop)
-    })
+/// Those of the given RECORD files that list one of these files.
+pub(crate) fn listing(
+    mut records: Vec<PathBuf>,
+    files: &BTreeSet<PathBuf>,
+) -> Result<Vec<PathBuf>, RecordUpdateError> {
+    let mut invalid = None;
+    records.retain(|path| match listed(path, files) {
+        Ok(listed) => !listed.is_empty(),
+        Err(error) => {
+            invalid.get_or_insert(error);
+            false
+        }
+    });
+    invalid.map_or(Ok(records), Err)
+}
+
+/// The files among these that a RECORD lists.
+fn listed(path: &Path, files: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>, RecordUpdateError> {
+    let record = parse(path.to_owned(), &fs::read_to_string(path)?)?;
+    let site_packages = path.parent().and_then(Path::parent).unwrap_or(path);
+    let names = names(files.iter());
+    let rows = record.rows.iter().filter(|row| names.contains(name(row)));
+    let listed = rows.map(|row| normalise(&site_packages.join(&row.path)));
+    Ok(listed.filter(|file| files.contains(file)).collect())
+}
+
+/// The names of files. Of thousands of rows few are about files with such a name.
+fn names<'f>(files: impl Iterator<Item = &'f PathBuf>) -> BTreeSet<&'f OsStr> {
+    files.filter_map(|file| file.file_name()).collect()
+}
+
+fn name(row: &RecordRow) -> &OsStr {
+    OsStr::new(row.path.rsplit('/').next().unwrap_or(&row.path))
 }
 
 /// Refuses a RECORD beside a file of `.dist-info` that could not be updated.
@@ -145,7 +166,10 @@ fn with_row(text: &str, file: &Path, digest: FileDigest) -> Option<String> {
 /// The RECORD files below a directory, sorted.
 pub(crate) fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for entry in WalkDir::new(root).sort_by_file_name() {
+    let entries = WalkDir::new(root).sort_by_file_name().into_iter();
+    for entry in
+        entries.filter_entry(|entry| entry.depth() == 0 || !is_temporary(entry.file_name()))
+    {
         let entry = entry?;
         let in_dist_info = entry.path().parent().is_some_and(|parent| {
             parent
@@ -164,11 +188,9 @@ pub(crate) fn records_below(root: &Path) -> io::Result<Vec<PathBuf>> {
 fn apply(mut record: Record, path: &Path, changes: &Changes) -> Option<Record> {
     let site_packages = path.parent()?.parent()?;
     let mut dirty = false;
-    let files = changes.removed.iter().chain(changes.edited.keys());
-    let names: BTreeSet<&OsStr> = files.filter_map(|file| file.file_name()).collect();
+    let names = names(changes.removed.iter().chain(changes.edited.keys()));
     record.rows.retain_mut(|row| {
-        // Of thousands of rows few are about files with such a name.
-        if !names.contains(OsStr::new(row.path.rsplit('/').next().unwrap_or(&row.path))) {
+        if !names.contains(name(row)) {
             return true;
         }
         let file = normalise(&site_packages.join(&row.path));
@@ -212,28 +234,16 @@ fn apply(mut record: Record, path: &Path, changes: &Changes) -> Option<Record> {
     dirty.then_some(record)
 }
 
-/// The `.dist-info` directories below `root` whose RECORD lists one of these files, with those that
-/// it lists.
-pub(crate) fn owners_below(
-    root: &Path,
+/// The `.dist-info` directories of RECORD files that list one of these files, with those that each lists.
+pub(crate) fn owners(
+    records: &[PathBuf],
     files: &BTreeSet<PathBuf>,
-) -> io::Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>> {
-    let mut owners: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
-    for path in records_below(root)? {
-        let text = fs::read_to_string(&path)?;
-        // One that is not a RECORD is refused when it is to be updated.
-        let (Ok(record), Some(dist_info)) = (Record::parse(&text), path.parent()) else {
-            continue;
-        };
-        let site_packages = dist_info.parent().unwrap_or(dist_info);
-        for row in record.rows {
-            let file = normalise(&site_packages.join(&row.path));
-            if files.contains(&file) {
-                owners
-                    .entry(dist_info.to_path_buf())
-                    .or_default()
-                    .insert(file);
-            }
+) -> Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>, RecordUpdateError> {
+    let mut owners = BTreeMap::new();
+    for path in records {
+        let listed = listed(path, files)?;
+        if let (false, Some(dist_info)) = (listed.is_empty(), path.parent()) {
+            owners.insert(dist_info.to_owned(), listed);
         }
     }
     Ok(owners)
@@ -257,7 +267,7 @@ fn normalise(path: &Path) -> PathBuf {
 pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let mode = fs::metadata(path)?.permissions().mode();
     let parent = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    let mut file = temporary_file(parent)?;
     file.write_all(text.as_ref())?;
     file.as_file()
         .set_permissions(std::fs::Permissions::from_mode(mode))?;
@@ -290,7 +300,7 @@ mod tests {
         }
         let gone = dir.path().join("lib/python3.11/site-packages/b.so");
         changes.removed.insert(gone);
-        assert_eq!(update_records(dir.path(), &changes).unwrap(), 1);
+        assert_eq!(update_these(vec![record.clone()], &changes).unwrap(), 1);
 
         let new = RecordHash::sha256(digest.sha256);
         assert_eq!(
@@ -299,7 +309,7 @@ mod tests {
                 "../../../bin/tool,{new},3\na-1.dist-info/RECORD,,\na.so,{new},3\nc.py,{old},1\n"
             )
         );
-        assert_eq!(update_records(dir.path(), &changes).unwrap(), 0);
+        assert_eq!(update_these(vec![record.clone()], &changes).unwrap(), 0);
     }
 
     #[test]
@@ -340,7 +350,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("a-1.dist-info")).unwrap();
         let record = dir.path().join("a-1.dist-info/RECORD");
         fs::write(&record, "a.py\n").unwrap();
-        let error = update_records(dir.path(), &Changes::default()).unwrap_err();
+        let error = update_these(vec![record.clone()], &Changes::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("invalid RECORD: `{}`", record.display())

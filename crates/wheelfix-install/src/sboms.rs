@@ -13,7 +13,9 @@ use wheelfix_unbundle::{Bundled, Component, Decision, Provider, Sbom, SbomError,
 use crate::digest::FileDigest;
 use crate::extraction::write_new;
 use crate::linking::Applied;
+use crate::record_update::replace;
 use crate::staging::make_directory;
+use crate::transaction::Changes;
 
 /// The list that we write.
 const OWN: &str = "wheelfix.cdx.json";
@@ -65,6 +67,16 @@ pub(crate) fn update(
         }
     }
     Ok(())
+}
+
+/// Adds the lists beside a RECORD to what is to be changed.
+pub(crate) fn add_to(changes: &mut Changes, record: &Path) -> io::Result<()> {
+    let directory = record.with_file_name("sboms");
+    for list in lists_in(&directory)? {
+        changes.replace(&list)?;
+    }
+    changes.make(&directory)?;
+    changes.make(&directory.join(OWN))
 }
 
 /// The names under which other lists have the libraries that are gone; not those of which a copy is
@@ -154,7 +166,7 @@ fn forget(
     };
     if list.remove(|name| names.contains(&name.to_lowercase())) {
         let text = list.text();
-        fs::write(path, &text)?;
+        replace(path, &text)?;
         applied
             .edited
             .insert(path.to_path_buf(), FileDigest::of_bytes(text.as_bytes()));
@@ -195,7 +207,7 @@ fn write_own(
     }
     let text = list.text();
     if path.is_file() {
-        fs::write(&path, &text)?;
+        replace(&path, &text)?;
     } else {
         make_directory(&dist_info.join("sboms"))?;
         write_new(&path, text.as_bytes(), false)?;

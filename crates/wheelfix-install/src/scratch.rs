@@ -1,50 +1,70 @@
 //! Directories that go when they are dropped, whatever is in them.
+//!
+//! Each is locked while it is in use. The system takes the lock away when the process ends, so that a
+//! later run can tell what was left behind ([`clean_up`](crate::clean_up())).
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fs_err as fs;
-use tempfile::TempDir;
 use walkdir::WalkDir;
+use wheelfix_elf::TEMPORARY;
+
+/// The directories that this process uses: signals are for the whole process.
+static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// The temporary directories that this process uses. Until it is dropped no other is made, and none
+/// goes: for the process to end, and [`clean_up`](crate::clean_up()) after it.
+pub fn in_use() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A hidden directory for what is made, on the same file system as the place where it will be.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    dir: TempDir,
-    is_kept: bool,
+    path: PathBuf,
+    /// Holds the lock.
+    _lock: File,
 }
 
 impl Scratch {
     /// Makes one in a directory.
     pub(crate) fn new_in(parent: &Path) -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        Ok(Self {
-            dir: builder.prefix(".wheelfix-").tempdir_in(parent)?,
-            is_kept: false,
-        })
+        let mut in_use = in_use();
+        loop {
+            let dir = tempfile::Builder::new()
+                .prefix(TEMPORARY)
+                .tempdir_in(parent)?;
+            let (lock, _) = fs::File::open(dir.path())?.into_parts();
+            // Some file systems have no locks. There nothing is taken for left behind.
+            lock.lock().ok();
+            // Before it was locked, another run may have taken it for left behind.
+            if dir.path().try_exists()? {
+                let path = dir.keep();
+                in_use.insert(path.clone());
+                return Ok(Self { path, _lock: lock });
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        &self.path
     }
 
-    /// Lets it stay: it has another name now.
-    pub(crate) fn keep(&mut self) {
-        self.is_kept = true;
-        self.dir.disable_cleanup(true);
-    }
-
-    /// Removes it now.
-    pub(crate) fn remove(&self) {
-        remove_all(self.path());
+    /// Leaves it behind, for a later run.
+    pub(crate) fn leave(self) {
+        in_use().remove(&self.path);
+        std::mem::forget(self);
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if !self.is_kept {
-            self.remove();
-        }
+        remove_all(&self.path);
+        in_use().remove(&self.path);
     }
 }
 
@@ -52,7 +72,7 @@ impl Drop for Scratch {
 ///
 /// The quick way has a file open for each directory above the one that it is in. Where there are not so many, each directory
 /// is listed by itself.
-fn remove_all(path: &Path) {
+pub(crate) fn remove_all(path: &Path) {
     if fs::remove_dir_all(path).is_ok() {
         return;
     }

@@ -138,7 +138,7 @@ pub(crate) fn apply(edits: &[SourceEdit], applied: &mut Applied) -> io::Result<(
 }
 
 /// The compiled files of a source in `__pycache__`, sorted.
-fn bytecode_of(source: &Path) -> io::Result<BTreeSet<PathBuf>> {
+pub(crate) fn bytecode_of(source: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let (Some(parent), Some(stem)) = (source.parent(), source.file_stem()) else {
         return Ok(BTreeSet::new());
     };

@@ -5,7 +5,7 @@
 //! prefix that has files already. A staging directory that is dropped takes its files with it.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -13,27 +13,82 @@ use rustix::fs::{CWD, RenameFlags};
 use walkdir::WalkDir;
 use wheelfix_link::real_path;
 
+use crate::left_over::{clean_up_above, clean_up_in};
 use crate::scratch::Scratch;
+use crate::transaction::{Changes, Transaction};
 
 /// A directory whose content becomes a prefix.
 #[derive(Debug)]
 pub struct Staging {
-    dir: Scratch,
+    scratch: Scratch,
+    /// The directory in it that becomes the prefix.
+    root: PathBuf,
     prefix: PathBuf,
     publication: Publication,
-    /// The highest directory that was made to hold the prefix; `None` if its parent was there.
-    made_parent: Option<PathBuf>,
 }
 
 /// How files get from the staging directory to the prefix.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 enum Publication {
     /// The directory is renamed.
-    Whole,
+    Whole(Destination),
     /// Each file is renamed.
     Merge,
     /// Not at all.
     Never,
+}
+
+/// A path that is to appear, with the directories above it that are not there yet.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// The directory above it that is there.
+    base: PathBuf,
+    /// The path, relative to that.
+    inside: PathBuf,
+}
+
+impl Destination {
+    /// `path` is absolute.
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
+        let mut base = path.parent().unwrap_or(path);
+        while !base.try_exists()? {
+            base = base.parent().unwrap_or(base);
+        }
+        Ok(Self {
+            base: base.to_owned(),
+            inside: path.strip_prefix(base).unwrap_or(path).to_owned(),
+        })
+    }
+
+    /// Makes a directory for what is to appear, where nothing but a rename is needed in the end; what earlier runs
+    /// left there goes.
+    pub(crate) fn scratch(&self) -> io::Result<Scratch> {
+        clean_up_in(&self.base)?;
+        Scratch::new_in(&self.base)
+    }
+
+    /// Where to make it, below a directory that stands for the one that is there.
+    pub(crate) fn below(&self, directory: &Path) -> PathBuf {
+        directory.join(&self.inside)
+    }
+
+    /// Lets it appear, by one rename that brings the missing directories above it along.
+    pub(crate) fn publish(&self, directory: &Path) -> io::Result<()> {
+        let (mut from, mut to) = (directory.to_owned(), self.base.clone());
+        let mut names = self.inside.components().peekable();
+        while let Some(name) = names.next() {
+            (from, to) = (from.join(name), to.join(name));
+            // Somebody else may have made the directory meanwhile.
+            if names.peek().is_some() && to.is_dir() {
+                continue;
+            }
+            match fs::rename(&from, &to) {
+                Err(_) if names.peek().is_some() && to.is_dir() => {}
+                result => return result,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why output cannot be made at a prefix.
@@ -58,15 +113,15 @@ impl Staging {
     pub fn whole(prefix: &Path) -> Result<Self, StagingError> {
         let prefix = real_path(prefix)?;
         refuse_taken(&prefix)?;
-        let made_parent = make_parent(&prefix)?;
-        let parent = prefix.parent().unwrap_or(&prefix);
-        let dir = Scratch::new_in(parent)
-            .inspect_err(|_| remove_parents(made_parent.as_deref(), &prefix))?;
+        let destination = Destination::new(&prefix)?;
+        let scratch = destination.scratch()?;
+        let root = destination.below(scratch.path());
+        fs::create_dir_all(&root)?;
         Ok(Self {
-            dir,
+            scratch,
+            root,
             prefix,
-            publication: Publication::Whole,
-            made_parent,
+            publication: Publication::Whole(destination),
         })
     }
 
@@ -80,28 +135,33 @@ impl Staging {
                 if !prefix.is_dir() {
                     return Err(StagingError::NotADirectory(prefix));
                 }
+                clean_up_above([&prefix])?;
+                let scratch = beside(&prefix)?;
                 Ok(Self {
-                    dir: Scratch::new_in(&prefix)?,
+                    root: scratch.path().to_owned(),
+                    scratch,
                     prefix,
                     publication: Publication::Merge,
-                    made_parent: None,
                 })
             }
         }
     }
 
-    /// Makes a staging directory in `scratch` that is never published, for a prefix that could be
-    /// made: by [`Staging::merge`] if `merge` is set, else by [`Staging::whole`].
-    pub fn never(scratch: &Path, prefix: &Path, merge: bool) -> Result<Self, StagingError> {
+    /// Makes a staging directory that is never published, for a prefix that could be made: by
+    /// [`Staging::merge`] if `merge` is set, else by [`Staging::whole`].
+    pub fn never(prefix: &Path, merge: bool) -> Result<Self, StagingError> {
         let prefix = real_path(prefix)?;
         if !merge {
             refuse_taken(&prefix)?;
         }
+        let directory = tempfile::env::temp_dir();
+        clean_up_in(&directory)?;
+        let scratch = Scratch::new_in(&directory)?;
         Ok(Self {
-            dir: Scratch::new_in(scratch)?,
+            root: scratch.path().to_owned(),
+            scratch,
             prefix,
             publication: Publication::Never,
-            made_parent: None,
         })
     }
 
@@ -123,7 +183,7 @@ impl Staging {
 
     /// The directory to write to.
     pub fn root(&self) -> &Path {
-        self.dir.path()
+        &self.root
     }
 
     /// Where the files will be, absolute.
@@ -132,20 +192,30 @@ impl Staging {
     }
 
     /// Renames what was written into place; on an error nothing of it stays there.
-    pub fn publish(mut self) -> Result<(), StagingError> {
-        if self.publication == Publication::Never {
+    pub fn publish(self) -> Result<(), StagingError> {
+        if matches!(self.publication, Publication::Never) {
             return Ok(());
         }
-        normalise_directories(self.root())?;
-        if self.publication == Publication::Merge {
-            return publish_each(self.root(), &self.prefix);
+        normalise_directories(&self.root)?;
+        if let Publication::Whole(destination) = &self.publication {
+            // Replaces an empty directory and nothing else: the kernel refuses a full one.
+            return Ok(destination.publish(self.scratch.path())?);
         }
-        // Replaces an empty directory and nothing else: the kernel refuses a full one.
-        fs::rename(self.root(), &self.prefix)?;
-        self.dir.keep();
-        self.made_parent = None;
-        Ok(())
+        publish_each(&self.root, &self.prefix)
     }
+}
+
+/// A staging directory beside a prefix: what is added to the prefix appears in it when it is complete. Where files cannot be
+/// renamed from there, it is in the prefix.
+fn beside(prefix: &Path) -> io::Result<Scratch> {
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
+    let parent = prefix.parent().unwrap_or(prefix);
+    if device(parent)? == device(prefix)?
+        && let Ok(scratch) = Scratch::new_in(parent)
+    {
+        return Ok(scratch);
+    }
+    Scratch::new_in(prefix)
 }
 
 /// Output that is whole, but not yet under its final name. Dropping it leaves nothing.
@@ -168,16 +238,6 @@ impl<R> Unpublished<R> {
     }
 }
 
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if self.made_parent.is_some() {
-            // The directory goes first: its parents must be empty.
-            self.dir.remove();
-            remove_parents(self.made_parent.as_deref(), &self.prefix);
-        }
-    }
-}
-
 /// Refuses a prefix that is there and is not an empty directory.
 fn refuse_taken(prefix: &Path) -> Result<(), StagingError> {
     match fs::read_dir(prefix) {
@@ -190,61 +250,6 @@ fn refuse_taken(prefix: &Path) -> Result<(), StagingError> {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error.into()),
         },
-    }
-}
-
-/// A directory that is made for an output if it is not there, and goes again if nothing keeps it.
-#[derive(Debug)]
-pub(crate) struct MadeDirectory {
-    /// Something in the directory.
-    inside: PathBuf,
-    /// The highest directory that was made; `None` if all were there, or are kept.
-    highest: Option<PathBuf>,
-}
-
-impl MadeDirectory {
-    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
-        let inside = directory.join("output");
-        let highest = make_parent(&inside)?;
-        Ok(Self { inside, highest })
-    }
-
-    /// Lets the directory stay.
-    pub(crate) fn keep(mut self) {
-        self.highest = None;
-    }
-}
-
-impl Drop for MadeDirectory {
-    fn drop(&mut self) {
-        remove_parents(self.highest.as_deref(), &self.inside);
-    }
-}
-
-/// Makes the directories above a prefix; returns the highest that was made.
-fn make_parent(prefix: &Path) -> io::Result<Option<PathBuf>> {
-    let Some(parent) = prefix.parent() else {
-        return Ok(None);
-    };
-    let mut highest = None;
-    for ancestor in parent.ancestors() {
-        if ancestor.try_exists()? {
-            break;
-        }
-        highest = Some(ancestor.to_owned());
-    }
-    fs::create_dir_all(parent).inspect_err(|_| remove_parents(highest.as_deref(), prefix))?;
-    Ok(highest)
-}
-
-/// Removes the directories that were made above a prefix, as far as they are empty.
-fn remove_parents(highest: Option<&Path>, prefix: &Path) {
-    let Some(highest) = highest else { return };
-    for ancestor in prefix.ancestors().skip(1) {
-        fs::remove_dir(ancestor).ok();
-        if ancestor == highest {
-            break;
-        }
     }
 }
 
@@ -266,24 +271,24 @@ fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
         .iter()
         .map(|(path, is_dir)| (path.as_path(), *is_dir));
     refuse_collisions(paths, prefix)?;
-    let mut done = Vec::new();
+    let mut changes = Changes::default();
+    for (path, _) in &entries {
+        changes.make(&prefix.join(path))?;
+    }
+    let transaction = Transaction::begin(&[prefix.to_owned()].into(), changes)?;
     for (path, is_dir) in &entries {
         let (from, to) = (root.join(path), prefix.join(path));
         let result = if *is_dir {
-            make_directory(&to)
+            make_directory(&to).map(drop)
         } else {
-            rename_new(&from, &to).map(|()| true)
+            rename_new(&from, &to)
         };
-        match result {
-            Ok(true) => done.push((from, to, *is_dir)),
-            Ok(false) => {}
-            Err(error) => {
-                rollback(&done);
-                return Err(error.into());
-            }
+        if let Err(error) = result {
+            transaction.roll_back()?;
+            return Err(error.into());
         }
     }
-    Ok(())
+    Ok(transaction.commit()?)
 }
 
 /// The entries below a directory: paths relative to it, parents first, and whether each is a
@@ -343,17 +348,6 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         );
         io::Error::new(io::Error::from(error).kind(), text)
     })
-}
-
-/// Takes back what was published, last first; what cannot be taken back stays.
-fn rollback(done: &[(PathBuf, PathBuf, bool)]) {
-    for (from, to, is_dir) in done.iter().rev() {
-        if *is_dir {
-            fs::remove_dir(to).ok();
-        } else {
-            fs::rename(to, from).ok();
-        }
-    }
 }
 
 fn collisions(paths: &[String]) -> String {

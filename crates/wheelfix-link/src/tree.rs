@@ -56,6 +56,8 @@ pub struct Tree {
     pub unreadable: Vec<Unreadable>,
     /// Files that begin like ELF files, cannot be read as such, and that nothing loads.
     pub data: Vec<Unreadable>,
+    /// Files and directories on their way to their final names, or left behind on it; paths on disk.
+    pub temporary: Vec<PathBuf>,
 }
 
 /// A Python source.
@@ -166,6 +168,7 @@ impl Tree {
             .partition::<Vec<_>, _>(is_named);
         tree.data = data;
         tree.unreadable.extend(named);
+        tree.temporary = walk.temporary;
         for (link, file) in &walk.links {
             tree.add_link(used(link), used(file));
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
+use wheelfix_elf::is_temporary;
 
 use crate::absolute::existing_path;
 
@@ -20,6 +21,9 @@ pub struct Walk {
     pub outside: Vec<PathBuf>,
     /// Links to one of `files` or `outside`: path of the link, path of that.
     pub links: Vec<(PathBuf, PathBuf)>,
+    /// Files and directories on their way to their final names, or left behind on it. Nothing of them is
+    /// content.
+    pub temporary: Vec<PathBuf>,
 }
 
 /// Walks places, each a directory or a file.
@@ -56,6 +60,7 @@ struct Walker {
     files: Vec<PathBuf>,
     /// Links to files, and where they lead.
     links: Vec<(PathBuf, PathBuf)>,
+    temporary: Vec<PathBuf>,
 }
 
 impl Walker {
@@ -75,11 +80,15 @@ impl Walker {
             let inside = path.strip_prefix(&root).unwrap_or(path);
             !inside.as_os_str().is_empty() && self.roots.contains_key(&real.join(inside))
         };
-        let (mut files, mut links) = (Vec::new(), Vec::new());
+        let (mut files, mut links, mut temporary) = (Vec::new(), Vec::new(), Vec::new());
         let entries = WalkDir::new(&root).sort_by_file_name().into_iter();
-        for entry in entries
-            .filter_entry(|entry| !entry.file_type().is_dir() || !is_other_root(entry.path()))
-        {
+        for entry in entries.filter_entry(|entry| {
+            if entry.depth() != 0 && is_temporary(entry.file_name()) {
+                temporary.push(entry.path().to_owned());
+                return false;
+            }
+            !entry.file_type().is_dir() || !is_other_root(entry.path())
+        }) {
             let entry = entry?;
             // A place may be a link to a file, which is opened by that name.
             let is_named = entry.depth() == 0 && entry.path().is_file();
@@ -90,6 +99,7 @@ impl Walker {
             }
         }
         self.files.append(&mut files);
+        self.temporary.append(&mut temporary);
         for link in links {
             // A link that leads nowhere or in a circle provides nothing.
             let Ok(target) = existing_path(&link) else {
@@ -147,6 +157,7 @@ impl Walker {
                 .extend(others.map(|link| ((*link).clone(), first.clone())));
         }
         walk.files = self.files;
+        walk.temporary = self.temporary;
         walk
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem::Finder;
 use rayon::prelude::*;
-use walkdir::WalkDir;
-use wheelfix_elf::{Elf, FileSource};
+use walkdir::{DirEntry, WalkDir};
+use wheelfix_elf::{Elf, FileSource, is_temporary};
 use wheelfix_format::LibraryName;
 use wheelfix_link::{Object, Place, Tree};
 
@@ -148,7 +148,9 @@ fn scan(reader: &mut dyn io::Read, mut look: impl FnMut(&[u8])) -> io::Result<()
 fn sources(places: &[Place]) -> io::Result<Vec<(PathBuf, PathBuf)>> {
     let mut sources = Vec::new();
     for place in places {
-        for entry in WalkDir::new(&place.on_disk).sort_by_file_name() {
+        let entries = WalkDir::new(&place.on_disk).sort_by_file_name().into_iter();
+        let is_content = |entry: &DirEntry| entry.depth() == 0 || !is_temporary(entry.file_name());
+        for entry in entries.filter_entry(is_content) {
             let entry = entry?;
             let is_source = entry
                 .path()

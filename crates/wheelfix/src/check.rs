@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
-use wheelfix_install::{InstallRequest, Python, WheelOptions, prefix_of_wheels, python_of_wheels};
+use wheelfix_install::{
+    InstallRequest, Python, WheelOptions, prefix_of_wheels, python_of_wheels, scan_clean,
+};
 use wheelfix_link::{
     FileView, LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, absolute_path, count,
     existing_path, prove, told_once,
@@ -101,7 +103,7 @@ fn prove_paths(
     let pool = pool.build().map_err(Error::environment)?;
     let proof = pool.install(|| -> Result<Proof, TreeError> {
         let places: Vec<Place> = paths.into_iter().map(Place::fixed).collect();
-        let tree = Tree::scan_all(&places)?;
+        let tree = scan_clean(&places, Tree::scan_all)?;
         let view = FileView::new(Vec::new());
         Ok(prove(&tree, &view, &resolved.target, &rules, &options))
     });

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use wheelfix_archive::{Digest, ExtractError, ExtractItem, Silent, extract};
+use wheelfix_install::scan_clean;
 use wheelfix_link::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
@@ -47,7 +48,8 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
     } else {
         Place::fixed(path)
     };
-    let tree = Tree::scan(&place).map_err(Error::environment)?;
+    let tree = scan_clean(std::slice::from_ref(&place), Tree::scan_all);
+    let tree = tree.map_err(Error::environment)?;
     if tree.is_empty() {
         return Err(Error::refused(GraphError::Subject(subject.to_owned())));
     }

@@ -111,6 +111,7 @@ fn answer(args: &WhyArgs) -> Result<Answer, Error> {
     let rules = args.libraries.rules()?;
     let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
     let path = place(&args.file)?;
+    wheelfix_install::clean_up_above([&path])?;
     let object = read(path.clone())?;
     let view = FileView::new(Vec::new());
     let program = resolved.program.as_ref().filter(|_| !object.is_program());

@@ -12,6 +12,7 @@ use crate::elf::Elf;
 use crate::error::ReadError;
 use crate::file::apply::ApplyError;
 use crate::file::attributes;
+use crate::file::temporary::temporary_file;
 use crate::source::FileSource;
 use crate::verify::{Checked, Names, Violation, verify_source};
 
@@ -235,9 +236,7 @@ impl FileEdit {
             .unwrap_or(Path::new("."));
         let source = open_regular(from)?;
         let metadata = source.file().metadata()?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".wheelfix-")
-            .tempfile_in(dir)?;
+        let temporary = temporary_file(dir)?;
         let (file, temporary_path) = temporary.into_parts();
         let file = fs_err::File::from_parts(file, temporary_path.to_path_buf());
         copy_all(&source, &file)?;
@@ -276,7 +275,10 @@ fn check_regular(kind: std::fs::FileType) -> Result<(), PatchError> {
     Err(PatchError::NotRegular { got })
 }
 
-fn open_for_writing(path: &Path, metadata: &std::fs::Metadata) -> io::Result<fs_err::File> {
+pub(crate) fn open_for_writing(
+    path: &Path,
+    metadata: &std::fs::Metadata,
+) -> io::Result<fs_err::File> {
     let open = || fs_err::OpenOptions::new().read(true).write(true).open(path);
     match open() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

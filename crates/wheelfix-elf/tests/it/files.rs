@@ -39,6 +39,43 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
+fn an_edit_is_taken_back_by_the_bytes_that_were_kept() {
+    let toolchain = Toolchain::new(Platform::Glibc);
+    let path = toolchain.dir().join("subject");
+    for (kind, layout) in [
+        (Kind::Library, Layout::Default),
+        (Kind::Pie, Layout::NoSeparateCode),
+    ] {
+        toolchain.link(kind, layout, &path);
+        set_mode(&path, 0o555);
+        let (before, state) = (
+            fs_err::read(&path).unwrap(),
+            fs_err::metadata(&path).unwrap(),
+        );
+        let edit = FileEdit::plan(&path, &request(&toolchain.request(Edit::All, kind))).unwrap();
+        let original = edit.original(&path).unwrap();
+        assert!(original.bytes.len() < before.len());
+        edit.apply(&path).unwrap();
+        assert_ne!(fs_err::read(&path).unwrap(), before);
+        // The second time it is broken off in the middle, with another mode.
+        for _ in 0..2 {
+            original.restore(&path).unwrap();
+            assert_eq!(fs_err::read(&path).unwrap(), before);
+            let now = fs_err::metadata(&path).unwrap();
+            assert_eq!(now.modified().unwrap(), state.modified().unwrap());
+            assert_eq!(now.mode(), state.mode());
+            set_mode(&path, 0o755);
+            let mut half = edit.as_plan().clone();
+            half.writes.truncate(half.writes.len() / 2);
+            half.new_len = half.old_len;
+            let mut options = fs_err::OpenOptions::new();
+            let file = options.read(true).write(true).open(&path).unwrap();
+            drop(half.apply(&file).unwrap());
+        }
+    }
+}
+
+#[test]
 fn a_failing_write_anywhere_leaves_the_file_as_it_was() {
     let toolchain = Toolchain::new(Platform::Glibc);
     let path = toolchain.dir().join("subject");

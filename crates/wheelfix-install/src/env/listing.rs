@@ -11,6 +11,7 @@ use fs_err as fs;
 use rayon::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
+use wheelfix_elf::is_temporary;
 
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
@@ -69,7 +70,8 @@ fn read(directory: &Path, faults: &mut Vec<EnvFault>, mut each: impl FnMut(&str,
             Err(error) => return faults.push(unreadable(directory, error)),
         };
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
+        let is_content = !is_temporary(OsStr::from_bytes(name.to_bytes()));
+        if matches!(name.to_bytes(), b"." | b"..") || !is_content {
             continue;
         }
         let path = || directory.join(OsStr::from_bytes(name.to_bytes()));

@@ -8,6 +8,9 @@ mod patchelf;
 mod patchelf_refused;
 mod resources;
 mod scale;
+#[path = "../it/scene.rs"]
+mod scene;
+mod steps;
 #[path = "../it/support.rs"]
 mod support;
 mod verify;

@@ -1,0 +1,26 @@
+//! Files on their way to their final names.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+/// The beginning of the name of every file and directory on its way: nothing takes them for content.
+pub const TEMPORARY: &str = ".wheelfix-";
+
+/// Makes a file in a directory, locked for as long as it is open: so that another process can tell it from one that a killed
+/// process left.
+pub fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(directory)?;
+    // Some file systems have no locks. There nothing is taken for left behind.
+    file.as_file().lock().ok();
+    Ok(file)
+}
+
+/// Whether a file name is that of something on its way.
+pub fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+}

@@ -1,0 +1,100 @@
+//! Temporary files and directories of runs that were killed.
+//!
+//! They are known by their names, their owner, and that nobody holds their lock. A directory with a
+//! journal is what is left of edits: they are taken back first.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+use rustix::fs::OFlags;
+use wheelfix_elf::TEMPORARY;
+use wheelfix_link::{Place, Tree, TreeError, existing_path};
+
+use crate::journal::{self, in_writable};
+use crate::scratch::remove_all;
+
+/// The length of the random end of a name, in bytes.
+const RANDOM_LEN: usize = 6;
+
+/// Removes a temporary file or directory that a process left behind, after its edits were taken back; returns
+/// whether it was one.
+///
+/// Anything that is in use, belongs to somebody else, or has another name, stays.
+///
+/// # Errors
+///
+/// Edits cannot be taken back. That something cannot be removed is not an error.
+pub fn clean_up(path: &Path) -> io::Result<bool> {
+    if !path.file_name().is_some_and(is_ours) {
+        return Ok(false);
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = fs::OpenOptions::new();
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let Ok(file) = options.read(true).custom_flags(flags).open(path) else {
+        return Ok(false);
+    };
+    let metadata = file.metadata()?;
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !is_own || file.file().try_lock().is_err() {
+        return Ok(false);
+    }
+    if metadata.is_dir() {
+        journal::take_back(path)?;
+        remove_all(path);
+    } else {
+        let directory = path.parent().unwrap_or(path);
+        in_writable(directory, || fs::remove_file(path)).ok();
+    }
+    Ok(true)
+}
+
+/// Reads places by `scan` after what was left in them and above them is gone.
+pub fn scan_clean(
+    places: &[Place],
+    scan: impl Fn(&[Place]) -> Result<Tree, TreeError>,
+) -> Result<Tree, TreeError> {
+    clean_up_above(places.iter().map(|place| &place.on_disk))?;
+    let tree = scan(places)?;
+    let mut found = false;
+    for path in &tree.temporary {
+        found |= clean_up(path)?;
+    }
+    if found { scan(places) } else { Ok(tree) }
+}
+
+/// Does the same with all in a directory.
+pub(crate) fn clean_up_in(directory: &Path) -> io::Result<()> {
+    // One that cannot be listed is reported by whoever needs it.
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| is_ours(&entry.file_name())) {
+        clean_up(&entry.path())?;
+    }
+    Ok(())
+}
+
+/// Does the same in places that are to be read or edited, and in the directories above them: a run may have been about more
+/// than these places. A directory of somebody else has nothing of ours.
+pub fn clean_up_above<'p>(places: impl IntoIterator<Item = &'p PathBuf>) -> io::Result<()> {
+    let user = rustix::process::geteuid().as_raw();
+    for place in places {
+        // One that is not there is reported later.
+        let place = existing_path(place).unwrap_or_else(|_| place.clone());
+        for directory in place.ancestors() {
+            let metadata = fs::metadata(directory);
+            if metadata.is_ok_and(|it| it.is_dir() && it.uid() == user) {
+                clean_up_in(directory)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_ours(name: &OsStr) -> bool {
+    let end = name.as_encoded_bytes().strip_prefix(TEMPORARY.as_bytes());
+    end.is_some_and(|end| end.len() == RANDOM_LEN && end.iter().all(u8::is_ascii_alphanumeric))
+}

@@ -1,0 +1,150 @@
+//! Edits of trees in their place: all of them, or none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rustix::fs::Access;
+use rustix::io::Errno;
+use wheelfix_elf::Original;
+use wheelfix_link::{existing_path, real_path};
+
+use crate::journal::{Journal, State, take_back};
+use crate::scratch::Scratch;
+
+/// The paths that are to be changed, as they are before; absolute.
+#[derive(Debug, Default)]
+pub(crate) struct Changes(BTreeMap<PathBuf, State>);
+
+impl Changes {
+    /// A file or directory that is made, if nothing is there yet; one that is there is replaced.
+    pub(crate) fn make(&mut self, path: &Path) -> io::Result<()> {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            Ok(_) => self.replace(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.add(path, State::Absent),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A file that goes, or in whose place another is renamed. It is never written to.
+    pub(crate) fn replace(&mut self, path: &Path) -> io::Result<()> {
+        self.add(path, State::Whole)
+    }
+
+    /// A directory that may go.
+    pub(crate) fn remove_directory(&mut self, path: &Path) -> io::Result<()> {
+        let mode = fs::metadata(path)?.permissions().mode();
+        self.add(path, State::Directory { mode })
+    }
+
+    /// A file that is edited in its place.
+    pub(crate) fn edit(&mut self, path: &Path, original: Original) -> io::Result<()> {
+        self.add(path, State::Edited(Box::new(original)))
+    }
+
+    fn add(&mut self, path: &Path, state: State) -> io::Result<()> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(());
+        };
+        self.0.entry(real_path(parent)?.join(name)).or_insert(state);
+        Ok(())
+    }
+}
+
+/// Edits that are taken back when this is dropped, unless they were all made.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// One directory with a journal for each tree.
+    journals: Vec<Scratch>,
+}
+
+impl Transaction {
+    /// Keeps everything that changes, so that from now on it can be taken back.
+    ///
+    /// `trees` are directories, or files in one; all changes are below them.
+    pub(crate) fn begin(trees: &BTreeSet<PathBuf>, changes: Changes) -> io::Result<Self> {
+        refuse_unwritable(&changes)?;
+        let mut by_tree: BTreeMap<PathBuf, Vec<(PathBuf, State)>> = BTreeMap::new();
+        let mut directories = BTreeSet::new();
+        for tree in trees {
+            let directory = if tree.is_dir() {
+                tree
+            } else {
+                tree.parent().unwrap_or(tree)
+            };
+            directories.insert(existing_path(directory)?);
+        }
+        for (path, state) in changes.0 {
+            let tree = directories.iter().find(|tree| path.starts_with(tree));
+            let Some((tree, inside)) = tree.and_then(|it| Some((it, path.strip_prefix(it).ok()?)))
+            else {
+                let text = format!("`{}` is in none of the trees", path.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            };
+            let of_tree = by_tree.entry(tree.clone()).or_default();
+            of_tree.push((inside.to_owned(), state));
+        }
+        let mut journals = Vec::new();
+        for (tree, changes) in by_tree {
+            let scratch = Scratch::new_in(&tree)?;
+            Journal::write(scratch.path(), changes)?;
+            journals.push(scratch);
+        }
+        Ok(Self { journals })
+    }
+
+    /// Lets the edits last.
+    pub(crate) fn commit(mut self) -> io::Result<()> {
+        let mut journals = self.journals.iter();
+        journals.try_for_each(|journal| Journal::close(journal.path()))?;
+        self.journals.clear();
+        Ok(())
+    }
+
+    /// Makes everything as it was. What cannot be put back now is left to a later run.
+    pub(crate) fn roll_back(mut self) -> io::Result<()> {
+        self.take_back()
+    }
+
+    fn take_back(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for journal in self.journals.drain(..) {
+            match take_back(journal.path()) {
+                Ok(()) => {}
+                Err(error) => {
+                    journal.leave();
+                    result = Err(error);
+                }
+            }
+        }
+        result
+    }
+}
+
+/// An error if names cannot be given or taken in a directory where that is needed.
+fn refuse_unwritable(changes: &Changes) -> io::Result<()> {
+    let is_renamed = |state: &State| !matches!(state, State::Edited(_));
+    let renamed = changes.0.iter().filter(|(_, state)| is_renamed(state));
+    let directories: BTreeSet<&Path> = renamed.filter_map(|(path, _)| path.parent()).collect();
+    for directory in directories {
+        match rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK) {
+            // It is to be made.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => {
+                let text = format!("failed to write in `{}`: {error}", directory.display());
+                return Err(io::Error::new(io::Error::from(error).kind(), text));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // Whoever wants to know why has called `roll_back`.
+        self.take_back().ok();
+    }
+}
