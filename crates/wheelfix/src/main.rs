@@ -25,6 +25,7 @@ mod progress;
 mod proof_report;
 mod remedy;
 mod settings;
+mod signals;
 mod table;
 mod target;
 mod unbundle;
@@ -63,8 +64,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = signals::after_signal(std::env::args_os()) {
+        return code;
+    }
     let result = match patchelf::called_as_patchelf(std::env::args_os()) {
-        Some(args) => patchelf::run_as_patchelf(args),
+        Some(args) => signals::handle().and_then(|()| patchelf::run_as_patchelf(args)),
         None => run(parse()),
     };
     match result {
@@ -90,6 +94,7 @@ fn parse() -> Args {
 }
 
 fn run(args: Args) -> Result<(), Error> {
+    signals::handle()?;
     if !matches!(args.command, Command::Patchelf(_)) {
         memory::expect_some()?;
     }

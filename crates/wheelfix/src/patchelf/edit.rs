@@ -14,6 +14,7 @@ use super::print::{self, MissingSection};
 use super::request::request;
 use super::shrink::ShrinkError;
 use crate::message::{BREAK, escaped_report};
+use crate::signals;
 
 /// Why a file was not printed or not edited. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,7 @@ pub(super) fn run(file: &Path, arguments: &Arguments) -> Result<Vec<Warning>, Fi
         print::interpreter(&elf)?;
     }
     let request = request(&elf, edits)?;
+    let _unbroken = signals::unbroken();
     let outcome = match &arguments.output {
         Some(output) => patch_file_to(file, output, &request)?,
         None if request.is_empty() => return Ok(Vec::new()),

@@ -4,6 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod environment;
+mod interruption;
+#[path = "../it/kills.rs"]
+mod kills;
 #[path = "../wheels/less.rs"]
 mod less;
 mod nixos;
@@ -14,8 +17,13 @@ mod programs;
 mod removal;
 mod rodeo;
 mod run;
+#[path = "../it/scene.rs"]
+mod scene;
 mod sdists;
 mod suites;
+#[path = "../it/support.rs"]
+#[expect(dead_code, reason = "what the other tests need")]
+mod support;
 #[path = "../wheels/tree.rs"]
 mod tree;
 mod unbundle;
