@@ -24,6 +24,7 @@ mod patch_wheel;
 mod pipeline_error;
 mod provenance;
 mod python;
+mod record_check;
 mod record_update;
 mod report;
 mod requirements;
@@ -63,6 +64,7 @@ pub use patch_wheel::{
 pub use pipeline_error::{PipelineError, Refusal, RefusedWheel};
 pub use provenance::Provenance;
 pub use python::{BasePython, Python, PythonError};
+pub use record_check::{UntrueRecord, untrue_records};
 pub use record_update::RecordUpdateError;
 pub use report::{InstallReport, InstallWarning, InstalledWheel, KeptScript};
 pub use requirements::EditedRequirements;

@@ -83,6 +83,12 @@ impl Applied {
         self.bytes_written += plan.written_len();
     }
 
+    /// Notes that RECORD is to be made true of files that changed before.
+    pub(crate) fn add_untrue(&mut self, files: BTreeSet<PathBuf>) {
+        self.unhashed
+            .extend(files.into_iter().map(|file| (file.clone(), file)));
+    }
+
     /// Reads the ELF files that were edited. [`ElfEdits`](crate::elf_edits::ElfEdits) leave this to be done beside something else, as
     /// it takes far longer than the edits.
     ///

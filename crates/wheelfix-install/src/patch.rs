@@ -17,6 +17,7 @@ use crate::install::in_pool;
 use crate::left_over::scan_clean;
 use crate::linking::{self, Applied, LinkError};
 use crate::pipeline_error::PipelineError;
+use crate::record_check;
 use crate::record_update::{
     self, RecordUpdateError, check_beside, listing, owners, records_below, update_beside,
     update_these,
@@ -103,8 +104,8 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
 
     phase(Phase::Plan);
     let decision = plan(request, &tree, &places)?;
-    let roots = record_roots(&places);
-    let records = decision.records(&roots)?;
+    let roots = record_roots(places.iter().map(|place| place.on_disk.as_path()));
+    let (records, untrue) = decision.records(&roots)?;
     if request.dry_run {
         return Ok(PatchReport {
             elf_edited: decision.elf_edits.count(),
@@ -115,6 +116,7 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
     phase(Phase::Apply);
     let transaction = Transaction::begin(&roots, decision.changes(&records)?)?;
     let mut applied = Applied::default();
+    applied.add_untrue(untrue);
     let edited = apply(&decision, records, &mut applied);
     let proved = edited.and_then(|records| {
         phase(Phase::Verify);
@@ -158,15 +160,21 @@ impl Decision<'_> {
     }
 
     /// The RECORD files that list a file which changes, but for METADATA: what lists that lies beside it, and there
-    /// is no need to look for it among thousands of files.
+    /// is no need to look for it among thousands of files. Also libraries that changed before, and
+    /// that RECORD is not true of.
     ///
     /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
-    fn records(&self, roots: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>, RecordUpdateError> {
+    fn records(
+        &self,
+        roots: &BTreeSet<PathBuf>,
+    ) -> Result<(Vec<PathBuf>, BTreeSet<PathBuf>), RecordUpdateError> {
         let mut files: BTreeSet<PathBuf> = self.files().cloned().collect();
         let mut edited = self.requirements.edited.iter();
         edited.try_for_each(|distribution| check_beside(&distribution.path))?;
-        let mut records = Vec::new();
-        if !files.is_empty() {
+        let (mut records, mut untrue) = (Vec::new(), BTreeSet::new());
+        let objects = self.planned.link_plan.objects.iter();
+        let objects: BTreeSet<&PathBuf> = objects.map(|object| &object.file).collect();
+        if !files.is_empty() || !objects.is_empty() {
             let metadata = self.requirements.edited.iter();
             files.extend(metadata.map(|distribution| distribution.path.clone()));
             for source in &self.planned.link_plan.sources {
@@ -175,8 +183,11 @@ impl Decision<'_> {
             for root in roots {
                 records.extend(records_below(root)?);
             }
+            untrue = record_check::changed(&records, &objects)?;
+            untrue.retain(|file| !files.contains(file));
+            files.extend(untrue.iter().cloned());
         }
-        listing(records, &files)
+        Ok((listing(records, &files)?, untrue))
     }
 
     /// Everything that changes.
@@ -360,13 +371,13 @@ fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> 
 
 /// Where RECORD files that list the files of the places may be: a place itself, or the
 /// `site-packages` around it. None is below another.
-fn record_roots(places: &[Place]) -> BTreeSet<PathBuf> {
+pub(crate) fn record_roots<'p>(places: impl Iterator<Item = &'p Path>) -> BTreeSet<PathBuf> {
     let around = |path: &Path| {
         let mut ancestors = path.ancestors();
         let found = ancestors.find(|it| it.file_name().is_some_and(|name| name == "site-packages"));
         found.unwrap_or(path).to_owned()
     };
-    let roots: BTreeSet<PathBuf> = places.iter().map(|place| around(&place.on_disk)).collect();
+    let roots: BTreeSet<PathBuf> = places.map(around).collect();
     let is_top = |root: &&PathBuf| {
         let mut above = root.ancestors().skip(1);
         !above.any(|ancestor| roots.contains(ancestor))
@@ -381,8 +392,9 @@ mod tests {
     #[test]
     fn records_are_looked_for_around_a_place() {
         let places = ["/p", "/p/lib/x", "/q/site-packages/a/b.so", "/r/b.so"];
-        let places = places.map(|path| Place::fixed(PathBuf::from(path)));
-        let roots: Vec<_> = record_roots(&places).into_iter().collect();
+        let roots: Vec<_> = record_roots(places.map(Path::new).into_iter())
+            .into_iter()
+            .collect();
         let want = ["/p", "/q/site-packages", "/r/b.so"].map(PathBuf::from);
         assert_eq!(roots, want);
     }

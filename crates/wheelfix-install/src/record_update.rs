@@ -250,7 +250,7 @@ pub(crate) fn owners(
 }
 
 /// Resolves `..` by name: RECORD's `../../../bin/x` is `bin/x` of the prefix.
-fn normalise(path: &Path) -> PathBuf {
+pub(crate) fn normalise(path: &Path) -> PathBuf {
     let mut result = PathBuf::new();
     for component in path.components() {
         match component {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
 use wheelfix_install::{
-    InstallRequest, Python, WheelOptions, prefix_of_wheels, python_of_wheels, scan_clean,
+    InstallRequest, Python, UntrueRecord, WheelOptions, prefix_of_wheels, python_of_wheels,
+    scan_clean, untrue_records,
 };
 use wheelfix_link::{
     FileView, LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, absolute_path, count,
@@ -52,6 +53,8 @@ struct Document<'a> {
     version: u32,
     /// Whether there is no fault.
     proved: bool,
+    /// RECORD files that do not match what they list.
+    untrue_records: &'a [UntrueRecord],
     #[serde(flatten)]
     proof: &'a Proof,
 }
@@ -65,6 +68,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
         places.collect::<Result<Vec<_>, _>>()
     };
     let (wheels, paths) = (places(wheels)?, places(paths)?);
+    let named = paths.clone();
     let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
     if !wheels.is_empty() {
         // They are proved as `install` would leave them, and it has the same options.
@@ -79,7 +83,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
             return Err(Error::Usage(text.to_owned()));
         }
     };
-    report(&proof, args)
+    report(&proof, &untrue_records(&named)?, args)
 }
 
 /// Proves what is on disk, by the paths there.
@@ -187,12 +191,13 @@ fn stores(given: &[PathBuf], paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     given.iter().map(|path| absolute_path(path)).collect()
 }
 
-fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
+fn report(proof: &Proof, untrue: &[UntrueRecord], args: &CheckArgs) -> Result<(), Error> {
     if args.warnings {
         print("warning", proof.warnings.iter().map(advised));
     }
     print("error", told_once(&proof.faults).iter().map(advised));
     if !args.output.quiet {
+        print("warning", untrue);
         proof_report::print_notes(proof);
     }
     let proved = proof.faults.is_empty();
@@ -201,6 +206,7 @@ fn report(proof: &Proof, args: &CheckArgs) -> Result<(), Error> {
         let document = Document {
             version: 1,
             proved,
+            untrue_records: untrue,
             proof,
         };
         document::begun();

@@ -36,4 +36,5 @@ mod strays;
 mod support;
 mod unbundle;
 mod unpack;
+mod untrue_records;
 mod wheel_options;
