@@ -98,10 +98,10 @@ mod tests {
                 .filter(|project| filter(project))
                 .count()
         };
-        assert!(corpus.projects.len() >= 160);
-        assert!(count(&|project| project.library.is_some()) >= 140);
-        assert!(count(&|project| !project.libraries.is_empty()) >= 8);
-        assert!(count(&|project| !project.program.is_empty()) >= 6);
+        assert!(corpus.projects.len() >= 300);
+        assert!(count(&|project| project.library.is_some()) >= 220);
+        assert!(count(&|project| !project.libraries.is_empty()) >= 25);
+        assert!(count(&|project| !project.program.is_empty()) >= 25);
         assert!(count(&|project| project.small) >= 40);
         let names: BTreeSet<&str> = corpus
             .projects
