@@ -100,7 +100,7 @@ mod tests {
         };
         assert!(corpus.projects.len() >= 300);
         assert!(count(&|project| project.library.is_some()) >= 220);
-        assert!(count(&|project| !project.libraries.is_empty()) >= 25);
+        assert!(count(&|project| !project.libraries.is_empty()) >= 30);
         assert!(count(&|project| !project.program.is_empty()) >= 25);
         assert!(count(&|project| project.small) >= 40);
         let names: BTreeSet<&str> = corpus
