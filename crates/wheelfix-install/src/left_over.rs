@@ -98,3 +98,76 @@ fn is_ours(name: &OsStr) -> bool {
     let end = name.as_encoded_bytes().strip_prefix(TEMPORARY.as_bytes());
     end.is_some_and(|end| end.len() == RANDOM_LEN && end.iter().all(u8::is_ascii_alphanumeric))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    /// A temporary directory in which a journal names one path that was not there.
+    fn journal(tree: &Path, path: &str) -> PathBuf {
+        let directory = tree.join(".wheelfix-aB3dEf");
+        fs::create_dir_all(&directory).unwrap();
+        let bytes = path.as_bytes();
+        let text =
+            format!(r#"{{"version": 1, "entries": [{{"path": {bytes:?}, "was": "Absent"}}]}}"#);
+        fs::write(directory.join("journal"), text).unwrap();
+        directory
+    }
+
+    #[test]
+    fn only_what_was_left_behind_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let in_use = Scratch::new_in(dir.path()).unwrap();
+        for name in [
+            ".wheelfix-aB3dEf",
+            ".wheelfix-cache",
+            ".wheelfix-aB3d-f",
+            "x",
+        ] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        fs::write(dir.path().join(".wheelfix-file00"), "").unwrap();
+        std::os::unix::fs::symlink("x", dir.path().join(".wheelfix-link00")).unwrap();
+        clean_up_in(dir.path()).unwrap();
+        let left = fs::read_dir(dir.path()).unwrap();
+        let mut left: Vec<_> = left.map(|it| it.unwrap().file_name()).collect();
+        left.retain(|name| Some(name.as_os_str()) != in_use.path().file_name());
+        left.sort();
+        let want = [
+            ".wheelfix-aB3d-f",
+            ".wheelfix-cache",
+            ".wheelfix-link00",
+            "x",
+        ];
+        assert_eq!(left, want);
+        assert!(in_use.path().is_dir());
+    }
+
+    #[test]
+    fn a_journal_reaches_nothing_outside_of_its_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tree, victim) = (dir.path().join("tree"), dir.path().join("victim"));
+        fs::create_dir(&tree).unwrap();
+        std::os::unix::fs::symlink("..", tree.join("link")).unwrap();
+        for path in [
+            "../victim",
+            victim.to_str().unwrap(),
+            "link/victim",
+            "a/../../victim",
+        ] {
+            fs::write(&victim, "").unwrap();
+            let directory = journal(&tree, path);
+            let error = clean_up(&directory).unwrap_err();
+            assert!(
+                error.to_string().contains("out of its tree"),
+                "{path}: {error}"
+            );
+            assert!(victim.is_file(), "{path}");
+        }
+        fs::write(tree.join("own"), "").unwrap();
+        let directory = journal(&tree, "own");
+        assert!(clean_up(&directory).unwrap());
+        assert!(!tree.join("own").is_file() && !directory.is_dir());
+    }
+}

@@ -63,8 +63,8 @@ pub enum PipelineError {
     /// The output would not work; the plan says why.
     #[error("{} with libraries", count(.0.faults.len(), "fault"))]
     Unsound(Box<LinkPlan>),
-    /// The output would not load, or files that were edited in their place will not unless they were put
-    /// back because bundled libraries were to go; the proof says why.
+    /// The output would not load, or files that were edited in their place did not and are as they were; the
+    /// proof says why.
     #[error("{} with what is loaded", count(.0.faults.len(), "fault"))]
     Unproved(Box<Proof>),
     /// Files to be changed lie elsewhere, in directories that links lead to: the directory as it is

@@ -115,8 +115,12 @@ impl Transaction {
             match take_back(journal.path()) {
                 Ok(()) => {}
                 Err(error) => {
+                    let text = format!(
+                        "{error}; edits are not taken back yet, the next run tries again: `{}`",
+                        journal.path().display()
+                    );
+                    result = Err(io::Error::new(error.kind(), text));
                     journal.leave();
-                    result = Err(error);
                 }
             }
         }
