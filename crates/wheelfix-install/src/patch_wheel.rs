@@ -24,6 +24,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::files;
 use crate::install::in_pool;
 use crate::layout::{self, Layout};
+use crate::left_over::clean_up_above;
 use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
@@ -114,6 +115,7 @@ fn link_wheel(
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let mut requirements = requirements(wheel, &request.metadata)?;
     let output = Output::new(&request.output)?;
+    clean_up_above([&output.directory])?;
     let destination = Destination::new(&output.directory.join("output"))?;
     let scratch = destination.scratch()?;
     let root = scratch.path().join("unpacked");

@@ -60,10 +60,8 @@ impl Destination {
         })
     }
 
-    /// Makes a directory for what is to appear, where nothing but a rename is needed in the end; what earlier runs
-    /// left there goes.
+    /// Makes a directory for what is to appear, where nothing but a rename is needed in the end.
     pub(crate) fn scratch(&self) -> io::Result<Scratch> {
-        clean_up_in(&self.base)?;
         Scratch::new_in(&self.base)
     }
 
@@ -112,6 +110,8 @@ impl Staging {
     /// Makes a staging directory for a prefix that does not exist or is an empty directory.
     pub fn whole(prefix: &Path) -> Result<Self, StagingError> {
         let prefix = real_path(prefix)?;
+        // Also where it is refused: a run may have been killed when all but the removal was done.
+        clean_up_above([&prefix])?;
         refuse_taken(&prefix)?;
         let destination = Destination::new(&prefix)?;
         let scratch = destination.scratch()?;

@@ -15,8 +15,7 @@ fn killed_at_random_moments_nothing_is_half_done() {
 fn a_signal_that_is_ignored_ends_nothing() {
     let scene = Scene::new("install");
     let command = scene.command();
-    let script =
-        "trap '' HUP; \"$@\" & for i in $(seq 100); do kill -HUP $! || break; sleep 0.005; done; wait $!";
+    let script = "trap '' HUP; \"$@\" & for i in $(seq 100); do kill -HUP $! || break; sleep 0.005; done; wait $!";
     #[expect(clippy::disallowed_methods, reason = "a shell can ignore signals")]
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", script, "sh"]).arg(command.get_program());

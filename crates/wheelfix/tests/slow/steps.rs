@@ -253,6 +253,16 @@ fn unbundle_is_broken_off_at_every_step() {
 }
 
 #[test]
+fn install_is_broken_off_at_every_step() {
+    breaks_off("install");
+}
+
+#[test]
+fn a_wheel_is_broken_off_at_every_step() {
+    breaks_off("wheel");
+}
+
+#[test]
 fn merge_is_broken_off_at_every_step() {
     breaks_off("merge");
 }
