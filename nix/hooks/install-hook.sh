@@ -1,5 +1,9 @@
 # shellcheck shell=bash
 # Stands in for the hook that installs wheels, and for those that change what is installed.
+
+# For the patch hook. Global also where a function sources this file.
+declare -g _wheelfixPython=@pythonInterpreter@
+
 wheelfixInstallPhase() {
     runHook preInstall
     @wheelfix@ builder --hook @hook@ --python @pythonInterpreter@ -- dist/*.whl
@@ -10,6 +14,6 @@ wheelfixInstallPhase() {
 
 if [[ -z "${dontUseWheelfixInstall-}${dontUsePypaInstall-}${dontUsePyprojectInstall-}" && -z "${installPhase-}" ]]; then
     installPhase=wheelfixInstallPhase
-    # strip breaks wheels whose libraries were edited before.
-    dontStrip=1
+    # strip breaks wheels whose libraries were edited before; what was built here it does not.
+    if [[ "${src-}" == *.whl ]]; then dontStrip=1; fi
 fi

@@ -16,15 +16,17 @@ addAutoPatchelfSearchPath() {
 }
 
 autoPatchelf() {
-    local -a paths=() ignoreMissing=() append=() runtime=()
+    local -a paths=() flags=() ignoreMissing=() append=() runtime=() python=()
     local word
     for word in "$@"; do
-        if [[ "$word" != --* ]]; then paths+=("$word"); fi
+        if [[ "$word" == --* ]]; then flags+=("--flag=$word"); else paths+=("$word"); fi
     done
+    # Set by the install hook.
+    if [[ -n "${_wheelfixPython-}" ]]; then python=(--python "$_wheelfixPython"); fi
     concatTo ignoreMissing autoPatchelfIgnoreMissingDeps
     concatTo append appendRunpaths
     concatTo runtime runtimeDependencies
-    @wheelfix@ builder --hook patch --interpreter @dynamicLinker@ \
+    @wheelfix@ builder --hook patch --interpreter @dynamicLinker@ "${python[@]}" "${flags[@]}" \
         "${wheelfixLibPaths[@]/#/--lib-path=}" "${wheelfixSearch[@]/#/--search=}" \
         "${ignoreMissing[@]/#/--ignore-missing=}" "${append[@]/#/--append-run-path=}" \
         "${runtime[@]/#/--runtime-dependency=}" -- "${paths[@]}"

@@ -1,12 +1,15 @@
 //! The assumptions of a proof: things that are not on the machine that proves.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::process::Process;
 use crate::proof::ProofOptions;
+use crate::python_module::imported_name;
 use crate::rules::{Rules, any_matches};
+use crate::site::SITE_PACKAGES;
 use crate::symbols::Undefined;
 use crate::target::Target;
 
@@ -17,7 +20,8 @@ pub struct Assumed {
     pub libc: BTreeSet<String>,
     /// Libraries of the driver, which is only on the machine that runs the output.
     pub driver: BTreeSet<String>,
-    /// Whether the names of Python's C API are taken to be there, for the interpreter is not known.
+    /// Whether the names of Python's C API and of the libraries that every CPython needs are taken to be
+    /// there, for the Python is not known.
     pub python: bool,
 }
 
@@ -60,7 +64,9 @@ impl<'a> Assumptions<'a> {
         if !self.knows_libc && process.needs_libc() && is_libc_name(&name) {
             return true;
         }
-        if !self.knows_python && is_python_name(&name) {
+        if !self.knows_python
+            && (is_python_name(&name) || is_brought(symbol, &name) && is_of_python(process))
+        {
             return true;
         }
         let exports = |name: &str| {
@@ -80,6 +86,24 @@ const LIBC_SYMBOLS: &str = include_str!("../rules/libc-symbols.txt");
 fn is_libc_name(name: &str) -> bool {
     let mut symbols = LIBC_SYMBOLS.lines().filter(|line| !line.starts_with('#'));
     symbols.any(|symbol| symbol == name)
+}
+
+/// Whether it is a symbol of a library that every CPython needs beside libc: libm, and before glibc
+/// 2.34 libdl, libpthread and libutil. Libraries of Python rely on it without naming these, as all that
+/// mypyc makes.
+fn is_brought(symbol: &Undefined, name: &str) -> bool {
+    symbol.version.is_none() && is_libc_name(name)
+}
+
+/// Whether Python loads the process: one of its objects is an extension module, or lies in `site-packages`.
+fn is_of_python(process: &Process<'_>) -> bool {
+    process.loaded.iter().any(|loaded| {
+        let path = Path::new(&loaded.path);
+        let is_installed = path
+            .components()
+            .any(|part| part.as_os_str() == SITE_PACKAGES);
+        is_installed || imported_name(path, &loaded.object.file, Some(loaded.object.abi)).is_some()
+    })
 }
 
 /// Whether a name belongs to Python's C API: `PyList_New`, `_Py_Dealloc`, `_PyObject_New`.

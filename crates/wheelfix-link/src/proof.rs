@@ -33,7 +33,7 @@ use crate::tree::Tree;
 #[derive(Clone, Debug)]
 pub struct ProofOptions {
     /// The program that opens the objects: the Python interpreter. `None` if it is not known: then
-    /// the names of its C API are taken to be there.
+    /// its C API and the libraries that every CPython needs are taken to be there.
     pub program: Option<PathBuf>,
     /// The libraries and symbols that may be missing.
     pub excuses: Excuses,

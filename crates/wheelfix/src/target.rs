@@ -12,7 +12,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
-    /// Python that will import the files; without it the names of its C API are taken to be there
+    /// Python that will import the files; without it its C API and the libraries that every CPython needs are taken to be there
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
     /// Dynamic loader of the target [default: the one of the Python; without either, the C library is taken to be there]

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
-use wheelfix_install::{InstallRequest, Libraries, PatchRequest, Scope, WheelOptions};
-use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, absolute_path, count};
+use wheelfix_install::{InstallRequest, Libraries, PatchRequest, Python, Scope, WheelOptions};
+use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, Target, absolute_path, count};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -20,7 +20,7 @@ use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
 use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
-use crate::target::probe;
+use crate::target::{loader_error, probe};
 use crate::{install_report, proof_report};
 
 /// A hook whose part to do.
@@ -43,13 +43,13 @@ pub(crate) struct HookArgs {
     /// Do the part of a hook in a build of stdenv
     #[arg(long, value_name = "HOOK")]
     pub(crate) hook: Option<Hook>,
-    /// Python to install for
+    /// Python to install for, or that will load the files
     #[arg(long, value_name = "EXE", requires = "hook")]
     python: Option<PathBuf>,
     /// Dynamic loader of programs
     #[arg(long, value_name = "PATH", requires = "hook")]
     interpreter: Option<PathBuf>,
-    /// Store path that may hold libraries; one that is not a directory does not count
+    /// Store path that may hold libraries; one without any does not count
     #[arg(long, value_name = "PATH", requires = "hook")]
     lib_path: Vec<PathBuf>,
     /// Argument of addAutoPatchelfSearchPath
@@ -69,6 +69,14 @@ pub(crate) struct HookArgs {
     /// Word of runtimeDependencies
     #[arg(long, value_name = "PATH", requires = "hook")]
     runtime_dependency: Vec<PathBuf>,
+    /// Word of autoPatchelf that is not a path
+    #[arg(
+        long,
+        value_name = "FLAG",
+        requires = "hook",
+        allow_hyphen_values = true
+    )]
+    flag: Vec<String>,
     /// Wheels to install, or trees to relocate
     #[arg(value_name = "PATH", requires = "hook")]
     paths: Vec<PathBuf>,
@@ -86,7 +94,7 @@ pub(crate) fn run(
     };
     match hook {
         Hook::Install | Hook::Pyproject => install(hook, args, attributes, settings),
-        Hook::Patch => patch(args, settings),
+        Hook::Patch => patch(args, attributes, settings),
         Hook::Conflicts => conflicts::run(out),
     }
 }
@@ -104,13 +112,16 @@ fn install(
         None => reader.python(),
     };
     let mut bytecode = reader.bytecode(python.as_ref());
-    reader.finish()?;
     if hook == Hook::Install {
         of_nixpkgs(attributes, &mut wheel_options)?;
-    } else if attributes.words("UV_COMPILE_BYTECODE") == ["0"] {
-        // So uv2nix writes that the workspace wants none.
-        bytecode = None;
+    } else {
+        bytecode = reader.bytecode_of_uv(bytecode, attributes);
+        if !attributes.words("uvPipInstallFlags").is_empty() {
+            let text = "`uvPipInstallFlags` is for uv, which does not run here";
+            print("warning", [text]);
+        }
     }
+    reader.finish()?;
     let (Some(python), Some(out)) = (python, attributes.output("out")) else {
         return Err(Error::Reported);
     };
@@ -180,17 +191,22 @@ fn is_true(value: Option<&Value>) -> bool {
     }
 }
 
-fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
+fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
+    let recurses = !tell_flags(args, attributes);
     let mut reader = Reader::new(settings);
     let mut libraries = reader.libraries()?;
     reader.finish()?;
     gather(args, &mut libraries)?;
+    let python = python_of(args, &mut libraries)?;
     let mut paths = args.paths.clone();
     paths.retain(|path| path.is_dir() || path.is_file());
+    if !recurses {
+        paths = files_in(&paths)?;
+    }
     let request = PatchRequest {
         paths,
         libraries,
-        python: None,
+        python,
         wants_some: false,
         heal: settings.flag("heal") == Some(true),
         metadata: Vec::new(),
@@ -213,16 +229,80 @@ fn patch(args: &HookArgs, settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// The Python of the install hook, if there is one in the build. Its loader is that of the output too,
+/// unless another one is set, if it is in the store: nothing may depend on one elsewhere.
+fn python_of(args: &HookArgs, libraries: &mut Libraries) -> Result<Option<PathBuf>, Error> {
+    let options = &mut libraries.options;
+    let python = args.python.as_deref().map(probe).transpose()?;
+    let program = python.as_ref().and_then(Python::program);
+    if options.interpreter.is_none() {
+        let target =
+            program.map(|program| Target::of_program(program, options.driver_path.clone()));
+        let target = target.transpose().map_err(loader_error)?.flatten();
+        let own = target
+            .filter(|target| target.nix)
+            .and_then(|target| target.interpreter);
+        let of_stdenv = args.interpreter.as_deref().map(absolute_path).transpose()?;
+        options.interpreter = own.or(of_stdenv);
+    }
+    Ok(program.map(Path::to_path_buf))
+}
+
+/// The flags of auto-patchelf that ask for what is done here anyway.
+const DONE: &[&str] = &["--", "--preserve-origin", "--relativize-rpath"];
+
+/// Reads the flags for auto-patchelf, of a call and of `autoPatchelfFlags`, and says of which nothing
+/// comes. Returns whether directories below those that are named are left alone.
+fn tell_flags(args: &HookArgs, attributes: &Attributes) -> bool {
+    let of_recipe = attributes.words("autoPatchelfFlags");
+    let words: Vec<&String> = args.flag.iter().chain(&of_recipe).collect();
+    let idle = words.iter().filter(|word| {
+        let word = word.as_str();
+        word != "--no-recurse" && !DONE.contains(&word)
+    });
+    let mut lines: Vec<String> = idle
+        .map(|word| {
+            format!("`{word}` is for auto-patchelf, and has no effect on wheelfixPatchHook")
+        })
+        .collect();
+    if !attributes.words("patchelfFlags").is_empty() {
+        let text = "`patchelfFlags` is for patchelf, which wheelfixPatchHook does not run";
+        lines.push(text.to_owned());
+    }
+    print("warning", lines);
+    words.iter().any(|word| *word == "--no-recurse")
+}
+
+/// The files that are named, and those that lie in the directories themselves.
+fn files_in(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        for entry in WalkDir::new(path).max_depth(1).sort_by_file_name() {
+            let entry = entry.map_err(io::Error::from)?;
+            if entry.file_type().is_file() {
+                files.push(entry.into_path());
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Whether a store path may have libraries.
+fn has_libraries(path: &Path) -> bool {
+    ["lib", "lib64"].iter().any(|name| path.join(name).is_dir())
+}
+
 /// Adds the arguments that the shell has gathered to the settings.
 fn gather(args: &HookArgs, libraries: &mut Libraries) -> Result<(), Error> {
     let mut gathered = args.lib_path.clone();
-    gathered.retain(|path| path.is_dir());
+    gathered.retain(|path| has_libraries(path));
     gathered.extend(search(&args.search)?);
-    libraries.lib_paths.extend(real_paths(&gathered)?);
-    let options = &mut libraries.options;
-    if options.interpreter.is_none() {
-        options.interpreter = args.interpreter.as_deref().map(absolute_path).transpose()?;
+    for path in real_paths(&gathered)? {
+        if !libraries.lib_paths.contains(&path) {
+            libraries.lib_paths.push(path);
+        }
     }
+    let options = &mut libraries.options;
     options.append.extend(args.append_run_path.iter().cloned());
     let programs = args.runtime_dependency.iter();
     options

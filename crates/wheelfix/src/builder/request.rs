@@ -3,10 +3,12 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use wheelfix_install::{Bytecode, Interpreter, Invalidation, Libraries, Python};
 use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path, with_causes};
 use wheelfix_unbundle::UnbundleOptions;
 
+use crate::builder::attributes::Attributes;
 use crate::builder::inputs;
 use crate::builder::settings::{SettingFault, Settings};
 use crate::builder::{Error, report_settings};
@@ -178,6 +180,36 @@ impl<'a> Reader<'a> {
             levels,
             invalidation,
         })
+    }
+
+    /// The same as uv does it, which pyproject.nix calls: level 0 unless set otherwise, with uv's variables.
+    ///
+    /// <https://docs.astral.sh/uv/reference/environment/#uv_compile_bytecode>
+    pub(crate) fn bytecode_of_uv(
+        &mut self,
+        bytecode: Option<Bytecode>,
+        attributes: &Attributes,
+    ) -> Option<Bytecode> {
+        // So uv2nix writes that the workspace wants none.
+        if attributes.words("UV_COMPILE_BYTECODE") == ["0"] {
+            return None;
+        }
+        let mut bytecode = bytecode?;
+        if self.settings.list("bytecode").is_empty() {
+            bytecode.levels = vec![0];
+        }
+        let name = "PYC_INVALIDATION_MODE";
+        if let Some(Value::String(word)) = attributes.get(name) {
+            let known = INVALIDATIONS.iter();
+            let mut of_uv = known.map(|(name, mode)| (name.to_uppercase().replace('-', "_"), mode));
+            if let Some((_, mode)) = of_uv.find(|(name, _)| name == word) {
+                bytecode.invalidation = *mode;
+            } else {
+                let reason = "expected one of: CHECKED_HASH, UNCHECKED_HASH, TIMESTAMP";
+                self.fault(name, word, reason);
+            }
+        }
+        Some(bytecode)
     }
 
     /// The libraries that the output may use: those of `libs` and of propagated inputs, and of the

@@ -1,6 +1,7 @@
 //! `wheelfix builder --hook`: the variables of nixpkgs, without Nix.
 
 use wheelfix_testkit::wheel::WheelBuilder;
+use wheelfix_testkit::{cache, host};
 
 use crate::support::Sandbox;
 
@@ -164,4 +165,147 @@ fn an_ignored_library_that_is_not_missing_only_warns() {
     warning: `true` in `autoPatchelfIgnoreMissingDeps` would excuse everything, and excuses nothing here: name the libraries
     warning: nothing that `autoPatchelfIgnoreMissingDeps` calls `libcuda.so.1` is missing
     ");
+}
+
+/// Runs the patch hook on what the sandbox has in `out`, with the loader of this machine.
+fn patch(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> String {
+    let out = sandbox.path("out").to_str().unwrap().to_owned();
+    let loader = host::library("ld-linux-x86-64.so.2");
+    let start = ["patch", "--interpreter", loader.to_str().unwrap()];
+    hook(sandbox, &[&start, args, &["--", &out]].concat(), variables)
+}
+
+#[test]
+fn modules_may_use_what_every_cpython_needs() {
+    let sandbox = Sandbox::new();
+    let site = "out/lib/python3.11/site-packages";
+    fs_err::create_dir_all(sandbox.path(site)).unwrap();
+    // As mypyc does: with `cos` of libm, and no need for libm. tomli, black and mypy are made so.
+    let source = "double cos(double); double f(double x) { return cos(x); }";
+    let module = format!("{site}/demo.cpython-311-x86_64-linux-gnu.so");
+    sandbox.library(source, &["-fno-builtin", "-o", &module, "-lc"]);
+    let text = patch(&sandbox, &[], &[]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let python = cache::tool("python3");
+    let text = patch(&sandbox, &["--python", python.to_str().unwrap()], &[]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    // What no Python brings.
+    let other = source.replace("cos", "cosine");
+    sandbox.library(&other, &["-o", &module, "-lc"]);
+    let text = patch(&sandbox, &[], &[]);
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("cosine"),
+        "{text}"
+    );
+    // What Python does not load.
+    fs_err::remove_dir_all(sandbox.path("out/lib/python3.11")).unwrap();
+    sandbox.library(
+        source,
+        &["-fno-builtin", "-o", "out/lib/libtool.so.1", "-lc"],
+    );
+    let text = patch(&sandbox, &[], &[]);
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("cos"),
+        "{text}"
+    );
+}
+
+#[test]
+fn flags_of_auto_patchelf_are_honoured_or_told() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir_all(sandbox.path("out/sub")).unwrap();
+    for file in ["out/libone.so", "out/sub/libtwo.so"] {
+        sandbox.library("int f;", &["-o", file]);
+    }
+    let text = patch(&sandbox, &[], &[("autoPatchelfFlags", "--preserve-origin")]);
+    assert!(
+        text.contains("2 looked at") && !text.contains("warning"),
+        "{text}"
+    );
+    let variables = [
+        ("autoPatchelfFlags", "--no-recurse --keep-libc"),
+        ("patchelfFlags", "--page-size 4096"),
+    ];
+    let text = patch(&sandbox, &[], &variables);
+    assert!(text.contains("1 looked at"), "{text}");
+    for want in [
+        "warning: `--keep-libc` is for auto-patchelf",
+        "warning: `patchelfFlags` is for patchelf",
+    ] {
+        assert!(text.contains(want), "{text}");
+    }
+    let text = patch(&sandbox, &["--flag=--no-recurse"], &[]);
+    assert!(text.contains("1 looked at"), "{text}");
+}
+
+#[test]
+fn only_directories_with_libraries_are_searched_and_each_once() {
+    let sandbox = Sandbox::new();
+    for name in ["out", "has/lib", "hook/nix-support"] {
+        fs_err::create_dir_all(sandbox.path(name)).unwrap();
+    }
+    let named = "-Wl,-soname,libgone.so.1";
+    sandbox.library("int f;", &[named, "-o", "libgone.so.1"]);
+    sandbox.library("int g;", &["-o", "out/libuser.so", "libgone.so.1"]);
+    let (has, other) = (sandbox.path("has"), sandbox.path("hook"));
+    let (has, other) = (has.to_str().unwrap(), other.to_str().unwrap());
+    let args = ["--lib-path", has, "--lib-path", other, "--lib-path", has];
+    let text = patch(&sandbox, &args, &[]);
+    assert!(
+        text.contains("\n  searched: the output, [DIR]/has\n"),
+        "{text}"
+    );
+}
+
+/// Runs the hook of pyproject.nix for the Python of the tests.
+fn pyproject(sandbox: &Sandbox, variables: &[(&str, &str)]) -> String {
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0").file("demo.py", ""));
+    let (python, out) = (cache::tool("python3"), sandbox.path("out"));
+    let python = ["--python", python.to_str().unwrap()];
+    let args = [
+        &["builder", "--hook", "pyproject"][..],
+        &python,
+        &["--", &wheel],
+    ];
+    let out = [("out", out.to_str().unwrap())];
+    sandbox.run_with(&args.concat(), &[&out, variables].concat())
+}
+
+#[test]
+fn bytecode_is_that_of_uv() {
+    const LEVEL_0: &str = "demo.cpython-311.pyc";
+    const LEVEL_2: &str = "demo.cpython-311.opt-2.pyc";
+    for (variable, name, flags) in [
+        (("x", ""), Some(LEVEL_0), 1),
+        (("PYC_INVALIDATION_MODE", "CHECKED_HASH"), Some(LEVEL_0), 3),
+        (("PYC_INVALIDATION_MODE", "TIMESTAMP"), Some(LEVEL_0), 0),
+        (("wheelfixBytecode", "2"), Some(LEVEL_2), 1),
+        (("UV_COMPILE_BYTECODE", "0"), None, 0),
+    ] {
+        let sandbox = Sandbox::new();
+        let text = pyproject(&sandbox, &[variable]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let cached = "out/lib/python3.11/site-packages/__pycache__/";
+        let tree = sandbox.tree("out");
+        let found: Vec<&str> = tree.lines().filter(|line| line.contains(".pyc")).collect();
+        let Some(name) = name else {
+            assert!(found.is_empty(), "{tree}");
+            continue;
+        };
+        assert_eq!(found.len(), 1, "{tree}");
+        let bytes = fs_err::read(sandbox.path(cached).join(name)).unwrap();
+        assert_eq!(bytes[4], flags, "{variable:?}");
+    }
+    let sandbox = Sandbox::new();
+    let text = pyproject(&sandbox, &[("PYC_INVALIDATION_MODE", "never")]);
+    let want = "`PYC_INVALIDATION_MODE`: `never`: expected one of";
+    assert!(text.contains(want), "{text}");
+}
+
+#[test]
+fn flags_of_uv_are_told() {
+    let sandbox = Sandbox::new();
+    let text = pyproject(&sandbox, &[("uvPipInstallFlags", "--no-deps")]);
+    let want = "warning: `uvPipInstallFlags` is for uv, which does not run here";
+    assert!(text.contains(want), "{text}");
 }
