@@ -61,6 +61,11 @@ impl File<'_> {
         }
     }
 
+    /// Whether it is the program of an entry point.
+    pub(crate) fn is_entry_point(&self) -> bool {
+        self.executable && matches!(self.source, Source::Text(_))
+    }
+
     /// Whether it is a Python source of a package, which may be read and compiled at any time.
     pub(crate) fn is_source(&self) -> bool {
         !self.script && self.path.as_bytes().ends_with(b".py")
@@ -100,6 +105,9 @@ pub struct WheelOptions {
     pub cleanup: Cleanup,
     /// Files to add that say where a distribution came from.
     pub provenance: Provenance,
+    /// Prefixes whose modules and programs the scripts find without an environment around them, besides
+    /// those of the wheels; `None` leaves scripts as the wheels have them.
+    pub standalone: Option<Vec<PathBuf>>,
     /// Prefixes that have to hold what the wheels require and do not bring themselves; `None` leaves
     /// requirements alone.
     pub dependencies: Option<Vec<PathBuf>>,

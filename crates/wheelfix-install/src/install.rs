@@ -446,6 +446,7 @@ impl Installation<'_> {
             layout: self.layout,
             root: self.staging.root(),
             prefix: self.staging.prefix(),
+            standalone: self.request.wheel_options.standalone.as_deref(),
         }
     }
 

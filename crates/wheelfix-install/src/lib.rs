@@ -33,6 +33,7 @@ mod scratch;
 mod shebang;
 mod sources;
 mod staging;
+mod standalone;
 mod transaction;
 mod tree;
 mod unbundling;

@@ -16,6 +16,7 @@ use crate::linking::Applied;
 use crate::record_update::replace;
 use crate::report::{InstallWarning, KeptScript};
 use crate::shebang::{Programs, foreign_interpreter};
+use crate::standalone;
 
 /// An installation whose files are written.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Site<'a> {
     pub(crate) root: &'a Path,
     /// Where it will be.
     pub(crate) prefix: &'a Path,
+    /// Prefixes that scripts find by themselves; `None` leaves scripts alone.
+    pub(crate) standalone: Option<&'a [PathBuf]>,
 }
 
 /// The new text of a script; `None` leaves it as it is.
@@ -56,6 +59,12 @@ impl Site<'_> {
         edit(&extraction.placeholders, &mut |_, script| {
             launcher::with_interpreter(script, programs.python)
         })?;
+        if let Some(line) = self.search_line() {
+            let scripts = [&self.entry_points()[..], &extraction.placeholders].concat();
+            edit(&scripts, &mut |_, script| {
+                standalone::with_line(script, &line)
+            })?;
+        }
         edit(&extraction.foreign_scripts, &mut |file, script| {
             let interpreter = foreign_interpreter(script)?;
             let edited = if file.is_source() {
@@ -93,6 +102,20 @@ impl Site<'_> {
             self.write_record(wheel, rows)?;
         }
         Ok(warnings)
+    }
+
+    /// The line by which scripts find modules; `None` leaves them alone.
+    fn search_line(&self) -> Option<String> {
+        let site_packages = self.layout.site_packages();
+        let others = self.standalone?;
+        Some(standalone::search_line(self.prefix, others, &site_packages))
+    }
+
+    /// Positions of the programs of entry points.
+    fn entry_points(&self) -> Vec<usize> {
+        let files = self.planned.list.iter().enumerate();
+        let scripts = files.filter(|(_, file)| file.is_entry_point());
+        scripts.map(|(position, _)| position).collect()
     }
 
     /// Edits a script, if there is something to edit.

@@ -85,6 +85,7 @@ mod tests {
         "inputs",
         "propagate",
         "runtimeDependencies",
+        "standalone",
     ];
 
     #[test]

@@ -240,6 +240,7 @@ impl WheelArgs {
         }
         let check_deps = real_paths(&self.check_deps)?;
         Ok(WheelOptions {
+            standalone: None,
             metadata: self.metadata.resolve()?,
             exclude: self.exclude.clone(),
             accept_mismatch: self.accept_mismatch.clone(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use walkdir::WalkDir;
 use wheelfix_format::{Record, RecordError};
+use wheelfix_install::Layout;
 use wheelfix_link::existing_path;
 
 use crate::builder::attributes::Attributes;
@@ -103,6 +104,18 @@ pub(crate) fn link_wheels<'a>(
         symlink(path, dist.join(name))?;
     }
     Ok(())
+}
+
+/// Writes what makes stdenv show a package to the builds of pyproject.nix, where it may be a build system.
+pub(crate) fn write_setup_hook(out: &Path, layout: &Layout) -> io::Result<()> {
+    let directory = out.join("nix-support");
+    fs::create_dir_all(&directory)?;
+    let site = out.join(layout.site_packages());
+    let text = format!(
+        "addToSearchPath NIX_PYPROJECT_PYTHONPATH {}\n",
+        site.display()
+    );
+    fs::write(directory.join("setup-hook"), text)
 }
 
 /// Puts wheels into the output `dist`, as links if they lie in the store and as copies if they were

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_install::{InstallReport, InstallRequest, PipelineError, Refusal};
+use wheelfix_install::{InstallReport, InstallRequest, Layout, PipelineError, Refusal};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::outputs::{self, OutputError};
@@ -33,7 +33,8 @@ fn request(
     let mut reader = Reader::new(settings);
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
-    let wheel_options = reader.wheel_options(wheels.len());
+    let mut wheel_options = reader.wheel_options(wheels.len());
+    wheel_options.standalone = reader.standalone(python.as_ref())?;
     let mut libraries = reader.libraries()?;
     // What the rules say of bundled libraries holds for wheels without being asked for.
     libraries.unbundle.get_or_insert_default();
@@ -62,6 +63,8 @@ fn finish(
 ) -> Result<(), Error> {
     let propagated = settings.list("propagate").iter().map(String::as_str);
     inputs::write(&request.prefix, propagated)?;
+    let layout = Layout::new(request.python.version());
+    outputs::write_setup_hook(&request.prefix, &layout)?;
     if let Some(dist) = attributes.output("dist") {
         let names = report.wheels.iter().map(|wheel| wheel.filename.as_str());
         let wheels = request.wheels.iter().map(PathBuf::as_path);

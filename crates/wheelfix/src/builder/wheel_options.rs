@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_archive::Limits;
 use wheelfix_format::{EditAction, MetadataEdit, Selector};
-use wheelfix_install::{Cleanup, Provenance, WheelOptions};
+use wheelfix_install::{Cleanup, Provenance, Python, WheelOptions};
 use wheelfix_link::Pattern;
 
+use crate::builder::inputs;
 use crate::builder::request::Reader;
+use crate::error::Error;
 use crate::limits::size;
 use crate::wheel_options::{accepted, alias, direct_url, installer_name, namespace};
 
@@ -41,8 +43,30 @@ impl Reader<'_> {
                 requested: self.is_set("requested"),
                 direct_url,
             },
+            standalone: None,
             dependencies: self.check_deps(),
         }
+    }
+
+    /// Prefixes that scripts find by themselves: those of what is propagated. `None` if that is not wanted,
+    /// or no Python is named that could run them.
+    pub(crate) fn standalone(
+        &mut self,
+        python: Option<&Python>,
+    ) -> Result<Option<Vec<PathBuf>>, Error> {
+        let wanted = self.settings.flag("standalone");
+        let is_known = python.is_some_and(|python| python.program().is_some());
+        if wanted == Some(true) && !is_known {
+            let reason = "needs a Python to run scripts: set `python` instead of `pythonVersion`";
+            self.fault("standalone", "true", reason);
+        }
+        if wanted == Some(false) || !is_known {
+            return Ok(None);
+        }
+        let propagated = self.settings.list("propagate").iter().map(Path::new);
+        let mut prefixes = inputs::closure(propagated)?;
+        prefixes.retain(|path| path.is_dir());
+        Ok(Some(prefixes))
     }
 
     /// The edits of requirements.

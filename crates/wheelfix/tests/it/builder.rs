@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use wheelfix_testkit::cache;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -65,10 +66,15 @@ fn a_wheel_becomes_three_outputs() {
     644 lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt
     644 lib/python3.11/site-packages/demo/__init__.py
     644 nix-support/propagated-build-inputs
+    644 nix-support/setup-hook
     ");
     assert_eq!(
         read(&sandbox, "out/nix-support/propagated-build-inputs"),
         "/a /b\n"
+    );
+    assert_eq!(
+        read(&sandbox, "out/nix-support/setup-hook"),
+        "addToSearchPath NIX_PYPROJECT_PYTHONPATH [DIR]/out/lib/python3.11/site-packages\n"
     );
     insta::assert_snapshot!(sandbox.tree("dev"), @"
     644 include/python3.11/demo/demo.h
@@ -83,6 +89,58 @@ fn a_wheel_becomes_three_outputs() {
     let site = "out/lib/python3.11/site-packages/demo-1.0.dist-info";
     assert!(read(&sandbox, &format!("{site}/METADATA")).contains("Requires-Dist: numpy\n"));
     assert!(!read(&sandbox, &format!("{site}/RECORD")).contains("include"));
+}
+
+/// Installs a wheel for the Python of the tests.
+fn install(sandbox: &Sandbox, wheel: &WheelBuilder, output: &str, more: &Value) {
+    let mut settings = json!({"python": cache::tool("python3"), "bytecode": false});
+    let more = more.as_object().unwrap().clone();
+    settings.as_object_mut().unwrap().extend(more);
+    let outputs = json!({"out": sandbox.path(output)});
+    let attributes =
+        json!({"src": in_store(sandbox, wheel), "wheelfix": settings, "outputs": outputs});
+    let file = sandbox.path(".attrs.json");
+    fs_err::write(&file, attributes.to_string()).unwrap();
+    let variables = [("NIX_ATTRS_JSON_FILE", file.to_str().unwrap())];
+    let text = sandbox.run_with(&["builder"], &variables);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
+
+/// Starts a program by itself; gives what it prints, `None` if it fails.
+#[expect(clippy::disallowed_methods, reason = "runs what was installed")]
+fn prints(sandbox: &Sandbox, program: &str) -> Option<String> {
+    let mut command = std::process::Command::new(sandbox.path(program));
+    let output = command.env_clear().env("PATH", "/bin").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then_some(text)
+}
+
+#[test]
+fn scripts_run_by_themselves() {
+    let sandbox = Sandbox::new();
+    let helper = WheelBuilder::new("helper", "1.0")
+        .file("helper.py", "word = 'well'\n")
+        .entry_points("[console_scripts]\nhelp-me = helper:main\n");
+    install(&sandbox, &helper, "helper", &json!({}));
+    let main = "import os, shutil, sys\nimport helper\ndef main():\n    \
+        assert sys.flags.no_user_site and os.environ['PYTHONNOUSERSITE']\n    \
+        print(helper.word, shutil.which('help-me'), os.environ['PATH'].split(':')[-1])\n";
+    let script = "#!python\n'''of data'''\nfrom __future__ import annotations\n\
+        import demo\nassert __doc__ == 'of data'\ndemo.main()\n";
+    let demo = WheelBuilder::new("demo", "1.0")
+        .file("demo.py", main)
+        .data("scripts/demo2", script)
+        .entry_points("[console_scripts]\ndemo = demo:main\n");
+    let propagate = json!([sandbox.path("helper")]);
+    install(&sandbox, &demo, "demo", &json!({"propagate": propagate}));
+    let tool = sandbox.path("helper/bin/help-me");
+    let want = format!("well {} /bin\n", tool.display());
+    assert_eq!(prints(&sandbox, "demo/bin/demo"), Some(want.clone()));
+    assert_eq!(prints(&sandbox, "demo/bin/demo2"), Some(want));
+    // Where an environment sees to that, nothing is added.
+    let plain = json!({"propagate": propagate, "standalone": false});
+    install(&sandbox, &demo, "plain", &plain);
+    assert_eq!(prints(&sandbox, "plain/bin/demo"), None);
 }
 
 #[test]
@@ -285,6 +343,7 @@ fn every_option_for_wheels_is_a_setting() {
     644 lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt
     644 lib/python3.11/site-packages/demo-nspkg.pth
     644 lib/python3.11/site-packages/demo/__init__.py
+    644 nix-support/setup-hook
     ");
     assert!(in_site(&sandbox, "demo-1.0.dist-info/METADATA").contains("Requires-Dist: numpy\n"));
     assert!(!in_site(&sandbox, "demo-1.0.dist-info/METADATA").contains("six"));

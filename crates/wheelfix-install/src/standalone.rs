@@ -1,0 +1,171 @@
+//! Scripts that run by themselves: they find their modules, and those of what their package propagates,
+//! without an environment around them.
+//!
+//! As nixpkgs' `wrapPythonPrograms`, by a line in the script:
+//! <https://github.com/NixOS/nixpkgs/blob/25.11/pkgs/development/interpreters/python/wrap-python.nix>.
+
+use std::path::{Path, PathBuf};
+
+use crate::launcher::LONGEST_SHEBANG;
+
+/// The line that adds the modules and the programs of a prefix, which is to be made, and of others, with
+/// its line end.
+///
+/// `site_packages` is relative to each prefix.
+pub(crate) fn search_line(prefix: &Path, others: &[PathBuf], site_packages: &str) -> String {
+    let list = |directory: &str| {
+        let found = others.iter().map(|other| other.join(directory));
+        let all = std::iter::once(prefix.join(directory)).chain(found.filter(|path| path.is_dir()));
+        let literals: Vec<String> = all.map(|path| literal(&path)).collect();
+        literals.join(", ")
+    };
+    let (sites, programs) = (list(site_packages), list("bin"));
+    format!(
+        "import functools, os, site; \
+        functools.reduce(lambda known, path: site.addsitedir(path, known), [{sites}], site._init_pathinfo()); \
+        os.environ.update(PYTHONNOUSERSITE=\"true\", PATH=os.pathsep.join([{programs}, os.environ.get(\"PATH\", os.defpath)]))\n"
+    )
+}
+
+/// The script with the line in front of its first statement; `None` if it is not a text.
+///
+/// The documentation string and imports from `__future__` stay in front. The first line tells Python to leave
+/// the modules of the user alone.
+pub(crate) fn with_line(script: &[u8], line: &str) -> Option<Vec<u8>> {
+    let script = std::str::from_utf8(script).ok()?;
+    let (first, rest) = script.split_once('\n')?;
+    let is_plain = first.starts_with("#!/") && !first.contains(' ') && first != "#!/bin/sh";
+    let option = if is_plain && first.len() + " -s\n".len() <= LONGEST_SHEBANG {
+        " -s"
+    } else {
+        ""
+    };
+    let (before, after) = rest.split_at_checked(first_statement(rest))?;
+    Some(format!("{first}{option}\n{before}{line}{after}").into_bytes())
+}
+
+/// Where the first statement begins, in bytes, that is neither the documentation string nor an import from
+/// `__future__`.
+fn first_statement(text: &str) -> usize {
+    let mut at = 0;
+    let mut has_string = false;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let line = rest.split_inclusive('\n').next().unwrap_or(rest);
+        let word = line.trim_start();
+        if word.is_empty() || word.starts_with('#') {
+            at += line.len();
+            continue;
+        }
+        let end = if word.starts_with("from __future__ ") {
+            logical_line(rest)
+        } else if has_string {
+            None
+        } else {
+            has_string = true;
+            string_statement(rest)
+        };
+        match end {
+            Some(end) => at += end,
+            None => return at,
+        }
+    }
+    text.len()
+}
+
+/// The length of a statement that is one string; `None` if it is something else.
+fn string_statement(text: &str) -> Option<usize> {
+    let start = text.find(['"', '\''])?;
+    let prefix = text.get(..start)?;
+    if 2 < prefix.len() || !prefix.chars().all(|char| "rRuUbB".contains(char)) {
+        return None;
+    }
+    let rest = text.get(start..)?;
+    let quote = ["\"\"\"", "'''", "\"", "'"]
+        .into_iter()
+        .find(|quote| rest.starts_with(quote))?;
+    let mut at = quote.len();
+    loop {
+        let rest = rest.get(at..)?;
+        if rest.starts_with(quote) {
+            break;
+        }
+        let mut chars = rest.chars();
+        let char = chars.next()?;
+        at += char.len_utf8();
+        if char == '\\' {
+            at += chars.next()?.len_utf8();
+        }
+    }
+    let end = start + at + quote.len();
+    let line = text
+        .get(end..)?
+        .split_inclusive('\n')
+        .next()
+        .unwrap_or_default();
+    let word = line.trim_start();
+    (word.is_empty() || word.starts_with('#')).then_some(end + line.len())
+}
+
+/// The length of an import with its lines in parentheses, and behind backslashes.
+fn logical_line(text: &str) -> Option<usize> {
+    let (mut at, mut opened, mut closed) = (0, 0, 0);
+    for line in text.split_inclusive('\n') {
+        let code = line.split('#').next().unwrap_or(line);
+        opened += code.matches('(').count();
+        closed += code.matches(')').count();
+        at += line.len();
+        if opened <= closed && !code.trim_end().ends_with('\\') {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// A path as a literal of Python.
+fn literal(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_comes_before_the_first_statement() {
+        for (script, want) in [
+            ("import a\n", "LINE\nimport a\n"),
+            (
+                "# -*- coding: utf-8 -*-\n\nimport a\n",
+                "# -*- coding: utf-8 -*-\n\nLINE\nimport a\n",
+            ),
+            (
+                "\"\"\"Doc\n'x' \\\"\"\"\"\nimport a\n",
+                "\"\"\"Doc\n'x' \\\"\"\"\"\nLINE\nimport a\n",
+            ),
+            ("r'doc' # why\nx = 1\n", "r'doc' # why\nLINE\nx = 1\n"),
+            ("'a'.join([])\n", "LINE\n'a'.join([])\n"),
+            ("'doc'\n'no doc'\n", "'doc'\nLINE\n'no doc'\n"),
+            (
+                "'doc'\nfrom __future__ import (a,\n  b)\nfrom __future__ import c, \\\n  d\nx\n",
+                "'doc'\nfrom __future__ import (a,\n  b)\nfrom __future__ import c, \\\n  d\nLINE\nx\n",
+            ),
+            (
+                "from __future__ import a\n'no doc'\n",
+                "from __future__ import a\n'no doc'\nLINE\n",
+            ),
+            ("'open\n", "LINE\n'open\n"),
+            ("", "LINE\n"),
+        ] {
+            let script = format!("#!/bin/python3\n{script}");
+            let got = with_line(script.as_bytes(), "LINE\n").unwrap();
+            let got = String::from_utf8(got).unwrap();
+            assert_eq!(got, format!("#!/bin/python3 -s\n{want}"), "{script:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_text_is_left_alone() {
+        assert_eq!(with_line(b"#!/bin/python3\n\xff", "LINE\n"), None);
+    }
+}
