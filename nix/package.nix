@@ -3,20 +3,34 @@
   lib,
   rustPlatform,
   stdenv,
+  versionCheckHook,
 }:
-rustPlatform.buildRustPackage {
+rustPlatform.buildRustPackage (finalAttrs: {
   pname = "wheelfix";
   version = "0.1.0";
-  src = lib.cleanSource ../.;
+  # What the program is made from: a change of anything else builds nothing anew.
+  src = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../Cargo.lock
+      ../Cargo.toml
+      ../crates
+      # a member of the workspace, which cargo looks at
+      ../xtask/Cargo.toml
+      ../xtask/src/main.rs
+    ];
+  };
   cargoLock.lockFile = ../Cargo.lock;
   cargoBuildFlags = [
     "--package"
-    "wheelfix"
+    finalAttrs.pname
   ];
   buildInputs = lib.optional (stdenv.cc.libc ? static) stdenv.cc.libc.static;
   env.RUSTFLAGS = "-C target-feature=+crt-static";
   # The tests want compilers, linkers and wheels: `cargo xtask test` runs them.
   doCheck = false;
+  nativeInstallCheckInputs = [ versionCheckHook ];
+  doInstallCheck = true;
   # Called by this name it understands patchelf's command line.
   postInstall = ''
     mkdir -p $out/libexec/wheelfix
@@ -24,6 +38,8 @@ rustPlatform.buildRustPackage {
   '';
   meta = {
     description = "Makes binary Python wheels work on Nix";
+    homepage = "https://github.com/wheelfix/wheelfix";
+    changelog = "https://github.com/wheelfix/wheelfix/blob/main/CHANGELOG.md";
     license = with lib.licenses; [
       mit
       asl20
@@ -31,4 +47,4 @@ rustPlatform.buildRustPackage {
     mainProgram = "wheelfix";
     platforms = lib.platforms.linux;
   };
-}
+})

@@ -11,7 +11,7 @@ pkgs.mkShell {
     pkgs.elfutils
     pkgs.patchelf
     pkgs.shellcheck
-    pkgs.nixfmt-rfc-style
+    pkgs.nixfmt
     pkgs.deadnix
     pkgs.python311
   ];

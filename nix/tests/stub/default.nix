@@ -111,9 +111,8 @@ let
       "clippy"
       "deadnix"
       "elfutils"
-      "nixfmt-rfc-style"
+      "nixfmt"
       "patchelf"
-      "python311"
       "rustc"
       "rustfmt"
       "shellcheck"
@@ -127,6 +126,19 @@ let
           hash ? "",
         }:
         fixed name (if hash == "" then sha256 else hash);
+      fetchPypi =
+        {
+          pname,
+          version,
+          format,
+          dist,
+          python,
+          abi ? "none",
+          platform ? "any",
+          hash,
+        }:
+        assert format == "wheel" && dist == python;
+        fixed "${pname}-${version}-${python}-${abi}-${platform}.whl" hash;
       # The shell of the flake is evaluated, and never entered.
       mkShell =
         { packages }: self.runCommand "shell" { } "echo ${toString (map (it: it.name) packages)} >$out";
@@ -158,8 +170,14 @@ let
           )}
           echo "${toString propagatedBuildInputs}" >$out/nix-support/propagated-build-inputs
         '';
+      versionCheckHook = builtins.toFile "version-check-hook.sh" "";
       rustPlatform.buildRustPackage =
-        args:
+        make:
+        let
+          args = make args;
+        in
+        # What the program is made from is read, and never built.
+        assert builtins.all builtins.pathExists args.src.fileset;
         self.runCommand "${args.pname}-${args.version}" { inherit (args) meta; } ''
           install -Dm755 ${
             builtins.path {
@@ -179,6 +197,7 @@ let
           pythonVersion
           ;
       };
+      python311 = self.python3;
       # In the order of the manifest: what a wheel needs comes before it.
       wheelOrder = map (wheel: nameOf wheel.file) wheels;
       # The real wheels, by the name of the distribution as file names spell it.

@@ -7,6 +7,7 @@ let
     isFunction
     listToAttrs
     ;
+  letters = text: builtins.genList (i: builtins.substring i 1 text) 26;
 in
 rec {
   inherit (builtins)
@@ -17,6 +18,10 @@ rec {
     ;
   splitString = separator: text: filter builtins.isString (builtins.split separator text);
   id = x: x;
+  toList = x: if builtins.isList x then x else [ x ];
+  toLower = builtins.replaceStrings (letters "ABCDEFGHIJKLMNOPQRSTUVWXYZ") (
+    letters "abcdefghijklmnopqrstuvwxyz"
+  );
   unique = builtins.foldl' (acc: x: if builtins.elem x acc then acc else acc ++ [ x ]) [ ];
   optional = condition: x: if condition then [ x ] else [ ];
   optionals = condition: xs: if condition then xs else [ ];
@@ -41,8 +46,22 @@ rec {
   getLib = drv: drv.lib or drv.out or drv;
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   getExe = drv: "${drv}/bin/${drv.meta.mainProgram}";
-  cleanSource = path: path;
+  fileset = {
+    toSource = arguments: arguments;
+    unions = files: files;
+  };
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
+  hasInfix = infix: text: builtins.length (builtins.split (escapeRegex infix) text) > 1;
+  escapeRegex =
+    builtins.replaceStrings
+      (map (c: c) [
+        "."
+        "-"
+      ])
+      [
+        "\\."
+        "-"
+      ];
   hasSuffix =
     suffix: text:
     let
