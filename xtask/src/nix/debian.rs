@@ -80,11 +80,12 @@ impl Apt {
             fs_err::create_dir_all(dir.join(name))?;
         }
         let mirror = mirror()?;
+        // Only the lists of packages, whatever else apt-file and the like have this machine fetch.
         fs_err::write(
             dir.join("release.sources"),
             format!(
                 "Types: deb\nURIs: {mirror}\nSuites: {RELEASE}\nComponents: main\n\
-                Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+                Targets: Packages\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
             ),
         )?;
         fs_err::write(dir.join("state/status"), "")?;
