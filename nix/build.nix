@@ -6,10 +6,13 @@
   wheelfix,
   # of bytecode, of the proof, and of the prefix: a package of nixpkgs
   python ? null,
+  # what a wheel or a tree may use where nothing is said
+  defaultLibs ? [ ],
 }:
 let
   wlib = import ./lib;
-  paths = map (drv: "${lib.getLib drv}");
+  inherit (import ./override.nix { inherit lib; }) overridable;
+  paths = drvs: lib.unique (map (drv: "${lib.getLib drv}") drvs);
   dropNull = lib.filterAttrs (_: value: value != null);
 
   # the arguments that are no settings
@@ -85,6 +88,13 @@ let
     }
     // passthru;
 
+  parsedOf = src: wlib.parseWheelName (wlib.nameOf (src.name or src));
+
+  # The function with the default of `libs`; what has no libraries needs none.
+  withLibs =
+    mayUse: make: args:
+    overridable make ({ libs = lib.optionals (mayUse args) defaultLibs; } // args);
+
   # what nixpkgs looks for in a package of a Python set
   module =
     python: dependencies:
@@ -97,16 +107,16 @@ let
       };
 in
 {
-  # mkWheel { src; libs ? [ ]; dependencies ? [ ]; ... }: a wheel, installed. Further arguments are
-  # settings of the builder.
-  mkWheel =
+  # mkWheel { src; libs ? defaultLibs; dependencies ? [ ]; ... }: a wheel, installed. Further arguments
+  # are settings of the builder.
+  mkWheel = withLibs (args: wlib.systemsOf (parsedOf args.src) != null) (
     {
       src,
       name ? null,
       ...
     }@args:
     let
-      parsed = wlib.parseWheelName (wlib.nameOf (src.name or src));
+      parsed = parsedOf src;
       systems = wlib.systemsOf parsed;
       chosen = args.python or (if args ? pythonVersion then null else python);
     in
@@ -125,10 +135,11 @@ in
         // module chosen (args.dependencies or [ ])
         // args.passthru or { };
       }
-    );
+    )
+  );
 
   # mkEnv { packages; python ? ...; ... }: one site-packages, with what the packages propagate.
-  mkEnv =
+  mkEnv = overridable (
     {
       packages,
       name ? "python-environment",
@@ -142,8 +153,9 @@ in
         inputs = map (drv: "${drv}") packages;
         python = args.python or (if args ? pythonVersion then null else python);
       }
-    );
+    )
+  );
 
-  # mkTree { name; src; libs ? [ ]; ... }: a tree of programs and libraries, relocated.
-  mkTree = args: build (args // { action = "patch"; });
+  # mkTree { name; src; libs ? defaultLibs; ... }: a tree of programs and libraries, relocated.
+  mkTree = withLibs (_: true) (args: build (args // { action = "patch"; }));
 }

@@ -2,13 +2,17 @@
 {
   lib,
   mkWheel,
-  cudaPackages,
+  # those of nixpkgs' default version
+  defaultPackages,
 }:
 {
   # "nixpkgs" or "wheels"
   source ? "nixpkgs",
-  # attributes of cudaPackages; those that are not there are left out
-  attributes ? [
+  # the packages of a version, as cudaPackages_13
+  cudaPackages ? defaultPackages,
+  # names of them; those of this list are not there in every version, and those of yours have to be
+  attributes ? lib.filter (name: cudaPackages ? ${name}) [
+    "cccl"
     "cuda_cccl"
     "cuda_cudart"
     "cuda_cupti"
@@ -32,7 +36,11 @@
   libs ? [ ],
 }:
 if source == "nixpkgs" then
-  map (name: cudaPackages.${name}) (lib.filter (name: cudaPackages ? ${name}) attributes)
+  map (
+    name:
+    cudaPackages.${name}
+      or (throw "wheelfixCuda: `${name}` in `attributes` is not in these cudaPackages")
+  ) attributes
 else if source == "wheels" then
   let
     # NVIDIA's wheels need one another: each is built with those that it may use.

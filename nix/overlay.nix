@@ -6,8 +6,20 @@ let
     import ./build.nix {
       inherit (final) lib wheelfix;
       inherit (final.stdenv.hostPlatform) system;
-      inherit python;
+      inherit python defaultLibs;
     };
+  defaultLibs = (import ./lib).defaultLibs final;
+  pyproject =
+    settings:
+    import ./pyproject.nix (
+      {
+        inherit (final) lib wheelfixPatchHook;
+        inherit hooks;
+        mkWheelFor = python: (builders python).mkWheel;
+        libs = defaultLibs;
+      }
+      // settings
+    );
 in
 {
   wheelfix = final.callPackage ./package.nix { };
@@ -17,23 +29,27 @@ in
 
   inherit (builders final.python3) mkWheel mkEnv mkTree;
 
-  pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [
+  pythonPackagesExtensions = (prev.pythonPackagesExtensions or [ ]) ++ [
     (
       pyfinal: _pyprev:
-      hooks.python { inherit (pyfinal) makePythonHook python; }
-      // {
-        # `buildPythonPackage` with the same interface. Hooks whose part the install hook does are left
-        # out; the whole set is not touched, or every package would be built anew.
-        buildWheelPackage = pyfinal.buildPythonPackage.override {
+      let
+        slots = {
           wheelUnpackHook = pyfinal.wheelfixUnpackHook;
           pypaInstallHook = pyfinal.wheelfixInstallHook;
           pythonCatchConflictsHook = pyfinal.wheelfixConflictsHook;
-          pythonRelaxDepsHook = null;
-          pythonRuntimeDepsCheckHook = null;
-          pythonNamespacesHook = null;
-          pythonRemoveTestsDirHook = null;
-          pythonRemoveBinBytecodeHook = null;
+          pythonRelaxDepsHook = pyfinal.wheelfixNoHook;
+          pythonRuntimeDepsCheckHook = pyfinal.wheelfixNoHook;
+          pythonNamespacesHook = pyfinal.wheelfixNoHook;
+          pythonRemoveTestsDirHook = pyfinal.wheelfixNoHook;
+          pythonRemoveBinBytecodeHook = pyfinal.wheelfixNoHook;
         };
+      in
+      hooks.python { inherit (pyfinal) makePythonHook python; }
+      // {
+        # nixpkgs' functions with the same interface; the whole set is not touched, or every package would
+        # be built anew.
+        buildWheelPackage = pyfinal.buildPythonPackage.override slots;
+        buildWheelApplication = pyfinal.buildPythonApplication.override slots;
         inherit (builders pyfinal.python) mkWheel mkEnv;
       }
     )
@@ -56,22 +72,15 @@ in
     );
 
   # CUDA's libraries for `libs`: from nixpkgs' cudaPackages, or from the wheels that NVIDIA publishes.
-  #   wheelfixCuda { source = "nixpkgs"; }
+  #   wheelfixCuda { source = "nixpkgs"; cudaPackages = final.cudaPackages_13; }
   #   wheelfixCuda { source = "wheels"; wheels = { nvidia-cublas = fetchurl { ... }; }; }
   wheelfixCuda = import ./cuda.nix {
     inherit (final) lib mkWheel;
-    cudaPackages = final.cudaPackages or { };
+    defaultPackages = final.cudaPackages or { };
   };
 
-  # an overlay for the sets of pyproject.nix and uv2nix
-  wheelfixPyproject = pyfinal: _pyprev: {
-    pyprojectInstallHook = hooks.pyproject { inherit (pyfinal) python; };
-    autoPatchelfHook = final.wheelfixPatchHook;
-    # withDependencyLibs pyprev.torch: the package sees the libraries of the wheels that it requires
-    withDependencyLibs =
-      drv:
-      drv.overrideAttrs (old: {
-        buildInputs = (old.buildInputs or [ ]) ++ pyfinal.resolveVirtualEnv (drv.passthru.dependencies);
-      });
-  };
+  # An overlay for the sets of pyproject.nix and uv2nix: wheels made by the builder.
+  wheelfixPyproject = pyproject { };
+  # The same by stdenv, with our hooks in place of theirs.
+  wheelfixPyprojectHooks = pyproject { builder = false; };
 }

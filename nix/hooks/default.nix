@@ -1,11 +1,14 @@
 # Hooks that only call the program: no logic in shell.
 {
+  lib,
   makeSetupHook,
   stdenv,
   wheelfix,
 }:
 let
   program = "${wheelfix}/bin/wheelfix";
+  # nixpkgs exchanges what its hooks are made of while it builds just that. Ours need none of it.
+  overridable = hook: lib.makeOverridable ({ ... }: hook) { };
   install =
     {
       # makePythonHook in nixpkgs' Python sets, else makeSetupHook
@@ -41,12 +44,14 @@ in
     { makePythonHook, python }:
     {
       wheelfixUnpackHook = makePythonHook { name = "wheelfix-unpack-hook"; } ./unpack-hook.sh;
-      wheelfixInstallHook = install {
+      wheelfixInstallHook = overridable (install {
         inherit python;
         makeHook = makePythonHook;
         name = "wheelfix-install-hook";
         hook = "install";
-      };
+      });
+      # in the place of hooks whose part the install hook does
+      wheelfixNoHook = overridable (makePythonHook { name = "wheelfix-no-hook"; } ./no-hook.sh);
       wheelfixConflictsHook = makePythonHook {
         name = "wheelfix-conflicts-hook";
         substitutions.wheelfix = program;

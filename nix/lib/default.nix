@@ -88,6 +88,22 @@ rec {
     else
       builtins.foldl' add [ ] (builtins.concatMap of parsed.platforms);
 
+  # The libraries that a wheel may expect of any system, and gcc's runtimes: those of the manylinux
+  # policies. What is not used is not referred to.
+  defaultLibs =
+    pkgs:
+    let
+      isOther = drv: "${drv}" != "${pkgs.stdenv.cc.libc}";
+    in
+    filter isOther (
+      [
+        pkgs.stdenv.cc.cc.lib
+        pkgs.gfortran.cc.lib
+        pkgs.zlib
+      ]
+      ++ pkgs.pythonManylinuxPackages.manylinux2014
+    );
+
   # An overlay: one torch, or another package, for a whole Python set.
   #   torchEverywhere { torch = py: py.torch-bin; torchvision = py: py.torchvision-bin; }
   torchEverywhere = chosen: _final: prev: {

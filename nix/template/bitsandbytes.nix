@@ -1,9 +1,9 @@
 # The wheel as published. Backends whose libraries are not there are left out.
 {
-  lib,
   stdenv,
   buildWheelPackage,
-  fetchurl,
+  cudaPackages_13,
+  fetchPypi,
   wheelfixCuda,
   wheelfixPatchHook,
   numpy,
@@ -14,13 +14,15 @@ buildWheelPackage rec {
   pname = "bitsandbytes";
   version = "0.50.2";
   format = "wheel";
-  src = fetchurl {
-    # the URL of the wheel in the lock file, and its hash
-    url = "https://example.org/${pname}-${version}-py3-none-manylinux_2_24_x86_64.whl";
-    hash = lib.fakeHash;
+  src = fetchPypi {
+    inherit pname version format;
+    dist = "py3";
+    python = "py3";
+    platform = "manylinux_2_24_x86_64";
+    hash = "sha256-VTSKmkohv9mc+MezL+Z7QDCuXCoFc44DwXR/ZfpuwoM=";
   };
   nativeBuildInputs = [ wheelfixPatchHook ];
-  buildInputs = [ stdenv.cc.cc.lib ] ++ wheelfixCuda { source = "nixpkgs"; };
+  buildInputs = [ stdenv.cc.cc.lib ] ++ wheelfixCuda { cudaPackages = cudaPackages_13; };
   dependencies = [
     numpy
     packaging

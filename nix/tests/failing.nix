@@ -14,7 +14,7 @@ let
 in
 {
   missing-library = {
-    drv = wheel { };
+    drv = wheel { libs = [ ]; };
     says = [
       "`libstdc++.so.6` is missing"
       "fix: wheelfix.libs = [ (lib.getLib pkgs.stdenv.cc.cc.lib) ];"

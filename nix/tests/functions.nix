@@ -112,6 +112,13 @@ in
   '';
   cuda-sources =
     assert throws (pkgs.wheelfixCuda { source = "conda"; });
+    # Of another version, and no more than is asked for.
+    assert
+      pkgs.wheelfixCuda {
+        cudaPackages = pkgs.cudaPackages_13;
+        attributes = [ "zlib" ];
+      } == [ pkgs.zlib ];
+    assert throws (builtins.head (pkgs.wheelfixCuda { attributes = [ "zlib" ]; }));
     # What this cudaPackages has not got is left out.
     assert
       builtins.length (pkgs.wheelfixCuda { }) == builtins.length (builtins.attrNames pkgs.cudaPackages);
@@ -135,12 +142,94 @@ in
     assert throws (wlib.parseWheelName "a-1.tar.gz");
     test "platforms" "echo ok >$out";
 
-  # The recipe of the template, with the wheel that its placeholder stands for.
+  # What the builder makes is overridden as packages of nixpkgs are.
+  overrides =
+    let
+      numpy = pkgs.mkWheel {
+        src = testWheels.numpy;
+        pythonVersion = python.pythonVersion;
+        libs = [ ];
+      };
+      libsOf = drv: drv.drvAttrs.wheelfix.libs;
+      more = numpy.overrideAttrs (old: {
+        buildInputs = old.buildInputs ++ [ pkgs.zlib ];
+        nativeBuildInputs = old.nativeBuildInputs ++ [ pkgs.wheelfixPatchHook ];
+        passthru = old.passthru // {
+          found = true;
+        };
+      });
+      final = more.overrideAttrs (
+        final: old: {
+          buildInputs = old.buildInputs ++ [ pkgs.gfortran-lib ];
+          autoPatchelfIgnoreMissingDeps = [ "lib${toString (builtins.length final.buildInputs)}.so" ];
+        }
+      );
+    in
+    assert libsOf numpy == [ ] && libsOf more == [ "${pkgs.zlib}" ];
+    assert more.found && more.pname == "numpy" && !(numpy ? found);
+    assert
+      libsOf final == map toString [
+        pkgs.zlib
+        pkgs.gfortran-lib
+      ];
+    assert final.drvAttrs.wheelfix.ignoreMissing == [ "lib2.so" ];
+    assert (numpy.override { name = "other"; }).name == "other";
+    assert
+      (more.overridePythonAttrs (old: {
+        libs = old.libs ++ old.libs;
+      })).drvPath == more.drvPath;
+    assert libsOf (numpy.overrideAttrs { buildInputs = [ pkgs.zlib ]; }) == libsOf more;
+    # The builder runs no phases.
+    assert throws (numpy.overrideAttrs { postInstall = "echo"; }).drvPath;
+    test "overrides" "echo ok >$out";
+
+  # Without a word the libraries of any system may be used, and only what is used is referred to.
+  default-libs =
+    let
+      wheel =
+        name: references:
+        pkgs.mkWheel {
+          src = testWheels.${name};
+          pythonVersion = python.pythonVersion;
+          extraAttrs.outputChecks.out.allowedReferences = references ++ [ "out" ];
+        };
+      greenlet = wheel "greenlet" [ pkgs.stdenv.cc.cc.lib ];
+    in
+    assert builtins.length greenlet.drvAttrs.wheelfix.libs > 2;
+    assert (wheel "pygments" [ ]).drvAttrs.wheelfix.libs == [ ];
+    test "default-libs" ''
+      ls ${greenlet} ${wheel "pygments" [ ]}
+      echo ok >$out
+    '';
+
+  # Applications have hooks of ours, too, and those that nixpkgs gives other tools can be overridden.
+  applications =
+    let
+      make =
+        pname:
+        python.pkgs.buildWheelApplication {
+          inherit pname;
+          version = "1";
+          format = "wheel";
+          src = testWheels.pygments;
+        };
+      isMade = pname: (make pname).drvPath != "";
+    in
+    assert builtins.all isMade [
+      "build"
+      "flit-core"
+      "installer"
+      "packaging"
+      "pyproject-hooks"
+      "wheel"
+    ];
+    test "applications" ''
+      PYTHONPATH=${make "pygments"}/${python.sitePackages} ${make "pygments"}/bin/pygmentize -V
+      echo ok >$out
+    '';
+
+  # The recipe of the template.
   template-bitsandbytes = python.pkgs.callPackage ../template/bitsandbytes.nix {
-    fetchurl =
-      { url, hash }:
-      assert hash == lib.fakeHash;
-      testWheels.${lib.head (lib.splitString "-" (baseNameOf url))};
     torch = pkgs.wheelfixed python recipes.torch-bin;
   };
 }

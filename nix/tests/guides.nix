@@ -12,6 +12,10 @@ let
   # What stands for uv2nix and pyproject.nix.
   set = {
     torch = pkgs.runCommand "torch" { passthru.dependencies = { }; } "echo >$out";
+    numba = pkgs.stdenv.mkDerivation {
+      name = "numba";
+      buildInputs = [ ];
+    };
     resolveVirtualEnv = _: [ ];
     inherit python;
     mkVirtualEnv = name: _: pkgs.runCommand name { } "echo ${scope.torch} >$out";
@@ -45,10 +49,14 @@ let
     text:
     let
       value = import (builtins.toFile "block.nix" "names: with names; (\n${text}\n)") names;
+      # an overlay of the set of uv2nix
+      isOverlay = builtins.isFunction value && builtins.functionArgs value == { };
       ofPackages =
         overlays: (builtins.foldl' (set: overlay: set.extend overlay) pkgs overlays).python3.pkgs.torch;
     in
-    if builtins.isFunction value then
+    if isOverlay then
+      builtins.attrValues (value scope scope)
+    else if builtins.isFunction value then
       [ (python.pkgs.callPackage value { }) ]
     else if builtins.isList value && builtins.any builtins.isFunction value then
       [ (ofPackages value) ]
@@ -71,7 +79,7 @@ let
     ];
 in
 # The numbers see to it that no block is overlooked.
-assert builtins.length (blocksOf ../../docs/nix-guides.md) == 8;
+assert builtins.length (blocksOf ../../docs/nix-guides.md) == 9;
 assert builtins.length (blocksOf ../../docs/nix.md) == 4;
 {
   # evaluated only: the paths of derivations

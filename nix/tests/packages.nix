@@ -20,7 +20,13 @@ in
 {
   inherit runtimes;
   gfortran.cc.lib = final.gfortran-lib;
+  pythonManylinuxPackages.manylinux2014 = [
+    final.libc
+    final.stdenv.cc.cc.lib
+    final.zlib
+  ];
   libGL = final.zlib;
+  onetbb = final.zlib;
   fetchzip = { url, hash }: final.fetchurl { inherit url hash; };
   # Without a Python in the build: nothing but what is named is in the sandbox.
   nvidia = builtins.foldl' (
@@ -41,6 +47,10 @@ in
     libcublas = "nvidia_cublas";
     libcusparse = "nvidia_cusparse";
     libnvjitlink = "nvidia_nvjitlink";
+  };
+
+  cudaPackages_13 = final.cudaPackages // {
+    inherit (final) zlib;
   };
 
   pythonPackagesExtensions = prev.pythonPackagesExtensions ++ [

@@ -82,6 +82,17 @@ let
       value
   );
 
+  isBootstrap =
+    pname:
+    builtins.elem pname [
+      "build"
+      "flit-core"
+      "installer"
+      "packaging"
+      "pyproject-hooks"
+      "wheel"
+    ];
+
   mkPython =
     hooks:
     {
@@ -117,8 +128,19 @@ let
             hooks.pythonRemoveTestsDirHook
             hooks.pythonCatchConflictsHook
             hooks.pythonRemoveBinBytecodeHook
-            hooks.pythonRuntimeDepsCheckHook
-            hooks.pypaInstallHook
+            # nixpkgs gives the hooks other tools while it builds the tools.
+            (
+              if isBootstrap pname then
+                hooks.pythonRuntimeDepsCheckHook.override { packaging = null; }
+              else
+                hooks.pythonRuntimeDepsCheckHook
+            )
+            (
+              if isBootstrap pname then
+                hooks.pypaInstallHook.override { installer = null; }
+              else
+                hooks.pypaInstallHook
+            )
             importsHook
             hooks.pythonNamespacesHook
             distHook
@@ -150,6 +172,7 @@ let
       buildPythonPackage = lib.makeOverridable mkPython (
         lib.genAttrs (builtins.attrNames slots) (name: pyself.${name})
       );
+      buildPythonApplication = pyself.buildPythonPackage;
       requiredPythonModules = lib.unique;
     }
     // lib.mapAttrs (_: forbidden pyself) slots;

@@ -61,6 +61,9 @@ stripHash() {
     if [[ $base =~ ^[a-z0-9]{32}- ]]; then base=${base:33}; fi
     echo "$base"
 }
+addToSearchPath() {
+    if [[ -d "$2" ]]; then export "$1=$2:${!1-}"; fi
+}
 # The implicit hook first: a function, or the text of a variable; then those that were registered.
 runHook() {
     local name=$1 hook

@@ -48,6 +48,9 @@ let
       passthru = args.passthru or { };
       overrideAttrs = f: mkDerivation (args // f args);
       propagatedBuildInputs = args.propagatedBuildInputs or [ ];
+      drvAttrs = drv.drvAttrs // own;
+      buildInputs = args.buildInputs or [ ];
+      nativeBuildInputs = args.nativeBuildInputs or [ ];
     }
     // (args.passthru or { });
 in
