@@ -106,6 +106,7 @@ let
 
   recipes = import ./recipes.nix { inherit pkgs; };
   lessons = import ./lessons.nix { inherit pkgs recipes; };
+  pyproject = import ./pyproject.nix { inherit pkgs; };
   announcing = import ./announcing.nix { inherit pkgs recipes; };
   tested = import ./functions.nix { inherit pkgs recipes; };
   ok =
@@ -166,7 +167,7 @@ in
     torch-bin = pkgs.wheelfixed python recipes.torch-bin;
   };
 
-  inherit lessons tested;
+  inherit lessons pyproject tested;
   inherit (import ./guides.nix { inherit pkgs; }) documented documentedBuilt;
   inherit announcing;
   announcingSays = lib.mapAttrs (_: it: it.says) announcing;
@@ -188,5 +189,16 @@ in
     && wlib.normalizeName "Foo_Bar.baz" == "foo-bar-baz"
     && wlib.nameOf "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-a-1.whl" == "a-1.whl"
     && small.numpy.pname == "numpy"
+    # The stub has all that is taken from nixpkgs, and what nobody has is told.
+    && import ./interface.nix { inherit pkgs; } == [ ]
+    &&
+      import ./interface.nix {
+        inherit pkgs;
+        more = "lib.optionalAttr; inherit (final.stdenv) mkDerivations; wrongHook = pyfinal.wheelfixNoHook;";
+      } == [
+        "more: lib.optionalAttr"
+        "more: final.stdenv.mkDerivations"
+        "slot wrongHook"
+      ]
   );
 }

@@ -3,6 +3,7 @@
 //! No daemon, no build users, no binary cache; the sandbox is on. A Nix that the machine has already
 //! is used as it is, with our configuration.
 
+pub(crate) mod against;
 pub(crate) mod debian;
 pub(crate) mod host;
 pub(crate) mod lint;

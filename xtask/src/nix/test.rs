@@ -14,17 +14,21 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::host::{self, Profile};
 use crate::nix::store::{self, Tests};
-use crate::nix::{Nix, lint};
+use crate::nix::{Nix, against, lint};
 use crate::setup::{self, Purpose};
 use crate::{arguments, place, program, python};
 
 /// Nothing but what is named is in the sandbox.
 const EMPTY: &[&str] = &["--option", "sandbox-paths", ""];
 
-pub(crate) fn task(args: Arguments) -> Result {
+pub(crate) fn task(mut args: Arguments) -> Result {
+    let checkouts: Option<PathBuf> = args.opt_value_from_str("--against")?;
     arguments::finish(args)?;
     setup::ensure(Purpose::Tests)?;
-    run()
+    match checkouts {
+        Some(checkouts) => against::run(&checkouts),
+        None => run(),
+    }
 }
 
 /// Runs all tests under Nix.
@@ -173,7 +177,8 @@ fn collect_store_paths(value: &Value, found: &mut BTreeSet<String>) {
 
 /// The hooks in recipes of nixpkgs' shape, and what once went wrong there.
 fn hooks(tests: &Tests<'_>) -> Result {
-    tests.build(&["hooks", "lessons", "tested", "documentedBuilt"], &[])?;
+    let all = ["hooks", "lessons", "pyproject", "tested", "documentedBuilt"];
+    tests.build(&all, &[])?;
     tests.check(
         &[
             "hooks.numpy",

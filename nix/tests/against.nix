@@ -1,0 +1,152 @@
+# The tests against real code: a set made by nixpkgs' own functions, pyproject.nix and uv2nix.
+{
+  # a directory with checkouts of nixpkgs or corepkgs, pyproject.nix, uv2nix and nixpkgs.lib
+  checkouts,
+  # a JSON document: program, hostPython, hostPath, hostLibraries
+  host,
+  # the program uv
+  uv,
+}:
+let
+  described = builtins.fromJSON (builtins.readFile host) // {
+    inherit uv;
+  };
+  root = /. + checkouts;
+  isNixpkgs = builtins.pathExists (root + "/nixpkgs");
+  nixpkgs = root + (if isNixpkgs then "/nixpkgs" else "/corepkgs");
+  overlays = [
+    (import ../overlay.nix)
+    (final: _prev: {
+      # the program under test
+      wheelfix = final.runCommand "wheelfix" { meta.mainProgram = "wheelfix"; } ''
+        mkdir -p $out/bin $out/libexec/wheelfix
+        install -m755 ${
+          builtins.path {
+            path = /. + described.program;
+            name = "wheelfix";
+          }
+        } $out/bin/wheelfix
+        ln -s $out/bin/wheelfix $out/libexec/wheelfix/patchelf
+      '';
+    })
+  ];
+  pkgs =
+    if isNixpkgs then
+      import nixpkgs { inherit overlays; }
+    else
+      import ./against/corepkgs.nix {
+        inherit overlays described;
+        root = nixpkgs;
+      };
+  # uv2nix takes functions of it that trimmed sets lack.
+  lib = import (root + "/nixpkgs.lib/lib");
+
+  manifest = builtins.fromTOML (builtins.readFile ../../test-wheels/wheels.toml);
+  wheels = builtins.listToAttrs (
+    map (wheel: {
+      name = builtins.head (builtins.split "-" wheel.file);
+      value = pkgs.fetchurl {
+        url = "https://wheels.example.org/${wheel.file}";
+        inherit (wheel) sha256;
+      };
+    }) (lib.filter (wheel: wheel.set == "small" || wheel.set == "cuda") manifest.wheel)
+  );
+  python = if isNixpkgs then pkgs.python311 else pkgs.python3;
+  py = python.pkgs;
+  site = python.sitePackages;
+  recipe =
+    name: extra:
+    py.buildWheelPackage (
+      {
+        pname = name;
+        version = "1";
+        format = "wheel";
+        src = wheels.${name};
+        dontCheckRuntimeDeps = true;
+        buildInputs = [
+          pkgs.stdenv.cc.cc.lib
+          pkgs.zlib
+        ];
+      }
+      // extra
+    );
+
+  pyproject-nix = import (root + "/pyproject.nix") { inherit lib; };
+  uv2nix = import (root + "/uv2nix") { inherit lib pyproject-nix; };
+  workspace = uv2nix.lib.workspace.loadWorkspace { workspaceRoot = ./against/project; };
+  setWith =
+    overlay:
+    (pkgs.callPackage pyproject-nix.build.packages { inherit python; }).overrideScope (
+      lib.composeManyExtensions [
+        (workspace.mkPyprojectOverlay { sourcePreference = "wheel"; })
+        overlay
+      ]
+    );
+  environment = overlay: (setWith overlay).mkVirtualEnv "environment" workspace.deps.all;
+  runPath = file: "$(${pkgs.wheelfix}/libexec/wheelfix/patchelf --print-rpath ${file})";
+  cusparse = set: "${set.nvidia-cusparse}/${site}/nvidia/cu13/lib/libcusparse.so.12";
+  test = name: pkgs.runCommand "test-${name}" { };
+in
+{
+  # what nix/ uses and this nixpkgs has not
+  absent = import ./interface.nix {
+    inherit pkgs;
+    root = nixpkgs;
+    shell = isNixpkgs;
+  };
+
+  # Packages for which nixpkgs gives hooks other tools, one that mypyc made, an application, and what the
+  # builder made beside them in an environment of nixpkgs.
+  recipes = test "recipes" ''
+    for tree in ${
+      toString (
+        map (name: recipe name { }) [
+          "packaging"
+          "setuptools"
+        ]
+      )
+    }; do
+      ls $tree/${site}
+    done
+    ls ${recipe "black" { }}/${site}/black
+    ${
+      python.withPackages (_: [
+        (recipe "numpy" { pythonImportsCheck = [ "numpy.linalg" ]; })
+        (py.mkWheel { src = wheels.pygments; })
+        (py.mkWheel { src = wheels.greenlet; })
+      ])
+    }/bin/python3 -c 'import numpy.linalg, greenlet, pygments'
+    ${
+      py.buildWheelApplication {
+        pname = "pygments";
+        version = "1";
+        format = "wheel";
+        src = wheels.pygments;
+      }
+    }/bin/pygmentize -V
+    ${py.mkWheel { src = wheels.pygments; }}/bin/pygmentize -V
+    echo ok >$out
+  '';
+  # Of every name that mk-python-derivation treats in its own way.
+  bootstrap = map (name: (recipe "packaging" { pname = name; }).drvPath) [
+    "build"
+    "flit-core"
+    "installer"
+    "packaging"
+    "pyproject-hooks"
+    "setuptools"
+    "tomli"
+    "wheel"
+  ];
+
+  # A lock file, by the overlay alone: the project itself is built by setuptools, a wheel of the set.
+  locked = test "locked" ''
+    for environment in ${environment pkgs.wheelfixPyproject} ${environment pkgs.wheelfixPyprojectHooks}; do
+      $environment/bin/python -c 'import demo, blib2to3.pgen2.token, greenlet, scipy.linalg; assert demo.determinant() == 1'
+      $environment/bin/pygmentize -V
+    done
+    [[ ${runPath (cusparse (setWith pkgs.wheelfixPyproject))} == *nvjitlink*/lib* ]]
+    [[ ${runPath (cusparse (setWith pkgs.wheelfixPyprojectHooks))} == *nvjitlink*/lib* ]]
+    echo ok >$out
+  '';
+}

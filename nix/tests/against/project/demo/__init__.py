@@ -1,0 +1,6 @@
+import numpy
+import scipy.linalg
+
+
+def determinant():
+    return round(scipy.linalg.det(numpy.eye(3)))
