@@ -42,6 +42,7 @@ let
     drv:
     drv.overrideAttrs (old: {
       buildInputs = (old.buildInputs or [ ]) ++ libs ++ siblings drv;
+      wheelfixPackage = drv.pname;
     });
 
   # The words of uv for the ways in which bytecode is told to be stale.
@@ -107,6 +108,7 @@ let
           libs = (drv.buildInputs or [ ]) ++ libs ++ siblings drv;
           # Environments see to that.
           standalone = false;
+          package = drv.pname;
           bytecode = if attrs.UV_COMPILE_BYTECODE or "" == "0" then false else [ 0 ];
           inherit (drv) passthru;
           meta = drv.meta or { };

@@ -41,11 +41,12 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
         // All hooks of a build read the same settings.
         let checked = settings.refuse_idle(&[Scope::Wheels, Scope::Installs, Scope::Trees]);
         checked.map_err(|faults| report_settings(&faults))?;
-        remedy::in_build(match hook {
+        let command = match hook {
             hook::Hook::Install | hook::Hook::Pyproject => "install",
             hook::Hook::Patch => "patch",
             hook::Hook::Conflicts => "env",
-        });
+        };
+        remedy::in_build(command, settings.text("package"));
         return hook::run(hook, &args.hook, &attributes, &settings);
     }
     outputs::refuse_existing(&attributes)?;
@@ -64,7 +65,7 @@ fn build(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
         checked.map_err(|faults| report_settings(&faults))
     };
     let action = settings.text("action").unwrap_or("install");
-    remedy::in_build(action);
+    remedy::in_build(action, settings.text("package"));
     match action {
         "install" => {
             check(&[Scope::Wheels, Scope::Installs, Scope::Packages])?;

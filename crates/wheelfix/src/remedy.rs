@@ -27,6 +27,8 @@ pub(crate) struct Voice {
     command: String,
     /// Whether Nix runs it.
     in_build: bool,
+    /// The package of a set of uv2nix or pyproject.nix that is built, whose users write overlays.
+    package: Option<String>,
     /// The long options of the subcommand, once somebody asks for them.
     options: OnceLock<BTreeSet<String>>,
 }
@@ -37,6 +39,7 @@ static VOICE: OnceLock<Voice> = OnceLock::new();
 static NOBODY: Voice = Voice {
     command: String::new(),
     in_build: false,
+    package: None,
     options: OnceLock::new(),
 };
 
@@ -45,12 +48,13 @@ static AS_INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// Says which subcommand is run in a shell.
 pub(crate) fn in_shell(command: &str) {
-    speak(command, false);
+    speak(command, false, None);
 }
 
-/// Says of which subcommand a build has the settings.
-pub(crate) fn in_build(command: &str) {
-    speak(command, true);
+/// Says of which subcommand a build has the settings, and which package of a set that is overridden by
+/// overlays it makes.
+pub(crate) fn in_build(command: &str, package: Option<&str>) {
+    speak(command, true, package);
 }
 
 /// Says that files are looked at as `install` would leave them.
@@ -59,10 +63,11 @@ pub(crate) fn as_installed() {
 }
 
 /// The first to say so is right.
-fn speak(command: &str, in_build: bool) {
+fn speak(command: &str, in_build: bool, package: Option<&str>) {
     VOICE.get_or_init(|| Voice {
         command: command.to_owned(),
         in_build,
+        package: package.map(str::to_owned),
         options: OnceLock::new(),
     });
 }
@@ -112,7 +117,15 @@ fn written(voice: &Voice, option: &str, values: &[Cow<'_, str>]) -> String {
             [] => word.to_owned(),
             values => values.join("\" \""),
         };
-        return format!("wheelfix.{}", template.replace("{}", &value));
+        let line = template.replace("{}", &value);
+        let mut chars = line.chars();
+        return match (&voice.package, chars.next()) {
+            (Some(package), Some(first)) => {
+                let (first, rest) = (first.to_ascii_uppercase(), chars.as_str());
+                format!("{package} = prev.{package}.overrideAttrs {{ wheelfix{first}{rest} }};")
+            }
+            _ => format!("wheelfix.{line}"),
+        };
     }
     let given: Vec<String> = values
         .iter()
@@ -307,6 +320,12 @@ fn add_lib_path(
             text => format!("  # {text}"),
         };
         match voice {
+            Voice {
+                package: Some(package),
+                ..
+            } => vec![format!(
+                "{package} = prev.{package}.overrideAttrs (old: {{ buildInputs = old.buildInputs ++ [ {directory} ]; }});{comment}"
+            )],
             _ if voice.in_build => vec![format!("wheelfix.libs = [ {directory} ];{comment}")],
             _ if voice.edits() => vec![format!("add --lib-path {directory}{comment}")],
             _ => {

@@ -83,6 +83,7 @@ mod tests {
         "action",
         "appendRunpaths",
         "inputs",
+        "package",
         "propagate",
         "runtimeDependencies",
         "standalone",

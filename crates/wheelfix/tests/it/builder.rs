@@ -579,3 +579,21 @@ fn a_printed_setting_mends_what_it_is_printed_for() {
     let text = build(&sandbox, &["out"], attributes);
     assert!(text.starts_with("exit: 0\n"), "{text}");
 }
+
+#[test]
+fn fixes_of_a_set_with_overlays_are_lines_of_an_overlay() {
+    let sandbox = Sandbox::new();
+    sandbox.library("int f;", &["-Wl,-soname,libz.so.1", "-o", "libz.so.1"]);
+    sandbox.library("int g;", &["-o", "lib.so", "libz.so.1"]);
+    let library = fs_err::read(sandbox.path("lib.so")).unwrap();
+    let wheel = WheelBuilder::new("demo", "1.0").file("demo/lib.so", library);
+    let settings = json!({"pythonVersion": "3.11", "package": "demo", "libs": []});
+    let attributes = json!({"src": in_store(&sandbox, &wheel), "wheelfix": settings});
+    let text = build(&sandbox, &["out"], attributes);
+    for want in [
+        "  fix: demo = prev.demo.overrideAttrs (old: { buildInputs = old.buildInputs ++ [ (lib.getLib pkgs.zlib) ]; });  # `libz.so.1`\n",
+        "  fix: demo = prev.demo.overrideAttrs { wheelfixIgnoreMissing = [ \"libz.so.1\" ]; };  # if all works without it\n",
+    ] {
+        assert!(text.contains(want), "{text}");
+    }
+}
