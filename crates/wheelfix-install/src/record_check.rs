@@ -50,8 +50,13 @@ pub(crate) fn changed(
     files: &BTreeSet<&PathBuf>,
 ) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
+    let names: BTreeSet<_> = files.iter().filter_map(|file| file.file_name()).collect();
     for record in records {
-        let is_meant = |file: &Path| files.contains(&file.to_path_buf());
+        // Of thousands of rows few are about files with such a name.
+        let is_meant = |file: &Path| {
+            file.file_name().is_some_and(|name| names.contains(name))
+                && files.contains(&file.to_path_buf())
+        };
         found.extend(compare(record.clone(), is_meant)?.changed);
     }
     Ok(found)

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use wheelfix_archive::{Digest, ExtractError, ExtractItem, Silent, extract};
-use wheelfix_install::scan_clean;
+use wheelfix_install::{Staging, scan_clean};
 use wheelfix_link::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
@@ -38,11 +38,12 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
         return Err(Error::refused(GraphError::Kind(picture.to_owned())));
     }
     let path = existing_path(subject)?;
-    let scratch = tempfile::tempdir()?;
+    // It goes when this returns, or when a signal ends the run.
+    let scratch = Staging::never(Path::new(IN_WHEEL), true).map_err(Error::environment)?;
     let place = if path.extension().is_some_and(|extension| extension == "whl") {
-        unpack(&path, scratch.path(), jobs)?;
+        unpack(&path, scratch.root(), jobs)?;
         Place {
-            on_disk: scratch.path().to_owned(),
+            on_disk: scratch.root().to_owned(),
             used_at: PathBuf::from(IN_WHEEL),
         }
     } else {
