@@ -205,8 +205,9 @@ let
                 cp ${described.hostPython} $out/bin/python3.11
                 ln -s python3.11 $out/bin/python3
                 ln -s python3.11 $out/bin/python
-                cp -r ${prefix}/lib/python3.11 ${prefix}/include $out/lib
-                mv $out/lib/include $out/include
+                mkdir $out/include
+                cp -r ${prefix}/lib/python3.11 $out/lib
+                cp -r ${prefix}/include/python3.11 $out/include
                 chmod -R u+w $out
                 cd $out/lib/python3.11
                 rm -rf test site-packages config-*

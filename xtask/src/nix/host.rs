@@ -53,6 +53,8 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
 pub(crate) fn describe(program: &Path, to: &Path) -> Result {
     let interpreter = python::interpreter()
         .ok_or_else(|| format!("no CPython {}: run `cargo xtask setup`", python::VERSION))?;
+    // A virtual environment has links only, to what the sandbox shows.
+    let interpreter = fs_err::canonicalize(interpreter)?;
     let cached = libraries::cached()?;
     let mut libraries = BTreeMap::new();
     for soname in SONAMES {
