@@ -3,6 +3,7 @@
 //! the loader then finds other bytes there than the code was linked for.
 
 use crate::dynamic_tag::Tag;
+use crate::elf::Elf;
 use crate::load::Loading;
 use crate::load::dynamic::Linking;
 use crate::load::image::{Image, page_start, protection};
@@ -82,7 +83,7 @@ fn check_code(loading: &Loading<'_>, linking: &Linking<'_>) -> Result<(), Refusa
         };
         let section = code.find(|section| section.vaddr <= at && at < section.memory_end());
         let is_start = section.is_some_and(|section| section.name != name || section.vaddr == at);
-        if !is_start {
+        if !is_start && !is_beside_sections(loading.elf, at) {
             let text = format!(
                 "contradicts itself: its {tag} says {at:#x}, where no function begins by its section headers"
             );
@@ -90,6 +91,19 @@ fn check_code(loading: &Loading<'_>, linking: &Linking<'_>) -> Result<(), Refusa
         }
     }
     Ok(())
+}
+
+/// Whether an address lies in a segment of code that no section tells of, as tools that protect programs add one.
+fn is_beside_sections(elf: &Elf, at: u64) -> bool {
+    let mut loads = elf.program_headers.iter().filter(|header| {
+        let is_code = header.kind == SegmentKind::LOAD && header.flags & PF_X != 0;
+        is_code && header.vaddr <= at && at < header.vaddr.saturating_add(header.file_len)
+    });
+    loads.any(|load| {
+        let mut sections = elf.sections.iter().filter(|section| section.is_alloc());
+        !sections
+            .any(|section| section.vaddr < load.memory_end() && load.vaddr < section.memory_end())
+    })
 }
 
 /// Checks that what becomes read-only is not data that changes.
