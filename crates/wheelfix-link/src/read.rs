@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wheelfix_elf::dynamic_tag::flags;
+use wheelfix_elf::dynamic_tag::{flags, flags_1};
 use wheelfix_elf::load::{self, LoaderKind};
 use wheelfix_elf::{
     ByteOrder, Class, Dynamic, Elf, FileSource, Machine, ObjectType, SegmentKind, Source, Tag,
@@ -130,8 +130,12 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         elf.header.encoding.byte_order == ByteOrder::Little,
         elf.header.machine,
     );
-    let Some(dynamic) = elf.dynamic.take() else {
-        let os_abi = elf.header.os_abi;
+    let os_abi = elf.header.os_abi;
+    let Some(dynamic) = elf.dynamic.take().filter(|dynamic| {
+        // A program that relocates itself has a dynamic section, and no use for a loader.
+        let is_pie = dynamic.flags_1 & flags_1::PIE != 0;
+        !(is_pie && elf.interpreter.is_none() && dynamic.needed.is_empty())
+    }) else {
         return ReadOutcome::Static { abi, os_abi };
     };
     let load_conditions = load_conditions(&elf, &dynamic);
