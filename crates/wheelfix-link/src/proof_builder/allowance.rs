@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::object::Object;
 use crate::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::proof_builder::definers::Definers;
 use crate::role::{Role, Roles, is_module};
@@ -91,8 +92,8 @@ impl Allowances<'_> {
     }
 
     /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
-    /// others, if not all of it fails by itself, and those that the output defines and
-    /// makes visible to all. What Python imports is imported without any of them.
+    /// others, if not all of it fails by itself, those that the output defines and makes visible to all, and those of
+    /// a program, which opens its own modules. What Python imports is imported without any of them.
     fn completed(
         self,
         roles: &Roles,
@@ -105,14 +106,22 @@ impl Allowances<'_> {
             let is_module = self.tree.get(path).is_some_and(is_module);
             let is_global =
                 !is_module && roles.sources.completes(path) && lacking.clone().all(is_defined);
+            let is_of_program =
+                !is_module && lacking.clone().all(|symbol| self.has_program(symbol));
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
-            (is_carried || is_global).then(|| {
+            (is_carried || is_global || is_of_program).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
             })
         });
         completed.collect()
+    }
+
+    /// Whether a program of the output defines a symbol for what it opens.
+    fn has_program(self, symbol: &Undefined) -> bool {
+        let mut definers = self.definers.of(symbol);
+        definers.any(|path| self.tree.get(path).is_some_and(Object::is_program))
     }
 }
 

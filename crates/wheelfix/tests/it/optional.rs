@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use wheelfix_testkit::cache;
+use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
@@ -444,6 +445,35 @@ fn a_library_that_is_opened_for_all_completes_others() {
     let case = Case::new(source).elf("m/x.so", &module, &[]);
     case.elf("m/libcore.so", core, &[])
         .fails(&[], "defines: `nowhere`");
+}
+
+#[test]
+fn a_program_completes_what_it_opens() {
+    // As PostgreSQL's modules, which `postgres` opens.
+    let lacking = "int of_host(void); int f(void) { return of_host(); }";
+    let source = "HOST = 'hosting'\nLAYER = 'liblayer'\n";
+    let module = || {
+        Case::new(source)
+            .module()
+            .elf("m/liblayer.so", lacking, &[])
+    };
+    module().fails(&[], "defines: `of_host`");
+    let host = "int of_host(void) { return 1; } int main(void) { return 0; }";
+    let case = module();
+    fs_err::write(case.sandbox.path("host.c"), host).unwrap();
+    let args = ["-rdynamic", "host.c", "-o", "host"];
+    Tool::CC.run_in(&case.sandbox.path("."), &args).expect();
+    let bytes = fs_err::read(case.sandbox.path("host")).unwrap();
+    let case = Case {
+        wheel: case.wheel.executable("m/hosting", bytes),
+        ..case
+    };
+    let text = case.passes(&[]);
+    assert!(text.contains("  defined by: "), "{text}");
+    // What Python imports is not opened by it.
+    let module = format!("{lacking} {MODULE}");
+    let case = case.elf("m/y.so", &module, &[]);
+    case.fails(&[], "defines: `of_host`");
 }
 
 #[test]
