@@ -25,6 +25,9 @@ const INFORMATION: [&str; 10] = [
     "pbr.json",
     "metadata.json",
 ];
+/// Files that tell about the wheel, whose reader looks for them by their names: RECORD of eva-decord 0.6.1 has none of
+/// them. Where it has a row, that has to be true.
+const METADATA: [&str; 2] = ["METADATA", "WHEEL"];
 /// Beginnings of the names of licenses.
 const LICENSES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"];
 /// Ends of the names of bills of materials.
@@ -66,6 +69,11 @@ pub(crate) fn check(
             && !is_as_stated(archive, member, row.map(|(_, row)| row))
             && is_text(archive, member)
         {
+            oddities.note(Oddity::Information, path);
+            found.push(None);
+            continue;
+        }
+        if row.is_none() && name.is_some_and(|name| METADATA.contains(&name)) {
             oddities.note(Oddity::Information, path);
             found.push(None);
             continue;

@@ -183,6 +183,7 @@ fn only_texts_that_nobody_runs_or_loads_need_no_row() {
         ("x.py", "x = 1\n"),
         ("sub/METADATA", "Name: other\n"),
         ("Entry_Points.txt", "[console_scripts]\n"),
+        ("entry_points.txt", "[console_scripts]\n"),
         ("LICENSE", "\x7fELF"),
         ("licenses/run", "#!/bin/sh\n"),
         ("sboms/x.json", "{}"),
@@ -206,6 +207,13 @@ fn only_texts_that_nobody_runs_or_loads_need_no_row() {
         let wheel = hostile::base().unrecorded(&dist_info(name), "demo\n");
         assert_eq!(check(&wheel), "", "{name}");
     }
+    for name in ["METADATA", "WHEEL"] {
+        let path = dist_info(name);
+        assert_eq!(check(&hostile::base().record_row(&path, "")), "", "{name}");
+        let unhashed = hostile::base().record_row(&path, &format!("{path},,\n"));
+        let want = format!("`RECORD` has no hash for `{path}`\n");
+        assert_eq!(check(&unhashed), want);
+    }
 }
 
 #[test]
@@ -228,8 +236,9 @@ fn no_file_of_data_goes_to_a_dist_info() {
 fn no_glob_accepts_what_installers_decide_by() {
     let dir = tempfile::tempdir().unwrap();
     let metadata = "demo-1.0.dist-info/METADATA";
+    let unhashed = format!("{metadata},,\n");
     let path = hostile::base()
-        .record_row(metadata, "")
+        .record_row(metadata, &unhashed)
         .write_to(dir.path());
     let open = |glob: &str| {
         let options = OpenOptions {
