@@ -1,5 +1,6 @@
 //! Judging one project by the truth.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use walkdir::WalkDir;
 use crate::corpus::copies::{self, Copies, Install};
 use crate::corpus::list::Project;
 use crate::corpus::outcome::{Judgement, Outcome};
-use crate::corpus::probe::Request;
+use crate::corpus::probe::{Answer, Request};
 use crate::digest;
 use crate::failure::Result;
 
@@ -40,6 +41,8 @@ struct Case<'case> {
 struct Finding {
     judgement: Judgement,
     opened: usize,
+    /// The libraries that warnings name as missing.
+    told: Vec<String>,
     reasons: Vec<String>,
 }
 
@@ -66,8 +69,13 @@ impl Judge<'_> {
             });
             let second = self.find(&case)?;
             // With the libraries it can be used: what is passed without them is not undecided.
+            let is_false = match second.judgement {
+                Judgement::Undecided => finding.judgement.is_right(),
+                judgement => judgement == Judgement::FalsePass,
+            };
             without_libraries = Some(match second.judgement {
-                Judgement::Undecided if finding.judgement.is_right() => Judgement::FalsePass,
+                _ if is_false && second.tells_of(&project.libraries) => Judgement::Told,
+                _ if is_false => Judgement::FalsePass,
                 judgement => judgement,
             });
             let reasons = second.reasons.into_iter();
@@ -124,11 +132,13 @@ impl Judge<'_> {
                     Some(_) => Judgement::CorrectRefusal,
                 },
                 opened: 0,
+                told: Vec::new(),
                 reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
             }),
             _ => Ok(Finding {
                 judgement: Judgement::Crash,
                 opened: 0,
+                told: Vec::new(),
                 reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
             }),
         }
@@ -146,9 +156,10 @@ impl Judge<'_> {
         let request = Request::of_use(self.copies.bed, case.project, &prefixes).opening(claimed);
         let answer = request.ask(self.copies.bed)?;
         let drivers = texts(&install.document, "/proof/assumed/driver");
-        let failed = answer.failed.iter().filter(|(_, message)| {
+        let crashing = self.crashing_anyhow(case, install, &answer)?;
+        let failed = answer.failed.iter().filter(|(path, message)| {
             // Libraries of drivers are nowhere in the bed.
-            !drivers.iter().any(|library| message.contains(library))
+            !drivers.iter().any(|library| message.contains(library)) && !crashing.contains(*path)
         });
         let mut reasons: Vec<String> = failed
             .map(|(path, message)| format!("does not load: {}: {message}", path.display()))
@@ -164,8 +175,44 @@ impl Judge<'_> {
         Ok(Finding {
             judgement,
             opened,
+            told: missing(&install.document),
             reasons,
         })
+    }
+
+    /// Objects whose own code ends the process when they are opened by themselves, in pip's copy, too: the loader has
+    /// found all that they need.
+    fn crashing_anyhow(
+        &self,
+        case: &Case<'_>,
+        install: &Install,
+        answer: &Answer,
+    ) -> Result<BTreeSet<PathBuf>> {
+        let (ours, theirs) = (
+            copies::site_packages(&install.prefix),
+            copies::site_packages(&case.control),
+        );
+        let crashed = answer
+            .failed
+            .iter()
+            .filter(|(_, message)| is_signal(message));
+        let twins: BTreeMap<PathBuf, &PathBuf> = crashed
+            .filter_map(|(path, _)| Some((theirs.join(path.strip_prefix(&ours).ok()?), path)))
+            .collect();
+        if twins.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let request = self.control_request(case);
+        let control = request
+            .opening(twins.keys().cloned().collect())
+            .ask(self.copies.bed)?;
+        let crashed = control
+            .failed
+            .iter()
+            .filter(|(_, message)| is_signal(message));
+        Ok(crashed
+            .filter_map(|(path, _)| twins.get(path).map(|ours| (*ours).clone()))
+            .collect())
     }
 
     /// The error of using pip's copy. `None` if it works.
@@ -203,6 +250,31 @@ impl Judge<'_> {
             .is_none()
             .then(|| format!("the list: it can be used without `{library}`")))
     }
+}
+
+impl Finding {
+    /// Whether a warning names one of some libraries, perhaps without its version, as missing.
+    fn tells_of(&self, libraries: &[String]) -> bool {
+        let mut told = self.told.iter().flat_map(|names| names.split(" or "));
+        told.any(|name| libraries.iter().any(|library| library.starts_with(name)))
+    }
+}
+
+/// Whether opening an object has ended its process.
+fn is_signal(message: &str) -> bool {
+    message.starts_with("wait status ")
+}
+
+/// The libraries that the warnings of a proof name as missing.
+fn missing(document: &Value) -> Vec<String> {
+    let warnings = document
+        .pointer("/proof/warnings")
+        .and_then(Value::as_array);
+    let names = warnings.into_iter().flatten().filter_map(|warning| {
+        let is_missing = warning.get("fault")? == "missing";
+        warning.get("soname")?.as_str().filter(|_| is_missing)
+    });
+    names.map(str::to_owned).collect()
 }
 
 /// The objects that were said to load.

@@ -12,6 +12,8 @@ pub(crate) enum Judgement {
     CorrectPass,
     /// Refused, and pip's copy does not work either.
     CorrectRefusal,
+    /// Installed without a library that Python code opens, with a warning that names it, and it cannot be used.
+    Told,
     /// Installed, but it cannot be used though pip's copy can, or an object does not load that was said to.
     FalsePass,
     /// Refused, though pip's copy works.
@@ -41,7 +43,7 @@ pub(crate) struct Outcome {
 impl Judgement {
     /// Whether wheelfix was right.
     pub(crate) fn is_right(self) -> bool {
-        matches!(self, Self::CorrectPass | Self::CorrectRefusal)
+        matches!(self, Self::CorrectPass | Self::CorrectRefusal | Self::Told)
     }
 }
 
@@ -59,6 +61,7 @@ impl fmt::Display for Judgement {
         f.write_str(match self {
             Self::CorrectPass => "correct pass",
             Self::CorrectRefusal => "correct refusal",
+            Self::Told => "told",
             Self::FalsePass => "false pass",
             Self::FalseRefusal => "false refusal",
             Self::Crash => "crash",

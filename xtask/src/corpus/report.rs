@@ -7,9 +7,10 @@ use crate::corpus::outcome::{Judgement, Outcome};
 use crate::failure::Result;
 use crate::place;
 
-const ALL: [Judgement; 6] = [
+const ALL: [Judgement; 7] = [
     Judgement::CorrectPass,
     Judgement::CorrectRefusal,
+    Judgement::Told,
     Judgement::FalsePass,
     Judgement::FalseRefusal,
     Judgement::Crash,
@@ -26,7 +27,8 @@ pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Re
          \n\
          Written by `cargo xtask corpus`; the list, and the rule by which it was drawn, are in `test-wheels/corpus.toml`.\n\
          Each wheel is installed into a prefix of its own, with no flag but `--lib-path`, in a place shaped like NixOS; it is used,\n\
-         and every object that is said to load is opened. The control is pip's copy in the same place.\n\
+         and every object that is said to load is opened. The control is pip's copy in the same place. \"Told\" is an install that\n\
+         cannot be used without a library that Python code opens, and that a warning names.\n\
          \n\
          {}\n\
          ## Not right, or undecided\n\
