@@ -27,9 +27,9 @@ mod metadata_edit;
 mod package_name;
 mod pattern;
 mod pyproject;
-mod python_blocks;
 mod python_opener;
 mod python_source;
+mod python_text;
 mod python_version;
 mod record;
 mod requirement;
@@ -57,7 +57,7 @@ pub use package_name::{PackageName, PackageNameError};
 pub use pattern::{Pattern, PatternError};
 pub use pyproject::{BuildSystem, BuildSystemError};
 pub use python_opener::LibraryUse;
-pub use python_source::{PythonLoad, python_call, python_loads};
+pub use python_source::{AskedLibrary, PythonLoad, python_call, python_loads};
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{
     HashAlgorithm, ReadRecord, Record, RecordError, RecordHash, RecordOddity, RecordRow,

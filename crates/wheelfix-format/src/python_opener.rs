@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::python_source::Masked;
+use crate::python_text::Masked;
 
 /// Functions that open the library that their first argument leads to.
 const OPENERS: [&str; 8] = [

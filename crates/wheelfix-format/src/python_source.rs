@@ -1,44 +1,44 @@
-//! Libraries that a Python source opens with `ctypes` and its like, as far as it names them in
-//! plain texts.
+//! Libraries that a Python source opens with `ctypes`, cffi and their like, as far as their names stand in it.
 
-use memchr::memmem;
+mod depth;
+mod opener;
+mod platform;
+mod scanner;
+mod value;
 
+use memchr::{memchr_iter, memmem};
+use ruff_python_ast::PySourceType;
+
+use self::opener::Opener;
+use self::scanner::Scanner;
 use crate::library_name::library_in;
-use crate::python_blocks::Blocks;
+use crate::python_text::Masked;
 
-/// One library that a Python source opens by a name that stands in it.
+/// A place of a Python source that opens a library, or looks for it.
+///
+/// Other systems than Linux are left out, by the names of their libraries and by conditions on
+/// `sys.platform`, `os.name` and `platform.system()`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PythonLoad {
-    /// File name of the library: `libnvrtc.so.13`.
+    /// The libraries in the order of the source, of which one has to be there; never empty.
+    pub names: Vec<AskedLibrary>,
+    /// The line of the call, counted from 1.
+    pub line: usize,
+    /// Whether importing the module fails without: it runs then whatever the circumstances, and nothing catches
+    /// the error.
+    pub is_needed: bool,
+}
+
+/// A library by the name that a source has for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AskedLibrary {
+    /// Its file name: `libnvrtc.so.13`; for `find_library("z")` that without a version, `libz.so`.
     pub name: String,
     /// The path, if the source has one.
     pub path: Option<String>,
-    /// The line of the call, counted from 1.
-    pub line: usize,
-    /// Whether the source goes on without it: the call only looks for it, is in a `try` whose handler
-    /// catches that, or is below `contextlib.suppress`.
-    pub guarded: bool,
     /// Whether a library of the name with any version behind it will do.
     pub any_version: bool,
 }
-
-/// Calls whose first argument names a library.
-const CALLS: [&str; 6] = [
-    "CDLL(",
-    "PyDLL(",
-    "LoadLibrary(",
-    "dlopen(",
-    FIND,
-    FIND_NVIDIA,
-];
-
-/// This one answers `None` where a library is missing; other systems' libraries are looked for with it
-/// as well.
-const FIND: &str = "find_library(";
-
-/// `cuda.pathfinder` looks for any version in the nvidia wheels, and has its own error where there is none:
-/// cupy and numba-cuda catch it.
-const FIND_NVIDIA: &str = "load_nvidia_dynamic_lib(";
 
 /// The program that lists what the loader's cache has. There is neither on Nix; those who ask it go
 /// on without an answer, or a rule replaces the question.
@@ -47,199 +47,115 @@ const LDCONFIG: &str = "ldconfig";
 /// The prefixes by which it is called.
 const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
 
-/// The libraries that a source opens. Names that are put together while it runs, and those of other
-/// systems, are not seen.
+/// The libraries that a source opens. Names that are put together while it runs are not seen.
+///
+/// A source that Python could not read is read as far as that goes; one that is nested more deeply than people
+/// write is not.
 pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     // Most sources have none of these.
-    let has = |text: &&str| memmem::find(source, text.as_bytes()).is_some();
-    if !CALLS.iter().any(has) && !has(&LDCONFIG) {
+    let has = |text: &str| memmem::find(source, text.as_bytes()).is_some();
+    if !has(LDCONFIG) && !Opener::names().any(has) {
         return Vec::new();
     }
     let text = String::from_utf8_lossy(source);
-    let source = Masked::new(&text);
-    let blocks = Blocks::new(&source.code);
-    let mut loads = Vec::new();
-    for call in CALLS {
-        for (at, _) in source.code.match_indices(call) {
-            if let Some((name, path)) = source.argument(at, call) {
-                loads.push(PythonLoad {
-                    name,
-                    path,
-                    line: blocks.line(at),
-                    guarded: finds(call) || blocks.is_guarded(at),
-                    any_version: call == FIND_NVIDIA,
-                });
-            }
-        }
+    if depth::is_too_deep(&Masked::new(&text).code) {
+        return Vec::new();
     }
-    for (at, _) in text.match_indices(LDCONFIG) {
-        if let Some(path) = source.program(at, LDCONFIG) {
-            loads.push(PythonLoad {
-                name: LDCONFIG.to_owned(),
-                path: path.contains('/').then(|| path.to_owned()),
-                line: blocks.line(at),
-                guarded: true,
-                any_version: false,
-            });
+    let module = ruff_python_parser::parse_unchecked_source(&text, PySourceType::Python);
+    // What Python cannot read, it does not run.
+    let is_read = module.has_valid_syntax();
+    let scanner = Scanner::scan(module.suite());
+    let line = |at: ruff_text_size::TextSize| {
+        let before = text.as_bytes().get(..at.to_usize()).unwrap_or_default();
+        memchr_iter(b'\n', before).count() + 1
+    };
+    let calls = scanner.calls.into_iter().filter_map(|call| {
+        let mut names: Vec<AskedLibrary> = Vec::new();
+        for (name, opener) in &call.names {
+            let library = asked(name, *opener);
+            names.extend(library.filter(|library| !names.contains(library)));
         }
-    }
-    loads.sort_by(|one, other| (one.line, &one.name).cmp(&(other.line, &other.name)));
+        (!names.is_empty()).then(|| PythonLoad {
+            names,
+            line: line(call.at),
+            is_needed: is_read && call.context.at_import && !call.context.is_guarded,
+        })
+    });
+    let programs = scanner.texts.into_iter().filter_map(|(text, at)| {
+        let program = text.split(' ').next().unwrap_or(text);
+        let mut places = LDCONFIG_PLACES.iter();
+        places.find(|place| program.strip_prefix(**place) == Some(LDCONFIG))?;
+        let library = AskedLibrary {
+            name: LDCONFIG.to_owned(),
+            path: program.contains('/').then(|| program.to_owned()),
+            any_version: false,
+        };
+        Some(PythonLoad {
+            names: vec![library],
+            line: line(at),
+            is_needed: false,
+        })
+    });
+    let mut loads: Vec<_> = calls.chain(programs).collect();
+    // Of several calls for the same libraries on a line, the one that needs them counts.
+    loads.sort_by(|one, other| {
+        let key = |load: &PythonLoad| (load.line, names(load), !load.is_needed);
+        key(one).cmp(&key(other))
+    });
+    loads.dedup_by(|one, other| one.line == other.line && names(one) == names(other));
     loads
 }
 
 /// The calls on a line, without their parentheses: which library they open need not be in the source.
 pub fn python_call(line: &str) -> Option<&'static str> {
-    let mut calls = CALLS.into_iter().filter(|call| line.contains(call));
-    calls.next().map(|call| call.trim_end_matches('('))
+    Opener::names().find(|name| {
+        let mut found = line.match_indices(name);
+        found.any(|(at, _)| {
+            line.get(at + name.len()..)
+                .is_some_and(|rest| rest.starts_with('('))
+        })
+    })
 }
 
-/// Whether a call takes the name of a library without `lib` and `.so`.
-fn finds(call: &str) -> bool {
-    call == FIND || call == FIND_NVIDIA
-}
-
-/// A source with its comments and the contents of its string literals blanked, byte for byte.
-pub(crate) struct Masked<'a> {
-    text: &'a str,
-    pub(crate) code: String,
-}
-
-impl<'a> Masked<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        let mut code = Vec::with_capacity(text.len());
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at).copied() {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let len = match byte {
-                b'#' => rest
-                    .iter()
-                    .position(|byte| *byte == b'\n')
-                    .unwrap_or(rest.len()),
-                b'"' | b'\'' => {
-                    let quote = quote_len(rest, byte);
-                    let len = literal_len(rest, byte, quote);
-                    let inside = len.saturating_sub(2 * quote);
-                    code.extend(std::iter::repeat_n(byte, quote));
-                    code.extend(blank(rest.get(quote..quote + inside).unwrap_or_default()));
-                    code.extend(std::iter::repeat_n(byte, len - quote - inside));
-                    at += len;
-                    continue;
-                }
-                _ => {
-                    code.push(if byte.is_ascii() { byte } else { b'_' });
-                    at += 1;
-                    continue;
-                }
-            };
-            code.extend(blank(rest.get(..len).unwrap_or_default()));
-            at += len;
-        }
-        Self {
-            text,
-            code: String::from_utf8(code).unwrap_or_default(),
-        }
-    }
-
-    /// The program that a text names at its start, alone or with arguments, if `name` at `at` is its
-    /// last part.
-    fn program(&self, at: usize, name: &str) -> Option<&'a str> {
-        let next = *self.text.as_bytes().get(at + name.len())?;
-        if !matches!(next, b'"' | b'\'' | b' ') {
-            return None;
-        }
-        let before = self.text.get(..at)?;
-        let starts = LDCONFIG_PLACES
-            .iter()
-            .filter_map(|place| before.strip_suffix(place))
-            .map(str::len);
-        let is_start = |start: &usize| {
-            let quoted = self.code.get(..*start).unwrap_or_default();
-            quoted.ends_with(['"', '\''])
-        };
-        // What is within a literal is blank in the code: a quote there is its begin.
-        let start = starts.into_iter().find(is_start)?;
-        self.text.get(start..at + name.len())
-    }
-
-    /// The library that the only text in the first argument of a call names.
-    fn argument(&self, at: usize, call: &str) -> Option<(String, Option<String>)> {
-        let before = self.code.get(..at)?;
-        if before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
-            return None;
-        }
-        let (text, end) = self.literal(at + call.len())?;
-        let after = self.code.get(end..)?.trim_start();
-        if !after.starts_with([',', ')']) {
-            return None;
-        }
-        if finds(call) {
-            let is_name = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
-            let is_stem = !text.is_empty() && text.chars().all(is_name);
-            return is_stem.then(|| (format!("lib{text}.so"), None));
-        }
-        let name = library_in(text)?;
-        Some((name.to_owned(), text.contains('/').then(|| text.to_owned())))
-    }
-
-    /// The contents of the literal that begins at `start`, spaces aside, and where it ends. Formatted ones are
-    /// none.
-    pub(crate) fn literal(&self, start: usize) -> Option<(&'a str, usize)> {
-        let code = self.code.get(start..)?;
-        let start = start + code.len() - code.trim_start().len();
-        let rest = self.code.get(start..)?.as_bytes();
-        let prefix = usize::from(matches!(rest.first(), Some(b'r' | b'b' | b'R' | b'B')));
-        let rest = rest.get(prefix..)?;
-        let quote = rest
-            .first()
-            .copied()
-            .filter(|byte| matches!(byte, b'"' | b'\''))?;
-        let quotes = quote_len(rest, quote);
-        let end = start + prefix + literal_len(rest, quote, quotes);
-        let text = self.text.get(start + prefix + quotes..end - quotes)?;
-        Some((text, end))
-    }
-}
-
-/// Spaces for everything but the ends of lines.
-fn blank(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    bytes
+fn names(load: &PythonLoad) -> Vec<String> {
+    load.names
         .iter()
-        .map(|byte| if *byte == b'\n' { b'\n' } else { b' ' })
+        .map(|library| library.name.clone())
+        .collect()
 }
 
-/// 3 for a literal in triple quotes.
-fn quote_len(rest: &[u8], quote: u8) -> usize {
-    if rest.starts_with(&[quote; 3]) { 3 } else { 1 }
-}
-
-/// How long a literal is, with its quotes. One that is not ended reaches to the end of its line, or
-/// in triple quotes to the end of the source.
-fn literal_len(rest: &[u8], quote: u8, quotes: usize) -> usize {
-    let mut at = quotes;
-    while let Some(byte) = rest.get(at).copied() {
-        let here = rest.get(at..).unwrap_or_default();
-        if byte == b'\\' {
-            at += 2;
-        } else if here
-            .iter()
-            .take_while(|byte| **byte == quote)
-            .take(quotes)
-            .count()
-            == quotes
-        {
-            return at + quotes;
-        } else if byte == b'\n' && quotes == 1 {
-            return at;
-        } else {
-            at += 1;
-        }
+/// The library that an opener looks for by a text; `None` for those of other systems.
+fn asked(text: &str, opener: Opener) -> Option<AskedLibrary> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
+    let is_stem = !text.is_empty() && text.chars().all(is_plain);
+    let is_found = match opener {
+        Opener::Find | Opener::FindNvidia => true,
+        Opener::Ctypes => false,
+        // cffi looks for what cannot be a file name; a package's own function may add more to a name.
+        Opener::Cffi | Opener::Package => !text.contains('.'),
+    };
+    let has_other_ending = [".dll", ".dylib", ".DLL", ".pyd"]
+        .iter()
+        .any(|ending| text.ends_with(ending));
+    if is_found {
+        return (is_stem && !has_other_ending).then(|| AskedLibrary {
+            name: format!("lib{text}.so"),
+            path: None,
+            any_version: opener == Opener::FindNvidia,
+        });
     }
-    rest.len()
+    let name = library_in(text)?;
+    Some(AskedLibrary {
+        name: name.to_owned(),
+        path: text.contains('/').then(|| text.to_owned()),
+        any_version: false,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[track_caller]
@@ -248,9 +164,13 @@ mod tests {
         let got: Vec<String> = loads
             .iter()
             .map(|load| {
-                let guarded = if load.guarded { " guarded" } else { "" };
-                let path = load.path.as_deref().unwrap_or(&load.name);
-                format!("{}:{path}{guarded}", load.line)
+                let names: Vec<&str> = load
+                    .names
+                    .iter()
+                    .map(|library| library.path.as_ref().unwrap_or(&library.name).as_str())
+                    .collect();
+                let needed = if load.is_needed { " needed" } else { "" };
+                format!("{}:{}{needed}", load.line, names.join("|"))
             })
             .collect();
         assert_eq!(got, want, "for {text}");
@@ -258,18 +178,24 @@ mod tests {
 
     #[test]
     fn texts_in_calls_are_names() {
-        check("lib = ctypes.CDLL('libx.so.1')", &["1:libx.so.1"]);
+        check("lib = ctypes.CDLL('libx.so.1')", &["1:libx.so.1 needed"]);
         check(
             "a = PyDLL(\"liba.so\")\nb = cdll.LoadLibrary(\n  r'/o/libb.so',\n  1)\n",
-            &["1:liba.so", "2:/o/libb.so"],
+            &["1:liba.so needed", "2:/o/libb.so needed"],
         );
         check(
             "ffi.dlopen('libz.so.1'); find_library('usb-1.0')",
-            &["1:libusb-1.0.so guarded", "1:libz.so.1"],
+            &["1:libusb-1.0.so", "1:libz.so.1 needed"],
         );
+        check("ffi.dlopen('pulse')", &["1:libpulse.so needed"]);
+        check("load_nvidia_dynamic_lib('nvrtc')", &["1:libnvrtc.so"]);
+        check("CDLL(name='libx.so')", &["1:libx.so needed"]);
+        check("CDLL('lib' 'x.so')", &["1:libx.so needed"]);
+        check("CDLL(b'libx.so')", &["1:libx.so needed"]);
+        check("gl = pyglet.lib.load_library('GL')", &["1:libGL.so"]);
         check(
-            "load_nvidia_dynamic_lib('nvrtc')",
-            &["1:libnvrtc.so guarded"],
+            "ctypesloader.loadLibrary(ctypes.cdll, 'GL', mode=1)",
+            &["1:libGL.so"],
         );
     }
 
@@ -277,20 +203,25 @@ mod tests {
     fn what_is_no_plain_name_is_not_seen() {
         check("CDLL(name); CDLL(None); CDLL()", &[]);
         check("CDLL('lib' + 'x.so'); CDLL('a' 'libx.so')", &[]);
-        check("CDLL('x.dll'); CDLL('/usr/lib/libx.dylib')", &[]);
+        check(
+            "CDLL('x.dll'); CDLL('/usr/lib/libx.dylib'); find_library('x.dll')",
+            &[],
+        );
         check("CDLL(f'libx.so.{n}')", &[]);
         check("# CDLL('libx.so')\n'''\nCDLL(\"libx.so\")\n'''\n", &[]);
-        check("def hooked_CDLL('libx.so'): pass", &[]);
+        check("def hooked_CDLL(a): pass\nhooked_CDLL('libx.so')", &[]);
         check("s = 'CDLL(\"libx.so\")'", &[]);
-        check("CDLL('libx.so", &[]);
-        check("x = 'é'; CDLL('libx.so')", &["1:libx.so"]);
+        check("CDLL('libx.so", &["1:libx.so"]);
+        check("torch.ops.load_library('//a/b:c')", &[]);
+        check("x = 'é'; CDLL('libx.so')", &["1:libx.so needed"]);
+        check(&format!("CDLL({}'libx.so')", "-".repeat(1000)), &[]);
     }
 
     #[test]
     fn the_question_for_the_cache_is_seen() {
         check(
             "libs = run([\"/sbin/ldconfig\", \"-p\"])\nsh('ldconfig -p | grep x')",
-            &["1:/sbin/ldconfig guarded", "2:ldconfig guarded"],
+            &["1:/sbin/ldconfig", "2:ldconfig"],
         );
         check("m = 'run \"/sbin/ldconfig\"'\n# 'ldconfig'\n", &[]);
         check("'''\nldconfig\n'''; ldconfig('my-ldconfig')", &[]);
@@ -298,29 +229,205 @@ mod tests {
 
     #[test]
     fn what_is_caught_may_be_missing() {
-        check(
-            "try:\n    x = CDLL('libx.so')\nexcept OSError:\n    pass\n",
-            &["2:libx.so guarded"],
-        );
-        check(
-            "try:\n    if a:\n        x = CDLL('libx.so')\nexcept:\n    pass\n",
-            &["3:libx.so guarded"],
-        );
-        check(
-            "with suppress(OSError):\n  CDLL('libx.so')\n",
-            &["2:libx.so guarded"],
-        );
-        check(
-            "try:\n    x = CDLL('libx.so')\nexcept ImportError:\n    pass\n",
-            &["2:libx.so"],
-        );
+        let caught = |text: &str| check(text, &["2:libx.so"]);
+        caught("try:\n    x = CDLL('libx.so')\nexcept OSError:\n    pass\n");
+        caught("try:\n    x = CDLL('libx.so')\nexcept (A, b.OSError):\n    pass\n");
+        caught("try:\n    x = CDLL('libx.so')\nexcept:\n    pass\n");
+        caught("with suppress(OSError):\n  CDLL('libx.so')\n");
+        let needed = |text: &str| check(text, &["2:libx.so needed"]);
+        needed("try:\n    x = CDLL('libx.so')\nexcept ImportError:\n    pass\n");
+        needed("try:\n    x = CDLL('libx.so')\nexcept OSError:\n    raise ImportError\n");
+        needed("try:\n    x = CDLL('libx.so')\nexcept OSError:\n    sys.exit(1)\n");
         check(
             "try:\n    pass\nexcept OSError:\n    x = CDLL('libx.so')\n",
             &["4:libx.so"],
         );
+    }
+
+    #[test]
+    fn what_a_handler_opens_is_another_way() {
         check(
-            "try:\n    def f():\n        CDLL('libx.so')\nexcept OSError:\n    pass\n",
-            &["3:libx.so"],
+            "try:\n    l = ffi.dlopen('pulse')\nexcept OSError:\n    l = ffi.dlopen('libpulse.so.0')\n",
+            &["2:libpulse.so", "4:libpulse.so|libpulse.so.0 needed"],
         );
+    }
+
+    #[test]
+    fn what_may_not_run_is_not_needed() {
+        for text in [
+            "def f():\n    CDLL('libx.so')\n",
+            "if a:\n    CDLL('libx.so')\n",
+            "f = lambda:(\n    CDLL('libx.so'))\n",
+            "x = (a and\n    CDLL('libx.so'))\n",
+            "x = (None if a else\n    CDLL('libx.so'))\n",
+            "match a:\n    case 1: CDLL('libx.so')\n",
+            "def f(): a()\ndef g(): CDLL('libx.so')\n",
+        ] {
+            check(text, &["2:libx.so"]);
+        }
+        check(
+            "if a:\n    raise B\nCDLL('libx.so')\n",
+            &["3:libx.so needed"],
+        );
+        check(
+            "while a:\n    if b:\n        break\n    CDLL('libx.so')\n",
+            &["4:libx.so"],
+        );
+        check("raise A\nCDLL('libx.so')\n", &[]);
+    }
+
+    #[test]
+    fn other_systems_ask_for_nothing() {
+        check(
+            "import sys\nWIN = sys.platform == 'win32'\nif WIN:\n    CDLL('liba.so')\n\
+            elif sys.platform.startswith('linux'):\n    CDLL('libb.so')\nelse:\n    CDLL('libc.so')\n",
+            &["6:libb.so needed"],
+        );
+        check(
+            "if platform.system().lower().endswith('bsd'): CDLL('/usr/local/lib/libx.so')",
+            &[],
+        );
+        check("x = CDLL('libx.so') if os.name == 'nt' else None", &[]);
+        check("sys.platform == 'darwin' and CDLL('libx.so')", &[]);
+        check(
+            "CDLL({'Linux': 'libx.so.1', 'Darwin': 'liby.so'}[platform.system()])",
+            &["1:libx.so.1 needed"],
+        );
+        check(
+            "system = platform.system()\nif system == 'Linux':\n    n = 'libx.so.2'\nelse:\n    n = 'liby.so'\nCDLL(n)\n",
+            &["6:libx.so.2 needed"],
+        );
+    }
+
+    #[test]
+    fn a_loop_over_names_asks_for_one() {
+        // As sounddevice has it.
+        let text = r"
+from ctypes.util import find_library as _find
+try:
+    for name in (
+        'portaudio',
+        'bin\\libportaudio-2.dll'):
+        name = _find(name)
+        if name is not None:
+            break
+    else:
+        raise OSError('none')
+    lib = _ffi.dlopen(name)
+except OSError:
+    if _platform.system() == 'Darwin':
+        name = 'x.dylib'
+    else:
+        raise
+";
+        check(
+            text,
+            &["7:libportaudio.so needed", "12:libportaudio.so needed"],
+        );
+        let text = "
+for n in ['libx.so.2', 'libx.so.1']:
+    try:
+        lib = CDLL(n)
+        break
+    except OSError:
+        lib = None
+if lib is None:
+    raise ImportError
+";
+        check(text, &["4:libx.so.2|libx.so.1 needed"]);
+    }
+
+    #[test]
+    fn a_result_that_must_not_be_empty_is_needed() {
+        check(
+            "p = find_library('a')\nif not p:\n    p = find_library('b')\nif p is None:\n    raise ImportError\n",
+            &["1:liba.so|libb.so needed"],
+        );
+        check(
+            "p = find_library('a')\nif not p:\n    print(1)\n",
+            &["1:liba.so"],
+        );
+        check(
+            "CDLL(find_library('a') or 'liba.so.1')\n",
+            &["1:liba.so|liba.so.1 needed"],
+        );
+        check("CDLL(find_library('a'))\n", &["1:liba.so"]);
+        check(
+            "CDLL(os.environ.get('A') or 'liba.so.1')\n",
+            &["1:liba.so.1"],
+        );
+    }
+
+    #[test]
+    fn functions_of_the_module_are_followed() {
+        // As cairocffi has it.
+        let text = "
+def dlopen(ffi, names, files):
+    for name in names:
+        found = find_library(name)
+        if found:
+            files = (found, *files)
+    for file in files:
+        try:
+            return ffi.dlopen(file)
+        except OSError:
+            pass
+    raise OSError
+cairo = dlopen(ffi, ('cairo-2', 'cairo'), ('libcairo.so.2', 'libcairo.2.dylib'))
+";
+        check(text, &["13:libcairo-2.so|libcairo.so|libcairo.so.2 needed"]);
+        // As WeasyPrint has it.
+        let text = "
+def _dlopen(ffi, *names, allow_fail=False):
+    for name in names:
+        with suppress(OSError):
+            return ffi.dlopen(name)
+    if allow_fail:
+        return
+    return ffi.dlopen(names[0])
+x = _dlopen(ffi, 'x-1', 'libx.so.1')
+y = _dlopen(ffi, 'y', allow_fail=True)
+";
+        check(text, &["9:libx-1.so|libx.so.1 needed", "10:liby.so"]);
+        check(
+            "def f(n):\n    return CDLL(n)\ndef g():\n    f('libx.so')\n",
+            &["4:libx.so"],
+        );
+        check("def f(n): return f(n)\nf('libx.so')\ndlopen\n", &[]);
+    }
+
+    #[test]
+    fn the_deepest_that_is_parsed_fits_on_a_stack() {
+        // Tests have 2 MiB, as threads of a pool have.
+        for (part, count) in [
+            ("-", 480),
+            ("not ", 480),
+            ("(", 190),
+            ("[", 190),
+            ("{1:", 115),
+            ("a.", 230),
+            ("a if b else ", 115),
+            ("lambda: ", 230),
+            ("a**", 155),
+            ("a+", 230),
+            ("f()", 150),
+            ("f(", 150),
+            ("await ", 450),
+        ] {
+            let text = format!("CDLL('libx.so')\ny = {}\n", part.repeat(count));
+            let loads = python_loads(text.as_bytes());
+            assert_eq!(loads.len(), 1, "{part}");
+        }
+        let blocks: String = (0..95).map(|depth| " ".repeat(depth) + "if a:\n").collect();
+        let text = format!("{blocks}{}CDLL('libx.so')\n", " ".repeat(95));
+        assert_eq!(python_loads(text.as_bytes()).len(), 1);
+        // Functions that call each other, with everything that they open.
+        let mut functions = String::new();
+        for at in 0..60 {
+            let (one, two) = (at + 1, at + 2);
+            let body = format!("f{one}(a); f{two}(a); CDLL(a)");
+            writeln!(functions, "def f{at}(a):\n    {body}").unwrap();
+        }
+        python_loads(format!("{functions}f0('libx.so')\n").as_bytes());
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use wheelfix_format::{PythonLoad, is_library_name};
+use wheelfix_format::{AskedLibrary, is_library_name};
 
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
+use crate::imported::is_imported;
 use crate::process::{Outcome, Process};
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
@@ -152,16 +153,25 @@ pub(crate) fn opened_by_source<'a>(
         .components()
         .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test");
     for load in &source.loads {
-        if is_there(load, tree, base, rules) {
+        let mut names = load.names.iter();
+        if names.any(|library| is_there(library, tree, base, rules)) {
             continue;
         }
-        let rule = rule_of_source(rules, &source.path, &load.name);
+        let mut names = load.names.iter();
+        let rule = names.find_map(|library| rule_of_source(rules, &source.path, &library.name));
         let file = source.path.file_name().unwrap_or_default();
         let place = format!("{}:{}", file.display(), load.line);
         opened.lost.push(Unopened {
-            names: vec![load.name.clone()],
+            names: load
+                .names
+                .iter()
+                .map(|library| library.name.clone())
+                .collect(),
             by: source.path.clone(),
-            optional: load.guarded || is_test || rule.is_some_and(|rule| rule.body.optional),
+            optional: !load.is_needed
+                || is_test
+                || rule.is_some_and(|rule| rule.body.optional)
+                || !is_imported(source, tree),
             evidence: match rule {
                 Some(rule) => Evidence::Rule(rule.name.clone()),
                 None => Evidence::Source(BTreeSet::from([place])),
@@ -187,8 +197,9 @@ fn lost_by_rules(
         .filter(|rule| is_of_source(rule, source))
     {
         for opens in &rule.body.opens {
-            let mut loads = source.loads.iter();
-            if loads.any(|load| opens.covers(&load.name)) || is_anywhere(opens, tree, base) {
+            if source.asked().any(|library| opens.covers(&library.name))
+                || is_anywhere(opens, tree, base)
+            {
                 continue;
             }
             lost.push(Unopened {
@@ -232,22 +243,22 @@ fn is_anywhere(pattern: &Pattern, tree: &Tree, base: &Process<'_>) -> bool {
 }
 
 /// Whether a call in a Python source finds its library, whatever else is loaded.
-fn is_there(load: &PythonLoad, tree: &Tree, base: &Process<'_>, rules: &Rules) -> bool {
+fn is_there(asked: &AskedLibrary, tree: &Tree, base: &Process<'_>, rules: &Rules) -> bool {
     let mut libc = rules.libc.iter().flat_map(|rule| &rule.body.soname);
-    if libc.any(|soname| soname.covers(&load.name)) {
+    if libc.any(|soname| soname.covers(&asked.name)) {
         return true;
     }
-    if let Some(path) = &load.path {
+    if let Some(path) = &asked.path {
         return base.view.file(path).is_some();
     }
-    if load.any_version {
-        let pattern = Pattern::new(&format!("{}*", load.name));
+    if asked.any_version {
+        let pattern = Pattern::new(&format!("{}*", asked.name));
         return pattern.is_ok_and(|pattern| is_anywhere(&pattern, tree, base));
     }
     let mut process = base.clone();
     let caller = (!process.loaded.is_empty()).then_some(0);
     matches!(
-        process.open(caller, &load.name),
+        process.open(caller, &asked.name),
         Outcome::Loaded(_) | Outcome::Libc(_)
     )
 }

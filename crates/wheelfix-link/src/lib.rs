@@ -19,6 +19,7 @@ mod foresight;
 pub mod fuzzing;
 mod glibc;
 mod graph;
+mod imported;
 mod index;
 mod interpreter;
 mod ld_cache;
@@ -95,7 +96,7 @@ pub use proof::{LeftAside, Proof, ProofOptions, prove};
 pub use python_module::may_be_module;
 pub use read::{ReadOutcome, object_of, read_object};
 pub use remedy::{Candidate, Choice, Remedy, RuleClass};
-pub use replace::SourceEdit;
+pub use replace::{Places, SourceEdit};
 pub use rules::{
     Alias, Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
     Replace, Rule, Rules, Stale, any_matches,

@@ -28,6 +28,9 @@ pub struct Missing {
     pub is_driver: bool,
     /// The evidence that it is opened at run time, if no `DT_NEEDED` names it.
     pub opened: Option<Evidence>,
+    /// Whether a rule makes the Python source open the one of a library path.
+    #[serde(skip)]
+    pub is_replaced: bool,
 }
 
 /// A library that almost fits.

@@ -93,6 +93,7 @@ impl Rules {
             candidates: self.candidates(soname),
             is_driver: self.is_driver(soname),
             opened: None,
+            is_replaced: false,
         }
     }
 

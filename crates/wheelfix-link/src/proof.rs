@@ -20,6 +20,7 @@ use crate::object::Object;
 use crate::process::{Loaded, Outcome, Process};
 use crate::proof_builder::{ProofBuilder, is_module};
 use crate::remedy::Candidate;
+use crate::replace::Places;
 use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
@@ -225,7 +226,7 @@ pub fn prove(
     for opened in opened {
         builder.opened(opened);
     }
-    builder.lints((unreplaced(tree, rules, &target.driver_path), Vec::new()));
+    builder.lints((unreplaced(tree, target, rules, options), Vec::new()));
     for simulation in &simulations {
         simulation.assume(&mut builder.assumed);
         builder.lints(lint.object(simulation.object));
@@ -234,7 +235,11 @@ pub fn prove(
 }
 
 /// Python sources with texts that rules replace, or should.
-fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
+fn unreplaced(tree: &Tree, target: &Target, rules: &Rules, options: &ProofOptions) -> Vec<Fault> {
+    let places = Places {
+        driver_path: &target.driver_path,
+        lib_paths: &options.lib_paths,
+    };
     let mut found = Vec::new();
     for source in &tree.sources {
         if rules.replacements(&source.path).is_empty() {
@@ -244,7 +249,7 @@ fn unreplaced(tree: &Tree, rules: &Rules, driver_path: &Path) -> Vec<Fault> {
         let Ok(text) = fs_err::read_to_string(&source.file) else {
             continue;
         };
-        let (new, faults) = rules.replace_in(&source.path, &text, driver_path);
+        let (new, faults) = rules.replace_in(&source.path, &text, places);
         found.extend(faults);
         found.extend(new.map(|(_, rules)| Fault::StaleSource {
             path: source.path.clone(),

@@ -346,6 +346,7 @@ impl<'a> ProofBuilder<'a> {
                     opened: Some(unopened.evidence.clone()),
                     ..rules.missing(name, unopened.searched)
                 });
+            missing.is_replaced |= rules.replaces_library(&unopened.by, &unopened.names);
             missing.needed_by.insert(unopened.by);
             if let (Some(Evidence::Source(lines)), Evidence::Source(more)) =
                 (&mut missing.opened, unopened.evidence)

@@ -1,5 +1,6 @@
 //! Texts of Python sources that name places which Nix does not have, and their replacements.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,6 +10,24 @@ use crate::rules::{Replace, Rule, Rules};
 
 /// The placeholder for the driver path in the new text of a rule.
 const DRIVER_PATH: &str = "{driver_path}";
+/// The beginnings of placeholders for a library and a program of a library path; the name and `}` follow.
+const PLACEHOLDERS: [(&str, &[&str]); 2] = [("{lib:", &["", "lib", "lib64"]), ("{bin:", &["bin"])];
+
+/// The places that the new texts of rules name.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// The directory of the driver's libraries.
+    pub driver_path: &'a Path,
+    /// Prefixes and directories of libraries; the first one that has a file wins.
+    pub lib_paths: &'a [PathBuf],
+}
+
+/// A part of the new text of a rule.
+enum Part<'r> {
+    Text(String),
+    /// A file of a library path: its name, and the directories below that it may be in.
+    File(&'r str, &'static [&'static str]),
+}
 
 /// A Python source with other texts.
 #[derive(Clone, Debug, Serialize)]
@@ -48,17 +67,28 @@ impl Rules {
         if ours.is_empty() { all } else { ours }
     }
 
+    /// Whether a rule makes the source at a path open the file of a library path in the place of one of these
+    /// libraries, which may lack their version.
+    pub(crate) fn replaces_library(&self, path: &Path, names: &[String]) -> bool {
+        let rules = self.replacements(path).into_iter();
+        let mut parts = rules.flat_map(|rule| parts(&rule.body.new));
+        parts.any(|part| match part {
+            Part::File(file, _) => names.iter().any(|name| file.starts_with(name.as_str())),
+            Part::Text(_) => false,
+        })
+    }
+
     /// The source at `path` with the texts of the rules replaced; `None` if nothing changes. A fault
     /// for each rule that does not know the text.
     pub fn replace_in(
         &self,
         path: &Path,
         text: &str,
-        driver_path: &Path,
+        places: Places<'_>,
     ) -> (Option<(String, Vec<String>)>, Vec<Fault>) {
         let (mut new, mut names, mut faults) = (text.to_owned(), Vec::new(), Vec::new());
         for rule in self.replacements(path) {
-            match replaced(&rule.body, &new, driver_path) {
+            match replaced(&rule.body, &new, places) {
                 Replaced::Nothing => {}
                 Replaced::Text(text) => {
                     new = text;
@@ -96,22 +126,96 @@ impl Rules {
     }
 }
 
-fn replaced(rule: &Replace, text: &str, driver_path: &Path) -> Replaced {
-    let is_about = rule.when.as_ref().is_none_or(|when| text.contains(when));
-    if rule.old.is_empty() || !is_about {
+fn replaced(rule: &Replace, text: &str, places: Places<'_>) -> Replaced {
+    if rule.old.is_empty() {
         return Replaced::Nothing;
     }
-    let new = rule
+    let template = rule
         .new
-        .replace(DRIVER_PATH, &driver_path.to_string_lossy());
+        .replace(DRIVER_PATH, &places.driver_path.to_string_lossy());
+    let parts = parts(&template);
+    // What no library path has is told where the proof finds that the source asks for it.
+    let Some(new) = filled(&parts, places) else {
+        return Replaced::Nothing;
+    };
     // The new text may hold the old one, so it comes first.
     if !new.is_empty() && text.contains(&new) {
+        return Replaced::Nothing;
+    }
+    // It may have the path of another library path.
+    if let Some(range) = find_filled(&parts, text) {
+        let (before, after) = (text.get(..range.start), text.get(range.end..));
+        let texts = [before.unwrap_or_default(), &new, after.unwrap_or_default()];
+        return Replaced::Text(texts.concat());
+    }
+    if rule.when.as_ref().is_some_and(|when| !text.contains(when)) {
         return Replaced::Nothing;
     }
     match rule.old.iter().find(|old| text.contains(*old)) {
         Some(old) => Replaced::Text(text.replace(old, &new)),
         None => Replaced::Unknown,
     }
+}
+
+fn parts(template: &str) -> Vec<Part<'_>> {
+    let (mut parts, mut rest) = (Vec::new(), template);
+    loop {
+        let starts = PLACEHOLDERS
+            .into_iter()
+            .filter_map(|(start, below)| Some((rest.find(start)?, start, below)));
+        let first = starts.min_by_key(|(at, ..)| *at);
+        let Some((before, name, below, after)) = first.and_then(|(at, start, below)| {
+            let (name, after) = rest.get(at + start.len()..)?.split_once('}')?;
+            Some((rest.get(..at)?, name, below, after))
+        }) else {
+            break;
+        };
+        parts.extend([Part::Text(before.to_owned()), Part::File(name, below)]);
+        rest = after;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    parts
+}
+
+/// The text with the paths in it; `None` if a file is nowhere, or its path cannot stand in a literal.
+fn filled(parts: &[Part<'_>], places: Places<'_>) -> Option<String> {
+    let texts = parts.iter().map(|part| match part {
+        Part::Text(text) => Some(text.clone()),
+        Part::File(name, below) => {
+            let candidates = places.lib_paths.iter().flat_map(|path| {
+                let each = below.iter();
+                each.map(move |directory| path.join(directory).join(name))
+            });
+            let path = candidates.into_iter().find(|path| path.is_file())?;
+            let text = path.to_str()?;
+            (!text.contains(['\'', '"', '\\', '\n'])).then(|| text.to_owned())
+        }
+    });
+    texts.collect()
+}
+
+/// Where a text has the parts of a rule with other paths.
+fn find_filled(parts: &[Part<'_>], text: &str) -> Option<Range<usize>> {
+    let [Part::Text(first), _, ..] = parts else {
+        return None;
+    };
+    let mut starts = text.match_indices(first.as_str()).map(|(at, _)| at);
+    starts.find_map(|start| {
+        let mut at = start;
+        for part in parts {
+            let rest = text.get(at..)?;
+            at += match part {
+                Part::Text(text) => rest.starts_with(text.as_str()).then_some(text.len())?,
+                Part::File(name, _) => {
+                    let end = rest.find(['\'', '"', '\n']).unwrap_or(rest.len());
+                    let path = rest.get(..end)?;
+                    let is_one = path.starts_with('/') && Path::new(path).ends_with(name);
+                    is_one.then_some(end)?
+                }
+            };
+        }
+        Some(start..at)
+    })
 }
 
 #[cfg(test)]
@@ -126,7 +230,11 @@ mod tests {
     fn check(text: &str, want: &str) {
         let rules = Rules::of_text(RULE).unwrap();
         let path = Path::new("/o/p/x.py");
-        let got = match rules.replace_in(path, text, Path::new("/drv")) {
+        let places = Places {
+            driver_path: Path::new("/drv"),
+            lib_paths: &[],
+        };
+        let got = match rules.replace_in(path, text, places) {
             (Some((text, _)), faults) if faults.is_empty() => text,
             (None, faults) if faults.is_empty() => "nothing".to_owned(),
             (_, faults) => faults.iter().map(ToString::to_string).collect(),
@@ -164,7 +272,11 @@ mod tests {
         }
         rules.replace.extend(own);
         let path = Path::new("/o/p/x.py");
-        let (text, faults) = rules.replace_in(path, "b(\"/sbin/ldconfig\")", Path::new("/drv"));
+        let places = Places {
+            driver_path: Path::new("/drv"),
+            lib_paths: &[],
+        };
+        let (text, faults) = rules.replace_in(path, "b(\"/sbin/ldconfig\")", places);
         assert_eq!(text.unwrap().0, "\"/drv\"");
         assert!(faults.is_empty(), "{faults:?}");
         assert!(rules.unused_replacements([path].into_iter()).is_empty());
@@ -174,5 +286,41 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    #[test]
+    fn a_library_is_named_by_its_path() {
+        let rule = "[[replace]]\nname='r'\nreason='b'\nsource='c'\nfile=['x.py']\n\
+            old=[\"dlopen('libx.so.1')\"]\nnew=\"dlopen('{lib:libx.so.1}') or '{bin:x}'\"\n";
+        let rules = Rules::of_text(rule).unwrap();
+        let temp = tempfile::tempdir().unwrap();
+        let paths = ["none", "one", "two"].map(|name| temp.path().join(name));
+        for path in &paths[1..] {
+            for file in ["lib/libx.so.1", "bin/x"] {
+                let file = path.join(file);
+                fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+                fs_err::write(file, "").unwrap();
+            }
+        }
+        let replace = |text: &str, lib_paths: &[PathBuf]| {
+            let places = Places {
+                driver_path: Path::new("/drv"),
+                lib_paths,
+            };
+            let (new, faults) = rules.replace_in(Path::new("/o/x.py"), text, places);
+            (new.map(|(text, _)| text), faults.len())
+        };
+        let old = "y = dlopen('libx.so.1')\n";
+        let text = |path: &PathBuf| {
+            let path = path.display();
+            format!("y = dlopen('{path}/lib/libx.so.1') or '{path}/bin/x'\n")
+        };
+        let one = text(&paths[1]);
+        assert_eq!(replace(old, &paths[..1]), (None, 0));
+        assert_eq!(replace(old, &paths), (Some(one.clone()), 0));
+        assert_eq!(replace(&one, &paths), (None, 0));
+        assert_eq!(replace(&one, &paths[..1]), (None, 0));
+        assert_eq!(replace(&one, &paths[2..]), (Some(text(&paths[2])), 0));
+        assert_eq!(replace("y = 3\n", &paths), (None, 1));
     }
 }

@@ -21,6 +21,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("preload.toml", include_str!("../rules/preload.toml")),
     ("stale.toml", include_str!("../rules/stale.toml")),
     ("probe.toml", include_str!("../rules/probe.toml")),
+    ("library.toml", include_str!("../rules/library.toml")),
     ("replace.toml", include_str!("../rules/replace.toml")),
     ("bundled.toml", include_str!("../rules/bundled.toml")),
     ("provider.toml", include_str!("../rules/provider.toml")),

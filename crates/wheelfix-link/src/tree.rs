@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::{PythonLoad, is_library_name, python_loads};
+use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name, python_loads};
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
@@ -69,6 +69,13 @@ pub struct PythonSource {
     pub file: PathBuf,
     /// The libraries that it opens by name.
     pub loads: Vec<PythonLoad>,
+}
+
+impl PythonSource {
+    /// All libraries that it asks for, each of several alternatives too.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &AskedLibrary> {
+        self.loads.iter().flat_map(|load| &load.names)
+    }
 }
 
 /// The content of a file of the tree.
@@ -275,8 +282,8 @@ impl Tree {
     fn asked_names(&self) -> BTreeSet<&str> {
         let objects = self.objects.values();
         let of_objects = objects.flat_map(|object| object.needs().chain(&object.names));
-        let of_sources = self.sources.iter().flat_map(|source| &source.loads);
-        let names = of_objects.chain(of_sources.map(|load| &load.name));
+        let of_sources = self.sources.iter().flat_map(PythonSource::asked);
+        let names = of_objects.chain(of_sources.map(|library| &library.name));
         names.filter_map(|name| name.rsplit('/').next()).collect()
     }
 

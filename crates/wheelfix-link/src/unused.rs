@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::object::Object;
 use crate::resolve::Resolver;
 use crate::rules::{Pattern, Rule, any_matches};
-use crate::tree::Tree;
+use crate::tree::{PythonSource, Tree};
 
 /// The user's excuses for libraries that match no name at all which anything needs or opens. A proof
 /// says which of the others are of no use.
@@ -57,8 +57,8 @@ fn libraries_beside(mut unused: Vec<Fault>, matches: impl Fn(&Pattern) -> bool) 
 
 /// The libraries that Python sources open.
 fn loads(tree: &Tree) -> impl Iterator<Item = &str> {
-    let loads = tree.sources.iter().flat_map(|source| &source.loads);
-    loads.map(|load| load.name.as_str())
+    let asked = tree.sources.iter().flat_map(PythonSource::asked);
+    asked.map(|library| library.name.as_str())
 }
 
 /// The user's rules that match nothing. Shipped rules may.

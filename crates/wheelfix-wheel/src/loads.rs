@@ -87,9 +87,11 @@ impl Wheel {
 fn in_source(path: &str, text: &str) -> Vec<RuntimeLoad> {
     let mut found: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for load in python_loads(text.as_bytes()) {
-        let place = load.path.filter(|path| PLACES.contains(&path.as_str()));
-        let names = found.entry(load.line).or_default();
-        names.insert(place.unwrap_or(load.name));
+        let names = load.names.into_iter().map(|library| {
+            let place = library.path.filter(|path| PLACES.contains(&path.as_str()));
+            place.unwrap_or(library.name)
+        });
+        found.entry(load.line).or_default().extend(names);
     }
     // Most sources have no place, and looking at whole texts is faster than at lines.
     if python_call(text).is_some() || PLACES.iter().any(|place| text.contains(place)) {

@@ -238,7 +238,7 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     } = missing;
     let is_source = matches!(missing.opened, Some(Evidence::Source(_)));
     // A source asks for a name, which no run path answers.
-    let mut remedies = if is_source {
+    let mut remedies = if is_source && !missing.is_replaced {
         let rule = |path: &PathBuf| Remedy::rule(RuleClass::Replace, path.to_string_lossy());
         needed_by.iter().map(rule).collect()
     } else if missing.is_driver {

@@ -25,6 +25,7 @@ mod optional;
 mod patch_wheel;
 mod processes;
 mod programs;
+mod python_libraries;
 mod reality;
 mod relax;
 mod remedies;

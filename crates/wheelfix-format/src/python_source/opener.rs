@@ -1,0 +1,114 @@
+//! Functions that open or look for the library that one of their arguments names.
+
+use std::collections::BTreeMap;
+
+use ruff_python_ast::{Arguments, Expr, Stmt};
+
+/// A function that opens a library or looks for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Opener {
+    /// `ctypes.CDLL`, `PyDLL` and `LoadLibrary`: what the dynamic loader takes.
+    Ctypes,
+    /// cffi's `dlopen`, which looks for a name without `.` and `/` with `find_library`.
+    Cffi,
+    /// `ctypes.util.find_library`: a name without `lib` and `.so`; `None` where there is none.
+    Find,
+    /// `cuda.pathfinder` looks for any version in the nvidia wheels, and has its own error where there is none:
+    /// cupy and numba-cuda catch it.
+    FindNvidia,
+    /// A function of a package by the usual name for what looks for a library and opens it.
+    Package,
+}
+
+/// The names of openers.
+const OPENERS: [(&str, Opener); 8] = [
+    ("CDLL", Opener::Ctypes),
+    ("PyDLL", Opener::Ctypes),
+    ("LoadLibrary", Opener::Ctypes),
+    ("dlopen", Opener::Cffi),
+    ("find_library", Opener::Find),
+    ("load_nvidia_dynamic_lib", Opener::FindNvidia),
+    ("load_library", Opener::Package),
+    ("loadLibrary", Opener::Package),
+];
+
+impl Opener {
+    /// The names by which calls are known.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        OPENERS.into_iter().map(|(name, _)| name)
+    }
+
+    fn by_name(name: &str) -> Option<Self> {
+        let mut openers = OPENERS.into_iter();
+        openers
+            .find(|(known, _)| *known == name)
+            .map(|(_, opener)| opener)
+    }
+
+    /// Whether it gives the path, and does not open the library.
+    pub(super) fn finds(self) -> bool {
+        self == Self::Find
+    }
+
+    /// Whether it goes on where the library is missing, or has an error of its own that is caught.
+    pub(super) fn only_looks(self) -> bool {
+        matches!(self, Self::Find | Self::FindNvidia | Self::Package)
+    }
+
+    /// The argument that names the library; a package's own function may have another one before it.
+    pub(super) fn argument(self, arguments: &Arguments) -> Option<&Expr> {
+        let mut args = arguments.args.iter();
+        let first = args.next();
+        if self == Self::Package && !first.is_some_and(Expr::is_string_literal_expr) {
+            let second = args.next().filter(|second| second.is_string_literal_expr());
+            return second.or(first);
+        }
+        first.or_else(|| Some(&arguments.find_keyword("name")?.value))
+    }
+}
+
+/// The openers of a source, by the names under which it imports them.
+#[derive(Debug, Default)]
+pub(super) struct Openers<'a> {
+    aliases: BTreeMap<&'a str, Opener>,
+}
+
+impl<'a> Openers<'a> {
+    /// Reads `from ctypes.util import find_library as f`, and `load = ctypes.CDLL`.
+    pub(super) fn note(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::ImportFrom(import) => {
+                for alias in &import.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    if let Some(opener) = Opener::by_name(alias.name.as_str()) {
+                        self.aliases.insert(name.as_str(), opener);
+                    }
+                }
+            }
+            Stmt::Assign(assign) => {
+                if let ([Expr::Name(name)], Expr::Attribute(attribute)) =
+                    (assign.targets.as_slice(), &*assign.value)
+                    && let Some(opener) = Opener::by_name(attribute.attr.as_str())
+                {
+                    self.aliases.insert(name.id.as_str(), opener);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The opener that an expression stands for.
+    pub(super) fn of(&self, function: &Expr) -> Option<Opener> {
+        match function {
+            Expr::Name(name) => {
+                let name = name.id.as_str();
+                self.aliases
+                    .get(name)
+                    .copied()
+                    .or_else(|| Opener::by_name(name))
+            }
+            Expr::Attribute(attribute) => Opener::by_name(attribute.attr.as_str()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,592 @@
+//! The calls of a source that open libraries, with what stands around them.
+
+use std::collections::BTreeMap;
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{
+    Arguments, BoolOp, CmpOp, ExceptHandler, Expr, Stmt, StmtFor, StmtFunctionDef, StmtIf, StmtTry,
+    StmtWith, UnaryOp,
+};
+use ruff_text_size::{Ranged as _, TextSize};
+
+use super::opener::{Opener, Openers};
+use super::value::{Names, Values};
+
+/// Exceptions that a missing library raises, with those above them.
+const CAUGHT: [&str; 5] = [
+    "OSError",
+    "Exception",
+    "BaseException",
+    "IOError",
+    "EnvironmentError",
+];
+
+/// Calls of functions of the source are followed this deep, and no more often than [`MAX_FOLLOWED`] in all.
+const MAX_DEPTH: usize = 3;
+const MAX_FOLLOWED: usize = 1_000;
+
+/// A call that opens a library, or looks for it.
+#[derive(Clone, Debug)]
+pub(super) struct OpeningCall {
+    /// The texts that name the library, with the function that each is given to. Any of them will do.
+    pub(super) names: Vec<(String, Opener)>,
+    /// Whether it may have another name.
+    pub(super) has_others: bool,
+    /// Where the call begins.
+    pub(super) at: TextSize,
+    /// How it is reached.
+    pub(super) context: Context,
+    /// The variable that holds its result.
+    target: Option<String>,
+}
+
+/// How a statement is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    /// It runs whenever the module is imported.
+    pub(super) at_import: bool,
+    /// A library that is missing is caught, or not an error.
+    pub(super) is_guarded: bool,
+}
+
+/// Goes through the statements of a source in their order.
+pub(super) struct Scanner<'a> {
+    openers: Openers<'a>,
+    /// The functions of the module, which are followed where they are called.
+    functions: BTreeMap<&'a str, &'a StmtFunctionDef>,
+    names: Names,
+    context: Context,
+    depth: usize,
+    followed: usize,
+    /// Texts that begin with the name of a program.
+    pub(super) texts: Vec<(&'a str, TextSize)>,
+    pub(super) calls: Vec<OpeningCall>,
+}
+
+/// What comes after a statement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Next {
+    Always,
+    Sometimes,
+    /// Never: it returns, or leaves the loop.
+    Never,
+    /// Never: it raises.
+    Raises,
+}
+
+impl<'a> Scanner<'a> {
+    /// All calls of a module.
+    pub(super) fn scan(module: &'a [Stmt]) -> Self {
+        let mut scanner = Self {
+            openers: Openers::default(),
+            functions: BTreeMap::new(),
+            names: Names::default(),
+            context: Context {
+                at_import: true,
+                is_guarded: false,
+            },
+            depth: 0,
+            followed: 0,
+            texts: Vec::new(),
+            calls: Vec::new(),
+        };
+        scanner.note(module);
+        scanner.suite(module);
+        scanner
+    }
+
+    /// Notes the openers and functions that statements define.
+    fn note(&mut self, statements: &'a [Stmt]) {
+        for statement in statements {
+            self.openers.note(statement);
+            match statement {
+                Stmt::FunctionDef(function) => {
+                    self.functions.insert(function.name.as_str(), function);
+                    // Imports are often made in functions.
+                    for inner in &function.body {
+                        self.openers.note(inner);
+                    }
+                }
+                Stmt::If(choice) => {
+                    let clauses = choice.elif_else_clauses.iter().map(|clause| &clause.body);
+                    for body in std::iter::once(&choice.body).chain(clauses) {
+                        self.note(body);
+                    }
+                }
+                Stmt::Try(attempt) => {
+                    for body in [&attempt.body, &attempt.orelse, &attempt.finalbody] {
+                        self.note(body);
+                    }
+                    for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+                        self.note(&handler.body);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes through statements that follow each other.
+    fn suite(&mut self, statements: &'a [Stmt]) {
+        let context = self.context;
+        for statement in statements {
+            self.visit_stmt(statement);
+            match self.next(statement) {
+                Next::Always => {}
+                Next::Sometimes => self.context.at_import = false,
+                Next::Never | Next::Raises => break,
+            }
+        }
+        self.context = context;
+    }
+
+    /// Goes through a suite that is reached otherwise.
+    fn suite_as(&mut self, statements: &'a [Stmt], change: impl FnOnce(&mut Context)) {
+        let context = self.context;
+        change(&mut self.context);
+        self.suite(statements);
+        self.context = context;
+    }
+
+    /// What comes after a statement on Linux.
+    fn next(&self, statement: &Stmt) -> Next {
+        match statement {
+            Stmt::Return(_) | Stmt::Break(_) | Stmt::Continue(_) => Next::Never,
+            Stmt::Raise(_) => Next::Raises,
+            Stmt::Expr(call) if is_exit(&call.value) => Next::Raises,
+            Stmt::If(choice) => {
+                let mut ends = Vec::new();
+                let mut has_else = false;
+                for (test, body) in branches(choice) {
+                    match test.map(|test| self.names.facts.holds(test)) {
+                        Some(Some(false)) => {}
+                        Some(None) => ends.push(self.end(body)),
+                        Some(Some(true)) | None => {
+                            ends.push(self.end(body));
+                            has_else = true;
+                            break;
+                        }
+                    }
+                }
+                if !has_else {
+                    ends.push(Next::Always);
+                }
+                match ends.as_slice() {
+                    [only] => *only,
+                    all if all.iter().all(|end| *end == Next::Raises) => Next::Raises,
+                    all if all
+                        .iter()
+                        .all(|end| matches!(end, Next::Raises | Next::Never)) =>
+                    {
+                        Next::Never
+                    }
+                    // A check that raises is told from what goes on otherwise.
+                    all if all
+                        .iter()
+                        .all(|end| matches!(end, Next::Raises | Next::Always)) =>
+                    {
+                        Next::Always
+                    }
+                    _ => Next::Sometimes,
+                }
+            }
+            _ => Next::Always,
+        }
+    }
+
+    /// What comes after the last of some statements.
+    fn end(&self, statements: &[Stmt]) -> Next {
+        let mut sometimes = false;
+        for statement in statements {
+            match self.next(statement) {
+                Next::Always => {}
+                Next::Sometimes => sometimes = true,
+                end => return if sometimes { Next::Sometimes } else { end },
+            }
+        }
+        if sometimes {
+            Next::Sometimes
+        } else {
+            Next::Always
+        }
+    }
+
+    fn choice(&mut self, choice: &'a StmtIf) {
+        let mut is_open = false;
+        for (test, body) in branches(choice) {
+            let holds = match test {
+                Some(test) => {
+                    self.visit_expr(test);
+                    self.names.facts.holds(test)
+                }
+                None => Some(true),
+            };
+            if holds == Some(false) {
+                continue;
+            }
+            if let Some(test) = test.filter(|_| holds.is_none())
+                && self.end(body) == Next::Raises
+            {
+                self.require(test);
+            }
+            let is_certain = holds == Some(true) && !is_open;
+            self.suite_as(body, |context| context.at_import &= is_certain);
+            if holds == Some(true) {
+                break;
+            }
+            is_open = true;
+        }
+    }
+
+    /// Makes one need of all calls whose result is held by a variable that must not be false.
+    fn require(&mut self, test: &Expr) {
+        let Some(name) = emptiness_of(test) else {
+            return;
+        };
+        let (held, others) = std::mem::take(&mut self.calls)
+            .into_iter()
+            .partition::<Vec<_>, _>(|call| call.target.as_deref() == Some(name));
+        self.calls = others;
+        self.calls.extend(merged(held, self.context));
+    }
+
+    fn attempt(&mut self, attempt: &'a StmtTry) {
+        let handlers = attempt.handlers.iter();
+        let handlers: Vec<_> = handlers
+            .map(|ExceptHandler::ExceptHandler(handler)| handler)
+            .collect();
+        let is_caught = handlers.iter().any(|handler| {
+            let catches = handler.type_.as_ref().is_none_or(|kind| is_caught(kind));
+            catches && self.end(&handler.body) != Next::Raises
+        });
+        let start = self.calls.len();
+        self.suite_as(&attempt.body, |context| context.is_guarded |= is_caught);
+        let end = self.calls.len();
+        for handler in handlers {
+            // What fails before it is not known, unless that is a library.
+            self.suite_as(&handler.body, |context| context.at_import &= start < end);
+        }
+        // What a handler opens is another way to the same.
+        let (body, in_handlers) = self.calls.split_at_mut(end);
+        for call in in_handlers {
+            for one in body.get(start..).unwrap_or_default() {
+                let names = one.names.iter().filter(|name| !call.names.contains(name));
+                let mut names: Vec<_> = names.cloned().collect();
+                names.append(&mut call.names);
+                call.names = names;
+            }
+        }
+        self.suite(&attempt.orelse);
+        self.suite(&attempt.finalbody);
+    }
+
+    fn repeat(&mut self, repeat: &'a StmtFor) {
+        self.visit_expr(&repeat.iter);
+        if let Expr::Name(name) = &*repeat.target {
+            let values = self.names.values(&repeat.iter, &self.openers);
+            self.names.bind(name.id.as_str(), values);
+        }
+        let start = self.calls.len();
+        self.suite(&repeat.body);
+        if self.end(&repeat.orelse) == Next::Raises {
+            for call in self.calls.iter_mut().skip(start) {
+                call.context = self.context;
+            }
+        }
+        self.suite(&repeat.orelse);
+    }
+
+    fn with(&mut self, with: &'a StmtWith) {
+        let mut suppresses = false;
+        for item in &with.items {
+            self.visit_expr(&item.context_expr);
+            if let Expr::Call(call) = &item.context_expr {
+                let mut args = call.arguments.args.iter();
+                suppresses |= is_called(&call.func, "suppress") && args.any(is_caught);
+            }
+        }
+        self.suite_as(&with.body, |context| context.is_guarded |= suppresses);
+    }
+
+    fn assign(&mut self, targets: &'a [Expr], value: &'a Expr) {
+        let start = self.calls.len();
+        self.visit_expr(value);
+        let values = self.names.values(value, &self.openers);
+        for target in targets {
+            if let Expr::Name(name) = target {
+                let name = name.id.as_str();
+                self.names.facts.assign(name, value);
+                self.names.assign(name, values.clone());
+                for call in self.calls.iter_mut().skip(start) {
+                    call.target = Some(name.to_owned());
+                }
+            } else {
+                self.visit_expr(target);
+            }
+        }
+    }
+
+    /// The body of a function, which runs when somebody calls it.
+    fn function(&mut self, function: &'a StmtFunctionDef) {
+        for decorator in &function.decorator_list {
+            self.visit_decorator(decorator);
+        }
+        let parameters = function.parameters.iter_non_variadic_params();
+        for default in parameters.filter_map(|parameter| parameter.default.as_deref()) {
+            self.visit_expr(default);
+        }
+        let names = self.names.clone();
+        for parameter in &*function.parameters {
+            self.names
+                .bind(parameter.name().as_str(), Values::unknown());
+        }
+        self.suite_as(&function.body, |context| {
+            *context = Context {
+                at_import: false,
+                is_guarded: false,
+            };
+        });
+        self.names = names;
+    }
+
+    /// Follows a call of a function of the source: all that it opens is one way to the same.
+    fn follow(&mut self, function: &'a StmtFunctionDef, arguments: &'a Arguments, at: TextSize) {
+        if self.depth == MAX_DEPTH || self.followed == MAX_FOLLOWED {
+            return;
+        }
+        (self.depth, self.followed) = (self.depth + 1, self.followed + 1);
+        let (names, calls) = (self.names.clone(), std::mem::take(&mut self.calls));
+        let texts = self.texts.len();
+        self.bind(function, arguments);
+        let context = self.context;
+        self.suite(&function.body);
+        let raises = self.end(&function.body) == Next::Raises;
+        let found = std::mem::replace(&mut self.calls, calls);
+        self.names = names;
+        self.texts.truncate(texts);
+        self.depth -= 1;
+        let mut found: Vec<OpeningCall> = found
+            .into_iter()
+            .map(|call| OpeningCall { at, ..call })
+            .collect();
+        if raises
+            || found
+                .iter()
+                .any(|call| call.context.at_import && !call.context.is_guarded)
+        {
+            found = merged(found, context).into_iter().collect();
+        }
+        self.calls.extend(found);
+    }
+
+    /// Gives the parameters of a function the values of the arguments.
+    fn bind(&mut self, function: &'a StmtFunctionDef, arguments: &'a Arguments) {
+        let parameters = &function.parameters;
+        let positional = parameters.posonlyargs.iter().chain(&parameters.args);
+        let mut count = 0;
+        for (index, parameter) in positional.enumerate() {
+            let name = parameter.name().as_str();
+            let given = arguments.find_argument_value(name, index);
+            self.bind_one(name, given.or(parameter.default.as_deref()));
+            count = index + 1;
+        }
+        for parameter in &parameters.kwonlyargs {
+            let name = parameter.name().as_str();
+            let given = arguments.find_keyword(name).map(|keyword| &keyword.value);
+            self.bind_one(name, given.or(parameter.default.as_deref()));
+        }
+        if let Some(rest) = &parameters.vararg {
+            let mut values = Values::default();
+            for value in arguments.args.iter().skip(count) {
+                values.extend(self.names.values(value, &self.openers));
+            }
+            self.names.bind(rest.name().as_str(), values);
+        }
+    }
+
+    fn bind_one(&mut self, name: &str, value: Option<&Expr>) {
+        let values = value.map_or_else(Values::unknown, |value| {
+            self.names.values(value, &self.openers)
+        });
+        self.names.bind(name, values);
+        if let Some(value) = value {
+            self.names.facts.assign(name, value);
+        }
+    }
+
+    /// Notes a call of an opener; `false` if its argument says nothing.
+    fn call(&mut self, opener: Opener, arguments: &'a Arguments, at: TextSize) -> bool {
+        let Some(argument) = opener.argument(arguments) else {
+            return false;
+        };
+        let values = self.names.values(argument, &self.openers);
+        let names = values.known.into_iter();
+        let names: Vec<_> = names
+            .map(|value| (value.text, value.found_by.unwrap_or(opener)))
+            .collect();
+        let is_known = !names.is_empty();
+        if is_known {
+            let mut context = self.context;
+            context.is_guarded |= opener.only_looks() || values.has_others;
+            // A path that was found may be none, and then there is nothing to open.
+            context.is_guarded |= names.iter().all(|(_, opener)| opener.only_looks());
+            self.calls.push(OpeningCall {
+                names,
+                has_others: values.has_others,
+                at,
+                context,
+                target: None,
+            });
+        }
+        is_known
+    }
+}
+
+impl<'a> Visitor<'a> for Scanner<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::FunctionDef(function) => self.function(function),
+            Stmt::ClassDef(class) => {
+                let names = self.names.clone();
+                self.suite(&class.body);
+                self.names = names;
+            }
+            Stmt::If(choice) => self.choice(choice),
+            Stmt::For(repeat) => self.repeat(repeat),
+            Stmt::While(repeat) => {
+                self.visit_expr(&repeat.test);
+                self.suite(&repeat.body);
+                self.suite(&repeat.orelse);
+            }
+            Stmt::With(with) => self.with(with),
+            Stmt::Try(attempt) => self.attempt(attempt),
+            Stmt::Match(choice) => {
+                self.visit_expr(&choice.subject);
+                for case in &choice.cases {
+                    self.suite_as(&case.body, |context| context.at_import = false);
+                }
+            }
+            Stmt::Assign(assign) => self.assign(&assign.targets, &assign.value),
+            Stmt::AnnAssign(assign) => {
+                if let Some(value) = &assign.value {
+                    self.assign(std::slice::from_ref(&assign.target), value);
+                }
+            }
+            _ => walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Call(call) => {
+                let at = call.start();
+                let function = call.func.as_name_expr();
+                let function =
+                    function.and_then(|name| self.functions.get(name.id.as_str()).copied());
+                if let Some(function) = function {
+                    self.follow(function, &call.arguments, at);
+                } else if let Some(opener) = self.openers.of(&call.func)
+                    && self.call(opener, &call.arguments, at)
+                {
+                    return;
+                }
+                walk_expr(self, expr);
+            }
+            Expr::Lambda(_) => {
+                let context = self.context;
+                self.context.at_import = false;
+                walk_expr(self, expr);
+                self.context = context;
+            }
+            Expr::If(choice) => match self.names.facts.holds(&choice.test) {
+                Some(true) => self.visit_expr(&choice.body),
+                Some(false) => self.visit_expr(&choice.orelse),
+                None => {
+                    self.visit_expr(&choice.test);
+                    let context = self.context;
+                    self.context.at_import = false;
+                    self.visit_expr(&choice.body);
+                    self.visit_expr(&choice.orelse);
+                    self.context = context;
+                }
+            },
+            Expr::BoolOp(bool_op) => {
+                let context = self.context;
+                for value in &bool_op.values {
+                    let holds = self.names.facts.holds(value);
+                    self.visit_expr(value);
+                    if holds == Some(bool_op.op == BoolOp::Or) {
+                        break;
+                    }
+                    self.context.at_import &= holds.is_some();
+                }
+                self.context = context;
+            }
+            Expr::StringLiteral(literal) => self
+                .texts
+                .push((literal.value.to_str(), literal.range.start())),
+            _ => walk_expr(self, expr),
+        }
+    }
+}
+
+/// One call in the place of several: any of their names will do.
+fn merged(calls: Vec<OpeningCall>, context: Context) -> Option<OpeningCall> {
+    let mut calls = calls.into_iter();
+    let mut all = calls.next()?;
+    for call in calls {
+        let new = call
+            .names
+            .into_iter()
+            .filter(|name| !all.names.contains(name));
+        let new: Vec<_> = new.collect();
+        all.names.extend(new);
+        all.has_others |= call.has_others;
+    }
+    all.context = context;
+    all.context.is_guarded |= all.has_others;
+    Some(all)
+}
+
+/// The branches of a choice with their conditions; `None` for `else`.
+fn branches(choice: &StmtIf) -> impl Iterator<Item = (Option<&Expr>, &[Stmt])> {
+    let clauses = choice.elif_else_clauses.iter();
+    let first = (Some(&*choice.test), choice.body.as_slice());
+    std::iter::once(first)
+        .chain(clauses.map(|clause| (clause.test.as_ref(), clause.body.as_slice())))
+}
+
+/// The variable that a condition finds empty: `not x`, `x is None`.
+fn emptiness_of(test: &Expr) -> Option<&str> {
+    let name = match test {
+        Expr::UnaryOp(unary) if unary.op == UnaryOp::Not => &*unary.operand,
+        Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+            ([CmpOp::Is | CmpOp::Eq], [Expr::NoneLiteral(_)]) => &*compare.left,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    name.as_name_expr().map(|name| name.id.as_str())
+}
+
+/// Whether an `except` of this class, or of one of these, catches what a missing library raises.
+fn is_caught(kind: &Expr) -> bool {
+    match kind {
+        Expr::Tuple(tuple) => tuple.elts.iter().any(is_caught),
+        _ => CAUGHT.iter().any(|name| is_called(kind, name)),
+    }
+}
+
+/// Whether an expression is a name, or an attribute of that name.
+fn is_called(expr: &Expr, name: &str) -> bool {
+    match expr {
+        Expr::Name(it) => it.id == name,
+        Expr::Attribute(it) => it.attr.as_str() == name,
+        _ => false,
+    }
+}
+
+/// Whether a statement ends the program: `sys.exit()`.
+fn is_exit(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(call) if is_called(&call.func, "exit"))
+}

@@ -1,0 +1,149 @@
+//! The texts that an expression may have, as far as they stand in the source.
+
+use std::collections::BTreeMap;
+
+use ruff_python_ast::{BoolOp, Expr};
+
+use super::opener::{Opener, Openers};
+use super::platform::Facts;
+
+/// One text that an expression may have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Value {
+    pub(super) text: String,
+    /// The function that makes it a path from a name, `find_library` or its like.
+    pub(super) found_by: Option<Opener>,
+}
+
+/// All texts that an expression may have.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Values {
+    pub(super) known: Vec<Value>,
+    /// Whether it may have others.
+    pub(super) has_others: bool,
+}
+
+impl Values {
+    pub(super) fn unknown() -> Self {
+        Self {
+            known: Vec::new(),
+            has_others: true,
+        }
+    }
+
+    fn of(text: &str) -> Self {
+        let value = Value {
+            text: text.to_owned(),
+            found_by: None,
+        };
+        Self {
+            known: vec![value],
+            has_others: false,
+        }
+    }
+
+    pub(super) fn extend(&mut self, more: Self) {
+        for value in more.known {
+            if !self.known.contains(&value) {
+                self.known.push(value);
+            }
+        }
+        self.has_others |= more.has_others;
+    }
+}
+
+/// The values of names, and what is known of the system.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    values: BTreeMap<String, Values>,
+    pub(super) facts: Facts,
+}
+
+impl Names {
+    /// Gives a name one more value: which of its assignments is the last one is not told.
+    pub(super) fn assign(&mut self, name: &str, values: Values) {
+        // What a name is without a value yet, as `None` or a call, says nothing.
+        self.values
+            .entry(name.to_owned())
+            .or_default()
+            .extend(values);
+    }
+
+    /// Makes a name stand for these values alone, as a parameter or the variable of a loop does.
+    pub(super) fn bind(&mut self, name: &str, values: Values) {
+        self.values.insert(name.to_owned(), values);
+    }
+
+    /// The texts that an expression may have.
+    pub(super) fn values(&self, expr: &Expr, openers: &Openers<'_>) -> Values {
+        let all = |elements: &[Expr]| self.all(elements.iter(), openers);
+        match expr {
+            Expr::StringLiteral(literal) => Values::of(literal.value.to_str()),
+            Expr::BytesLiteral(literal) => {
+                let bytes: Vec<u8> = literal.value.bytes().collect();
+                Values::of(&String::from_utf8_lossy(&bytes))
+            }
+            Expr::NoneLiteral(_) => Values::default(),
+            Expr::Name(name) => match self.values.get(name.id.as_str()) {
+                Some(values) => values.clone(),
+                None => Values::unknown(),
+            },
+            Expr::Tuple(tuple) => all(&tuple.elts),
+            Expr::List(list) => all(&list.elts),
+            Expr::Set(set) => all(&set.elts),
+            Expr::Starred(starred) => self.values(&starred.value, openers),
+            Expr::Named(named) => self.values(&named.value, openers),
+            Expr::Dict(dict) => self.all(dict.items.iter().map(|item| &item.value), openers),
+            Expr::Subscript(subscript) => self.item(&subscript.value, &subscript.slice, openers),
+            Expr::BoolOp(bool_op) if bool_op.op == BoolOp::Or => all(&bool_op.values),
+            Expr::If(choice) => match self.facts.holds(&choice.test) {
+                Some(true) => self.values(&choice.body, openers),
+                Some(false) => self.values(&choice.orelse, openers),
+                None => self.all([&*choice.body, &*choice.orelse].into_iter(), openers),
+            },
+            Expr::Call(call) => {
+                let opener = openers.of(&call.func).filter(|opener| opener.finds());
+                let argument = opener.and_then(|opener| opener.argument(&call.arguments));
+                if let Some((opener, argument)) = opener.zip(argument) {
+                    let mut values = self.values(argument, openers);
+                    for value in &mut values.known {
+                        value.found_by = Some(opener);
+                    }
+                    return values;
+                }
+                match &*call.func {
+                    // What a dictionary by systems has for this one.
+                    Expr::Attribute(method) if method.attr.as_str() == "get" => {
+                        match call.arguments.args.first() {
+                            Some(key) => self.item(&method.value, key, openers),
+                            None => Values::unknown(),
+                        }
+                    }
+                    _ => Values::unknown(),
+                }
+            }
+            _ => Values::unknown(),
+        }
+    }
+
+    fn all<'e>(&self, elements: impl Iterator<Item = &'e Expr>, openers: &Openers<'_>) -> Values {
+        let mut values = Values::default();
+        for element in elements {
+            values.extend(self.values(element, openers));
+        }
+        values
+    }
+
+    /// The texts of an element of a sequence, or of the one of a dictionary by systems.
+    fn item(&self, whole: &Expr, key: &Expr, openers: &Openers<'_>) -> Values {
+        let Some((text, dict)) = self.facts.text(key).zip(whole.as_dict_expr()) else {
+            return self.values(whole, openers);
+        };
+        let mut items = dict.items.iter();
+        let item = items.find(|item| {
+            let key = item.key.as_ref().and_then(|key| self.facts.text(key));
+            key.is_some_and(|key| key == text)
+        });
+        item.map_or_else(Values::default, |item| self.values(&item.value, openers))
+    }
+}

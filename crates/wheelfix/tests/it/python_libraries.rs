@@ -1,0 +1,103 @@
+//! Libraries that Python sources open: needed, told, and found by rules.
+
+use wheelfix_testkit::cache;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+/// Installs a wheel of these files, with the library paths.
+fn install(sandbox: &Sandbox, files: &[(&str, &str)], lib_paths: &[&str]) -> String {
+    let mut wheel = WheelBuilder::new("demo", "1.0");
+    for (path, text) in files {
+        wheel = wheel.file(path, *text);
+    }
+    let wheel = sandbox.wheel(&wheel);
+    if sandbox.path("p").is_dir() {
+        fs_err::remove_dir_all(sandbox.path("p")).unwrap();
+    }
+    let python = cache::tool("python3").to_str().unwrap().to_owned();
+    let mut args = vec![
+        "install",
+        &wheel,
+        "--prefix",
+        "p",
+        "--no-bytecode",
+        "--python",
+        &python,
+    ];
+    for path in lib_paths {
+        args.extend(["--lib-path", path]);
+    }
+    sandbox.run(&args)
+}
+
+/// A directory with a library.
+fn library(sandbox: &Sandbox, prefix: &str, name: &str) {
+    fs_err::create_dir_all(sandbox.path(prefix).join("lib")).unwrap();
+    let output = format!("{prefix}/lib/{name}");
+    let soname = format!("-Wl,-soname,{name}");
+    sandbox.library("int f;", &[&soname, "-o", &output]);
+}
+
+#[test]
+fn what_an_import_needs_is_an_error_and_what_may_not_run_a_warning() {
+    let sandbox = Sandbox::new();
+    let needed = "import ctypes\nx = ctypes.CDLL('libgone.so.1')\n";
+    let text = install(&sandbox, &[("demo/__init__.py", needed)], &[]);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(text.contains("error: `libgone.so.1` is missing"), "{text}");
+    assert!(text.contains("__init__.py:2"), "{text}");
+    for source in [
+        "import ctypes\ndef f():\n    return ctypes.CDLL('libgone.so.1')\n",
+        "from ctypes.util import find_library as f\nx = f('gone')\n",
+    ] {
+        let text = install(&sandbox, &[("demo/__init__.py", source)], &[]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        assert!(text.contains("warning: `libgone.so"), "{text}");
+    }
+    // Nothing imports the module.
+    let files = [("demo/__init__.py", ""), ("demo/unused.py", needed)];
+    let text = install(&sandbox, &files, &[]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(
+        text.contains("warning: `libgone.so.1` is missing"),
+        "{text}"
+    );
+    let files = [("demo/__init__.py", "from .unused import x\n"), files[1]];
+    let text = install(&sandbox, &files, &[]);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+}
+
+#[test]
+fn a_shipped_rule_names_the_library_of_a_library_path() {
+    let sandbox = Sandbox::new();
+    let source = "import ctypes\nlibrary_paths = (\n    'libhidapi-hidraw.so',\n    \
+        'libhidapi-hidraw.so.0',\n    'hidapi.dll',\n)\nfor lib in library_paths:\n    try:\n        \
+        hidapi = ctypes.cdll.LoadLibrary(lib)\n        break\n    except OSError:\n        pass\nelse:\n    \
+        raise ImportError\n";
+    let files = [("hid/__init__.py", source)];
+    let text = install(&sandbox, &files, &[]);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    let missing = "error: `libhidapi-hidraw.so or libhidapi-hidraw.so.0` is missing";
+    assert!(text.contains(missing), "{text}");
+    assert!(text.contains("lib.getLib hidapi"), "{text}");
+    assert!(!text.contains("[[replace]]"), "{text}");
+    library(&sandbox, "hidapi", "libhidapi-hidraw.so.0");
+    let text = install(&sandbox, &files, &["hidapi"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let site = "lib/python3.11/site-packages/hid/__init__.py";
+    let read = || fs_err::read_to_string(sandbox.path("p").join(site)).unwrap();
+    let line = |prefix: &str| {
+        let path = sandbox.path(prefix).join("lib/libhidapi-hidraw.so.0");
+        format!("(\n    '{}',\n    'libhidapi-hidraw.so.0'", path.display())
+    };
+    assert!(read().contains(&line("hidapi")), "{}", read());
+    // A later run with another place of the library follows it.
+    library(&sandbox, "moved", "libhidapi-hidraw.so.0");
+    fs_err::remove_dir_all(sandbox.path("hidapi")).unwrap();
+    let python = cache::tool("python3").to_str().unwrap().to_owned();
+    let args = ["patch", "p", "--python", &python, "--lib-path", "moved"];
+    let text = sandbox.run(&args);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(read().contains(&line("moved")), "{}", read());
+}
