@@ -22,9 +22,6 @@ const STUB: &str = include_str!("stub.c");
 /// How the rest is made.
 const SELF: &str = include_str!("bed.rs");
 
-/// Libraries that `ctypes/util.py` opens when it is run as a program.
-const OF_A_TEST: &[&str] = &["libcrypt.so", "librpm.so"];
-
 /// The bed, ready to be entered.
 #[derive(Debug)]
 pub(crate) struct Bed {
@@ -153,10 +150,7 @@ impl Bed {
             .partition(|prefix| prefix.join("bin").is_dir());
         self.patch_each(wheelfix, &libraries, &[])?;
         let loader = self.loader();
-        let mut more = vec!["--interpreter".as_ref(), loader.as_os_str()];
-        for name in OF_A_TEST {
-            more.extend(["--ignore-missing", name].map(OsStr::new));
-        }
+        let more = ["--interpreter".as_ref(), loader.as_os_str()];
         self.patch_each(wheelfix, &programs, &more)
     }
 
