@@ -7,7 +7,7 @@ use wheelfix_format::{AskedLibrary, is_library_name};
 
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
-use crate::imported::is_imported;
+use crate::imported::{is_for_other_system, is_imported};
 use crate::process::{Outcome, Process};
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
@@ -171,6 +171,7 @@ pub(crate) fn opened_by_source<'a>(
             optional: !load.is_needed
                 || is_test
                 || rule.is_some_and(|rule| rule.body.optional)
+                || is_for_other_system(source)
                 || !is_imported(source, tree),
             evidence: match rule {
                 Some(rule) => Evidence::Rule(rule.name.clone()),

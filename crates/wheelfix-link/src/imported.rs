@@ -8,6 +8,40 @@ use rayon::prelude::*;
 use crate::site::SITE_PACKAGES;
 use crate::tree::{PythonSource, Tree};
 
+/// Words in names of modules and packages for other systems than Linux.
+const OTHER_SYSTEMS: [&str; 13] = [
+    "darwin",
+    "macos",
+    "macosx",
+    "osx",
+    "cocoa",
+    "coreaudio",
+    "win32",
+    "win64",
+    "windows",
+    "mediafoundation",
+    "freebsd",
+    "android",
+    "emscripten",
+];
+
+/// Whether a source is called, or lies in a package that is called, as one for another system.
+pub(crate) fn is_for_other_system(source: &PythonSource) -> bool {
+    let path = source.path.with_extension("");
+    let inside = path.components().rev();
+    let mut inside = inside
+        .map(|part| part.as_os_str().to_string_lossy())
+        .take_while(|part| part != SITE_PACKAGES);
+    inside.any(|part| {
+        let mut words = part.split('_');
+        words.any(|word| {
+            OTHER_SYSTEMS
+                .iter()
+                .any(|system| word.eq_ignore_ascii_case(system))
+        })
+    })
+}
+
 /// Whether a source of a tree may be imported by its users or by another source: one that lies in `site-packages`
 /// itself, the package of such a name, and one whose name stands in another source.
 pub(crate) fn is_imported(source: &PythonSource, tree: &Tree) -> bool {
@@ -45,6 +79,21 @@ fn has_word(text: &[u8], finder: &memmem::Finder<'_>, len: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn modules_for_other_systems_are_known_by_their_names() {
+        let is_other = |path: &str| {
+            let path = Path::new("/windows/lib/python3.11/site-packages").join(path);
+            is_for_other_system(&PythonSource {
+                file: path.clone(),
+                path,
+                loads: Vec::new(),
+            })
+        };
+        assert!(is_other("pyglet/libs/darwin/coreaudio.py"));
+        assert!(is_other("m/_windows.py") && is_other("m/backend_win32.py"));
+        assert!(!is_other("m/linux.py") && !is_other("m/darwinian.py"));
+    }
 
     #[test]
     fn a_module_is_imported_by_its_name() {
