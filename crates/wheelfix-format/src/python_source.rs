@@ -197,6 +197,10 @@ mod tests {
             "ctypesloader.loadLibrary(ctypes.cdll, 'GL', mode=1)",
             &["1:libGL.so"],
         );
+        check(
+            "for n in ('OpenGL', 'GL'): x = loadLibrary(ctypes.cdll, n)",
+            &["1:libOpenGL.so|libGL.so"],
+        );
     }
 
     #[test]

@@ -55,15 +55,13 @@ impl Opener {
         matches!(self, Self::Find | Self::FindNvidia | Self::Package)
     }
 
-    /// The argument that names the library; a package's own function may have another one before it.
-    pub(super) fn argument(self, arguments: &Arguments) -> Option<&Expr> {
-        let mut args = arguments.args.iter();
-        let first = args.next();
-        if self == Self::Package && !first.is_some_and(Expr::is_string_literal_expr) {
-            let second = args.next().filter(|second| second.is_string_literal_expr());
-            return second.or(first);
-        }
-        first.or_else(|| Some(&arguments.find_keyword("name")?.value))
+    /// The arguments of which the first with a text names the library; a package's own function may have another one
+    /// before it.
+    pub(super) fn arguments(self, arguments: &Arguments) -> impl Iterator<Item = &Expr> {
+        let count = if self == Self::Package { 2 } else { 1 };
+        let named = arguments.find_keyword("name").map(|keyword| &keyword.value);
+        let positional = arguments.args.iter().take(count);
+        positional.chain(named.filter(|_| arguments.args.is_empty()))
     }
 }
 

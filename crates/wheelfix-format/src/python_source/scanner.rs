@@ -416,29 +416,28 @@ impl<'a> Scanner<'a> {
 
     /// Notes a call of an opener; `false` if its argument says nothing.
     fn call(&mut self, opener: Opener, arguments: &'a Arguments, at: TextSize) -> bool {
-        let Some(argument) = opener.argument(arguments) else {
+        let mut each = opener
+            .arguments(arguments)
+            .map(|argument| self.names.values(argument, &self.openers));
+        let Some(values) = each.find(|values| !values.known.is_empty()) else {
             return false;
         };
-        let values = self.names.values(argument, &self.openers);
         let names = values.known.into_iter();
         let names: Vec<_> = names
             .map(|value| (value.text, value.found_by.unwrap_or(opener)))
             .collect();
-        let is_known = !names.is_empty();
-        if is_known {
-            let mut context = self.context;
-            context.is_guarded |= opener.only_looks() || values.has_others;
-            // A path that was found may be none, and then there is nothing to open.
-            context.is_guarded |= names.iter().all(|(_, opener)| opener.only_looks());
-            self.calls.push(OpeningCall {
-                names,
-                has_others: values.has_others,
-                at,
-                context,
-                target: None,
-            });
-        }
-        is_known
+        let mut context = self.context;
+        context.is_guarded |= opener.only_looks() || values.has_others;
+        // A path that was found may be none, and then there is nothing to open.
+        context.is_guarded |= names.iter().all(|(_, opener)| opener.only_looks());
+        self.calls.push(OpeningCall {
+            names,
+            has_others: values.has_others,
+            at,
+            context,
+            target: None,
+        });
+        true
     }
 }
 

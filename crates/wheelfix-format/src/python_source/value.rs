@@ -103,7 +103,7 @@ impl Names {
             },
             Expr::Call(call) => {
                 let opener = openers.of(&call.func).filter(|opener| opener.finds());
-                let argument = opener.and_then(|opener| opener.argument(&call.arguments));
+                let argument = opener.and_then(|opener| opener.arguments(&call.arguments).next());
                 if let Some((opener, argument)) = opener.zip(argument) {
                     let mut values = self.values(argument, openers);
                     for value in &mut values.known {
