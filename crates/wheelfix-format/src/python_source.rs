@@ -8,6 +8,7 @@ mod value;
 
 use memchr::{memchr_iter, memmem};
 use ruff_python_ast::PySourceType;
+use ruff_text_size::TextSize;
 
 use self::opener::Opener;
 use self::scanner::Scanner;
@@ -47,14 +48,17 @@ const LDCONFIG: &str = "ldconfig";
 /// The prefixes by which it is called.
 const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
 
+/// Longer sources are not parsed; in bytes. The tree takes some thirty times as much.
+const MAX_LEN: usize = 4 << 20;
+
 /// The libraries that a source opens. Names that are put together while it runs are not seen.
 ///
-/// A source that Python could not read is read as far as that goes; one that is nested more deeply than people
-/// write is not.
+/// A source that Python could not read is read as far as that goes; one that is longer than 4 MiB, or nested more
+/// deeply than people write, is not.
 pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     // Most sources have none of these.
     let has = |text: &str| memmem::find(source, text.as_bytes()).is_some();
-    if !has(LDCONFIG) && !Opener::names().any(has) {
+    if MAX_LEN < source.len() || !has(LDCONFIG) && !Opener::names().any(has) {
         return Vec::new();
     }
     let text = String::from_utf8_lossy(source);
@@ -65,10 +69,8 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     // What Python cannot read, it does not run.
     let is_read = module.has_valid_syntax();
     let scanner = Scanner::scan(module.suite());
-    let line = |at: ruff_text_size::TextSize| {
-        let before = text.as_bytes().get(..at.to_usize()).unwrap_or_default();
-        memchr_iter(b'\n', before).count() + 1
-    };
+    let ends: Vec<usize> = memchr_iter(b'\n', text.as_bytes()).collect();
+    let line = |at: TextSize| ends.partition_point(|end| *end < at.to_usize()) + 1;
     let calls = scanner.calls.into_iter().filter_map(|call| {
         let mut names: Vec<AskedLibrary> = Vec::new();
         for (name, opener) in &call.names {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use wheelfix_format::{AskedLibrary, is_library_name};
 
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
-use crate::imported::{is_for_other_system, is_imported};
+use crate::imported::{Imports, is_for_other_system};
 use crate::process::{Outcome, Process};
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
@@ -143,6 +144,7 @@ impl DlopenCheck<'_> {
 pub(crate) fn opened_by_source<'a>(
     source: &PythonSource,
     tree: &Tree,
+    imports: &OnceLock<Imports>,
     base: &Process<'_>,
     rules: &Rules,
 ) -> Opened<'a> {
@@ -172,7 +174,7 @@ pub(crate) fn opened_by_source<'a>(
                 || is_test
                 || rule.is_some_and(|rule| rule.body.optional)
                 || is_for_other_system(source)
-                || !is_imported(source, tree),
+                || !imports.get_or_init(|| Imports::of(tree)).has(source),
             evidence: match rule {
                 Some(rule) => Evidence::Rule(rule.name.clone()),
                 None => Evidence::Source(BTreeSet::from([place])),

@@ -1,8 +1,8 @@
 //! Whether anything imports a Python source.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use memchr::memmem;
 use rayon::prelude::*;
 
 use crate::site::SITE_PACKAGES;
@@ -42,42 +42,75 @@ pub(crate) fn is_for_other_system(source: &PythonSource) -> bool {
     })
 }
 
-/// Whether a source of a tree may be imported by its users or by another source: one that lies in `site-packages`
-/// itself, the package of such a name, and one whose name stands in another source.
-pub(crate) fn is_imported(source: &PythonSource, tree: &Tree) -> bool {
-    let path = source.path.as_path();
-    let module = if path.ends_with("__init__.py") {
-        path.parent().unwrap_or(path)
-    } else {
-        path
-    };
-    let is_top = module.parent().is_none_or(|parent| {
-        let is_site = |parent: &Path| parent.ends_with(SITE_PACKAGES);
-        is_site(parent) || !parent.ancestors().any(is_site)
-    });
-    let Some(name) = module.file_stem().and_then(|name| name.to_str()) else {
-        return true;
-    };
-    let finder = memmem::Finder::new(name);
-    is_top
-        || tree.sources.par_iter().any(|other| {
-            // What cannot be read may have it.
-            let text = fs_err::read(&other.file);
-            other.path != path && text.map_or(true, |text| has_word(&text, &finder, name.len()))
-        })
+/// The sources of a tree whose names stand in others.
+#[derive(Debug)]
+pub(crate) struct Imports {
+    /// The sources that a name stands in: two at most, as one may be that of the name itself.
+    holders: BTreeMap<String, Vec<PathBuf>>,
 }
 
-/// Whether a text has a name that is not a part of another one.
-fn has_word(text: &[u8], finder: &memmem::Finder<'_>, len: usize) -> bool {
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    finder.find_iter(text).any(|at| {
-        let before = at.checked_sub(1).and_then(|before| text.get(before));
-        !before.is_some_and(is_of_name) && !text.get(at + len).is_some_and(is_of_name)
-    })
+impl Imports {
+    /// Looks for the names of all sources that open libraries in all sources.
+    pub(crate) fn of(tree: &Tree) -> Self {
+        let openers = tree
+            .sources
+            .iter()
+            .filter(|source| !source.loads.is_empty());
+        let wanted: BTreeSet<&str> = openers.filter_map(|source| name(module(source))).collect();
+        let in_each = tree.sources.par_iter().map(|source| {
+            // What cannot be read imports nothing.
+            let text = fs_err::read(&source.file).unwrap_or_default();
+            let words = text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
+            let words = words.filter_map(|word| str::from_utf8(word).ok());
+            let found: BTreeSet<String> = words
+                .filter(|word| wanted.contains(word))
+                .map(str::to_owned)
+                .collect();
+            (source.path.clone(), found)
+        });
+        let mut holders: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for (path, words) in in_each.collect::<Vec<_>>() {
+            for word in words {
+                let known = holders.entry(word).or_default();
+                if known.len() < 2 {
+                    known.push(path.clone());
+                }
+            }
+        }
+        Self { holders }
+    }
+
+    /// Whether a source may be imported by users of the output or by another source: one that lies in
+    /// `site-packages` itself, the package of such a name, and one whose name stands in another source.
+    pub(crate) fn has(&self, source: &PythonSource) -> bool {
+        let module = module(source);
+        let is_top = module.parent().is_none_or(|parent| {
+            let is_site = |parent: &Path| parent.ends_with(SITE_PACKAGES);
+            is_site(parent) || !parent.ancestors().any(is_site)
+        });
+        let holders = name(module).and_then(|name| self.holders.get(name));
+        let mut holders = holders.into_iter().flatten();
+        is_top || holders.any(|path| *path != source.path)
+    }
+}
+
+/// The path of the module or package that a source is.
+fn module(source: &PythonSource) -> &Path {
+    let path = source.path.as_path();
+    match path.parent() {
+        Some(package) if path.ends_with("__init__.py") => package,
+        _ => path,
+    }
+}
+
+fn name(module: &Path) -> Option<&str> {
+    module.file_stem().and_then(|name| name.to_str())
 }
 
 #[cfg(test)]
 mod tests {
+    use wheelfix_format::python_loads;
+
     use super::*;
 
     #[test]
@@ -114,13 +147,14 @@ mod tests {
             tree.sources.push(PythonSource {
                 file: path.clone(),
                 path,
-                loads: Vec::new(),
+                loads: python_loads(b"CDLL('libx.so')"),
             });
         }
+        let imports = Imports::of(&tree);
         let imported: Vec<bool> = tree
             .sources
             .iter()
-            .map(|source| is_imported(source, &tree))
+            .map(|source| imports.has(source))
             .collect();
         assert_eq!(imported, [true, true, false, false, true]);
     }

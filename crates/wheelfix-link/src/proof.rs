@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -215,15 +216,7 @@ pub fn prove(
         target,
         excuses: &options.excuses,
     };
-    let by_objects = simulations
-        .par_iter()
-        .flat_map_iter(|simulation| dlopen_check.opened_by_object(simulation));
-    let by_sources = tree
-        .sources
-        .par_iter()
-        .map(|source| opened_by_source(source, tree, &base, rules));
-    let opened: Vec<Opened<'_>> = by_objects.chain(by_sources).collect();
-    for opened in opened {
+    for opened in all_opened(tree, &simulations, &dlopen_check, &base) {
         builder.opened(opened);
     }
     builder.lints((unreplaced(tree, target, rules, options), Vec::new()));
@@ -232,6 +225,24 @@ pub fn prove(
         builder.lints(lint.object(simulation.object));
     }
     builder.into_proof(tree, &tables, &base, files.len())
+}
+
+/// What objects and sources open at run time, each in a copy of its process.
+fn all_opened<'a>(
+    tree: &Tree,
+    simulations: &[Simulation<'a>],
+    check: &DlopenCheck<'_>,
+    base: &Process<'_>,
+) -> Vec<Opened<'a>> {
+    let imports = OnceLock::new();
+    let by_objects = simulations
+        .par_iter()
+        .flat_map_iter(|simulation| check.opened_by_object(simulation));
+    let by_sources = tree
+        .sources
+        .par_iter()
+        .map(|source| opened_by_source(source, tree, &imports, base, check.rules));
+    by_objects.chain(by_sources).collect()
 }
 
 /// Python sources with texts that rules replace, or should.

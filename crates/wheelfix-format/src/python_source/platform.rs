@@ -11,24 +11,46 @@ const OS_NAME: &str = "posix";
 /// `platform.system()`.
 const SYSTEM: &str = "Linux";
 
-/// Constants of a module that hold a fact about the system: their text, or whether they hold.
-#[derive(Clone, Debug, Default)]
+/// Variables that hold a fact about the system, by scopes: the last one is that of the innermost function.
+#[derive(Debug, Default)]
 pub(super) struct Facts {
-    texts: BTreeMap<String, String>,
-    truths: BTreeMap<String, bool>,
+    module: Scope,
+    functions: Vec<Scope>,
+}
+
+/// `None` for a variable that holds no such fact.
+type Scope = BTreeMap<String, Option<Fact>>;
+
+#[derive(Clone, Debug)]
+enum Fact {
+    Text(String),
+    Truth(bool),
 }
 
 impl Facts {
+    /// Begins the scope of a function.
+    pub(super) fn enter(&mut self) {
+        self.functions.push(Scope::new());
+    }
+
+    /// Ends it.
+    pub(super) fn leave(&mut self) {
+        self.functions.pop();
+    }
+
     /// Notes what an assignment says about the system. A name that is given another value is none.
     pub(super) fn assign(&mut self, name: &str, value: &Expr) {
-        let (text, truth) = (self.text(value), self.holds(value));
-        self.texts.remove(name);
-        self.truths.remove(name);
-        if let Some(text) = text.filter(|_| !value.is_string_literal_expr()) {
-            self.texts.insert(name.to_owned(), text);
-        } else if let Some(truth) = truth {
-            self.truths.insert(name.to_owned(), truth);
-        }
+        let text = self.text(value).filter(|_| !value.is_string_literal_expr());
+        let truth = self.holds(value);
+        let fact = text.map(Fact::Text).or(truth.map(Fact::Truth));
+        let scope = self.functions.last_mut().unwrap_or(&mut self.module);
+        scope.insert(name.to_owned(), fact);
+    }
+
+    fn fact(&self, name: &str) -> Option<&Fact> {
+        let scopes = self.functions.iter().rev().chain([&self.module]);
+        let mut found = scopes.filter_map(|scope| scope.get(name));
+        found.next()?.as_ref()
     }
 
     /// Whether a condition holds on Linux; `None` if it does not depend on the system alone.
@@ -36,7 +58,10 @@ impl Facts {
         match test {
             Expr::BooleanLiteral(literal) => Some(literal.value),
             Expr::Name(name) if name.id == "TYPE_CHECKING" => Some(false),
-            Expr::Name(name) => self.truths.get(name.id.as_str()).copied(),
+            Expr::Name(name) => match self.fact(name.id.as_str())? {
+                Fact::Truth(truth) => Some(*truth),
+                Fact::Text(_) => None,
+            },
             Expr::Attribute(attribute) if attribute.attr.as_str() == "TYPE_CHECKING" => Some(false),
             Expr::UnaryOp(unary) if unary.op == UnaryOp::Not => {
                 self.holds(&unary.operand).map(|holds| !holds)
@@ -97,7 +122,10 @@ impl Facts {
     pub(super) fn text(&self, value: &Expr) -> Option<String> {
         match value {
             Expr::StringLiteral(literal) => Some(literal.value.to_str().to_owned()),
-            Expr::Name(name) => self.texts.get(name.id.as_str()).cloned(),
+            Expr::Name(name) => match self.fact(name.id.as_str())? {
+                Fact::Text(text) => Some(text.clone()),
+                Fact::Truth(_) => None,
+            },
             Expr::Attribute(attribute) => {
                 let Expr::Name(module) = &*attribute.value else {
                     return None;

@@ -10,7 +10,7 @@ use ruff_python_ast::{
 use ruff_text_size::{Ranged as _, TextSize};
 
 use super::opener::{Opener, Openers};
-use super::value::{Names, Values};
+use super::value::{MAX as MAX_NAMES, Names, Values};
 
 /// Exceptions that a missing library raises, with those above them.
 const CAUGHT: [&str; 5] = [
@@ -24,6 +24,9 @@ const CAUGHT: [&str; 5] = [
 /// Calls of functions of the source are followed this deep, and no more often than [`MAX_FOLLOWED`] in all.
 const MAX_DEPTH: usize = 3;
 const MAX_FOLLOWED: usize = 1_000;
+
+/// More calls of a source are passed over: a source that opens as many is not one that a person wrote.
+const MAX_CALLS: usize = 1_000;
 
 /// A call that opens a library, or looks for it.
 #[derive(Clone, Debug)]
@@ -273,6 +276,7 @@ impl<'a> Scanner<'a> {
                 let names = one.names.iter().filter(|name| !call.names.contains(name));
                 let mut names: Vec<_> = names.cloned().collect();
                 names.append(&mut call.names);
+                names.truncate(MAX_NAMES);
                 call.names = names;
             }
         }
@@ -335,7 +339,7 @@ impl<'a> Scanner<'a> {
         for default in parameters.filter_map(|parameter| parameter.default.as_deref()) {
             self.visit_expr(default);
         }
-        let names = self.names.clone();
+        self.names.enter();
         for parameter in &*function.parameters {
             self.names
                 .bind(parameter.name().as_str(), Values::unknown());
@@ -346,7 +350,7 @@ impl<'a> Scanner<'a> {
                 is_guarded: false,
             };
         });
-        self.names = names;
+        self.names.leave();
     }
 
     /// Follows a call of a function of the source: all that it opens is one way to the same.
@@ -355,14 +359,21 @@ impl<'a> Scanner<'a> {
             return;
         }
         (self.depth, self.followed) = (self.depth + 1, self.followed + 1);
-        let (names, calls) = (self.names.clone(), std::mem::take(&mut self.calls));
+        let calls = std::mem::take(&mut self.calls);
         let texts = self.texts.len();
-        self.bind(function, arguments);
+        let values = self.bound(function, arguments);
+        self.names.enter();
+        for (name, values, value) in values {
+            self.names.bind(name, values);
+            if let Some(value) = value {
+                self.names.facts.assign(name, value);
+            }
+        }
         let context = self.context;
         self.suite(&function.body);
         let raises = self.end(&function.body) == Next::Raises;
         let found = std::mem::replace(&mut self.calls, calls);
-        self.names = names;
+        self.names.leave();
         self.texts.truncate(texts);
         self.depth -= 1;
         let mut found: Vec<OpeningCall> = found
@@ -379,43 +390,45 @@ impl<'a> Scanner<'a> {
         self.calls.extend(found);
     }
 
-    /// Gives the parameters of a function the values of the arguments.
-    fn bind(&mut self, function: &'a StmtFunctionDef, arguments: &'a Arguments) {
+    /// The parameters of a function with the values of the arguments, and with the argument itself.
+    fn bound(
+        &self,
+        function: &'a StmtFunctionDef,
+        arguments: &'a Arguments,
+    ) -> Vec<(&'a str, Values, Option<&'a Expr>)> {
         let parameters = &function.parameters;
+        let one = |name: &'a str, given: Option<&'a Expr>| {
+            let values = given.map(|value| self.names.values(value, &self.openers));
+            (name, values.unwrap_or_else(Values::unknown), given)
+        };
         let positional = parameters.posonlyargs.iter().chain(&parameters.args);
-        let mut count = 0;
+        let mut bound = Vec::new();
         for (index, parameter) in positional.enumerate() {
             let name = parameter.name().as_str();
             let given = arguments.find_argument_value(name, index);
-            self.bind_one(name, given.or(parameter.default.as_deref()));
-            count = index + 1;
+            bound.push(one(name, given.or(parameter.default.as_deref())));
         }
+        let count = bound.len();
         for parameter in &parameters.kwonlyargs {
             let name = parameter.name().as_str();
             let given = arguments.find_keyword(name).map(|keyword| &keyword.value);
-            self.bind_one(name, given.or(parameter.default.as_deref()));
+            bound.push(one(name, given.or(parameter.default.as_deref())));
         }
         if let Some(rest) = &parameters.vararg {
             let mut values = Values::default();
             for value in arguments.args.iter().skip(count) {
                 values.extend(self.names.values(value, &self.openers));
             }
-            self.names.bind(rest.name().as_str(), values);
+            bound.push((rest.name().as_str(), values, None));
         }
-    }
-
-    fn bind_one(&mut self, name: &str, value: Option<&Expr>) {
-        let values = value.map_or_else(Values::unknown, |value| {
-            self.names.values(value, &self.openers)
-        });
-        self.names.bind(name, values);
-        if let Some(value) = value {
-            self.names.facts.assign(name, value);
-        }
+        bound
     }
 
     /// Notes a call of an opener; `false` if its argument says nothing.
     fn call(&mut self, opener: Opener, arguments: &'a Arguments, at: TextSize) -> bool {
+        if self.calls.len() == MAX_CALLS {
+            return false;
+        }
         let mut each = opener
             .arguments(arguments)
             .map(|argument| self.names.values(argument, &self.openers));
@@ -446,9 +459,9 @@ impl<'a> Visitor<'a> for Scanner<'a> {
         match statement {
             Stmt::FunctionDef(function) => self.function(function),
             Stmt::ClassDef(class) => {
-                let names = self.names.clone();
+                self.names.enter();
                 self.suite(&class.body);
-                self.names = names;
+                self.names.leave();
             }
             Stmt::If(choice) => self.choice(choice),
             Stmt::For(repeat) => self.repeat(repeat),
@@ -538,7 +551,9 @@ fn merged(calls: Vec<OpeningCall>, context: Context) -> Option<OpeningCall> {
             .names
             .into_iter()
             .filter(|name| !all.names.contains(name));
-        let new: Vec<_> = new.collect();
+        let new: Vec<_> = new
+            .take(MAX_NAMES.saturating_sub(all.names.len()))
+            .collect();
         all.names.extend(new);
         all.has_others |= call.has_others;
     }

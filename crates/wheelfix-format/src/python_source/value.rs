@@ -7,6 +7,9 @@ use ruff_python_ast::{BoolOp, Expr};
 use super::opener::{Opener, Openers};
 use super::platform::Facts;
 
+/// More texts for one name are not kept: people give a library some ten names.
+pub(super) const MAX: usize = 64;
+
 /// One text that an expression may have.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Value {
@@ -44,6 +47,10 @@ impl Values {
 
     pub(super) fn extend(&mut self, more: Self) {
         for value in more.known {
+            if self.known.len() == MAX {
+                self.has_others = true;
+                break;
+            }
             if !self.known.contains(&value) {
                 self.known.push(value);
             }
@@ -52,18 +59,31 @@ impl Values {
     }
 }
 
-/// The values of names, and what is known of the system.
-#[derive(Clone, Debug, Default)]
+/// The values of variables, and what is known of the system, by scopes.
+#[derive(Debug, Default)]
 pub(super) struct Names {
-    values: BTreeMap<String, Values>,
+    module: BTreeMap<String, Values>,
+    functions: Vec<BTreeMap<String, Values>>,
     pub(super) facts: Facts,
 }
 
 impl Names {
+    /// Begins the scope of a function.
+    pub(super) fn enter(&mut self) {
+        self.functions.push(BTreeMap::new());
+        self.facts.enter();
+    }
+
+    /// Ends it.
+    pub(super) fn leave(&mut self) {
+        self.functions.pop();
+        self.facts.leave();
+    }
+
     /// Gives a name one more value: which of its assignments is the last one is not told.
     pub(super) fn assign(&mut self, name: &str, values: Values) {
         // What a name is without a value yet, as `None` or a call, says nothing.
-        self.values
+        self.scope()
             .entry(name.to_owned())
             .or_default()
             .extend(values);
@@ -71,7 +91,16 @@ impl Names {
 
     /// Makes a name stand for these values alone, as a parameter or the variable of a loop does.
     pub(super) fn bind(&mut self, name: &str, values: Values) {
-        self.values.insert(name.to_owned(), values);
+        self.scope().insert(name.to_owned(), values);
+    }
+
+    fn scope(&mut self) -> &mut BTreeMap<String, Values> {
+        self.functions.last_mut().unwrap_or(&mut self.module)
+    }
+
+    fn of_name(&self, name: &str) -> Option<&Values> {
+        let mut scopes = self.functions.iter().rev().chain([&self.module]);
+        scopes.find_map(|scope| scope.get(name))
     }
 
     /// The texts that an expression may have.
@@ -84,7 +113,7 @@ impl Names {
                 Values::of(&String::from_utf8_lossy(&bytes))
             }
             Expr::NoneLiteral(_) => Values::default(),
-            Expr::Name(name) => match self.values.get(name.id.as_str()) {
+            Expr::Name(name) => match self.of_name(name.id.as_str()) {
                 Some(values) => values.clone(),
                 None => Values::unknown(),
             },
