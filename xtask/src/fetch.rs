@@ -245,6 +245,8 @@ impl Job<'_> {
                 "--no-deps",
                 "--only-binary=:all:",
                 "--require-hashes",
+                // The file is known; pip takes 3.11 for 3.11.0, which scalene 2.4.0 excludes.
+                "--ignore-requires-python",
             ])
             .args([
                 "--implementation=cp",
