@@ -11,4 +11,4 @@ pub use original::Original;
 pub use patch::{
     FileEdit, Method, Outcome, PatchError, open_regular, patch_file, patch_file_to, plan_file,
 };
-pub use temporary::{TEMPORARY, is_temporary, temporary_file};
+pub use temporary::{RANDOM_LEN, TEMPORARY, is_temporary, temporary_file};

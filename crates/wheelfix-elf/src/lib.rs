@@ -53,8 +53,8 @@ pub use elf::{Dynamic, Elf, RunPath};
 pub use encoding::{ByteOrder, Class, Encoding};
 pub use error::ReadError;
 pub use file::{
-    Applied, ApplyError, FileEdit, Method, Original, Outcome, PatchError, TEMPORARY, is_temporary,
-    open_regular, patch_file, patch_file_to, plan_file, temporary_file,
+    Applied, ApplyError, FileEdit, Method, Original, Outcome, PatchError, RANDOM_LEN, TEMPORARY,
+    is_temporary, open_regular, patch_file, patch_file_to, plan_file, temporary_file,
 };
 pub use hash::{HashedName, gnu_hash, sysv_hash};
 pub use header::{Header, ObjectType};

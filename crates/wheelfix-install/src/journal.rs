@@ -6,15 +6,18 @@
 //! last. It is safe against the end of the process, not against that of the machine: nothing is
 //! synchronised with the disk.
 //!
-//! A tree may come from anywhere, its journal with it: a path in it that leads out of the tree is refused.
+//! A tree may come from anywhere, its journal with it. One counts only in the very directory that it was written in,
+//! which it names by what no archive can have: its number and the time that it was made. A path in it that leads out of
+//! the tree is refused all the same.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx};
 use serde::{Deserialize, Serialize};
 use wheelfix_elf::{Original, temporary_file};
 use wheelfix_link::existing_path;
@@ -25,12 +28,37 @@ use crate::left_over::clean_up_in;
 /// The name of a journal in its directory.
 const NAME: &str = "journal";
 
-/// The content of a journal, version 1.
+const VERSION: u32 = 1;
+
+/// The content of a journal.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Journal {
     version: u32,
+    /// The directory that it is in.
+    home: Home,
     /// Parents before their children.
     entries: Vec<Entry>,
+}
+
+/// A directory by what it does not share with a copy.
+#[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Home {
+    inode: u64,
+    /// Seconds and nanoseconds of its birth; `None` where the file system does not tell.
+    born: Option<(i64, u32)>,
+}
+
+impl Home {
+    pub(crate) fn of(directory: &Path) -> io::Result<Self> {
+        let flags = StatxFlags::INO | StatxFlags::BTIME;
+        let facts = statx(CWD, directory, AtFlags::SYMLINK_NOFOLLOW, flags)?;
+        let has_birth = facts.stx_mask & StatxFlags::BTIME.bits() != 0;
+        let birth = (facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
+        Ok(Self {
+            inode: facts.stx_ino,
+            born: has_birth.then_some(birth),
+        })
+    }
 }
 
 /// A path as it was.
@@ -51,8 +79,9 @@ pub(crate) enum State {
     /// A file or link of which another takes the place; it has its number as its name in the journal's
     /// directory.
     Whole,
-    /// A file that is edited in its place; the bytes have its number as their name.
-    Edited(Box<Original>),
+    /// A file that is edited in its place; the bytes have its number as their name. Another file that has taken its
+    /// place since is not touched.
+    Edited { inode: u64, original: Box<Original> },
 }
 
 impl Journal {
@@ -66,18 +95,24 @@ impl Journal {
             match &was {
                 State::Absent | State::Directory { .. } => {}
                 State::Whole => keep(&tree.join(&path), &kept)?,
-                State::Edited(original) => fs::write(kept, &original.bytes)?,
+                State::Edited { original, .. } => fs::write(kept, &original.bytes)?,
             }
             let path = path.into_os_string().into_encoded_bytes();
             entries.push(Entry { path, was });
         }
         let journal = Self {
-            version: 1,
+            version: VERSION,
+            home: Home::of(directory)?,
             entries,
         };
         let (new, journal_path) = (directory.join("new"), directory.join(NAME));
         fs::write(&new, serde_json::to_vec(&journal)?)?;
         fs::rename(new, journal_path)
+    }
+
+    /// Whether there is one in a directory.
+    pub(crate) fn is_in(directory: &Path) -> bool {
+        directory.join(NAME).is_file()
     }
 
     /// Lets the edits last.
@@ -93,7 +128,7 @@ impl Journal {
 /// The journal is invalid, or something cannot be put back; all else was, and the journal stays.
 pub(crate) fn take_back(directory: &Path) -> io::Result<()> {
     let path = directory.join(NAME);
-    let text = match fs::read(&path) {
+    let text = match read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
@@ -103,6 +138,13 @@ pub(crate) fn take_back(directory: &Path) -> io::Result<()> {
         io::Error::new(io::ErrorKind::InvalidData, text)
     };
     let journal: Journal = serde_json::from_slice(&text).map_err(|error| invalid(&error))?;
+    if journal.version != VERSION {
+        return Err(invalid(&format!("it is of version {}", journal.version)));
+    }
+    if journal.home != Home::of(directory)? {
+        let reason = "it was not written in this directory; remove the directory if the tree is as it should be";
+        return Err(invalid(&reason));
+    }
     let tree = directory.parent().unwrap_or(directory);
     let mut paths = Vec::new();
     for entry in &journal.entries {
@@ -116,7 +158,7 @@ pub(crate) fn take_back(directory: &Path) -> io::Result<()> {
     let mut result = Ok(());
     for (path, entry) in paths.iter().zip(&journal.entries) {
         if let State::Directory { mode } = entry.was {
-            result = result.and(make_again(path, mode));
+            result = result.and(make_again(tree, path, mode));
         }
     }
     let entries = paths.iter().zip(&journal.entries).enumerate();
@@ -148,7 +190,23 @@ fn copy(path: &Path, copy: &Path) -> io::Result<()> {
     }
 }
 
-fn make_again(path: &Path, mode: u32) -> io::Result<()> {
+/// Reads a regular file, and waits for nothing.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = std::fs::File::from(open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        let text = format!("`{}` is not a regular file", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn make_again(tree: &Path, path: &Path, mode: u32) -> io::Result<()> {
+    if !is_in(tree, path)? {
+        return Ok(());
+    }
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -156,25 +214,37 @@ fn make_again(path: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
-fn put_back(tree: &Path, path: &Path, was: &State, kept: &Path) -> io::Result<()> {
-    let parent = path.parent().unwrap_or(tree);
-    match existing_path(parent) {
-        Ok(real) if real.starts_with(existing_path(tree)?) => {}
+/// Whether the directory of a path is in the tree and there; an error if it is elsewhere.
+fn is_in(tree: &Path, path: &Path) -> io::Result<bool> {
+    match existing_path(path.parent().unwrap_or(tree)) {
+        Ok(real) if real.starts_with(existing_path(tree)?) => Ok(true),
         Ok(_) => {
             let text = format!("`{}` leads out of its tree", path.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            Err(io::Error::new(io::ErrorKind::InvalidData, text))
         }
         // Its parent was to be made, too.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+fn put_back(tree: &Path, path: &Path, was: &State, kept: &Path) -> io::Result<()> {
+    if !is_in(tree, path)? {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(tree);
     match was {
         State::Absent => in_writable(parent, || remove(path)),
         State::Directory { .. } => Ok(()),
         State::Whole => in_writable(parent, || rename(kept, path)),
-        State::Edited(original) => {
+        State::Edited { inode, original } => {
+            let is_same =
+                fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.ino() == *inode);
+            if !is_same {
+                return Ok(());
+            }
             let mut original = original.clone();
-            original.bytes = fs::read(kept)?;
+            original.bytes = read(kept)?;
             original.restore(path)
         }
     }

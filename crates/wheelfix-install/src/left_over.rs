@@ -11,14 +11,11 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use rustix::fs::OFlags;
-use wheelfix_elf::TEMPORARY;
+use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
 use wheelfix_link::{Place, Tree, TreeError, existing_path};
 
 use crate::journal::{self, in_writable};
 use crate::scratch::remove_all;
-
-/// The length of the random end of a name, in bytes.
-const RANDOM_LEN: usize = 6;
 
 /// Removes a temporary file or directory that a process left behind, after its edits were taken back; returns
 /// whether it was one.
@@ -94,7 +91,8 @@ pub fn clean_up_above<'p>(places: impl IntoIterator<Item = &'p PathBuf>) -> io::
     Ok(())
 }
 
-fn is_ours(name: &OsStr) -> bool {
+/// Whether a name is one that we give.
+pub(crate) fn is_ours(name: &OsStr) -> bool {
     let end = name.as_encoded_bytes().strip_prefix(TEMPORARY.as_bytes());
     end.is_some_and(|end| end.len() == RANDOM_LEN && end.iter().all(u8::is_ascii_alphanumeric))
 }
@@ -102,15 +100,17 @@ fn is_ours(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Home;
     use crate::scratch::Scratch;
 
     /// A temporary directory in which a journal names one path that was not there.
     fn journal(tree: &Path, path: &str) -> PathBuf {
-        let directory = tree.join(".wheelfix-aB3dEf");
+        let directory = tree.join(".wheelfix-aB3dEf0123456789");
         fs::create_dir_all(&directory).unwrap();
         let bytes = path.as_bytes();
-        let text =
-            format!(r#"{{"version": 1, "entries": [{{"path": {bytes:?}, "was": "Absent"}}]}}"#);
+        let home = serde_json::to_string(&Home::of(&directory).unwrap()).unwrap();
+        let entries = format!(r#"[{{"path": {bytes:?}, "was": "Absent"}}]"#);
+        let text = format!(r#"{{"version": 1, "home": {home}, "entries": {entries}}}"#);
         fs::write(directory.join("journal"), text).unwrap();
         directory
     }
@@ -120,24 +120,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let in_use = Scratch::new_in(dir.path()).unwrap();
         for name in [
-            ".wheelfix-aB3dEf",
-            ".wheelfix-cache",
-            ".wheelfix-aB3d-f",
+            ".wheelfix-aB3dEf0123456789",
+            ".wheelfix-config",
+            ".wheelfix-aB3d-f0123456789",
             "x",
         ] {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
-        fs::write(dir.path().join(".wheelfix-file00"), "").unwrap();
-        std::os::unix::fs::symlink("x", dir.path().join(".wheelfix-link00")).unwrap();
+        fs::write(dir.path().join(".wheelfix-file00aaaabbbbcc"), "").unwrap();
+        std::os::unix::fs::symlink("x", dir.path().join(".wheelfix-link00aaaabbbbcc")).unwrap();
         clean_up_in(dir.path()).unwrap();
         let left = fs::read_dir(dir.path()).unwrap();
         let mut left: Vec<_> = left.map(|it| it.unwrap().file_name()).collect();
         left.retain(|name| Some(name.as_os_str()) != in_use.path().file_name());
         left.sort();
         let want = [
-            ".wheelfix-aB3d-f",
-            ".wheelfix-cache",
-            ".wheelfix-link00",
+            ".wheelfix-aB3d-f0123456789",
+            ".wheelfix-config",
+            ".wheelfix-link00aaaabbbbcc",
             "x",
         ];
         assert_eq!(left, want);
@@ -169,5 +169,29 @@ mod tests {
         let directory = journal(&tree, "own");
         assert!(clean_up(&directory).unwrap());
         assert!(!tree.join("own").is_file() && !directory.is_dir());
+    }
+
+    #[test]
+    fn a_journal_counts_only_where_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tree, copy) = (dir.path().join("tree"), dir.path().join("copy"));
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("own"), "").unwrap();
+        let directory = journal(&tree, "own");
+        let name = directory.file_name().unwrap();
+        fs::create_dir_all(copy.join(name)).unwrap();
+        fs::write(copy.join("own"), "").unwrap();
+        let text = fs::read_to_string(directory.join("journal")).unwrap();
+        let check = |text: &str| {
+            fs::write(copy.join(name).join("journal"), text).unwrap();
+            let error = clean_up(&copy.join(name)).unwrap_err().to_string();
+            assert!(copy.join("own").is_file() && copy.join(name).is_dir());
+            error
+        };
+        assert!(check(&text).contains("was not written in this directory"));
+        assert!(check(&text.replace("\"version\": 1", "\"version\": 2")).contains("version 2"));
+        fs::remove_file(copy.join(name).join("journal")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", copy.join(name).join("journal")).unwrap();
+        assert!(clean_up(&copy.join(name)).is_err());
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fs_err as fs;
 use walkdir::WalkDir;
-use wheelfix_elf::TEMPORARY;
+use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
 
 /// The directories that this process uses: signals are for the whole process.
 static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -37,6 +37,7 @@ impl Scratch {
         loop {
             let dir = tempfile::Builder::new()
                 .prefix(TEMPORARY)
+                .rand_bytes(RANDOM_LEN)
                 .tempdir_in(parent)?;
             let (lock, _) = fs::File::open(dir.path())?.into_parts();
             // Some file systems have no locks. There nothing is taken for left behind.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -12,6 +12,7 @@ use wheelfix_elf::Original;
 use wheelfix_link::{existing_path, real_path};
 
 use crate::journal::{Journal, State, take_back};
+use crate::left_over::is_ours;
 use crate::scratch::Scratch;
 
 /// The paths that are to be changed, as they are before; absolute.
@@ -42,7 +43,9 @@ impl Changes {
 
     /// A file that is edited in its place.
     pub(crate) fn edit(&mut self, path: &Path, original: Original) -> io::Result<()> {
-        self.add(path, State::Edited(Box::new(original)))
+        let inode = fs::metadata(path)?.ino();
+        let original = Box::new(original);
+        self.add(path, State::Edited { inode, original })
     }
 
     fn add(&mut self, path: &Path, state: State) -> io::Result<()> {
@@ -91,6 +94,8 @@ impl Transaction {
         for (tree, changes) in by_tree {
             let scratch = Scratch::new_in(&tree)?;
             Journal::write(scratch.path(), changes)?;
+            // Of two at the same time, both see the other's.
+            refuse_other_run(&tree, scratch.path())?;
             journals.push(scratch);
         }
         Ok(Self { journals })
@@ -128,9 +133,35 @@ impl Transaction {
     }
 }
 
-/// An error if names cannot be given or taken in a directory where that is needed.
+/// An error if another run edits the tree just now: each would take back what the other has done.
+fn refuse_other_run(tree: &Path, own: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(tree)? {
+        let path = entry?.path();
+        let is_other =
+            path != own && path.file_name().is_some_and(is_ours) && Journal::is_in(&path);
+        if is_other && fs::File::open(&path)?.file().try_lock().is_err() {
+            let text = format!("another run edits `{}`", tree.display());
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+        }
+    }
+    Ok(())
+}
+
+/// An error if names cannot be given or taken in a directory where that is needed, or if a file that is edited cannot be
+/// written.
 fn refuse_unwritable(changes: &Changes) -> io::Result<()> {
-    let is_renamed = |state: &State| !matches!(state, State::Edited(_));
+    let user = rustix::process::geteuid().as_raw();
+    let is_renamed = |state: &State| !matches!(state, State::Edited { .. });
+    for (path, _) in changes.0.iter().filter(|(_, state)| !is_renamed(state)) {
+        // The owner of a file may make it writable.
+        let is_own = fs::metadata(path)?.uid() == user;
+        if let Err(error) = rustix::fs::access(path, Access::WRITE_OK)
+            && !is_own
+        {
+            let text = format!("failed to write to `{}`: {error}", path.display());
+            return Err(io::Error::new(io::Error::from(error).kind(), text));
+        }
+    }
     let renamed = changes.0.iter().filter(|(_, state)| is_renamed(state));
     let directories: BTreeSet<&Path> = renamed.filter_map(|(path, _)| path.parent()).collect();
     for directory in directories {
@@ -150,5 +181,29 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         // Whoever wants to know why has called `roll_back`.
         self.take_back().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time_edits_a_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let trees = BTreeSet::from([dir.path().to_owned()]);
+        let begin = || {
+            let mut changes = Changes::default();
+            changes.make(&dir.path().join("new")).unwrap();
+            Transaction::begin(&trees, changes)
+        };
+        let first = begin().unwrap();
+        let error = begin().unwrap_err().to_string();
+        assert!(error.contains("another run edits"), "{error}");
+        fs::write(dir.path().join("new"), "").unwrap();
+        first.commit().unwrap();
+        begin().unwrap().commit().unwrap();
+        let left = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, 1);
     }
 }
