@@ -8,16 +8,21 @@ use std::path::{Path, PathBuf};
 
 use crate::launcher::LONGEST_SHEBANG;
 
-/// The line that adds the modules and the programs of a prefix, which is to be made, and of others, with
-/// its line end.
+/// The line that adds the modules and the programs of the prefix whose `bin` a script is in, and of others, with its
+/// line end.
 ///
-/// `site_packages` is relative to each prefix.
-pub(crate) fn search_line(prefix: &Path, others: &[PathBuf], site_packages: &str) -> String {
+/// `site_packages` is relative to each prefix. That of the script is found from its real path: RECORD has its hash, and
+/// the same installation into another prefix is to have the same.
+pub(crate) fn search_line(others: &[PathBuf], site_packages: &str) -> String {
     let list = |directory: &str| {
         let found = others.iter().map(|other| other.join(directory));
-        let all = std::iter::once(prefix.join(directory)).chain(found.filter(|path| path.is_dir()));
-        let literals: Vec<String> = all.map(|path| literal(&path)).collect();
-        literals.join(", ")
+        let found = found.filter(|path| path.is_dir());
+        let own = format!(
+            "os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), {})",
+            literal(Path::new(directory))
+        );
+        let all = std::iter::once(own).chain(found.map(|path| literal(&path)));
+        all.collect::<Vec<String>>().join(", ")
     };
     let (sites, programs) = (list(site_packages), list("bin"));
     format!(

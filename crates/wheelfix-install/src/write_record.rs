@@ -108,7 +108,7 @@ impl Site<'_> {
     fn search_line(&self) -> Option<String> {
         let site_packages = self.layout.site_packages();
         let others = self.standalone?;
-        Some(standalone::search_line(self.prefix, others, &site_packages))
+        Some(standalone::search_line(others, &site_packages))
     }
 
     /// Positions of the programs of entry points.
