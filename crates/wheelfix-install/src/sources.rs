@@ -66,7 +66,10 @@ impl Sources {
         let mut sources = Self::default();
         for source in &tree.sources {
             if !libraries.rules.replacements(&source.path).is_empty() {
-                let text = fs::read_to_string(&source.file)?;
+                // Texts in other encodings have none of the rules' texts.
+                let Ok(text) = String::from_utf8(fs::read(&source.file)?) else {
+                    continue;
+                };
                 let (path, file) = (source.path.clone(), source.file.clone());
                 sources.replace(path, file, &text, libraries);
             }
