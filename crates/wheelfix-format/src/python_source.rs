@@ -365,6 +365,50 @@ if lib is None:
     }
 
     #[test]
+    fn a_loop_that_nothing_leaves_opens_all() {
+        check(
+            "for n in ('liba.so', 'libb.so'):\n    CDLL(n)\n",
+            &["2:liba.so needed", "2:libb.so needed"],
+        );
+    }
+
+    #[test]
+    fn a_later_value_stands_for_an_earlier_one() {
+        check(
+            "n = 'liba.so'\nCDLL(n)\nn = 'libb.so'\nCDLL(n)\n",
+            &["2:liba.so needed", "4:libb.so needed"],
+        );
+        check(
+            "p = find_library('a')\nif not p:\n    raise A\np = find_library('b')\nif not p:\n    raise A\n",
+            &["1:liba.so needed", "4:libb.so needed"],
+        );
+    }
+
+    #[test]
+    fn a_flag_that_is_set_in_a_branch_decides_nothing() {
+        check(
+            "try:\n    import a\n    H = True\nexcept ImportError:\n    H = False\nif H:\n    CDLL('libx.so')\n",
+            &["7:libx.so"],
+        );
+        check(
+            "H = False\ntry:\n    import a\n    H = True\nexcept ImportError:\n    pass\nif H:\n    CDLL('libx.so')\n",
+            &["8:libx.so"],
+        );
+        check("stack.exit()\nCDLL('libx.so')\n", &["2:libx.so needed"]);
+        check("sys.exit()\nCDLL('libx.so')\n", &[]);
+    }
+
+    #[test]
+    fn what_a_call_does_not_run_is_not_needed() {
+        check("def f():\n    yield CDLL('libx.so')\nf()\n", &["2:libx.so"]);
+        check("async def f():\n    CDLL('libx.so')\nf()\n", &["2:libx.so"]);
+        check(
+            "if sys.platform != 'win32':\n    def f(): pass\nelse:\n    def f(): CDLL('libx.so')\nf()\n",
+            &[],
+        );
+    }
+
+    #[test]
     fn functions_of_the_module_are_followed() {
         // As cairocffi has it.
         let text = "

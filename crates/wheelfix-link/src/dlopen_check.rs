@@ -154,7 +154,12 @@ pub(crate) fn opened_by_source<'a>(
         .path
         .components()
         .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test");
-    for load in &source.loads {
+    // Tests are run by those who know what they need.
+    for load in source
+        .loads
+        .iter()
+        .filter(|load| load.is_needed || !is_test)
+    {
         let mut names = load.names.iter();
         if names.any(|library| is_there(library, tree, base, rules)) {
             continue;

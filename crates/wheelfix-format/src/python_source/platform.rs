@@ -38,6 +38,12 @@ impl Facts {
         self.functions.pop();
     }
 
+    /// Notes that a variable may hold anything.
+    pub(super) fn forget(&mut self, name: &str) {
+        let scope = self.functions.last_mut().unwrap_or(&mut self.module);
+        scope.insert(name.to_owned(), None);
+    }
+
     /// Notes what an assignment says about the system. A name that is given another value is none.
     pub(super) fn assign(&mut self, name: &str, value: &Expr) {
         let text = self.text(value).filter(|_| !value.is_string_literal_expr());
@@ -109,7 +115,13 @@ impl Facts {
             (other, Some(text)) => (text, other),
             _ => return None,
         };
+        let is_part = |whole: &Expr| {
+            let whole = whole.as_string_literal_expr();
+            whole.map(|whole| whole.value.to_str().contains(&text))
+        };
         match op {
+            CmpOp::In if right.is_string_literal_expr() => is_part(right),
+            CmpOp::NotIn if right.is_string_literal_expr() => is_part(right).map(|part| !part),
             CmpOp::Eq => other.map(|other| other == text),
             CmpOp::NotEq => other.map(|other| other != text),
             CmpOp::In => texts(right).map(|texts| texts.contains(&text)),
@@ -198,6 +210,7 @@ mod tests {
         check("sys.platform.startswith(('linux', 'freebsd'))", Some(true));
         check("sys.platform in ('win32', 'cygwin')", Some(false));
         check("'linux' in _sys.platform", Some(true));
+        check("sys.platform in 'linux linux2'", Some(true));
         check("os.name != 'nt'", Some(true));
         check("platform.system().lower().endswith('bsd')", Some(false));
         check(

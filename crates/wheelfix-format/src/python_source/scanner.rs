@@ -59,6 +59,8 @@ pub(super) struct Scanner<'a> {
     functions: BTreeMap<&'a str, &'a StmtFunctionDef>,
     names: Names,
     context: Context,
+    /// The loops, `try` and `with` around a statement, which may not run once, or more often.
+    nesting: usize,
     depth: usize,
     followed: usize,
     /// Texts that begin with the name of a program.
@@ -88,6 +90,7 @@ impl<'a> Scanner<'a> {
                 at_import: true,
                 is_guarded: false,
             },
+            nesting: 0,
             depth: 0,
             followed: 0,
             texts: Vec::new(),
@@ -111,9 +114,14 @@ impl<'a> Scanner<'a> {
                     }
                 }
                 Stmt::If(choice) => {
-                    let clauses = choice.elif_else_clauses.iter().map(|clause| &clause.body);
-                    for body in std::iter::once(&choice.body).chain(clauses) {
-                        self.note(body);
+                    for (test, body) in branches(choice) {
+                        let holds = test.map(|test| self.names.facts.holds(test));
+                        if holds != Some(Some(false)) {
+                            self.note(body);
+                        }
+                        if holds == Some(Some(true)) {
+                            break;
+                        }
                     }
                 }
                 Stmt::Try(attempt) => {
@@ -263,6 +271,7 @@ impl<'a> Scanner<'a> {
             catches && self.end(&handler.body) != Next::Raises
         });
         let start = self.calls.len();
+        self.nesting += 1;
         self.suite_as(&attempt.body, |context| context.is_guarded |= is_caught);
         let end = self.calls.len();
         for handler in handlers {
@@ -282,6 +291,7 @@ impl<'a> Scanner<'a> {
         }
         self.suite(&attempt.orelse);
         self.suite(&attempt.finalbody);
+        self.nesting -= 1;
     }
 
     fn repeat(&mut self, repeat: &'a StmtFor) {
@@ -291,7 +301,25 @@ impl<'a> Scanner<'a> {
             self.names.bind(name.id.as_str(), values);
         }
         let start = self.calls.len();
+        self.nesting += 1;
         self.suite(&repeat.body);
+        self.nesting -= 1;
+        if repeat.body.iter().all(is_plain) {
+            // Nothing leaves the loop or goes on after an error: all are opened.
+            let calls = self.calls.split_off(start);
+            self.calls.extend(calls.into_iter().flat_map(|call| {
+                // What only looks for a library goes on.
+                let names = if call.context.is_guarded {
+                    vec![call.names.clone()]
+                } else {
+                    call.names.iter().map(|name| vec![name.clone()]).collect()
+                };
+                names.into_iter().map(move |names| OpeningCall {
+                    names,
+                    ..call.clone()
+                })
+            }));
+        }
         if self.end(&repeat.orelse) == Next::Raises {
             for call in self.calls.iter_mut().skip(start) {
                 call.context = self.context;
@@ -309,7 +337,9 @@ impl<'a> Scanner<'a> {
                 suppresses |= is_called(&call.func, "suppress") && args.any(is_caught);
             }
         }
+        self.nesting += usize::from(suppresses);
         self.suite_as(&with.body, |context| context.is_guarded |= suppresses);
+        self.nesting -= usize::from(suppresses);
     }
 
     fn assign(&mut self, targets: &'a [Expr], value: &'a Expr) {
@@ -319,8 +349,14 @@ impl<'a> Scanner<'a> {
         for target in targets {
             if let Expr::Name(name) = target {
                 let name = name.id.as_str();
-                self.names.facts.assign(name, value);
-                self.names.assign(name, values.clone());
+                if self.nesting == 0 && self.context.at_import {
+                    self.names.bind(name, values.clone());
+                    self.names.facts.assign(name, value);
+                } else {
+                    // Which of several assignments counts is not known.
+                    self.names.assign(name, values.clone());
+                    self.names.facts.forget(name);
+                }
                 for call in self.calls.iter_mut().skip(start) {
                     call.target = Some(name.to_owned());
                 }
@@ -355,9 +391,12 @@ impl<'a> Scanner<'a> {
 
     /// Follows a call of a function of the source: all that it opens is one way to the same.
     fn follow(&mut self, function: &'a StmtFunctionDef, arguments: &'a Arguments, at: TextSize) {
-        if self.depth == MAX_DEPTH || self.followed == MAX_FOLLOWED {
+        // A call of these runs nothing yet.
+        let waits = function.is_async || yields(&function.body);
+        if waits || self.depth == MAX_DEPTH || self.followed == MAX_FOLLOWED {
             return;
         }
+        let nesting = std::mem::take(&mut self.nesting);
         (self.depth, self.followed) = (self.depth + 1, self.followed + 1);
         let calls = std::mem::take(&mut self.calls);
         let texts = self.texts.len();
@@ -374,6 +413,7 @@ impl<'a> Scanner<'a> {
         let raises = self.end(&function.body) == Next::Raises;
         let found = std::mem::replace(&mut self.calls, calls);
         self.names.leave();
+        self.nesting = nesting;
         self.texts.truncate(texts);
         self.depth -= 1;
         let mut found: Vec<OpeningCall> = found
@@ -467,7 +507,9 @@ impl<'a> Visitor<'a> for Scanner<'a> {
             Stmt::For(repeat) => self.repeat(repeat),
             Stmt::While(repeat) => {
                 self.visit_expr(&repeat.test);
+                self.nesting += 1;
                 self.suite(&repeat.body);
+                self.nesting -= 1;
                 self.suite(&repeat.orelse);
             }
             Stmt::With(with) => self.with(with),
@@ -557,6 +599,7 @@ fn merged(calls: Vec<OpeningCall>, context: Context) -> Option<OpeningCall> {
         all.names.extend(new);
         all.has_others |= call.has_others;
     }
+    all.target = None;
     all.context = context;
     all.context.is_guarded |= all.has_others;
     Some(all)
@@ -600,7 +643,46 @@ fn is_called(expr: &Expr, name: &str) -> bool {
     }
 }
 
+/// Whether a statement has no others in it.
+fn is_plain(statement: &Stmt) -> bool {
+    matches!(
+        statement,
+        Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::AugAssign(_) | Stmt::Pass(_)
+    )
+}
+
+/// Whether a function is a generator.
+fn yields(body: &[Stmt]) -> bool {
+    struct Yields(bool);
+    impl Visitor<'_> for Yields {
+        fn visit_stmt(&mut self, statement: &Stmt) {
+            if !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                walk_stmt(self, statement);
+            }
+        }
+        fn visit_expr(&mut self, expr: &Expr) {
+            self.0 |= expr.is_yield_expr() || expr.is_yield_from_expr();
+            if !expr.is_lambda_expr() {
+                walk_expr(self, expr);
+            }
+        }
+    }
+    let mut found = Yields(false);
+    found.visit_body(body);
+    found.0
+}
+
 /// Whether a statement ends the program: `sys.exit()`.
 fn is_exit(expr: &Expr) -> bool {
-    matches!(expr, Expr::Call(call) if is_called(&call.func, "exit"))
+    let Expr::Call(call) = expr else {
+        return false;
+    };
+    match &*call.func {
+        Expr::Name(name) => name.id == "exit" || name.id == "quit",
+        Expr::Attribute(method) => {
+            is_called(&method.value, "sys") && method.attr.as_str() == "exit"
+                || is_called(&method.value, "os") && method.attr.as_str() == "_exit"
+        }
+        _ => false,
+    }
 }
