@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use wheelfix_format::{AskedLibrary, is_library_name};
+use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name};
 
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
@@ -179,6 +179,7 @@ pub(crate) fn opened_by_source<'a>(
                 || is_test
                 || rule.is_some_and(|rule| rule.body.optional)
                 || is_for_other_system(source)
+                || is_carried(load, tree)
                 || !imports.get_or_init(|| Imports::of(tree)).has(source),
             evidence: match rule {
                 Some(rule) => Evidence::Rule(rule.name.clone()),
@@ -188,6 +189,12 @@ pub(crate) fn opened_by_source<'a>(
         });
     }
     opened
+}
+
+/// Whether the output has one of the libraries: a source looks for it beside itself first, as parasail does.
+fn is_carried(load: &PythonLoad, tree: &Tree) -> bool {
+    let mut names = load.names.iter().filter(|library| library.path.is_none());
+    names.any(|library| tree.holders(&library.name).next().is_some())
 }
 
 /// Libraries that rules say a source opens, and that are nowhere, neither in the output nor where

@@ -265,15 +265,18 @@ fn is_signal(message: &str) -> bool {
     message.starts_with("wait status ")
 }
 
-/// The libraries that the warnings of a proof name as missing.
+/// The libraries that the warnings of a proof name as missing, and those of files that were left out.
 fn missing(document: &Value) -> Vec<String> {
-    let warnings = document
-        .pointer("/proof/warnings")
-        .and_then(Value::as_array);
-    let names = warnings.into_iter().flatten().filter_map(|warning| {
+    let list = |pointer: &str| {
+        let list = document.pointer(pointer).and_then(Value::as_array);
+        list.into_iter().flatten()
+    };
+    let warned = list("/proof/warnings").filter_map(|warning| {
         let is_missing = warning.get("fault")? == "missing";
-        warning.get("soname")?.as_str().filter(|_| is_missing)
+        warning.get("soname").filter(|_| is_missing)
     });
+    let left_out = list("/relocation/drops").filter_map(|drop| drop.get("missing")?.as_array());
+    let names = warned.chain(left_out.flatten()).filter_map(Value::as_str);
     names.map(str::to_owned).collect()
 }
 

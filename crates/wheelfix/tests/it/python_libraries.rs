@@ -101,3 +101,32 @@ fn a_shipped_rule_names_the_library_of_a_library_path() {
     assert!(text.starts_with("exit: 0\n"), "{text}");
     assert!(read().contains(&line("moved")), "{}", read());
 }
+
+#[test]
+fn a_library_that_the_package_carries_is_looked_for_there_first() {
+    let sandbox = Sandbox::new();
+    library(&sandbox, "made", "libgone.so.1");
+    let bytes = fs_err::read(sandbox.path("made/lib/libgone.so.1")).unwrap();
+    let source = "import ctypes\nx = ctypes.CDLL('libgone.so.1')\n";
+    let wheel = WheelBuilder::new("demo", "1.0")
+        .tags("cp311-cp311-linux_x86_64")
+        .file("demo/__init__.py", source)
+        .file("demo/libgone.so.1", bytes);
+    let wheel = sandbox.wheel(&wheel);
+    let python = cache::tool("python3").to_str().unwrap().to_owned();
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "p",
+        "--no-bytecode",
+        "--python",
+        &python,
+    ];
+    let text = sandbox.run(&args);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(
+        text.contains("warning: `libgone.so.1` is missing"),
+        "{text}"
+    );
+}
