@@ -75,21 +75,24 @@ pub(crate) fn clean_up_in(directory: &Path) -> io::Result<()> {
 }
 
 /// Does the same in places that are to be read or edited, and in the directories above them: a run may have been about more
-/// than these places. A directory of somebody else has nothing of ours.
+/// than these places, whoever has made them. The root and the store, which has very many entries, are nobody's tree.
 pub fn clean_up_above<'p>(places: impl IntoIterator<Item = &'p PathBuf>) -> io::Result<()> {
-    let user = rustix::process::geteuid().as_raw();
     for place in places {
         // One that is not there is reported later.
         let place = existing_path(place).unwrap_or_else(|_| place.clone());
-        for directory in place.ancestors() {
-            let metadata = fs::metadata(directory);
-            if metadata.is_ok_and(|it| it.is_dir() && it.uid() == user) {
+        let is_tree =
+            |directory: &&Path| !NO_TREES.iter().any(|other| *directory == Path::new(other));
+        for directory in place.ancestors().filter(is_tree) {
+            if directory.is_dir() {
                 clean_up_in(directory)?;
             }
         }
     }
     Ok(())
 }
+
+/// Directories that nobody edits as a tree.
+const NO_TREES: [&str; 2] = ["/", "/nix/store"];
 
 /// Whether a name is one that we give.
 pub(crate) fn is_ours(name: &OsStr) -> bool {
