@@ -77,8 +77,8 @@ fn read_entry(path: &Path) -> Entry {
 }
 
 /// The differences, a line each, apart from those that have to be: edited ELF files, files that
-/// rules have left out or changed, RECORD, INSTALLER, which names the installer, and the list of
-/// libraries that stand in for bundled ones.
+/// rules have left out or changed, RECORD, INSTALLER, which names the installer, what the user has excused, and the
+/// list of libraries that stand in for bundled ones.
 pub(crate) fn differences(ours: &Tree, theirs: &Tree, by_rule: &BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
@@ -86,6 +86,7 @@ pub(crate) fn differences(ours: &Tree, theirs: &Tree, by_rule: &BTreeSet<String>
         let has_to = [
             ".dist-info/RECORD",
             ".dist-info/INSTALLER",
+            ".dist-info/wheelfix-excuses.json",
             ".dist-info/sboms/wheelfix.cdx.json",
         ];
         let has_to = has_to.iter().any(|end| path.ends_with(end));
