@@ -4,6 +4,7 @@ mod depth;
 mod opener;
 mod platform;
 mod scanner;
+mod syntax;
 mod value;
 
 use memchr::{memchr_iter, memmem};

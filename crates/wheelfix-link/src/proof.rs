@@ -227,7 +227,7 @@ pub fn prove(
     builder.into_proof(tree, &tables, &base, files.len())
 }
 
-/// What objects and sources open at run time, each in a copy of its process.
+/// The libraries that objects and sources open at run time, each in a copy of its process.
 fn all_opened<'a>(
     tree: &Tree,
     simulations: &[Simulation<'a>],

@@ -293,17 +293,15 @@ impl Tree {
         if modules.is_empty() {
             return;
         }
-        let objects = modules.values().map(Arc::as_ref);
-        let of_sources = SourceUses::of(&self.sources, objects);
+        let of_sources = SourceUses::of(&self.sources, modules.values().map(Arc::as_ref));
         loop {
             let asked = self.asked_names();
             let is_asked = |object: &Object| {
                 let name = object.file_name().to_str();
                 of_sources.names(object) || name.is_some_and(|name| asked.contains(name))
             };
-            let loaded: Vec<_> = modules
-                .extract_if(.., |_, object| is_asked(object))
-                .collect();
+            let loaded = modules.extract_if(.., |_, object| is_asked(object));
+            let loaded: Vec<_> = loaded.collect();
             if loaded.is_empty() {
                 return;
             }
@@ -313,9 +311,8 @@ impl Tree {
         }
     }
 
-    /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library
-    /// or program by its place and name nor asked for by name: test data of tools for ELF files is
-    /// like that.
+    /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library or program
+    /// by its place and name nor asked for by name: test data of tools for ELF files is like that.
     fn set_data_apart(&mut self) {
         let unreadable = std::mem::take(&mut self.unreadable);
         let wanted = self.asked_names();
@@ -336,8 +333,7 @@ impl Tree {
         self.sources.sort_by(|one, other| one.path.cmp(&other.path));
     }
 
-    /// Reads the contents of those files whose name is needed and that have a namesake, which a plan
-    /// needs to tell copies from different files. A proof does not.
+    /// Reads the contents of needed files that have a namesake: a plan tells copies from different files by them.
     pub fn compared(mut self) -> Result<Self, TreeError> {
         let mut unclear = BTreeSet::new();
         for name in self.objects.values().flat_map(|object| &object.needed) {
@@ -519,8 +515,7 @@ fn is_executable(file: &Path) -> std::io::Result<bool> {
     Ok(fs_err::metadata(file)?.permissions().mode() & 0o111 != 0)
 }
 
-/// The text of a Python source, in as few calls of the system as possible; nothing of one that is too
-/// long to be a source.
+/// The text of a Python source, in as few calls of the system as possible; nothing of one that is too long.
 fn source_text(file: &Path) -> std::io::Result<Vec<u8>> {
     let file = fs_err::File::open(file)?;
     let len = file.metadata()?.len();
@@ -532,8 +527,7 @@ fn source_text(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Whether a file is run as a source is, and called otherwise: a script of `bin`, a `.pth` file, or byte code in
-/// the place of a source.
+/// Whether a file is run as a source is: a script of `bin`, a `.pth` file, or byte code in the place of a source.
 fn is_like_source(path: &Path, file: &Path) -> std::io::Result<bool> {
     if may_be_like_source(path) {
         return Ok(match path.extension().and_then(|ending| ending.to_str()) {

@@ -1,6 +1,6 @@
 //! A bound for how deep the expressions and blocks of a source may be nested, told before it is parsed.
 
-/// What is nested deeper is not parsed: the parser, and whoever walks its tree, takes a part of the stack for each
+/// The deepest that is parsed: the parser, and whoever walks its tree, takes a part of the stack for each
 /// level. CPython itself takes 200 brackets and 100 blocks.
 const MAX: usize = 500;
 

@@ -4,22 +4,14 @@ use std::collections::BTreeMap;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
-    Arguments, BoolOp, CmpOp, ExceptHandler, Expr, Stmt, StmtFor, StmtFunctionDef, StmtIf, StmtTry,
-    StmtWith, UnaryOp,
+    Arguments, BoolOp, ExceptHandler, Expr, Stmt, StmtFor, StmtFunctionDef, StmtIf, StmtTry,
+    StmtWith,
 };
 use ruff_text_size::{Ranged as _, TextSize};
 
 use super::opener::{Opener, Openers};
+use super::syntax::{branches, emptiness_of, is_called, is_caught, is_exit, is_plain, yields};
 use super::value::{MAX as MAX_NAMES, Names, Values};
-
-/// Exceptions that a missing library raises, with those above them.
-const CAUGHT: [&str; 5] = [
-    "OSError",
-    "Exception",
-    "BaseException",
-    "IOError",
-    "EnvironmentError",
-];
 
 /// Calls of functions of the source are followed this deep, and no more often than [`MAX_FOLLOWED`] in all.
 const MAX_DEPTH: usize = 3;
@@ -68,7 +60,7 @@ pub(super) struct Scanner<'a> {
     pub(super) calls: Vec<OpeningCall>,
 }
 
-/// What comes after a statement.
+/// The way on from a statement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
     Always,
@@ -159,7 +151,7 @@ impl<'a> Scanner<'a> {
         self.context = context;
     }
 
-    /// What comes after a statement on Linux.
+    /// The way on from a statement on Linux.
     fn next(&self, statement: &Stmt) -> Next {
         match statement {
             Stmt::Return(_) | Stmt::Break(_) | Stmt::Continue(_) => Next::Never,
@@ -205,7 +197,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// What comes after the last of some statements.
+    /// The way on from the last of some statements.
     fn end(&self, statements: &[Stmt]) -> Next {
         let mut sometimes = false;
         for statement in statements {
@@ -603,86 +595,4 @@ fn merged(calls: Vec<OpeningCall>, context: Context) -> Option<OpeningCall> {
     all.context = context;
     all.context.is_guarded |= all.has_others;
     Some(all)
-}
-
-/// The branches of a choice with their conditions; `None` for `else`.
-fn branches(choice: &StmtIf) -> impl Iterator<Item = (Option<&Expr>, &[Stmt])> {
-    let clauses = choice.elif_else_clauses.iter();
-    let first = (Some(&*choice.test), choice.body.as_slice());
-    std::iter::once(first)
-        .chain(clauses.map(|clause| (clause.test.as_ref(), clause.body.as_slice())))
-}
-
-/// The variable that a condition finds empty: `not x`, `x is None`.
-fn emptiness_of(test: &Expr) -> Option<&str> {
-    let name = match test {
-        Expr::UnaryOp(unary) if unary.op == UnaryOp::Not => &*unary.operand,
-        Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
-            ([CmpOp::Is | CmpOp::Eq], [Expr::NoneLiteral(_)]) => &*compare.left,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    name.as_name_expr().map(|name| name.id.as_str())
-}
-
-/// Whether an `except` of this class, or of one of these, catches what a missing library raises.
-fn is_caught(kind: &Expr) -> bool {
-    match kind {
-        Expr::Tuple(tuple) => tuple.elts.iter().any(is_caught),
-        _ => CAUGHT.iter().any(|name| is_called(kind, name)),
-    }
-}
-
-/// Whether an expression is a name, or an attribute of that name.
-fn is_called(expr: &Expr, name: &str) -> bool {
-    match expr {
-        Expr::Name(it) => it.id == name,
-        Expr::Attribute(it) => it.attr.as_str() == name,
-        _ => false,
-    }
-}
-
-/// Whether a statement has no others in it.
-fn is_plain(statement: &Stmt) -> bool {
-    matches!(
-        statement,
-        Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::AugAssign(_) | Stmt::Pass(_)
-    )
-}
-
-/// Whether a function is a generator.
-fn yields(body: &[Stmt]) -> bool {
-    struct Yields(bool);
-    impl Visitor<'_> for Yields {
-        fn visit_stmt(&mut self, statement: &Stmt) {
-            if !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
-                walk_stmt(self, statement);
-            }
-        }
-        fn visit_expr(&mut self, expr: &Expr) {
-            self.0 |= expr.is_yield_expr() || expr.is_yield_from_expr();
-            if !expr.is_lambda_expr() {
-                walk_expr(self, expr);
-            }
-        }
-    }
-    let mut found = Yields(false);
-    found.visit_body(body);
-    found.0
-}
-
-/// Whether a statement ends the program: `sys.exit()`.
-fn is_exit(expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else {
-        return false;
-    };
-    match &*call.func {
-        Expr::Name(name) => name.id == "exit" || name.id == "quit",
-        Expr::Attribute(method) => {
-            is_called(&method.value, "sys") && method.attr.as_str() == "exit"
-                || is_called(&method.value, "os") && method.attr.as_str() == "_exit"
-        }
-        _ => false,
-    }
 }

@@ -1,0 +1,95 @@
+//! Questions about single statements and expressions.
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{CmpOp, Expr, Stmt, StmtIf, UnaryOp};
+
+/// Exceptions that a missing library raises, with those above them.
+const CAUGHT: [&str; 5] = [
+    "OSError",
+    "Exception",
+    "BaseException",
+    "IOError",
+    "EnvironmentError",
+];
+
+/// The branches of a choice with their conditions; `None` for `else`.
+pub(super) fn branches(choice: &StmtIf) -> impl Iterator<Item = (Option<&Expr>, &[Stmt])> {
+    let clauses = choice.elif_else_clauses.iter();
+    let first = (Some(&*choice.test), choice.body.as_slice());
+    std::iter::once(first)
+        .chain(clauses.map(|clause| (clause.test.as_ref(), clause.body.as_slice())))
+}
+
+/// The variable that a condition finds empty: `not x`, `x is None`.
+pub(super) fn emptiness_of(test: &Expr) -> Option<&str> {
+    let name = match test {
+        Expr::UnaryOp(unary) if unary.op == UnaryOp::Not => &*unary.operand,
+        Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+            ([CmpOp::Is | CmpOp::Eq], [Expr::NoneLiteral(_)]) => &*compare.left,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    name.as_name_expr().map(|name| name.id.as_str())
+}
+
+/// Whether an `except` of this class, or of one of these, catches what a missing library raises.
+pub(super) fn is_caught(kind: &Expr) -> bool {
+    match kind {
+        Expr::Tuple(tuple) => tuple.elts.iter().any(is_caught),
+        _ => CAUGHT.iter().any(|name| is_called(kind, name)),
+    }
+}
+
+/// Whether an expression is a name, or an attribute of that name.
+pub(super) fn is_called(expr: &Expr, name: &str) -> bool {
+    match expr {
+        Expr::Name(it) => it.id == name,
+        Expr::Attribute(it) => it.attr.as_str() == name,
+        _ => false,
+    }
+}
+
+/// Whether a statement has no others in it.
+pub(super) fn is_plain(statement: &Stmt) -> bool {
+    matches!(
+        statement,
+        Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::AugAssign(_) | Stmt::Pass(_)
+    )
+}
+
+/// Whether a function is a generator.
+pub(super) fn yields(body: &[Stmt]) -> bool {
+    struct Yields(bool);
+    impl Visitor<'_> for Yields {
+        fn visit_stmt(&mut self, statement: &Stmt) {
+            if !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                walk_stmt(self, statement);
+            }
+        }
+        fn visit_expr(&mut self, expr: &Expr) {
+            self.0 |= expr.is_yield_expr() || expr.is_yield_from_expr();
+            if !expr.is_lambda_expr() {
+                walk_expr(self, expr);
+            }
+        }
+    }
+    let mut found = Yields(false);
+    found.visit_body(body);
+    found.0
+}
+
+/// Whether a statement ends the program: `sys.exit()`.
+pub(super) fn is_exit(expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else {
+        return false;
+    };
+    match &*call.func {
+        Expr::Name(name) => name.id == "exit" || name.id == "quit",
+        Expr::Attribute(method) => {
+            is_called(&method.value, "sys") && method.attr.as_str() == "exit"
+                || is_called(&method.value, "os") && method.attr.as_str() == "_exit"
+        }
+        _ => false,
+    }
+}
