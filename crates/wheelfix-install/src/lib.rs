@@ -37,6 +37,7 @@ mod standalone;
 mod transaction;
 mod tree;
 mod unbundling;
+mod virtual_environment;
 mod write_record;
 
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
@@ -73,3 +74,4 @@ pub use sboms::SbomUpdateError;
 pub use scratch::in_use;
 pub use staging::{Staging, StagingError, Unpublished};
 pub use tree::{Collision, CollisionKind};
+pub use virtual_environment::VirtualEnvironment;

@@ -28,6 +28,7 @@ use crate::sboms;
 use crate::sources::{Sources, bytecode_of};
 use crate::transaction::{Changes, Transaction};
 use crate::unbundling::{self, Planned};
+use crate::virtual_environment::VirtualEnvironment;
 
 /// The files and options of a relocation.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct PatchRequest {
     pub libraries: Libraries,
     /// The Python that will load them; `None` if it is not on this machine.
     pub python: Option<PathBuf>,
+    /// The virtual environments among `paths`.
+    pub environments: Vec<VirtualEnvironment>,
     /// Whether it is a fault that there is nothing to link in what `paths` names.
     pub wants_some: bool,
     /// Whether to retire segments that hold no section: earlier tools left them, and `strip` breaks
@@ -241,6 +244,9 @@ fn plan<'a>(
     let context = context.map_err(LinkError::from)?;
     let unstarted = linking::unstarted(tree, &context);
     requirements.warnings.extend(unstarted);
+    for environment in &request.environments {
+        requirements.warnings.extend(environment.warnings()?);
+    }
     let mut planned = unbundling::plan(tree, places, &context, request.scope)?;
     let mut before = BTreeSet::new();
     if request.scope == Scope::Unbundling {

@@ -83,6 +83,24 @@ pub enum InstallWarning {
         /// The reason why the requirement cannot be read.
         reason: String,
     },
+    /// A directory that a virtual environment takes modules from, and that is not a part of it.
+    #[error(
+        "`{}` leads to `{}`, outside of the environment: what is there is neither edited nor proved",
+        file.display(),
+        path.display()
+    )]
+    Member {
+        /// The `.pth` file that names it.
+        file: PathBuf,
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A virtual environment that sees the packages of the Python that it was made from.
+    #[error(
+        "`{}` sees the packages of its Python, too (`include-system-site-packages`): they are neither edited nor proved",
+        .0.display()
+    )]
+    BasePackages(PathBuf),
     /// Something odd in a wheel that becomes another.
     #[error("{0}")]
     Wheel(WheelWarning),

@@ -1,7 +1,9 @@
 //! Arguments that several commands share.
 
+use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -22,7 +24,8 @@ use crate::target::is_refusal;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Libraries")]
 pub(crate) struct LibraryArgs {
-    /// Directory of libraries, or a prefix or store path that holds some; the first one wins
+    /// Directory of libraries, or a prefix or store path that holds some; the first one wins. Several
+    /// are separated by colons; those of `WHEELFIX_LIB_PATH` follow
     #[arg(long = "lib-path", value_name = "DIR")]
     lib_paths: Vec<PathBuf>,
     /// File with further rules, see docs/rules.md
@@ -96,7 +99,18 @@ impl LibraryArgs {
 
     /// The directories of libraries, absolute and without links.
     pub(crate) fn lib_paths(&self) -> io::Result<Vec<PathBuf>> {
-        real_paths(&self.lib_paths)
+        let mut paths = Vec::new();
+        for given in &self.lib_paths {
+            // A directory with a colon in its name is told what is wrong with that.
+            if given.is_dir() {
+                paths.push(given.clone());
+            } else {
+                paths.extend(split(given.as_os_str()));
+            }
+        }
+        let more = std::env::var_os(LIB_PATH);
+        paths.extend(more.iter().flat_map(|value| split(value)));
+        real_paths(&paths)
     }
 
     /// The directory of the driver, absolute; a link is kept, as the driver of another day is behind it.
@@ -136,6 +150,16 @@ impl LibraryArgs {
         };
         Ok(libraries)
     }
+}
+
+/// The variable with further directories of libraries, separated by colons.
+const LIB_PATH: &str = "WHEELFIX_LIB_PATH";
+
+/// The paths of a list; an empty one names nothing.
+fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let parts = list.as_encoded_bytes().split(|byte| *byte == b':');
+    let parts = parts.filter(|part| !part.is_empty());
+    parts.map(|part| PathBuf::from(OsStr::from_bytes(part)))
 }
 
 /// Reads files with rules; prints which of them, and which directories of libraries, cannot be used.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use wheelfix_format::MetadataEdit;
 use wheelfix_install::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
-    PatchWheelRequest, Scope,
+    PatchWheelRequest, Scope, VirtualEnvironment,
 };
 use wheelfix_link::{LinkPlan, Pattern, Proof, count};
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
@@ -39,7 +39,7 @@ pub(crate) struct PatchArgs {
 /// Files on disk, and how they are edited
 #[derive(Debug, clap::Args)]
 pub(crate) struct FileArgs {
-    /// Files and directories; or one wheel
+    /// Files and directories, as a virtual environment; or one wheel
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Wheel to make from the one that is named, or directory to make it in
@@ -48,7 +48,7 @@ pub(crate) struct FileArgs {
     /// Files of the wheel to accept although RECORD does not vouch for them
     #[arg(long, value_name = "GLOB", value_parser = accepted, requires = "out")]
     accept_mismatch: Vec<Pattern>,
-    /// Python that will load the files; without it or `--interpreter` nothing is proved
+    /// Python that will load the files [default: that of a virtual environment; else, without `--interpreter`, nothing is proved]
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
     #[command(flatten)]
@@ -142,6 +142,24 @@ pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
 }
 
 impl FileArgs {
+    /// The virtual environments among the paths.
+    fn environments(&self) -> Result<Vec<VirtualEnvironment>, Error> {
+        let found = self.paths.iter().map(|path| VirtualEnvironment::at(path));
+        let found: io::Result<Vec<_>> = found.collect();
+        let found: Vec<_> = found?.into_iter().flatten().collect();
+        match &found[..] {
+            [one, other, ..] if self.python.is_none() => {
+                let (one, other) = (one.root.display(), other.root.display());
+                let option = ask_plain("--python");
+                let text = format!(
+                    "`{one}` and `{other}` may be for different Pythons: patch one after the other, or name one with {option}"
+                );
+                Err(Error::Usage(text))
+            }
+            _ => Ok(found),
+        }
+    }
+
     /// Whether one wheel is to become another.
     pub(crate) fn is_for_wheel(&self) -> Result<bool, Error> {
         let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
@@ -208,13 +226,15 @@ fn run_tree(args: &PatchArgs) -> Result<(), Error> {
 pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = task.unbundle;
+    let environments = args.environments()?;
     let request = PatchRequest {
         paths: args.paths.clone(),
-        python: python(args)?,
+        python: python(args, &environments)?,
         libraries,
         metadata: task.metadata,
         scope: task.scope,
-        wants_some: true,
+        wants_some: environments.is_empty(),
+        environments,
         heal: task.heal,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),
@@ -225,8 +245,10 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
     result.map_err(|error| install_error::explain(error, &args.output))
 }
 
-fn python(args: &FileArgs) -> Result<Option<PathBuf>, Error> {
-    let Some(python) = &args.python else {
+/// The Python that is named, or that of the virtual environment.
+fn python(args: &FileArgs, environments: &[VirtualEnvironment]) -> Result<Option<PathBuf>, Error> {
+    let of_environment = environments.first().map(|it| &it.python);
+    let Some(python) = args.python.as_ref().or(of_environment) else {
         return Ok(None);
     };
     let python = probe(python)?;

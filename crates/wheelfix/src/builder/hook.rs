@@ -207,6 +207,7 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
         paths,
         libraries,
         python,
+        environments: Vec::new(),
         wants_some: false,
         heal: settings.flag("heal") == Some(true),
         metadata: Vec::new(),

@@ -50,6 +50,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         paths: vec![out.to_owned()],
         libraries,
         python: python.and_then(|python| python.program().map(Path::to_owned)),
+        environments: Vec::new(),
         wants_some: false,
         heal: settings.flag("heal") == Some(true),
         metadata,

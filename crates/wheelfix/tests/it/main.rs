@@ -38,4 +38,5 @@ mod support;
 mod unbundle;
 mod unpack;
 mod untrue_records;
+mod venv;
 mod wheel_options;
