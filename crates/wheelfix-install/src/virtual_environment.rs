@@ -53,7 +53,7 @@ impl VirtualEnvironment {
         }))
     }
 
-    /// What its Python imports and nobody here edits: directories elsewhere that `.pth` files name,
+    /// Warnings of modules that its Python imports and nobody here edits: directories elsewhere that `.pth` files name,
     /// as of projects that are installed editable, and the packages of its base.
     pub(crate) fn warnings(&self) -> io::Result<Vec<InstallWarning>> {
         let mut warnings = Vec::new();
