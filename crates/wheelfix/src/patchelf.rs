@@ -122,6 +122,9 @@ fn help(program: &str) -> String {
 
 /// Goes on after a file that fails: all faults are reported in one run, in the order of the files.
 fn run_all(arguments: &Arguments) -> Result<(), Error> {
+    // Taken back later, what a killed run left would overwrite the edits.
+    let cleaned = wheelfix_install::clean_up_above(&arguments.files);
+    cleaned.map_err(|error| report(&error.to_string()))?;
     let mut result = Ok(());
     let mut note = |file: &Path, outcome: Result<Vec<Warning>, FileError>| -> Result<(), Error> {
         match outcome {
