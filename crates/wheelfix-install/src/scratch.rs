@@ -4,14 +4,17 @@
 //! later run can tell what was left behind ([`clean_up`](crate::clean_up())).
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fs_err as fs;
 use walkdir::WalkDir;
 use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
+
+use crate::journal::in_writable;
 
 /// The directories that this process uses: signals are for the whole process.
 static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -38,6 +41,8 @@ impl Scratch {
             let dir = tempfile::Builder::new()
                 .prefix(TEMPORARY)
                 .rand_bytes(RANDOM_LEN)
+                // What lies in it may be for fewer eyes than the directory around it.
+                .permissions(Permissions::from_mode(0o700))
                 .tempdir_in(parent)?;
             let (lock, _) = fs::File::open(dir.path())?.into_parts();
             // Some file systems have no locks. There nothing is taken for left behind.
@@ -85,4 +90,6 @@ pub(crate) fn remove_all(path: &Path) {
             fs::remove_file(entry.path()).ok();
         }
     }
+    let parent = path.parent().unwrap_or(path);
+    in_writable(parent, || fs::remove_dir(path)).ok();
 }
