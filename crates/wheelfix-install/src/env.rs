@@ -33,7 +33,7 @@ use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
 use crate::install::{self, InstallRequest, Installation, ToVerify, Written, in_pool};
 use crate::layout::Layout;
-use crate::left_over::clean_up_above;
+use crate::left_over::{clean_up, clean_up_above};
 use crate::linking::{self, LinkError};
 use crate::pipeline_error::PipelineError;
 use crate::sources::Sources;
@@ -166,7 +166,9 @@ pub fn prepare_environment(
             layout: &layout,
             prefix: &prefix,
         };
-        let mut decided = planner.plan()?;
+        let decided = planner.plan();
+        let mut decided =
+            decided.or_else(|error| take_back(error).and_then(|()| planner.plan()))?;
 
         let staging = if request.dry_run {
             Staging::never(&prefix, false)?
@@ -183,6 +185,20 @@ pub fn prepare_environment(
         phase(Phase::Publish);
         Ok(Unpublished::new(report, staging))
     })
+}
+
+/// Takes back edits that were broken off, if a plan met some; else the error stays.
+fn take_back(error: EnvError) -> Result<(), EnvError> {
+    let EnvError::Faults(faults) = &error else {
+        return Err(error);
+    };
+    let mut found = false;
+    for fault in faults {
+        if let EnvFault::BrokenOff(path) = fault {
+            found |= clean_up(path)?;
+        }
+    }
+    if found { Ok(()) } else { Err(error) }
 }
 
 /// Makes the whole content of the environment in the staging directory.

@@ -2,15 +2,19 @@
 //!
 //! It lies in a temporary directory in the tree and is complete before the first edit. As long as it is
 //! there the edits are not done: whoever finds it puts everything back, however far the edits or an
-//! earlier attempt to put things back had come. Removing it is the one step that makes the edits
+//! earlier attempt to put things back had come. Giving it another name is the one step that makes the edits
 //! last. It is safe against the end of the process, not against that of the machine: nothing is
 //! synchronised with the disk.
+//!
+//! A run that edits several trees has a journal in each. The edits of all last as soon as the first journal says
+//! so; it stays until the others are gone.
 //!
 //! A tree may come from anywhere, its journal with it. One counts only in the very directory that it was written in,
 //! which it names by what no archive can have: its number and the time that it was made. A path in it that leads out of
 //! the tree is refused all the same.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -23,12 +27,15 @@ use wheelfix_elf::{Original, temporary_file};
 use wheelfix_link::existing_path;
 
 use crate::detach::copy_file;
-use crate::left_over::clean_up_in;
+use crate::left_over::{clean_up, clean_up_in};
 
 /// The name of a journal in its directory.
 const NAME: &str = "journal";
 
-const VERSION: u32 = 1;
+/// Its name once the edits of all trees of the run last.
+const DONE: &str = "done";
+
+const VERSION: u32 = 2;
 
 /// The content of a journal.
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,6 +45,35 @@ pub(crate) struct Journal {
     home: Home,
     /// Parents before their children.
     entries: Vec<Entry>,
+    /// In the first journal of a run: the directories of the others, in bytes.
+    others: Vec<Vec<u8>>,
+    /// In the others: the first.
+    first: Option<First>,
+}
+
+/// Where the first journal of a run is.
+#[derive(Debug, Deserialize, Serialize)]
+struct First {
+    /// Its directory, in bytes.
+    path: Vec<u8>,
+    home: Home,
+}
+
+impl First {
+    /// Whether the edits of the run last.
+    fn is_done(&self) -> bool {
+        let directory = Path::new(OsStr::from_bytes(&self.path));
+        Home::of(directory).is_ok_and(|home| home == self.home) && directory.join(DONE).is_file()
+    }
+}
+
+/// The place of a journal among those of its run; paths are of their directories.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rank<'a> {
+    /// The first, with all others.
+    First(&'a [&'a Path]),
+    /// Another, with the first.
+    Other(&'a Path),
 }
 
 /// A directory by what it does not share with a copy.
@@ -87,7 +123,11 @@ pub(crate) enum State {
 impl Journal {
     /// Keeps the states of paths below a tree, given relative to it and sorted, in a directory of the
     /// tree.
-    pub(crate) fn write(directory: &Path, changes: Vec<(PathBuf, State)>) -> io::Result<()> {
+    pub(crate) fn write(
+        directory: &Path,
+        rank: Rank<'_>,
+        changes: Vec<(PathBuf, State)>,
+    ) -> io::Result<()> {
         let tree = directory.parent().unwrap_or(directory);
         let mut entries = Vec::new();
         for (number, (path, was)) in changes.into_iter().enumerate() {
@@ -100,10 +140,20 @@ impl Journal {
             let path = path.into_os_string().into_encoded_bytes();
             entries.push(Entry { path, was });
         }
+        let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+        let (others, first) = match rank {
+            Rank::First(others) => (others.iter().map(|path| bytes(path)).collect(), None),
+            Rank::Other(first) => {
+                let (path, home) = (bytes(first), Home::of(first)?);
+                (Vec::new(), Some(First { path, home }))
+            }
+        };
         let journal = Self {
             version: VERSION,
             home: Home::of(directory)?,
             entries,
+            others,
+            first,
         };
         let (new, journal_path) = (directory.join("new"), directory.join(NAME));
         fs::write(&new, serde_json::to_vec(&journal)?)?;
@@ -115,59 +165,113 @@ impl Journal {
         directory.join(NAME).is_file()
     }
 
-    /// Lets the edits last.
+    /// Lets the edits of a run last; the directory is that of its first journal.
+    pub(crate) fn commit(directory: &Path) -> io::Result<()> {
+        fs::rename(directory.join(NAME), directory.join(DONE))
+    }
+
+    /// Removes a journal of which nothing is left to do.
     pub(crate) fn close(directory: &Path) -> io::Result<()> {
         fs::remove_file(directory.join(NAME))
     }
+
+    /// Reads and checks one in a directory.
+    fn read(directory: &Path, name: &str) -> io::Result<Self> {
+        let path = directory.join(name);
+        let invalid = |reason: &dyn fmt::Display| {
+            let path = path.display();
+            let text = format!(
+                "invalid journal `{path}`: {reason}; remove its directory if the tree is as it should be"
+            );
+            io::Error::new(io::ErrorKind::InvalidData, text)
+        };
+        let text = match read(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(invalid(&error)),
+            text => text?,
+        };
+        let journal: Self = serde_json::from_slice(&text).map_err(|error| invalid(&error))?;
+        if journal.version != VERSION {
+            return Err(invalid(&format!("it is of version {}", journal.version)));
+        }
+        if journal.home != Home::of(directory)? {
+            return Err(invalid(&"it was not written in this directory"));
+        }
+        let is_name = |component| matches!(component, Component::Normal(_));
+        let mut paths = journal.entries.iter().map(Entry::path);
+        if !paths.all(|path| path.components().all(is_name)) {
+            return Err(invalid(&"a path leads out of its tree"));
+        }
+        Ok(journal)
+    }
+
+    /// The directories of the other journals of the run.
+    fn others(&self) -> impl Iterator<Item = &Path> {
+        let others = self.others.iter();
+        others.map(|path| Path::new(OsStr::from_bytes(path)))
+    }
+}
+
+impl Entry {
+    fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path))
+    }
+}
+
+/// Takes back the edits that the journal in a directory names, if there is one and they do not last. Returns whether the
+/// directory may go.
+///
+/// # Errors
+///
+/// The journal is invalid, or something cannot be put back; all else was, and the journal stays.
+pub(crate) fn settle(directory: &Path) -> io::Result<bool> {
+    // One that is not valid was not written here: nothing waits for it.
+    if let Ok(done) = Journal::read(directory, DONE) {
+        for other in done.others() {
+            clean_up(other)?;
+            if fs::symlink_metadata(other).is_ok() {
+                return Ok(false);
+            }
+        }
+    }
+    take_back(directory)?;
+    Ok(true)
 }
 
 /// Puts back everything that the journal in a directory names, if there is one.
 ///
 /// # Errors
 ///
-/// The journal is invalid, or something cannot be put back; all else was, and the journal stays.
+/// As [`settle`].
 pub(crate) fn take_back(directory: &Path) -> io::Result<()> {
-    let path = directory.join(NAME);
-    let text = match read(&path) {
-        Ok(text) => text,
+    let journal = match Journal::read(directory, NAME) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        journal => journal?,
     };
-    let invalid = |reason: &dyn std::fmt::Display| {
-        let text = format!("invalid journal `{}`: {reason}", path.display());
-        io::Error::new(io::ErrorKind::InvalidData, text)
-    };
-    let journal: Journal = serde_json::from_slice(&text).map_err(|error| invalid(&error))?;
-    if journal.version != VERSION {
-        return Err(invalid(&format!("it is of version {}", journal.version)));
-    }
-    if journal.home != Home::of(directory)? {
-        let reason = "it was not written in this directory; remove the directory if the tree is as it should be";
-        return Err(invalid(&reason));
+    if journal.first.as_ref().is_some_and(First::is_done) {
+        return Ok(());
     }
     let tree = directory.parent().unwrap_or(directory);
-    let mut paths = Vec::new();
-    for entry in &journal.entries {
-        let path = Path::new(OsStr::from_bytes(&entry.path));
-        let is_name = |component| matches!(component, Component::Normal(_));
-        if !path.components().all(is_name) {
-            return Err(invalid(&"a path leads out of its tree"));
-        }
-        paths.push(tree.join(path));
-    }
+    let entries = journal.entries.iter();
+    let entries: Vec<_> = entries
+        .map(|entry| (tree.join(entry.path()), &entry.was))
+        .collect();
     let mut result = Ok(());
-    for (path, entry) in paths.iter().zip(&journal.entries) {
-        if let State::Directory { mode } = entry.was {
-            result = result.and(make_again(tree, path, mode));
+    for (path, was) in &entries {
+        if let State::Directory { mode } = was {
+            result = result.and(make_again(tree, path, *mode));
         }
     }
-    let entries = paths.iter().zip(&journal.entries).enumerate();
-    for (number, (path, entry)) in entries.rev() {
+    for (number, (path, was)) in entries.iter().enumerate().rev() {
         let kept = directory.join(number.to_string());
-        result = result.and(put_back(tree, path, &entry.was, &kept));
+        result = result.and(put_back(tree, path, was, &kept));
     }
     result?;
-    let mut parents: Vec<_> = paths.iter().filter_map(|path| path.parent()).collect();
+    // The others take themselves back where they are not reached from here.
+    journal.others().try_for_each(|it| clean_up(it).map(drop))?;
+    let mut parents: Vec<_> = entries
+        .iter()
+        .filter_map(|(path, _)| path.parent())
+        .collect();
     parents.dedup();
     Journal::close(directory)?;
     // What was on its way when the edits were broken off.
@@ -195,8 +299,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = std::fs::File::from(open(path, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
-        let text = format!("`{}` is not a regular file", path.display());
-        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;

@@ -3,6 +3,7 @@
 //! They are known by their names, their owner, and that nobody holds their lock. A directory with a
 //! journal is what is left of edits: they are taken back first.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,7 +15,7 @@ use rustix::fs::OFlags;
 use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
 use wheelfix_link::{Place, Tree, TreeError, existing_path};
 
-use crate::journal::{self, in_writable};
+use crate::journal::{self, Journal, in_writable};
 use crate::scratch::remove_all;
 
 /// Removes a temporary file or directory that a process left behind, after its edits were taken back; returns
@@ -26,28 +27,41 @@ use crate::scratch::remove_all;
 ///
 /// Edits cannot be taken back. That something cannot be removed is not an error.
 pub fn clean_up(path: &Path) -> io::Result<bool> {
-    if !path.file_name().is_some_and(is_ours) {
-        return Ok(false);
-    }
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = fs::OpenOptions::new();
-    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-    let Ok(file) = options.read(true).custom_flags(flags).open(path) else {
+    let Some(file) = take(path) else {
         return Ok(false);
     };
-    let metadata = file.metadata()?;
-    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
-    if !is_own || file.file().try_lock().is_err() {
-        return Ok(false);
-    }
-    if metadata.is_dir() {
-        journal::take_back(path)?;
-        remove_all(path);
+    if file.metadata()?.is_dir() {
+        match journal::settle(path) {
+            Ok(may_go) if may_go => remove_all(path),
+            Ok(_) => return Ok(false),
+            Err(error) => {
+                let text = format!("edits that were broken off cannot be taken back: {error}");
+                return Err(io::Error::new(error.kind(), text));
+            }
+        }
     } else {
         let directory = path.parent().unwrap_or(path);
         in_writable(directory, || fs::remove_file(path)).ok();
     }
     Ok(true)
+}
+
+/// Whether a path is a directory in which [`clean_up`] would find edits to take back.
+pub(crate) fn has_edits(path: &Path) -> bool {
+    take(path).is_some() && Journal::is_in(path)
+}
+
+/// Opens and locks what a process left behind; `None` for everything else.
+fn take(path: &Path) -> Option<fs::File> {
+    if !path.file_name().is_some_and(is_ours) {
+        return None;
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = fs::OpenOptions::new();
+    let flags = i32::try_from(flags.bits()).ok()?;
+    let file = options.read(true).custom_flags(flags).open(path).ok()?;
+    let is_own = file.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
+    (is_own && file.file().try_lock().is_ok()).then_some(file)
 }
 
 /// Reads places by `scan` after what was left in them and above them is gone.
@@ -77,15 +91,16 @@ pub(crate) fn clean_up_in(directory: &Path) -> io::Result<()> {
 /// Does the same in places that are to be read or edited, and in the directories above them: a run may have been about more
 /// than these places, whoever has made them. The root and the store, which has very many entries, are nobody's tree.
 pub fn clean_up_above<'p>(places: impl IntoIterator<Item = &'p PathBuf>) -> io::Result<()> {
+    let mut directories = BTreeSet::new();
     for place in places {
         // One that is not there is reported later.
         let place = existing_path(place).unwrap_or_else(|_| place.clone());
-        let is_tree =
-            |directory: &&Path| !NO_TREES.iter().any(|other| *directory == Path::new(other));
-        for directory in place.ancestors().filter(is_tree) {
-            if directory.is_dir() {
-                clean_up_in(directory)?;
-            }
+        directories.extend(place.ancestors().map(Path::to_owned));
+    }
+    for directory in directories {
+        let is_tree = NO_TREES.iter().all(|other| directory != Path::new(other));
+        if is_tree && directory.is_dir() {
+            clean_up_in(&directory)?;
         }
     }
     Ok(())
@@ -113,7 +128,9 @@ mod tests {
         let bytes = path.as_bytes();
         let home = serde_json::to_string(&Home::of(&directory).unwrap()).unwrap();
         let entries = format!(r#"[{{"path": {bytes:?}, "was": "Absent"}}]"#);
-        let text = format!(r#"{{"version": 1, "home": {home}, "entries": {entries}}}"#);
+        let text = format!(
+            r#"{{"version": 2, "home": {home}, "entries": {entries}, "others": [], "first": null}}"#
+        );
         fs::write(directory.join("journal"), text).unwrap();
         directory
     }
@@ -192,7 +209,7 @@ mod tests {
             error
         };
         assert!(check(&text).contains("was not written in this directory"));
-        assert!(check(&text.replace("\"version\": 1", "\"version\": 2")).contains("version 2"));
+        assert!(check(&text.replace("\"version\": 2", "\"version\": 1")).contains("version 1"));
         fs::remove_file(copy.join(name).join("journal")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", copy.join(name).join("journal")).unwrap();
         assert!(clean_up(&copy.join(name)).is_err());

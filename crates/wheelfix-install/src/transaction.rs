@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use wheelfix_elf::Original;
 use wheelfix_link::{existing_path, real_path};
 
-use crate::journal::{Journal, State, take_back};
+use crate::journal::{Journal, Rank, State, take_back};
 use crate::left_over::is_ours;
 use crate::scratch::Scratch;
 
@@ -91,21 +91,42 @@ impl Transaction {
             of_tree.push((inside.to_owned(), state));
         }
         let mut journals = Vec::new();
-        for (tree, changes) in by_tree {
-            let scratch = Scratch::new_in(&tree)?;
-            Journal::write(scratch.path(), changes)?;
+        for tree in by_tree.keys() {
+            journals.push(Scratch::new_in(tree)?);
+        }
+        let paths: Vec<&Path> = journals.iter().map(Scratch::path).collect();
+        let (first, others) = match paths.split_first() {
+            Some((first, others)) => (*first, others),
+            None => return Ok(Self { journals }),
+        };
+        for (path, (tree, changes)) in paths.iter().zip(by_tree) {
+            let rank = if *path == first {
+                Rank::First(others)
+            } else {
+                Rank::Other(first)
+            };
+            Journal::write(path, rank, changes)?;
             // Of two at the same time, both see the other's.
-            refuse_other_run(&tree, scratch.path())?;
-            journals.push(scratch);
+            refuse_other_run(&tree, path)?;
         }
         Ok(Self { journals })
     }
 
     /// Lets the edits last.
     pub(crate) fn commit(mut self) -> io::Result<()> {
-        let mut journals = self.journals.iter();
-        journals.try_for_each(|journal| Journal::close(journal.path()))?;
-        self.journals.clear();
+        if let Some(first) = self.journals.first() {
+            Journal::commit(first.path())?;
+        }
+        let mut journals = std::mem::take(&mut self.journals).into_iter();
+        let first = journals.next();
+        let mut are_closed = true;
+        for other in journals {
+            are_closed &= Journal::close(other.path()).is_ok();
+        }
+        if !are_closed {
+            // Without it a later run would take back what they name.
+            first.into_iter().for_each(Scratch::leave);
+        }
         Ok(())
     }
 
@@ -116,7 +137,8 @@ impl Transaction {
 
     fn take_back(&mut self) -> io::Result<()> {
         let mut result = Ok(());
-        for journal in self.journals.drain(..) {
+        // The first is the last: with it goes what they have in common.
+        while let Some(journal) = self.journals.pop() {
             match take_back(journal.path()) {
                 Ok(()) => {}
                 Err(error) => {
@@ -133,16 +155,26 @@ impl Transaction {
     }
 }
 
-/// An error if another run edits the tree just now: each would take back what the other has done.
+/// An error if another run edits the tree just now, or has left edits that only somebody else can take back: each would
+/// take back what the other has done.
 fn refuse_other_run(tree: &Path, own: &Path) -> io::Result<()> {
     for entry in fs::read_dir(tree)? {
         let path = entry?.path();
-        let is_other =
-            path != own && path.file_name().is_some_and(is_ours) && Journal::is_in(&path);
-        if is_other && fs::File::open(&path)?.file().try_lock().is_err() {
-            let text = format!("another run edits `{}`", tree.display());
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
+        let is_other = path != own && path.file_name().is_some_and(is_ours);
+        if !is_other || !Journal::is_in(&path) {
+            continue;
         }
+        let tree = tree.display();
+        let text = if fs::File::open(&path).is_ok_and(|it| it.file().try_lock().is_ok()) {
+            let user = fs::metadata(&path)?.uid();
+            let path = path.display();
+            format!(
+                "edits of `{tree}` were broken off, and only user {user} can take them back: `{path}`"
+            )
+        } else {
+            format!("another run edits `{tree}`")
+        };
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
     }
     Ok(())
 }

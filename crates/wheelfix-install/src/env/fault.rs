@@ -37,6 +37,9 @@ pub enum EnvFault {
     /// A list of propagated inputs that is not text, or too long for one.
     #[error("not a list of paths: `{}`", .0.display())]
     Propagated(PathBuf),
+    /// A directory in an input that has edits of a run that was killed.
+    #[error("edits were broken off: `{}`", .0.display())]
+    BrokenOff(PathBuf),
     /// An input within another.
     #[error("input `{}` lies within input `{}`", inner.display(), outer.display())]
     Nested {

@@ -16,6 +16,7 @@ use wheelfix_elf::is_temporary;
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
 use crate::layout::join;
+use crate::left_over::has_edits;
 
 /// One entry of a directory.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -70,11 +71,16 @@ fn read(directory: &Path, faults: &mut Vec<EnvFault>, mut each: impl FnMut(&str,
             Err(error) => return faults.push(unreadable(directory, error)),
         };
         let name = entry.file_name();
-        let is_content = !is_temporary(OsStr::from_bytes(name.to_bytes()));
-        if matches!(name.to_bytes(), b"." | b"..") || !is_content {
+        if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
         let path = || directory.join(OsStr::from_bytes(name.to_bytes()));
+        if is_temporary(OsStr::from_bytes(name.to_bytes())) {
+            if has_edits(&path()) {
+                faults.push(EnvFault::BrokenOff(path()));
+            }
+            continue;
+        }
         match (name.to_str(), kind(entry.file_type(), path)) {
             (Ok(name), Ok(kind)) => each(name, kind),
             (Ok(_), Err(fault)) => faults.push(fault),

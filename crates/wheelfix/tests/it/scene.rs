@@ -38,6 +38,7 @@ impl Scene {
                 "out",
             ),
             "patch" => (&["patch", "out", "--remove-dep", "gone"], "out"),
+            "two trees" => (&["patch", "out/a", "out/b", "--remove-dep", "gone"], "out"),
             "unbundle" => (&["unbundle", "out", "--bundled", "libfoo*=replace"], "out"),
             _ => (&["patch", WHEEL, "--output", "made/out"], "made"),
         };
@@ -64,8 +65,12 @@ impl Scene {
                 let unlinked = ["--bundled", "*=keep", "--lib-path", "store"];
                 let text = sandbox.run(&[&args[..], &unlinked].concat());
                 assert!(text.starts_with("exit: 0\n"), "{text}");
-                sandbox.unlink();
+                sandbox.unlink("start");
             }
+            "two trees" => ["start/a", "start/b"]
+                .map(|tree| sandbox.unlink(tree))
+                .into_iter()
+                .collect(),
             _ => {}
         }
         Self {
@@ -132,10 +137,12 @@ impl Scene {
 }
 
 impl Sandbox {
-    /// Makes the libraries of what is installed as they were in the wheel, and RECORD true of them.
-    fn unlink(&self) {
-        let site = self.path("start/lib/python3.11/site-packages");
-        fs_err::remove_dir_all(self.path("start")).unwrap();
+    /// Makes a tree in which the libraries are as they were in the wheel, and RECORD is true of them.
+    fn unlink(&self, tree: &str) {
+        let site = self.path(tree).join("lib/python3.11/site-packages");
+        if self.path(tree).is_dir() {
+            fs_err::remove_dir_all(self.path(tree)).unwrap();
+        }
         fs_err::create_dir_all(&site).unwrap();
         let status = unzip(&self.path(WHEEL), &site);
         assert!(status.success());

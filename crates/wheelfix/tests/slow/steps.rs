@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use wheelfix_testkit::elf::Tool;
 
-use crate::scene::Scene;
+use crate::scene::{Scene, State};
 use crate::support::Sandbox;
 
 /// Ends the process, or fails a call, at a given change of the file system. What it counts are calls of the C library,
@@ -240,6 +240,117 @@ fn run_with_mounts(sandbox: &Sandbox, script: &str) -> String {
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
     let output = command.current_dir(sandbox.path("")).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn several_trees_are_edited_all_or_none() {
+    let scene = Scene::new("two trees");
+    breaker(&scene.sandbox);
+    scene.reset();
+    let before = scene.state();
+    assert!(scene.command().status().unwrap().success());
+    let want = scene.state();
+    let is_killed = |step: usize| {
+        scene.reset();
+        let mut command = scene.command();
+        command.env("LD_PRELOAD", scene.sandbox.path("break.so"));
+        command.env("BREAK_AT", step.to_string());
+        !command.status().unwrap().success()
+    };
+    let mut end = 16;
+    while is_killed(end) {
+        end += 16;
+    }
+    // The journals are closed in the last steps.
+    let (mut undone, mut done) = (0, 0);
+    for step in (end - 48..end).filter(|step| is_killed(*step)) {
+        // Whichever comes first.
+        let trees = [["out/a", "out/b"], ["out/b", "out/a"]];
+        for tree in trees.into_iter().cycle().nth(step).into_iter().flatten() {
+            scene.sandbox.run(&["check", tree]);
+        }
+        scene.is_clean(&format!("step {step}"));
+        let got = scene.state();
+        assert!(got == before || got == want, "step {step}: one of two");
+        undone += usize::from(got == before);
+        done += usize::from(got == want);
+    }
+    assert!(0 < undone && 2 < done, "{undone} and {done}");
+}
+
+/// Kills `wheelfix patch` of a place of the scene of that name when some of its edits are made; returns the state before.
+fn broken_off(scene: &Scene, place: &str) -> State {
+    for step in 1..200 {
+        scene.reset();
+        let path = scene.sandbox.path(place);
+        fs_err::create_dir_all(&path).unwrap();
+        fs_err::copy(scene.sandbox.path("dep.so"), path.join("dep.so")).unwrap();
+        let before = scene.state();
+        let mut command = scene
+            .sandbox
+            .command(&["patch", place, "--lib-path", "store"]);
+        command.env("LD_PRELOAD", scene.sandbox.path("break.so"));
+        command.env("BREAK_AT", step.to_string());
+        assert!(!command.output().unwrap().status.success(), "{place}");
+        let got = scene.state();
+        let mut edited = before
+            .iter()
+            .filter(|(path, it)| got.get(*path) != Some(it));
+        if edited.any(|(path, _)| path.ends_with("dep.so")) {
+            return before;
+        }
+    }
+    panic!("nothing is edited");
+}
+
+#[test]
+fn every_command_takes_back_what_was_broken_off() {
+    let scene = Scene::new("patch");
+    breaker(&scene.sandbox);
+    let file = format!("out/{SITE}/demo/dep0.so");
+    let env = ["env", "out", "--prefix", "made", "--python-version", "3.11"];
+    let env = [&env[..], &["--allow-unmet", "*", "--prove", "none"]].concat();
+    let commands: [(&str, &[&str]); 5] = [
+        ("out", &["check", &file]),
+        ("out", &["why", &file]),
+        ("out", &["patchelf", "--print-rpath", &file]),
+        ("out", &env),
+        ("out/share/deep", &env),
+    ];
+    for (place, command) in commands {
+        let before = broken_off(&scene, place);
+        let text = scene.sandbox.run(command);
+        assert!(scene.state() == before, "{command:?}: {text}");
+        let made = scene.sandbox.path("made");
+        if made.is_dir() {
+            fs_err::remove_dir_all(made).unwrap();
+        }
+    }
+}
+
+#[test]
+fn edits_of_somebody_else_that_were_broken_off_are_not_built_upon() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let scene = Scene::new("patch");
+    breaker(&scene.sandbox);
+    broken_off(&scene, "out");
+    let left = fs_err::read_dir(scene.path())
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    let left: Vec<_> = left.filter(|it| it.join("journal").is_file()).collect();
+    let [journal] = &left[..] else {
+        panic!("{left:?}")
+    };
+    std::os::unix::fs::chown(journal, Some(1234), None).unwrap();
+    let half = scene.state();
+    let text = scene.sandbox.run(&["patch", "out", "--lib-path", "store"]);
+    assert!(
+        text.starts_with("exit: 3\n") && text.contains("only user 1234"),
+        "{text}"
+    );
+    assert!(scene.state() == half);
 }
 
 #[test]
