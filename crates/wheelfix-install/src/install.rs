@@ -22,8 +22,8 @@ use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
-use crate::left_over::scan_clean;
 use crate::linking::{self, Applied, LinkError};
+use crate::merging::{are_recorded, beside};
 use crate::patch::Scope;
 use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
 use crate::python::Python;
@@ -126,7 +126,11 @@ pub fn dry_run(
         let staging = Staging::never(&request.prefix, request.merge)?;
         let report = fill(request, &wheels, &staging, listener);
         check_sources(&wheels)?;
-        report
+        let report = report?;
+        if request.merge {
+            staging.refuse_others()?;
+        }
+        Ok(report)
     })
 }
 
@@ -208,7 +212,10 @@ fn fill(
     let layout = Layout::new(request.python.version());
     let planned = plan_files(request, wheels, &layout, staging)?;
 
-    staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
+    let may_be_done = request.merge && are_recorded(wheels, &layout, staging.prefix());
+    if !may_be_done {
+        staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
+    }
 
     let compiler = start_compiler(request)?;
     let installation = Installation {
@@ -218,7 +225,7 @@ fn fill(
         layout: &layout,
         staging,
         context: request.context()?,
-        beside: beside(request, staging)?,
+        beside: beside(request, staging, &planned)?,
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
 
@@ -301,18 +308,6 @@ pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler
         }
         _ => Ok(None),
     }
-}
-
-/// The files of a prefix to which something is added.
-fn beside(request: &InstallRequest, staging: &Staging) -> Result<Tree, LinkError> {
-    let prefix = staging.prefix();
-    if !request.merge || request.libraries.is_none() || !prefix.is_dir() {
-        return Ok(Tree::default());
-    }
-    Ok(scan_clean(
-        &[Place::fixed(prefix.to_owned())],
-        Tree::scan_all,
-    )?)
 }
 
 fn total_len(files: &Files<'_>) -> u64 {

@@ -19,6 +19,7 @@ mod launcher;
 mod layout;
 mod left_over;
 mod linking;
+mod merging;
 mod patch;
 mod patch_wheel;
 mod pipeline_error;

@@ -9,10 +9,12 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rayon::prelude::*;
 use rustix::fs::{CWD, RenameFlags};
 use walkdir::WalkDir;
 use wheelfix_link::real_path;
 
+use crate::digest::FileDigest;
 use crate::left_over::{clean_up_above, clean_up_in};
 use crate::scratch::Scratch;
 use crate::transaction::{Changes, Transaction};
@@ -191,7 +193,17 @@ impl Staging {
         &self.prefix
     }
 
-    /// Renames what was written into place; on an error nothing of it stays there.
+    /// Refuses files that the prefix has already, once all is written: unless it has everything as it was written.
+    pub(crate) fn refuse_others(&self) -> Result<(), StagingError> {
+        let entries = entries_below(&self.root)?;
+        if are_there(&entries, &self.root, &self.prefix)? {
+            return Ok(());
+        }
+        refuse_collisions(as_paths(&entries), &self.prefix)
+    }
+
+    /// Renames what was written into place; on an error nothing of it stays there. Nothing is done where files are added to
+    /// a prefix that has all of them: a run may have been killed after it had done that.
     pub fn publish(self) -> Result<(), StagingError> {
         if matches!(self.publication, Publication::Never) {
             return Ok(());
@@ -267,10 +279,10 @@ fn normalise_directories(root: &Path) -> io::Result<()> {
 /// Moves every file below `root` to the same place below `prefix`, or none.
 fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
     let entries = entries_below(root)?;
-    let paths = entries
-        .iter()
-        .map(|(path, is_dir)| (path.as_path(), *is_dir));
-    refuse_collisions(paths, prefix)?;
+    if are_there(&entries, root, prefix)? {
+        return Ok(());
+    }
+    refuse_collisions(as_paths(&entries), prefix)?;
     let mut changes = Changes::default();
     for (path, _) in &entries {
         changes.make(&prefix.join(path))?;
@@ -301,6 +313,37 @@ fn entries_below(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
         entries.push((path.to_owned(), entry.file_type().is_dir()));
     }
     Ok(entries)
+}
+
+fn as_paths(entries: &[(PathBuf, bool)]) -> impl Iterator<Item = (&Path, bool)> {
+    let entries = entries.iter();
+    entries.map(|(path, is_dir)| (path.as_path(), *is_dir))
+}
+
+/// Whether a prefix has all entries of a directory: directories, and files with the same content and mode.
+fn are_there(entries: &[(PathBuf, bool)], root: &Path, prefix: &Path) -> io::Result<bool> {
+    let mut files = Vec::new();
+    for (path, is_dir) in entries {
+        let (new, old) = (root.join(path), prefix.join(path));
+        let Ok(there) = fs::symlink_metadata(&old) else {
+            return Ok(false);
+        };
+        let made = fs::symlink_metadata(&new)?;
+        let is_same = match (*is_dir, made.is_symlink()) {
+            (true, _) => there.is_dir(),
+            (_, true) => there.is_symlink() && fs::read_link(&old)? == fs::read_link(&new)?,
+            _ => there.len() == made.len() && there.mode() == made.mode(),
+        };
+        if !is_same {
+            return Ok(false);
+        }
+        if made.is_file() {
+            files.push((new, old));
+        }
+    }
+    let digest = |file: &Path| FileDigest::of_file(file).ok();
+    let files = files.par_iter();
+    Ok(files.all(|(new, old)| digest(old).is_some_and(|it| digest(new) == Some(it))))
 }
 
 /// Refuses entries whose path exists below a prefix, but for directories that are directories

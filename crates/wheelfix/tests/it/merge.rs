@@ -114,3 +114,51 @@ fn what_is_broken_already_keeps_nothing_out() {
         "{text}"
     );
 }
+
+#[test]
+fn what_was_added_may_be_added_again() {
+    let sandbox = Sandbox::new();
+    let soname = "-Wl,-soname,liba.so.1";
+    let new = wheel(
+        &sandbox,
+        "new",
+        "new/liba.so.1",
+        "void a(void) {}",
+        &[soname],
+    );
+    let file = sandbox.path(SITE).join("new/liba.so.1");
+    let source = sandbox.path(SITE).join("new/__init__.py");
+    assert!(add(&sandbox, &new).starts_with("exit: 0\n"));
+    let made = fs_err::metadata(&file).unwrap().modified().unwrap();
+    // A run may have been killed after all was done.
+    let text = add(&sandbox, &new);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert_eq!(fs_err::metadata(&file).unwrap().modified().unwrap(), made);
+
+    let dry_run = [
+        "install",
+        &new,
+        "--prefix",
+        "p",
+        "--python-version",
+        "3.11",
+        "--merge",
+        "--dry-run",
+    ];
+    let text = sandbox.run(&dry_run);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    fs_err::write(&source, "x").unwrap();
+    for text in [add(&sandbox, &new), sandbox.run(&dry_run)] {
+        assert!(
+            text.starts_with("exit: 1\n") && text.contains("files exist in the prefix"),
+            "{text}"
+        );
+    }
+    fs_err::remove_file(&source).unwrap();
+    let text = add(&sandbox, &new);
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("liba.so.1"),
+        "{text}"
+    );
+    assert!(!source.is_file());
+}
