@@ -19,6 +19,12 @@ pub(crate) struct FileDigest {
     pub(crate) len: u64,
 }
 
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let bytes = bytes.iter().map(|byte| format!("{byte:02x}"));
+    bytes.collect::<Vec<_>>().concat()
+}
+
 impl FileDigest {
     /// The digest of bytes in memory.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
@@ -30,8 +36,7 @@ impl FileDigest {
 
     /// SHA-256 in hexadecimal.
     pub(crate) fn hex(&self) -> String {
-        let bytes = self.sha256.iter().map(|byte| format!("{byte:02x}"));
-        bytes.collect::<Vec<_>>().concat()
+        hex(&self.sha256)
     }
 
     /// The digest of a file, read in constant memory.

@@ -10,6 +10,7 @@ mod detach;
 mod digest;
 mod elf_edits;
 mod env;
+mod environment_patch;
 mod event;
 mod extraction;
 mod files;
@@ -51,6 +52,10 @@ pub use env::{
     DuplicateDistribution, EntryAction, EnvCandidate, EnvCollision, EnvCollisionKind, EnvError,
     EnvFault, EnvReport, EnvRequest, LinkMode, PlannedEntry, Prefix, ProofScope, ResolvedCollision,
     RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, prepare_environment, pythons_of,
+};
+pub use environment_patch::{
+    EnvironmentReport, EnvironmentRequest, EnvironmentState, Outdated, Settings,
+    look_at_environment,
 };
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};

@@ -96,42 +96,91 @@ pub fn patch(
 }
 
 fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, PipelineError> {
-    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
-    phase(Phase::Read);
     let mut places = Vec::new();
     for path in &request.paths {
         places.push(Place::fixed(existing_path(path)?));
     }
-    let tree = scan_clean(&places, Tree::scan_own).and_then(Tree::compared);
+    let (report, _) = link_in(request, &Extent::of(places), listener, &|| Ok(()))?;
+    Ok(report)
+}
+
+/// The extent of a run.
+#[derive(Debug)]
+pub(crate) struct Extent {
+    /// The places that are looked at.
+    pub(crate) places: Vec<Place>,
+    /// The trees that they belong to, none below another.
+    pub(crate) roots: BTreeSet<PathBuf>,
+    /// The RECORD files that list their files; `None` if they are to be looked for.
+    pub(crate) records: Option<Vec<PathBuf>>,
+}
+
+impl Extent {
+    /// The extent of a run over all of these places.
+    pub(crate) fn of(places: Vec<Place>) -> Self {
+        Self {
+            roots: record_roots(places.iter().map(|place| place.on_disk.as_path())),
+            places,
+            records: None,
+        }
+    }
+
+    fn records(&self) -> io::Result<Vec<PathBuf>> {
+        if let Some(records) = &self.records {
+            return Ok(records.clone());
+        }
+        let mut records = Vec::new();
+        for root in &self.roots {
+            records.extend(records_below(root)?);
+        }
+        Ok(records)
+    }
+}
+
+/// Links what lies in an extent; gives the tree as it is then. `before_proof` is called when all is edited and nothing
+/// was read again yet.
+pub(crate) fn link_in(
+    request: &PatchRequest,
+    extent: &Extent,
+    listener: &Listener<'_>,
+    before_proof: &dyn Fn() -> io::Result<()>,
+) -> Result<(PatchReport, Tree), PipelineError> {
+    let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
+    phase(Phase::Read);
+    let places = &extent.places;
+    let tree = scan_clean(places, Tree::scan_own).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
 
     phase(Phase::Plan);
-    let decision = plan(request, &tree, &places)?;
-    let roots = record_roots(places.iter().map(|place| place.on_disk.as_path()));
-    let (records, untrue) = decision.records(&roots)?;
+    let decision = plan(request, &tree, places)?;
+    let (records, untrue) = decision.records(extent)?;
     if request.dry_run {
-        return Ok(PatchReport {
+        let report = PatchReport {
             elf_edited: decision.elf_edits.count(),
             ..report(decision, &Applied::default(), 0)
-        });
+        };
+        return Ok((report, tree));
     }
 
     phase(Phase::Apply);
-    let transaction = Transaction::begin(&roots, decision.changes(&records)?)?;
+    let transaction = Transaction::begin(&extent.roots, decision.changes(&records)?)?;
     let mut applied = Applied::default();
     applied.add_untrue(untrue);
     let edited = apply(&decision, records, &mut applied);
     let proved = edited.and_then(|records| {
+        before_proof()?;
         phase(Phase::Verify);
-        Ok((records, prove(&places, &decision)?))
+        let (tree, proof) = prove(places, &decision)?;
+        Ok((records, tree, proof))
     });
     match proved {
-        Ok((records, proof)) => {
+        Ok((records, tree, proof)) => {
             transaction.commit()?;
-            Ok(PatchReport {
+            let report = PatchReport {
                 proof,
                 ..report(decision, &applied, records)
-            })
+            };
+            Ok((report, tree))
         }
         Err(error) => {
             transaction.roll_back()?;
@@ -169,7 +218,7 @@ impl Decision<'_> {
     /// Refuses what would leave a RECORD untrue: one that cannot be read cannot be updated.
     fn records(
         &self,
-        roots: &BTreeSet<PathBuf>,
+        extent: &Extent,
     ) -> Result<(Vec<PathBuf>, BTreeSet<PathBuf>), RecordUpdateError> {
         let mut files: BTreeSet<PathBuf> = self.files().cloned().collect();
         let mut edited = self.requirements.edited.iter();
@@ -183,9 +232,7 @@ impl Decision<'_> {
             for source in &self.planned.link_plan.sources {
                 files.extend(bytecode_of(&source.file)?);
             }
-            for root in roots {
-                records.extend(records_below(root)?);
-            }
+            records = extent.records()?;
             untrue = record_check::changed(&records, &objects)?;
             untrue.retain(|file| !files.contains(file));
             files.extend(untrue.iter().cloned());
@@ -340,7 +387,10 @@ fn apply(
     Ok(updated)
 }
 
-fn prove(places: &[Place], decision: &Decision<'_>) -> Result<Option<Proof>, PipelineError> {
+fn prove(
+    places: &[Place],
+    decision: &Decision<'_>,
+) -> Result<(Tree, Option<Proof>), PipelineError> {
     let tree = Tree::scan_all(places).map_err(LinkError::from)?;
     let mut proof = linking::prove(&tree, Vec::new(), &decision.context)?;
     if let Some(proof) = &mut proof {
@@ -351,7 +401,7 @@ fn prove(places: &[Place], decision: &Decision<'_>) -> Result<Option<Proof>, Pip
     if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
         return Err(PipelineError::Unproved(Box::new(proof)));
     }
-    Ok(proof)
+    Ok((tree, proof))
 }
 
 fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> PatchReport {

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use rustix::fs::{Mode, OFlags, open};
 use wheelfix_link::existing_path;
 
 use crate::record_update::normalise;
@@ -15,6 +16,9 @@ use crate::report::InstallWarning;
 
 /// The file that makes a directory a virtual environment.
 const CONFIGURATION: &str = "pyvenv.cfg";
+
+/// The file that uv holds a lock on while it changes an environment, beside `pyvenv.cfg`.
+pub(crate) const LOCK: &str = ".lock";
 
 /// Longer texts of `pyvenv.cfg` and `.pth` files are none; in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -51,6 +55,17 @@ impl VirtualEnvironment {
             site_packages: site_packages(&root)?,
             root,
         }))
+    }
+
+    /// Waits until nobody else changes the environment: uv, or another run. The lock is held until what is returned
+    /// is dropped; `None` where there can be none.
+    pub fn lock(&self) -> Option<std::fs::File> {
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mode = Mode::from_raw_mode(0o666);
+        let file = open(self.root.join(LOCK), flags | OFlags::CLOEXEC, mode).ok()?;
+        let file = std::fs::File::from(file);
+        file.lock().ok()?;
+        Some(file)
     }
 
     /// Warnings of modules that its Python imports and nobody here edits: directories elsewhere that `.pth` files name,

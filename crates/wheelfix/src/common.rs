@@ -113,6 +113,17 @@ impl LibraryArgs {
         real_paths(&paths)
     }
 
+    /// The choices that are made here, files and directories left out that decide by their contents.
+    pub(crate) fn words(&self) -> String {
+        let words = (&self.driver_path, &self.ignore_missing, &self.ignore_symbol);
+        format!("{words:?}")
+    }
+
+    /// The files with further rules.
+    pub(crate) fn rules_files(&self) -> &[PathBuf] {
+        &self.rules
+    }
+
     /// The directory of the driver, absolute; a link is kept, as the driver of another day is behind it.
     pub(crate) fn driver_path(&self) -> io::Result<PathBuf> {
         absolute_path(&self.driver_path)

@@ -1,5 +1,7 @@
 //! `wheelfix patch`
 
+pub(crate) mod environment;
+
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -76,12 +78,15 @@ struct Document<'a> {
     /// The length of all files that went.
     bytes_saved: u64,
     unbundling: &'a UnbundlePlan,
-    relocation: &'a LinkPlan,
+    /// `null` if nothing had changed.
+    relocation: Option<&'a LinkPlan>,
     /// Distributions with edited requirements.
     metadata: Vec<MetadataDocument<'a>>,
     /// Warnings about the request.
     warnings: Vec<String>,
-    /// `null` in a dry run, or if nothing is known of the target.
+    /// The `.dist-info` directories of a virtual environment that have not changed and were not looked at.
+    unchanged: &'a [String],
+    /// `null` in a dry run, if nothing is known of the target, or if nothing had changed.
     proof: Option<&'a Proof>,
 }
 
@@ -211,15 +216,21 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
 }
 
 fn run_tree(args: &PatchArgs) -> Result<(), Error> {
-    let relocation = &args.files.relocation;
+    let files = &args.files;
+    let relocation = &files.relocation;
     let task = Task {
         scope: Scope::Everything,
         unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
         heal: args.heal,
         metadata: args.metadata.resolve()?,
     };
-    let report = execute(&args.files, task)?;
-    print(&report, &args.files)
+    if let [path] = &files.paths[..]
+        && task.metadata.is_empty()
+        && let Some(environment) = VirtualEnvironment::at(path)?
+    {
+        return environment::print(&environment::execute(environment, files, task)?, files);
+    }
+    show(&execute(files, task)?, &[], files)
 }
 
 /// Edits the files, and returns the report.
@@ -300,9 +311,14 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
     Ok(())
 }
 
-fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
+/// Prints a report, and what was not looked at.
+fn show(report: &PatchReport, unchanged: &[String], args: &FileArgs) -> Result<(), Error> {
     if args.output.json {
-        print_json(report, args)?;
+        Summary {
+            report: Some(report),
+            unchanged,
+        }
+        .print(args)?;
     } else if args.dry_run && !args.output.quiet {
         print_report(&report.unbundling)?;
         print_report(&report.link_plan)?;
@@ -310,7 +326,11 @@ fn print(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
     } else if !args.output.quiet {
         print_report(changes(&report.metadata))?;
         print_report(unbundle_table::render(&report.unbundling))?;
-        print_line(summary(report))?;
+        let others = match unchanged.len() {
+            0 => String::new(),
+            len => format!("; {} unchanged", count(len, "distribution")),
+        };
+        print_line(format_args!("{}{others}", summary(report)))?;
     }
     if !args.output.quiet {
         warn(&report.warnings);
@@ -362,22 +382,54 @@ pub(crate) fn summary(report: &PatchReport) -> String {
 
 /// Prints the document.
 pub(crate) fn print_json(report: &PatchReport, args: &FileArgs) -> Result<(), Error> {
-    let mut stdout = io::stdout().lock();
-    let document = Document {
-        version: 1,
-        dry_run: args.dry_run,
-        elf_edited: report.elf_edited,
-        elf_bytes_written: report.elf_bytes_written,
-        records_updated: report.records_updated,
-        bytes_saved: unbundle_table::bytes_saved(&report.unbundling, &report.link_plan),
-        unbundling: &report.unbundling,
-        relocation: &report.link_plan,
-        metadata: report.metadata.iter().map(metadata_document).collect(),
-        warnings: report.warnings.iter().map(ToString::to_string).collect(),
-        proof: report.proof.as_ref(),
-    };
-    document::begun();
-    serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
-    writeln!(stdout)?;
-    Ok(())
+    let unchanged = &[];
+    Summary {
+        report: Some(report),
+        unchanged,
+    }
+    .print(args)
+}
+
+/// A run, for the document.
+struct Summary<'a> {
+    /// `None` if nothing had changed.
+    report: Option<&'a PatchReport>,
+    unchanged: &'a [String],
+}
+
+impl<'a> Summary<'a> {
+    /// Of an environment that is as it was left.
+    fn of_nothing(unchanged: &'a [String]) -> Self {
+        Self {
+            report: None,
+            unchanged,
+        }
+    }
+
+    fn print(&self, args: &FileArgs) -> Result<(), Error> {
+        let report = self.report;
+        let none = UnbundlePlan::default();
+        let saved = |it: &PatchReport| unbundle_table::bytes_saved(&it.unbundling, &it.link_plan);
+        let metadata = report.iter().flat_map(|report| &report.metadata);
+        let warnings = report.iter().flat_map(|report| &report.warnings);
+        let document = Document {
+            version: 1,
+            dry_run: args.dry_run,
+            elf_edited: report.map_or(0, |report| report.elf_edited),
+            elf_bytes_written: report.map_or(0, |report| report.elf_bytes_written),
+            records_updated: report.map_or(0, |report| report.records_updated),
+            bytes_saved: report.map_or(0, saved),
+            unbundling: report.map_or(&none, |report| &report.unbundling),
+            relocation: report.map(|report| &report.link_plan),
+            metadata: metadata.map(metadata_document).collect(),
+            warnings: warnings.map(ToString::to_string).collect(),
+            unchanged: self.unchanged,
+            proof: report.and_then(|report| report.proof.as_ref()),
+        };
+        document::begun();
+        let mut stdout = io::stdout().lock();
+        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
+        writeln!(stdout)?;
+        Ok(())
+    }
 }

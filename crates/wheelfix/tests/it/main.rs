@@ -39,4 +39,5 @@ mod unbundle;
 mod unpack;
 mod untrue_records;
 mod venv;
+mod venv_stamps;
 mod wheel_options;

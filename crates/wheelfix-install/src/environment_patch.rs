@@ -1,0 +1,217 @@
+//! The relocation of a virtual environment that was relocated before: only of what has changed since.
+//!
+//! The [stamps](stamps) say what each part was when it was proved, and tell it from another one by what cannot change
+//! without notice: the names, numbers, sizes and times of all files. Where none is different, nothing is
+//! read. Otherwise the distributions that changed are linked and proved with those that depend on them and what all of
+//! these need, as an environment of their own; where that fails, all is looked at, which decides.
+
+mod affected;
+mod settings;
+mod stamps;
+mod units;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use wheelfix_link::{Place, Tree};
+
+use self::affected::{Affected, Distributions, names_with};
+pub use self::settings::Settings;
+use self::stamps::{Stamp, Stamps, names_of};
+use self::units::Units;
+use crate::event::Listener;
+use crate::install::in_pool;
+use crate::left_over::{clean_up_above, scan_clean};
+use crate::linking::LinkError;
+use crate::patch::{Extent, PatchReport, PatchRequest, link_in};
+use crate::pipeline_error::PipelineError;
+use crate::virtual_environment::VirtualEnvironment;
+
+/// The system's clock for files may stand still for so long.
+const TICK: Duration = Duration::from_millis(12);
+
+/// An environment that may have changed since it was last proved.
+#[derive(Debug)]
+pub struct Outdated {
+    environment: VirtualEnvironment,
+    settings: String,
+    stamps: Option<Stamps>,
+    units: Units,
+    dry_run: bool,
+}
+
+/// The state of an environment.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one")]
+pub enum EnvironmentState {
+    /// Nothing has changed: the names of the `.dist-info` directories, sorted.
+    Unchanged(Vec<String>),
+    /// Something may have.
+    Outdated(Outdated),
+}
+
+/// The report on an environment.
+#[derive(Debug)]
+pub struct EnvironmentReport {
+    /// The report on what was looked at.
+    pub report: PatchReport,
+    /// The names of the `.dist-info` directories of distributions that have not changed and were not
+    /// looked at, sorted.
+    pub unchanged: Vec<String>,
+}
+
+/// Tells whether an environment is as it was when it was last proved with these settings. No ELF file is
+/// read.
+pub fn look_at_environment(
+    environment: VirtualEnvironment,
+    settings: &Settings,
+    request: EnvironmentRequest,
+) -> Result<EnvironmentState, PipelineError> {
+    in_pool(request.jobs, || {
+        clean_up_above([&environment.root])?;
+        let settings = settings.digest(&environment)?;
+        let units = Units::of(&environment)?;
+        let mut stamps = None;
+        if !units.is_open && !units.is_disturbed {
+            stamps = Stamps::read(&environment).filter(|stamps| stamps.settings == settings);
+        }
+        if let Some(stamps) = &stamps
+            && stamps.changed(&units).is_empty()
+        {
+            return Ok(EnvironmentState::Unchanged(affected::directories(
+                &environment,
+            )?));
+        }
+        Ok(EnvironmentState::Outdated(Outdated {
+            environment,
+            settings,
+            stamps,
+            units,
+            dry_run: request.dry_run,
+        }))
+    })
+}
+
+/// How an environment is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct EnvironmentRequest {
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+    /// How many threads to use.
+    pub jobs: std::num::NonZeroUsize,
+}
+
+impl Outdated {
+    /// Links and proves what has changed, and all if need be.
+    ///
+    /// `request` is about the environment as a whole.
+    pub fn patch(
+        self,
+        request: &PatchRequest,
+        listener: &Listener<'_>,
+    ) -> Result<EnvironmentReport, PipelineError> {
+        in_pool(request.jobs, || {
+            if let Some(affected) = self.affected()?
+                && let Ok(report) = self.patch_in(request, Some(affected), listener)
+            {
+                return Ok(report);
+            }
+            self.patch_in(request, None, listener)
+        })
+    }
+
+    /// The parts to look at; `None` for all of them.
+    fn affected(&self) -> Result<Option<Affected>, PipelineError> {
+        let Some(stamps) = &self.stamps else {
+            return Ok(None);
+        };
+        let changed = stamps.changed(&self.units);
+        let distributions = Distributions::of(&self.environment)?;
+        let places = self.places(&changed);
+        let tree = scan_clean(&places, Tree::scan_own).map_err(LinkError::from)?;
+        let names = names_with(&stamps.units, &names_of(&self.environment, &tree));
+        let affected = distributions.affected(&changed, &names, &self.units);
+        let is_most = self.units.found.len() <= affected.units.len() * 4 / 3;
+        Ok((!is_most).then_some(affected))
+    }
+
+    /// The places of parts that are there; none is below another.
+    fn places(&self, units: &BTreeSet<String>) -> Vec<Place> {
+        let found = units.iter().filter_map(|name| self.units.found.get(name));
+        let paths: BTreeSet<_> = found.map(|unit| &unit.path).collect();
+        let is_top = |path: &&&std::path::PathBuf| {
+            let mut above = path.ancestors().skip(1);
+            !above.any(|ancestor| paths.iter().any(|other| other.as_path() == ancestor))
+        };
+        let tops = paths.iter().filter(is_top);
+        tops.map(|path| Place::fixed((*path).clone())).collect()
+    }
+
+    fn patch_in(
+        &self,
+        request: &PatchRequest,
+        affected: Option<Affected>,
+        listener: &Listener<'_>,
+    ) -> Result<EnvironmentReport, PipelineError> {
+        let root = &self.environment.root;
+        let roots = BTreeSet::from([root.clone()]);
+        let mut extent = Extent {
+            places: vec![Place::fixed(root.clone())],
+            roots,
+            records: None,
+        };
+        let (mut looked_at, mut unchanged) = (None, Vec::new());
+        if let Some(affected) = affected {
+            extent.places = self.places(&affected.units);
+            extent.records = Some(affected.records);
+            (looked_at, unchanged) = (Some(affected.units), affected.unchanged);
+        }
+        let seen = RefCell::new(None);
+        let before_proof = || -> io::Result<()> {
+            thread::sleep(TICK);
+            seen.replace(Some(Units::of(&self.environment)?));
+            Ok(())
+        };
+        let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
+        if !self.dry_run
+            && let Some(units) = seen.into_inner()
+        {
+            self.write(&units, &tree, looked_at.as_ref())?;
+        }
+        Ok(EnvironmentReport { report, unchanged })
+    }
+
+    /// Writes the stamps of what was proved, and keeps those of what was not looked at.
+    fn write(
+        &self,
+        units: &Units,
+        tree: &Tree,
+        looked_at: Option<&BTreeSet<String>>,
+    ) -> io::Result<()> {
+        if units.is_open {
+            return Stamps::remove(&self.environment.root);
+        }
+        let mut names = names_of(&self.environment, tree);
+        let old = self.stamps.as_ref().map(|stamps| &stamps.units);
+        let mut stamps = BTreeMap::new();
+        for (name, unit) in &units.found {
+            let is_new = looked_at.is_none_or(|units| units.contains(name));
+            let stamp = if is_new {
+                Stamp {
+                    digest: unit.digest.clone(),
+                    names: names.remove(name).unwrap_or_default(),
+                }
+            } else if let Some(stamp) = old.and_then(|stamps| stamps.get(name)) {
+                stamp.clone()
+            } else {
+                // It came while the others were proved.
+                continue;
+            };
+            stamps.insert(name.clone(), stamp);
+        }
+        Stamps::write(&self.environment, self.settings.clone(), stamps)
+    }
+}

@@ -1,0 +1,184 @@
+//! The parts of a virtual environment, and how each is told from what it was before, without reading
+//! it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+use wheelfix_elf::is_temporary;
+use wheelfix_link::existing_path;
+
+use crate::digest::hex;
+use crate::left_over::is_ours;
+use crate::virtual_environment::{LOCK, VirtualEnvironment};
+
+/// Python's own directories of bytecode, which importing fills.
+const BYTECODE: &str = "__pycache__";
+
+/// The parts of an environment at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Units {
+    /// By their paths, relative to the environment.
+    pub(crate) found: BTreeMap<String, Unit>,
+    /// Whether a link leads to a directory elsewhere, of which nothing is known here.
+    pub(crate) is_open: bool,
+    /// Whether another run left something behind, or works here just now.
+    pub(crate) is_disturbed: bool,
+}
+
+/// A part of an environment: a package or half of one, a module, a program.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// Its file or directory.
+    pub(crate) path: PathBuf,
+    /// A digest of names, numbers, sizes and times of its files.
+    pub(crate) digest: String,
+}
+
+/// A file, or a link.
+struct Found {
+    path: PathBuf,
+    fact: Vec<u8>,
+}
+
+/// Files of a directory and all below it.
+#[derive(Default)]
+struct Listing {
+    found: Vec<Found>,
+    is_open: bool,
+    is_disturbed: bool,
+}
+
+impl Units {
+    /// Looks at all files of an environment.
+    pub(crate) fn of(environment: &VirtualEnvironment) -> io::Result<Self> {
+        let root = &environment.root;
+        let mut listing = list(root, root)?;
+        listing
+            .found
+            .sort_by(|one, other| one.path.cmp(&other.path));
+        let mut hashers: BTreeMap<String, (PathBuf, Sha256)> = BTreeMap::new();
+        for file in &listing.found {
+            let path = unit_of(environment, &file.path);
+            let name = name_in(root, &path);
+            let (_, hasher) = hashers.entry(name).or_insert_with(|| (path, Sha256::new()));
+            for part in [file.path.as_os_str().as_bytes(), &file.fact] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        let units = hashers.into_iter().map(|(name, (path, hasher))| {
+            let digest = hex(&hasher.finalize());
+            (name, Unit { path, digest })
+        });
+        Ok(Self {
+            found: units.collect(),
+            is_open: listing.is_open,
+            is_disturbed: listing.is_disturbed,
+        })
+    }
+}
+
+/// The name of a part, by its path.
+pub(crate) fn name_in(root: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    inside.to_string_lossy().into_owned()
+}
+
+/// The part that a file belongs to. Of packages the directories below are parts of their own: those
+/// of a namespace come from many distributions.
+pub(crate) fn unit_of(environment: &VirtualEnvironment, file: &Path) -> PathBuf {
+    let mut sites = environment.site_packages.iter();
+    let site = sites.find(|site| file.starts_with(site));
+    let base = site.unwrap_or(&environment.root);
+    let inside = file.strip_prefix(base).unwrap_or(file);
+    let names: Vec<&OsStr> = inside.iter().collect();
+    let len = match (names.len(), site) {
+        (0 | 1, _) | (2, Some(_)) => 1,
+        _ => 2,
+    };
+    names
+        .into_iter()
+        .take(len)
+        .fold(base.clone(), |path, name| path.join(name))
+}
+
+/// Lists a directory of an environment.
+fn list(root: &Path, directory: &Path) -> io::Result<Listing> {
+    let (mut listing, mut directories) = (Listing::default(), Vec::new());
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let (name, path, kind) = (entry.file_name(), entry.path(), entry.file_type()?);
+        if is_temporary(&name) {
+            listing.is_disturbed |= is_ours(&name);
+        } else if kind.is_dir() {
+            if name != BYTECODE {
+                directories.push(path);
+            }
+        } else if directory != root || name != LOCK {
+            let fact = if kind.is_symlink() {
+                fact_of_link(root, &path, &mut listing.is_open)?
+            } else {
+                fact(&entry.metadata()?)
+            };
+            listing.found.push(Found { path, fact });
+        }
+    }
+    let below: io::Result<Vec<Listing>> = directories
+        .par_iter()
+        .map(|path| list(root, path))
+        .collect();
+    for below in below? {
+        listing.found.extend(below.found);
+        listing.is_open |= below.is_open;
+        listing.is_disturbed |= below.is_disturbed;
+    }
+    Ok(listing)
+}
+
+/// The facts about a file that change with it.
+///
+/// The time of the last change of the inode cannot be set by programs. It changes with the number of
+/// names, too: that of what a cache shares with other environments is left out.
+pub(crate) fn fact(metadata: &Metadata) -> Vec<u8> {
+    let changed = if metadata.nlink() == 1 {
+        [metadata.ctime(), metadata.ctime_nsec()]
+    } else {
+        [0; 2]
+    };
+    let numbers = [
+        metadata.dev(),
+        metadata.ino(),
+        metadata.size(),
+        u64::from(metadata.mode()),
+    ];
+    let times = [metadata.mtime(), metadata.mtime_nsec()];
+    let numbers = numbers.iter().flat_map(|number| number.to_le_bytes());
+    let times = times
+        .iter()
+        .chain(&changed)
+        .flat_map(|number| number.to_le_bytes());
+    numbers.chain(times).collect()
+}
+
+/// The same of a link and of the file that it leads to.
+fn fact_of_link(root: &Path, link: &Path, is_open: &mut bool) -> io::Result<Vec<u8>> {
+    let mut facts = fs::read_link(link)?.into_os_string().into_encoded_bytes();
+    match fs::metadata(link) {
+        Ok(metadata) if metadata.is_dir() => {
+            *is_open |= !existing_path(link)?.starts_with(root);
+        }
+        Ok(metadata) => facts.extend(fact(&metadata)),
+        // It leads nowhere, or in a circle.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => {}
+    }
+    Ok(facts)
+}

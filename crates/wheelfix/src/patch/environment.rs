@@ -1,0 +1,99 @@
+//! `wheelfix patch` of a virtual environment: of what has changed since the last time alone.
+
+use wheelfix_install::{
+    EnvironmentReport, EnvironmentRequest, EnvironmentState, PatchRequest, Settings,
+    VirtualEnvironment, look_at_environment,
+};
+use wheelfix_link::count;
+
+use super::{FileArgs, Summary, Task, python, show};
+use crate::error::{Error, print_line};
+use crate::install_error;
+use crate::progress::Progress;
+
+/// The outcome for an environment.
+pub(crate) enum Outcome {
+    /// It is as it was left: the names of the directories of its distributions.
+    Unchanged(Vec<String>),
+    /// It was looked at.
+    Patched(Box<EnvironmentReport>),
+}
+
+/// Links and proves what has changed in an environment.
+pub(crate) fn execute(
+    environment: VirtualEnvironment,
+    args: &FileArgs,
+    task: Task,
+) -> Result<Outcome, Error> {
+    let _lock = environment.lock();
+    let settings = settings(args, &task)?;
+    let look = EnvironmentRequest {
+        dry_run: args.dry_run,
+        jobs: args.jobs.count(),
+    };
+    let explained = |error| install_error::explain(error, &args.output);
+    let environments = vec![environment.clone()];
+    let state = look_at_environment(environment, &settings, look).map_err(explained)?;
+    let outdated = match state {
+        EnvironmentState::Unchanged(distributions) => {
+            return Ok(Outcome::Unchanged(distributions));
+        }
+        EnvironmentState::Outdated(outdated) => outdated,
+    };
+    let mut libraries = args.libraries.resolve(&args.relocation)?;
+    libraries.unbundle = task.unbundle;
+    let request = PatchRequest {
+        paths: args.paths.clone(),
+        python: python(args, &environments)?,
+        libraries,
+        metadata: task.metadata,
+        scope: task.scope,
+        environments,
+        wants_some: false,
+        heal: task.heal,
+        dry_run: args.dry_run,
+        jobs: args.jobs.count(),
+    };
+    let progress = Progress::bytes(args.output.quiet);
+    let result = outdated.patch(&request, &|event| progress.show(event));
+    progress.finish();
+    let report = result.map_err(explained)?;
+    Ok(Outcome::Patched(Box::new(report)))
+}
+
+/// Everything that decides, the files of the environment left out. No rule is read yet.
+fn settings(args: &FileArgs, task: &Task) -> Result<Settings, Error> {
+    let words = (
+        env!("CARGO_PKG_VERSION"),
+        args.libraries.words(),
+        &args.relocation,
+        task.heal,
+    );
+    let mut files = args.libraries.rules_files().to_vec();
+    // Another build of one version may decide otherwise.
+    files.extend(std::env::current_exe().ok());
+    Ok(Settings {
+        words: format!("{words:?}"),
+        files,
+        lib_paths: args.libraries.lib_paths()?,
+        python: args.python.clone(),
+    })
+}
+
+/// Prints the outcome.
+pub(super) fn print(outcome: &Outcome, args: &FileArgs) -> Result<(), Error> {
+    match outcome {
+        Outcome::Patched(patched) => show(&patched.report, &patched.unchanged, args),
+        Outcome::Unchanged(unchanged) if args.output.json => {
+            Summary::of_nothing(unchanged).print(args)
+        }
+        Outcome::Unchanged(unchanged) if !args.output.quiet => {
+            let distributions = count(unchanged.len(), "distribution");
+            print_line(format_args!(
+                "nothing to do: {distributions} as when they were proved"
+            ))?;
+            Ok(())
+        }
+        Outcome::Unchanged(_) => Ok(()),
+    }
+}
