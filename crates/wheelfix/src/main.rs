@@ -31,6 +31,8 @@ mod target;
 mod unbundle;
 mod unbundle_table;
 mod unpack;
+mod venv_hook;
+mod venv_run;
 mod wheel_options;
 mod why;
 
@@ -61,6 +63,8 @@ enum Command {
     Env(Box<env::EnvArgs>),
     Patchelf(patchelf::PatchelfArgs),
     Builder(builder::BuilderArgs),
+    VenvHook(venv_hook::VenvHookArgs),
+    VenvRun(venv_run::VenvRunArgs),
 }
 
 fn main() -> ExitCode {
@@ -68,11 +72,13 @@ fn main() -> ExitCode {
         return code;
     }
     let result = match patchelf::called_as_patchelf(std::env::args_os()) {
-        Some(args) => signals::handle().and_then(|()| patchelf::run_as_patchelf(args)),
+        Some(args) => signals::handle()
+            .and_then(|()| patchelf::run_as_patchelf(args))
+            .map(|()| ExitCode::SUCCESS),
         None => run(parse()),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             error::report(&error);
             if std::env::args_os().any(|argument| argument == "--json") {
@@ -93,7 +99,11 @@ fn parse() -> Args {
         .unwrap_or_else(|error| error.format(&mut Args::command()).exit())
 }
 
-fn run(args: Args) -> Result<(), Error> {
+fn run(args: Args) -> Result<ExitCode, Error> {
+    if let Command::VenvRun(args) = &args.command {
+        // Signals are for the program that it runs.
+        return venv_run::run(args);
+    }
     signals::handle()?;
     if !matches!(args.command, Command::Patchelf(_)) {
         memory::expect_some()?;
@@ -109,5 +119,8 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Env(args) => env::run(&args),
         Command::Patchelf(args) => patchelf::run(args),
         Command::Builder(args) => builder::run(&args),
-    }
+        Command::VenvHook(args) => venv_hook::run(&args),
+        Command::VenvRun(args) => return venv_run::run(&args),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -215,15 +215,25 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
     result.map_err(|error| install_error::explain(error, &files.output))
 }
 
-fn run_tree(args: &PatchArgs) -> Result<(), Error> {
-    let files = &args.files;
-    let relocation = &files.relocation;
-    let task = Task {
+impl PatchArgs {
+    pub(crate) fn files(&self) -> &FileArgs {
+        &self.files
+    }
+}
+
+/// The edits that are asked for, of everything.
+pub(crate) fn whole(args: &PatchArgs) -> Result<Task, Error> {
+    let relocation = &args.files.relocation;
+    Ok(Task {
         scope: Scope::Everything,
         unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
         heal: args.heal,
         metadata: args.metadata.resolve()?,
-    };
+    })
+}
+
+fn run_tree(args: &PatchArgs) -> Result<(), Error> {
+    let (files, task) = (&args.files, whole(args)?);
     if let [path] = &files.paths[..]
         && task.metadata.is_empty()
         && let Some(environment) = VirtualEnvironment::at(path)?

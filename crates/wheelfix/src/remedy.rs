@@ -474,7 +474,7 @@ fn escaped_glob(text: &str) -> String {
 }
 
 /// A text as one word of a POSIX shell.
-fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:@%=,".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();

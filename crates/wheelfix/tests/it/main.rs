@@ -39,5 +39,6 @@ mod unbundle;
 mod unpack;
 mod untrue_records;
 mod venv;
+mod venv_hook;
 mod venv_stamps;
 mod wheel_options;

@@ -1,0 +1,196 @@
+//! The functions for shells: the programs run as they do without them, and what they changed is patched.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+
+use wheelfix_testkit::cache;
+
+use crate::venv::Venv;
+
+const WHEELFIX: &str = env!("CARGO_BIN_EXE_wheelfix");
+
+/// A shell in the sandbox, with the functions; gives exit code, and both outputs.
+#[expect(clippy::disallowed_methods, reason = "runs a shell")]
+fn shell(venv: &Venv, script: &str) -> (i32, String) {
+    let tools = cache::tool("uv").parent().unwrap().to_owned();
+    let path = format!(
+        "{}:{}",
+        tools.display(),
+        std::env::var_os("PATH").unwrap().display()
+    );
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            &format!("eval \"$({WHEELFIX} venv-hook bash)\"\n{script}"),
+        ])
+        .current_dir(venv.path("."))
+        .env_clear()
+        .envs([
+            ("PATH", path.as_str()),
+            ("UV_CACHE_DIR", "cache"),
+            ("UV_OFFLINE", "1"),
+        ])
+        .envs([("UV_NO_CONFIG", "1"), ("WHEELFIX_LIB_PATH", "libs")])
+        .env("UV_PYTHON", cache::tool("python3"))
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(text).unwrap(),
+    )
+}
+
+#[track_caller]
+fn expect(venv: &Venv, script: &str, code: i32, patched: bool) -> String {
+    let (got, text) = shell(venv, script);
+    assert_eq!(got, code, "{script}: {text}");
+    let lines = text.lines().filter(|line| line.starts_with("wheelfix: "));
+    assert_eq!(lines.count(), usize::from(patched), "{script}: {text}");
+    text
+}
+
+#[test]
+fn environments_are_patched_behind_uv_and_pip() {
+    let venv = Venv::new();
+    let wheel = venv.wheel("one", "1.0", "a");
+    let install = format!("uv pip install --no-index -p v {wheel}");
+    let text = expect(&venv, &install, 0, true);
+    assert!(text.contains("1 ELF file edited in `"), "{text}");
+    expect(&venv, &install, 0, false);
+    expect(
+        &venv,
+        "unset UV_PYTHON; VIRTUAL_ENV=v uv pip uninstall one",
+        0,
+        false,
+    );
+    expect(
+        &venv,
+        &format!("unset UV_PYTHON; VIRTUAL_ENV=v uv pip install --no-index {wheel}"),
+        0,
+        true,
+    );
+    expect(&venv, "uv pip install --no-index -p v none", 1, false);
+    expect(&venv, "uv --version; false", 1, false);
+    let other = venv.wheel("two", "1.0", "b");
+    let pip = format!("pip --python v/bin/python install --no-index {other}");
+    expect(&venv, &pip, 0, true);
+    // A library that is nowhere is told; the program has done what it was to do.
+    let broken = venv.wheel("three", "1.0", "b");
+    fs_err::remove_file(venv.path("libs/libb.so")).unwrap();
+    let install = format!("uv pip install --no-index -p v {broken}");
+    let text = expect(&venv, &install, 0, true);
+    assert!(
+        text.contains("`libb.so` is missing") && text.contains("is not patched"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_program_of_a_project_starts_in_a_patched_environment() {
+    let venv = Venv::new();
+    venv.wheel("one", "1.0", "a");
+    venv.wheel("two", "1.0", "b");
+    let project = "[project]\nname = 'p'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['one']\n\
+        [tool.uv]\nno-index = true\nfind-links = ['.']\n";
+    fs_err::write(venv.path("pyproject.toml"), project).unwrap();
+    let check = format!("{WHEELFIX} check $VIRTUAL_ENV --python $VIRTUAL_ENV/bin/python; exit 7");
+    let run = format!("unset UV_NO_CONFIG; cd libs/..; uv run -q sh -c '{check}'");
+    let text = expect(&venv, &run, 7, true);
+    assert!(
+        text.contains("1 of ") && !text.contains("missing"),
+        "{text}"
+    );
+    expect(&venv, &run, 7, false);
+    let text = expect(&venv, "unset UV_NO_CONFIG; cd libs; uv add -q two", 0, true);
+    assert!(text.contains("/.venv`"), "{text}");
+    expect(
+        &venv,
+        "unset UV_NO_CONFIG; uv remove -q two; uv sync -q",
+        0,
+        false,
+    );
+    let sync = "unset UV_NO_CONFIG; export UV_PROJECT_ENVIRONMENT=other; cd libs; uv sync -q";
+    let text = expect(&venv, sync, 0, true);
+    assert!(text.contains("/other`"), "{text}");
+    let text = expect(
+        &venv,
+        "unset UV_NO_CONFIG; uv run -q python -c 'print(input())' <<< text",
+        0,
+        false,
+    );
+    assert!(text.contains("text"), "{text}");
+    expect(
+        &venv,
+        "unset UV_NO_CONFIG; uv run -q no-such-program",
+        2,
+        false,
+    );
+}
+
+/// A program that is called `pip` and ends as it is told by signals.
+fn program(venv: &Venv, script: &str) {
+    fs_err::create_dir_all(venv.path("bin")).unwrap();
+    let path = venv.path("bin/pip");
+    fs_err::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn signals_and_codes_are_the_programs() {
+    let venv = Venv::new();
+    program(
+        &venv,
+        "trap 'exit 9' TERM\necho ready\nwhile :; do sleep 0.05; done\n",
+    );
+    let path = format!("{}:/usr/bin:/bin", venv.path("bin").display());
+    let mut wheelfix = venv.sandbox.command(&["venv-run", "pip", "install"]);
+    let wheelfix = wheelfix.env("PATH", &path).stdout(Stdio::piped());
+    let mut run = wheelfix.spawn().unwrap();
+    let mut ready = [0; 6];
+    let stdout = run.stdout.as_mut().unwrap();
+    std::io::Read::read_exact(stdout, &mut ready).unwrap();
+    let pid = rustix::process::Pid::from_raw(run.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(9));
+
+    program(&venv, "kill -TERM $$\n");
+    let mut wheelfix = venv.sandbox.command(&["venv-run", "pip", "install"]);
+    let status = wheelfix.env("PATH", &path).status().unwrap();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    assert_eq!(signal, Some(15));
+
+    let text = venv.sandbox.run_with(&["venv-run", "pip4"], &[]);
+    assert!(
+        text.starts_with("exit: 127\n") && text.contains("`pip4` is not on PATH"),
+        "{text}"
+    );
+    let skip = venv.path("bin");
+    program(&venv, "exit 5\n");
+    let variables = [
+        ("PATH", path.as_str()),
+        ("WHEELFIX_VENV_SKIP", skip.to_str().unwrap()),
+    ];
+    let text = venv
+        .sandbox
+        .run_with(&["venv-run", "pip", "--version"], &variables[..1]);
+    assert!(text.starts_with("exit: 5\n"), "{text}");
+    let text = venv
+        .sandbox
+        .run_with(&["venv-run", "pip", "--version"], &variables);
+    assert!(!text.starts_with("exit: 5\n"), "{text}");
+}
+
+#[test]
+fn functions_are_printed_for_three_shells() {
+    let venv = Venv::new();
+    for (shell, begin) in [
+        ("bash", "uv() {"),
+        ("zsh", "uv() {"),
+        ("fish", "function uv "),
+    ] {
+        let text = venv.expect(&["venv-hook", shell], 0, begin);
+        assert!(text.contains("venv-run poetry"), "{text}");
+    }
+    venv.expect(&["venv-hook", "csh"], 2, "invalid value");
+}
