@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
+use wheelfix_elf::Source;
 
 /// Bytes read at a time: large enough for few system calls, small enough for the second cache level.
 const BUFFER_LEN: usize = 256 * 1024;
@@ -51,6 +52,25 @@ impl FileDigest {
             };
             hasher.update(read);
             len += read.len() as u64;
+        }
+        Ok(Self {
+            sha256: hasher.finalize().into(),
+            len,
+        })
+    }
+
+    /// The digest of a file of which only what is read is known, in constant memory.
+    pub(crate) fn of_source(source: &impl Source) -> io::Result<Self> {
+        let mut buffer = vec![0; BUFFER_LEN];
+        let (mut hasher, len) = (Sha256::new(), source.file_len());
+        let mut offset = 0;
+        while offset < len {
+            let count = usize::try_from(len - offset).unwrap_or(BUFFER_LEN);
+            let count = count.min(BUFFER_LEN);
+            let part = buffer.get_mut(..count).unwrap_or_default();
+            source.read_exact_at(part, offset)?;
+            hasher.update(part);
+            offset += count as u64;
         }
         Ok(Self {
             sha256: hasher.finalize().into(),

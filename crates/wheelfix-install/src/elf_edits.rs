@@ -1,15 +1,18 @@
 //! The edits of ELF files: planned and checked all together, then made.
 
+use std::cmp::Reverse;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rayon::prelude::*;
-use wheelfix_elf::{FileEdit, NeededEdit, PatchError, Request, RunPathKind, RunPathRequest};
+use wheelfix_elf::{
+    FileEdit, NeededEdit, PatchError, Planned, Request, RunPathKind, RunPathRequest, open_regular,
+};
 use wheelfix_link::{LinkPlan, ObjectPlan, PathKind, RunPathEdit};
 
-use crate::detach::detach;
+use crate::detach::{copy_file, detach};
+use crate::digest::FileDigest;
 use crate::linking::{Applied, LinkError, refuse};
 use crate::report::InstallWarning;
 use crate::transaction::Changes;
@@ -32,6 +35,8 @@ struct ElfEdit {
     edit: FileEdit,
     /// Whether the plan wants it to be as it says, and not healed alone.
     is_linked: bool,
+    /// Whether another file takes its place.
+    is_replaced: bool,
 }
 
 impl ElfEdits {
@@ -69,6 +74,7 @@ impl ElfEdits {
             file: object.file.clone(),
             edit,
             is_linked: !object.edit.is_empty(),
+            is_replaced: false,
         });
     }
 
@@ -86,19 +92,56 @@ impl ElfEdits {
     }
 
     /// Adds the edits to what is to be changed.
-    pub(crate) fn add_to(&self, changes: &mut Changes) -> io::Result<()> {
-        for elf in &self.edits {
+    pub(crate) fn add_to(&mut self, changes: &mut Changes) -> io::Result<()> {
+        for elf in &mut self.edits {
             let is_noop = elf.edit.as_plan().is_noop();
-            let metadata = fs::symlink_metadata(&elf.file)?;
-            let is_detached = metadata.is_symlink() && (elf.is_linked || !is_noop);
-            // A file with several names is not written to, as the others stay as they are.
-            if is_detached || !is_noop && metadata.nlink() > 1 {
+            let is_link = fs::symlink_metadata(&elf.file)?.is_symlink();
+            let is_detached = is_link && (elf.is_linked || !is_noop);
+            elf.is_replaced = is_detached || !is_noop && elf.edit.needs_copy(&elf.file)?;
+            if elf.is_replaced {
                 changes.replace(&elf.file)?;
             } else if !is_noop {
                 changes.edit(&elf.file, elf.edit.original(&elf.file)?)?;
             }
         }
         Ok(())
+    }
+
+    /// Finds out what the files will be, and writes those that take the place of others.
+    pub(crate) fn prepare(&self, applied: &mut Applied) -> Result<(), LinkError> {
+        let mut edits = Vec::new();
+        for elf in &self.edits {
+            if elf.is_replaced {
+                edits.push((elf, applied.prepare(&elf.file)?));
+            } else if !elf.edit.as_plan().is_noop() {
+                edits.push((elf, elf.file.clone()));
+            }
+        }
+        // The largest first: nobody waits for one at the end.
+        edits.sort_by_key(|(elf, _)| Reverse(elf.edit.as_plan().new_len));
+        let prepared = edits.into_par_iter().with_max_len(1);
+        let prepared = prepared.map(|(elf, new)| (elf, elf.prepare(&new)));
+        let mut failures = Vec::new();
+        for (elf, digest) in prepared.collect::<Vec<_>>() {
+            match digest {
+                Ok(Some(digest)) => applied.add_planned(&elf.file, digest, elf.edit.as_plan()),
+                Ok(None) => {}
+                Err(error) => failures.push((elf.path.clone(), error.into())),
+            }
+        }
+        failures.sort_by(|(one, _), (other, _)| one.cmp(other));
+        refuse(failures)
+    }
+
+    /// Makes the edits of files in their place.
+    pub(crate) fn make(&self) -> Result<(), LinkError> {
+        let edits = self.edits.par_iter().filter(|it| !it.is_replaced);
+        let edits = edits.filter(|it| !it.edit.as_plan().is_noop());
+        let failures = edits.filter_map(|elf| {
+            let error = elf.edit.apply_in_place(&elf.file).err()?;
+            Some((elf.path.clone(), error.into()))
+        });
+        refuse(failures.collect())
     }
 
     /// Makes the edits.
@@ -120,6 +163,21 @@ impl ElfEdits {
 }
 
 impl ElfEdit {
+    /// Writes the file that takes its place to `new`, if one does; gives what it will be, if it changes.
+    fn prepare(&self, new: &Path) -> Result<Option<FileDigest>, PatchError> {
+        let plan = self.edit.as_plan();
+        if plan.is_noop() {
+            copy_file(&self.file, new)?;
+            return Ok(None);
+        }
+        if self.is_replaced {
+            self.edit.write_to(&self.file, new)?;
+            return Ok(Some(FileDigest::of_file(new)?));
+        }
+        let source = open_regular(&self.file)?;
+        Ok(Some(FileDigest::of_source(&Planned::new(&source, plan))?))
+    }
+
     fn apply(&self) -> Result<(), PatchError> {
         if self.is_linked || !self.edit.as_plan().is_noop() {
             detach(&self.file)?;

@@ -24,6 +24,7 @@ mod merging;
 mod patch;
 mod patch_wheel;
 mod pipeline_error;
+mod prepared;
 mod provenance;
 mod python;
 mod record_check;

@@ -15,9 +15,12 @@ use wheelfix_unbundle::UnbundleError;
 
 use crate::context::{Context, Libraries};
 use crate::digest::FileDigest;
+use crate::extraction::write_new;
+use crate::prepared::Prepared;
 use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
-use crate::{sources, unbundling};
+use crate::staging::make_directory;
+use crate::{record_update, sources, unbundling};
 
 /// Why a relocation cannot be decided or applied.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +76,84 @@ pub(crate) struct Applied {
     pub(crate) removed: BTreeSet<PathBuf>,
     /// Files that are new, for the RECORD of the `.dist-info` directory that they are in.
     pub(crate) added: BTreeMap<PathBuf, FileDigest>,
+    /// The changes that are still to be made; `None` where each is made at once.
+    prepared: Option<Prepared>,
 }
 
 impl Applied {
+    /// Changes that are made when all are known.
+    pub(crate) fn later(prepared: Prepared) -> Self {
+        Self {
+            prepared: Some(prepared),
+            ..Self::default()
+        }
+    }
+
+    /// Makes the changes that are still to be made, but for those of ELF files in their place.
+    pub(crate) fn make(&self) -> io::Result<()> {
+        self.prepared.as_ref().map_or(Ok(()), Prepared::make)
+    }
+
+    /// Where to write what is to be at a path later.
+    pub(crate) fn prepare(&mut self, path: &Path) -> io::Result<PathBuf> {
+        match &mut self.prepared {
+            Some(prepared) => prepared.add(path),
+            None => Ok(path.to_owned()),
+        }
+    }
+
+    /// Reads a text as it is after the changes so far.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<String> {
+        match &self.prepared {
+            Some(prepared) => prepared.read(path),
+            None => fs::read_to_string(path),
+        }
+    }
+
+    /// Replaces a text. RECORD is not told.
+    pub(crate) fn replace(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        match &mut self.prepared {
+            Some(prepared) => prepared.replace(path, text.as_bytes()),
+            None => record_update::replace(path, text),
+        }
+    }
+
+    /// Writes a text to a file that is not there yet, nor need its directory be.
+    pub(crate) fn write_new(&mut self, path: &Path, text: &str) -> io::Result<()> {
+        if let Some(prepared) = &mut self.prepared {
+            return prepared.replace(path, text.as_bytes());
+        }
+        make_directory(path.parent().unwrap_or(path))?;
+        write_new(path, text.as_bytes(), false)
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&mut self, file: &Path) -> io::Result<()> {
+        match &mut self.prepared {
+            Some(prepared) => prepared.remove(file),
+            None => fs::remove_file(file)?,
+        }
+        self.removed.insert(file.to_owned());
+        Ok(())
+    }
+
+    /// Removes a directory if nothing is left in it.
+    pub(crate) fn remove_empty(&mut self, directory: PathBuf) -> io::Result<()> {
+        if let Some(prepared) = &mut self.prepared {
+            prepared.remove_empty(directory);
+        } else if fs::read_dir(&directory)?.next().is_none() {
+            fs::remove_dir(&directory)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that an ELF file will be edited, and what it will be.
+    pub(crate) fn add_planned(&mut self, file: &Path, digest: FileDigest, plan: &Plan) {
+        self.edited.insert(file.to_owned(), digest);
+        self.elf_edited += 1;
+        self.bytes_written += plan.written_len();
+    }
+
     /// Notes that an ELF file was edited.
     pub(crate) fn add_edited(&mut self, file: &Path, path: &Path, plan: &Plan) {
         self.unhashed.insert(file.to_owned(), path.to_owned());
@@ -239,8 +317,7 @@ pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result
 /// Removes the files that a plan drops.
 pub(crate) fn remove_dropped(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
     for dropped in &plan.drops {
-        fs::remove_file(&dropped.file)?;
-        applied.removed.insert(dropped.file.clone());
+        applied.remove(&dropped.file)?;
     }
     Ok(())
 }

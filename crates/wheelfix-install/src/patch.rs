@@ -152,7 +152,7 @@ pub(crate) fn link_in(
     let tree = tree.map_err(LinkError::from)?;
 
     phase(Phase::Plan);
-    let decision = plan(request, &tree, places)?;
+    let mut decision = plan(request, &tree, places)?;
     let (records, untrue) = decision.records(extent)?;
     if request.dry_run {
         let report = PatchReport {
@@ -164,10 +164,12 @@ pub(crate) fn link_in(
 
     phase(Phase::Apply);
     let transaction = Transaction::begin(&extent.roots, decision.changes(&records)?)?;
-    let mut applied = Applied::default();
+    let mut applied = Applied::later(transaction.prepared());
     applied.add_untrue(untrue);
-    let edited = apply(&decision, records, &mut applied);
-    let proved = edited.and_then(|records| {
+    let prepared = prepare(&decision, records, &mut applied);
+    let proved = prepared.and_then(|records| {
+        decision.elf_edits.make()?;
+        applied.make()?;
         before_proof()?;
         phase(Phase::Verify);
         let (tree, proof) = prove(places, &decision)?;
@@ -241,7 +243,7 @@ impl Decision<'_> {
     }
 
     /// Everything that changes.
-    fn changes(&self, records: &[PathBuf]) -> io::Result<Changes> {
+    fn changes(&mut self, records: &[PathBuf]) -> io::Result<Changes> {
         let mut changes = Changes::default();
         self.elf_edits.add_to(&mut changes)?;
         let link_plan = &self.planned.link_plan;
@@ -353,8 +355,8 @@ fn refuse_behind_links(
     }
 }
 
-/// Edits and removes files, and gives how many RECORD files were updated.
-fn apply(
+/// Writes all that is to take the place of files, before anything changes; gives how many RECORD files are updated.
+fn prepare(
     Decision {
         planned,
         requirements,
@@ -364,7 +366,7 @@ fn apply(
     records: Vec<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PipelineError> {
-    elf_edits.apply(applied)?;
+    elf_edits.prepare(applied)?;
     applied.hash()?;
     linking::replace_and_drop(&planned.link_plan, applied)?;
     if !planned.unbundling.removed.is_empty() {
@@ -378,10 +380,10 @@ fn apply(
         removed: applied.removed.clone(),
         added: applied.added.clone(),
     };
-    let mut updated = update_these(records, &changes)?;
+    let mut updated = update_these(records, &changes, applied)?;
     for distribution in &requirements.edited {
         if let Some(digest) = changes.edited.get(&distribution.path) {
-            updated += update_beside(&distribution.path, *digest, &changes)?;
+            updated += update_beside(&distribution.path, *digest, &changes, applied)?;
         }
     }
     Ok(updated)

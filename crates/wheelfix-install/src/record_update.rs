@@ -12,6 +12,7 @@ use wheelfix_elf::{is_temporary, temporary_file};
 use wheelfix_format::{Record, RecordError, RecordHash, RecordRow};
 
 use crate::digest::FileDigest;
+use crate::linking::Applied;
 
 /// The changes to the files of a tree. Paths are absolute.
 #[derive(Debug, Default)]
@@ -44,13 +45,14 @@ pub enum RecordUpdateError {
 pub(crate) fn update_these(
     records: Vec<PathBuf>,
     changes: &Changes,
+    applied: &mut Applied,
 ) -> Result<usize, RecordUpdateError> {
     let mut updated = 0;
     for path in records {
-        let text = fs::read_to_string(&path)?;
+        let text = applied.read(&path)?;
         let record = parse(path.clone(), &text)?;
         if let Some(record) = apply(record, &path, changes) {
-            replace(&path, record.to_string())?;
+            applied.replace(&path, &record.to_string())?;
             updated += 1;
         }
     }
@@ -119,19 +121,20 @@ pub(crate) fn update_beside(
     file: &Path,
     digest: FileDigest,
     changes: &Changes,
+    applied: &mut Applied,
 ) -> Result<usize, RecordUpdateError> {
     let record = file.with_file_name("RECORD");
     if !record.is_file() {
         return Ok(0);
     }
-    let text = fs::read_to_string(&record)?;
+    let text = applied.read(&record)?;
     match with_row(&text, file, digest) {
         Some(new) if new == text => Ok(0),
         Some(new) => {
-            replace(&record, &new)?;
+            applied.replace(&record, &new)?;
             Ok(1)
         }
-        None => update_these(vec![record], changes),
+        None => update_these(vec![record], changes, applied),
     }
 }
 
@@ -279,6 +282,10 @@ pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn update(record: &Path, changes: &Changes) -> Result<usize, RecordUpdateError> {
+        update_these(vec![record.to_owned()], changes, &mut Applied::default())
+    }
+
     #[test]
     fn rows_of_changed_files_are_updated() {
         let dir = tempfile::tempdir().unwrap();
@@ -300,7 +307,7 @@ mod tests {
         }
         let gone = dir.path().join("lib/python3.11/site-packages/b.so");
         changes.removed.insert(gone);
-        assert_eq!(update_these(vec![record.clone()], &changes).unwrap(), 1);
+        assert_eq!(update(&record, &changes).unwrap(), 1);
 
         let new = RecordHash::sha256(digest.sha256);
         assert_eq!(
@@ -309,7 +316,7 @@ mod tests {
                 "../../../bin/tool,{new},3\na-1.dist-info/RECORD,,\na.so,{new},3\nc.py,{old},1\n"
             )
         );
-        assert_eq!(update_these(vec![record.clone()], &changes).unwrap(), 0);
+        assert_eq!(update(&record, &changes).unwrap(), 0);
     }
 
     #[test]
@@ -350,7 +357,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("a-1.dist-info")).unwrap();
         let record = dir.path().join("a-1.dist-info/RECORD");
         fs::write(&record, "a.py\n").unwrap();
-        let error = update_these(vec![record.clone()], &Changes::default()).unwrap_err();
+        let error = update(&record, &Changes::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("invalid RECORD: `{}`", record.display())

@@ -11,7 +11,6 @@ use wheelfix_link::Place;
 use crate::digest::FileDigest;
 use crate::files::{self, FileFault};
 use crate::linking::Applied;
-use crate::record_update;
 use crate::report::InstallWarning;
 
 /// A distribution with edited requirements.
@@ -125,7 +124,7 @@ fn chain(error: &MetadataError) -> String {
 /// `applied` is true also after an error.
 pub(crate) fn apply(edited: &[EditedRequirements], applied: &mut Applied) -> io::Result<()> {
     for distribution in edited {
-        record_update::replace(&distribution.path, &distribution.text)?;
+        applied.replace(&distribution.path, &distribution.text)?;
         let digest = FileDigest::of_bytes(distribution.text.as_bytes());
         applied.edited.insert(distribution.path.clone(), digest);
     }

@@ -11,10 +11,7 @@ use wheelfix_format::LibraryName;
 use wheelfix_unbundle::{Bundled, Component, Decision, Provider, Sbom, SbomError, UnbundlePlan};
 
 use crate::digest::FileDigest;
-use crate::extraction::write_new;
 use crate::linking::Applied;
-use crate::record_update::replace;
-use crate::staging::make_directory;
 use crate::transaction::Changes;
 
 /// The list that we write.
@@ -59,7 +56,7 @@ pub(crate) fn update(
         let mut components = Vec::new();
         for library in &gone {
             if let Decision::Replace { by, .. } = &library.decision {
-                components.push(component(library, by)?);
+                components.push(component(library, by, applied)?);
             }
         }
         if !components.is_empty() {
@@ -166,7 +163,7 @@ fn forget(
     };
     if list.remove(|name| names.contains(&name.to_lowercase())) {
         let text = list.text();
-        replace(path, &text)?;
+        applied.replace(path, &text)?;
         applied
             .edited
             .insert(path.to_path_buf(), FileDigest::of_bytes(text.as_bytes()));
@@ -174,8 +171,11 @@ fn forget(
     Ok(())
 }
 
-fn component(library: &Bundled, by: &Provider) -> io::Result<Component> {
-    let digest = FileDigest::of_file(&by.file)?;
+fn component(library: &Bundled, by: &Provider, applied: &Applied) -> io::Result<Component> {
+    let digest = match applied.edited.get(&by.file) {
+        Some(digest) => *digest,
+        None => FileDigest::of_file(&by.file)?,
+    };
     Ok(Component {
         name: name_of(library),
         soname: by.name.clone(),
@@ -207,10 +207,9 @@ fn write_own(
     }
     let text = list.text();
     if path.is_file() {
-        replace(&path, &text)?;
+        applied.replace(&path, &text)?;
     } else {
-        make_directory(&dist_info.join("sboms"))?;
-        write_new(&path, text.as_bytes(), false)?;
+        applied.write_new(&path, &text)?;
     }
     let digest = FileDigest::of_bytes(text.as_bytes());
     applied.edited.insert(path.clone(), digest);

@@ -13,7 +13,6 @@ use crate::context::Libraries;
 use crate::digest::FileDigest;
 use crate::files::{Files, Source};
 use crate::linking::Applied;
-use crate::record_update;
 use crate::staging::Staging;
 
 /// Larger Python sources are data; in bytes.
@@ -133,10 +132,9 @@ fn verified(source: &Source<'_>, wheels: &[Wheel]) -> Option<String> {
 pub(crate) fn apply(edits: &[SourceEdit], applied: &mut Applied) -> io::Result<()> {
     for edit in edits {
         for stale in bytecode_of(&edit.file)? {
-            fs::remove_file(&stale)?;
-            applied.removed.insert(stale);
+            applied.remove(&stale)?;
         }
-        record_update::replace(&edit.file, &edit.text)?;
+        applied.replace(&edit.file, &edit.text)?;
         let digest = FileDigest::of_bytes(edit.text.as_bytes());
         applied.edited.insert(edit.file.clone(), digest);
     }

@@ -13,6 +13,7 @@ use wheelfix_link::{existing_path, real_path};
 
 use crate::journal::{Journal, Rank, State, take_back};
 use crate::left_over::is_ours;
+use crate::prepared::Prepared;
 use crate::scratch::Scratch;
 
 /// The paths that are to be changed, as they are before; absolute.
@@ -110,6 +111,12 @@ impl Transaction {
             refuse_other_run(&tree, path)?;
         }
         Ok(Self { journals })
+    }
+
+    /// A place for new files before anything changes.
+    pub(crate) fn prepared(&self) -> Prepared {
+        let journals = self.journals.iter();
+        Prepared::new(journals.map(|journal| journal.path().to_owned()))
     }
 
     /// Lets the edits last.

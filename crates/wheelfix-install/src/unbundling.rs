@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use wheelfix_link::{Edit, Fault, LinkPlan, Place, Proof, Tree};
 use wheelfix_unbundle::{Request, UnbundlePlan};
 
@@ -150,14 +149,9 @@ pub(crate) fn missing_key(soname: &str) -> String {
 pub(crate) fn apply(plan: &UnbundlePlan, applied: &mut Applied) -> Result<(), LinkError> {
     let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
     for removed in &plan.removed {
-        fs::remove_file(&removed.file)?;
-        applied.removed.insert(removed.file.clone());
+        applied.remove(&removed.file)?;
         directories.extend(removed.file.parent().map(Path::to_path_buf));
     }
-    for directory in directories {
-        if fs::read_dir(&directory)?.next().is_none() {
-            fs::remove_dir(&directory)?;
-        }
-    }
-    Ok(())
+    let mut directories = directories.into_iter();
+    Ok(directories.try_for_each(|directory| applied.remove_empty(directory))?)
 }

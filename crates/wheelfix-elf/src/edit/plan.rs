@@ -304,13 +304,14 @@ impl Source for Planned<'_> {
             .checked_add(buffer.len() as u64)
             .filter(|end| *end <= self.plan.new_len);
         let end = end.ok_or(std::io::ErrorKind::UnexpectedEof)?;
-        buffer.fill(0);
-        // Bytes past the old end are zero unless they are written.
         let kept = usize::try_from(self.plan.old_len.min(end).saturating_sub(offset))
             .unwrap_or(usize::MAX);
-        if let Some(kept) = buffer.get_mut(..kept).filter(|kept| !kept.is_empty()) {
+        let (kept, new) = buffer.split_at_mut(kept.min(buffer.len()));
+        if !kept.is_empty() {
             self.source.read_exact_at(kept, offset)?;
         }
+        // Bytes past the old end are zero unless they are written.
+        new.fill(0);
         for write in &self.plan.writes {
             self.assign_addresses(write, buffer, offset)?;
         }

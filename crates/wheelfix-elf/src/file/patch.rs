@@ -179,33 +179,50 @@ impl FileEdit {
         if self.plan.is_noop() {
             return Ok(Method::Untouched);
         }
+        if !self.needs_copy(path)? {
+            match self.apply_in_place(path) {
+                // It could not be told before the file was made writable.
+                Err(PatchError::Io(error)) if is_running(&error) => {}
+                result => return result.map(|()| Method::InPlace),
+            }
+        }
+        let path = fs_err::canonicalize(path)?;
+        self.write_to(&path, &path)?;
+        Ok(Method::Replaced)
+    }
+
+    /// Whether the file at `path` cannot be written to: it has other names too, which are not to change, or is running.
+    pub fn needs_copy(&self, path: &Path) -> io::Result<bool> {
+        let open = || fs_err::OpenOptions::new().write(true).open(path);
+        Ok(fs_err::metadata(path)?.nlink() > 1 || open().is_err_and(|error| is_running(&error)))
+    }
+
+    /// Makes the edit in the file itself: it stays the one that it is.
+    pub fn apply_in_place(&self, path: &Path) -> Result<(), PatchError> {
+        let metadata = self.refuse_changed(path)?;
+        let file = open_for_writing(path, &metadata)?;
+        let attributes = attributes::read(file.file());
+        let result = self.write_in_place(&file);
+        // Writing takes the set-user-ID bit and capabilities away; and the mode may have been changed to open the file.
+        let restored = restore_mode(&file, &metadata);
+        attributes::restore(file.file(), &attributes);
+        result?;
+        Ok(restored?)
+    }
+
+    /// Writes the edited file to `output`, which appears whole or not at all; the file at `path` stays as it is.
+    pub fn write_to(&self, path: &Path, output: &Path) -> Result<(), PatchError> {
+        self.refuse_changed(path)?;
+        self.replace(path, output)
+    }
+
+    fn refuse_changed(&self, path: &Path) -> Result<std::fs::Metadata, PatchError> {
         let metadata = fs_err::metadata(path)?;
         check_regular(metadata.file_type())?;
         if metadata.modified()? != self.modified {
             return Err(PatchError::Changed);
         }
-        let replace = || {
-            let path = fs_err::canonicalize(path)?;
-            self.replace(&path, &path)?;
-            Ok(Method::Replaced)
-        };
-        if metadata.nlink() > 1 {
-            return replace();
-        }
-        match open_for_writing(path, &metadata) {
-            Ok(file) => {
-                let attributes = attributes::read(file.file());
-                let result = self.write_in_place(&file);
-                // Writing takes the set-user-ID bit and capabilities away; and the mode may have been changed to open the file.
-                let restored = restore_mode(&file, &metadata);
-                attributes::restore(file.file(), &attributes);
-                result?;
-                restored?;
-                Ok(Method::InPlace)
-            }
-            Err(error) if is_running(&error) => replace(),
-            Err(error) => Err(error.into()),
-        }
+        Ok(metadata)
     }
 
     fn write_in_place(&self, file: &fs_err::File) -> Result<(), PatchError> {

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use wheelfix_testkit::elf::Tool;
@@ -325,6 +326,63 @@ fn every_command_takes_back_what_was_broken_off() {
         if made.is_dir() {
             fs_err::remove_dir_all(made).unwrap();
         }
+    }
+}
+
+#[test]
+fn new_files_are_written_before_anything_changes() {
+    let scene = Scene::new("patch");
+    breaker(&scene.sandbox);
+    scene.reset();
+    let command = ["patch", "out", "--lib-path", "store"];
+    assert!(scene.sandbox.run(&command).starts_with("exit: 0\n"));
+    let name = format!("{SITE}/demo-1.0.dist-info/RECORD");
+    let want = scene.state().remove(Path::new(&name)).unwrap();
+    broken_off(&scene, "out");
+    let half = scene.state();
+    let is_new = |path: &Path| path.to_string_lossy().contains("/new-");
+    let found = half.iter().any(|(path, it)| is_new(path) && *it == want);
+    assert!(found, "{:?}", half.keys());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "runs the program that is edited")]
+fn a_running_program_is_as_it_was_or_edited() {
+    let scene = Scene::new("patch");
+    breaker(&scene.sandbox);
+    let source = "#include <unistd.h>\nvoid dep(void); int main(void) { dep(); for (;;) pause(); }";
+    fs_err::write(scene.sandbox.path("run.c"), source).unwrap();
+    let args = ["-o", "run", "run.c", "store/lib/libdep.so.1"];
+    Tool::CC.run_in(&scene.sandbox.path(""), &args).expect();
+    let program = scene.path().join("bin/run");
+    let patch = |step: u32| {
+        scene.reset();
+        fs_err::create_dir(scene.path().join("bin")).unwrap();
+        fs_err::copy(scene.sandbox.path("run"), &program).unwrap();
+        let before = scene.state();
+        let mut run = Command::new(&program);
+        run.env("LD_LIBRARY_PATH", scene.sandbox.path("store/lib"));
+        let mut running = run.spawn().unwrap();
+        let mut command = scene.command();
+        command.env("LD_PRELOAD", scene.sandbox.path("break.so"));
+        command.env("BREAK_AT", step.to_string());
+        let status = command.status().unwrap();
+        running.kill().unwrap();
+        running.wait().unwrap();
+        (before, status)
+    };
+    let (_, status) = patch(1_000_000);
+    assert!(status.success());
+    let want = scene.state();
+    for step in (1..).step_by(5) {
+        let (before, status) = patch(step);
+        if status.success() {
+            break;
+        }
+        scene.sandbox.run(&["check", "out"]);
+        scene.is_clean(&format!("step {step}"));
+        let got = scene.state();
+        assert!(got == before || got == want, "step {step}");
     }
 }
 
