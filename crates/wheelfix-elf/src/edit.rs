@@ -169,6 +169,7 @@ fn plan_dynamic(
     if model.is_unchanged() {
         return Ok(Plan::noop(elf.file_len));
     }
+    heal::mend_dynamic(&mut model);
     check_bootstrap(elf, dynamic, &model)?;
     let mut references = references::collect(&model)?;
     if !references.complete {

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
+use crate::elf::Elf;
 use crate::encoding::{Class, Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
 use crate::header::Header;
@@ -129,6 +130,18 @@ impl ProgramHeader {
     pub(crate) fn pages(&self) -> Range<u64> {
         let end = self.memory_end().checked_next_multiple_of(PAGE);
         self.vaddr - self.vaddr % PAGE..end.unwrap_or(u64::MAX)
+    }
+
+    /// Whether a segment of a file is read-only and without code, and its pages hold a part of the dynamic section, which
+    /// is to be written.
+    pub(crate) fn covers_dynamic(&self, elf: &Elf) -> bool {
+        let dynamic = elf.program_header(SegmentKind::DYNAMIC);
+        let Some(dynamic) = dynamic.filter(|dynamic| dynamic.flags & PF_W != 0) else {
+            return false;
+        };
+        let pages = self.pages();
+        let is_there = pages.start < dynamic.memory_end() && dynamic.vaddr < pages.end;
+        self.is_load() && is_there && self.flags & (PF_W | PF_X) == 0
     }
 
     /// An entry that is not in use.

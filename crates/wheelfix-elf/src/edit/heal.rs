@@ -5,6 +5,9 @@
 //!
 //! patchelf 0.18 gives a segment the alignment of the others and puts it at the next page all the same, which glibc before
 //! 2.35 does not load.
+//!
+//! patchelf before 0.17 puts the dynamic section of a program where the next segment begins on the same page: the kernel
+//! maps that one over it, read-only, and the program ends with SIGSEGV as soon as the loader writes there.
 
 use std::ops::Range;
 
@@ -13,12 +16,13 @@ use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::relocations;
 use crate::load::PAGE;
-use crate::program_header::ProgramHeader;
+use crate::program_header::{PF_W, ProgramHeader};
 use crate::symbol_table::SymbolTable;
 
-/// Turns the dead segments into `PT_NULL`, and mends alignments.
+/// Turns the dead segments into `PT_NULL`, and mends alignments and protections.
 pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), EditError> {
     mend_alignments(model);
+    mend_dynamic(model);
     if model.sections.is_empty() {
         return Ok(());
     }
@@ -87,6 +91,19 @@ pub(crate) fn mend_alignments(model: &mut Model<'_>) {
             model.summary.push(line);
             model.mends_alignments = true;
         }
+    }
+}
+
+/// Lets the loader write to the dynamic section where a segment without code is mapped over it.
+pub(crate) fn mend_dynamic(model: &mut Model<'_>) {
+    let elf = model.elf;
+    let loads = model.program_headers.iter_mut();
+    for load in loads.filter(|load| load.covers_dynamic(elf)) {
+        load.flags |= PF_W;
+        model.summary.push(format!(
+            "segment at {:#x}: writable, as the dynamic section on its first page is",
+            load.vaddr
+        ));
     }
 }
 

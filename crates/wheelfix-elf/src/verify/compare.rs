@@ -150,7 +150,13 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
         let same = same.map(|other| {
             let mended = load.is_misaligned() && !other.is_misaligned();
             let align = if mended { load.align } else { other.align };
-            ProgramHeader { align, ..*other }
+            let opened = other.flags == load.flags | PF_W && load.covers_dynamic(old);
+            let flags = if opened { load.flags } else { other.flags };
+            ProgramHeader {
+                align,
+                flags,
+                ..*other
+            }
         });
         let kept = same.is_some_and(|other| {
             let is_last = last == Some(load.vaddr);
