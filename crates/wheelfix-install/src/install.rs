@@ -1,14 +1,16 @@
 //! From wheels to a prefix: the one pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use wheelfix_link::{
     Excused, Excuses, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof,
-    existing_path, may_be_like_source,
+    existing_path, made_executable, may_be_like_source,
 };
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Wheel};
@@ -27,7 +29,7 @@ use crate::merging::{are_recorded, beside};
 use crate::patch::Scope;
 use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
 use crate::python::Python;
-use crate::report::{self, InstallReport};
+use crate::report::{self, InstallReport, InstallWarning};
 use crate::sboms;
 use crate::shebang::Programs;
 use crate::sources::Sources;
@@ -395,10 +397,12 @@ impl Installation<'_> {
             link_plan,
         } = self.plan(&tree)?;
         let elf_edits = ElfEdits::plan(&link_plan, false)?;
+        let made_executable = self.allow_execution(&tree)?;
         let sources = std::mem::take(&mut tree.sources);
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
+        applied.warnings.extend(made_executable);
         applied.warnings.extend(elf_edits.warnings.iter().cloned());
         elf_edits.apply(&mut applied)?;
         // Sources were written with their new texts.
@@ -417,6 +421,17 @@ impl Installation<'_> {
             applied,
             sources,
         })
+    }
+
+    /// Makes those programs executable that could be made so only where files can be written.
+    fn allow_execution(&self, tree: &Tree) -> io::Result<Vec<InstallWarning>> {
+        let place = self.place();
+        let mut warnings = Vec::new();
+        for file in made_executable(tree, &place)? {
+            fs_err::set_permissions(&file, Permissions::from_mode(0o755))?;
+            warnings.push(InstallWarning::MadeExecutable(place.used(&file)));
+        }
+        Ok(warnings)
     }
 
     /// Edits scripts and writes RECORD, after all that was edited has been read.

@@ -110,6 +110,12 @@ pub enum InstallWarning {
     /// A file in a library path has the name of a library, cannot be read, and nothing needs it.
     #[error("{0}")]
     Unusable(Unusable),
+    /// A program that its package makes executable when it is used, and that was made so now.
+    #[error(
+        "program `{}` may be executed now: its package does that when it is used, and cannot where nothing can be written",
+        .0.display()
+    )]
+    MadeExecutable(PathBuf),
     /// Something is worse in an ELF file that was edited than it was before.
     #[error("`{}`: {warning}", .path.display())]
     Elf {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use wheelfix_elf::{Elf, SegmentKind};
 use wheelfix_testkit::cache;
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
@@ -216,4 +217,64 @@ fn an_interpreter_that_is_none_is_refused() {
         );
     }
     assert!(fs_err::read(bench.sandbox.path("tool")).unwrap() == before);
+}
+
+#[test]
+fn a_program_is_mended_whose_dynamic_section_the_loader_cannot_write() {
+    let bench = Bench::new();
+    bench.compile("made", &["-no-pie", "-Wl,-z,norelro"]);
+    let made = bench.sandbox.path("made");
+    let mut bytes = fs_err::read(&made).unwrap();
+    let elf = Elf::read(&bytes).unwrap();
+    let dynamic = elf.program_header(SegmentKind::DYNAMIC).unwrap().vaddr;
+    let headers = elf.program_headers.iter();
+    let index = headers.clone().position(|header| {
+        header.kind == SegmentKind::LOAD
+            && (header.vaddr..header.vaddr + header.memory_len).contains(&dynamic)
+    });
+    // `p_flags`, the second word.
+    let at = usize::try_from(elf.header.program_headers_offset).unwrap() + index.unwrap() * 56 + 4;
+    assert_eq!(bytes[at], 6, "read and written");
+    bytes[at] = 4;
+    fs_err::write(&made, &bytes).unwrap();
+    assert!(!run(&made), "it starts as it is");
+    let python = bench.python.as_str();
+    bench.check(
+        &["check", "made", "--python", python],
+        1,
+        "cannot be written",
+    );
+    bench.check(&["patch", "made", "--python", python], 0, "1 ELF");
+    bench.check(&["check", "made", "--python", python], 0, "");
+    assert!(run(&made), "it does not start");
+}
+
+#[test]
+fn a_program_that_its_package_makes_executable_is_so_at_once() {
+    let bench = Bench::new();
+    let tool = fs_err::read(bench.sandbox.path("tool")).unwrap();
+    let wheel = WheelBuilder::new("tool", "1.0")
+        .tags("py3-none-linux_x86_64")
+        .file("tool/__init__.py", "import os\nos.chmod(__file__, 0o755)\n")
+        .file("tool/programs/tool", tool.clone())
+        .file("other/__init__.py", "")
+        .file("other/tool", tool);
+    let wheel = bench.sandbox.wheel(&wheel);
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "p",
+        "--no-bytecode",
+        "--python",
+        &bench.python,
+    ];
+    bench.check(
+        &args,
+        0,
+        "site-packages/tool/programs/tool` may be executed now",
+    );
+    let site = bench.sandbox.path("p/lib/python3.11/site-packages");
+    assert!(run(&site.join("tool/programs/tool")));
+    assert!(!run(&site.join("other/tool")), "as the wheel has it");
 }
