@@ -542,3 +542,20 @@ fn objects_for_another_machine_are_left_alone() {
     assert!(plan.is_sound());
     assert_eq!(plan.skipped[0].reason, "is for another machine");
 }
+
+#[test]
+fn of_several_the_one_is_meant_that_the_run_path_of_the_build_led_to() {
+    let user = |path: &str| with_path(object("/p/x.so", "libx.so.1"), PathKind::Runpath, path);
+    let case = |path: &str| {
+        let objects = vec![
+            user(path),
+            object("/p/m/pg/lib/libx.so.1", ""),
+            object("/p/m/pg18/lib/libx.so.1", ""),
+        ];
+        Case::new(objects, Vec::new())
+    };
+    case("/build/src/m/pg/lib").check("/p/x.so", "RUNPATH $ORIGIN/m/pg/lib");
+    for path in ["/build/src/pg/../lib", "/lib", "m/pg/lib"] {
+        assert!(!case(path).plan().is_sound(), "{path}");
+    }
+}

@@ -120,7 +120,7 @@ impl<'a> Resolver<'a> {
                 ))
             })
             .collect();
-        self.one_of(far, name, None)
+        self.one_of(object, far, name, None)
     }
 
     fn by_soname(&self, object: &Object, name: &str) -> Answer<'a> {
@@ -135,7 +135,7 @@ impl<'a> Resolver<'a> {
             .first()
             .and_then(|(_, found)| found.file_name().to_str());
         let rename = rename.map(ToOwned::to_owned);
-        let answer = self.one_of(others, name, rename);
+        let answer = self.one_of(object, others, name, rename);
         if !matches!(answer, Answer::Nothing) {
             return answer;
         }
@@ -149,10 +149,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The first of several objects of the output, if all are copies of each other or a rule
-    /// prefers it.
+    /// The first of several objects of the output, if all are copies of each other; else the one that a rule
+    /// prefers, or that lies where the run path of what needs it led to when it was built.
     fn one_of(
         &self,
+        wanted: &Object,
         found: Vec<(PathBuf, &'a Object)>,
         name: &str,
         rename: Option<String>,
@@ -173,6 +174,7 @@ impl<'a> Resolver<'a> {
                         .any(|path| path.matches_end(&object.path))
             })
         });
+        let preferred = preferred.or_else(|| built_beside(wanted, &found));
         if !same && preferred.is_none() {
             let paths = found
                 .iter()
@@ -238,6 +240,19 @@ impl<'a> Resolver<'a> {
         }
         found
     }
+}
+
+/// Which of several lies in the only directory that is called, with the one above it, as an absolute element of a run path
+/// is: a directory of the tree that was built, of which the output is a part.
+fn built_beside(wanted: &Object, found: &[(PathBuf, &Object)]) -> Option<usize> {
+    let elements = wanted.run_path.iter().flat_map(|path| &path.elements);
+    let built = elements.map(|element| normalize(Path::new(element)));
+    built.filter(|built| built.is_absolute()).find_map(|built| {
+        let end: PathBuf = built.strip_prefix(built.parent()?.parent()?).ok()?.into();
+        let mut there = (0..).zip(found).filter(|(_, (dir, _))| dir.ends_with(&end));
+        let (position, _) = there.next()?;
+        there.next().is_none().then_some(position)
+    })
 }
 
 impl Answer<'_> {
