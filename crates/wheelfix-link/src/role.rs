@@ -97,6 +97,7 @@ impl Roles {
         match &self.others {
             _ if self.required.contains(path) => Role::Required,
             Others::Required => Role::Required,
+            _ if !has_library_name(path) => Role::Optional,
             Others::Carried => Role::Carried,
             Others::Optional => Role::Optional,
             Others::ByPackage(with_modules) => {
@@ -147,6 +148,13 @@ fn named_by<'a>(
         .collect();
     by_stem.retain(|stem, _| found.contains(stem));
     by_stem.into_values().flatten().collect()
+}
+
+/// Whether a file is called as shared libraries are. What is not, is opened by nobody who does not name it: the data of
+/// tests, or the modules of another language.
+pub(crate) fn has_library_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_none_or(wheelfix_format::is_library_name)
 }
 
 /// Whether somebody starts an object.

@@ -14,6 +14,8 @@ pub struct Stop {
     pub reason: String,
     /// The file, once it is part of the reason.
     pub path: Option<PathBuf>,
+    /// Whether it is concluded from the section headers, at which no loader looks.
+    pub(crate) is_inferred: bool,
     cure: Option<Cure>,
 }
 
@@ -30,6 +32,7 @@ impl Stop {
         Self {
             reason: reason.into(),
             path: None,
+            is_inferred: false,
             cure: None,
         }
     }
@@ -64,6 +67,7 @@ impl From<Refusal> for Stop {
         let is_stripped = refusal.condition == Condition::Congruence;
         Self {
             cure: is_stripped.then_some(Cure::DontStrip),
+            is_inferred: refusal.condition == Condition::Sections,
             ..Self::new(refusal.detail)
         }
     }

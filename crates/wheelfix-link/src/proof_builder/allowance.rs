@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::object::Object;
 use crate::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::proof_builder::definers::Definers;
-use crate::role::{Role, Roles, is_module};
+use crate::role::{Role, Roles, has_library_name, is_module};
 use crate::rules::{Pattern, Rules};
 use crate::simulation::LoadFailure;
 use crate::symbols::Undefined;
@@ -52,17 +52,21 @@ impl Allowances<'_> {
         if group.kind != GroupKind::Any && sound.is_empty() {
             return Vec::new();
         }
-        // What only lacks something may be left; what is damaged, only if a rule says so.
-        let is_sound = |member: &Member<'_>| {
+        // What only lacks something may be left; what is damaged, only if a rule says so or nobody opens what is called so.
+        let is_damaged = |member: &Member<'_>| {
             let mut failures = all
                 .get(member.object.path.as_path())
                 .into_iter()
                 .copied()
                 .flatten();
-            !failures.any(|failure| matches!(failure, LoadFailure::Blocked { .. }))
+            failures.any(
+                |failure| matches!(failure, LoadFailure::Blocked { stop, .. } if !stop.is_inferred),
+            )
         };
+        let may_be_damaged =
+            |member: &Member<'_>| member.is_ruled || !has_library_name(&member.object.path);
         let allowed = failing.into_iter();
-        let allowed = allowed.filter(|member| member.is_ruled || is_sound(member));
+        let allowed = allowed.filter(|member| may_be_damaged(member) || !is_damaged(member));
         let allowed = allowed.filter(|member| !member.is_named_by(self.backends));
         let reason = |member: &Member<'_>| {
             let reason = format!("does not load and need not (rule `{}`)", member.rule);

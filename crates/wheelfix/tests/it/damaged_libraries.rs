@@ -1,5 +1,6 @@
 //! Files of a library path that are called like libraries and are none.
 
+use wheelfix_elf::Elf;
 use wheelfix_testkit::cache;
 use wheelfix_testkit::wheel::WheelBuilder;
 
@@ -123,4 +124,47 @@ fn what_may_not_be_read_is_a_fault_where_it_is_needed() {
         text.contains("error: `libgood.so` is missing\n") && text.contains(want),
         "{text}"
     );
+}
+
+/// A library whose section headers say that `.data` lies elsewhere in the file than the program headers.
+fn contradicting(bytes: &[u8]) -> Vec<u8> {
+    let elf = Elf::read(bytes).unwrap();
+    let index = elf
+        .sections
+        .iter()
+        .position(|section| section.name == ".data");
+    // `sh_offset`, the fourth field.
+    let at = usize::try_from(elf.header.section_headers_offset).unwrap() + index.unwrap() * 64 + 24;
+    let mut bytes = bytes.to_vec();
+    bytes[at] ^= 0x10;
+    bytes
+}
+
+#[test]
+fn a_plugin_is_told_of_whose_section_headers_alone_are_wrong() {
+    let sandbox = Sandbox::new();
+    sandbox.library(
+        "int x = 1; void *PyInit_x(void) { return &x; }",
+        &["-o", "x.so"],
+    );
+    let sound = fs_err::read(sandbox.path("x.so")).unwrap();
+    let wrong = contradicting(&sound);
+    let python = cache::tool("python3");
+    let install = |module: &[u8], plugin: &[u8]| {
+        let wheel = WheelBuilder::new("m", "1.0").tags("py3-none-linux_x86_64");
+        let wheel = wheel.file("m/__init__.py", "").file("m/x.so", module);
+        let wheel = sandbox.wheel(&wheel.file("m/plugins/libplug.so", plugin));
+        let args = ["install", &wheel, "--prefix", "p", "--dry-run", "--python"];
+        sandbox.run(&[&args[..], &[python.to_str().unwrap()]].concat())
+    };
+    let text = install(&sound, &wrong);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let want = "m/plugins/libplug.so` is left aside: it does not load and need not";
+    assert!(
+        text.contains("contradicts itself") && text.contains(want),
+        "{text}"
+    );
+    let text = install(&wrong, &sound);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(text.contains("contradicts itself"), "{text}");
 }

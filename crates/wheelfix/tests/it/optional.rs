@@ -107,6 +107,21 @@ fn a_plugin_that_nothing_needs_is_left_out_and_told() {
 }
 
 #[test]
+fn a_file_that_is_not_called_as_a_library_is_nobodys_library() {
+    let carrier = || Case::new("").elf("m/libcore.so", "int core;", &[]);
+    carrier()
+        .elf("m/testdata/libplug.so_", "int p;", GONE)
+        .passes(&[]);
+    // A library is for whoever asks, and a source may ask for any name.
+    let case = carrier().elf("m/testdata/libplug.so", "int p;", GONE);
+    case.fails(&[], MISSING);
+    let case = Case::new("import ctypes\nplug = 'libplug.so_'\n");
+    let case = case.elf("m/libcore.so", "int core;", &[]);
+    let case = case.elf("m/testdata/libplug.so_", "int p;", GONE);
+    case.fails(&[], MISSING);
+}
+
+#[test]
 fn every_command_tells_what_it_leaves_out() {
     let case = Case::new("")
         .module()
