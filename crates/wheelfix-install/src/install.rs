@@ -31,6 +31,7 @@ use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
 use crate::python::Python;
 use crate::report::{self, InstallReport, InstallWarning};
 use crate::sboms;
+use crate::shared_packages::shared_packages;
 use crate::shebang::Programs;
 use crate::sources::Sources;
 use crate::staging::{Staging, Unpublished};
@@ -403,6 +404,7 @@ impl Installation<'_> {
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
         applied.warnings.extend(made_executable);
+        applied.warnings.extend(self.shared_packages()?);
         applied.warnings.extend(elf_edits.warnings.iter().cloned());
         elf_edits.apply(&mut applied)?;
         // Sources were written with their new texts.
@@ -421,6 +423,14 @@ impl Installation<'_> {
             applied,
             sources,
         })
+    }
+
+    /// The packages that prefixes of other wheels have files of.
+    fn shared_packages(&self) -> io::Result<Vec<InstallWarning>> {
+        let libraries = self.request.libraries.as_ref();
+        let prefixes = libraries.map_or(&[][..], |libraries| &libraries.lib_paths);
+        let site = self.layout.site_packages();
+        shared_packages(self.staging.root(), prefixes, &site)
     }
 
     /// Makes those programs executable that could be made so only where files can be written.

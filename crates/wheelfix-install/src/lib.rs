@@ -33,6 +33,7 @@ mod report;
 mod requirements;
 mod sboms;
 mod scratch;
+mod shared_packages;
 mod shebang;
 mod sources;
 mod staging;

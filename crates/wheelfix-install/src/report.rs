@@ -116,6 +116,17 @@ pub enum InstallWarning {
         .0.display()
     )]
     MadeExecutable(PathBuf),
+    /// A package of which another prefix has files, too.
+    #[error(
+        "package `{package}` has files in `{}`, too, and those of one place do not find the other's: make one environment of both",
+        prefix.display()
+    )]
+    SharedPackage {
+        /// Its name.
+        package: String,
+        /// The other prefix.
+        prefix: PathBuf,
+    },
     /// Something is worse in an ELF file that was edited than it was before.
     #[error("`{}`: {warning}", .path.display())]
     Elf {
