@@ -9,6 +9,7 @@ mod judge;
 mod list;
 mod outcome;
 mod probe;
+mod remedy;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ use crate::{arguments, build, digest, fetch, place};
 pub(crate) fn task(mut args: Arguments) -> Result {
     let only: Vec<String> = args.values_from_str("--only")?;
     let small = args.contains("--small");
+    let debug = args.contains("--debug");
     arguments::finish(args)?;
     let corpus = Corpus::read()?;
     if let Some(name) = only
@@ -40,7 +42,11 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     if small && only.is_empty() {
         return run_small(&bed);
     }
-    let wheelfix = build::release()?;
+    let wheelfix = if debug {
+        build::debug()?
+    } else {
+        build::release()?
+    };
     let outcomes = judge_all(&corpus, &is_chosen, &wheelfix, &bed)?;
     if only.is_empty() {
         report::write(&corpus, &outcomes)?;

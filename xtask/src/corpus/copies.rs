@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::corpus::remedy;
 use crate::failure::Result;
 use crate::nixos::Bed;
 use crate::{program, python};
@@ -37,23 +38,43 @@ pub(crate) fn site_packages(prefix: &Path) -> PathBuf {
 }
 
 impl Copies<'_> {
-    /// Installs a wheel in the bed, with no flag but `--lib-path`.
+    /// Installs a wheel in the bed, with no flag but `--lib-path` and these.
     pub(crate) fn install(
         &self,
         file: &str,
         prefix: PathBuf,
         lib_paths: &[PathBuf],
+        flags: &[String],
+    ) -> Result<Install> {
+        let wheel = self.wheels.join(file);
+        self.run("install", prefix, lib_paths, |command| {
+            command.args(flags).arg(wheel);
+        })
+    }
+
+    /// Makes one environment of prefixes.
+    pub(crate) fn environment(
+        &self,
+        prefixes: &[PathBuf],
+        prefix: PathBuf,
+        lib_paths: &[PathBuf],
+    ) -> Result<Install> {
+        self.run("env", prefix, lib_paths, |command| {
+            command.args(prefixes);
+        })
+    }
+
+    fn run(
+        &self,
+        name: &str,
+        prefix: PathBuf,
+        lib_paths: &[PathBuf],
+        add: impl FnOnce(&mut Command),
     ) -> Result<Install> {
         remove(&prefix)?;
         let mut command = self.bed.wheelfix(self.wheelfix);
-        command.args([
-            "install",
-            "--json",
-            "--no-bytecode",
-            "--jobs",
-            "2",
-            "--python",
-        ]);
+        command.arg(name);
+        command.args(["--json", "--no-bytecode", "--jobs", "2", "--python"]);
         command
             .arg(self.bed.python_program())
             .arg("--prefix")
@@ -61,11 +82,12 @@ impl Copies<'_> {
         for path in lib_paths {
             command.arg("--lib-path").arg(path);
         }
+        add(&mut command);
         let Output {
             status,
             stdout,
             stderr,
-        } = command.arg(self.wheels.join(file)).output()?;
+        } = command.output()?;
         Ok(Install {
             prefix,
             code: status.code(),
@@ -74,14 +96,19 @@ impl Copies<'_> {
         })
     }
 
-    /// The prefix of a sibling: wheelfix's copy, or pip's where that was refused.
+    /// The prefix of a sibling: wheelfix's copy, perhaps with the printed fixes, or pip's where that was refused.
     pub(crate) fn sibling(&self, file: &str, lib_paths: &[PathBuf]) -> Result<PathBuf> {
         let prefix = self.work.join("siblings").join(stem(file));
         if prefix.is_dir() {
             return Ok(prefix);
         }
-        if self.install(file, prefix.clone(), lib_paths)?.code != Some(0) {
-            self.by_pip(file, &prefix)?;
+        let install = |flags: &[String]| self.install(file, prefix.clone(), lib_paths, flags);
+        let first = install(&[])?;
+        if first.code != Some(0) {
+            let flags = remedy::printed(first.log.lines(), remedy::ALL);
+            if flags.is_empty() || install(&flags)?.code != Some(0) {
+                self.by_pip(file, &prefix)?;
+            }
         }
         Ok(prefix)
     }

@@ -11,8 +11,12 @@ use crate::corpus::copies::{self, Copies, Install};
 use crate::corpus::list::Project;
 use crate::corpus::outcome::{Judgement, Outcome};
 use crate::corpus::probe::{Answer, Request};
+use crate::corpus::remedy;
 use crate::digest;
 use crate::failure::Result;
+
+/// How often printed fixes are followed.
+const ROUNDS: usize = 2;
 
 /// Lines of a refusal that are kept.
 const KEPT: usize = 40;
@@ -43,6 +47,8 @@ struct Finding {
     opened: usize,
     /// The libraries that warnings name as missing.
     told: Vec<String>,
+    /// The flags with which it was installed at last.
+    flags: Vec<String>,
     reasons: Vec<String>,
 }
 
@@ -90,6 +96,7 @@ impl Judge<'_> {
             elf_files: elf_files(&self.copies.control(&project.wheel)?)?,
             opened: finding.opened,
             without_libraries,
+            flags: finding.flags,
             reasons: finding.reasons,
         })
     }
@@ -110,38 +117,89 @@ impl Judge<'_> {
     }
 
     fn find(&self, case: &Case<'_>) -> Result<Finding> {
+        let control = self.use_control(case)?;
+        let mut finding = self.find_with(case, control.clone(), &[])?;
+        if finding.judgement != Judgement::FalseRefusal {
+            return Ok(finding);
+        }
+        let mut flags = Vec::new();
+        let mut reasons = finding.reasons.clone();
+        // What extraction alone shows is printed once what the archive's directory shows is mended.
+        for _ in 0..ROUNDS {
+            let lines = reasons.iter().map(String::as_str);
+            flags.extend(remedy::printed(lines, remedy::OF_FILES));
+            if flags.is_empty() || !self.is_broken_anyhow(case, &flags)? {
+                return Ok(finding);
+            }
+            let mended = self.find_with(case, control.clone(), &flags)?;
+            if mended.judgement == Judgement::CorrectPass {
+                return Ok(Finding {
+                    judgement: Judgement::CorrectRefusal,
+                    flags,
+                    reasons: finding.reasons,
+                    ..mended
+                });
+            }
+            reasons = mended.reasons;
+        }
+        let more = reasons.into_iter();
+        let more = more.map(|reason| format!("with the printed fixes: {reason}"));
+        finding.reasons.extend(more);
+        Ok(finding)
+    }
+
+    /// Installs it with these flags, and compares with what the use of pip's copy gave.
+    fn find_with(
+        &self,
+        case: &Case<'_>,
+        control: Option<String>,
+        flags: &[String],
+    ) -> Result<Finding> {
         let lib_paths = [&case.siblings[..], &case.libraries].concat();
         let prefix = self.copies.work.join("own").join(&case.project.name);
         let install = self
             .copies
-            .install(&case.project.wheel, prefix, &lib_paths)?;
-        let finding = self.compare(case, &install);
+            .install(&case.project.wheel, prefix, &lib_paths, flags)?;
+        let finding = self.compare(case, &install, control);
         if install.prefix.is_dir() {
             fs_err::remove_dir_all(&install.prefix)?;
         }
         finding
     }
 
-    fn compare(&self, case: &Case<'_>, install: &Install) -> Result<Finding> {
-        let control = self.use_control(case)?;
-        match install.code {
-            Some(0) => self.compare_pass(case, install, control),
-            Some(1..=3) => Ok(Finding {
-                judgement: match control {
-                    None => Judgement::FalseRefusal,
-                    Some(_) => Judgement::CorrectRefusal,
-                },
-                opened: 0,
-                told: Vec::new(),
-                reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
-            }),
-            _ => Ok(Finding {
-                judgement: Judgement::Crash,
-                opened: 0,
-                told: Vec::new(),
-                reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
-            }),
+    /// Whether the files that flags leave out do not load in pip's copy either.
+    fn is_broken_anyhow(&self, case: &Case<'_>, flags: &[String]) -> Result<bool> {
+        let site = copies::site_packages(&case.control);
+        let twins: Vec<PathBuf> = remedy::left_out(flags)
+            .map(|file| site.join(file))
+            .collect();
+        if twins.is_empty() {
+            return Ok(true);
         }
+        let request = self.control_request(case).opening(twins.clone());
+        let answer = request.ask(self.copies.bed)?;
+        Ok(twins.iter().all(|twin| answer.failed.contains_key(twin)))
+    }
+
+    fn compare(
+        &self,
+        case: &Case<'_>,
+        install: &Install,
+        control: Option<String>,
+    ) -> Result<Finding> {
+        let judgement = match install.code {
+            Some(0) => return self.compare_pass(case, install, control),
+            Some(1..=3) if control.is_none() => Judgement::FalseRefusal,
+            Some(1..=3) => Judgement::CorrectRefusal,
+            _ => Judgement::Crash,
+        };
+        Ok(Finding {
+            judgement,
+            opened: 0,
+            told: Vec::new(),
+            flags: Vec::new(),
+            reasons: install.log.lines().take(KEPT).map(str::to_owned).collect(),
+        })
     }
 
     fn compare_pass(
@@ -164,20 +222,38 @@ impl Judge<'_> {
         let mut reasons: Vec<String> = failed
             .map(|(path, message)| format!("does not load: {}: {message}", path.display()))
             .collect();
-        let judgement = match (answer.error(), &control) {
+        let mut error = answer.error().map(str::to_owned);
+        if error.is_some() && is_told_to_be_put_together(&install.document) {
+            error = self.use_environment(case, &prefixes)?;
+        }
+        let judgement = match (&error, &control) {
             _ if !reasons.is_empty() => Judgement::FalsePass,
             (None, _) => Judgement::CorrectPass,
             (Some(_), None) => Judgement::FalsePass,
             (Some(_), Some(_)) => Judgement::Undecided,
         };
-        reasons.extend(answer.error().map(|error| format!("use: {error}")));
+        reasons.extend(error.map(|error| format!("use: {error}")));
         reasons.extend(control.map(|error| format!("pip's copy: {error}")));
         Ok(Finding {
             judgement,
             opened,
             told: missing(&install.document),
+            flags: Vec::new(),
             reasons,
         })
+    }
+
+    /// The error of using one environment of the prefixes. `None` if it works.
+    fn use_environment(&self, case: &Case<'_>, prefixes: &[PathBuf]) -> Result<Option<String>> {
+        let dir = self.copies.work.join("together").join(&case.project.name);
+        let made = self.copies.environment(prefixes, dir, &case.libraries)?;
+        if made.code != Some(0) {
+            return Ok(made.log.lines().next().map(str::to_owned));
+        }
+        let places = std::slice::from_ref(&made.prefix);
+        let answer = Request::of_use(self.copies.bed, case.project, places).ask(self.copies.bed)?;
+        fs_err::remove_dir_all(&made.prefix)?;
+        Ok(answer.error().map(str::to_owned))
     }
 
     /// Objects whose own code ends the process when they are opened by themselves, in pip's copy, too: the loader has
@@ -202,7 +278,12 @@ impl Judge<'_> {
         if twins.is_empty() {
             return Ok(BTreeSet::new());
         }
+        // Their host has loaded before them what they have no path to.
+        let beside = WalkDir::new(&case.control).into_iter().filter_entry(is_dir);
+        let beside = beside.map(|entry| Ok(entry?.into_path()));
+        let beside: Vec<PathBuf> = beside.collect::<Result<_>>()?;
         let request = self.control_request(case);
+        let request = request.with_library_path([beside, case.libraries.clone()].concat());
         let control = request
             .opening(twins.keys().cloned().collect())
             .ask(self.copies.bed)?;
@@ -258,6 +339,18 @@ impl Finding {
         let mut told = self.told.iter().flat_map(|names| names.split(" or "));
         told.any(|name| libraries.iter().any(|library| library.starts_with(name)))
     }
+}
+
+/// Whether a warning asks for one environment of the wheel and what it requires.
+fn is_told_to_be_put_together(document: &Value) -> bool {
+    let warnings = texts(document, "/warnings");
+    warnings
+        .iter()
+        .any(|warning| warning.ends_with("make one environment of both"))
+}
+
+fn is_dir(entry: &walkdir::DirEntry) -> bool {
+    entry.file_type().is_dir()
 }
 
 /// Whether opening an object has ended its process.

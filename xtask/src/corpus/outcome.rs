@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Judgement {
-    /// Installed, used, and every object that was said to load was opened.
+    /// Installed, used (where a warning asks for it, in one environment with what it requires), and every object that was
+    /// said to load was opened.
     CorrectPass,
-    /// Refused, and pip's copy does not work either.
+    /// Refused, and pip's copy does not work either; or what is refused does not load in pip's copy or breaks the
+    /// specification of wheels, and with the printed fix it is a correct pass.
     CorrectRefusal,
     /// Installed without a library that Python code opens, with a warning that names it, and it cannot be used.
     Told,
@@ -36,6 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) opened: usize,
     /// The judgement of the install without the libraries that it needs from the bed, if there are any.
     pub(crate) without_libraries: Option<Judgement>,
+    /// The flags beyond `--lib-path` that it needs, as they were printed.
+    pub(crate) flags: Vec<String>,
     /// One reason a line.
     pub(crate) reasons: Vec<String>,
 }

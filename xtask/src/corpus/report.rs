@@ -31,7 +31,7 @@ pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Re
          cannot be used without a library that Python code opens, and that a warning names.\n\
          \n\
          {}\n\
-         ## Not right, or undecided\n\
+         ## Not right, undecided, or with a flag\n\
          \n\
          {}\n\
          ## All\n\
@@ -57,12 +57,13 @@ fn totals(outcomes: &BTreeMap<String, Outcome>) -> String {
             count(&|outcome| outcome.without_libraries == Some(judgement)),
         )
     };
+    let flags = count(&|outcome| !outcome.flags.is_empty());
     let opened: usize = outcomes.values().map(|outcome| outcome.opened).sum();
     format!(
         "| | projects | of these with ELF files | installs without libraries from the bed |\n\
          | --- | --- | --- | --- |\n\
          {}\n\
-         {} projects; {opened} objects were said to load and opened one by one.\n",
+         {} projects; {opened} objects were said to load and opened one by one. {flags} need a flag beyond `--lib-path`.\n",
         ALL.map(row).concat(),
         outcomes.len()
     )
