@@ -1,7 +1,7 @@
 //! Packages of which another prefix has files, too.
 //!
-//! Python searches a regular package, one with `__init__.py`, in one directory only. Some ask for all directories, as PyQt6
-//! does: its modules are found then, and do not find the plugins of PyQt6-Qt6, which Qt looks for beside them.
+//! Python searches a regular package, one with `__init__.py`, in one directory only. Some ask for all directories, as `PyQt6`
+//! does: its modules are found then, and do not find the plugins of `PyQt6-Qt6`, which Qt looks for beside them.
 //!
 //! <https://docs.python.org/3/reference/import.html#regular-packages>
 

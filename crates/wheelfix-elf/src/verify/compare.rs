@@ -153,8 +153,8 @@ fn compare_segments(old: &Elf, new: &Elf, report: &mut Report) {
             let opened = other.flags == load.flags | PF_W && load.covers_dynamic(old);
             let flags = if opened { load.flags } else { other.flags };
             ProgramHeader {
-                align,
                 flags,
+                align,
                 ..*other
             }
         });
