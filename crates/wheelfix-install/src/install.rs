@@ -231,6 +231,7 @@ fn fill(
         beside: beside(request, staging, &planned)?,
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
+    let shared_packages = installation.shared_packages()?;
 
     phase(Phase::Verify, 0);
     let to_verify = installation.to_verify(&mut written);
@@ -248,6 +249,7 @@ fn fill(
     let wheels = report::installed_wheels(wheels, &planned);
     let mut warnings = planned.warnings;
     warnings.extend(written.applied.warnings);
+    warnings.extend(shared_packages);
     Ok(InstallReport {
         prefix: staging.prefix().to_owned(),
         wheels,
@@ -404,7 +406,6 @@ impl Installation<'_> {
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
         applied.warnings.extend(made_executable);
-        applied.warnings.extend(self.shared_packages()?);
         applied.warnings.extend(elf_edits.warnings.iter().cloned());
         elf_edits.apply(&mut applied)?;
         // Sources were written with their new texts.
