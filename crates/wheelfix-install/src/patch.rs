@@ -26,7 +26,7 @@ use crate::report::InstallWarning;
 use crate::requirements::{self, EditedRequirements, Requirements};
 use crate::sboms;
 use crate::sources::{Sources, bytecode_of};
-use crate::transaction::{Changes, Transaction};
+use crate::transaction::{Changes, Locked, Transaction};
 use crate::unbundling::{self, Planned};
 use crate::virtual_environment::VirtualEnvironment;
 
@@ -148,6 +148,8 @@ pub(crate) fn link_in(
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
     let places = &extent.places;
+    let locked = (!request.dry_run).then(|| Locked::new(&extent.roots));
+    let _locked = locked.transpose()?;
     let tree = scan_clean(places, Tree::scan_own).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
 

@@ -17,7 +17,7 @@ use wheelfix_link::real_path;
 use crate::digest::FileDigest;
 use crate::left_over::{clean_up_above, clean_up_in};
 use crate::scratch::Scratch;
-use crate::transaction::{Changes, Transaction};
+use crate::transaction::{Changes, Locked, Transaction};
 
 /// A directory whose content becomes a prefix.
 #[derive(Debug)]
@@ -278,6 +278,7 @@ fn normalise_directories(root: &Path) -> io::Result<()> {
 
 /// Moves every file below `root` to the same place below `prefix`, or none.
 fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
+    let _locked = Locked::new(&[prefix.to_owned()].into())?;
     let entries = entries_below(root)?;
     if are_there(&entries, root, prefix)? {
         return Ok(());

@@ -1,6 +1,7 @@
 //! Edits of trees in their place: all of them, or none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::TryLockError;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,67 @@ impl Changes {
     }
 }
 
+/// Trees that no other run edits until this is dropped. What one run decides is about files that no other changes
+/// meanwhile.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    _directories: Vec<fs::File>,
+}
+
+impl Locked {
+    /// Locks trees, each with those that it lies in and those that lie in it; `trees` are directories, or files in one.
+    pub(crate) fn new(trees: &BTreeSet<PathBuf>) -> io::Result<Self> {
+        let mut locked = BTreeMap::new();
+        for tree in trees {
+            let tree = existing_path(directory_of(tree))?;
+            for above in tree.ancestors().skip(1).filter(|it| is_for_us_alone(it)) {
+                locked.entry(above.to_owned()).or_insert(false);
+            }
+            locked.insert(tree, true);
+        }
+        let mut directories = Vec::new();
+        for (path, is_edited) in locked {
+            // One that cannot be opened is reported by whoever needs it.
+            let Ok(directory) = fs::File::open(&path) else {
+                continue;
+            };
+            let result = if is_edited {
+                directory.file().try_lock()
+            } else {
+                directory.file().try_lock_shared()
+            };
+            // Some file systems have no locks.
+            if matches!(result, Err(TryLockError::WouldBlock)) {
+                return Err(is_edited_by_another(&path));
+            }
+            directories.push(directory);
+        }
+        Ok(Self {
+            _directories: directories,
+        })
+    }
+}
+
+/// Whether nobody else may write to a directory: whoever may could lock it as well, and keep everybody out.
+fn is_for_us_alone(directory: &Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    fs::metadata(directory).is_ok_and(|it| it.uid() == user && it.mode() & 0o022 == 0)
+}
+
+/// A tree that is a directory, or the directory of one that is a file.
+fn directory_of(tree: &Path) -> &Path {
+    if tree.is_dir() {
+        tree
+    } else {
+        tree.parent().unwrap_or(tree)
+    }
+}
+
+fn is_edited_by_another(tree: &Path) -> io::Error {
+    let text = format!("another run edits `{}`", tree.display());
+    io::Error::new(io::ErrorKind::ResourceBusy, text)
+}
+
 /// Edits that are taken back when this is dropped, unless they were all made.
 #[derive(Debug)]
 pub(crate) struct Transaction {
@@ -74,12 +136,7 @@ impl Transaction {
         let mut by_tree: BTreeMap<PathBuf, Vec<(PathBuf, State)>> = BTreeMap::new();
         let mut directories = BTreeSet::new();
         for tree in trees {
-            let directory = if tree.is_dir() {
-                tree
-            } else {
-                tree.parent().unwrap_or(tree)
-            };
-            directories.insert(existing_path(directory)?);
+            directories.insert(existing_path(directory_of(tree))?);
         }
         for (path, state) in changes.0 {
             let tree = directories.iter().find(|tree| path.starts_with(tree));
@@ -171,16 +228,14 @@ fn refuse_other_run(tree: &Path, own: &Path) -> io::Result<()> {
         if !is_other || !Journal::is_in(&path) {
             continue;
         }
-        let tree = tree.display();
-        let text = if fs::File::open(&path).is_ok_and(|it| it.file().try_lock().is_ok()) {
-            let user = fs::metadata(&path)?.uid();
-            let path = path.display();
-            format!(
-                "edits of `{tree}` were broken off, and only user {user} can take them back: `{path}`"
-            )
-        } else {
-            format!("another run edits `{tree}`")
-        };
+        if !fs::File::open(&path).is_ok_and(|it| it.file().try_lock().is_ok()) {
+            return Err(is_edited_by_another(tree));
+        }
+        let user = fs::metadata(&path)?.uid();
+        let (tree, path) = (tree.display(), path.display());
+        let text = format!(
+            "edits of `{tree}` were broken off, and only user {user} can take them back: `{path}`"
+        );
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, text));
     }
     Ok(())
@@ -226,6 +281,26 @@ impl Drop for Transaction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tree_is_locked_with_those_around_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("a/b/c")).unwrap();
+        fs::create_dir(path("a/d")).unwrap();
+        fs::write(path("a/b/file"), "").unwrap();
+        let lock = |name: &str| Locked::new(&BTreeSet::from([path(name)]));
+        let held = lock("a/b").unwrap();
+        for name in ["a", "a/b", "a/b/c", "a/b/file"] {
+            let error = lock(name).unwrap_err().to_string();
+            assert!(error.contains("another run edits"), "{name}: {error}");
+        }
+        let beside = lock("a/d").unwrap();
+        drop(held);
+        assert!(lock("a").is_err());
+        drop(beside);
+        lock("a").unwrap();
+    }
 
     #[test]
     fn one_run_at_a_time_edits_a_tree() {
