@@ -28,6 +28,7 @@ mod package_name;
 mod pattern;
 mod pyproject;
 mod python_opener;
+mod python_preamble;
 mod python_source;
 mod python_text;
 mod python_version;
@@ -57,6 +58,7 @@ pub use package_name::{PackageName, PackageNameError};
 pub use pattern::{Pattern, PatternError};
 pub use pyproject::{BuildSystem, BuildSystemError};
 pub use python_opener::LibraryUse;
+pub use python_preamble::first_statement;
 pub use python_source::{AskedLibrary, PythonLoad, python_call, python_loads};
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{

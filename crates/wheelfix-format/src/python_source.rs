@@ -4,11 +4,13 @@ mod depth;
 mod opener;
 mod platform;
 mod scanner;
+mod scopes;
 mod syntax;
 mod value;
 
 use memchr::{memchr_iter, memmem};
-use ruff_python_ast::PySourceType;
+use ruff_python_ast::{ModModule, PySourceType};
+use ruff_python_parser::Parsed;
 use ruff_text_size::TextSize;
 
 use self::opener::Opener;
@@ -59,14 +61,13 @@ const MAX_LEN: usize = 4 << 20;
 pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     // Most sources have none of these.
     let has = |text: &str| memmem::find(source, text.as_bytes()).is_some();
-    if MAX_LEN < source.len() || !has(LDCONFIG) && !Opener::names().any(has) {
+    if !has(LDCONFIG) && !Opener::names().any(has) {
         return Vec::new();
     }
     let text = String::from_utf8_lossy(source);
-    if depth::is_too_deep(&Masked::new(&text).code) {
+    let Some(module) = parse(&text) else {
         return Vec::new();
-    }
-    let module = ruff_python_parser::parse_unchecked_source(&text, PySourceType::Python);
+    };
     // What Python cannot read, it does not run.
     let is_read = module.has_valid_syntax();
     let scanner = Scanner::scan(module.suite());
@@ -107,6 +108,17 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     });
     loads.dedup_by(|one, other| one.line == other.line && names(one) == names(other));
     loads
+}
+
+/// Parses a source; `None` for one that is longer than 4 MiB, or nested more deeply than people write.
+pub(crate) fn parse(text: &str) -> Option<Parsed<ModModule>> {
+    if MAX_LEN < text.len() || depth::is_too_deep(&Masked::new(text).code) {
+        return None;
+    }
+    Some(ruff_python_parser::parse_unchecked_source(
+        text,
+        PySourceType::Python,
+    ))
 }
 
 /// The calls on a line, without their parentheses: which library they open need not be in the source.

@@ -1,25 +1,22 @@
 //! Conditions on the system that Python runs on, answered for Linux.
 
-use std::collections::BTreeMap;
-
 use ruff_python_ast::{BoolOp, CmpOp, Expr, UnaryOp};
 
-/// Names of modules and classes that say which system it is.
+use super::scopes::Scopes;
+
+/// `sys.platform`.
 const PLATFORM: &str = "linux";
 /// `os.name`.
 const OS_NAME: &str = "posix";
 /// `platform.system()`.
 const SYSTEM: &str = "Linux";
 
-/// Variables that hold a fact about the system, by scopes: the last one is that of the innermost function.
+/// Variables that hold a fact about the system.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    module: Scope,
-    functions: Vec<Scope>,
+    /// `None` for a variable that holds no such fact.
+    scopes: Scopes<Option<Fact>>,
 }
-
-/// `None` for a variable that holds no such fact.
-type Scope = BTreeMap<String, Option<Fact>>;
 
 #[derive(Clone, Debug)]
 enum Fact {
@@ -30,18 +27,17 @@ enum Fact {
 impl Facts {
     /// Begins the scope of a function.
     pub(super) fn enter(&mut self) {
-        self.functions.push(Scope::new());
+        self.scopes.enter();
     }
 
     /// Ends it.
     pub(super) fn leave(&mut self) {
-        self.functions.pop();
+        self.scopes.leave();
     }
 
     /// Notes that a variable may hold anything.
     pub(super) fn forget(&mut self, name: &str) {
-        let scope = self.functions.last_mut().unwrap_or(&mut self.module);
-        scope.insert(name.to_owned(), None);
+        self.scopes.innermost().insert(name.to_owned(), None);
     }
 
     /// Notes what an assignment says about the system. A name that is given another value is none.
@@ -49,14 +45,11 @@ impl Facts {
         let text = self.text(value).filter(|_| !value.is_string_literal_expr());
         let truth = self.holds(value);
         let fact = text.map(Fact::Text).or(truth.map(Fact::Truth));
-        let scope = self.functions.last_mut().unwrap_or(&mut self.module);
-        scope.insert(name.to_owned(), fact);
+        self.scopes.innermost().insert(name.to_owned(), fact);
     }
 
     fn fact(&self, name: &str) -> Option<&Fact> {
-        let scopes = self.functions.iter().rev().chain([&self.module]);
-        let mut found = scopes.filter_map(|scope| scope.get(name));
-        found.next()?.as_ref()
+        self.scopes.get(name)?.as_ref()
     }
 
     /// Whether a condition holds on Linux; `None` if it does not depend on the system alone.

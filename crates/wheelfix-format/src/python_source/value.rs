@@ -1,11 +1,10 @@
 //! The texts that an expression may have, as far as they stand in the source.
 
-use std::collections::BTreeMap;
-
 use ruff_python_ast::{BoolOp, Expr};
 
 use super::opener::{Opener, Openers};
 use super::platform::Facts;
+use super::scopes::Scopes;
 
 /// More texts for one name are not kept: people give a library some ten names.
 pub(super) const MAX: usize = 64;
@@ -59,31 +58,31 @@ impl Values {
     }
 }
 
-/// The values of variables, and what is known of the system, by scopes.
+/// The values of variables, and what is known of the system.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    module: BTreeMap<String, Values>,
-    functions: Vec<BTreeMap<String, Values>>,
+    scopes: Scopes<Values>,
     pub(super) facts: Facts,
 }
 
 impl Names {
     /// Begins the scope of a function.
     pub(super) fn enter(&mut self) {
-        self.functions.push(BTreeMap::new());
+        self.scopes.enter();
         self.facts.enter();
     }
 
     /// Ends it.
     pub(super) fn leave(&mut self) {
-        self.functions.pop();
+        self.scopes.leave();
         self.facts.leave();
     }
 
     /// Gives a name one more value: which of its assignments is the last one is not told.
     pub(super) fn assign(&mut self, name: &str, values: Values) {
         // What a name is without a value yet, as `None` or a call, says nothing.
-        self.scope()
+        self.scopes
+            .innermost()
             .entry(name.to_owned())
             .or_default()
             .extend(values);
@@ -91,16 +90,7 @@ impl Names {
 
     /// Makes a name stand for these values alone, as a parameter or the variable of a loop does.
     pub(super) fn bind(&mut self, name: &str, values: Values) {
-        self.scope().insert(name.to_owned(), values);
-    }
-
-    fn scope(&mut self) -> &mut BTreeMap<String, Values> {
-        self.functions.last_mut().unwrap_or(&mut self.module)
-    }
-
-    fn of_name(&self, name: &str) -> Option<&Values> {
-        let mut scopes = self.functions.iter().rev().chain([&self.module]);
-        scopes.find_map(|scope| scope.get(name))
+        self.scopes.innermost().insert(name.to_owned(), values);
     }
 
     /// The texts that an expression may have.
@@ -113,7 +103,7 @@ impl Names {
                 Values::of(&String::from_utf8_lossy(&bytes))
             }
             Expr::NoneLiteral(_) => Values::default(),
-            Expr::Name(name) => match self.of_name(name.id.as_str()) {
+            Expr::Name(name) => match self.scopes.get(name.id.as_str()) {
                 Some(values) => values.clone(),
                 None => Values::unknown(),
             },
