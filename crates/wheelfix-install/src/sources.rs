@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_format::HashAlgorithm;
-use wheelfix_link::{Fault, Places, SourceEdit, Tree};
+use wheelfix_link::{Fault, NamedPaths, SourceEdit, Tree};
 use wheelfix_wheel::Wheel;
 
 use crate::context::Libraries;
@@ -87,11 +87,11 @@ impl Sources {
         text: &str,
         libraries: &Libraries,
     ) -> Option<String> {
-        let places = Places {
+        let paths = NamedPaths {
             driver_path: &libraries.options.driver_path,
             lib_paths: &libraries.lib_paths,
         };
-        let (new, faults) = libraries.rules.replace_in(&path, text, places);
+        let (new, faults) = libraries.rules.replace_in(&path, text, paths);
         self.faults.extend(faults);
         let (text, rules) = new?;
         self.edits.push(SourceEdit {

@@ -98,7 +98,7 @@ pub use proof::{LeftAside, Proof, ProofOptions, prove};
 pub use python_module::may_be_module;
 pub use read::{ReadOutcome, object_of, read_object};
 pub use remedy::{Candidate, Choice, Remedy, RuleClass};
-pub use replace::{Places, SourceEdit};
+pub use replace::{NamedPaths, SourceEdit};
 pub use rules::{
     Alias, Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
     Replace, Rule, Rules, Stale, any_matches,

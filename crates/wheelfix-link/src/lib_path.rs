@@ -12,6 +12,9 @@ use wheelfix_format::is_library_name;
 use crate::absolute::existing_path;
 use crate::run_path::has_token;
 
+/// The directories below a library path that hold libraries for everybody; the empty name is that of itself.
+pub(crate) const PUBLIC: [&str; 3] = ["", "lib", "lib64"];
+
 /// How far a directory is meant for others. Smaller comes first, whatever the order of the
 /// library path.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -79,12 +82,19 @@ pub(crate) fn check(given: &Path) -> Result<(), LibPathError> {
     }
 }
 
+/// A path without the `/` that joining an empty one adds.
+fn join(path: &Path, below: &str) -> PathBuf {
+    path.components()
+        .chain(Path::new(below).components())
+        .collect()
+}
+
 /// Returns the directories behind one library path, the public ones first, each in the order of its
 /// name.
 pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>, LibPathError> {
     check(given)?;
     let given = existing_path(given)?;
-    let mut public = vec![given.clone(), given.join("lib"), given.join("lib64")];
+    let mut public: Vec<PathBuf> = PUBLIC.map(|below| join(&given, below)).into();
     let mut bundled = Vec::new();
     for site in site_packages(&given)? {
         let nvidia = site.join("nvidia");

@@ -21,7 +21,7 @@ use crate::object::Object;
 use crate::process::{Loaded, Outcome, Process};
 use crate::proof_builder::{ProofBuilder, is_module};
 use crate::remedy::Candidate;
-use crate::replace::Places;
+use crate::replace::NamedPaths;
 use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
@@ -247,7 +247,7 @@ fn all_opened<'a>(
 
 /// Python sources with texts that rules replace, or should.
 fn unreplaced(tree: &Tree, target: &Target, rules: &Rules, options: &ProofOptions) -> Vec<Fault> {
-    let places = Places {
+    let paths = NamedPaths {
         driver_path: &target.driver_path,
         lib_paths: &options.lib_paths,
     };
@@ -260,7 +260,7 @@ fn unreplaced(tree: &Tree, target: &Target, rules: &Rules, options: &ProofOption
         let Ok(text) = fs_err::read_to_string(&source.file) else {
             continue;
         };
-        let (new, faults) = rules.replace_in(&source.path, &text, places);
+        let (new, faults) = rules.replace_in(&source.path, &text, paths);
         found.extend(faults);
         found.extend(new.map(|(_, rules)| Fault::StaleSource {
             path: source.path.clone(),

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::fault::Fault;
+use crate::lib_path::PUBLIC;
 use crate::rules::{Replace, Rule, Rules};
 
 /// The placeholder for the driver path in the new text of a rule.
 const DRIVER_PATH: &str = "{driver_path}";
 /// The beginnings of placeholders for a library and a program of a library path; the name and `}` follow.
-const PLACEHOLDERS: [(&str, &[&str]); 2] = [("{lib:", &["", "lib", "lib64"]), ("{bin:", &["bin"])];
+const PLACEHOLDERS: [(&str, &[&str]); 2] = [("{lib:", &PUBLIC), ("{bin:", &["bin"])];
 
-/// The places that the new texts of rules name.
+/// The paths that the new texts of rules name.
 #[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
+pub struct NamedPaths<'a> {
     /// The directory of the driver's libraries.
     pub driver_path: &'a Path,
     /// Prefixes and directories of libraries; the first one that has a file wins.
@@ -84,11 +85,11 @@ impl Rules {
         &self,
         path: &Path,
         text: &str,
-        places: Places<'_>,
+        paths: NamedPaths<'_>,
     ) -> (Option<(String, Vec<String>)>, Vec<Fault>) {
         let (mut new, mut names, mut faults) = (text.to_owned(), Vec::new(), Vec::new());
         for rule in self.replacements(path) {
-            match replaced(&rule.body, &new, places) {
+            match replaced(&rule.body, &new, paths) {
                 Replaced::Nothing => {}
                 Replaced::Text(text) => {
                     new = text;
@@ -126,27 +127,25 @@ impl Rules {
     }
 }
 
-fn replaced(rule: &Replace, text: &str, places: Places<'_>) -> Replaced {
+fn replaced(rule: &Replace, text: &str, paths: NamedPaths<'_>) -> Replaced {
     if rule.old.is_empty() {
         return Replaced::Nothing;
     }
     let template = rule
         .new
-        .replace(DRIVER_PATH, &places.driver_path.to_string_lossy());
+        .replace(DRIVER_PATH, &paths.driver_path.to_string_lossy());
     let parts = parts(&template);
     // What no library path has is told where the proof finds that the source asks for it.
-    let Some(new) = filled(&parts, places) else {
+    let Some(new) = filled(&parts, paths) else {
         return Replaced::Nothing;
     };
+    // The text may have the paths of other library paths.
+    if let Some(text) = refilled(&parts, text, &new) {
+        return Replaced::Text(text);
+    }
     // The new text may hold the old one, so it comes first.
     if !new.is_empty() && text.contains(&new) {
         return Replaced::Nothing;
-    }
-    // It may have the path of another library path.
-    if let Some(range) = find_filled(&parts, text) {
-        let (before, after) = (text.get(..range.start), text.get(range.end..));
-        let texts = [before.unwrap_or_default(), &new, after.unwrap_or_default()];
-        return Replaced::Text(texts.concat());
     }
     if rule.when.as_ref().is_some_and(|when| !text.contains(when)) {
         return Replaced::Nothing;
@@ -178,11 +177,11 @@ fn parts(template: &str) -> Vec<Part<'_>> {
 }
 
 /// The text with the paths in it; `None` if a file is nowhere, or its path cannot stand in a literal.
-fn filled(parts: &[Part<'_>], places: Places<'_>) -> Option<String> {
+fn filled(parts: &[Part<'_>], paths: NamedPaths<'_>) -> Option<String> {
     let texts = parts.iter().map(|part| match part {
         Part::Text(text) => Some(text.clone()),
         Part::File(name, below) => {
-            let candidates = places.lib_paths.iter().flat_map(|path| {
+            let candidates = paths.lib_paths.iter().flat_map(|path| {
                 let each = below.iter();
                 each.map(move |directory| path.join(directory).join(name))
             });
@@ -194,7 +193,20 @@ fn filled(parts: &[Part<'_>], places: Places<'_>) -> Option<String> {
     texts.collect()
 }
 
-/// Where a text has the parts of a rule with other paths.
+/// A text with all that it has of the parts of a rule, with other paths, replaced by the new text; `None` if nothing
+/// changes.
+fn refilled(parts: &[Part<'_>], text: &str, new: &str) -> Option<String> {
+    let (mut refilled, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(range) = find_filled(parts, rest) {
+        refilled.push_str(rest.get(..range.start)?);
+        refilled.push_str(new);
+        rest = rest.get(range.end..)?;
+    }
+    refilled.push_str(rest);
+    (refilled != text).then_some(refilled)
+}
+
+/// The first place where a text has the parts of a rule, with whatever paths.
 fn find_filled(parts: &[Part<'_>], text: &str) -> Option<Range<usize>> {
     let [Part::Text(first), _, ..] = parts else {
         return None;
@@ -230,11 +242,11 @@ mod tests {
     fn check(text: &str, want: &str) {
         let rules = Rules::of_text(RULE).unwrap();
         let path = Path::new("/o/p/x.py");
-        let places = Places {
+        let named = NamedPaths {
             driver_path: Path::new("/drv"),
             lib_paths: &[],
         };
-        let got = match rules.replace_in(path, text, places) {
+        let got = match rules.replace_in(path, text, named) {
             (Some((text, _)), faults) if faults.is_empty() => text,
             (None, faults) if faults.is_empty() => "nothing".to_owned(),
             (_, faults) => faults.iter().map(ToString::to_string).collect(),
@@ -272,11 +284,11 @@ mod tests {
         }
         rules.replace.extend(own);
         let path = Path::new("/o/p/x.py");
-        let places = Places {
+        let named = NamedPaths {
             driver_path: Path::new("/drv"),
             lib_paths: &[],
         };
-        let (text, faults) = rules.replace_in(path, "b(\"/sbin/ldconfig\")", places);
+        let (text, faults) = rules.replace_in(path, "b(\"/sbin/ldconfig\")", named);
         assert_eq!(text.unwrap().0, "\"/drv\"");
         assert!(faults.is_empty(), "{faults:?}");
         assert!(rules.unused_replacements([path].into_iter()).is_empty());
@@ -303,11 +315,11 @@ mod tests {
             }
         }
         let replace = |text: &str, lib_paths: &[PathBuf]| {
-            let places = Places {
+            let named = NamedPaths {
                 driver_path: Path::new("/drv"),
                 lib_paths,
             };
-            let (new, faults) = rules.replace_in(Path::new("/o/x.py"), text, places);
+            let (new, faults) = rules.replace_in(Path::new("/o/x.py"), text, named);
             (new.map(|(text, _)| text), faults.len())
         };
         let old = "y = dlopen('libx.so.1')\n";
@@ -321,6 +333,11 @@ mod tests {
         assert_eq!(replace(&one, &paths), (None, 0));
         assert_eq!(replace(&one, &paths[..1]), (None, 0));
         assert_eq!(replace(&one, &paths[2..]), (Some(text(&paths[2])), 0));
+        let both = |path: &PathBuf| text(path) + &text(path);
+        let mixed = text(&paths[1]) + &text(&paths[2]);
+        for before in [both(&paths[1]), mixed] {
+            assert_eq!(replace(&before, &paths[2..]), (Some(both(&paths[2])), 0));
+        }
         assert_eq!(replace("y = 3\n", &paths), (None, 1));
     }
 }
