@@ -1,6 +1,7 @@
 //! The begin of a Python source that has to stay its begin.
 
 use ruff_python_ast::Stmt;
+use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged as _;
 
 use crate::python_source::parse;
@@ -13,7 +14,7 @@ use crate::python_source::parse;
 /// <https://docs.python.org/3/reference/simple_stmts.html#future-statements>
 pub fn first_statement(text: &str) -> usize {
     let first = first_line(text);
-    let Some(module) = parse(text).filter(|module| module.has_valid_syntax()) else {
+    let Some(module) = parse(text).filter(Parsed::has_valid_syntax) else {
         return first;
     };
     let mut at = first;

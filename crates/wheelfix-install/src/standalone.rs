@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use wheelfix_format::first_statement;
+
 use crate::launcher::LONGEST_SHEBANG;
 
 /// The line that adds the modules and the programs of the prefix whose `bin` a script is in, and of others, with its
@@ -49,83 +51,6 @@ pub(crate) fn with_line(script: &[u8], line: &str) -> Option<Vec<u8>> {
     Some(format!("{first}{option}\n{before}{line}{after}").into_bytes())
 }
 
-/// Where the first statement begins, in bytes, that is neither the documentation string nor an import from
-/// `__future__`.
-fn first_statement(text: &str) -> usize {
-    let mut at = 0;
-    let mut has_string = false;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let line = rest.split_inclusive('\n').next().unwrap_or(rest);
-        let word = line.trim_start();
-        if word.is_empty() || word.starts_with('#') {
-            at += line.len();
-            continue;
-        }
-        let end = if word.starts_with("from __future__ ") {
-            logical_line(rest)
-        } else if has_string {
-            None
-        } else {
-            has_string = true;
-            string_statement(rest)
-        };
-        match end {
-            Some(end) => at += end,
-            None => return at,
-        }
-    }
-    text.len()
-}
-
-/// The length of a statement that is one string; `None` if it is something else.
-fn string_statement(text: &str) -> Option<usize> {
-    let start = text.find(['"', '\''])?;
-    let prefix = text.get(..start)?;
-    if 2 < prefix.len() || !prefix.chars().all(|char| "rRuUbB".contains(char)) {
-        return None;
-    }
-    let rest = text.get(start..)?;
-    let quote = ["\"\"\"", "'''", "\"", "'"]
-        .into_iter()
-        .find(|quote| rest.starts_with(quote))?;
-    let mut at = quote.len();
-    loop {
-        let rest = rest.get(at..)?;
-        if rest.starts_with(quote) {
-            break;
-        }
-        let mut chars = rest.chars();
-        let char = chars.next()?;
-        at += char.len_utf8();
-        if char == '\\' {
-            at += chars.next()?.len_utf8();
-        }
-    }
-    let end = start + at + quote.len();
-    let line = text
-        .get(end..)?
-        .split_inclusive('\n')
-        .next()
-        .unwrap_or_default();
-    let word = line.trim_start();
-    (word.is_empty() || word.starts_with('#')).then_some(end + line.len())
-}
-
-/// The length of an import with its lines in parentheses, and behind backslashes.
-fn logical_line(text: &str) -> Option<usize> {
-    let (mut at, mut opened, mut closed) = (0, 0, 0);
-    for line in text.split_inclusive('\n') {
-        let code = line.split('#').next().unwrap_or(line);
-        opened += code.matches('(').count();
-        closed += code.matches(')').count();
-        at += line.len();
-        if opened <= closed && !code.trim_end().ends_with('\\') {
-            return Some(at);
-        }
-    }
-    None
-}
-
 /// A path as a literal of Python.
 fn literal(path: &Path) -> String {
     let path = path.to_string_lossy();
@@ -159,6 +84,13 @@ mod tests {
                 "from __future__ import a\n'no doc'\n",
                 "from __future__ import a\n'no doc'\nLINE\n",
             ),
+            ("'doc'; x\n", "LINE\n'doc'; x\n"),
+            (
+                "from __future__ import a; x\ny\n",
+                "from __future__ import a; x\nLINE\ny\n",
+            ),
+            ("@a\ndef f(): pass\n", "LINE\n@a\ndef f(): pass\n"),
+            ("# only\n", "# only\nLINE\n"),
             ("'open\n", "LINE\n'open\n"),
             ("", "LINE\n"),
         ] {
