@@ -1,4 +1,4 @@
-//! What is known of variables, by scopes.
+//! Facts about variables, by scopes.
 
 use std::collections::BTreeMap;
 
