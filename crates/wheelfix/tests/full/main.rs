@@ -27,5 +27,8 @@ mod support;
 #[path = "../wheels/tree.rs"]
 mod tree;
 mod unbundle;
+mod venv;
+#[path = "../wheels/venv_project.rs"]
+mod venv_project;
 #[path = "../wheels/ways.rs"]
 mod ways;

@@ -14,4 +14,6 @@ mod removal;
 mod same_tree;
 mod tree;
 mod unbundle;
+mod venv;
+mod venv_project;
 mod ways;

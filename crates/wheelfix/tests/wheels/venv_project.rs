@@ -1,0 +1,105 @@
+//! A project whose virtual environment uv and pip fill with real wheels, and wheelfix makes work in the bed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use walkdir::WalkDir;
+use wheelfix_testkit::cache;
+use wheelfix_testkit::nixos::Bed;
+
+use crate::programs::succeed;
+
+/// A project with a virtual environment, and wheels to fill it with.
+pub(crate) struct Project {
+    pub(crate) dir: TempDir,
+    bed: Bed,
+    mode: &'static str,
+}
+
+impl Project {
+    pub(crate) fn new(mode: &'static str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let bed = Bed::find();
+        let wheels = dir.path().join("wheels");
+        fs_err::create_dir(&wheels).unwrap();
+        for name in ["numpy", "scipy", "ruff", "greenlet", "pygments"] {
+            let wheel = cache::wheel(name);
+            std::os::unix::fs::symlink(&wheel, wheels.join(wheel.file_name().unwrap())).unwrap();
+        }
+        let text = "[project]\nname = 'p'\nversion = '1'\nrequires-python = '==3.11.*'\n\
+            [tool.uv]\nno-index = true\nfind-links = ['wheels']\n";
+        fs_err::write(dir.path().join("pyproject.toml"), text).unwrap();
+        Self { dir, bed, mode }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Runs uv, and wheelfix behind it.
+    pub(crate) fn uv(&self, args: &str) -> String {
+        self.program(&cache::tool("uv"), args)
+    }
+
+    pub(crate) fn program(&self, program: &Path, args: &str) -> String {
+        let mut command = self.wheelfix(&["venv-run"]);
+        command.arg(program).args(args.split(' '));
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args}: {said}");
+        said
+    }
+
+    pub(crate) fn wheelfix(&self, args: &[&str]) -> Command {
+        let packages = ["libgcc-s1", "libstdc++6", "zlib1g"];
+        let libraries = packages.map(|name| self.bed.library(name));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
+        command.args(args).current_dir(self.dir.path());
+        command.env(
+            "WHEELFIX_LIB_PATH",
+            std::env::join_paths(libraries).unwrap(),
+        );
+        command
+            .env("UV_CACHE_DIR", self.path("cache"))
+            .env("UV_OFFLINE", "1");
+        command
+            .env("UV_PYTHON", self.bed.python())
+            .env("UV_LINK_MODE", self.mode);
+        command.env_remove("VIRTUAL_ENV");
+        command
+    }
+
+    /// Files of uv's cache that hold what wheels brought, each with its content.
+    pub(crate) fn cached(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let archives = self.path("cache/archive-v0");
+        let entries = WalkDir::new(archives)
+            .into_iter()
+            .map(|entry| entry.unwrap());
+        let files = entries.filter(|entry| entry.file_type().is_file());
+        let read = |path: PathBuf| (path.clone(), fs_err::read(path).unwrap());
+        files.map(|entry| read(entry.into_path())).collect()
+    }
+
+    /// What was in the cache before is as it was.
+    #[track_caller]
+    pub(crate) fn keeps(&self, before: &BTreeMap<PathBuf, Vec<u8>>) {
+        let after = self.cached();
+        let changed = before
+            .iter()
+            .filter(|(path, text)| after.get(*path) != Some(*text));
+        let changed: Vec<&PathBuf> = changed.map(|(path, _)| path).collect();
+        assert!(changed.is_empty(), "{}: {changed:?}", self.mode);
+    }
+
+    pub(crate) fn computes(&self, code: &str) {
+        let python = self.path(".venv/bin/python");
+        succeed(self.bed.command(python).args(["-I", "-c", code]));
+    }
+
+    pub(crate) fn starts(&self, program: &str) {
+        let program = self.path(".venv/bin").join(program);
+        succeed(self.bed.command(program).arg("--version"));
+    }
+}
