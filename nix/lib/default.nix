@@ -104,6 +104,10 @@ rec {
       ++ pkgs.pythonManylinuxPackages.manylinux2014
     );
 
+  # For `packages` of a shell: what uv, pip and Poetry install in virtual environments works.
+  #   venvHook { inherit pkgs; libs = wheelfix.lib.defaultLibs pkgs ++ [ pkgs.libGL ]; }
+  venvHook = import ../venv.nix { inherit defaultLibs; };
+
   # An overlay: one torch, or another package, for a whole Python set.
   #   torchEverywhere { torch = py: py.torch-bin; torchvision = py: py.torchvision-bin; }
   torchEverywhere = chosen: _final: prev: {

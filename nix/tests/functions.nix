@@ -202,6 +202,66 @@ in
       echo ok >$out
     '';
 
+  # In a shell the wrappers come first, run what they wrap, and say where libraries are.
+  venv-hook =
+    let
+      hook = wlib.venvHook {
+        inherit pkgs;
+        libs = [ pkgs.zlib ];
+        driver = "/driver";
+        options = [ "--heal" ];
+      };
+      # What devenv's functions make of the module.
+      module = import ../devenv.nix {
+        inherit pkgs;
+        config.wheelfix = {
+          enable = true;
+          libs = [ pkgs.zlib ];
+          driver = "/driver";
+          options = [ "--heal" ];
+        };
+        lib = lib // {
+          mkEnableOption = _: { };
+          mkOption = option: option;
+          mkIf = condition: value: assert condition; value;
+          mkBefore = text: text;
+          types = {
+            listOf = type: type;
+            package = { };
+            str = { };
+          };
+        };
+      };
+    in
+    assert hook.variables.WHEELFIX_LIB_PATH == "${pkgs.zlib}";
+    assert (wlib.venvHook { inherit pkgs; }).drvPath != hook.drvPath;
+    assert module.config.env == hook.variables;
+    assert module.config.enterShell == "export PATH=${hook}/bin:$PATH\n";
+    test "venv-hook" ''
+      mkdir real
+      printf '#!/bin/sh\necho real "$@"; exit 6\n' >real/uv
+      chmod +x real/uv
+      PATH=$PWD/real:$PATH
+      postHooks=()
+      source ${hook}/nix-support/setup-hook
+      for run in "''${postHooks[@]}"; do $run; done
+      [[ $WHEELFIX_LIB_PATH == ${pkgs.zlib} ]]
+      [[ $WHEELFIX_VENV_OPTIONS == "--driver-path=/driver --heal" ]]
+      [[ $(command -v uv) == uv && $(type -P uv) == ${hook}/bin/uv ]]
+      for uv in uv ${hook}/bin/uv "env uv"; do
+        code=0
+        text=$($uv sync -q) || code=$?
+        [[ "$text $code" == "real sync -q 6" ]]
+      done
+      # An environment that is there is patched behind the program.
+      mkdir -p .venv/lib/python3.11/site-packages .venv/bin
+      ln -s ${python}/bin/python3 .venv/bin/python
+      echo "home = ${python}/bin" >.venv/pyvenv.cfg
+      uv sync || true
+      [[ -f .venv/.wheelfix-stamps.json ]]
+      echo ok >$out
+    '';
+
   # Applications have hooks of ours, too, and those that nixpkgs gives other tools can be overridden.
   applications =
     let

@@ -11,6 +11,7 @@ pub(crate) mod pair;
 mod proof;
 mod scale;
 mod scratch;
+mod venv;
 
 use pico_args::Arguments;
 
@@ -78,6 +79,11 @@ const BENCHES: &[Bench] = &[
         name: "scale",
         about: "install wheels that are large in one way each",
         run: scale::run,
+    },
+    Bench {
+        name: "venv",
+        about: "patch a virtual environment again, beside `uv pip install`",
+        run: venv::run,
     },
 ];
 

@@ -16,19 +16,40 @@ use crate::nix::host::{self, Profile};
 use crate::nix::store::{self, Tests};
 use crate::nix::{Nix, against, lint};
 use crate::setup::{self, Purpose};
-use crate::{arguments, place, program, python};
+use crate::{arguments, build, place, program, python};
 
 /// Nothing but what is named is in the sandbox.
 const EMPTY: &[&str] = &["--option", "sandbox-paths", ""];
 
 pub(crate) fn task(mut args: Arguments) -> Result {
     let checkouts: Option<PathBuf> = args.opt_value_from_str("--against")?;
+    let only: Option<String> = args.opt_value_from_str("--only")?;
     arguments::finish(args)?;
     setup::ensure(Purpose::Tests)?;
-    match checkouts {
-        Some(checkouts) => against::run(&checkouts),
-        None => run(),
+    match (checkouts, only) {
+        (Some(checkouts), _) => against::run(&checkouts),
+        (None, Some(attribute)) => build_only(&attribute),
+        (None, None) => run(),
     }
+}
+
+/// Builds one attribute of the tests, with the wheels of the small set.
+fn build_only(attribute: &str) -> Result {
+    let nix = Nix::ensure()?;
+    // Dynamic, so that it is built at once; the sandbox shows the C library.
+    let host = describe_host(&build::debug()?)?;
+    store::add_wheels(&nix, Set::Small)?;
+    let tests = Tests { nix: &nix, host };
+    tests.build(&[attribute], &[]).map(drop)
+}
+
+/// Writes what the stub is made of.
+fn describe_host(program: &Path) -> Result<PathBuf> {
+    let dir = place::target().join("nix");
+    fs_err::create_dir_all(&dir)?;
+    let host = fs_err::canonicalize(&dir)?.join("host.json");
+    host::describe(program, &host)?;
+    Ok(host)
 }
 
 /// Runs all tests under Nix.
@@ -36,10 +57,7 @@ pub(crate) fn run() -> Result {
     let nix = Nix::ensure()?;
     step("lint", lint::run)?;
     let program = host::build(Profile::Static)?;
-    let dir = place::target().join("nix");
-    fs_err::create_dir_all(&dir)?;
-    let host = fs_err::canonicalize(&dir)?.join("host.json");
-    host::describe(&program, &host)?;
+    let host = describe_host(&program)?;
     store::add_wheels(&nix, Set::Cuda)?;
     let tests = Tests { nix: &nix, host };
     step("evaluation", || {
