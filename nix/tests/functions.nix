@@ -223,7 +223,10 @@ in
         lib = lib // {
           mkEnableOption = _: { };
           mkOption = option: option;
-          mkIf = condition: value: assert condition; value;
+          mkIf =
+            condition: value:
+            assert condition;
+            value;
           mkBefore = text: text;
           types = {
             listOf = type: type;

@@ -43,7 +43,7 @@ fn build_only(attribute: &str) -> Result {
     tests.build(&[attribute], &[]).map(drop)
 }
 
-/// Writes what the stub is made of.
+/// Writes the list of the parts of the stub.
 fn describe_host(program: &Path) -> Result<PathBuf> {
     let dir = place::target().join("nix");
     fs_err::create_dir_all(&dir)?;

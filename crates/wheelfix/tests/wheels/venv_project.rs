@@ -82,7 +82,7 @@ impl Project {
         files.map(|entry| read(entry.into_path())).collect()
     }
 
-    /// What was in the cache before is as it was.
+    /// Fails if a file that was in the cache before is another one.
     #[track_caller]
     pub(crate) fn keeps(&self, before: &BTreeMap<PathBuf, Vec<u8>>) {
         let after = self.cached();
