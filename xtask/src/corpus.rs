@@ -8,6 +8,7 @@ mod copies;
 mod judge;
 mod list;
 mod outcome;
+mod peer;
 mod probe;
 mod remedy;
 mod report;
@@ -21,14 +22,20 @@ use self::copies::Copies;
 use self::judge::Judge;
 use self::list::{Corpus, Project};
 use self::outcome::{Judgement, Outcome};
+use self::peer::{Peer, Task};
 use crate::failure::Result;
 use crate::nixos::{self, Bed};
 use crate::{arguments, build, digest, fetch, place};
+
+/// Of so many projects with ELF files, one is given to nixpkgs' auto-patchelf, too.
+const COMPARED: usize = 3;
 
 pub(crate) fn task(mut args: Arguments) -> Result {
     let only: Vec<String> = args.values_from_str("--only")?;
     let small = args.contains("--small");
     let debug = args.contains("--debug");
+    let peer = args.opt_value_from_str("--auto-patchelf")?;
+    let peer = peer.map(|script| Peer { script });
     arguments::finish(args)?;
     let corpus = Corpus::read()?;
     if let Some(name) = only
@@ -47,7 +54,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     } else {
         build::release()?
     };
-    let outcomes = judge_all(&corpus, &is_chosen, &wheelfix, &bed)?;
+    let outcomes = judge_all(&corpus, &is_chosen, &wheelfix, &bed, peer.as_ref())?;
     if only.is_empty() {
         report::write(&corpus, &outcomes)?;
     }
@@ -61,6 +68,7 @@ pub(crate) fn run_small(bed: &Bed) -> Result {
         &|project| project.small,
         &build::debug()?,
         bed,
+        None,
     )?;
     conclude(&outcomes)
 }
@@ -71,6 +79,7 @@ fn judge_all(
     is_chosen: &dyn Fn(&Project) -> bool,
     wheelfix: &Path,
     bed: &Bed,
+    peer: Option<&Peer>,
 ) -> Result<BTreeMap<String, Outcome>> {
     let chosen: Vec<&Project> = corpus
         .projects
@@ -96,6 +105,7 @@ fn judge_all(
         },
     };
     let mut outcomes = BTreeMap::new();
+    let mut with_elf_files = 0;
     for (index, project) in chosen.iter().enumerate() {
         let left = chosen.get(index..).unwrap_or_default();
         let needed: BTreeSet<&str> = left
@@ -105,7 +115,7 @@ fn judge_all(
             .collect();
         judge.copies.keep_only(|name| needed.contains(name))?;
         let file = results.join(format!("{}.json", project.name));
-        let outcome = if let Some(outcome) = known(&file, &judge.key(project)?) {
+        let mut outcome = if let Some(outcome) = known(&file, &judge.key(project)?) {
             outcome
         } else {
             let judged = judge.judge(project);
@@ -113,6 +123,16 @@ fn judge_all(
             fs_err::write(&file, serde_json::to_vec_pretty(&outcome)?)?;
             outcome
         };
+        with_elf_files += usize::from(outcome.elf_files > 0);
+        let is_compared = outcome.elf_files > 0 && with_elf_files % COMPARED == 1;
+        if let Some(peer) = peer.filter(|_| is_compared) {
+            outcome.peer = Some(peer.judge(&Task {
+                copies: &judge.copies,
+                project,
+                libraries: &judge.libraries,
+                key: &outcome.key,
+            })?);
+        }
         say(index + 1, chosen.len(), &project.name, &outcome);
         outcomes.insert(project.name.clone(), outcome);
     }

@@ -97,6 +97,7 @@ impl Judge<'_> {
             opened: finding.opened,
             without_libraries,
             flags: finding.flags,
+            peer: None,
             reasons: finding.reasons,
         })
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::corpus::peer::PeerOutcome;
+
 /// The comparison of what wheelfix said with what happens.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -40,6 +42,9 @@ pub(crate) struct Outcome {
     pub(crate) without_libraries: Option<Judgement>,
     /// The flags beyond `--lib-path` that it needs, as they were printed.
     pub(crate) flags: Vec<String>,
+    /// What nixpkgs' auto-patchelf made of it; `None` if it was not asked.
+    #[serde(skip)]
+    pub(crate) peer: Option<PeerOutcome>,
     /// One reason a line.
     pub(crate) reasons: Vec<String>,
 }

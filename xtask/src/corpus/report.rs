@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::corpus::list::{Corpus, Project};
 use crate::corpus::outcome::{Judgement, Outcome};
+use crate::corpus::peer::PeerOutcome;
 use crate::failure::Result;
 use crate::place;
 
@@ -34,11 +35,12 @@ pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Re
          ## Not right, undecided, or with a flag\n\
          \n\
          {}\n\
-         ## All\n\
+         {}## All\n\
          \n\
          {}",
         totals(outcomes),
         not_right(outcomes),
+        beside_peer(outcomes),
         rows(corpus, outcomes),
     );
     fs_err::write(place::root().join("docs/corpus.md"), text)?;
@@ -66,6 +68,56 @@ fn totals(outcomes: &BTreeMap<String, Outcome>) -> String {
          {} projects; {opened} objects were said to load and opened one by one. {flags} need a flag beyond `--lib-path`.\n",
         ALL.map(row).concat(),
         outcomes.len()
+    )
+}
+
+/// The comparison with nixpkgs' auto-patchelf; empty if it was not asked.
+fn beside_peer(outcomes: &BTreeMap<String, Outcome>) -> String {
+    let compared: Vec<(&String, &Outcome, PeerOutcome)> = outcomes
+        .iter()
+        .filter_map(|(name, outcome)| Some((name, outcome, outcome.peer?)))
+        .collect();
+    if compared.is_empty() {
+        return String::new();
+    }
+    let ours = |outcome: &Outcome| outcome.judgement.is_right();
+    let count = |wanted: PeerOutcome| {
+        let of_one = compared.iter().filter(|(_, _, peer)| *peer == wanted);
+        of_one.count()
+    };
+    let theirs_alone: Vec<&str> = compared
+        .iter()
+        .filter(|(_, outcome, peer)| *peer == PeerOutcome::Works && !ours(outcome))
+        .map(|(name, ..)| name.as_str())
+        .collect();
+    format!(
+        "## Beside nixpkgs' auto-patchelf\n\
+         \n\
+         One in three of the projects with ELF files is given to nixpkgs' auto-patchelf, too: pip's copy, the same directories and\n\
+         no flag; it may use every directory of libraries in wheelfix's copies of the wheels that are required.\n\
+         \n\
+         | | projects |\n\
+         | --- | --- |\n\
+         | wheelfix is right | {} of {} |\n\
+         | auto-patchelf's copy can be used | {} |\n\
+         | auto-patchelf's copy cannot be used, which the build does not tell | {} |\n\
+         | auto-patchelf refuses it: it needs a flag, or a library that the bed lacks | {} |\n\
+         \n\
+         Right by auto-patchelf and not by wheelfix: {}.\n\
+         \n",
+        compared
+            .iter()
+            .filter(|(_, outcome, _)| ours(outcome))
+            .count(),
+        compared.len(),
+        count(PeerOutcome::Works),
+        count(PeerOutcome::DoesNotWork),
+        count(PeerOutcome::Refused),
+        if theirs_alone.is_empty() {
+            "none".to_owned()
+        } else {
+            theirs_alone.join(", ")
+        },
     )
 }
 
