@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
     pub(crate) without_libraries: Option<Judgement>,
     /// The flags beyond `--lib-path` that it needs, as they were printed.
     pub(crate) flags: Vec<String>,
-    /// What nixpkgs' auto-patchelf made of it; `None` if it was not asked.
+    /// The result of nixpkgs' auto-patchelf; `None` if it was not asked.
     #[serde(skip)]
     pub(crate) peer: Option<PeerOutcome>,
     /// One reason a line.

@@ -19,7 +19,7 @@ use crate::corpus::probe::Request;
 use crate::failure::Result;
 use crate::{digest, program, python};
 
-/// What came of a project.
+/// The result for a project.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PeerOutcome {
@@ -58,7 +58,7 @@ pub(crate) struct Task<'task> {
 }
 
 impl Peer {
-    /// What it makes of a wheel, or made of it in an earlier run.
+    /// The result for a wheel, perhaps that of an earlier run.
     pub(crate) fn judge(&self, task: &Task<'_>) -> Result<PeerOutcome> {
         let key = format!("{} {}", task.key, digest::of_file(&self.script)?);
         let key = digest::hex(&Sha256::digest(key));
