@@ -10,7 +10,7 @@ use wheelfix_link::{LinkPlan, Place, Proof, Tree, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::context::{Context, Libraries};
-use crate::detach::behind_links;
+use crate::detach::{behind_links, detach};
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::install::in_pool;
@@ -28,7 +28,7 @@ use crate::sboms;
 use crate::sources::{Sources, bytecode_of};
 use crate::transaction::{Changes, Locked, Transaction};
 use crate::unbundling::{self, Planned};
-use crate::virtual_environment::VirtualEnvironment;
+use crate::virtual_environment::{VirtualEnvironment, links_out};
 
 /// The files and options of a relocation.
 #[derive(Clone, Debug)]
@@ -165,13 +165,17 @@ pub(crate) fn link_in(
     }
 
     phase(Phase::Apply);
-    let transaction = Transaction::begin(&extent.roots, decision.changes(&records)?)?;
+    let mut changes = decision.changes(&records)?;
+    let links = links_out(&request.environments, &records)?;
+    links.iter().try_for_each(|link| changes.replace(link))?;
+    let transaction = Transaction::begin(&extent.roots, changes)?;
     let mut applied = Applied::later(transaction.prepared());
     applied.add_untrue(untrue);
     let prepared = prepare(&decision, records, &mut applied);
     let proved = prepared.and_then(|records| {
         decision.elf_edits.make()?;
         applied.make()?;
+        links.iter().try_for_each(|link| detach(link))?;
         before_proof()?;
         phase(Phase::Verify);
         let (tree, proof) = prove(places, &decision, tree)?;

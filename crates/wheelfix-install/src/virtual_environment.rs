@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rustix::fs::{Mode, OFlags, open};
+use wheelfix_format::Record;
 use wheelfix_link::existing_path;
 
 use crate::record_update::normalise;
@@ -19,6 +20,9 @@ const CONFIGURATION: &str = "pyvenv.cfg";
 
 /// The file that uv holds a lock on while it changes an environment, beside `pyvenv.cfg`.
 pub(crate) const LOCK: &str = ".lock";
+
+/// Paths in it never change.
+const STORE: &str = "/nix/store";
 
 /// Longer texts of `pyvenv.cfg` and `.pth` files are none; in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -101,6 +105,39 @@ impl VirtualEnvironment {
     fn holds(&self, path: &Path) -> bool {
         existing_path(path).is_ok_and(|path| path.starts_with(&self.root))
     }
+}
+
+/// The links of distributions, by their RECORD files, that lead out of their environment; those into the Nix store left
+/// out.
+///
+/// A module that looks for its libraries from where its own file really is finds those of uv's cache, which are as the
+/// wheel brought them. So where one file of a distribution is edited none may be a link.
+pub(crate) fn links_out(
+    environments: &[VirtualEnvironment],
+    records: &[PathBuf],
+) -> io::Result<BTreeSet<PathBuf>> {
+    let mut links = BTreeSet::new();
+    for record in records {
+        let owner = environments.iter().find(|it| record.starts_with(&it.root));
+        let (Some(environment), Some(site)) = (owner, record.ancestors().nth(2)) else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&fs::read(record)?).into_owned();
+        // One that is not valid was refused.
+        let rows = Record::parse(&text).map_or_else(|_| Vec::new(), |record| record.rows);
+        let files = rows.iter().map(|row| normalise(&site.join(&row.path)));
+        let is_out = |file: &PathBuf| {
+            let leads_out = |real: PathBuf| {
+                real.is_file() && !real.starts_with(&environment.root) && !real.starts_with(STORE)
+            };
+            let parent = file.parent().unwrap_or(file);
+            file.is_symlink()
+                && environment.holds(parent)
+                && existing_path(file).is_ok_and(leads_out)
+        };
+        links.extend(files.filter(is_out));
+    }
+    Ok(links)
 }
 
 /// The text of a file; nothing of one that is longer than any such file is.

@@ -68,8 +68,8 @@ impl Bench {
 
     /// Makes an environment, patched.
     fn environment(&self, dir: &Path) -> Result {
-        let mut make = self.uv(&["venv", "--quiet", "--python"]);
-        program::run(make.arg(&self.python).arg(dir.join("v")))?;
+        let mut make = self.uv(&["venv", "--quiet"]);
+        program::run(make.arg("--python").arg(&self.python).arg(dir.join("v")))?;
         program::run(&mut self.install(dir, &WHEELS)?)?;
         program::run(&mut self.patch(dir))
     }
@@ -84,8 +84,8 @@ impl Bench {
     }
 
     fn install(&self, dir: &Path, names: &[&str]) -> Result<Command> {
-        let mut install = self.uv(&["pip", "install", "--quiet", "--no-deps", "--python"]);
-        install.arg(dir.join("v"));
+        let mut install = self.uv(&["pip", "install", "--quiet", "--no-deps"]);
+        install.arg("--python").arg(dir.join("v"));
         let manifest = Manifest::read()?;
         for name in names {
             install.arg(self.wheels.join(&manifest.named(name)?.file));

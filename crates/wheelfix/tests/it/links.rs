@@ -178,10 +178,8 @@ fn what_uv_links_is_patched_in_a_copy() {
     bench.expect(&patch, 0, "1 ELF");
     bench.expect(&[&check[..], &["--lib-path", "libs"]].concat(), 0, "2 of ");
     assert!(!is_link(&bench.path(&module)));
-    assert!(
-        is_link(&bench.path(&format!("v/{BUNDLED}"))),
-        "what stays as it is stays a link"
-    );
+    // Also what stays as it is: it may look for the others from where it really is.
+    assert!(!is_link(&bench.path(&format!("v/{BUNDLED}"))));
     assert!(is_link(&bench.path("v/bin/python")));
     assert!(
         fs_err::read(&origin).unwrap() == cached,

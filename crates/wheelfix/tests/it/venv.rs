@@ -116,6 +116,9 @@ fn its_directory_is_enough_and_the_cache_of_uv_stays() {
             "1 ELF file edited",
         );
         assert!(venv.cached() == cached, "{mode}: the cache was edited");
+        // What looks for its libraries from where its file really is must not find those of the cache.
+        let source = venv.path(SITE).join("pkg/__init__.py");
+        assert!(!source.is_symlink(), "{mode}: a source is still a link");
         let said = venv.expect(&["why", module.to_str().unwrap()], 0, "liba.so");
         assert!(said.contains("[DIR]/libs/liba.so"), "{mode}: {said}");
         let text = venv.expect(&["check", "v", "--python", "v/bin/python"], 0, "");
