@@ -175,7 +175,9 @@ pub(crate) fn link_in(
     let proved = prepared.and_then(|records| {
         decision.elf_edits.make()?;
         applied.make()?;
-        links.iter().try_for_each(|link| detach(link))?;
+        // Some are dropped, or were edited.
+        let mut left = links.iter().filter(|link| link.is_symlink());
+        left.try_for_each(|link| detach(link))?;
         before_proof()?;
         phase(Phase::Verify);
         let (tree, proof) = prove(places, &decision, tree)?;

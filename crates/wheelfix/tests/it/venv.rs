@@ -127,6 +127,29 @@ fn its_directory_is_enough_and_the_cache_of_uv_stays() {
 }
 
 #[test]
+fn a_link_may_go_where_another_file_is_edited() {
+    let venv = Venv::new();
+    venv.wheel("pkg", "1.0", "a");
+    let module = fs_err::read(venv.path("m.so")).unwrap();
+    venv.wheel("plugin", "1.0", "b");
+    let plugin = fs_err::read(venv.path("m.so")).unwrap();
+    fs_err::remove_file(venv.path("libs/libb.so")).unwrap();
+    let wheel = WheelBuilder::new("both", "1.0")
+        .platlib()
+        .tags("cp311-cp311-linux_x86_64")
+        .file("both/__init__.py", "")
+        .file("both/m.so", module)
+        .file("both/plugins/libplugin.so", plugin);
+    venv.install("symlink", &venv.sandbox.wheel(&wheel));
+    let patch = ["patch", "v", "--lib-path", "libs"];
+    venv.expect(&patch, 0, "1 ELF file edited");
+    let site = venv.path(SITE).join("both");
+    assert!(!site.join("plugins/libplugin.so").is_symlink());
+    assert!(!site.join("__init__.py").is_symlink());
+    venv.expect(&patch, 0, "nothing to do");
+}
+
+#[test]
 fn libraries_are_given_as_lists_and_by_a_variable() {
     let venv = Venv::new();
     venv.install("copy", &venv.wheel("one", "1.0", "a"));
