@@ -44,6 +44,8 @@ enum Others {
 #[derive(Debug)]
 pub(crate) struct Roles {
     required: BTreeSet<PathBuf>,
+    /// Those of the required that something starts, imports or has the name of.
+    named: BTreeSet<PathBuf>,
     /// The role of all others.
     others: Others,
     /// The use that sources make of the objects.
@@ -64,6 +66,16 @@ impl Roles {
         };
         let closure = Closure::new(tree);
         let mut roots: Vec<&Object> = tree.objects().filter(is_root).collect();
+        let is_named = |object: &&&Object| {
+            is_command(object)
+                || modules.contains(object.path.as_path())
+                || sources.has_part_of(object)
+        };
+        let mut named: BTreeSet<PathBuf> = roots
+            .iter()
+            .filter(is_named)
+            .map(|object| object.path.clone())
+            .collect();
         let mut required = closure.of(roots.clone(), rules);
         let others = match site::distributions_of(tree.objects()) {
             // Libraries that are not of a wheel: whoever named them wants all.
@@ -76,20 +88,27 @@ impl Roles {
             // What is named may name others.
             let mut searched = BTreeSet::new();
             loop {
-                let named = named_by(tree, &required, &searched);
-                if named.is_empty() {
+                let more = named_by(tree, &required, &searched);
+                if more.is_empty() {
                     break;
                 }
                 searched = required;
-                roots.extend(named);
+                named.extend(more.iter().map(|object| object.path.clone()));
+                roots.extend(more);
                 required = closure.of(roots.clone(), rules);
             }
         }
         Self {
             required,
+            named,
             others,
             sources,
         }
+    }
+
+    /// Whether something starts or imports an object, or has its name.
+    pub(crate) fn is_named(&self, path: &Path) -> bool {
+        self.named.contains(path)
     }
 
     /// The role of an object.

@@ -78,8 +78,12 @@ impl SourceUses {
     /// Whether some source may open an object.
     pub(crate) fn has(&self, object: &Object) -> bool {
         let mut openers = self.openers.iter();
-        openers.any(|opener| self.owners.share(opener, &object.path))
-            || parts(object).iter().any(|part| self.words.contains(part))
+        openers.any(|opener| self.owners.share(opener, &object.path)) || self.has_part_of(object)
+    }
+
+    /// Whether some source has a part of the name of an object.
+    pub(crate) fn has_part_of(&self, object: &Object) -> bool {
+        parts(object).iter().any(|part| self.words.contains(part))
     }
 
     /// Whether some source has the whole name of an object.

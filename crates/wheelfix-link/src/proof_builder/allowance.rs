@@ -96,8 +96,9 @@ impl Allowances<'_> {
     }
 
     /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
-    /// others, if not all of it fails by itself, those that the output defines and makes visible to all, and those of
-    /// a program, which opens its own modules. What Python imports is imported without any of them.
+    /// others, if not all of it fails by itself, those that the output defines and makes visible to all, those of
+    /// a program, which opens its own modules, and those that the output defines of what nobody opens by its name. What
+    /// Python imports is imported without any of them.
     fn completed(
         self,
         roles: &Roles,
@@ -114,7 +115,9 @@ impl Allowances<'_> {
                 !is_module && lacking.clone().all(|symbol| self.has_program(symbol));
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
-            (is_carried || is_global || is_of_program).then(|| {
+            // Others that need it are proved with it; by itself only a source opens it that may open anything.
+            let is_part = any_loads && !roles.is_named(path) && lacking.clone().all(is_defined);
+            (is_carried || is_global || is_of_program || is_part).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
             })

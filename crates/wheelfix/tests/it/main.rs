@@ -21,6 +21,7 @@ mod links;
 mod merge;
 mod needed_paths;
 mod odds;
+mod openers;
 mod optional;
 mod patch_wheel;
 mod processes;
