@@ -44,8 +44,8 @@ enum Others {
 #[derive(Debug)]
 pub(crate) struct Roles {
     required: BTreeSet<PathBuf>,
-    /// Those of the required that something starts, imports or has the name of.
-    named: BTreeSet<PathBuf>,
+    /// Those of the required that are so only because a source may open anything; none where no distribution is known.
+    unnamed: BTreeSet<PathBuf>,
     /// The role of all others.
     others: Others,
     /// The use that sources make of the objects.
@@ -66,16 +66,12 @@ impl Roles {
         };
         let closure = Closure::new(tree);
         let mut roots: Vec<&Object> = tree.objects().filter(is_root).collect();
-        let is_named = |object: &&&Object| {
-            is_command(object)
-                || modules.contains(object.path.as_path())
-                || sources.has_part_of(object)
+        let is_unnamed = |object: &&&Object| {
+            let is_imported = modules.contains(object.path.as_path());
+            !is_command(object) && !is_imported && !sources.has_part_of(object)
         };
-        let mut named: BTreeSet<PathBuf> = roots
-            .iter()
-            .filter(is_named)
-            .map(|object| object.path.clone())
-            .collect();
+        let unnamed = roots.iter().filter(is_unnamed);
+        let unnamed: BTreeSet<PathBuf> = unnamed.map(|object| object.path.clone()).collect();
         let mut required = closure.of(roots.clone(), rules);
         let others = match site::distributions_of(tree.objects()) {
             // Libraries that are not of a wheel: whoever named them wants all.
@@ -93,22 +89,27 @@ impl Roles {
                     break;
                 }
                 searched = required;
-                named.extend(more.iter().map(|object| object.path.clone()));
                 roots.extend(more);
                 required = closure.of(roots.clone(), rules);
             }
         }
         Self {
             required,
-            named,
+            unnamed,
             others,
             sources,
         }
     }
 
-    /// Whether something starts or imports an object, or has its name.
-    pub(crate) fn is_named(&self, path: &Path) -> bool {
-        self.named.contains(path)
+    /// Whether an object must load only because a source may open anything, and no other object has its name. Reads the
+    /// data of all others.
+    pub(crate) fn is_unnamed(&self, tree: &Tree, path: &Path) -> bool {
+        if self.others == Others::Required || !self.unnamed.contains(path) {
+            return false;
+        }
+        let others = self.required.difference(&self.unnamed).cloned().collect();
+        let named = named_by(tree, &others, &BTreeSet::new());
+        !named.iter().any(|object| object.path == path)
     }
 
     /// The role of an object.

@@ -116,7 +116,8 @@ impl Allowances<'_> {
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             // Others that need it are proved with it; by itself only a source opens it that may open anything.
-            let is_part = any_loads && !roles.is_named(path) && lacking.clone().all(is_defined);
+            let is_part =
+                any_loads && lacking.clone().all(is_defined) && roles.is_unnamed(self.tree, path);
             (is_carried || is_global || is_of_program || is_part).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
