@@ -1,6 +1,6 @@
 //! The relocation of a virtual environment that was relocated before: only of what has changed since.
 //!
-//! The [stamps](stamps) say what each part was when it was proved, and tell it from another one by what cannot change
+//! The [stamps] say what each part was when it was proved, and tell it from another one by what cannot change
 //! without notice: the names, numbers, sizes and times of all files. Where none is different, nothing is
 //! read. Otherwise the distributions that changed are linked and proved with those that depend on them and what all of
 //! these need, as an environment of their own; where that fails, all is looked at, which decides.
