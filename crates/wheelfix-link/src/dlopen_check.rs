@@ -10,6 +10,7 @@ use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of
 use crate::excuse::Excuses;
 use crate::imported::{Imports, is_for_other_system};
 use crate::process::{Outcome, Process};
+use crate::replace::NamedPaths;
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
 use crate::simulation::{LoadFailure, Simulation, driver_from_elsewhere};
@@ -227,6 +228,42 @@ fn lost_by_rules(
         }
     }
     lost
+}
+
+/// Libraries that rules would name in sources if a library path had them, and that are nowhere. What a source asks for
+/// by such a name is left to that.
+pub(crate) fn lost_by_replacements<'a>(
+    tree: &Tree,
+    base: &Process<'_>,
+    rules: &Rules,
+    paths: NamedPaths<'_>,
+) -> Opened<'a> {
+    let mut opened = Opened::default();
+    for source in &tree.sources {
+        if rules.replacements(&source.path).is_empty() {
+            continue;
+        }
+        // What cannot be read is not a source.
+        let Ok(text) = fs_err::read_to_string(&source.file) else {
+            continue;
+        };
+        for (rule, file) in rules.unfilled(&source.path, &text, paths) {
+            let is_asked = source
+                .asked()
+                .any(|library| file.starts_with(&library.name));
+            let is_there = Pattern::new(file).is_ok_and(|name| is_anywhere(&name, tree, base));
+            if !is_asked && !is_there {
+                opened.lost.push(Unopened {
+                    names: vec![file.to_owned()],
+                    by: source.path.clone(),
+                    evidence: Evidence::Rule(rule.to_owned()),
+                    optional: true,
+                    searched: Vec::new(),
+                });
+            }
+        }
+    }
+    opened
 }
 
 /// Whether a rule says what a source needs to open.

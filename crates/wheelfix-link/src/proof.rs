@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::assumption::{Assumed, Assumptions};
-use crate::dlopen_check::{DlopenCheck, Opened, opened_by_source};
+use crate::dlopen_check::{DlopenCheck, Opened, lost_by_replacements, opened_by_source};
 use crate::dlopen_dependency::Evidence;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
@@ -219,7 +219,12 @@ pub fn prove(
     for opened in all_opened(tree, &simulations, &dlopen_check, &base) {
         builder.opened(opened);
     }
-    builder.lints((unreplaced(tree, target, rules, options), Vec::new()));
+    let paths = NamedPaths {
+        driver_path: &target.driver_path,
+        lib_paths: &options.lib_paths,
+    };
+    builder.opened(lost_by_replacements(tree, &base, rules, paths));
+    builder.lints((unreplaced(tree, rules, paths), Vec::new()));
     for simulation in &simulations {
         simulation.assume(&mut builder.assumed);
         builder.lints(lint.object(simulation.object));
@@ -246,11 +251,7 @@ fn all_opened<'a>(
 }
 
 /// Python sources with texts that rules replace, or should.
-fn unreplaced(tree: &Tree, target: &Target, rules: &Rules, options: &ProofOptions) -> Vec<Fault> {
-    let paths = NamedPaths {
-        driver_path: &target.driver_path,
-        lib_paths: &options.lib_paths,
-    };
+fn unreplaced(tree: &Tree, rules: &Rules, paths: NamedPaths<'_>) -> Vec<Fault> {
     let mut found = Vec::new();
     for source in &tree.sources {
         if rules.replacements(&source.path).is_empty() {

@@ -106,6 +106,27 @@ impl Rules {
         ((!names.is_empty()).then_some((new, names)), faults)
     }
 
+    /// The libraries that rules would name in the source at a path, and that no library path has, each with its rule.
+    pub(crate) fn unfilled(
+        &self,
+        path: &Path,
+        text: &str,
+        paths: NamedPaths<'_>,
+    ) -> Vec<(&str, &str)> {
+        let mut unfilled = Vec::new();
+        for rule in self.replacements(path) {
+            let applies = rule.body.old.iter().any(|old| text.contains(old.as_str()));
+            let parts = parts(&rule.body.new).into_iter().filter(|_| applies);
+            let files = parts.filter_map(|part| match part {
+                Part::File(name, below) if below == PUBLIC => Some((name, below)),
+                _ => None,
+            });
+            let lacking = files.filter(|(name, below)| find(name, below, paths).is_none());
+            unfilled.extend(lacking.map(|(name, _)| (rule.name.as_str(), name)));
+        }
+        unfilled
+    }
+
     /// Faults for the user's rules whose file is none of the paths.
     pub fn unused_replacements<'p>(
         &self,
@@ -181,16 +202,21 @@ fn filled(parts: &[Part<'_>], paths: NamedPaths<'_>) -> Option<String> {
     let texts = parts.iter().map(|part| match part {
         Part::Text(text) => Some(text.clone()),
         Part::File(name, below) => {
-            let candidates = paths.lib_paths.iter().flat_map(|path| {
-                let each = below.iter();
-                each.map(move |directory| path.join(directory).join(name))
-            });
-            let path = candidates.into_iter().find(|path| path.is_file())?;
+            let path = find(name, below, paths)?;
             let text = path.to_str()?;
             (!text.contains(['\'', '"', '\\', '\n'])).then(|| text.to_owned())
         }
     });
     texts.collect()
+}
+
+/// The first file of a name in directories of the library paths.
+fn find(name: &str, below: &[&str], paths: NamedPaths<'_>) -> Option<PathBuf> {
+    let mut candidates = paths.lib_paths.iter().flat_map(|path| {
+        let each = below.iter();
+        each.map(move |directory| path.join(directory).join(name))
+    });
+    candidates.find(|path| path.is_file())
 }
 
 /// A text with all that it has of the parts of a rule, with other paths, replaced by the new text; `None` if nothing

@@ -130,3 +130,33 @@ fn a_library_that_the_package_carries_is_looked_for_there_first() {
         "{text}"
     );
 }
+
+#[test]
+fn what_a_rule_would_name_is_told_where_no_library_path_has_it() {
+    let sandbox = Sandbox::new();
+    let rule = "[[replace]]\nname = 'r'\nreason = 'a'\nsource = 'b'\nfile = ['demo/__init__.py']\n\
+        old = ['find_library(name)']\nnew = '\"{lib:libgone.so.1}\"'\n";
+    fs_err::write(sandbox.path("r.toml"), rule).unwrap();
+    library(&sandbox, "libs", "libgone.so.1");
+    let source =
+        "from ctypes.util import find_library\ndef f(name):\n    return find_library(name)\n";
+    let wheel = WheelBuilder::new("demo", "1.0").file("demo/__init__.py", source);
+    let wheel = sandbox.wheel(&wheel);
+    let python = cache::tool("python3").to_str().unwrap().to_owned();
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "p",
+        "--dry-run",
+        "--rules",
+        "r.toml",
+    ];
+    let args = [&args[..], &["--python", &python]].concat();
+    let text = sandbox.run(&args);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let want = "warning: `libgone.so.1` is missing\n  opened at run time by: ";
+    assert!(text.contains(want) && text.contains("(rule `r`)"), "{text}");
+    let text = sandbox.run(&[&args[..], &["--lib-path", "libs"]].concat());
+    assert!(!text.contains("is missing"), "{text}");
+}
