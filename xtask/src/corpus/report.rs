@@ -20,6 +20,8 @@ const ALL: [Judgement; 7] = [
 
 /// Reasons that are told of a project.
 const REASONS: usize = 4;
+/// Characters of each.
+const LONGEST: usize = 300;
 
 /// Writes the document.
 pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Result {
@@ -39,7 +41,7 @@ pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Re
          \n\
          {}",
         totals(outcomes),
-        not_right(outcomes),
+        not_right(outcomes)?,
         beside_peer(outcomes),
         rows(corpus, outcomes),
     );
@@ -122,20 +124,26 @@ fn beside_peer(outcomes: &BTreeMap<String, Outcome>) -> String {
 }
 
 /// A list item for each project of which there is something to say.
-fn not_right(outcomes: &BTreeMap<String, Outcome>) -> String {
-    let is_odd =
-        |outcome: &Outcome| !outcome.is_right() || outcome.judgement == Judgement::Undecided;
+fn not_right(outcomes: &BTreeMap<String, Outcome>) -> Result<String> {
+    // Where the cache lies is of no use to anyone else.
+    let cache = format!("{}/", place::cache()?.display());
+    let is_odd = |outcome: &Outcome| {
+        let is_undecided = outcome.judgement == Judgement::Undecided;
+        !outcome.is_right() || is_undecided || !outcome.flags.is_empty()
+    };
+    let told = |reason: &String| {
+        let reason: String = reason.replace(&cache, "").chars().take(LONGEST).collect();
+        format!("  - `{}`\n", reason.replace('`', "'"))
+    };
     let item = |(name, outcome): (&String, &Outcome)| {
-        let reasons: Vec<String> = outcome
-            .reasons
-            .iter()
-            .take(REASONS)
-            .map(|reason| format!("  - `{}`\n", reason.replace('`', "'")))
-            .collect();
+        let flags = outcome.flags.join(" ");
+        let flags = (!flags.is_empty()).then(|| format!("  - with `{flags}`\n"));
+        let reasons: Vec<String> = outcome.reasons.iter().take(REASONS).map(told).collect();
         format!(
-            "- {name}: {}{}\n{}",
+            "- {name}: {}{}\n{}{}",
             outcome.judgement,
             without_libraries(outcome),
+            flags.unwrap_or_default(),
             reasons.concat()
         )
     };
@@ -144,11 +152,11 @@ fn not_right(outcomes: &BTreeMap<String, Outcome>) -> String {
         .filter(|(_, outcome)| is_odd(outcome))
         .map(item)
         .collect();
-    if items.is_empty() {
+    Ok(if items.is_empty() {
         "None.\n".to_owned()
     } else {
         items.concat()
-    }
+    })
 }
 
 /// The second judgement, if there is one.
