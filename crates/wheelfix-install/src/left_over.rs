@@ -117,6 +117,9 @@ pub(crate) fn is_ours(name: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{panic, thread};
+
     use super::*;
     use crate::journal::Home;
     use crate::scratch::Scratch;
@@ -162,6 +165,29 @@ mod tests {
         ];
         assert_eq!(left, want);
         assert!(in_use.path().is_dir());
+    }
+
+    #[test]
+    fn runs_that_clean_up_at_once_take_nothing_from_one_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    clean_up_in(dir.path()).unwrap();
+                }
+            });
+            let made = panic::catch_unwind(|| {
+                for _ in 0..500 {
+                    let scratch = Scratch::new_in(dir.path()).unwrap();
+                    assert!(scratch.path().is_dir());
+                    let file = wheelfix_elf::temporary_file(dir.path()).unwrap();
+                    file.persist(dir.path().join("file")).unwrap();
+                }
+            });
+            is_done.store(true, Ordering::Relaxed);
+            made.unwrap();
+        });
     }
 
     #[test]

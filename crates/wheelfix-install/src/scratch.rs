@@ -44,10 +44,13 @@ impl Scratch {
                 // What lies in it may be for fewer eyes than the directory around it.
                 .permissions(Permissions::from_mode(0o700))
                 .tempdir_in(parent)?;
-            let (lock, _) = fs::File::open(dir.path())?.into_parts();
+            // Before it is locked, another run may take it for left behind.
+            let lock = match fs::File::open(dir.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                result => result?.into_parts().0,
+            };
             // Some file systems have no locks. There nothing is taken for left behind.
             lock.lock().ok();
-            // Before it was locked, another run may have taken it for left behind.
             if dir.path().try_exists()? {
                 let path = dir.keep();
                 in_use.insert(path.clone());

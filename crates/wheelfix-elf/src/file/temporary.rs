@@ -15,13 +15,18 @@ pub const RANDOM_LEN: usize = 16;
 /// Makes a file in a directory, locked for as long as it is open: so that another process can tell it from one that a killed
 /// process left.
 pub fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
-    let file = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .rand_bytes(RANDOM_LEN)
-        .tempfile_in(directory)?;
-    // Some file systems have no locks. There nothing is taken for left behind.
-    file.as_file().lock().ok();
-    Ok(file)
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .rand_bytes(RANDOM_LEN)
+            .tempfile_in(directory)?;
+        // Some file systems have no locks. There nothing is taken for left behind.
+        file.as_file().lock().ok();
+        // Before it was locked, another run may have taken it for left behind.
+        if file.path().try_exists()? {
+            return Ok(file);
+        }
+    }
 }
 
 /// Whether a file name is that of something on its way.
