@@ -13,7 +13,7 @@ use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use rustix::fs::OFlags;
 use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
-use wheelfix_link::{Place, Tree, TreeError, existing_path};
+use wheelfix_link::{Place, STORE, Tree, TreeError, existing_path};
 
 use crate::journal::{self, Journal, in_writable};
 use crate::scratch::remove_all;
@@ -107,7 +107,7 @@ pub fn clean_up_above<'p>(places: impl IntoIterator<Item = &'p PathBuf>) -> io::
 }
 
 /// Directories that nobody edits as a tree.
-const NO_TREES: [&str; 2] = ["/", "/nix/store"];
+const NO_TREES: [&str; 2] = ["/", STORE];
 
 /// Whether a name is one that we give.
 pub(crate) fn is_ours(name: &OsStr) -> bool {

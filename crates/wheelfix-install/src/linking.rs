@@ -8,7 +8,7 @@ use fs_err as fs;
 use wheelfix_elf::{PatchError, Plan};
 use wheelfix_link::{
     Excused, Fault, FileView, LibPathError, LinkPlan, LoaderError, Place, Proof, ProofOptions,
-    Target, Tree, TreeError, excuses_without_proof, interpreter_fault, merged_excuses,
+    STORE, Target, Tree, TreeError, excuses_without_proof, interpreter_fault, merged_excuses,
 };
 
 use wheelfix_unbundle::UnbundleError;
@@ -300,7 +300,7 @@ pub(crate) fn unstarted(tree: &Tree, context: &Context<'_>) -> Vec<InstallWarnin
 
 /// Where run paths may lead besides the output: an output in the Nix store may use the store alone.
 fn stores(tree: &Tree) -> Vec<PathBuf> {
-    let nix = Path::new("/nix/store");
+    let nix = Path::new(STORE);
     if !tree.is_empty() && tree.objects().all(|object| object.path.starts_with(nix)) {
         vec![nix.to_owned()]
     } else {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rustix::fs::{Mode, OFlags, open};
 use wheelfix_format::Record;
-use wheelfix_link::existing_path;
+use wheelfix_link::{STORE, existing_path};
 
 use crate::record_update::normalise;
 use crate::report::InstallWarning;
@@ -20,9 +20,6 @@ const CONFIGURATION: &str = "pyvenv.cfg";
 
 /// The file that uv holds a lock on while it changes an environment, beside `pyvenv.cfg`.
 pub(crate) const LOCK: &str = ".lock";
-
-/// Paths in it never change.
-const STORE: &str = "/nix/store";
 
 /// Longer texts of `pyvenv.cfg` and `.pth` files are none; in bytes.
 const MAX_LEN: u64 = 1 << 20;

@@ -108,7 +108,7 @@ pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relat
 pub use soname_collision::{Binding, FailingPair};
 pub use stop::Stop;
 pub use substitutions::Substitutions;
-pub use target::{LoaderKind, Target};
+pub use target::{LoaderKind, STORE, Target};
 pub use trace::{Event, Trace};
 pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable, may_be_like_source};
 pub use unused::excuses_without_proof;

@@ -39,7 +39,7 @@ pub struct Target {
 }
 
 /// Where Nix keeps its outputs, unless it was built otherwise.
-pub(crate) const STORE: &str = "/nix/store";
+pub const STORE: &str = "/nix/store";
 
 impl Target {
     /// A Nix target of which only the driver path is known.

@@ -10,8 +10,8 @@ use wheelfix_install::{
     scan_clean, untrue_records,
 };
 use wheelfix_link::{
-    FileView, LibraryIndex, Place, Proof, ProofOptions, Tree, TreeError, absolute_path, count,
-    existing_path, prove, told_once,
+    FileView, LibraryIndex, Place, Proof, ProofOptions, STORE, Tree, TreeError, absolute_path,
+    count, existing_path, prove, told_once,
 };
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
@@ -184,7 +184,7 @@ pub(crate) fn place(path: &Path) -> Result<PathBuf, Error> {
 }
 
 fn stores(given: &[PathBuf], paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-    let nix = Path::new("/nix/store");
+    let nix = Path::new(STORE);
     if given.is_empty() && paths.iter().all(|path| path.starts_with(nix)) {
         return Ok(vec![nix.to_path_buf()]);
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_format::PythonVersion;
 use wheelfix_install::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
-use wheelfix_link::real_path;
+use wheelfix_link::{STORE, real_path};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
@@ -150,7 +150,7 @@ impl BytecodeArgs {
 /// The mode for a prefix. Files in the Nix store never change, so nothing is gained there by
 /// looking at the source.
 fn invalidation(prefix: &Path) -> Invalidation {
-    if prefix.starts_with("/nix/store") {
+    if prefix.starts_with(STORE) {
         Invalidation::UncheckedHash
     } else {
         Invalidation::CheckedHash

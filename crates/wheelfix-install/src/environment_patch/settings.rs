@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
-use wheelfix_link::real_path;
+use wheelfix_link::{STORE, real_path};
 
 use super::units::fact;
 use crate::digest::hex;
 use crate::virtual_environment::VirtualEnvironment;
-
-/// Its paths never change.
-const STORE: &str = "/nix/store";
 
 /// The loader's cache, which is another one when libraries of the system change.
 const CACHE: &str = "/etc/ld.so.cache";

@@ -8,13 +8,10 @@ use fs_err as fs;
 use walkdir::WalkDir;
 use wheelfix_format::{Record, RecordError};
 use wheelfix_install::Layout;
-use wheelfix_link::existing_path;
+use wheelfix_link::{STORE, existing_path};
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
-
-/// The directory in which nothing ever changes.
-const STORE: &str = "/nix/store";
 
 /// Refuses outputs that are there already.
 pub(crate) fn refuse_existing(attributes: &Attributes) -> Result<(), Error> {
