@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -168,9 +167,7 @@ const LIB_PATH: &str = "WHEELFIX_LIB_PATH";
 
 /// The paths of a list; an empty one names nothing.
 fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
-    let parts = list.as_encoded_bytes().split(|byte| *byte == b':');
-    let parts = parts.filter(|part| !part.is_empty());
-    parts.map(|part| PathBuf::from(OsStr::from_bytes(part)))
+    std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Reads files with rules; prints which of them, and which directories of libraries, cannot be used.
