@@ -25,7 +25,7 @@ pub fn first_statement(text: &str) -> usize {
         let next = statements.peek();
         let has_more = next.is_some_and(|next| next.start().to_usize() < end);
         match statement {
-            Stmt::ImportFrom(import) if is_future(import.module.as_deref()) => {
+            Stmt::ImportFrom(import) if import.module.as_deref() == Some("__future__") => {
                 // More of its line may come first, but not what has to stay behind.
                 at = end;
                 if has_more {
@@ -44,10 +44,6 @@ pub fn first_statement(text: &str) -> usize {
     } else {
         at
     }
-}
-
-fn is_future(module: Option<&str>) -> bool {
-    module == Some("__future__")
 }
 
 /// Where the first line begins that is neither empty nor a comment.

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
 use crate::site::package_of;
-use crate::tree::{Place, Tree};
+use crate::tree::{Place, Tree, is_executable};
 
 /// The function that sources call for it: `os.chmod`, `Path.chmod`, `subprocess` with the program of this name.
 const CHMOD: &[u8] = b"chmod";
@@ -27,8 +26,7 @@ pub fn made_executable(tree: &Tree, place: &Place) -> io::Result<BTreeSet<PathBu
             continue;
         };
         let file = place.on_disk.join(inside);
-        let is_executable = fs_err::metadata(&file)?.permissions().mode() & 0o111 != 0;
-        if !is_executable && changes_modes(tree, package)? {
+        if !is_executable(&file)? && changes_modes(tree, package)? {
             found.insert(file);
         }
     }

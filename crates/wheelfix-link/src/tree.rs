@@ -511,7 +511,7 @@ fn is_python(path: &Path) -> bool {
 }
 
 /// Whether anyone may execute a file.
-fn is_executable(file: &Path) -> std::io::Result<bool> {
+pub(crate) fn is_executable(file: &Path) -> std::io::Result<bool> {
     Ok(fs_err::metadata(file)?.permissions().mode() & 0o111 != 0)
 }
 
