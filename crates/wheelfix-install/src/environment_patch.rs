@@ -13,6 +13,7 @@ mod units;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -40,7 +41,6 @@ pub struct Outdated {
     settings: String,
     stamps: Option<Stamps>,
     units: Units,
-    dry_run: bool,
 }
 
 /// The state of an environment.
@@ -68,9 +68,9 @@ pub struct EnvironmentReport {
 pub fn look_at_environment(
     environment: VirtualEnvironment,
     settings: &Settings,
-    request: EnvironmentRequest,
+    jobs: NonZeroUsize,
 ) -> Result<EnvironmentState, PipelineError> {
-    in_pool(request.jobs, || {
+    in_pool(jobs, || {
         clean_up_above([&environment.root])?;
         let settings = settings.digest(&environment)?;
         let units = Units::of(&environment)?;
@@ -90,18 +90,8 @@ pub fn look_at_environment(
             settings,
             stamps,
             units,
-            dry_run: request.dry_run,
         }))
     })
-}
-
-/// How an environment is looked at.
-#[derive(Clone, Copy, Debug)]
-pub struct EnvironmentRequest {
-    /// Whether nothing is to be written.
-    pub dry_run: bool,
-    /// How many threads to use.
-    pub jobs: std::num::NonZeroUsize,
 }
 
 impl Outdated {
@@ -176,7 +166,7 @@ impl Outdated {
             Ok(())
         };
         let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
-        if !self.dry_run
+        if !request.dry_run
             && let Some(units) = seen.into_inner()
         {
             self.write(&units, &tree, looked_at.as_ref())?;

@@ -56,8 +56,7 @@ pub use env::{
     RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, prepare_environment, pythons_of,
 };
 pub use environment_patch::{
-    EnvironmentReport, EnvironmentRequest, EnvironmentState, Outdated, Settings,
-    look_at_environment,
+    EnvironmentReport, EnvironmentState, Outdated, Settings, look_at_environment,
 };
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};

@@ -245,10 +245,22 @@ fn run_tree(args: &PatchArgs) -> Result<(), Error> {
 
 /// Edits the files, and returns the report.
 pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error> {
+    let request = request(args, task, args.environments()?)?;
+    let progress = Progress::bytes(args.output.quiet);
+    let result = wheelfix_install::patch(&request, &|event| progress.show(event));
+    progress.finish();
+    result.map_err(|error| install_error::explain(error, &args.output))
+}
+
+/// The request for these edits; the environments are among the paths.
+fn request(
+    args: &FileArgs,
+    task: Task,
+    environments: Vec<VirtualEnvironment>,
+) -> Result<PatchRequest, Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = task.unbundle;
-    let environments = args.environments()?;
-    let request = PatchRequest {
+    Ok(PatchRequest {
         paths: args.paths.clone(),
         python: python(args, &environments)?,
         libraries,
@@ -259,11 +271,7 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
         heal: task.heal,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),
-    };
-    let progress = Progress::bytes(args.output.quiet);
-    let result = wheelfix_install::patch(&request, &|event| progress.show(event));
-    progress.finish();
-    result.map_err(|error| install_error::explain(error, &args.output))
+    })
 }
 
 /// The Python that is named, or that of the virtual environment.

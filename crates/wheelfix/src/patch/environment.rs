@@ -1,12 +1,11 @@
 //! `wheelfix patch` of a virtual environment: of what has changed since the last time alone.
 
 use wheelfix_install::{
-    EnvironmentReport, EnvironmentRequest, EnvironmentState, PatchRequest, Settings,
-    VirtualEnvironment, look_at_environment,
+    EnvironmentReport, EnvironmentState, Settings, VirtualEnvironment, look_at_environment,
 };
 use wheelfix_link::count;
 
-use super::{FileArgs, Summary, Task, python, show};
+use super::{FileArgs, Summary, Task, request, show};
 use crate::error::{Error, print_line};
 use crate::install_error;
 use crate::progress::Progress;
@@ -27,33 +26,17 @@ pub(crate) fn execute(
 ) -> Result<Outcome, Error> {
     let _lock = environment.lock();
     let settings = settings(args, &task)?;
-    let look = EnvironmentRequest {
-        dry_run: args.dry_run,
-        jobs: args.jobs.count(),
-    };
     let explained = |error| install_error::explain(error, &args.output);
     let environments = vec![environment.clone()];
-    let state = look_at_environment(environment, &settings, look).map_err(explained)?;
+    let state =
+        look_at_environment(environment, &settings, args.jobs.count()).map_err(explained)?;
     let outdated = match state {
         EnvironmentState::Unchanged(distributions) => {
             return Ok(Outcome::Unchanged(distributions));
         }
         EnvironmentState::Outdated(outdated) => outdated,
     };
-    let mut libraries = args.libraries.resolve(&args.relocation)?;
-    libraries.unbundle = task.unbundle;
-    let request = PatchRequest {
-        paths: args.paths.clone(),
-        python: python(args, &environments)?,
-        libraries,
-        metadata: task.metadata,
-        scope: task.scope,
-        environments,
-        wants_some: false,
-        heal: task.heal,
-        dry_run: args.dry_run,
-        jobs: args.jobs.count(),
-    };
+    let request = request(args, task, environments)?;
     let progress = Progress::bytes(args.output.quiet);
     let result = outdated.patch(&request, &|event| progress.show(event));
     progress.finish();
