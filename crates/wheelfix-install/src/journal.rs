@@ -21,13 +21,13 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, open, statx};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use serde::{Deserialize, Serialize};
 use wheelfix_elf::{Original, temporary_file};
 use wheelfix_link::existing_path;
 
 use crate::detach::copy_file;
-use crate::left_over::{clean_up, clean_up_in};
+use crate::left_over::{clean_up, clean_up_in, open_itself};
 
 /// The name of a journal in its directory.
 const NAME: &str = "journal";
@@ -296,8 +296,7 @@ fn copy(path: &Path, copy: &Path) -> io::Result<()> {
 
 /// Reads a regular file, and waits for nothing.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = std::fs::File::from(open(path, flags, Mode::empty())?);
+    let mut file = open_itself(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use fs_err::os::unix::fs::OpenOptionsExt as _;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, open};
 use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
 use wheelfix_link::{Place, STORE, Tree, TreeError, existing_path};
 
@@ -52,16 +52,19 @@ pub(crate) fn has_edits(path: &Path) -> bool {
 }
 
 /// Opens and locks what a process left behind; `None` for everything else.
-fn take(path: &Path) -> Option<fs::File> {
+fn take(path: &Path) -> Option<File> {
     if !path.file_name().is_some_and(is_ours) {
         return None;
     }
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mut options = fs::OpenOptions::new();
-    let flags = i32::try_from(flags.bits()).ok()?;
-    let file = options.read(true).custom_flags(flags).open(path).ok()?;
+    let file = open_itself(path).ok()?;
     let is_own = file.metadata().ok()?.uid() == rustix::process::geteuid().as_raw();
-    (is_own && file.file().try_lock().is_ok()).then_some(file)
+    (is_own && file.try_lock().is_ok()).then_some(file)
+}
+
+/// Opens what lies at a path to be read: no link is followed, and nobody waits for the other end of a pipe.
+pub(crate) fn open_itself(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(open(path, flags, Mode::empty())?))
 }
 
 /// Reads places by `scan` after what was left in them and above them is gone.

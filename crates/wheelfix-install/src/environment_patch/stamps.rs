@@ -9,13 +9,13 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use fs_err as fs;
-use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
 use wheelfix_elf::temporary_file;
 use wheelfix_link::Tree;
 
 use super::units::{Units, name_in, unit_of};
 use crate::journal::Home;
+use crate::left_over::open_itself;
 use crate::virtual_environment::VirtualEnvironment;
 
 /// The name of the file.
@@ -60,9 +60,7 @@ pub(crate) struct Names {
 impl Stamps {
     /// The stamps that an environment has; `None` if there are none that count.
     pub(crate) fn read(environment: &VirtualEnvironment) -> Option<Self> {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let path = environment.root.join(STAMPS);
-        let file = std::fs::File::from(open(path, flags, Mode::empty()).ok()?);
+        let file = open_itself(&environment.root.join(STAMPS)).ok()?;
         let metadata = file.metadata().ok()?;
         if !metadata.is_file() || metadata.len() > MAX_LEN {
             return None;
