@@ -45,7 +45,6 @@ pub struct Outdated {
 
 /// The state of an environment.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one")]
 pub enum EnvironmentState {
     /// Nothing has changed: the names of the `.dist-info` directories, sorted.
     Unchanged(Vec<String>),
