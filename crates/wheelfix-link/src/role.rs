@@ -101,15 +101,18 @@ impl Roles {
         }
     }
 
-    /// Whether an object must load only because a source may open anything, and no other object has its name. Reads the
-    /// data of all others.
-    pub(crate) fn is_unnamed(&self, tree: &Tree, path: &Path) -> bool {
-        if self.others == Others::Required || !self.unnamed.contains(path) {
-            return false;
+    /// The objects that must load only because a source may open anything, and of which no other object has the name. Reads
+    /// the data of all others.
+    pub(crate) fn unnamed(&self, tree: &Tree) -> BTreeSet<PathBuf> {
+        if self.others == Others::Required {
+            return BTreeSet::new();
         }
         let others = self.required.difference(&self.unnamed).cloned().collect();
         let named = named_by(tree, &others, &BTreeSet::new());
-        !named.iter().any(|object| object.path == path)
+        let named: BTreeSet<&Path> = named.iter().map(|object| object.path.as_path()).collect();
+        let unnamed = self.unnamed.iter();
+        let unnamed = unnamed.filter(|path| !named.contains(path.as_path()));
+        unnamed.cloned().collect()
     }
 
     /// The role of an object.

@@ -1,5 +1,6 @@
 //! Objects that do not load without that being a fault.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,7 @@ impl Allowances<'_> {
         failing: &Failing<'_>,
         any_loads: bool,
     ) -> BTreeMap<PathBuf, String> {
+        let unnamed = LazyCell::new(|| roles.unnamed(self.tree));
         let completed = failing.iter().filter_map(|(path, failures)| {
             let lacking = symbols(failures)?;
             let is_defined = |symbol| self.definers.of(symbol).next().is_some();
@@ -116,8 +118,7 @@ impl Allowances<'_> {
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             // Others that need it are proved with it; by itself only a source opens it that may open anything.
-            let is_part =
-                any_loads && lacking.clone().all(is_defined) && roles.is_unnamed(self.tree, path);
+            let is_part = any_loads && lacking.clone().all(is_defined) && unnamed.contains(*path);
             (is_carried || is_global || is_of_program || is_part).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
