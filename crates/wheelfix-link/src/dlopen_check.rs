@@ -232,22 +232,16 @@ fn lost_by_rules(
 
 /// Libraries that rules would name in sources if a library path had them, and that are nowhere. What a source asks for
 /// by such a name is left to that.
-pub(crate) fn lost_by_replacements<'a>(
+pub(crate) fn lost_by_replacements(
+    matched: &[(&PythonSource, String)],
     tree: &Tree,
     base: &Process<'_>,
     rules: &Rules,
     paths: NamedPaths<'_>,
-) -> Opened<'a> {
+) -> Opened<'static> {
     let mut opened = Opened::default();
-    for source in &tree.sources {
-        if rules.replacements(&source.path).is_empty() {
-            continue;
-        }
-        // What cannot be read is not a source.
-        let Ok(text) = fs_err::read_to_string(&source.file) else {
-            continue;
-        };
-        for (rule, file) in rules.unfilled(&source.path, &text, paths) {
+    for (source, text) in matched {
+        for (rule, file) in rules.unfilled(&source.path, text, paths) {
             let is_asked = source
                 .asked()
                 .any(|library| file.starts_with(&library.name));

@@ -29,7 +29,7 @@ use crate::soname_collision::SonameCollisions;
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
 use crate::trace::Trace;
-use crate::tree::Tree;
+use crate::tree::{PythonSource, Tree};
 
 /// The options of a proof.
 #[derive(Clone, Debug)]
@@ -223,8 +223,9 @@ pub fn prove(
         driver_path: &target.driver_path,
         lib_paths: &options.lib_paths,
     };
-    builder.opened(lost_by_replacements(tree, &base, rules, paths));
-    builder.lints((unreplaced(tree, rules, paths), Vec::new()));
+    let matched = matched_sources(tree, rules);
+    builder.opened(lost_by_replacements(&matched, tree, &base, rules, paths));
+    builder.lints((unreplaced(&matched, rules, paths), Vec::new()));
     for simulation in &simulations {
         simulation.assume(&mut builder.assumed);
         builder.lints(lint.object(simulation.object));
@@ -250,18 +251,24 @@ fn all_opened<'a>(
     by_objects.chain(by_sources).collect()
 }
 
+/// The Python sources of whose texts rules replace some, with these. What cannot be read is not a source.
+fn matched_sources<'t>(tree: &'t Tree, rules: &Rules) -> Vec<(&'t PythonSource, String)> {
+    let sources = tree.sources.iter();
+    let matched = sources.filter(|source| !rules.replacements(&source.path).is_empty());
+    let texts = matched.map(|source| (source, fs_err::read_to_string(&source.file)));
+    let texts = texts.filter_map(|(source, text)| Some((source, text.ok()?)));
+    texts.collect()
+}
+
 /// Python sources with texts that rules replace, or should.
-fn unreplaced(tree: &Tree, rules: &Rules, paths: NamedPaths<'_>) -> Vec<Fault> {
+fn unreplaced(
+    matched: &[(&PythonSource, String)],
+    rules: &Rules,
+    paths: NamedPaths<'_>,
+) -> Vec<Fault> {
     let mut found = Vec::new();
-    for source in &tree.sources {
-        if rules.replacements(&source.path).is_empty() {
-            continue;
-        }
-        // What cannot be read is not a source.
-        let Ok(text) = fs_err::read_to_string(&source.file) else {
-            continue;
-        };
-        let (new, faults) = rules.replace_in(&source.path, &text, paths);
+    for (source, text) in matched {
+        let (new, faults) = rules.replace_in(&source.path, text, paths);
         found.extend(faults);
         found.extend(new.map(|(_, rules)| Fault::StaleSource {
             path: source.path.clone(),
