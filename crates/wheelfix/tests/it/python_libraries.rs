@@ -11,24 +11,20 @@ fn install(sandbox: &Sandbox, files: &[(&str, &str)], lib_paths: &[&str]) -> Str
     for (path, text) in files {
         wheel = wheel.file(path, *text);
     }
-    let wheel = sandbox.wheel(&wheel);
+    let more = lib_paths.iter().flat_map(|path| ["--lib-path", path]);
+    install_wheel(sandbox, &wheel, &more.collect::<Vec<_>>())
+}
+
+/// Installs a wheel, with these options.
+fn install_wheel(sandbox: &Sandbox, wheel: &WheelBuilder, more: &[&str]) -> String {
+    let wheel = sandbox.wheel(wheel);
     if sandbox.path("p").is_dir() {
         fs_err::remove_dir_all(sandbox.path("p")).unwrap();
     }
     let python = cache::tool("python3").to_str().unwrap().to_owned();
-    let mut args = vec![
-        "install",
-        &wheel,
-        "--prefix",
-        "p",
-        "--no-bytecode",
-        "--python",
-        &python,
-    ];
-    for path in lib_paths {
-        args.extend(["--lib-path", path]);
-    }
-    sandbox.run(&args)
+    let start = ["install", &wheel, "--prefix", "p", "--no-bytecode"];
+    let target = ["--python", &python];
+    sandbox.run(&[&start[..], &target, more].concat())
 }
 
 /// A directory with a library.
@@ -112,18 +108,7 @@ fn a_library_that_the_package_carries_is_looked_for_there_first() {
         .tags("cp311-cp311-linux_x86_64")
         .file("demo/__init__.py", source)
         .file("demo/libgone.so.1", bytes);
-    let wheel = sandbox.wheel(&wheel);
-    let python = cache::tool("python3").to_str().unwrap().to_owned();
-    let args = [
-        "install",
-        &wheel,
-        "--prefix",
-        "p",
-        "--no-bytecode",
-        "--python",
-        &python,
-    ];
-    let text = sandbox.run(&args);
+    let text = install_wheel(&sandbox, &wheel, &[]);
     assert!(text.starts_with("exit: 0\n"), "{text}");
     assert!(
         text.contains("warning: `libgone.so.1` is missing"),
@@ -141,22 +126,18 @@ fn what_a_rule_would_name_is_told_where_no_library_path_has_it() {
     let source =
         "from ctypes.util import find_library\ndef f(name):\n    return find_library(name)\n";
     let wheel = WheelBuilder::new("demo", "1.0").file("demo/__init__.py", source);
-    let wheel = sandbox.wheel(&wheel);
-    let python = cache::tool("python3").to_str().unwrap().to_owned();
-    let args = [
-        "install",
-        &wheel,
-        "--prefix",
-        "p",
-        "--dry-run",
-        "--rules",
-        "r.toml",
-    ];
-    let args = [&args[..], &["--python", &python]].concat();
-    let text = sandbox.run(&args);
+    let rules = ["--rules", "r.toml"];
+    let text = install_wheel(&sandbox, &wheel, &rules);
     assert!(text.starts_with("exit: 0\n"), "{text}");
     let want = "warning: `libgone.so.1` is missing\n  opened at run time by: ";
     assert!(text.contains(want) && text.contains("(rule `r`)"), "{text}");
-    let text = sandbox.run(&[&args[..], &["--lib-path", "libs"]].concat());
-    assert!(!text.contains("is missing"), "{text}");
+    let text = install_wheel(
+        &sandbox,
+        &wheel,
+        &[&rules[..], &["--lib-path", "libs"]].concat(),
+    );
+    assert!(
+        text.starts_with("exit: 0\n") && !text.contains("is missing"),
+        "{text}"
+    );
 }
