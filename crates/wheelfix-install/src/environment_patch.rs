@@ -27,7 +27,7 @@ use crate::event::Listener;
 use crate::install::in_pool;
 use crate::left_over::{clean_up_above, scan_clean};
 use crate::linking::LinkError;
-use crate::patch::{Extent, PatchReport, PatchRequest, link_in};
+use crate::patch::{Extent, PatchReport, PatchRequest, link_in, tops};
 use crate::pipeline_error::PipelineError;
 use crate::virtual_environment::VirtualEnvironment;
 
@@ -130,13 +130,8 @@ impl Outdated {
     /// The places of parts that are there; none is below another.
     fn places(&self, units: &BTreeSet<String>) -> Vec<Place> {
         let found = units.iter().filter_map(|name| self.units.found.get(name));
-        let paths: BTreeSet<_> = found.map(|unit| &unit.path).collect();
-        let is_top = |path: &&&std::path::PathBuf| {
-            let mut above = path.ancestors().skip(1);
-            !above.any(|ancestor| paths.iter().any(|other| other.as_path() == ancestor))
-        };
-        let tops = paths.iter().filter(is_top);
-        tops.map(|path| Place::fixed((*path).clone())).collect()
+        let tops = tops(&found.map(|unit| unit.path.clone()).collect());
+        tops.into_iter().map(Place::fixed).collect()
     }
 
     fn patch_in(

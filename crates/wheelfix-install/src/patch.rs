@@ -449,12 +449,16 @@ pub(crate) fn record_roots<'p>(places: impl Iterator<Item = &'p Path>) -> BTreeS
         let found = ancestors.find(|it| it.file_name().is_some_and(|name| name == "site-packages"));
         found.unwrap_or(path).to_owned()
     };
-    let roots: BTreeSet<PathBuf> = places.map(around).collect();
-    let is_top = |root: &&PathBuf| {
-        let mut above = root.ancestors().skip(1);
-        !above.any(|ancestor| roots.contains(ancestor))
+    tops(&places.map(around).collect())
+}
+
+/// Those of the paths that are not below another.
+pub(crate) fn tops(paths: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let is_top = |path: &&PathBuf| {
+        let mut above = path.ancestors().skip(1);
+        !above.any(|ancestor| paths.contains(ancestor))
     };
-    roots.iter().filter(is_top).cloned().collect()
+    paths.iter().filter(is_top).cloned().collect()
 }
 
 #[cfg(test)]

@@ -85,6 +85,18 @@ fn listed(path: &Path, files: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>, R
     Ok(listed.filter(|file| files.contains(file)).collect())
 }
 
+/// The files that a RECORD lists; none for one that is not valid.
+pub(crate) fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let text = fs::read(path)?;
+    let record = Record::parse(&String::from_utf8_lossy(&text));
+    let rows = record.map_or_else(|_| Vec::new(), |record| record.rows);
+    let site_packages = path.parent().and_then(Path::parent).unwrap_or(path);
+    let files = rows
+        .iter()
+        .map(|row| normalise(&site_packages.join(&row.path)));
+    Ok(files.collect())
+}
+
 /// The names of files. Of thousands of rows few are about files with such a name.
 fn names<'f>(files: impl Iterator<Item = &'f PathBuf>) -> BTreeSet<&'f OsStr> {
     files.filter_map(|file| file.file_name()).collect()

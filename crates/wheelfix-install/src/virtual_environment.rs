@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rustix::fs::{Mode, OFlags, open};
-use wheelfix_format::Record;
 use wheelfix_link::{STORE, existing_path};
 
-use crate::record_update::normalise;
+use crate::record_update::{files_of, normalise};
 use crate::report::InstallWarning;
 
 /// The file that makes a directory a virtual environment.
@@ -116,13 +115,11 @@ pub(crate) fn links_out(
     let mut links = BTreeSet::new();
     for record in records {
         let owner = environments.iter().find(|it| record.starts_with(&it.root));
-        let (Some(environment), Some(site)) = (owner, record.ancestors().nth(2)) else {
+        let Some(environment) = owner else {
             continue;
         };
-        let text = String::from_utf8_lossy(&fs::read(record)?).into_owned();
         // One that is not valid was refused.
-        let rows = Record::parse(&text).map_or_else(|_| Vec::new(), |record| record.rows);
-        let files = rows.iter().map(|row| normalise(&site.join(&row.path)));
+        let files = files_of(record)?.into_iter();
         let is_out = |file: &PathBuf| {
             let leads_out = |real: PathBuf| {
                 real.is_file() && !real.starts_with(&environment.root) && !real.starts_with(STORE)

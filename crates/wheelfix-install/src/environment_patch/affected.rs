@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rayon::prelude::*;
-use wheelfix_format::{PackageName, Record};
+use wheelfix_format::PackageName;
 
 use super::stamps::{Names, Stamp};
 use super::units::{Units, name_in, unit_of};
-use crate::record_update::normalise;
+use crate::record_update::files_of;
 use crate::virtual_environment::VirtualEnvironment;
 
 /// Longer METADATA is not looked at; in bytes.
@@ -154,15 +154,12 @@ impl Distributions {
 
 impl Distribution {
     fn read(environment: &VirtualEnvironment, directory: PathBuf) -> io::Result<Self> {
-        let site = directory.parent().unwrap_or(&directory).to_owned();
         let unit = |path: &Path| name_in(&environment.root, &unit_of(environment, path));
         let mut units = BTreeSet::from([unit(&directory.join("RECORD"))]);
         let record = directory.join("RECORD");
         if record.is_file() {
-            let text = String::from_utf8_lossy(&fs::read(record)?).into_owned();
             // Of one that is not valid the run over all says so.
-            let rows = Record::parse(&text).map_or_else(|_| Vec::new(), |record| record.rows);
-            let files = rows.iter().map(|row| normalise(&site.join(&row.path)));
+            let files = files_of(&record)?.into_iter();
             let own = files.filter(|file| file.starts_with(&environment.root));
             units.extend(own.map(|file| unit(&file)));
         }
