@@ -364,28 +364,32 @@ fn read_directory(
 ) -> Result<(Vec<Library>, Vec<Unusable>), io::Error> {
     let mut names = Vec::new();
     for entry in fs_err::read_dir(&directory.path)? {
-        if let Some(name) = entry?.file_name().to_str()
+        let entry = entry?;
+        if let Some(name) = entry.file_name().to_str()
             && is_library_name(name)
         {
-            names.push(name.to_owned());
+            names.push((name.to_owned(), entry.file_type()?));
         }
     }
-    names.sort();
+    names.sort_by(|(one, _), (other, _)| one.cmp(other));
     let (mut libraries, mut unusable) = (Vec::new(), Vec::new());
-    for name in names {
+    for (name, kind) in names {
         let path = directory.path.join(&name);
-        // A broken link is not a library.
-        let Ok(real) = existing_path(&path) else {
-            continue;
+        // No link is on the way to the directory.
+        let (real, home) = if kind.is_file() {
+            (path.clone(), directory.path.clone())
+        } else {
+            // A broken link is not a library.
+            match existing_path(&path) {
+                Ok(real) if real.is_file() => (real, home_of(&path, &name)?),
+                Ok(_) | Err(_) => continue,
+            }
         };
-        if !real.is_file() {
-            continue;
-        }
         // What cannot be read is a fault where it is needed, and only there.
         let reason = match read_object(path.clone(), &real) {
             Ok(ReadOutcome::Object(object)) => {
                 libraries.push(Library {
-                    directory: home_of(&path, &name)?,
+                    directory: home,
                     name,
                     real,
                     tier: directory.tier,
@@ -417,11 +421,12 @@ fn cause_of(error: &io::Error) -> String {
 }
 
 /// The directory to write into a run path: links are followed as long as the name stays, so that
-/// the output depends on the package that has the library and not on a forest of links to it.
+/// the output depends on the package that has the library and not on a forest of links to it. No link is on the way to `path`.
 fn home_of(path: &Path, name: &str) -> Result<PathBuf, io::Error> {
     let mut home = path.to_path_buf();
+    let mut links = 0;
     // The kernel follows at most 40 links.
-    for _ in 0..40 {
+    while links < 40 {
         let Ok(target) = fs_err::read_link(&home) else {
             break;
         };
@@ -430,8 +435,13 @@ fn home_of(path: &Path, name: &str) -> Result<PathBuf, io::Error> {
             break;
         }
         home = next;
+        links += 1;
     }
-    existing_path(home.parent().unwrap_or(Path::new("/")))
+    let home = home.parent().unwrap_or(Path::new("/"));
+    if links == 0 {
+        return Ok(home.to_owned());
+    }
+    existing_path(home)
 }
 
 /// The absolute directories in the run paths of libraries, that are there, hold libraries and were
