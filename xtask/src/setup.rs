@@ -68,6 +68,8 @@ const NEEDS: &[Need] = &[
     tests("graphviz", Proof::Program("dot")),
     tests("musl-tools", Proof::Program("musl-gcc")),
     tests("shellcheck", Proof::Program("shellcheck")),
+    tests("zsh", Proof::Program("zsh")),
+    tests("fish", Proof::Program("fish")),
     // Programs of other machines; earlier versions link for fewer of them.
     tests("clang-19", Proof::Program("clang-19")),
     tests("lld-19", Proof::Program("ld.lld-19")),

@@ -36,14 +36,11 @@ pub(crate) fn run(args: &VenvHookArgs) -> Result<(), Error> {
 /// A function that is called as a program.
 fn function(shell: Shell, name: &str, wheelfix: &str) -> impl Display {
     fmt::from_fn(move |f| match shell {
-        Shell::Bash | Shell::Zsh => {
-            // An alias of the name would be taken for the name of the function.
-            write!(f, "unalias {name} 2>/dev/null || true{BREAK}")?;
-            write!(
-                f,
-                "{name}() {{ {wheelfix} venv-run {name} \"$@\"; }}{BREAK}"
-            )
-        }
+        // With the word `function` an alias of the name is neither taken for it nor lost: it calls the function.
+        Shell::Bash | Shell::Zsh => write!(
+            f,
+            "function {name} {{ {wheelfix} venv-run {name} \"$@\"; }}{BREAK}"
+        ),
         Shell::Fish => {
             write!(f, "function {name} --wraps {name}{BREAK}")?;
             write!(f, "    {wheelfix} venv-run {name} $argv{BREAK}end{BREAK}")

@@ -9,20 +9,30 @@ use crate::venv::Venv;
 
 const WHEELFIX: &str = env!("CARGO_BIN_EXE_wheelfix");
 
+/// How each shell evaluates the functions.
+const SHELLS: [(&str, &str); 3] = [
+    ("bash", "eval \"$(WHEELFIX venv-hook bash)\""),
+    ("zsh", "eval \"$(WHEELFIX venv-hook zsh)\""),
+    ("fish", "WHEELFIX venv-hook fish | source"),
+];
+
 /// A shell in the sandbox, with the functions; gives exit code, and both outputs.
-#[expect(clippy::disallowed_methods, reason = "runs a shell")]
 fn shell(venv: &Venv, script: &str) -> (i32, String) {
+    shell_of(venv, SHELLS[0], "", script)
+}
+
+/// Runs something before the functions are there, and something after that.
+#[expect(clippy::disallowed_methods, reason = "runs a shell")]
+fn shell_of(venv: &Venv, (shell, hook): (&str, &str), before: &str, script: &str) -> (i32, String) {
     let tools = cache::tool("uv").parent().unwrap().to_owned();
     let path = format!(
         "{}:{}",
         tools.display(),
         std::env::var_os("PATH").unwrap().display()
     );
-    let output = Command::new("bash")
-        .args([
-            "-c",
-            &format!("eval \"$({WHEELFIX} venv-hook bash)\"\n{script}"),
-        ])
+    let hook = hook.replace("WHEELFIX", WHEELFIX);
+    let output = Command::new(shell)
+        .args(["-c", &format!("{before}\n{hook}\n{script}")])
         .current_dir(venv.path("."))
         .env_clear()
         .envs([
@@ -182,11 +192,69 @@ fn signals_and_codes_are_the_programs() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "`script` makes a terminal")]
+fn the_terminal_interrupts_the_program_once() {
+    let venv = Venv::new();
+    program(
+        &venv,
+        "trap 'echo got >>got; exit 9' INT\necho ready\nwhile :; do sleep 0.05; done\n",
+    );
+    let run = format!("{WHEELFIX} venv-run pip install");
+    let mut script = Command::new("script")
+        .args(["-qec", &run, "typescript"])
+        .current_dir(venv.path("."))
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", venv.path("bin").display()),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 5];
+    std::io::Read::read_exact(script.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    let keyboard = script.stdin.as_mut().unwrap();
+    std::io::Write::write_all(keyboard, b"\x03").unwrap();
+    assert_eq!(script.wait().unwrap().code(), Some(9));
+    let got = fs_err::read_to_string(venv.path("got")).unwrap();
+    assert_eq!(got, "got\n");
+}
+
+#[test]
+fn three_shells_take_the_functions() {
+    for (index, shell) in SHELLS.into_iter().enumerate() {
+        let venv = Venv::new();
+        let wheel = venv.wheel("one", "1.0", "a");
+        let install = format!("uv pip install --no-index -p v {wheel}");
+        let before = [
+            "shopt -s expand_aliases; alias uv='uv --offline'",
+            "alias uv='uv --offline'",
+            "alias uv 'command uv --offline'",
+        ][index];
+        for (line, text) in [("1 ELF file edited", 1), ("wheelfix: ", 0)] {
+            let (code, said) = shell_of(&venv, shell, before, &install);
+            assert_eq!(code, 0, "{shell:?}: {said}");
+            assert_eq!(said.matches(line).count(), text, "{shell:?}: {said}");
+        }
+        // Words stay words, and the exit code is the program's.
+        program(&venv, "printf '<%s>' \"$@\"\nexit 9\n");
+        let path = venv.path("bin");
+        let set = match shell.0 {
+            "fish" => format!("set -x PATH {} $PATH", path.display()),
+            _ => format!("PATH={}:$PATH", path.display()),
+        };
+        let script = format!("{set}\npip show 'a b' '*' ''");
+        let (code, said) = shell_of(&venv, shell, "", &script);
+        assert_eq!((code, said.as_str()), (9, "<show><a b><*><>"), "{shell:?}");
+    }
+}
+
+#[test]
 fn functions_are_printed_for_three_shells() {
     let venv = Venv::new();
     for (shell, begin) in [
-        ("bash", "uv() {"),
-        ("zsh", "uv() {"),
+        ("bash", "function uv {"),
+        ("zsh", "function uv {"),
         ("fish", "function uv "),
     ] {
         let text = venv.expect(&["venv-hook", shell], 0, begin);
