@@ -67,6 +67,108 @@ fn what_uv_clones_works() {
     all_steps("clone");
 }
 
+/// What each of the wheels of the environment `venv` does when it works.
+const LINES: [&str; 5] = [
+    NUMPY,
+    "import pandas; assert pandas.DataFrame({'a': [1, 2]}).a.sum() == 3",
+    "import cv2, numpy; assert cv2.resize(numpy.zeros((4, 4)), (2, 2)).shape == (2, 2)",
+    "from PyQt6.QtWidgets import QApplication, QLabel; a = QApplication([]); QLabel('x').show()",
+    "from grpc_tools import protoc; assert protoc.main(['protoc', '--version']) == 0",
+];
+
+/// The program of a wheel that lies in its package.
+const PLAYWRIGHT: &str = "lib/python3.11/site-packages/playwright/driver/node";
+
+/// All wheels of the environment work.
+fn everything_works(project: &Project) {
+    for line in LINES {
+        let line = format!("import os; os.environ['QT_QPA_PLATFORM'] = 'offscreen'; {line}");
+        project.computes(&line);
+    }
+    project.starts("ruff");
+    project.starts(&format!("../{PLAYWRIGHT}"));
+}
+
+/// A project with the wheels of the environment `venv`, and a member that is installed editable.
+#[track_caller]
+fn a_workspace_works(mode: &'static str) {
+    let project = Project::with(mode, &cache::environment("venv"));
+    let member = project.path("member");
+    fs_err::create_dir_all(member.join("src/member")).unwrap();
+    let text = "[project]\nname = 'member'\nversion = '1'\n\
+        [build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n";
+    fs_err::write(member.join("pyproject.toml"), text).unwrap();
+    fs_err::write(member.join("src/member/__init__.py"), "ANSWER = 42\n").unwrap();
+    let said =
+        project.uv("add numpy==2.4.6 pandas opencv-python PyQt6 ruff playwright grpcio-tools");
+    assert!(said.contains("proved to load"), "{said}");
+    everything_works(&project);
+    let cached = project.cached();
+    let said = project.uv("add --editable ./member");
+    assert!(!said.contains("wheelfix: "), "{said}");
+    project.computes("import member; assert member.ANSWER == 42");
+    fs_err::write(member.join("src/member/__init__.py"), "ANSWER = 43\n").unwrap();
+    project.computes("import member; assert member.ANSWER == 43");
+    everything_works(&project);
+    project.uv("remove playwright");
+    assert!(!project.path(".venv").join(PLAYWRIGHT).exists());
+    project.starts("ruff");
+    for args in [
+        "add playwright",
+        "sync --reinstall",
+        "sync --upgrade",
+        "sync --reinstall-package opencv-python",
+    ] {
+        project.uv(args);
+        everything_works(&project);
+    }
+    project.keeps(&cached);
+}
+
+#[test]
+fn a_workspace_of_copies_works() {
+    a_workspace_works("copy");
+}
+
+#[test]
+fn a_workspace_of_hard_links_works() {
+    a_workspace_works("hardlink");
+}
+
+#[test]
+fn a_workspace_of_symbolic_links_works() {
+    a_workspace_works("symlink");
+}
+
+#[test]
+fn a_wheel_goes_down_and_up_again() {
+    let versions = ["numpy-1.26.4", "numpy-2.4.6"].map(cache::wheel);
+    let project = Project::with("hardlink", &versions);
+    let multiply = "import numpy; assert (numpy.eye(3) @ numpy.ones(3)).sum() == 3; assert numpy.__version__ ==";
+    for version in ["2.4.6", "1.26.4", "2.4.6"] {
+        let said = project.uv(&format!("add numpy=={version}"));
+        assert!(said.contains("proved to load"), "{said}");
+        project.computes(&format!("{multiply} '{version}'"));
+    }
+}
+
+#[test]
+fn torch_computes() {
+    let set = [cache::wheels("cuda"), cache::wheels("small")].concat();
+    let project = Project::with("hardlink", &set);
+    let said = project.uv("add torch bitsandbytes numpy");
+    assert!(said.contains("proved to load"), "{said}");
+    let cached = project.cached();
+    let line = "import torch, bitsandbytes; assert (torch.eye(3) @ torch.ones(3)).sum() == 3; torch.from_numpy";
+    project.computes(line);
+    let said = project.uv("sync");
+    assert!(!said.contains("wheelfix: "), "{said}");
+    let said = project.uv("add greenlet");
+    assert!(said.contains("wheelfix: "), "{said}");
+    project.computes(line);
+    project.keeps(&cached);
+}
+
 #[test]
 fn a_run_that_is_broken_off_is_made_up_for() {
     let project = Project::new("hardlink");

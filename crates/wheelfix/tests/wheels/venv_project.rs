@@ -20,16 +20,20 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn new(mode: &'static str) -> Self {
+        let names = ["numpy", "scipy", "ruff", "greenlet", "pygments"];
+        Self::with(mode, &names.map(cache::wheel))
+    }
+
+    pub(crate) fn with(mode: &'static str, brought: &[PathBuf]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let bed = Bed::find();
         let wheels = dir.path().join("wheels");
         fs_err::create_dir(&wheels).unwrap();
-        for name in ["numpy", "scipy", "ruff", "greenlet", "pygments"] {
-            let wheel = cache::wheel(name);
-            std::os::unix::fs::symlink(&wheel, wheels.join(wheel.file_name().unwrap())).unwrap();
+        for wheel in brought {
+            std::os::unix::fs::symlink(wheel, wheels.join(wheel.file_name().unwrap())).unwrap();
         }
         let text = "[project]\nname = 'p'\nversion = '1'\nrequires-python = '==3.11.*'\n\
-            [tool.uv]\nno-index = true\nfind-links = ['wheels']\n";
+            [tool.uv]\nno-index = true\nfind-links = ['wheels']\nenvironments = [\"sys_platform == 'linux'\"]\n";
         fs_err::write(dir.path().join("pyproject.toml"), text).unwrap();
         Self { dir, bed, mode }
     }
@@ -53,13 +57,13 @@ impl Project {
     }
 
     pub(crate) fn wheelfix(&self, args: &[&str]) -> Command {
-        let packages = ["libgcc-s1", "libstdc++6", "zlib1g"];
-        let libraries = packages.map(|name| self.bed.library(name));
+        let libraries = std::env::join_paths(self.bed.libraries()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
         command.args(args).current_dir(self.dir.path());
+        command.env("WHEELFIX_LIB_PATH", libraries);
         command.env(
-            "WHEELFIX_LIB_PATH",
-            std::env::join_paths(libraries).unwrap(),
+            "WHEELFIX_VENV_OPTIONS",
+            "--driver-path=/run/opengl-driver/lib",
         );
         command
             .env("UV_CACHE_DIR", self.path("cache"))
