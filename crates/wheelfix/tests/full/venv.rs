@@ -67,7 +67,7 @@ fn what_uv_clones_works() {
     all_steps("clone");
 }
 
-/// What each of the wheels of the environment `venv` does when it works.
+/// Lines that run if the wheels of the environment `venv` work.
 const LINES: [&str; 5] = [
     NUMPY,
     "import pandas; assert pandas.DataFrame({'a': [1, 2]}).a.sum() == 3",

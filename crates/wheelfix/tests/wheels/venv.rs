@@ -1,8 +1,12 @@
 //! Virtual environments that uv and pip fill with real wheels: after each change a run makes them work in
 //! the bed, and uv's cache stays as it is.
 
+use std::ffi::OsStr;
+use std::process::Command;
+
 use wheelfix_testkit::cache;
 
+use crate::programs::succeed;
 use crate::venv_project::Project;
 
 const GREENLET: &str = "import greenlet; assert greenlet.greenlet(lambda: 7).switch() == 7";
@@ -50,4 +54,35 @@ fn what_pip_installs_works() {
     let said = project.program(&pip, &format!("{install} --force-reinstall --no-deps ruff"));
     assert!(said.contains("wheelfix: 1 ELF file edited"), "{said}");
     project.starts("ruff");
+}
+
+/// The guide says so of `LD_LIBRARY_PATH`, and of doing nothing.
+#[test]
+fn a_library_path_of_the_shell_is_not_enough_and_leaks() {
+    const NUMPY: &str = "import numpy; assert (numpy.eye(3) @ numpy.ones(3)).sum() == 3";
+    const CHILD: &str = "import subprocess, sys; \
+        sys.exit(subprocess.call([sys.executable, '-c', 'import os; os.environ[\"LD_LIBRARY_PATH\"]']))";
+    let project = Project::new("hardlink");
+    let mut uv = Command::new(cache::tool("uv"));
+    project.place(uv.args(["add", "numpy", "ruff"]));
+    succeed(&mut uv);
+    let run = |program: &str, args: &[&str], variable: Option<&OsStr>| {
+        let mut command = project.in_bed(program);
+        command.args(args);
+        match variable {
+            Some(libraries) => command.env("LD_LIBRARY_PATH", libraries),
+            None => command.env_remove("LD_LIBRARY_PATH"),
+        };
+        command.output().unwrap().status.success()
+    };
+    let libraries = project.library_path();
+    assert!(!run("python", &["-c", NUMPY], None));
+    assert!(run("python", &["-c", NUMPY], Some(&libraries)));
+    assert!(!run("ruff", &["--version"], None));
+    assert!(!run("ruff", &["--version"], Some(&libraries)));
+    assert!(run("python", &["-c", CHILD], Some(&libraries)));
+    succeed(&mut project.wheelfix(&["patch", ".venv"]));
+    assert!(run("python", &["-c", NUMPY], None));
+    assert!(run("ruff", &["--version"], None));
+    assert!(!run("python", &["-c", CHILD], None));
 }

@@ -1,6 +1,7 @@
 //! A project whose virtual environment uv and pip fill with real wheels, and wheelfix makes work in the bed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,14 +58,24 @@ impl Project {
     }
 
     pub(crate) fn wheelfix(&self, args: &[&str]) -> Command {
-        let libraries = std::env::join_paths(self.bed.libraries()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
-        command.args(args).current_dir(self.dir.path());
-        command.env("WHEELFIX_LIB_PATH", libraries);
+        self.place(command.args(args));
+        command.env("WHEELFIX_LIB_PATH", self.library_path());
         command.env(
             "WHEELFIX_VENV_OPTIONS",
             "--driver-path=/run/opengl-driver/lib",
         );
+        command
+    }
+
+    /// The directories of all libraries of the bed.
+    pub(crate) fn library_path(&self) -> OsString {
+        std::env::join_paths(self.bed.libraries()).unwrap()
+    }
+
+    /// In this project, with its cache and Python.
+    pub(crate) fn place(&self, command: &mut Command) {
+        command.current_dir(self.dir.path());
         command
             .env("UV_CACHE_DIR", self.path("cache"))
             .env("UV_OFFLINE", "1");
@@ -72,7 +83,6 @@ impl Project {
             .env("UV_PYTHON", self.bed.python())
             .env("UV_LINK_MODE", self.mode);
         command.env_remove("VIRTUAL_ENV");
-        command
     }
 
     /// Files of uv's cache that hold what wheels brought, each with its content.
@@ -97,13 +107,16 @@ impl Project {
         assert!(changed.is_empty(), "{}: {changed:?}", self.mode);
     }
 
+    /// Runs a program of the environment in the bed.
+    pub(crate) fn in_bed(&self, program: &str) -> Command {
+        self.bed.command(self.path(".venv/bin").join(program))
+    }
+
     pub(crate) fn computes(&self, code: &str) {
-        let python = self.path(".venv/bin/python");
-        succeed(self.bed.command(python).args(["-I", "-c", code]));
+        succeed(self.in_bed("python").args(["-I", "-c", code]));
     }
 
     pub(crate) fn starts(&self, program: &str) {
-        let program = self.path(".venv/bin").join(program);
-        succeed(self.bed.command(program).arg("--version"));
+        succeed(self.in_bed(program).arg("--version"));
     }
 }
