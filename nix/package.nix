@@ -1,6 +1,7 @@
 # The program, static: as a builder it needs nothing else in the sandbox.
 {
   lib,
+  installShellFiles,
   rustPlatform,
   stdenv,
   versionCheckHook,
@@ -29,12 +30,21 @@ rustPlatform.buildRustPackage (finalAttrs: {
   env.RUSTFLAGS = "-C target-feature=+crt-static";
   # The tests want compilers, linkers and wheels: `cargo xtask test` runs them.
   doCheck = false;
+  nativeBuildInputs = [ installShellFiles ];
   nativeInstallCheckInputs = [ versionCheckHook ];
   doInstallCheck = true;
   # Called by this name it understands patchelf's command line.
   postInstall = ''
     mkdir -p $out/libexec/wheelfix
     ln -s $out/bin/wheelfix $out/libexec/wheelfix/patchelf
+  ''
+  + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+    installShellCompletion --cmd wheelfix \
+      --bash <($out/bin/wheelfix completions bash) \
+      --fish <($out/bin/wheelfix completions fish) \
+      --zsh <($out/bin/wheelfix completions zsh)
+    $out/bin/wheelfix man man
+    installManPage man/*
   '';
   meta = {
     description = "Makes binary Python wheels work on Nix";

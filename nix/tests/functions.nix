@@ -203,6 +203,15 @@ in
     '';
 
   # In a shell the wrappers come first, run what they wrap, and say where libraries are.
+  # What the package has beside the program.
+  completions = test "completions" ''
+    bash -n ${pkgs.wheelfix}/share/bash-completion/completions/wheelfix.bash
+    grep -q '^#compdef wheelfix' ${pkgs.wheelfix}/share/zsh/site-functions/_wheelfix
+    grep -q 'complete -c wheelfix' ${pkgs.wheelfix}/share/fish/vendor_completions.d/wheelfix.fish
+    grep -q 'patchelf' ${pkgs.wheelfix}/share/man/man1/wheelfix-patchelf.1
+    touch $out
+  '';
+
   venv-hook =
     let
       hook = wlib.venvHook {

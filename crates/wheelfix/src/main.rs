@@ -6,6 +6,7 @@
 mod builder;
 mod check;
 mod common;
+mod completions;
 mod document;
 mod env;
 mod env_error;
@@ -65,6 +66,8 @@ enum Command {
     Builder(builder::BuilderArgs),
     VenvHook(venv_hook::VenvHookArgs),
     VenvRun(venv_run::VenvRunArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -121,6 +124,8 @@ fn run(args: Args) -> Result<ExitCode, Error> {
         Command::Builder(args) => builder::run(&args),
         Command::VenvHook(args) => venv_hook::run(&args),
         Command::VenvRun(args) => return venv_run::run(&args),
+        Command::Completions(args) => completions::run(&args, Args::command()),
+        Command::Man(args) => completions::write_manual(&args, Args::command()),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -77,7 +77,9 @@ let
           isLinux = true;
           isx86_64 = true;
           isAarch64 = false;
+          canExecute = _: true;
         };
+        buildPlatform = self.stdenv.hostPlatform;
         cc = {
           cc.lib = libraries "gcc-lib" [
             "libstdc++.so.6"
@@ -170,6 +172,20 @@ let
           )}
           echo "${toString propagatedBuildInputs}" >$out/nix-support/propagated-build-inputs
         '';
+      installShellFiles = builtins.toFile "install-shell-files.sh" ''
+        installShellCompletion() {
+          while [ $# -gt 0 ]; do
+            case $1 in
+              --cmd) cmd=$2 ;;
+              --bash) install -Dm644 $2 $out/share/bash-completion/completions/$cmd.bash ;;
+              --fish) install -Dm644 $2 $out/share/fish/vendor_completions.d/$cmd.fish ;;
+              --zsh) install -Dm644 $2 $out/share/zsh/site-functions/_$cmd ;;
+            esac
+            shift 2
+          done
+        }
+        installManPage() { install -Dm644 -t $out/share/man/man1 "$@"; }
+      '';
       versionCheckHook = builtins.toFile "version-check-hook.sh" "";
       rustPlatform.buildRustPackage =
         make:
@@ -185,6 +201,7 @@ let
               name = args.pname;
             }
           } $out/bin/${args.pname}
+          ${builtins.concatStringsSep "\n" (map (hook: ". ${hook}") args.nativeBuildInputs)}
           ${args.postInstall}
         '';
       pythonPackagesExtensions = [ ];

@@ -162,6 +162,10 @@ const STREAMS: &[&str] = &[
 const WRITERS: &[(&str, &str)] = &[
     ("error.rs", "escapes"),
     ("progress.rs", "a bar without texts of inputs"),
+    (
+        "completions.rs",
+        "scripts for shells, made from the help texts",
+    ),
     ("patchelf.rs", "`--print-*` gives what the file holds"),
     (
         "inspect.rs",

@@ -6,6 +6,7 @@ mod backends;
 mod builder;
 mod check;
 mod check_wheels;
+mod completions;
 mod damaged_libraries;
 mod env;
 mod excuses;
