@@ -39,6 +39,7 @@ mod sdist_filename;
 mod tag;
 mod tag_fit;
 mod target;
+mod target_name;
 mod wheel_file;
 mod wheel_filename;
 
@@ -51,7 +52,7 @@ pub use entry_points::{
 };
 pub use headers::{Field, Headers};
 pub use library_name::{LibraryName, is_library_name, library_in};
-pub use marker::{Marker, MarkerEnvironment, MarkerError};
+pub use marker::{Marker, MarkerEnvironment, MarkerError, MarkerSets};
 pub use metadata::{Metadata, MetadataError, MetadataOddity};
 pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePattern, Selector};
 pub use package_name::{PackageName, PackageNameError};
@@ -68,7 +69,8 @@ pub use requirement::{Constraint, Requirement, RequirementError};
 pub use runtime_deps::UnmetDependency;
 pub use sdist_filename::{SdistFilename, SdistFilenameError, SdistFormat};
 pub use tag::{Tag, TagError, TagSet};
-pub use tag_fit::{PlatformTag, TagMismatch};
+pub use tag_fit::{PlatformTag, RankedTags, TagMismatch};
 pub use target::{Implementation, Libc, Target};
+pub use target_name::TargetNameError;
 pub use wheel_file::{WheelFile, WheelFileError, WheelFileOddity};
 pub use wheel_filename::{WheelFilename, WheelFilenameError};

@@ -4,6 +4,7 @@
 //! Our own, because the crates for it compare versions where the specification compares texts; what
 //! Python's `packaging` says is the judge in the tests.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -39,6 +40,15 @@ pub struct MarkerEnvironment {
     pub sys_platform: String,
 }
 
+/// The extras and dependency groups of a selection, for markers that are about all of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MarkerSets {
+    /// For `extra == "x"`, `extra != "x"` and `"x" in extras`.
+    pub extras: BTreeSet<PackageName>,
+    /// For `"x" in dependency_groups`.
+    pub groups: BTreeSet<PackageName>,
+}
+
 /// Why a text is not a [`Marker`]. Offsets are bytes in the text.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +64,16 @@ pub enum MarkerError {
     /// A comparison of two texts, or of two variables.
     #[error("expected a variable and a text in quotes at byte {offset}")]
     Operands {
+        /// Where the comparison begins.
+        offset: usize,
+    },
+    /// A set that is asked for something else than whether it has a member.
+    #[error(
+        "`extras` and `dependency_groups` are sets: expected `\"name\" in {variable}` at byte {offset}"
+    )]
+    NotMembership {
+        /// The name of the variable.
+        variable: &'static str,
         /// Where the comparison begins.
         offset: usize,
     },
@@ -93,7 +113,9 @@ enum Operator {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Variable {
+    DependencyGroups,
     Extra,
+    Extras,
     ImplementationName,
     ImplementationVersion,
     OsName,
@@ -108,8 +130,10 @@ enum Variable {
 }
 
 /// Names of variables; those with dots are from before PEP 508.
-const VARIABLES: [(&str, Variable); 18] = [
+const VARIABLES: [(&str, Variable); 20] = [
+    ("dependency_groups", Variable::DependencyGroups),
     ("extra", Variable::Extra),
+    ("extras", Variable::Extras),
     ("implementation_name", Variable::ImplementationName),
     ("implementation_version", Variable::ImplementationVersion),
     ("os.name", Variable::OsName),
@@ -141,52 +165,119 @@ const VARIABLES: [(&str, Variable); 18] = [
 /// Longer ones before their own beginnings.
 const OPERATORS: [&str; 8] = ["===", "==", "!=", "~=", "<=", ">=", "<", ">"];
 
+/// Everything that a marker may ask for.
+struct Context<'a> {
+    environment: &'a MarkerEnvironment,
+    selected: Selected<'a>,
+}
+
+/// The extras and groups that count.
+#[derive(Clone, Copy)]
+enum Selected<'a> {
+    /// One extra, or none if the text is empty.
+    Extra(&'a str),
+    Sets(&'a MarkerSets),
+}
+
 impl Marker {
     /// Whether the condition holds in an environment with some extras: for any one of them, or without
-    /// any if the list is empty.
+    /// any if the list is empty. So METADATA means it, where each extra adds to what is required.
     pub fn applies(&self, environment: &MarkerEnvironment, extras: &[PackageName]) -> bool {
+        let holds = |extra| {
+            let selected = Selected::Extra(extra);
+            self.condition.holds(&Context {
+                environment,
+                selected,
+            })
+        };
         if extras.is_empty() {
-            return self.condition.holds(environment, "");
+            return holds("");
         }
-        extras
-            .iter()
-            .any(|extra| self.condition.holds(environment, extra.as_str()))
+        extras.iter().any(|extra| holds(extra.as_str()))
+    }
+
+    /// Whether the condition holds in an environment for a selection as a whole. So lock files mean it:
+    /// `extra != "x"` says that the selection is without it, whatever else it has.
+    ///
+    /// Names can be equal, unequal and members; other comparisons of them, which have no meaning, are
+    /// false.
+    pub fn holds(&self, environment: &MarkerEnvironment, sets: &MarkerSets) -> bool {
+        let selected = Selected::Sets(sets);
+        self.condition.holds(&Context {
+            environment,
+            selected,
+        })
     }
 }
 
 impl Condition {
-    fn holds(&self, environment: &MarkerEnvironment, extra: &str) -> bool {
+    fn holds(&self, context: &Context<'_>) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(environment, extra)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(environment, extra)),
+            Self::All(parts) => parts.iter().all(|part| part.holds(context)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(context)),
             Self::Compare {
                 left,
                 operator,
                 right,
-            } => {
-                let variable = match (left, right) {
-                    (Operand::Variable(variable), _) | (_, Operand::Variable(variable)) => {
-                        *variable
-                    }
-                    (Operand::Text(_), Operand::Text(_)) => return false,
-                };
-                let value = |operand: &Operand| match operand {
-                    Operand::Variable(Variable::Extra) => extra.to_owned(),
-                    Operand::Variable(variable) => variable.value(environment).to_owned(),
-                    // Names of extras are compared normalised.
-                    Operand::Text(text) if variable == Variable::Extra => normalize(text),
-                    Operand::Text(text) => text.clone(),
-                };
-                compare(variable, &value(left), *operator, &value(right))
-            }
+            } => match (left, right) {
+                (Operand::Variable(variable), Operand::Text(text)) => match variable.set(context) {
+                    Some(set) => is_member(set, text, *operator),
+                    None => compare(*variable, variable.value(context), *operator, text),
+                },
+                (Operand::Text(text), Operand::Variable(variable)) => match variable.set(context) {
+                    Some(set) => is_member(set, text, *operator),
+                    None => compare(*variable, text, *operator, variable.value(context)),
+                },
+                _ => false,
+            },
         }
     }
 }
 
+/// Compares a name with those of a set, which is equal to each of its members.
+fn is_member(set: &BTreeSet<PackageName>, name: &str, operator: Operator) -> bool {
+    let has = || set.iter().any(|member| member.as_str() == name);
+    match operator {
+        Operator::In | Operator::Version("==" | "===") => has(),
+        Operator::NotIn | Operator::Version("!=") => !has(),
+        Operator::Version(_) => false,
+    }
+}
+
 impl Variable {
-    fn value(self, environment: &MarkerEnvironment) -> &str {
+    /// The set that the variable stands for; `None` if it has one value.
+    fn set<'a>(self, context: &Context<'a>) -> Option<&'a BTreeSet<PackageName>> {
+        static NONE: BTreeSet<PackageName> = BTreeSet::new();
+        match (self, context.selected) {
+            (Self::Extra | Self::Extras, Selected::Sets(sets)) => Some(&sets.extras),
+            (Self::DependencyGroups, Selected::Sets(sets)) => Some(&sets.groups),
+            // METADATA knows neither, and there nothing is selected.
+            (Self::Extras | Self::DependencyGroups, Selected::Extra(_)) => Some(&NONE),
+            _ => None,
+        }
+    }
+
+    /// Whether the texts that it is compared with are names.
+    fn is_name(self) -> bool {
+        matches!(self, Self::Extra | Self::Extras | Self::DependencyGroups)
+    }
+
+    /// The name of a variable that is always a set.
+    fn set_name(self) -> Option<&'static str> {
         match self {
-            Self::Extra => "",
+            Self::Extras => Some("extras"),
+            Self::DependencyGroups => Some("dependency_groups"),
+            _ => None,
+        }
+    }
+
+    fn value<'a>(self, context: &Context<'a>) -> &'a str {
+        let environment = context.environment;
+        match self {
+            Self::Extra | Self::Extras | Self::DependencyGroups => match context.selected {
+                Selected::Extra(extra) => extra,
+                Selected::Sets(_) => "",
+            },
             Self::ImplementationName => &environment.implementation_name,
             Self::ImplementationVersion => &environment.implementation_version,
             Self::OsName => &environment.os_name,
@@ -221,8 +312,11 @@ fn compare(variable: Variable, left: &str, operator: Operator, right: &str) -> b
     };
     if variable.is_version() {
         let specifier = format!("{operator}{right}").parse::<VersionSpecifier>();
-        if let (Ok(specifier), Ok(version)) = (specifier, left.parse::<Version>()) {
-            return specifier.contains(&version);
+        if let Ok(specifier) = specifier {
+            // No version is in no range, not even in that of all others.
+            return left
+                .parse::<Version>()
+                .is_ok_and(|version| specifier.contains(&version));
         }
     }
     match operator {
@@ -321,16 +415,25 @@ impl<'a> Parser<'a> {
         let left = self.operand()?;
         let operator = self.operator()?;
         let right = self.operand()?;
-        match (&left, &right) {
-            (Operand::Variable(_), Operand::Text(_)) | (Operand::Text(_), Operand::Variable(_)) => {
-                Ok(Condition::Compare {
-                    left,
-                    operator,
-                    right,
-                })
-            }
-            _ => Err(MarkerError::Operands { offset }),
+        let (variable, is_first) = match (&left, &right) {
+            (Operand::Variable(variable), Operand::Text(_)) => (*variable, true),
+            (Operand::Text(_), Operand::Variable(variable)) => (*variable, false),
+            _ => return Err(MarkerError::Operands { offset }),
+        };
+        let is_membership = !is_first && matches!(operator, Operator::In | Operator::NotIn);
+        if let Some(variable) = variable.set_name().filter(|_| !is_membership) {
+            return Err(MarkerError::NotMembership { variable, offset });
         }
+        // Names are compared normalised.
+        let normalized = |operand| match operand {
+            Operand::Text(text) if variable.is_name() => Operand::Text(normalize(&text)),
+            operand => operand,
+        };
+        Ok(Condition::Compare {
+            left: normalized(left),
+            operator,
+            right: normalized(right),
+        })
     }
 
     fn operand(&mut self) -> Result<Operand, MarkerError> {
@@ -445,6 +548,7 @@ mod tests {
         };
         let holds = |text: &str| text.parse::<Marker>().unwrap().applies(&environment, &[]);
         assert!(holds("platform_release >= '6.1.0-18-amd64'"));
+        assert!(!holds("platform_release != '5'"));
         assert!(!holds("platform_release >= '6'"));
         assert!(holds("'amd64' in platform_release"));
         assert!(!holds("platform_release ~= '6.1'"));

@@ -1,6 +1,6 @@
 //! Whether a wheel is for a target; if not, which part of its tags says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::target::LEGACY_MANYLINUX;
@@ -52,13 +52,65 @@ pub enum PlatformTag {
     Other(String),
 }
 
-impl Target {
+/// The tags that a target supports, made for asking about many wheels.
+#[derive(Clone, Debug)]
+pub struct RankedTags {
+    target: Target,
+    tags: Vec<Tag>,
+    /// Python, ABI and platform, to the rank.
+    ranks: Branches<Branches<Branches<usize>>>,
+}
+
+type Branches<T> = BTreeMap<String, T>;
+
+impl RankedTags {
+    /// The tags of a target.
+    pub fn new(target: &Target) -> Self {
+        let tags = target.supported_tags();
+        let mut ranks: Branches<Branches<Branches<usize>>> = BTreeMap::new();
+        for (rank, tag) in tags.iter().enumerate() {
+            let abis = ranks.entry(tag.python().to_owned()).or_default();
+            let platforms = abis.entry(tag.abi().to_owned()).or_default();
+            platforms.entry(tag.platform().to_owned()).or_insert(rank);
+        }
+        let target = target.clone();
+        Self {
+            target,
+            tags,
+            ranks,
+        }
+    }
+
+    /// The target.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// The rank of the best tag of the set among the supported ones, 0 being the best; or which part of
     /// the tags does not fit.
     pub fn rank(&self, tags: &TagSet) -> Result<usize, TagMismatch> {
-        let supported = self.supported_tags();
-        let rank = supported.iter().position(|tag| tags.contains(tag));
-        rank.ok_or_else(|| self.mismatch(tags, &supported))
+        let mut best: Option<usize> = None;
+        for abis in branches(&self.ranks, tags.pythons()) {
+            for platforms in branches(abis, tags.abis()) {
+                for rank in branches(platforms, tags.platforms()) {
+                    best = Some(best.map_or(*rank, |best| best.min(*rank)));
+                }
+            }
+        }
+        best.ok_or_else(|| self.target.mismatch(tags, &self.tags))
+    }
+}
+
+/// The values of some names, each once: a hostile tag set has one part a million times.
+fn branches<'a, T>(of: &'a Branches<T>, names: &'a [String]) -> impl Iterator<Item = &'a T> {
+    let names: BTreeSet<&String> = names.iter().collect();
+    names.into_iter().filter_map(|name| of.get(name))
+}
+
+impl Target {
+    /// The rank of the best tag of the set, as [`RankedTags::rank`], where one wheel is asked about.
+    pub fn rank(&self, tags: &TagSet) -> Result<usize, TagMismatch> {
+        RankedTags::new(self).rank(tags)
     }
 
     fn mismatch(&self, tags: &TagSet, supported: &[Tag]) -> TagMismatch {
@@ -73,13 +125,17 @@ impl Target {
                 .platforms()
                 .iter()
                 .map(|platform| PlatformTag::parse(platform).to_string());
+            let target = match self.libc {
+                Libc::MacOs { .. } => format!("{} on {}", self.libc, self.arch),
+                _ => format!("Linux on {} with {}", self.arch, self.libc),
+            };
             return TagMismatch::Platform {
                 wheel: platforms
                     .collect::<BTreeSet<_>>()
                     .into_iter()
                     .collect::<Vec<_>>()
                     .join(" or "),
-                target: format!("Linux on {} with {}", self.arch, self.libc),
+                target,
             };
         }
         let own = self.own_python();

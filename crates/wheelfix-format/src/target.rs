@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{MarkerEnvironment, PythonVersion, Tag};
 
-/// A Python on a Linux machine.
+/// A Python on a machine with Linux, or with macOS as far as the choice of wheels.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Target {
     /// Which Python.
@@ -50,6 +50,33 @@ pub enum Libc {
         /// 2 in 1.2.
         minor: u16,
     },
+    /// libSystem, which is a part of macOS and has its version.
+    MacOs {
+        /// 14 in 14.0.
+        major: u16,
+        /// 0 in 14.0.
+        minor: u16,
+    },
+}
+
+impl Libc {
+    /// The glibc that is assumed where nothing of the target can be asked.
+    ///
+    /// It accepts every `manylinux` tag: a Nix package set has a newer glibc than published wheels
+    /// need, and the proof looks at the symbol versions themselves.
+    pub const ASSUMED_GLIBC: Self = Self::Glibc {
+        major: 2,
+        minor: 99,
+    };
+
+    /// The musl that is assumed of a target that has one.
+    pub const ASSUMED_MUSL: Self = Self::Musl { major: 1, minor: 2 };
+
+    /// The macOS that is assumed: the oldest that nixpkgs supports.
+    pub const ASSUMED_MACOS: Self = Self::MacOs {
+        major: 14,
+        minor: 0,
+    };
 }
 
 /// The machines for which `manylinux` tags exist.
@@ -171,6 +198,9 @@ impl Target {
 
     /// The platform parts that run here, the best first.
     pub fn platforms(&self) -> Vec<String> {
+        if let Libc::MacOs { major, minor } = self.libc {
+            return macos(&self.arch, major, minor);
+        }
         let archs: &[&str] = match self.arch.as_str() {
             "armv8l" => &["armv8l", "armv7l"],
             arch => &[arch],
@@ -181,7 +211,7 @@ impl Target {
                 Libc::Glibc { major, minor } if MANYLINUX_ARCHS.contains(arch) => {
                     platforms.extend(manylinux(arch, major, minor));
                 }
-                Libc::Glibc { .. } => {}
+                Libc::Glibc { .. } | Libc::MacOs { .. } => {}
                 Libc::Musl { major, minor } => {
                     let minors = (0..=minor).rev();
                     platforms
@@ -200,6 +230,10 @@ impl Target {
             Implementation::PyPy => ("pypy", "PyPy"),
         };
         let python_version = self.python.to_string();
+        let (platform_system, sys_platform) = match self.libc {
+            Libc::MacOs { .. } => ("Darwin", "darwin"),
+            Libc::Glibc { .. } | Libc::Musl { .. } => ("Linux", "linux"),
+        };
         let full_version = self.full_version.clone();
         let python_full_version = full_version.unwrap_or_else(|| format!("{python_version}.0"));
         MarkerEnvironment {
@@ -209,11 +243,11 @@ impl Target {
             platform_machine: self.arch.clone(),
             platform_python_implementation: platform_python_implementation.to_owned(),
             platform_release: String::new(),
-            platform_system: "Linux".to_owned(),
+            platform_system: platform_system.to_owned(),
             platform_version: String::new(),
             python_full_version,
             python_version,
-            sys_platform: "linux".to_owned(),
+            sys_platform: sys_platform.to_owned(),
         }
     }
 }
@@ -244,6 +278,33 @@ fn manylinux(arch: &str, major: u16, minor: u16) -> Vec<String> {
     platforms
 }
 
+/// The `macosx` platforms of a machine with this macOS, the newest first.
+fn macos(arch: &str, major: u16, minor: u16) -> Vec<String> {
+    let formats: &[&str] = match arch {
+        "x86_64" => &[
+            "x86_64",
+            "intel",
+            "fat64",
+            "fat32",
+            "universal2",
+            "universal",
+        ],
+        _ => &[arch, "universal2"],
+    };
+    // Since macOS 11 the minor version says nothing, and the 16 after 10 is how it is told to old programs.
+    let newest_of_10 = if major < 11 { minor } else { 16 };
+    let news = (11..=major).rev().map(|major| (major, 0));
+    let olds = (4..=newest_of_10).rev().map(|minor| (10, minor));
+    let mut platforms = Vec::new();
+    for (major, minor) in news.chain(olds) {
+        // Other machines than x86_64 began with macOS 11; in both formats a library may be older.
+        let is_too_old = |format: &str| major < 11 && arch != "x86_64" && format != "universal2";
+        let formats = formats.iter().filter(|format| !is_too_old(format));
+        platforms.extend(formats.map(|format| format!("macosx_{major}_{minor}_{format}")));
+    }
+    platforms
+}
+
 /// Every combination, the platform varying fastest.
 fn combine(python: &str, abis: &[&str], platforms: &[String]) -> Vec<Tag> {
     let tags = abis.iter().flat_map(|abi| {
@@ -259,6 +320,7 @@ impl fmt::Display for Libc {
         match self {
             Self::Glibc { major, minor } => write!(f, "glibc {major}.{minor}"),
             Self::Musl { major, minor } => write!(f, "musl {major}.{minor}"),
+            Self::MacOs { major, minor } => write!(f, "macOS {major}.{minor}"),
         }
     }
 }

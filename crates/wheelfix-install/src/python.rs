@@ -112,18 +112,6 @@ except (AttributeError, OSError):
     print('')
 ";
 
-/// The C library that is assumed where nothing of the target can be asked.
-///
-/// It accepts every `manylinux` tag: a Nix package set has a newer glibc than published wheels
-/// need, and the proof looks at the symbol versions themselves.
-const ASSUMED_LIBC: Libc = Libc::Glibc {
-    major: 2,
-    minor: 99,
-};
-
-/// The musl that is assumed of an interpreter that is not linked with glibc.
-const ASSUMED_MUSL: Libc = Libc::Musl { major: 1, minor: 2 };
-
 impl Python {
     /// A Python of which only the version is known: nothing of it is ever run.
     ///
@@ -136,7 +124,7 @@ impl Python {
             arch => arch,
         };
         Self {
-            target: Target::linux(version, arch, ASSUMED_LIBC),
+            target: Target::linux(version, arch, Libc::ASSUMED_GLIBC),
             programs: None,
             base: None,
             runs_scripts: None,
@@ -251,7 +239,7 @@ fn parse_libc(text: &str) -> Libc {
             minor: minor.parse().ok()?,
         })
     };
-    glibc().unwrap_or(ASSUMED_MUSL)
+    glibc().unwrap_or(Libc::ASSUMED_MUSL)
 }
 
 /// The program that scripts name, and the one that runs.
@@ -361,7 +349,7 @@ mod tests {
             minor: 36,
         };
         assert_eq!(parse_libc("glibc 2.36"), glibc);
-        assert_eq!(parse_libc(""), ASSUMED_MUSL);
+        assert_eq!(parse_libc(""), Libc::ASSUMED_MUSL);
     }
 
     /// A script that runs Python; as pyenv's shims, or, with `-a "$0"`, as a wrapper of nixpkgs.

@@ -128,7 +128,7 @@ fn libc(platforms: &[PlatformTag], files: &[(&str, &Elf)]) -> Vec<Finding> {
     });
     let glibc = libcs.clone().filter_map(|libc| match libc {
         Libc::Glibc { major, minor } => Some((major, minor)),
-        Libc::Musl { .. } => None,
+        Libc::Musl { .. } | Libc::MacOs { .. } => None,
     });
     let is_musl_only = 0 < libcs.count() && glibc.clone().next().is_none();
     if is_musl_only {
