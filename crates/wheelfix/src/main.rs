@@ -18,6 +18,7 @@ mod install;
 mod install_error;
 mod install_report;
 mod limits;
+mod lock;
 mod memory;
 mod message;
 mod patch;
@@ -62,6 +63,7 @@ enum Command {
     Check(check::CheckArgs),
     Why(why::WhyArgs),
     Env(Box<env::EnvArgs>),
+    Lock(lock::LockArgs),
     Patchelf(patchelf::PatchelfArgs),
     Builder(builder::BuilderArgs),
     VenvHook(venv_hook::VenvHookArgs),
@@ -120,6 +122,7 @@ fn run(args: Args) -> Result<ExitCode, Error> {
         Command::Check(args) => check::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Env(args) => env::run(&args),
+        Command::Lock(args) => lock::run(&args),
         Command::Patchelf(args) => patchelf::run(args),
         Command::Builder(args) => builder::run(&args),
         Command::VenvHook(args) => venv_hook::run(&args),

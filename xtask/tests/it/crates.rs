@@ -8,7 +8,7 @@ use crate::tree;
 const LAYERS: &[&[&str]] = &[
     &["wheelfix-testkit"],
     &["wheelfix-format", "wheelfix-elf", "wheelfix-archive"],
-    &["wheelfix-wheel", "wheelfix-link"],
+    &["wheelfix-wheel", "wheelfix-link", "wheelfix-lock"],
     &["wheelfix-unbundle"],
     &["wheelfix-install"],
     &["wheelfix"],

@@ -176,6 +176,7 @@ const WRITERS: &[(&str, &str)] = &[
     ("document.rs", "JSON"),
     ("env_report.rs", "JSON"),
     ("install_report.rs", "JSON"),
+    ("lock.rs", "JSON"),
     ("patch.rs", "JSON"),
     ("unpack.rs", "JSON"),
     ("why.rs", "JSON"),

@@ -19,6 +19,7 @@ mod install;
 mod interruption;
 mod kills;
 mod links;
+mod lock;
 mod merge;
 mod needed_paths;
 mod odds;

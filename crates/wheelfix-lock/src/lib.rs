@@ -1,0 +1,30 @@
+//! Lock files of Python's installers: what is in them, what of it a selection installs on a target, and
+//! which file serves each package. No I/O.
+//!
+//! [`Lock::read`] reads a file of any format that is known, [`resolve()`] decides what is installed,
+//! [`choose()`] takes a wheel or the sdist, and [`Document`] is all of that for other programs.
+
+mod choose;
+mod component;
+mod document;
+mod fault;
+mod file;
+mod format;
+mod hash;
+mod lock;
+mod marker_pool;
+mod resolve;
+mod selection;
+mod text;
+mod toml_text;
+mod uv;
+
+pub use choose::{Choice, Preference, Provider, RejectedWheel, WheelReason, choose, ranked};
+pub use document::{Document, DocumentOptions, NixpkgsPackage};
+pub use fault::{Fault, Faults, Problem};
+pub use file::{File, Location};
+pub use format::Format;
+pub use hash::{Sri, SriError};
+pub use lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
+pub use resolve::{Resolution, Resolved, resolve};
+pub use selection::{Selection, SelectionError};

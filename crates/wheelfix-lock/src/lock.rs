@@ -1,0 +1,219 @@
+//! A lock file of any format, read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use wheelfix_format::{PackageName, Version, VersionSpecifiers};
+
+use crate::file::File;
+use crate::marker_pool::{MarkerNumber, MarkerPool};
+use crate::{Fault, Faults, Format, Problem};
+
+/// A lock file.
+#[derive(Debug)]
+pub struct Lock<'a> {
+    /// The format of the file.
+    pub format: Format,
+    /// The version of the format, as `1.5`.
+    pub version: String,
+    /// The Pythons that it is for.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// The environments that it is for, one of which must hold; none for all.
+    pub(crate) environments: Vec<MarkerNumber>,
+    /// Sets of which no two can be selected together.
+    pub conflicts: Vec<Vec<Conflict>>,
+    /// Where a selection begins.
+    pub roots: Vec<Root>,
+    /// All packages.
+    pub packages: Vec<Package<'a>>,
+    /// Oddities that the user should know.
+    pub notes: Vec<String>,
+    pub(crate) markers: MarkerPool,
+}
+
+/// A member of a set of which no two can be selected.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Conflict {
+    /// A package, with what it requires.
+    Project(PackageName),
+    /// An extra of a package.
+    Extra(PackageName, PackageName),
+    /// A dependency group of a package.
+    Group(PackageName, PackageName),
+}
+
+/// Where a selection can begin.
+#[derive(Debug)]
+pub struct Root {
+    /// The member of the workspace; `None` for the file as a whole, which has no extras.
+    pub package: Option<usize>,
+    /// Whether it is selected where no member is named.
+    pub is_default: bool,
+    /// Requirements without a package that has them.
+    pub requirements: Vec<Edge>,
+    /// Dependency groups.
+    pub groups: BTreeMap<PackageName, Vec<Edge>>,
+    /// Extras, with what they add where no package has them.
+    pub extras: BTreeMap<PackageName, Vec<Edge>>,
+    /// The groups that are selected unless the user says otherwise.
+    pub default_groups: DefaultGroups,
+    /// The Pythons that groups are for.
+    pub group_requires_python: BTreeMap<PackageName, VersionSpecifiers>,
+}
+
+/// Which groups are selected by default.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DefaultGroups {
+    /// Every one.
+    All,
+    /// These, as far as they are there.
+    Named(Vec<PackageName>),
+}
+
+/// A package of a lock.
+#[derive(Debug)]
+pub struct Package<'a> {
+    /// The normalised name.
+    pub name: PackageName,
+    /// The version; `None` where it is known only once the package is built.
+    pub version: Option<Version>,
+    /// Where it comes from.
+    pub source: Source<'a>,
+    /// The index, URL or path that tells it from others of its name and version.
+    pub origin: Cow<'a, str>,
+    /// The Pythons that it is for.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// The resolutions that it is for, one of which must hold; none for all.
+    pub(crate) forks: Vec<MarkerNumber>,
+    /// When it is selected without being required by another; each with its group, if it has one.
+    pub(crate) listed: Vec<Listing>,
+    /// Its requirements; `None` where the format does not say.
+    pub edges: Option<Vec<Edge>>,
+    /// The requirements that its extras add.
+    pub extras: BTreeMap<PackageName, Vec<Edge>>,
+    /// The wheels, in the order of the file.
+    pub wheels: Vec<File<'a>>,
+    /// The source distribution.
+    pub sdist: Option<File<'a>>,
+}
+
+/// A condition under which a package is a part of a selection.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    pub(crate) group: Option<PackageName>,
+    pub(crate) marker: Option<MarkerNumber>,
+}
+
+/// Where a package comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source<'a> {
+    /// From its wheels and its sdist.
+    Files,
+    /// From a commit of a repository.
+    Git {
+        /// The repository, as written.
+        url: Cow<'a, str>,
+        /// The commit.
+        commit: Cow<'a, str>,
+        /// The directory in the repository, or the archive.
+        subdirectory: Option<String>,
+        /// Whether large files are kept by Git LFS.
+        lfs: bool,
+    },
+    /// From a directory.
+    Directory {
+        /// The path from the directory of the lock.
+        path: Cow<'a, str>,
+        /// The directory in it.
+        subdirectory: Option<String>,
+        /// Whether it is imported from there.
+        editable: bool,
+    },
+    /// Nothing is installed but what it requires.
+    Virtual {
+        /// The path from the directory of the lock.
+        path: Cow<'a, str>,
+    },
+}
+
+/// One requirement of a package.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The packages that may be meant; which of several, their forks decide.
+    pub targets: Vec<usize>,
+    /// The extras that are required.
+    pub extras: Vec<PackageName>,
+    pub(crate) marker: Option<MarkerNumber>,
+}
+
+impl Package<'_> {
+    pub(crate) fn new(name: PackageName) -> Self {
+        Self {
+            name,
+            version: None,
+            source: Source::Files,
+            origin: Cow::Borrowed(""),
+            requires_python: None,
+            forks: Vec::new(),
+            listed: Vec::new(),
+            edges: Some(Vec::new()),
+            extras: BTreeMap::new(),
+            wheels: Vec::new(),
+            sdist: None,
+        }
+    }
+
+    /// The name, and the version if it is known.
+    pub fn label(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{} {version}", self.name),
+            None => self.name.to_string(),
+        }
+    }
+
+    /// A fault of the package.
+    pub(crate) fn fault(&self, key: impl Into<String>, problem: Problem) -> Fault {
+        Fault::of(self.label(), key, problem)
+    }
+}
+
+impl<'a> Lock<'a> {
+    /// Reads a lock file; its name decides about the format, where the contents do not.
+    pub fn read(name: &str, text: &'a str) -> Result<Self, Faults> {
+        if text.starts_with("version https://git-lfs") {
+            return Err(vec![Fault::of_file(Problem::LfsPointer)]);
+        }
+        if let Some(line) = conflict_line(text) {
+            return Err(vec![Fault::of_file(Problem::MergeConflict(line))]);
+        }
+        match Format::of(name) {
+            Some(Format::Uv) => crate::uv::read(text),
+            None => Err(vec![Fault::of_file(Problem::UnknownFormat(format!(
+                "expected {}, got `{name}`",
+                Format::EXPECTED
+            )))]),
+        }
+    }
+
+    /// The numbers of the packages with a name.
+    pub fn named(&self, name: &PackageName) -> impl Iterator<Item = usize> {
+        let packages = self.packages.iter().enumerate();
+        packages.filter_map(move |(number, package)| (package.name == *name).then_some(number))
+    }
+
+    pub(crate) fn marker_text(&self, number: MarkerNumber) -> String {
+        let marker = self.markers.get(number);
+        marker.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// The line of a marker that a merge has left.
+fn conflict_line(text: &str) -> Option<usize> {
+    let is_marker = |line: &str| {
+        ["<<<<<<< ", ">>>>>>> "]
+            .iter()
+            .any(|marker| line.starts_with(marker))
+            || line == "======="
+    };
+    text.lines().position(is_marker).map(|line| line + 1)
+}

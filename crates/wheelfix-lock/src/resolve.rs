@@ -1,0 +1,563 @@
+//! The packages that a selection of a lock installs on a target.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use wheelfix_format::{MarkerSets, PackageName, Target, Version};
+
+use crate::component::components;
+use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root};
+use crate::marker_pool::MarkerAnswers;
+use crate::{Fault, Faults, Problem, Selection};
+
+/// The packages of a selection on a target.
+#[derive(Debug)]
+pub struct Resolution {
+    /// All packages, those that install nothing included.
+    pub packages: BTreeMap<PackageName, Resolved>,
+    /// The packages that are wanted for themselves: members, and what groups require.
+    pub roots: BTreeSet<PackageName>,
+}
+
+/// A package of a selection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resolved {
+    /// Its number among [`Lock::packages`].
+    pub number: usize,
+    /// The packages that it requires on the target, through the extras that are wanted of it; `None` where the lock
+    /// does not say.
+    pub dependencies: Option<BTreeSet<PackageName>>,
+    /// The extras that are wanted of it.
+    pub extras: BTreeSet<PackageName>,
+    /// The first name of the packages that require it and that it requires, if there are some.
+    pub component: Option<PackageName>,
+}
+
+/// Decides what a selection installs on a target; all that stands against it at once.
+pub fn resolve(
+    lock: &Lock<'_>,
+    selection: &Selection,
+    target: &Target,
+) -> Result<Resolution, Faults> {
+    let answers = MarkerAnswers::new(&lock.markers, target.marker_environment());
+    let mut walk = Walk {
+        lock,
+        answers,
+        active: BTreeSet::new(),
+        faults: Vec::new(),
+        packages: BTreeMap::new(),
+        roots: BTreeSet::new(),
+    };
+    walk.check_target();
+    let roots = walk.chosen_roots(selection);
+    let start = walk.start(selection, &roots);
+    if !walk.faults.is_empty() {
+        return Err(walk.faults);
+    }
+    if !lock.conflicts.is_empty() {
+        walk.activate(&start);
+        walk.check_conflicts();
+        if !walk.faults.is_empty() {
+            return Err(walk.faults);
+        }
+    }
+    walk.follow_all(&start);
+    walk.take_listed();
+    walk.finish()
+}
+
+/// A package, with one of its extras or without.
+type Node = (usize, Option<PackageName>);
+
+/// Where a walk begins.
+struct Start<'l> {
+    nodes: Vec<Node>,
+    edges: Vec<&'l Edge>,
+}
+
+struct Walk<'l> {
+    lock: &'l Lock<'l>,
+    answers: MarkerAnswers<'l>,
+    /// All that is selected, as conflicts name it.
+    active: BTreeSet<Conflict>,
+    faults: Faults,
+    packages: BTreeMap<usize, Reached>,
+    roots: BTreeSet<usize>,
+}
+
+/// The requirements of a package that were followed so far.
+#[derive(Default)]
+struct Reached {
+    dependencies: BTreeSet<usize>,
+    extras: BTreeSet<PackageName>,
+}
+
+impl<'l> Walk<'l> {
+    /// Whether the lock is for the target at all.
+    fn check_target(&mut self) {
+        let python = self.answers.environment().python_full_version.clone();
+        let version = python.parse::<Version>();
+        if let (Some(requires), Ok(version)) = (&self.lock.requires_python, version)
+            && !requires.contains(&version)
+        {
+            let requires = requires.to_string();
+            let problem = Problem::RequiresPython {
+                requires,
+                got: python,
+            };
+            self.faults.push(Fault::at("requires-python", problem));
+        }
+        let environments = &self.lock.environments;
+        let is_covered =
+            environments.is_empty() || environments.iter().any(|it| self.answers.holds(Some(*it)));
+        if !is_covered {
+            let texts = environments.iter().map(|it| self.lock.marker_text(*it));
+            self.faults
+                .push(Fault::of_file(Problem::Environment(texts.collect())));
+        }
+    }
+
+    /// The members that the selection names, or the ones that it means without naming any.
+    fn chosen_roots(&mut self, selection: &Selection) -> Vec<&'l Root> {
+        let lock = self.lock;
+        let name = |root: &Root| {
+            let package = lock.packages.get(root.package?)?;
+            Some(package.name.clone())
+        };
+        let Some(wanted) = &selection.package else {
+            return lock.roots.iter().filter(|root| root.is_default).collect();
+        };
+        let found: Vec<&Root> = lock
+            .roots
+            .iter()
+            .filter(|root| name(root).as_ref() == Some(wanted))
+            .collect();
+        if found.is_empty() {
+            let known = lock.roots.iter().filter_map(name);
+            self.undeclared("package", wanted, &known.collect());
+        }
+        found
+    }
+
+    fn undeclared(
+        &mut self,
+        kind: &'static str,
+        name: &PackageName,
+        known: &BTreeSet<PackageName>,
+    ) {
+        let problem = Problem::Undeclared {
+            kind,
+            name: name.to_string(),
+            known: known.iter().map(ToString::to_string).collect(),
+        };
+        self.faults.push(Fault::of_file(problem));
+    }
+
+    /// The packages and requirements at which the walk begins, and what is selected by that.
+    fn start(&mut self, selection: &Selection, roots: &[&'l Root]) -> Start<'l> {
+        let lock = self.lock;
+        let package = |root: &Root| root.package.and_then(|number| lock.packages.get(number));
+        let extras = |root: &'l Root| {
+            let of_package = package(root).into_iter().flat_map(|it| it.extras.keys());
+            of_package.chain(root.extras.keys())
+        };
+        self.check_selection(selection, roots);
+        let mut start = Start {
+            nodes: Vec::new(),
+            edges: Vec::new(),
+        };
+        let mut sets = MarkerSets::default();
+        for root in roots {
+            let name = package(root).map(|package| package.name.clone());
+            if let (Some(number), Some(name)) = (root.package, &name) {
+                start.nodes.push((number, None));
+                self.active.insert(Conflict::Project(name.clone()));
+            }
+            start.edges.extend(&root.requirements);
+            for extra in extras(root).filter(|extra| selection.extras.contains(*extra)) {
+                start
+                    .edges
+                    .extend(root.extras.get(extra).into_iter().flatten());
+                sets.extras.insert(extra.clone());
+                if let (Some(number), Some(name)) = (root.package, &name) {
+                    start.nodes.push((number, Some(extra.clone())));
+                    self.active
+                        .insert(Conflict::Extra(name.clone(), extra.clone()));
+                }
+            }
+            for (group, edges) in &root.groups {
+                if !is_selected(selection, root, group) {
+                    continue;
+                }
+                start.edges.extend(edges);
+                sets.groups.insert(group.clone());
+                self.check_group_python(root, group);
+                if let Some(name) = &name {
+                    self.active
+                        .insert(Conflict::Group(name.clone(), group.clone()));
+                }
+            }
+        }
+        self.answers.set(sets);
+        self.publish_active(&[]);
+        start
+    }
+
+    /// Whether the extras and groups of the selection are there.
+    fn check_selection(&mut self, selection: &Selection, roots: &[&'l Root]) {
+        let lock = self.lock;
+        let (mut extras, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        for root in roots {
+            let package = root.package.and_then(|number| lock.packages.get(number));
+            let of_package = package
+                .into_iter()
+                .flat_map(|package| package.extras.keys());
+            extras.extend(of_package.chain(root.extras.keys()).cloned());
+            groups.extend(root.groups.keys().cloned());
+        }
+        self.check_declared("extra", &selection.extras, &extras);
+        self.check_declared("group", &selection.groups, &groups);
+    }
+
+    fn check_declared(
+        &mut self,
+        kind: &'static str,
+        wanted: &BTreeSet<PackageName>,
+        known: &BTreeSet<PackageName>,
+    ) {
+        for name in wanted.difference(known) {
+            self.undeclared(kind, name, known);
+        }
+    }
+
+    fn check_group_python(&mut self, root: &Root, group: &PackageName) {
+        let python = self.answers.environment().python_full_version.clone();
+        if let (Some(requires), Ok(version)) = (
+            root.group_requires_python.get(group),
+            python.parse::<Version>(),
+        ) && !requires.contains(&version)
+        {
+            let requires = requires.to_string();
+            let problem = Problem::RequiresPython {
+                requires,
+                got: python,
+            };
+            self.faults
+                .push(Fault::at(format!("group-requires-python.{group}"), problem));
+        }
+    }
+
+    /// Makes the extras of uv's markers of what is selected, and of some more.
+    fn publish_active(&mut self, more: &[Conflict]) {
+        if self.lock.conflicts.is_empty() {
+            return;
+        }
+        let mut sets = self.answers.sets().clone();
+        for active in self.active.iter().chain(more) {
+            if let Ok(name) = invented_extra(active).parse() {
+                sets.extras.insert(name);
+            }
+        }
+        self.answers.set(sets);
+    }
+
+    /// Finds all extras that the selection wants of any package: uv's markers are about all of them, so
+    /// that they have to be known before the first one is asked.
+    fn activate(&mut self, start: &Start<'l>) {
+        let mut seen: BTreeSet<Node> = start.nodes.iter().cloned().collect();
+        let mut queue: VecDeque<Node> = start.nodes.iter().cloned().collect();
+        let mut edges: Vec<&'l Edge> = start.edges.clone();
+        loop {
+            for edge in std::mem::take(&mut edges) {
+                let Some(target) = self.activated(edge) else {
+                    continue;
+                };
+                let extras = edge.extras.iter().cloned().map(Some);
+                for node in [None]
+                    .into_iter()
+                    .chain(extras)
+                    .map(|extra| (target, extra))
+                {
+                    if seen.insert(node.clone()) {
+                        queue.push_back(node);
+                    }
+                }
+            }
+            let Some((number, extra)) = queue.pop_front() else {
+                return;
+            };
+            edges.extend(self.edges_of(number, extra.as_ref()));
+        }
+    }
+
+    /// The target of a requirement whose marker holds once its own extras are selected.
+    fn activated(&mut self, edge: &Edge) -> Option<usize> {
+        let before = self.answers.sets().clone();
+        let lock = self.lock;
+        let names = edge
+            .targets
+            .iter()
+            .filter_map(|number| lock.packages.get(*number));
+        let name = names.map(|package| package.name.clone()).next()?;
+        let extras = edge.extras.iter();
+        let more: Vec<Conflict> = extras
+            .map(|extra| Conflict::Extra(name.clone(), extra.clone()))
+            .filter(|extra| !self.active.contains(extra))
+            .collect();
+        if !more.is_empty() {
+            self.publish_active(&more);
+        }
+        let found = self.target(edge);
+        if found.is_some() {
+            self.active.extend(more);
+        } else {
+            self.answers.set(before);
+        }
+        found
+    }
+
+    fn check_conflicts(&mut self) {
+        for set in &self.lock.conflicts {
+            let active: Vec<&Conflict> = set
+                .iter()
+                .filter(|item| self.active.contains(item))
+                .collect();
+            if 1 < active.len() {
+                self.faults.push(Fault::of_file(Problem::Conflict {
+                    active: active.into_iter().map(conflict_text).collect(),
+                    set: set.iter().map(conflict_text).collect(),
+                }));
+            }
+        }
+    }
+
+    fn edges_of(&self, number: usize, extra: Option<&PackageName>) -> &'l [Edge] {
+        let Some(package) = self.lock.packages.get(number) else {
+            return &[];
+        };
+        match extra {
+            None => package.edges.as_deref().unwrap_or_default(),
+            Some(extra) => package.extras.get(extra).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// The package that a requirement leads to, if its marker holds.
+    fn target(&mut self, edge: &Edge) -> Option<usize> {
+        if !self.answers.holds(edge.marker) {
+            return None;
+        }
+        if let [target] = edge.targets.as_slice() {
+            return Some(*target);
+        }
+        let lock = self.lock;
+        let mut fitting = edge.targets.iter().copied().filter(|number| {
+            let package = lock.packages.get(*number);
+            let forks = package.map_or(&[][..], |package| &package.forks);
+            forks.is_empty() || forks.iter().any(|fork| self.answers.holds(Some(*fork)))
+        });
+        let first = fitting.next();
+        let is_only = fitting.next().is_none();
+        if let (Some(_), false) = (first, is_only) {
+            let labels = edge
+                .targets
+                .iter()
+                .filter_map(|number| lock.packages.get(*number));
+            let problem = Problem::AmbiguousDependency(labels.map(Package::label).collect());
+            self.faults.push(Fault::of_file(problem));
+            return None;
+        }
+        first
+    }
+
+    /// Follows every requirement that holds.
+    fn follow_all(&mut self, start: &Start<'l>) {
+        let mut seen: BTreeSet<Node> = start.nodes.iter().cloned().collect();
+        let mut queue: VecDeque<Node> = start.nodes.iter().cloned().collect();
+        for (number, extra) in &start.nodes {
+            self.roots.insert(*number);
+            let reached = self.packages.entry(*number).or_default();
+            reached.extras.extend(extra.clone());
+        }
+        let mut edges: Vec<(Option<usize>, &'l Edge)> =
+            start.edges.iter().map(|edge| (None, *edge)).collect();
+        loop {
+            for (from, edge) in std::mem::take(&mut edges) {
+                let Some(target) = self.target(edge) else {
+                    continue;
+                };
+                match from {
+                    Some(from) if from != target => {
+                        let reached = self.packages.entry(from).or_default();
+                        reached.dependencies.insert(target);
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.roots.insert(target);
+                    }
+                }
+                let reached = self.packages.entry(target).or_default();
+                reached.extras.extend(edge.extras.iter().cloned());
+                let extras = edge.extras.iter().cloned().map(Some);
+                for node in [None]
+                    .into_iter()
+                    .chain(extras)
+                    .map(|extra| (target, extra))
+                {
+                    if seen.insert(node.clone()) {
+                        queue.push_back(node);
+                    }
+                }
+            }
+            let Some((number, extra)) = queue.pop_front() else {
+                return;
+            };
+            let of_node = self.edges_of(number, extra.as_ref()).iter();
+            edges.extend(of_node.map(|edge| (Some(number), edge)));
+        }
+    }
+
+    /// Takes the packages that are selected without being required.
+    fn take_listed(&mut self) {
+        let lock = self.lock;
+        let mut taken = Vec::new();
+        for (number, package) in lock.packages.iter().enumerate() {
+            let groups = self.answers.sets().groups.clone();
+            let is_listed = package.listed.iter().any(|listing| {
+                let in_group = listing
+                    .group
+                    .as_ref()
+                    .is_none_or(|group| groups.contains(group));
+                in_group && self.answers.holds(listing.marker)
+            });
+            if is_listed {
+                self.packages.entry(number).or_default();
+                self.roots.insert(number);
+                taken.push((number, package));
+            }
+        }
+        for (number, package) in &taken {
+            let edges = package
+                .edges
+                .iter()
+                .flatten()
+                .chain(package.extras.values().flatten());
+            for edge in edges {
+                if !self.answers.holds(edge.marker) {
+                    continue;
+                }
+                let is_taken = |target: &&usize| self.packages.contains_key(*target);
+                let target = edge.targets.iter().find(is_taken).copied();
+                if let Some(target) = target.filter(|target| target != number) {
+                    let reached = self.packages.entry(*number).or_default();
+                    reached.dependencies.insert(target);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Resolution, Faults> {
+        let lock = self.lock;
+        let mut numbers: BTreeMap<&PackageName, Vec<usize>> = BTreeMap::new();
+        for number in self.packages.keys() {
+            if let Some(package) = lock.packages.get(*number) {
+                numbers.entry(&package.name).or_default().push(*number);
+            }
+        }
+        for numbers in numbers.values().filter(|numbers| 1 < numbers.len()) {
+            let packages = numbers
+                .iter()
+                .filter_map(|number| lock.packages.get(*number));
+            let labels =
+                packages.map(|package| format!("{} from {}", package.label(), package.origin));
+            self.faults
+                .push(Fault::of_file(Problem::Twice(labels.collect())));
+        }
+        self.check_package_pythons();
+        if !self.faults.is_empty() {
+            return Err(self.faults);
+        }
+        let name = |number: &usize| lock.packages.get(*number).map(|package| &package.name);
+        let edges = self.packages.iter().filter_map(|(number, reached)| {
+            Some((
+                name(number)?,
+                reached.dependencies.iter().filter_map(name).collect(),
+            ))
+        });
+        let edges: BTreeMap<&PackageName, Vec<&PackageName>> = edges.collect();
+        let components = components(&edges);
+        let mut packages = BTreeMap::new();
+        for (number, reached) in &self.packages {
+            let Some(package) = lock.packages.get(*number) else {
+                continue;
+            };
+            let dependencies = reached
+                .dependencies
+                .iter()
+                .filter_map(name)
+                .cloned()
+                .collect();
+            let resolved = Resolved {
+                number: *number,
+                dependencies: package.edges.is_some().then_some(dependencies),
+                extras: reached.extras.clone(),
+                component: components.get(&package.name).copied().cloned(),
+            };
+            packages.insert(package.name.clone(), resolved);
+        }
+        let roots = self.roots.iter().filter_map(name).cloned().collect();
+        Ok(Resolution { packages, roots })
+    }
+
+    /// A package that is selected and is for other Pythons is a fault: nobody decides to leave it out.
+    fn check_package_pythons(&mut self) {
+        let python = self.answers.environment().python_full_version.clone();
+        let Ok(version) = python.parse::<Version>() else {
+            return;
+        };
+        for number in self.packages.keys() {
+            if let Some(package) = self.lock.packages.get(*number)
+                && let Some(requires) = &package.requires_python
+                && !requires.contains(&version)
+            {
+                let problem = Problem::RequiresPython {
+                    requires: requires.to_string(),
+                    got: python.clone(),
+                };
+                self.faults.push(package.fault("requires-python", problem));
+            }
+        }
+    }
+}
+
+fn is_selected(selection: &Selection, root: &Root, group: &PackageName) -> bool {
+    let is_default = match &root.default_groups {
+        DefaultGroups::All => true,
+        DefaultGroups::Named(names) => names.contains(group),
+    };
+    selection.groups.contains(group) || (is_default && !selection.no_default_groups)
+}
+
+/// The extra that uv makes up for something that may conflict.
+fn invented_extra(active: &Conflict) -> String {
+    let length = |package: &PackageName| package.as_str().len();
+    match active {
+        Conflict::Project(package) => format!("project-{}-{package}", length(package)),
+        Conflict::Extra(package, extra) => {
+            format!("extra-{}-{package}-{extra}", length(package))
+        }
+        Conflict::Group(package, group) => {
+            format!("group-{}-{package}-{group}", length(package))
+        }
+    }
+}
+
+fn conflict_text(conflict: &Conflict) -> String {
+    let text: Cow<'_, str> = match conflict {
+        Conflict::Project(package) => Cow::Owned(format!("`{package}`")),
+        Conflict::Extra(package, extra) => Cow::Owned(format!("`{package}[{extra}]`")),
+        Conflict::Group(package, group) => {
+            Cow::Owned(format!("the group `{group}` of `{package}`"))
+        }
+    };
+    text.into_owned()
+}

@@ -1,0 +1,8 @@
+//! Lock files of real tools, against what these tools and Python's `packaging` say.
+#![cfg(test)]
+
+mod bad;
+mod document;
+mod markers;
+mod support;
+mod uv;

@@ -1,0 +1,296 @@
+//! `uv.lock`, against `uv export`.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use tempfile::TempDir;
+use wheelfix_format::{MarkerSets, Requirement, Target};
+use wheelfix_lock::{Lock, Source, resolve};
+use wheelfix_testkit::cache;
+
+use crate::support::{fixture, installed, read, selection};
+
+/// A project that uv exports.
+struct Project {
+    dir: TempDir,
+    script: Option<&'static str>,
+}
+
+impl Project {
+    fn new(lock: &str, files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        let script = lock.ends_with(".py.lock").then_some("script.py");
+        let name = if script.is_some() {
+            "script.py.lock"
+        } else {
+            "uv.lock"
+        };
+        write(name, &fixture(lock));
+        for (name, text) in files {
+            write(name, text);
+        }
+        Self { dir, script }
+    }
+
+    /// The lines of a `requirements.txt`, or `None` if uv refuses the selection.
+    #[expect(clippy::disallowed_methods, reason = "uv is the judge")]
+    fn export(&self, words: &str) -> Option<String> {
+        let mut command = Command::new(cache::tool("uv"));
+        command.args([
+            "export",
+            "--frozen",
+            "--offline",
+            "--no-hashes",
+            "--no-annotate",
+        ]);
+        command.args(["--no-header", "--quiet", "--no-cache"]);
+        if let Some(script) = self.script {
+            command.args(["--script", script]);
+        }
+        for word in words.split(',').filter(|word| !word.is_empty()) {
+            match word.split_once(':') {
+                Some((kind, name)) => command.arg(format!("--{kind}")).arg(name),
+                None => command.arg(format!("--{word}")),
+            };
+        }
+        let output = command.current_dir(self.dir.path()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success()
+                || errors.contains("incompatible")
+                || errors.contains("conflict"),
+            "{words}: {errors}"
+        );
+        output.status.success().then_some(text)
+    }
+}
+
+/// The packages of an export on a target: `name version`, or the path.
+fn exported(text: &str, target: &Target) -> BTreeSet<String> {
+    let environment = target.marker_environment();
+    let mut packages = BTreeSet::new();
+    for line in text.lines() {
+        let line = line.trim_end_matches('\\').trim();
+        let (what, marker) = line.split_once(" ; ").unwrap_or((line, "os_name != ''"));
+        let marker: wheelfix_format::Marker = marker.parse().unwrap();
+        if !marker.holds(&environment, &MarkerSets::default()) {
+            continue;
+        }
+        let what = what.trim_start_matches("-e ");
+        if what.starts_with('.') {
+            packages.insert(what.to_owned());
+        } else {
+            let requirement: Requirement = what.parse().unwrap();
+            let version = requirement.specifier_text().replace("==", "");
+            packages.insert(format!("{} {version}", requirement.name()));
+        }
+    }
+    packages
+}
+
+/// The same of ours.
+fn ours(lock: &Lock<'_>, words: &str, target: &Target) -> Option<BTreeSet<String>> {
+    let resolution = resolve(lock, &selection(lock, words), target).ok()?;
+    let packages = resolution
+        .packages
+        .values()
+        .map(|it| &lock.packages[it.number]);
+    let packages = packages.filter(|package| !matches!(package.source, Source::Virtual { .. }));
+    let texts = packages.map(|package| {
+        let is_path = !package.origin.contains("://");
+        let is_index = package.origin == "links" || package.origin.contains("simple");
+        match &package.source {
+            Source::Directory { path, .. } if path == "." => ".".to_owned(),
+            Source::Directory { path, .. } => format!("./{path}"),
+            Source::Files if is_path && !is_index => format!("./{}", package.origin),
+            Source::Files
+                if [".whl", ".tar.gz"]
+                    .iter()
+                    .any(|end| package.origin.ends_with(end)) =>
+            {
+                format!("{} ", package.name)
+            }
+            Source::Files => package.label(),
+            Source::Git { .. } | Source::Virtual { .. } => format!("{} ", package.name),
+        }
+    });
+    Some(texts.collect())
+}
+
+/// Every way to take some of these words.
+fn subsets(words: &[&str]) -> Vec<String> {
+    let numbers = 0..1_usize << words.len();
+    let subset = |number: usize| {
+        let bits = words.iter().enumerate();
+        let chosen = bits
+            .filter(|(bit, _)| number >> bit & 1 == 1)
+            .map(|(_, word)| *word);
+        chosen.collect::<Vec<_>>().join(",")
+    };
+    numbers.map(subset).collect()
+}
+
+#[track_caller]
+fn compare(name: &str, files: &[(&str, &str)], selections: &[String], targets: &[&str]) {
+    let project = Project::new(name, files);
+    let text = fixture(name);
+    let lock = read(name, &text);
+    let mut wrong = Vec::new();
+    for words in selections {
+        let export = project.export(words);
+        for target in targets {
+            let parsed: Target = target.parse().unwrap();
+            let theirs = export.as_deref().map(|text| exported(text, &parsed));
+            let ours = ours(&lock, words, &parsed);
+            if ours != theirs {
+                wrong.push(format!(
+                    "{words} on {target}\n  ours   {ours:?}\n  theirs {theirs:?}"
+                ));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+const MEMBER: &str = "[project]\nname = \"member\"\nversion = \"0.2\"\ndependencies = [\"idna\"]\n";
+
+#[test]
+fn every_selection_of_a_workspace_with_conflicts_is_uvs() {
+    let pyproject = fixture("uv/features.pyproject.toml");
+    let files = [
+        ("pyproject.toml", pyproject.as_str()),
+        ("packages/member/pyproject.toml", MEMBER),
+    ];
+    let words = [
+        "extra:cpu",
+        "extra:gpu",
+        "extra:docs",
+        "group:old",
+        "group:new",
+        "no-default-groups",
+    ];
+    let mut selections = subsets(&words);
+    selections
+        .extend(["group:lint", "package:member", "package:member,extra:docs"].map(str::to_owned));
+    // uv says by itself that a member has no such extra.
+    selections.pop();
+    let targets = [
+        "x86_64-linux-cp311",
+        "aarch64-linux-cp312.7",
+        "arm64-macos-cp312",
+    ];
+    compare("uv/features.uv.lock", &files, &selections, &targets);
+}
+
+#[test]
+fn default_groups_scripts_and_projects_without_a_project_are_uvs() {
+    let pyproject = "[project]\nname = \"v5\"\nversion = \"0.1\"\nrequires-python = \">=3.11\"\n\
+        dependencies = [\"idna\"]\n[dependency-groups]\ndev = [\"iniconfig\"]\ndocs = [\"attrs\"]\n\
+        [tool.uv]\ndefault-groups = [\"dev\", \"docs\"]\n\
+        [tool.uv.dependency-groups]\ndocs = { requires-python = \">=3.12\" }\n";
+    let selections = subsets(&["group:dev", "group:docs", "no-default-groups"]);
+    let files = [("pyproject.toml", pyproject)];
+    compare(
+        "uv/default-groups.uv.lock",
+        &files,
+        &selections,
+        &["x86_64-linux-cp312"],
+    );
+
+    let script = "# /// script\n# requires-python = \">=3.11\"\n# dependencies = [\"attrs\", \"idna\"]\n# ///\n";
+    let files = [("script.py", script)];
+    compare(
+        "uv/script.py.lock",
+        &files,
+        &[String::new()],
+        &["x86_64-musl-cp313"],
+    );
+
+    let pyproject = "[dependency-groups]\ndev = [\"idna\"]\n";
+    let files = [("pyproject.toml", pyproject)];
+    let selections = subsets(&["no-default-groups"]);
+    compare(
+        "uv/no-project.uv.lock",
+        &files,
+        &selections,
+        &["x86_64-linux-cp313"],
+    );
+
+    let pyproject = "[project]\nname = \"fl\"\nversion = \"0.1\"\nrequires-python = \">=3.11\"\n\
+        dependencies = [\"flatty\", \"sdistonly\"]\n";
+    let files = [("pyproject.toml", pyproject)];
+    compare(
+        "uv/find-links.uv.lock",
+        &files,
+        &[String::new()],
+        &["x86_64-linux-cp313"],
+    );
+}
+
+#[test]
+fn a_large_lock_is_uvs_on_every_target() {
+    let text = fixture("uv/rodeo.uv.lock");
+    let name = text.split("source = { virtual = \".\" }").next().unwrap();
+    let name = name
+        .rsplit("name = \"")
+        .next()
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let pyproject =
+        format!("[project]\nname = \"{name}\"\nversion = \"0\"\nrequires-python = \">=3.11\"\n");
+    let targets = [
+        "x86_64-linux-cp311",
+        "x86_64-linux-cp313",
+        "aarch64-linux-cp314t",
+        "x86_64-musl-cp312",
+        "arm64-macos-cp313",
+        "riscv64-linux-pp311",
+    ];
+    let files = [("pyproject.toml", pyproject.as_str())];
+    compare("uv/rodeo.uv.lock", &files, &[String::new()], &targets);
+}
+
+#[test]
+fn invented_extras_decide_for_the_whole_selection() {
+    let text = fixture("uv/features.uv.lock");
+    let lock = read("uv.lock", &text);
+    let with = |words: &str| {
+        let text = installed(&lock, words, "x86_64-linux-cp311");
+        let lines = text.lines().filter(|line| {
+            ["idna ", "*idna ", "torchy ", "*torchy "]
+                .iter()
+                .any(|name| line.starts_with(name))
+        });
+        lines
+            .map(|line| line.split(' ').nth(1).unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(with(""), ["idna-3.20-py3-none-any.whl"]);
+    assert_eq!(
+        with("gpu,old"),
+        [
+            "idna-3.7-py3-none-any.whl",
+            "torchy-2.8.0+cu128-cp311-cp311-manylinux_2_28_x86_64.whl"
+        ]
+    );
+    assert_eq!(
+        installed(&lock, "cpu,gpu", "x86_64-linux-cp311")
+            .lines()
+            .next()
+            .unwrap(),
+        "`feat[cpu]` and `feat[gpu]` cannot be selected together: the lock says that of `feat[cpu]`, `feat[gpu]`"
+    );
+}

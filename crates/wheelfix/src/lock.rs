@@ -1,0 +1,360 @@
+//! `wheelfix lock`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_format::{PackageName, RankedTags, Target};
+use wheelfix_install::{Staging, StagingError};
+use wheelfix_link::{count, real_path};
+use wheelfix_lock::{
+    Document, DocumentOptions, Fault, Lock, NixpkgsPackage, Preference, Problem, Selection, choose,
+    ranked, resolve,
+};
+
+use crate::common::OutputArgs;
+use crate::document;
+use crate::error::{Error, print, print_line, printed};
+
+/// Say what a lock file installs on some targets, file by file, as JSON
+///
+/// Reads uv.lock; docs/lock.md has all formats. Nothing is fetched, built or installed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LockArgs {
+    /// The lock file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where it is installed: machine, system and Python, as x86_64-linux-cp313, aarch64-musl-cp314t or
+    /// x86_64-glibc2.36-cp312.4
+    #[arg(long = "target", value_name = "TARGET", required = true)]
+    targets: Vec<Target>,
+    /// Extra to select
+    #[arg(long = "extra", value_name = "NAME")]
+    extras: Vec<PackageName>,
+    /// Dependency group to select, beside the default ones
+    #[arg(long = "group", value_name = "NAME")]
+    groups: Vec<PackageName>,
+    /// Leave the default dependency groups out
+    #[arg(long)]
+    no_default_groups: bool,
+    /// Member of the workspace [default: the project beside the lock, or all members]
+    #[arg(long, value_name = "MEMBER")]
+    package: Option<PackageName>,
+    /// A further selection: extras and groups with commas between, also extra:NAME, group:NAME,
+    /// package:NAME, no-default-groups
+    #[arg(long = "select", value_name = "NAME=WORDS")]
+    selections: Vec<String>,
+    /// Take wheels or sdists, of all packages or of one
+    #[arg(long, value_name = "[NAME=]wheel|sdist", value_parser = prefer)]
+    prefer: Vec<(Option<PackageName>, Preference)>,
+    /// Package that nixpkgs provides, and its attribute if it has another name
+    #[arg(long, value_name = "NAME[=ATTR]", value_parser = from_nixpkgs)]
+    from_nixpkgs: Vec<NixpkgsPackage>,
+    /// Say of each wheel of a package why it is taken or not, instead
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["output_file", "json"])]
+    explain: Option<PackageName>,
+    /// File to write [default: standard output]
+    #[arg(short, long = "output", value_name = "FILE", id = "output_file")]
+    output_file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Largest lock that is read; the largest that is known has a few megabytes.
+const MAX_LEN: u64 = 100 << 20;
+
+/// Why a word is not a preference.
+#[derive(Debug, thiserror::Error)]
+enum ChoiceError {
+    #[error("expected `wheel` or `sdist`, got `{0}`")]
+    Preference(String),
+    #[error(transparent)]
+    Name(#[from] wheelfix_format::PackageNameError),
+    #[error("expected an attribute of nixpkgs' Python packages, got `{0}`")]
+    Attribute(String),
+}
+
+fn prefer(text: &str) -> Result<(Option<PackageName>, Preference), ChoiceError> {
+    let (name, word) = match text.split_once('=') {
+        Some((name, word)) => (Some(name.parse()?), word),
+        None => (None, text),
+    };
+    let preference = match word {
+        "wheel" => Preference::Wheel,
+        "sdist" => Preference::Sdist,
+        word => return Err(ChoiceError::Preference(word.to_owned())),
+    };
+    Ok((name, preference))
+}
+
+fn from_nixpkgs(text: &str) -> Result<NixpkgsPackage, ChoiceError> {
+    let (name, attribute) = match text.split_once('=') {
+        Some((name, attribute)) => (name, Some(attribute)),
+        None => (text, None),
+    };
+    let name: PackageName = name.parse()?;
+    let attribute = attribute.map_or_else(|| name.to_string(), str::to_owned);
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || "-_'.".contains(c);
+    if attribute.is_empty() || !attribute.chars().all(is_legal) {
+        return Err(ChoiceError::Attribute(attribute));
+    }
+    Ok(NixpkgsPackage { name, attribute })
+}
+
+/// Why a lock cannot be read, beside its faults.
+#[derive(Debug, thiserror::Error)]
+enum LockError {
+    #[error("`{}` has {len} bytes, which is more than any lock file", path.display())]
+    TooLarge { path: PathBuf, len: u64 },
+    #[error("there is no directory for `{}`", .0.display())]
+    NoDirectory(PathBuf),
+    #[error("`{}` is a directory", .0.display())]
+    IsDirectory(PathBuf),
+}
+
+pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
+    let bytes = read(&args.file)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let fault = Fault::of_file(Problem::Utf8(error.valid_up_to()));
+        refuse(args, &[fault])
+    })?;
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
+    let selections = selections(args, &lock)?;
+    if let Some(name) = &args.explain {
+        return explain(args, &lock, &selections, name);
+    }
+    let mut options = DocumentOptions {
+        path: name.into_owned(),
+        nixpkgs: args.from_nixpkgs.clone(),
+        ..DocumentOptions::default()
+    };
+    for (name, preference) in &args.prefer {
+        match name {
+            Some(name) => {
+                options.preferences.insert(name.clone(), *preference);
+            }
+            None => options.preference = *preference,
+        }
+    }
+    let document = Document::new(&lock, &bytes, &args.targets, &selections, &options);
+    let document = document.map_err(|faults| refuse(args, &faults))?;
+    if !args.output.quiet {
+        print("note", document.notes());
+    }
+    write(args, &document)
+}
+
+/// The contents of the lock file.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut file = fs::File::open(path)?;
+    let len = file.metadata()?.len();
+    if MAX_LEN < len {
+        let path = path.to_owned();
+        return Err(Error::refused(LockError::TooLarge { path, len }));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The selection of the single options, then the further ones.
+fn selections(args: &LockArgs, lock: &Lock<'_>) -> Result<Vec<Selection>, Error> {
+    let mut selections = vec![Selection {
+        name: "default".to_owned(),
+        package: args.package.clone(),
+        extras: args.extras.iter().cloned().collect(),
+        groups: args.groups.iter().cloned().collect(),
+        no_default_groups: args.no_default_groups,
+    }];
+    for text in &args.selections {
+        let selection = Selection::parse(text, lock)
+            .map_err(|error| Error::Usage(format!("`--select {text}`: {error}")))?;
+        if selections.iter().any(|other| other.name == selection.name) {
+            let name = selection.name;
+            let text = format!("`--select {text}`: there is a selection `{name}` already");
+            return Err(Error::Usage(text));
+        }
+        selections.push(selection);
+    }
+    Ok(selections)
+}
+
+/// Prints all faults, a fix behind those that have one.
+fn refuse(args: &LockArgs, faults: &[Fault]) -> Error {
+    let path = args.file.display();
+    print(
+        "error",
+        faults.iter().map(|fault| format!("`{path}`: {fault}")),
+    );
+    let hints: BTreeSet<String> = faults
+        .iter()
+        .filter_map(|fault| hint(&fault.problem))
+        .collect();
+    print("hint", hints);
+    Error::Reported
+}
+
+/// Advice on a fault.
+fn hint(problem: &Problem) -> Option<String> {
+    match problem {
+        Problem::NoHash(_) => Some(
+            "nothing is fetched yet, so that the lock has to have a hash of each file: use an index that \
+             tells them, or put the file beside the lock and name its path"
+                .to_owned(),
+        ),
+        Problem::NoUrl(_) => Some(
+            "nothing is fetched yet, so that the lock has to say where each file is: `uv lock` writes \
+             that, and so does `pdm lock -S static_urls`"
+                .to_owned(),
+        ),
+        Problem::Undeclared { name, known, .. } => {
+            let likeness = |known: &String| strsim::jaro_winkler(known, name);
+            let best = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+            let best = best.filter(|known| 0.85 < likeness(known));
+            best.map(|best| format!("for `{name}`, is `{best}` meant?"))
+        }
+        Problem::RequiresPython { requires, got } if needs_micro(requires, got) => Some(
+            "a target may have a micro version, as `--target x86_64-linux-cp311.9`; without one it is 0"
+                .to_owned(),
+        ),
+        Problem::NoFile(_) => Some(
+            "`--explain NAME` says of each wheel why it was not taken; `--from-nixpkgs NAME` takes the \
+             package from nixpkgs"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// Whether the same Python with a higher micro version might do.
+fn needs_micro(requires: &str, got: &str) -> bool {
+    let minor = got.strip_suffix('0').filter(|minor| minor.ends_with('.'));
+    minor.is_some_and(|minor| requires.contains(minor))
+}
+
+fn write(args: &LockArgs, document: &Document) -> Result<(), Error> {
+    if let Some(path) = &args.output_file {
+        let mut bytes = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
+        bytes.push(b'\n');
+        replace(path, &bytes)?;
+        if !args.output.json {
+            let (files, targets) = document.counts();
+            if !args.output.quiet {
+                let (files, targets) = (count(files, "file"), count(targets, "target"));
+                print_line(format_args!("{files} for {targets}, in {}", path.display()))?;
+            }
+            return Ok(());
+        }
+    }
+    document::begun();
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, document).map_err(io::Error::from)?;
+    writeln!(stdout)?;
+    Ok(())
+}
+
+/// Writes a file that appears whole, or stays as it was.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let path = real_path(path)?;
+    if path.is_dir() {
+        return Err(Error::refused(LockError::IsDirectory(path)));
+    }
+    let parent = path.parent().filter(|parent| parent.is_dir());
+    let parent = parent.ok_or_else(|| Error::environment(LockError::NoDirectory(path.clone())))?;
+    let staging = Staging::merge(parent).map_err(|error| match error {
+        StagingError::Io(error) => Error::from(error),
+        error => Error::environment(error),
+    })?;
+    let new = staging.root().join("new");
+    fs::write(&new, bytes)?;
+    fs::rename(&new, &path)?;
+    Ok(())
+}
+
+/// Says of each wheel of a package why it is taken or not.
+fn explain(
+    args: &LockArgs,
+    lock: &Lock<'_>,
+    selections: &[Selection],
+    name: &PackageName,
+) -> Result<(), Error> {
+    if lock.named(name).next().is_none() {
+        let text = format!("no package of `{}` is `{name}`", args.file.display());
+        print("error", [text]);
+        return Err(Error::Reported);
+    }
+    let mut lines = Vec::new();
+    for target in &args.targets {
+        let tags = RankedTags::new(target);
+        // Which version is meant may depend on the selection.
+        let mut of_version: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for selection in selections {
+            let resolution =
+                resolve(lock, selection, target).map_err(|faults| refuse(args, &faults))?;
+            if let Some(resolved) = resolution.packages.get(name) {
+                of_version
+                    .entry(resolved.number)
+                    .or_default()
+                    .push(&selection.name);
+            }
+        }
+        for number in lock.named(name) {
+            let Some(package) = lock.packages.get(number) else {
+                continue;
+            };
+            let selected = match of_version.get(&number) {
+                Some(names) => format!("selected by {}", names.join(", ")),
+                None => "not selected".to_owned(),
+            };
+            lines.push(format!("{} on {target}, {selected}", package.label()));
+            let preferences = args.prefer.iter().rev();
+            let mut preferences =
+                preferences.filter(|(of, _)| of.as_ref().is_none_or(|of| of == name));
+            let preference = preferences.next().map(|(_, preference)| *preference);
+            lines.extend(reasons(package, &tags, preference.unwrap_or_default()));
+        }
+    }
+    printed(lines.iter().try_for_each(|line| Ok(print_line(line)?)))
+}
+
+/// A line for each file of a package.
+fn reasons(
+    package: &wheelfix_lock::Package<'_>,
+    tags: &RankedTags,
+    preference: Preference,
+) -> Vec<String> {
+    use wheelfix_lock::Provider;
+
+    let (fitting, rejected) = ranked(package, tags);
+    let taken = choose(package, tags, preference).ok();
+    let is_wheel = taken
+        .as_ref()
+        .is_some_and(|it| matches!(it.provider, Provider::Wheel(_)));
+    let mut lines = Vec::new();
+    for (at, file) in fitting.iter().enumerate() {
+        lines.push(match (at, is_wheel) {
+            (0, true) => format!("  {}: taken", file.name),
+            (0, false) => format!("  {}: fits, and the sdist is preferred", file.name),
+            _ => format!("  {}: fits, and the first one is better", file.name),
+        });
+    }
+    for rejected in rejected {
+        lines.push(format!("  {}: {}", rejected.file.name, rejected.reason));
+    }
+    if let Some(sdist) = &package.sdist {
+        let name = &sdist.name;
+        lines.push(match &taken {
+            Some(choice) if matches!(choice.provider, Provider::Sdist(_)) => {
+                let why = choice.why.as_deref().unwrap_or_default();
+                format!("  {name}: taken, {why}")
+            }
+            _ => format!("  {name}: a wheel is preferred"),
+        });
+    }
+    if taken.is_some_and(|choice| matches!(choice.provider, Provider::Source)) {
+        lines.push(format!("  it comes from {}", package.origin));
+    }
+    lines
+}

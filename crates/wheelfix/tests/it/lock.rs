@@ -1,0 +1,151 @@
+//! `wheelfix lock`: what is printed and written, and how it ends.
+
+use crate::support::Sandbox;
+
+const LOCK: &str = r#"version = 1
+revision = 5
+requires-python = ">=3.11.4"
+conflicts = [[{ package = "app", extra = "cpu" }, { package = "app", extra = "gpu" }]]
+[[package]]
+name = "app"
+version = "1.0"
+source = { virtual = "." }
+dependencies = [{ name = "one" }]
+[package.optional-dependencies]
+cpu = []
+gpu = []
+[[package]]
+name = "one"
+version = "2.0"
+source = { registry = "https://files.example.org/simple" }
+wheels = [
+    { url = "https://files.example.org/one-2.0-cp311-cp311-manylinux_2_28_x86_64.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+    { url = "https://files.example.org/one-2.0-1-cp311-cp311-manylinux_2_28_x86_64.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", size = 3 },
+]
+"#;
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs_err::write(sandbox.path("uv.lock"), LOCK).unwrap();
+    sandbox
+}
+
+#[test]
+fn the_document_is_printed_or_written_whole() {
+    let sandbox = sandbox();
+    let args = ["lock", "uv.lock", "--target", "x86_64-linux-cp311.9"];
+    let printed = sandbox.run(&args);
+    insta::assert_snapshot!(printed);
+    let written = sandbox.run(&[&args[..], &["-o", "out.json"]].concat());
+    assert_eq!(
+        written,
+        "exit: 0\n--- stdout\n1 file for 1 target, in out.json\n"
+    );
+    let text = fs_err::read_to_string(sandbox.path("out.json")).unwrap();
+    assert_eq!(printed, format!("exit: 0\n--- stdout\n{text}"));
+    // It is replaced, and nothing is left beside it.
+    sandbox.run(&[&args[..], &["-q", "-o", "out.json"]].concat());
+    let names = fs_err::read_dir(sandbox.path(".")).unwrap();
+    assert_eq!(names.count(), 2);
+}
+
+#[test]
+fn each_wheel_is_explained() {
+    let sandbox = sandbox();
+    let args = [
+        "lock",
+        "uv.lock",
+        "--target",
+        "x86_64-linux-cp311.9",
+        "--target",
+        "aarch64-musl-cp313",
+    ];
+    insta::assert_snapshot!(sandbox.run(&[&args[..], &["--explain", "one"]].concat()), @r"
+    exit: 0
+    --- stdout
+    one 2.0 on x86_64-linux-cp311.9, selected by default
+      one-2.0-1-cp311-cp311-manylinux_2_28_x86_64.whl: taken
+      one-2.0-cp311-cp311-manylinux_2_28_x86_64.whl: fits, and the first one is better
+    one 2.0 on aarch64-musl-cp313, selected by default
+      one-2.0-cp311-cp311-manylinux_2_28_x86_64.whl: the wheel is for cp311, the target is cp313
+      one-2.0-1-cp311-cp311-manylinux_2_28_x86_64.whl: the wheel is for cp311, the target is cp313
+    ");
+}
+
+#[test]
+fn faults_come_with_a_fix() {
+    let sandbox = sandbox();
+    let run = |args: &[&str]| sandbox.run(&[&["lock", "uv.lock"], args].concat());
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311", "--extra", "gpuu"]), @r"
+    exit: 1
+    --- stderr
+    error: `uv.lock`: x86_64-linux-cp311, selection `default`: `requires-python`: the lock is for Python >=3.11.4, the target has 3.11.0
+    error: `uv.lock`: x86_64-linux-cp311, selection `default`: there is no extra `gpuu`; there are: cpu, gpu
+    hint: a target may have a micro version, as `--target x86_64-linux-cp311.9`; without one it is 0
+    hint: for `gpuu`, is `gpu` meant?
+    ");
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp313.1"]), @r"
+    exit: 1
+    --- stderr
+    error: `uv.lock`: x86_64-linux-cp313.1: package `one 2.0`: `wheels`: no file fits the target: there are wheels for cp311, this is cp313
+    hint: `--explain NAME` says of each wheel why it was not taken; `--from-nixpkgs NAME` takes the package from nixpkgs
+    ");
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311.9", "--extra", "gpu", "--extra", "cpu"]), @r"
+    exit: 1
+    --- stderr
+    error: `uv.lock`: x86_64-linux-cp311.9, selection `default`: `app[cpu]` and `app[gpu]` cannot be selected together: the lock says that of `app[cpu]`, `app[gpu]`
+    ");
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311.9", "--explain", "nobody"]), @r"
+    exit: 1
+    --- stderr
+    error: no package of `uv.lock` is `nobody`
+    ");
+}
+
+#[test]
+fn wrong_usage_and_what_is_not_there_are_told() {
+    let sandbox = sandbox();
+    let run = |args: &[&str]| sandbox.run(&[&["lock", "uv.lock"], args].concat());
+    insta::assert_snapshot!(run(&["--target", "linux"]), @r"
+    exit: 2
+    --- stderr
+    error: invalid value 'linux' for '--target <TARGET>': expected machine-system-python as `x86_64-linux-cp313`, got `linux`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311.9", "--select", "x"]), @r"
+    exit: 2
+    --- stderr
+    error: `--select x`: expected `NAME=EXTRAS,GROUPS`, got `x`
+    ");
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311.9", "--prefer", "one=tar"]), @r"
+    exit: 2
+    --- stderr
+    error: invalid value 'one=tar' for '--prefer <[NAME=]wheel|sdist>': expected `wheel` or `sdist`, got `tar`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311.9", "-o", "absent/x.json"]), @r"
+    exit: 3
+    --- stderr
+    error: there is no directory for `[DIR]/absent/x.json`
+    ");
+    insta::assert_snapshot!(sandbox.run(&["lock", "absent", "--target", "x86_64-linux-cp311"]), @r"
+    exit: 3
+    --- stderr
+    error: failed to open file `absent`: No such file or directory (os error 2)
+    ");
+    fs_err::write(sandbox.path("uv.lock"), b"version = 1\n# \xff").unwrap();
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311"]), @r"
+    exit: 1
+    --- stderr
+    error: `uv.lock`: not UTF-8 at byte 14
+    ");
+    let huge = fs_err::File::create(sandbox.path("uv.lock")).unwrap();
+    huge.set_len((100 << 20) + 1).unwrap();
+    insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311"]), @r"
+    exit: 1
+    --- stderr
+    error: `uv.lock` has 104857601 bytes, which is more than any lock file
+    ");
+}
