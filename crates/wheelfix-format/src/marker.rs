@@ -196,6 +196,13 @@ impl Marker {
         extras.iter().any(|extra| holds(extra.as_str()))
     }
 
+    /// Whether the condition holds with any of the extras that it names, or without.
+    pub fn may_apply(&self, environment: &MarkerEnvironment) -> bool {
+        let mut extras = Vec::new();
+        self.condition.extras(&mut extras);
+        self.applies(environment, &[]) || self.applies(environment, &extras)
+    }
+
     /// Whether the condition holds in an environment for a selection as a whole. So lock files mean it:
     /// `extra != "x"` says that the selection is without it, whatever else it has.
     ///
@@ -211,6 +218,20 @@ impl Marker {
 }
 
 impl Condition {
+    /// Adds the names that `extra` is compared with.
+    fn extras(&self, found: &mut Vec<PackageName>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|it| it.extras(found)),
+            Self::Compare { left, right, .. } => {
+                if let (Operand::Variable(Variable::Extra), Operand::Text(text))
+                | (Operand::Text(text), Operand::Variable(Variable::Extra)) = (left, right)
+                {
+                    found.extend(text.parse());
+                }
+            }
+        }
+    }
+
     fn holds(&self, context: &Context<'_>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(context)),
@@ -527,6 +548,23 @@ mod tests {
             &"(".repeat(100_000),
             "more than 32 parentheses inside each other",
         );
+    }
+
+    #[test]
+    fn a_marker_may_apply_with_an_extra() {
+        let environment = crate::Target::linux(
+            crate::PythonVersion {
+                major: 3,
+                minor: 11,
+            },
+            "x86_64",
+            crate::Libc::ASSUMED_GLIBC,
+        )
+        .marker_environment();
+        let may = |text: &str| text.parse::<Marker>().unwrap().may_apply(&environment);
+        assert!(may("extra == 'x'") && may("extra != 'x'") && may("os_name == 'posix'"));
+        assert!(!may("extra == 'x' and os_name == 'nt'"));
+        assert!(may("(extra == 'x' or os_name == 'nt') and 'x' == extra"));
     }
 
     #[test]

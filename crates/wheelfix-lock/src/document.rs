@@ -89,6 +89,8 @@ struct PackageDocument {
     #[serde(flatten)]
     provider: ProviderDocument,
     #[serde(skip_serializing_if = "Option::is_none")]
+    subdirectory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     dependencies: Option<BTreeSet<String>>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -112,8 +114,6 @@ enum ProviderDocument {
 struct GitDocument {
     url: String,
     rev: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subdirectory: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     lfs: bool,
 }
@@ -121,8 +121,6 @@ struct GitDocument {
 #[derive(Debug, Serialize)]
 struct DirectoryDocument {
     path: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subdirectory: Option<String>,
     editable: bool,
 }
 
@@ -255,6 +253,7 @@ impl<'l> Maker<'l> {
             let document = PackageDocument {
                 version: package.version.as_ref().map(ToString::to_string),
                 provider,
+                subdirectory: package.subdirectory.clone(),
                 why,
                 dependencies,
                 extras: texts(&resolved.extras),
@@ -319,12 +318,7 @@ impl<'l> Maker<'l> {
             path.to_owned()
         };
         Ok(match &package.source {
-            Source::Git {
-                url,
-                commit,
-                subdirectory,
-                lfs,
-            } => {
+            Source::Git { url, commit, lfs } => {
                 if Location::Url(url.clone()).has_secret() {
                     return Err(Box::new(
                         package.fault("source", Problem::Secret(package.label())),
@@ -333,19 +327,15 @@ impl<'l> Maker<'l> {
                 ProviderDocument::Git(GitDocument {
                     url: public_url(url).into_owned(),
                     rev: commit.clone().into_owned(),
-                    subdirectory: subdirectory.clone(),
                     lfs: *lfs,
                 })
             }
-            Source::Directory {
-                path,
-                subdirectory,
-                editable,
-            } => ProviderDocument::Directory(DirectoryDocument {
-                path: local(path),
-                subdirectory: subdirectory.clone(),
-                editable: *editable,
-            }),
+            Source::Directory { path, editable } => {
+                ProviderDocument::Directory(DirectoryDocument {
+                    path: local(path),
+                    editable: *editable,
+                })
+            }
             Source::Virtual { path } => ProviderDocument::Virtual(local(path)),
             Source::Files => return Err(Box::new(package.fault("source", Problem::NoFiles))),
         })

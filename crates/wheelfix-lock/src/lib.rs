@@ -13,6 +13,8 @@ mod format;
 mod hash;
 mod lock;
 mod marker_pool;
+mod pylock;
+mod reading;
 mod resolve;
 mod selection;
 mod text;

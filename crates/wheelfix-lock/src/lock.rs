@@ -79,6 +79,8 @@ pub struct Package<'a> {
     pub version: Option<Version>,
     /// Where it comes from.
     pub source: Source<'a>,
+    /// The directory of the sdist, or of the repository, in which the project is.
+    pub subdirectory: Option<String>,
     /// The index, URL or path that tells it from others of its name and version.
     pub origin: Cow<'a, str>,
     /// The Pythons that it is for.
@@ -115,8 +117,6 @@ pub enum Source<'a> {
         url: Cow<'a, str>,
         /// The commit.
         commit: Cow<'a, str>,
-        /// The directory in the repository, or the archive.
-        subdirectory: Option<String>,
         /// Whether large files are kept by Git LFS.
         lfs: bool,
     },
@@ -124,8 +124,6 @@ pub enum Source<'a> {
     Directory {
         /// The path from the directory of the lock.
         path: Cow<'a, str>,
-        /// The directory in it.
-        subdirectory: Option<String>,
         /// Whether it is imported from there.
         editable: bool,
     },
@@ -152,6 +150,7 @@ impl Package<'_> {
             name,
             version: None,
             source: Source::Files,
+            subdirectory: None,
             origin: Cow::Borrowed(""),
             requires_python: None,
             forks: Vec::new(),
@@ -188,6 +187,7 @@ impl<'a> Lock<'a> {
         }
         match Format::of(name) {
             Some(Format::Uv) => crate::uv::read(text),
+            Some(Format::Pylock) => crate::pylock::read(text),
             None => Err(vec![Fault::of_file(Problem::UnknownFormat(format!(
                 "expected {}, got `{name}`",
                 Format::EXPECTED

@@ -68,6 +68,12 @@ impl<'l> MarkerAnswers<'l> {
         }
     }
 
+    /// Whether the marker of a requirement, which may ask for an extra of its package, can hold.
+    pub(crate) fn may_hold(&self, marker: Option<MarkerNumber>) -> bool {
+        let marker = marker.and_then(|number| self.pool.get(number));
+        marker.is_none_or(|marker| marker.may_apply(&self.environment))
+    }
+
     /// Whether the marker holds; no marker always does.
     pub(crate) fn holds(&mut self, marker: Option<MarkerNumber>) -> bool {
         let Some(number) = marker else { return true };

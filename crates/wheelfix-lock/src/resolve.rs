@@ -436,13 +436,9 @@ impl<'l> Walk<'l> {
             }
         }
         for (number, package) in &taken {
-            let edges = package
-                .edges
-                .iter()
-                .flatten()
-                .chain(package.extras.values().flatten());
-            for edge in edges {
-                if !self.answers.holds(edge.marker) {
+            for edge in package.edges.iter().flatten() {
+                // Nobody says which extras are wanted of which package: what is there is wanted.
+                if !self.answers.may_hold(edge.marker) {
                     continue;
                 }
                 let is_taken = |target: &&usize| self.packages.contains_key(*target);

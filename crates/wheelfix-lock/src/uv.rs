@@ -12,7 +12,7 @@ use wheelfix_format::{PackageName, VersionSpecifiers};
 
 use crate::file::{File, Location, decoded};
 use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
-use crate::marker_pool::{MarkerNumber, MarkerPool};
+use crate::reading::Reading;
 use crate::text::Text;
 use crate::{Fault, Faults, Format, Problem, Sri, toml_text};
 
@@ -52,8 +52,7 @@ fn version_fault(version: i64) -> Fault {
 /// All faults so far, and what dependencies are looked up in.
 #[derive(Default)]
 struct Reader<'a> {
-    faults: Faults,
-    markers: MarkerPool,
+    reading: Reading,
     by_name: BTreeMap<PackageName, Vec<usize>>,
     /// As written, of each package: what a dependency that is ambiguous repeats.
     identities: Vec<(Option<Text<'a>>, schema::Source<'a>)>,
@@ -68,8 +67,12 @@ struct Pending<'a> {
 impl<'a> Reader<'a> {
     fn lock(mut self, file: schema::File<'a>, notes: Vec<String>) -> Result<Lock<'a>, Faults> {
         let version = format!("1.{}", file.revision);
-        let requires_python = self.specifiers("requires-python", file.requires_python.as_deref());
-        let environments = self.marker_list("supported-markers", &file.supported_markers);
+        let requires_python =
+            self.reading
+                .specifiers("", "requires-python", file.requires_python.as_deref());
+        let environments =
+            self.reading
+                .marker_list("", "supported-markers", &file.supported_markers);
         let conflicts = self.conflicts(&file.conflicts);
         let mut packages = Vec::new();
         let mut pending = Vec::new();
@@ -84,8 +87,8 @@ impl<'a> Reader<'a> {
             }
         }
         let roots = self.roots(&packages, roots, file.manifest);
-        if !self.faults.is_empty() {
-            return Err(self.faults);
+        if !self.reading.faults.is_empty() {
+            return Err(self.reading.faults);
         }
         Ok(Lock {
             format: Format::Uv,
@@ -96,56 +99,8 @@ impl<'a> Reader<'a> {
             roots,
             packages,
             notes,
-            markers: self.markers,
+            markers: self.reading.markers,
         })
-    }
-
-    fn name(&mut self, of: &str, key: &str, text: &str) -> Option<PackageName> {
-        match text.parse() {
-            Ok(name) => Some(name),
-            Err(error) => {
-                let text = text.to_owned();
-                self.faults
-                    .push(Fault::named(of, key, Problem::Name { text, error }));
-                None
-            }
-        }
-    }
-
-    fn names(&mut self, of: &str, key: &str, texts: &[Text<'_>]) -> Vec<PackageName> {
-        let names = texts.iter().map(|text| self.name(of, key, text));
-        names.collect::<Vec<_>>().into_iter().flatten().collect()
-    }
-
-    fn marker(&mut self, of: &str, key: &str, text: Option<&Text<'_>>) -> Option<MarkerNumber> {
-        let text = text?;
-        match self.markers.number(text) {
-            Ok(number) => Some(number),
-            Err(error) => {
-                let text = text.to_string();
-                self.faults
-                    .push(Fault::named(of, key, Problem::Marker { text, error }));
-                None
-            }
-        }
-    }
-
-    fn marker_list(&mut self, key: &str, texts: &[Text<'_>]) -> Vec<MarkerNumber> {
-        let markers = texts.iter().map(|text| self.marker("", key, Some(text)));
-        markers.collect::<Vec<_>>().into_iter().flatten().collect()
-    }
-
-    fn specifiers(&mut self, key: &str, text: Option<&str>) -> Option<VersionSpecifiers> {
-        let text = text?;
-        match text.parse::<VersionSpecifiers>() {
-            Ok(specifiers) => Some(specifiers),
-            Err(error) => {
-                let (text, message) = (text.to_owned(), one_line(&error.to_string()));
-                self.faults
-                    .push(Fault::at(key, Problem::Specifier { text, message }));
-                None
-            }
-        }
     }
 
     fn conflicts(&mut self, sets: &[Vec<schema::ConflictItem<'_>>]) -> Vec<Vec<Conflict>> {
@@ -153,17 +108,17 @@ impl<'a> Reader<'a> {
         for set in sets {
             let mut items = Vec::new();
             for item in set {
-                let Some(package) = self.name("", "conflicts", &item.package) else {
+                let Some(package) = self.reading.name("", "conflicts", &item.package) else {
                     continue;
                 };
                 let extra = item
                     .extra
                     .as_ref()
-                    .and_then(|it| self.name("", "conflicts", it));
+                    .and_then(|it| self.reading.name("", "conflicts", it));
                 let group = item
                     .group
                     .as_ref()
-                    .and_then(|it| self.name("", "conflicts", it));
+                    .and_then(|it| self.reading.name("", "conflicts", it));
                 items.push(match (extra, group) {
                     (Some(extra), _) => Conflict::Extra(package, extra),
                     (None, Some(group)) => Conflict::Group(package, group),
@@ -182,37 +137,28 @@ impl<'a> Reader<'a> {
         pending: &mut Vec<Pending<'a>>,
         roots: &mut Vec<(usize, RootTables<'a>)>,
     ) {
-        let Some(name) = self.name("", "package.name", &read.name) else {
+        let Some(name) = self.reading.name("", "package.name", &read.name) else {
             return;
         };
         let number = packages.len();
         let mut package = Package::new(name.clone());
-        if let Some(text) = &read.version {
-            match text.parse() {
-                Ok(version) => package.version = Some(version),
-                Err(error) => {
-                    let (text, message) = (text.to_string(), one_line(&error.to_string()));
-                    let problem = Problem::Version { text, message };
-                    self.faults.push(package.fault("version", problem));
-                }
-            }
-        }
+        package.version = self
+            .reading
+            .version(name.as_str(), "version", read.version.as_deref());
         let label = package.label();
-        package.forks = read
-            .resolution_markers
-            .iter()
-            .filter_map(|text| self.marker(&label, "resolution-markers", Some(text)))
-            .collect();
+        package.forks =
+            self.reading
+                .marker_list(&label, "resolution-markers", &read.resolution_markers);
         let identity = (read.version, read.source);
         self.source(&mut package, &identity);
         self.files(&mut package, &identity.1, read.sdist, read.wheels);
         let mut optional = BTreeMap::new();
         for (extra, dependencies) in read.optional_dependencies {
-            if let Some(extra) = self.name(&label, "optional-dependencies", &extra) {
+            if let Some(extra) = self.reading.name(&label, "optional-dependencies", &extra) {
                 optional.insert(extra, dependencies);
             }
         }
-        for extra in self.names(
+        for extra in self.reading.names(
             &label,
             "metadata.provides-extras",
             &read.metadata.provides_extras,
@@ -248,10 +194,11 @@ impl<'a> Reader<'a> {
         let source = &identity.1;
         let is_versioned = source.registry.is_some();
         if is_versioned && identity.0.is_none() {
-            self.faults
+            self.reading
+                .faults
                 .push(package.fault("version", Problem::NoVersion));
         }
-        let subdirectory = source.subdirectory.as_ref().map(|it| it.to_string());
+        package.subdirectory = source.subdirectory.as_deref().map(str::to_owned);
         let texts = [&source.registry, &source.url, &source.path];
         if let Some(text) = texts.into_iter().flatten().next() {
             package.origin.clone_from(&text.0);
@@ -259,7 +206,6 @@ impl<'a> Reader<'a> {
         }
         let directory = |path: &Text<'a>, editable| Source::Directory {
             path: path.0.clone(),
-            subdirectory,
             editable,
         };
         let (origin, read) = match source {
@@ -267,11 +213,11 @@ impl<'a> Reader<'a> {
             schema::Source {
                 directory: Some(path),
                 ..
-            } => (path, Some(directory(path, false))),
+            } => (path, Some((directory(path, false), None))),
             schema::Source {
                 editable: Some(path),
                 ..
-            } => (path, Some(directory(path, true))),
+            } => (path, Some((directory(path, true), None))),
             schema::Source {
                 r#virtual: Some(path),
                 ..
@@ -279,15 +225,21 @@ impl<'a> Reader<'a> {
                 let path = path.0.clone();
                 (
                     source.r#virtual.as_ref().unwrap_or(&EMPTY),
-                    Some(Source::Virtual { path }),
+                    Some((Source::Virtual { path }, None)),
                 )
             }
             _ => (&EMPTY, None),
         };
         package.origin.clone_from(&origin.0);
         match read {
-            Some(source) => package.source = source,
+            Some((source, subdirectory)) => {
+                package.source = source;
+                if subdirectory.is_some() {
+                    package.subdirectory = subdirectory;
+                }
+            }
             None => self
+                .reading
                 .faults
                 .push(package.fault("source", Problem::UnknownSource)),
         }
@@ -308,6 +260,7 @@ impl<'a> Reader<'a> {
             match artifact(package, source, wheel) {
                 Ok(file) => read.push(file),
                 Err(problem) => self
+                    .reading
                     .faults
                     .push(package.fault(format!("wheels[{number}]"), problem)),
             }
@@ -316,7 +269,7 @@ impl<'a> Reader<'a> {
         if let Some(sdist) = sdist {
             match artifact(package, source, sdist) {
                 Ok(file) => package.sdist = Some(file),
-                Err(problem) => self.faults.push(package.fault("sdist", problem)),
+                Err(problem) => self.reading.faults.push(package.fault("sdist", problem)),
             }
         }
     }
@@ -331,7 +284,9 @@ impl<'a> Reader<'a> {
                     .iter()
                     .any(|other| self.identities.get(*other) == identity);
                 if let Some(package) = packages.get(*number).filter(|_| is_double) {
-                    self.faults.push(package.fault("", Problem::Duplicate));
+                    self.reading
+                        .faults
+                        .push(package.fault("", Problem::Duplicate));
                 }
             }
         }
@@ -350,9 +305,9 @@ impl<'a> Reader<'a> {
     fn edges(&mut self, of: &str, key: &str, read: &[schema::Dependency<'_>]) -> Vec<Edge> {
         let mut edges = Vec::with_capacity(read.len());
         for dependency in read {
-            let marker = self.marker(of, key, dependency.marker.as_ref());
-            let extras = self.names(of, key, &dependency.extra);
-            let Some(name) = self.name(of, key, &dependency.name) else {
+            let marker = self.reading.marker(of, key, dependency.marker.as_deref());
+            let extras = self.reading.names(of, key, &dependency.extra);
+            let Some(name) = self.reading.name(of, key, &dependency.name) else {
                 continue;
             };
             let candidates = self.by_name.get(&name).cloned().unwrap_or_default();
@@ -381,7 +336,7 @@ impl<'a> Reader<'a> {
                     extras,
                     marker,
                 }),
-                Some(problem) => self.faults.push(Fault::named(of, key, problem)),
+                Some(problem) => self.reading.faults.push(Fault::named(of, key, problem)),
             }
         }
         edges
@@ -411,7 +366,9 @@ impl<'a> Reader<'a> {
         tables: Vec<(usize, RootTables<'a>)>,
         manifest: schema::Manifest<'a>,
     ) -> Vec<Root> {
-        let members = self.names("", "manifest.members", &manifest.members);
+        let members = self
+            .reading
+            .names("", "manifest.members", &manifest.members);
         let is_top = |package: &Package<'_>| match &package.source {
             Source::Directory { path, .. } | Source::Virtual { path } => path == ".",
             Source::Files | Source::Git { .. } => false,
@@ -426,13 +383,16 @@ impl<'a> Reader<'a> {
             let label = package.label();
             let mut groups = BTreeMap::new();
             for (group, dependencies) in tables.groups {
-                if let Some(name) = self.name(&label, "dev-dependencies", &group) {
+                if let Some(name) = self.reading.name(&label, "dev-dependencies", &group) {
                     let key = format!("dev-dependencies.{name}");
                     let edges = self.edges(&label, &key, &dependencies);
                     groups.insert(name, edges);
                 }
             }
-            for group in self.names(&label, "metadata.requires-dev", &tables.declared) {
+            for group in self
+                .reading
+                .names(&label, "metadata.requires-dev", &tables.declared)
+            {
                 groups.entry(group).or_insert_with(Vec::new);
             }
             roots.push(Root {
@@ -458,7 +418,7 @@ impl<'a> Reader<'a> {
         let requirements = self.requirements("manifest.requirements", &manifest.requirements);
         let mut groups = BTreeMap::new();
         for (group, requirements) in manifest.dependency_groups {
-            if let Some(name) = self.name("", "manifest.dependency-groups", &group) {
+            if let Some(name) = self.reading.name("", "manifest.dependency-groups", &group) {
                 let key = format!("manifest.dependency-groups.{name}");
                 let edges = self.requirements(&key, &requirements);
                 groups.insert(name, edges);
@@ -479,9 +439,9 @@ impl<'a> Reader<'a> {
     fn requirements(&mut self, key: &str, read: &[schema::Requirement<'_>]) -> Vec<Edge> {
         let mut edges = Vec::new();
         for requirement in read {
-            let marker = self.marker("", key, requirement.marker.as_ref());
-            let extras = self.names("", key, &requirement.extras);
-            let Some(name) = self.name("", key, &requirement.name) else {
+            let marker = self.reading.marker("", key, requirement.marker.as_deref());
+            let extras = self.reading.names("", key, &requirement.extras);
+            let Some(name) = self.reading.name("", key, &requirement.name) else {
                 continue;
             };
             match self.by_name.get(&name).cloned() {
@@ -494,7 +454,7 @@ impl<'a> Reader<'a> {
                 None if requirement.marker.is_some() => {}
                 None => {
                     let problem = Problem::UnknownDependency(name.to_string());
-                    self.faults.push(Fault::at(key, problem));
+                    self.reading.faults.push(Fault::at(key, problem));
                 }
             }
         }
@@ -504,14 +464,14 @@ impl<'a> Reader<'a> {
     fn default_groups(&mut self, of: &str, read: Option<schema::Groups<'_>>) -> DefaultGroups {
         match read {
             // Not written by uv, as it is its default.
-            None => DefaultGroups::Named(self.names(
+            None => DefaultGroups::Named(self.reading.names(
                 of,
                 "default-groups",
                 &[Text(Cow::Borrowed("dev"))],
             )),
             Some(schema::Groups::All) => DefaultGroups::All,
             Some(schema::Groups::Named(names)) => {
-                DefaultGroups::Named(self.names(of, "default-groups", &names))
+                DefaultGroups::Named(self.reading.names(of, "default-groups", &names))
             }
         }
     }
@@ -522,8 +482,10 @@ impl<'a> Reader<'a> {
     ) -> BTreeMap<PackageName, VersionSpecifiers> {
         let mut pythons = BTreeMap::new();
         for (group, specifiers) in read {
-            let name = self.name("", "group-requires-python", &group);
-            let specifiers = self.specifiers("group-requires-python", Some(&specifiers));
+            let name = self.reading.name("", "group-requires-python", &group);
+            let specifiers =
+                self.reading
+                    .specifiers("", "group-requires-python", Some(&specifiers));
             pythons.extend(name.zip(specifiers));
         }
         pythons
@@ -531,10 +493,6 @@ impl<'a> Reader<'a> {
 }
 
 static EMPTY: Text<'static> = Text(Cow::Borrowed(""));
-
-fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
 
 fn dependency_label(dependency: &schema::Dependency<'_>) -> String {
     match &dependency.version {
@@ -575,7 +533,7 @@ fn artifact<'a>(
 }
 
 /// Reads `URL?tag=..&subdirectory=..&lfs=true#COMMIT`.
-fn git<'a>(text: &Cow<'a, str>) -> Option<Source<'a>> {
+fn git<'a>(text: &Cow<'a, str>) -> Option<(Source<'a>, Option<String>)> {
     let (rest, commit) = text.rsplit_once('#')?;
     let (url, query) = rest.split_once('?').unwrap_or((rest, ""));
     let value = |key: &str| {
@@ -586,10 +544,10 @@ fn git<'a>(text: &Cow<'a, str>) -> Option<Source<'a>> {
     if commit.is_empty() {
         return None;
     }
-    Some(Source::Git {
+    let source = Source::Git {
         url: Cow::Owned(url.to_owned()),
         commit: Cow::Owned(commit.to_owned()),
-        subdirectory: value("subdirectory").or_else(|| value("path")),
         lfs: value("lfs").is_some_and(|lfs| lfs == "true"),
-    })
+    };
+    Some((source, value("subdirectory").or_else(|| value("path"))))
 }

@@ -19,7 +19,7 @@ use crate::error::{Error, print, print_line, printed};
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///
-/// Reads uv.lock; docs/lock.md has all formats. Nothing is fetched, built or installed.
+/// Reads uv.lock and pylock.toml; docs/lock.md has more about them. Nothing is fetched, built or installed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
     /// The lock file

@@ -4,5 +4,6 @@
 mod bad;
 mod document;
 mod markers;
+mod pylock;
 mod support;
 mod uv;

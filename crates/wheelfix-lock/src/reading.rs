@@ -1,0 +1,216 @@
+//! Values of lock files, read one by one: a fault is kept, and reading goes on.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use wheelfix_format::{PackageName, Requirement, Version, VersionSpecifiers};
+
+use crate::file::File;
+use crate::lock::{DefaultGroups, Edge, Lock, Package, Root};
+use crate::marker_pool::{MarkerNumber, MarkerPool};
+use crate::{Fault, Faults, Format, Problem};
+
+/// All faults and markers so far.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) faults: Faults,
+    pub(crate) markers: MarkerPool,
+}
+
+impl Reading {
+    /// Keeps a fault of a package, or of no package if its name is empty.
+    pub(crate) fn fault(&mut self, of: &str, key: &str, problem: Problem) {
+        self.faults.push(Fault::named(of, key, problem));
+    }
+
+    pub(crate) fn name(&mut self, of: &str, key: &str, text: &str) -> Option<PackageName> {
+        match text.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                let text = text.to_owned();
+                self.fault(of, key, Problem::Name { text, error });
+                None
+            }
+        }
+    }
+
+    pub(crate) fn names<T: Deref<Target = str>>(
+        &mut self,
+        of: &str,
+        key: &str,
+        texts: &[T],
+    ) -> Vec<PackageName> {
+        let mut names = Vec::with_capacity(texts.len());
+        for text in texts {
+            names.extend(self.name(of, key, text));
+        }
+        names
+    }
+
+    pub(crate) fn marker(
+        &mut self,
+        of: &str,
+        key: &str,
+        text: Option<&str>,
+    ) -> Option<MarkerNumber> {
+        let text = text?;
+        match self.markers.number(text) {
+            Ok(number) => Some(number),
+            Err(error) => {
+                let text = text.to_owned();
+                self.fault(of, key, Problem::Marker { text, error });
+                None
+            }
+        }
+    }
+
+    pub(crate) fn marker_list<T: Deref<Target = str>>(
+        &mut self,
+        of: &str,
+        key: &str,
+        texts: &[T],
+    ) -> Vec<MarkerNumber> {
+        let mut markers = Vec::with_capacity(texts.len());
+        for text in texts {
+            markers.extend(self.marker(of, key, Some(text)));
+        }
+        markers
+    }
+
+    pub(crate) fn version(&mut self, of: &str, key: &str, text: Option<&str>) -> Option<Version> {
+        let text = text?;
+        match text.parse() {
+            Ok(version) => Some(version),
+            Err(error) => {
+                let error: <Version as std::str::FromStr>::Err = error;
+                let (text, message) = (text.to_owned(), first_line(&error.to_string()));
+                self.fault(of, key, Problem::Version { text, message });
+                None
+            }
+        }
+    }
+
+    pub(crate) fn specifiers(
+        &mut self,
+        of: &str,
+        key: &str,
+        text: Option<&str>,
+    ) -> Option<VersionSpecifiers> {
+        let text = text?;
+        match text.parse::<VersionSpecifiers>() {
+            Ok(specifiers) => Some(specifiers),
+            Err(error) => {
+                let (text, message) = (text.to_owned(), first_line(&error.to_string()));
+                self.fault(of, key, Problem::Specifier { text, message });
+                None
+            }
+        }
+    }
+
+    pub(crate) fn requirement(&mut self, of: &str, key: &str, text: &str) -> Option<Requirement> {
+        match text.parse::<Requirement>() {
+            Ok(requirement) => Some(requirement),
+            Err(error) => {
+                let source = std::error::Error::source(&error);
+                let message = source.map_or_else(|| error.to_string(), ToString::to_string);
+                let (text, message) = (text.to_owned(), first_line(&message));
+                self.fault(of, key, Problem::Requirement { text, message });
+                None
+            }
+        }
+    }
+
+    /// The file, unless it has a fault.
+    pub(crate) fn file<'a>(
+        &mut self,
+        package: &Package<'_>,
+        key: &str,
+        file: Result<File<'a>, Problem>,
+    ) -> Option<File<'a>> {
+        match file {
+            Ok(file) => Some(file),
+            Err(problem) => {
+                self.fault(&package.label(), key, problem);
+                None
+            }
+        }
+    }
+}
+
+pub(crate) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A lock whose packages say themselves when they are selected.
+pub(crate) struct ListedLock<'a> {
+    pub(crate) format: Format,
+    pub(crate) version: String,
+    pub(crate) requires_python: Option<VersionSpecifiers>,
+    pub(crate) environments: Vec<MarkerNumber>,
+    pub(crate) extras: Vec<PackageName>,
+    pub(crate) groups: Vec<PackageName>,
+    pub(crate) default_groups: Vec<PackageName>,
+    pub(crate) packages: Vec<Package<'a>>,
+    /// The requirements of each package by name, in the order of the packages.
+    pub(crate) requirements: Vec<Option<Vec<NamedEdge>>>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// A requirement that names a package and no more.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedEdge {
+    pub(crate) name: PackageName,
+    pub(crate) extras: Vec<PackageName>,
+    pub(crate) marker: Option<MarkerNumber>,
+}
+
+impl<'a> ListedLock<'a> {
+    /// The lock, or all that is wrong with it.
+    pub(crate) fn finish(self, reading: Reading) -> Result<Lock<'a>, Faults> {
+        if !reading.faults.is_empty() {
+            return Err(reading.faults);
+        }
+        let mut packages = self.packages;
+        let mut by_name: BTreeMap<PackageName, Vec<usize>> = BTreeMap::new();
+        for (number, package) in packages.iter().enumerate() {
+            by_name
+                .entry(package.name.clone())
+                .or_default()
+                .push(number);
+        }
+        for (package, requirements) in packages.iter_mut().zip(self.requirements) {
+            // What is not in the lock is not meant for any of its environments.
+            package.edges = requirements.map(|requirements| {
+                let edges = requirements.into_iter().filter_map(|requirement| {
+                    Some(Edge {
+                        targets: by_name.get(&requirement.name)?.clone(),
+                        extras: requirement.extras,
+                        marker: requirement.marker,
+                    })
+                });
+                edges.collect()
+            });
+        }
+        let empty = |names: Vec<PackageName>| names.into_iter().map(|name| (name, Vec::new()));
+        let root = Root {
+            package: None,
+            is_default: true,
+            requirements: Vec::new(),
+            groups: empty(self.groups).collect(),
+            extras: empty(self.extras).collect(),
+            default_groups: DefaultGroups::Named(self.default_groups),
+            group_requires_python: BTreeMap::new(),
+        };
+        Ok(Lock {
+            format: self.format,
+            version: self.version,
+            requires_python: self.requires_python,
+            environments: self.environments,
+            conflicts: Vec::new(),
+            roots: vec![root],
+            packages,
+            notes: self.notes,
+            markers: reading.markers,
+        })
+    }
+}
