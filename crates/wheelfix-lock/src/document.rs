@@ -285,7 +285,9 @@ impl<'l> Maker<'l> {
         let preference = self.options.preferences.get(&package.name);
         let preference = preference.copied().unwrap_or(self.options.preference);
         let chosen = choose(package, tags, preference).map_err(|reasons| {
-            let problem = if reasons.is_empty() {
+            let problem = if !package.hashes.is_empty() && package.wheels.is_empty() {
+                Problem::NoUrl(package.label())
+            } else if reasons.is_empty() {
                 Problem::NoFiles
             } else {
                 Problem::NoFile(reasons)

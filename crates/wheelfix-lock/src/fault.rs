@@ -72,6 +72,14 @@ pub enum Problem {
     Url(String),
     #[error("the source is none that is known")]
     UnknownSource,
+    #[error("no commit is given, and what a branch or a tag leads to may change")]
+    NoCommit,
+    #[error("it is not pinned to one version with `==`: `{0}`")]
+    NotPinned(String),
+    #[error("another file is meant: `{0}`; give that one by itself, or put its lines here")]
+    OtherFile(String),
+    #[error("the index has another hash of `{0}`")]
+    OtherHash(String),
     #[error("no package of the lock is `{0}`")]
     UnknownDependency(String),
     #[error("several packages of the lock could be meant: {}", .0.join(", "))]

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use crate::Problem;
+
 /// A hash that is good enough to vouch for a file.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Sri {
@@ -80,6 +82,46 @@ impl Sri {
     pub fn parse(text: &str) -> Result<Self, SriError> {
         let (algorithm, digest) = text.split_once(':').ok_or(SriError::Parts)?;
         Self::from_hex(algorithm, digest)
+    }
+
+    /// Reads the hash of a file that has one.
+    pub(crate) fn optional(text: Option<&str>) -> Result<Option<Self>, Problem> {
+        let hash = text.map(|text| {
+            Self::parse(text).map_err(|error| {
+                let text = text.to_owned();
+                Problem::Hash { text, error }
+            })
+        });
+        hash.transpose()
+    }
+
+    /// Reads a SHA-256 in Nix' base32, which is written from its end.
+    pub fn from_nix32(text: &str) -> Result<Self, SriError> {
+        const DIGITS: &str = "0123456789abcdfghijklmnpqrsvwxyz";
+        let algorithm = Algorithm::Sha256;
+        let expected = algorithm.len();
+        let mut digest = vec![0_u8; expected + 1];
+        let wrong = || SriError::Digest { expected };
+        if text.len() != 52 {
+            return Err(wrong());
+        }
+        for (at, digit) in text.chars().rev().enumerate() {
+            let digit = DIGITS.find(digit).ok_or_else(wrong)?;
+            let bits = u16::try_from(digit).unwrap_or_default() << (at * 5 % 8);
+            for (offset, byte) in bits.to_le_bytes().into_iter().enumerate() {
+                let place = digest.get_mut(at * 5 / 8 + offset);
+                match place {
+                    Some(place) => *place |= byte,
+                    None if byte == 0 => {}
+                    None => return Err(wrong()),
+                }
+            }
+        }
+        // The digits have four bits more than a digest.
+        if digest.pop() != Some(0) {
+            return Err(wrong());
+        }
+        Ok(Self { algorithm, digest })
     }
 
     /// Reads a digest in hexadecimal.
@@ -176,6 +218,21 @@ mod tests {
             "sha256:ééb0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8",
             "error: expected 32 bytes in hexadecimal",
         );
+    }
+
+    #[test]
+    fn the_base32_of_nix_is_read() {
+        // As `nix-hash --to-base32` writes the one of nothing.
+        let text = "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73";
+        assert_eq!(Sri::from_nix32(text), Ok(Sri::of_bytes(b"")));
+        for text in [
+            "",
+            &text.replace('m', "e"),
+            &text.replacen('0', "z", 1),
+            &"é".repeat(26),
+        ] {
+            assert!(Sri::from_nix32(text).is_err(), "{text}");
+        }
     }
 
     #[test]

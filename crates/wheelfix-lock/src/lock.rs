@@ -7,7 +7,7 @@ use wheelfix_format::{PackageName, Version, VersionSpecifiers};
 
 use crate::file::File;
 use crate::marker_pool::{MarkerNumber, MarkerPool};
-use crate::{Fault, Faults, Format, Problem};
+use crate::{Fault, Faults, Format, Problem, Sri};
 
 /// A lock file.
 #[derive(Debug)]
@@ -97,6 +97,8 @@ pub struct Package<'a> {
     pub wheels: Vec<File<'a>>,
     /// The source distribution.
     pub sdist: Option<File<'a>>,
+    /// The hashes of its files, where the lock does not say which files there are.
+    pub hashes: Vec<Sri>,
 }
 
 /// A condition under which a package is a part of a selection.
@@ -159,6 +161,7 @@ impl Package<'_> {
             extras: BTreeMap::new(),
             wheels: Vec::new(),
             sdist: None,
+            hashes: Vec::new(),
         }
     }
 
@@ -186,8 +189,13 @@ impl<'a> Lock<'a> {
             return Err(vec![Fault::of_file(Problem::MergeConflict(line))]);
         }
         match Format::of(name) {
-            Some(Format::Uv) => crate::uv::read(text),
+            Some(Format::Makes) => crate::makes::read(text),
+            Some(Format::Pdm) => crate::pdm::read(text),
+            Some(Format::Pipfile) => crate::pipfile::read(text),
+            Some(Format::Poetry) => crate::poetry::read(text),
             Some(Format::Pylock) => crate::pylock::read(text),
+            Some(Format::Requirements) => crate::requirements::read(text),
+            Some(Format::Uv) => crate::uv::read(text),
             None => Err(vec![Fault::of_file(Problem::UnknownFormat(format!(
                 "expected {}, got `{name}`",
                 Format::EXPECTED

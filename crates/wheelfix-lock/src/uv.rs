@@ -522,14 +522,9 @@ fn artifact<'a>(
             None => return Err(Problem::NoLocation),
         },
     };
-    let hash = read.hash.as_ref().map(|text| {
-        Sri::parse(text).map_err(|error| {
-            let text = text.to_string();
-            Problem::Hash { text, error }
-        })
-    });
+    let hash = Sri::optional(read.hash.as_deref())?;
     let name = read.filename.map(|name| name.0);
-    File::new(package, name, location, hash.transpose()?, read.size)
+    File::new(package, name, location, hash, read.size)
 }
 
 /// Reads `URL?tag=..&subdirectory=..&lfs=true#COMMIT`.

@@ -9,8 +9,8 @@ use wheelfix_format::{PackageName, RankedTags, Target};
 use wheelfix_install::{Staging, StagingError};
 use wheelfix_link::{count, real_path};
 use wheelfix_lock::{
-    Document, DocumentOptions, Fault, Lock, NixpkgsPackage, Preference, Problem, Selection, choose,
-    ranked, resolve,
+    Document, DocumentOptions, Fault, IndexAnswers, Lock, NixpkgsPackage, Preference, Problem,
+    Selection, choose, ranked, resolve,
 };
 
 use crate::common::OutputArgs;
@@ -19,7 +19,8 @@ use crate::error::{Error, print, print_line, printed};
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///
-/// Reads uv.lock and pylock.toml; docs/lock.md has more about them. Nothing is fetched, built or installed.
+/// Reads uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock, requirements.txt with pins and
+/// sources.yaml of Makes. Nothing is fetched, built or installed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
     /// The lock file
@@ -51,6 +52,9 @@ pub(crate) struct LockArgs {
     /// Package that nixpkgs provides, and its attribute if it has another name
     #[arg(long, value_name = "NAME[=ATTR]", value_parser = from_nixpkgs)]
     from_nixpkgs: Vec<NixpkgsPackage>,
+    /// Directory of answers of an index, NAME.json as its JSON API gives them, for locks without URLs
+    #[arg(long, value_name = "DIR")]
+    index_answer: Option<PathBuf>,
     /// Say of each wheel of a package why it is taken or not, instead
     #[arg(long, value_name = "NAME", conflicts_with_all = ["output_file", "json"])]
     explain: Option<PackageName>,
@@ -120,7 +124,10 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         refuse(args, &[fault])
     })?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
-    let lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
+    let mut lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
+    if let Some(dir) = &args.index_answer {
+        locate(args, &mut lock, dir)?;
+    }
     let selections = selections(args, &lock)?;
     if let Some(name) = &args.explain {
         return explain(args, &lock, &selections, name);
@@ -157,6 +164,31 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Adds what the answers of an index say about files. A package without an answer stays as it is, and is
+/// told where its files are needed.
+fn locate(args: &LockArgs, lock: &mut Lock<'_>, dir: &Path) -> Result<(), Error> {
+    fs::read_dir(dir)?;
+    let mut answers = IndexAnswers::default();
+    let mut faults = Vec::new();
+    for name in lock.unlocated() {
+        let text = match fs::read_to_string(dir.join(format!("{name}.json"))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            result => result?,
+        };
+        if let Err(fault) = answers.add(name, &text) {
+            faults.push(*fault);
+        }
+    }
+    if faults.is_empty() {
+        faults = lock.locate(&answers).err().unwrap_or_default();
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(refuse(args, &faults))
+    }
 }
 
 /// The selection of the single options, then the further ones.
@@ -205,8 +237,8 @@ fn hint(problem: &Problem) -> Option<String> {
                 .to_owned(),
         ),
         Problem::NoUrl(_) => Some(
-            "nothing is fetched yet, so that the lock has to say where each file is: `uv lock` writes \
-             that, and so does `pdm lock -S static_urls`"
+            "nothing is fetched yet, so that the lock has to say where each file is: `uv lock` writes that, \
+             and so does `pdm lock -S static_urls`; or give what the index answers with `--index-answer DIR`"
                 .to_owned(),
         ),
         Problem::Undeclared { name, known, .. } => {

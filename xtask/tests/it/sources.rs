@@ -225,10 +225,16 @@ fn messages_break_lines_with_a_char() {
 }
 
 /// Files of libraries that hold options of other programs, and which.
-const OTHER_OPTIONS: &[(&str, &str)] = &[(
-    "crates/wheelfix-install/src/bytecode.rs",
-    "--invalidation-mode of compileall",
-)];
+const OTHER_OPTIONS: &[(&str, &str)] = &[
+    (
+        "crates/wheelfix-install/src/bytecode.rs",
+        "--invalidation-mode of compileall",
+    ),
+    (
+        "crates/wheelfix-lock/src/requirements.rs",
+        "those of pip in its files",
+    ),
+];
 
 #[test]
 fn libraries_name_no_option() {

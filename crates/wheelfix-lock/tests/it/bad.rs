@@ -48,7 +48,7 @@ fn what_is_no_lock_is_refused() {
     check(
         "lock.txt",
         "",
-        "no lock file that is known: expected `uv.lock`, `SCRIPT.py.lock` or `pylock.toml`, got `lock.txt`",
+        "no lock file that is known: expected `uv.lock`, `SCRIPT.py.lock`, `pylock.toml`, `poetry.lock`, `pdm.lock`, `Pipfile.lock`, `requirements*.txt` or `sources.yaml`, got `lock.txt`",
     );
     let deep = format!("version = 1\na = {}", "[".repeat(100_000));
     let faults = Lock::read("uv.lock", &deep).unwrap_err();

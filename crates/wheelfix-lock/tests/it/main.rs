@@ -4,6 +4,7 @@
 mod bad;
 mod document;
 mod markers;
+mod others;
 mod pylock;
 mod support;
 mod uv;

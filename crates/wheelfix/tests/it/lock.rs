@@ -149,3 +149,29 @@ fn wrong_usage_and_what_is_not_there_are_told() {
     error: `uv.lock` has 104857601 bytes, which is more than any lock file
     ");
 }
+
+#[test]
+fn answers_of_an_index_are_read_from_files() {
+    let sandbox = Sandbox::new();
+    let zeros = "00".repeat(32);
+    let requirements = format!("idna==3.20 --hash=sha256:{zeros}\n");
+    fs_err::write(sandbox.path("requirements.txt"), requirements).unwrap();
+    fs_err::create_dir(sandbox.path("answers")).unwrap();
+    let args = ["lock", "requirements.txt", "--target", "x86_64-linux-cp313"];
+    let with = |more: &[&str]| sandbox.run(&[&args[..], more].concat());
+    let missing = with(&["--index-answer", "answers"]);
+    assert!(missing.starts_with("exit: 1\n--- stderr\nerror: `requirements.txt`: x86_64-linux-cp313: package `idna 3.20`: `wheels`: the lock does not say where `idna 3.20` is\nhint: "), "{missing}");
+    assert!(with(&["--index-answer", "absent"]).starts_with("exit: 3\n"));
+    let answer = format!(
+        "{{\"files\": [{{\"filename\": \"idna-3.20-py3-none-any.whl\", \"url\": \"https://files.example.org/idna-3.20-py3-none-any.whl\", \"hashes\": {{\"sha256\": \"{zeros}\"}}}}]}}"
+    );
+    fs_err::write(sandbox.path("answers/idna.json"), answer).unwrap();
+    let found = with(&["--index-answer", "answers"]);
+    assert!(
+        found.starts_with("exit: 0\n")
+            && found.contains("\"wheel\": \"idna-3.20-py3-none-any.whl\""),
+        "{found}"
+    );
+    fs_err::write(sandbox.path("answers/idna.json"), "<html>").unwrap();
+    assert!(with(&["--index-answer", "answers"]).starts_with("exit: 1\n"));
+}

@@ -1,0 +1,236 @@
+//! `pdm.lock`, version 4.
+//!
+//! A package with extras has an entry for itself and one for each set of extras, which only adds
+//! requirements. With the strategy `static_urls` each file has its URL.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use wheelfix_format::PackageName;
+
+use crate::file::{File, Location};
+use crate::lock::{Listing, Lock, Package, Source};
+use crate::pylock::requirements;
+use crate::reading::{ListedLock, NamedEdge, Reading};
+use crate::text::{Text, Unread};
+use crate::{Fault, Faults, Format, Problem, Sri, toml_text};
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct PdmFile<'a> {
+    metadata: Metadata<'a>,
+    #[serde(default)]
+    package: Vec<PdmPackage<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Metadata<'a> {
+    lock_version: Text<'a>,
+    #[serde(default)]
+    groups: Vec<Text<'a>>,
+    #[serde(default)]
+    targets: Vec<PdmTarget<'a>>,
+    #[serde(default, rename = "strategy")]
+    _strategy: Unread,
+    #[serde(default, rename = "content_hash")]
+    _content_hash: Unread,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct PdmTarget<'a> {
+    requires_python: Option<Text<'a>>,
+    #[serde(default, rename = "platform")]
+    _platform: Unread,
+    #[serde(default, rename = "implementation")]
+    _implementation: Unread,
+    #[serde(default, rename = "gil_disabled")]
+    _gil_disabled: Unread,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct PdmPackage<'a> {
+    name: Text<'a>,
+    version: Option<Text<'a>>,
+    requires_python: Option<Text<'a>>,
+    #[serde(default, rename = "summary")]
+    _summary: Unread,
+    groups: Option<Vec<Text<'a>>>,
+    marker: Option<Text<'a>>,
+    #[serde(default)]
+    extras: Vec<Text<'a>>,
+    #[serde(default)]
+    dependencies: Vec<Text<'a>>,
+    #[serde(default)]
+    files: Vec<Artifact<'a>>,
+    url: Option<Text<'a>>,
+    path: Option<Text<'a>>,
+    #[serde(default)]
+    editable: bool,
+    git: Option<Text<'a>>,
+    revision: Option<Text<'a>>,
+    #[serde(default, rename = "ref")]
+    _ref: Unread,
+    subdirectory: Option<Text<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Artifact<'a> {
+    file: Option<Text<'a>>,
+    url: Option<Text<'a>>,
+    hash: Option<Text<'a>>,
+}
+
+pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
+    let (file, notes) = toml_text::read::<PdmFile<'_>>(text).map_err(|fault| vec![*fault])?;
+    let version = &file.metadata.lock_version;
+    if version.split('.').next() != Some("4") {
+        let expected = "version 4, which pdm writes since 2.8";
+        let got = format!("version {}", &**version);
+        let problem = Problem::FormatVersion { expected, got };
+        return Err(vec![Fault::at("metadata.lock_version", problem)]);
+    }
+    let mut reading = Reading::default();
+    let mut packages: Vec<Package<'_>> = Vec::new();
+    let mut required: Vec<Option<Vec<NamedEdge>>> = Vec::new();
+    let mut numbers: BTreeMap<(PackageName, Option<String>), usize> = BTreeMap::new();
+    for read in file.package {
+        let version = read.version.as_ref().map(|version| version.to_string());
+        let Some((package, more)) = self::package(&mut reading, read) else {
+            continue;
+        };
+        let number = *numbers
+            .entry((package.name.clone(), version))
+            .or_insert(packages.len());
+        if let (Some(known), Some(Some(edges))) =
+            (packages.get_mut(number), required.get_mut(number))
+        {
+            known.listed.extend(package.listed);
+            edges.extend(more);
+            if known.wheels.is_empty() && known.sdist.is_none() {
+                known.wheels = package.wheels;
+                known.sdist = package.sdist;
+            }
+        } else {
+            packages.push(package);
+            required.push(Some(more));
+        }
+    }
+    // Of several targets one must hold, and which one is for the markers of the packages.
+    let python = match file.metadata.targets.as_slice() {
+        [target] => target.requires_python.as_deref(),
+        _ => None,
+    };
+    let default = "default".parse().ok();
+    ListedLock {
+        format: Format::Pdm,
+        version: file.metadata.lock_version.to_string(),
+        requires_python: reading.specifiers("", "metadata.targets", python),
+        environments: Vec::new(),
+        extras: Vec::new(),
+        groups: reading.names("", "metadata.groups", &file.metadata.groups),
+        default_groups: default.into_iter().collect(),
+        packages,
+        requirements: required,
+        notes,
+    }
+    .finish(reading)
+}
+
+fn package<'a>(
+    reading: &mut Reading,
+    read: PdmPackage<'a>,
+) -> Option<(Package<'a>, Vec<NamedEdge>)> {
+    let name = reading.name("", "package.name", &read.name)?;
+    let mut package = Package::new(name);
+    package.version = reading.version(package.name.as_str(), "version", read.version.as_deref());
+    let label = package.label();
+    package.requires_python =
+        reading.specifiers(&label, "requires_python", read.requires_python.as_deref());
+    package.subdirectory = read.subdirectory.map(|it| it.0.into_owned());
+    let marker = reading.marker(&label, "marker", read.marker.as_deref());
+    let groups = match &read.groups {
+        Some(groups) => reading
+            .names(&label, "groups", groups)
+            .into_iter()
+            .map(Some)
+            .collect(),
+        None => vec![None],
+    };
+    package.listed = groups
+        .into_iter()
+        .map(|group| Listing { group, marker })
+        .collect();
+    let mut location = Location::Unknown;
+    if let Some(url) = read.url {
+        package.origin.clone_from(&url.0);
+        location = Location::Url(url.0);
+    } else if let Some(path) = read.path {
+        package.origin.clone_from(&path.0);
+        if [".whl", ".tar.gz", ".zip"]
+            .iter()
+            .any(|end| path.ends_with(end))
+        {
+            location = Location::Path(path.0.into_owned());
+        } else {
+            package.source = Source::Directory {
+                path: path.0,
+                editable: read.editable,
+            };
+        }
+    } else if let Some(url) = read.git {
+        package.origin.clone_from(&url.0);
+        match read.revision {
+            Some(commit) => {
+                package.source = Source::Git {
+                    url: url.0,
+                    commit: commit.0,
+                    lfs: false,
+                };
+            }
+            None => reading.fault(&label, "revision", Problem::NoCommit),
+        }
+    }
+    // Those of a package with extras are those of the package.
+    if read.extras.is_empty() && package.source == Source::Files {
+        files(reading, &mut package, &location, read.files);
+    }
+    let requirements = requirements(reading, &label, "dependencies", &read.dependencies);
+    Some((package, requirements))
+}
+
+fn files<'a>(
+    reading: &mut Reading,
+    package: &mut Package<'a>,
+    location: &Location<'a>,
+    files: Vec<Artifact<'a>>,
+) {
+    if files.is_empty() && *location != Location::Unknown {
+        let file = File::new(package, None, location.clone(), None, None);
+        let file = reading.file(package, "files", file);
+        place(package, file);
+    }
+    for (number, read) in files.into_iter().enumerate() {
+        let name: Option<Cow<'a, str>> = read.file.map(|name| name.0);
+        let location = match read.url {
+            Some(url) => Location::of(url.0),
+            None => location.clone(),
+        };
+        let file = Sri::optional(read.hash.as_deref())
+            .and_then(|hash| File::new(package, name, location, hash, None));
+        let file = reading.file(package, &format!("files[{number}]"), file);
+        place(package, file);
+    }
+}
+
+fn place<'a>(package: &mut Package<'a>, file: Option<File<'a>>) {
+    match file {
+        Some(file) if file.wheel.is_some() => package.wheels.push(file),
+        Some(file) => package.sdist = Some(file),
+        None => {}
+    }
+}

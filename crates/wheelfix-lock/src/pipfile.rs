@@ -1,0 +1,170 @@
+//! `Pipfile.lock`, specification 6: JSON, without URLs and without what packages require.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use wheelfix_format::PackageName;
+
+use crate::lock::{Listing, Lock, Package, Source};
+use crate::reading::{ListedLock, Reading};
+use crate::requirements::url_source;
+use crate::{Fault, Faults, Format, Problem, Sri};
+
+#[derive(Debug, Deserialize)]
+struct Meta {
+    #[serde(rename = "pipfile-spec")]
+    pipfile_spec: Option<u64>,
+    #[serde(default)]
+    requires: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    version: Option<String>,
+    #[serde(default)]
+    hashes: Vec<String>,
+    markers: Option<String>,
+    git: Option<String>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    subdirectory: Option<String>,
+    path: Option<String>,
+    file: Option<String>,
+    #[serde(default)]
+    editable: bool,
+}
+
+pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
+    let mut categories: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(structure)?;
+    let meta = categories.remove("_meta").unwrap_or_default();
+    let meta: Option<Meta> = serde_json::from_value(meta).map_err(structure)?;
+    let spec = meta.as_ref().and_then(|meta| meta.pipfile_spec);
+    if spec != Some(6) {
+        let expected = "specification 6";
+        let got = spec.map_or_else(|| "none".to_owned(), |spec| format!("specification {spec}"));
+        let problem = Problem::FormatVersion { expected, got };
+        return Err(vec![Fault::at("_meta.pipfile-spec", problem)]);
+    }
+    let mut reading = Reading::default();
+    let mut packages: Vec<Package<'static>> = Vec::new();
+    let mut groups = Vec::new();
+    for (category, entries) in categories {
+        let Some(group) = reading.name("", "category", &category) else {
+            continue;
+        };
+        let entries: BTreeMap<String, Entry> =
+            serde_json::from_value(entries).map_err(structure)?;
+        for (name, entry) in entries {
+            let Some(package) = package(&mut reading, &name, entry, &group) else {
+                continue;
+            };
+            // What several categories require has an entry in each.
+            let known = packages.iter_mut().find(|known| {
+                known.name == package.name
+                    && known.version == package.version
+                    && known.source == package.source
+            });
+            match known {
+                Some(known) => known.listed.extend(package.listed),
+                None => packages.push(package),
+            }
+        }
+        groups.push(group);
+    }
+    let python = meta.and_then(|meta| python(&meta));
+    let default = "default".parse().ok();
+    ListedLock {
+        format: Format::Pipfile,
+        version: "6".to_owned(),
+        requires_python: reading.specifiers("", "_meta.requires", python.as_deref()),
+        environments: Vec::new(),
+        extras: Vec::new(),
+        groups,
+        default_groups: default.into_iter().collect(),
+        requirements: packages.iter().map(|_| None).collect(),
+        packages,
+        notes: Vec::new(),
+    }
+    .finish(reading)
+}
+
+/// A file that is no JSON, or has another shape.
+fn structure(error: serde_json::Error) -> Faults {
+    let problem = Problem::Syntax {
+        line: error.line(),
+        column: error.column(),
+        message: error.to_string(),
+    };
+    drop(error);
+    vec![Fault::of_file(problem)]
+}
+
+/// The Python that the lock is for.
+fn python(meta: &Meta) -> Option<String> {
+    let full = meta.requires.get("python_full_version");
+    let full = full.map(|version| format!("=={version}"));
+    let minor = meta.requires.get("python_version");
+    full.or_else(|| minor.map(|version| format!("=={version}.*")))
+}
+
+fn package(
+    reading: &mut Reading,
+    name: &str,
+    entry: Entry,
+    group: &PackageName,
+) -> Option<Package<'static>> {
+    let mut package = Package::new(reading.name("", group.as_str(), name)?);
+    let mut hashes = Vec::new();
+    let mut wrong = None;
+    for hash in &entry.hashes {
+        match Sri::parse(hash) {
+            Ok(hash) => hashes.push(hash),
+            Err(error) => {
+                let text = hash.clone();
+                wrong = Some(Problem::Hash { text, error });
+            }
+        }
+    }
+    if let (Some(problem), true) = (wrong, hashes.is_empty()) {
+        reading.fault(name, "hashes", problem);
+    }
+    let marker = reading.marker(name, "markers", entry.markers.as_deref());
+    let group = Some(group.clone());
+    package.listed = vec![Listing { group, marker }];
+    if let Some(url) = entry.git {
+        package.origin = Cow::Owned(url.clone());
+        match entry.reference {
+            Some(commit) => {
+                package.source = Source::Git {
+                    url: Cow::Owned(url),
+                    commit: Cow::Owned(commit),
+                    lfs: false,
+                };
+            }
+            None => reading.fault(name, "ref", Problem::NoCommit),
+        }
+        package.subdirectory = entry.subdirectory;
+    } else if let Some(path) = entry.path {
+        package.origin = Cow::Owned(path.clone());
+        package.source = Source::Directory {
+            path: Cow::Owned(path),
+            editable: entry.editable,
+        };
+    } else if let Some(url) = entry.file {
+        package.origin = Cow::Owned(url.clone());
+        url_source(reading, "file", &mut package, &url, &hashes);
+    } else {
+        let version = entry
+            .version
+            .as_deref()
+            .map(|it| it.trim_start_matches('='));
+        if version.is_none() {
+            reading.fault(name, "version", Problem::NoVersion);
+        }
+        package.version = reading.version(name, "version", version);
+        package.hashes = hashes;
+    }
+    Some(package)
+}

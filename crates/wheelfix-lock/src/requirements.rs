@@ -1,0 +1,246 @@
+//! `requirements.txt` with pins and hashes, as pip-compile, uv and Poetry write it.
+//!
+//! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>. Neither the files nor what packages
+//! require is in it, only the hashes of all files of each package together.
+
+use std::borrow::Cow;
+
+use wheelfix_format::{Constraint, Requirement, SdistFilename, WheelFilename};
+
+use crate::file::{File, Location, decoded};
+use crate::lock::{Listing, Lock, Package, Source};
+use crate::reading::{ListedLock, Reading};
+use crate::{Faults, Format, Problem, Sri};
+
+pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
+    let mut reading = Reading::default();
+    let mut notes = Vec::new();
+    let mut packages = Vec::new();
+    for (number, line) in logical_lines(text) {
+        let key = format!("line {number}");
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let (what, is_editable) = match first {
+            "-e" | "--editable" => (line.trim_start_matches(first).trim(), true),
+            "-r" | "-c" | "--requirement" | "--constraint" => {
+                let line = line.clone();
+                reading.fault("", &key, Problem::OtherFile(line));
+                continue;
+            }
+            option if option.starts_with('-') => continue,
+            _ => (line.as_str(), false),
+        };
+        let (what, hashes) = split_hashes(&mut reading, &key, what);
+        if !is_path(what) {
+            packages.extend(named(&mut reading, &key, what, &hashes));
+        } else if let Some(package) = local(&mut reading, &key, what, &hashes)
+            && !is_editable
+        {
+            packages.push(package);
+        } else {
+            // Its name stands in the project itself, which is not read here.
+            notes.push(format!(
+                "{key}: `{what}` is a directory without a name, and left out"
+            ));
+        }
+    }
+    let requirements = packages.iter().map(|_| None).collect();
+    ListedLock {
+        format: Format::Requirements,
+        version: "1".to_owned(),
+        requires_python: None,
+        environments: Vec::new(),
+        extras: Vec::new(),
+        groups: Vec::new(),
+        default_groups: Vec::new(),
+        packages,
+        requirements,
+        notes,
+    }
+    .finish(reading)
+}
+
+/// The lines with their numbers, those that go on in the next one joined, without comments.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (number, line) in text.lines().enumerate() {
+        let is_comment = line.trim_start().starts_with('#');
+        let line = if is_comment {
+            ""
+        } else {
+            line.split(" #").next().unwrap_or_default()
+        };
+        let (line, goes_on) = match line.trim_end().strip_suffix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        let (_, joined) = open.get_or_insert_with(|| (number + 1, String::new()));
+        joined.push_str(line);
+        joined.push(' ');
+        if !goes_on {
+            lines.extend(open.take());
+        }
+    }
+    lines.extend(open);
+    for (_, line) in &mut lines {
+        *line = line.trim().to_owned();
+    }
+    lines.retain(|(_, line)| !line.is_empty());
+    lines
+}
+
+/// The requirement, and its `--hash=sha256:..`.
+fn split_hashes<'t>(reading: &mut Reading, key: &str, text: &'t str) -> (&'t str, Vec<Sri>) {
+    let end = text.find(" --").unwrap_or(text.len());
+    let (what, options) = text.split_at(end);
+    let mut hashes = Vec::new();
+    let mut wrong = None;
+    for option in options.split_whitespace() {
+        let Some(hash) = option.strip_prefix("--hash=") else {
+            continue;
+        };
+        match Sri::parse(hash) {
+            Ok(hash) => hashes.push(hash),
+            Err(error) => {
+                let text = hash.to_owned();
+                wrong = Some(Problem::Hash { text, error });
+            }
+        }
+    }
+    // One that vouches is enough.
+    if let (Some(problem), true) = (wrong, hashes.is_empty()) {
+        reading.fault("", key, problem);
+    }
+    (what.trim(), hashes)
+}
+
+fn is_path(text: &str) -> bool {
+    ["./", "../", "/", "file:"]
+        .iter()
+        .any(|start| text.starts_with(start))
+        || matches!(text, "." | "..")
+        || text.starts_with(". ;")
+}
+
+/// A wheel or sdist that is named by its path; `None` for a directory.
+fn local(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option<Package<'static>> {
+    let (path, marker) = match text.split_once(" ;") {
+        Some((path, marker)) => (path.trim(), Some(marker.trim())),
+        None => (text, None),
+    };
+    let path = path.trim_start_matches("file://").trim_start_matches("./");
+    let file_name = path.rsplit('/').next().unwrap_or_default();
+    let wheel = file_name.parse::<WheelFilename>().ok();
+    let of_wheel = wheel.map(|wheel| (wheel.name().clone(), wheel.version().clone()));
+    let sdist = || file_name.parse::<SdistFilename>().ok();
+    let of_sdist = || sdist().map(|sdist| (sdist.name().clone(), sdist.version().clone()));
+    let (name, version) = of_wheel.or_else(of_sdist)?;
+    let mut package = Package::new(name);
+    package.version = Some(version);
+    package.origin = Cow::Owned(path.to_owned());
+    package.listed = listed(reading, &package.label(), marker);
+    let location = Location::Path(path.to_owned());
+    let file = File::new(&package, None, location, hashes.iter().max().cloned(), None);
+    let file = reading.file(&package, key, file);
+    place(&mut package, file);
+    Some(package)
+}
+
+fn listed(reading: &mut Reading, of: &str, marker: Option<&str>) -> Vec<Listing> {
+    let marker = reading.marker(of, "marker", marker);
+    let group = None;
+    vec![Listing { group, marker }]
+}
+
+fn place(package: &mut Package<'static>, file: Option<File<'static>>) {
+    match file {
+        Some(file) if file.wheel.is_some() => package.wheels.push(file),
+        Some(file) => package.sdist = Some(file),
+        None => {}
+    }
+}
+
+/// A requirement with a name: a pin, or a URL.
+fn named(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option<Package<'static>> {
+    let requirement = reading.requirement("", key, text)?;
+    let marker = requirement.marker().map(ToString::to_string);
+    let mut package = Package::new(requirement.name().clone());
+    match requirement.constraint() {
+        Constraint::Versions(_) => {
+            let pin = pin(&requirement);
+            if pin.is_none() {
+                reading.fault(
+                    package.name.as_str(),
+                    key,
+                    Problem::NotPinned(text.to_owned()),
+                );
+            }
+            package.version = reading.version(package.name.as_str(), key, pin.as_deref());
+            package.hashes = hashes.to_vec();
+        }
+        Constraint::Url(url) => {
+            package.origin = Cow::Owned(url.clone());
+            url_source(reading, key, &mut package, url, hashes);
+        }
+    }
+    package.listed = listed(reading, &package.label(), marker.as_deref());
+    Some(package)
+}
+
+/// The version of `==1.2`.
+fn pin(requirement: &Requirement) -> Option<String> {
+    let text = requirement.specifier_text();
+    let version = text
+        .strip_prefix("===")
+        .or_else(|| text.strip_prefix("=="))?;
+    (!version.contains([',', '*'])).then(|| version.to_owned())
+}
+
+/// A repository, a wheel or an sdist.
+pub(crate) fn url_source(
+    reading: &mut Reading,
+    key: &str,
+    package: &mut Package<'static>,
+    url: &str,
+    hashes: &[Sri],
+) {
+    let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let value = |name: &str| {
+        let mut pairs = fragment.split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| decoded(value).into_owned())
+    };
+    package.subdirectory = value("subdirectory");
+    if let Some(repository) = address.strip_prefix("git+") {
+        let commit = repository
+            .rsplit_once('@')
+            .filter(|(_, commit)| is_commit(commit));
+        match commit {
+            Some((url, commit)) => {
+                package.source = Source::Git {
+                    url: Cow::Owned(url.to_owned()),
+                    commit: Cow::Owned(commit.to_owned()),
+                    lfs: false,
+                };
+            }
+            None => reading.fault(package.name.as_str(), key, Problem::NoCommit),
+        }
+        return;
+    }
+    let of_fragment = value("sha256").and_then(|hash| Sri::from_hex("sha256", &hash).ok());
+    let hash = hashes.iter().max().cloned().or(of_fragment);
+    let location = Location::of(Cow::Owned(address.to_owned()));
+    let file = File::new(package, None, location, hash, None);
+    let file = reading.file(package, key, file);
+    // The version is the one of the wheel; that of an sdist its build tells.
+    package.version = file
+        .as_ref()
+        .and_then(|file| Some(file.wheel.as_ref()?.version().clone()));
+    place(package, file);
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
