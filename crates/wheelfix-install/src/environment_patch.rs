@@ -156,7 +156,7 @@ impl Outdated {
         let seen = RefCell::new(None);
         let before_proof = || -> io::Result<()> {
             thread::sleep(TICK);
-            seen.replace(Some(Units::of(&self.environment)?));
+            seen.replace(Some(self.look_again(looked_at.as_ref())?));
             Ok(())
         };
         let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
@@ -166,6 +166,14 @@ impl Outdated {
             self.write(&units, &tree, looked_at.as_ref())?;
         }
         Ok(EnvironmentReport { report, unchanged })
+    }
+
+    /// The parts that are looked at, as they are now; all parts if it is all of them.
+    fn look_again(&self, looked_at: Option<&BTreeSet<String>>) -> io::Result<Units> {
+        match looked_at {
+            Some(names) => self.units.again(&self.environment, names),
+            None => Units::of(&self.environment),
+        }
     }
 
     /// Writes the stamps of what was proved, and keeps those of what was not looked at.
@@ -179,20 +187,18 @@ impl Outdated {
             return Stamps::remove(&self.environment.root);
         }
         let mut names = names_of(&self.environment, tree);
-        let old = self.stamps.as_ref().map(|stamps| &stamps.units);
         let mut stamps = BTreeMap::new();
+        if let (Some(looked_at), Some(old)) = (looked_at, &self.stamps) {
+            // One that has gone since the first look is noticed as gone by the next run.
+            let kept = old.units.iter().filter(|(name, _)| {
+                self.units.found.contains_key(*name) && !looked_at.contains(*name)
+            });
+            stamps.extend(kept.map(|(name, stamp)| (name.clone(), stamp.clone())));
+        }
         for (name, unit) in &units.found {
-            let is_new = looked_at.is_none_or(|units| units.contains(name));
-            let stamp = if is_new {
-                Stamp {
-                    digest: unit.digest.clone(),
-                    names: names.remove(name).unwrap_or_default(),
-                }
-            } else if let Some(stamp) = old.and_then(|stamps| stamps.get(name)) {
-                stamp.clone()
-            } else {
-                // It came while the others were proved.
-                continue;
+            let stamp = Stamp {
+                digest: unit.digest.clone(),
+                names: names.remove(name).unwrap_or_default(),
             };
             stamps.insert(name.clone(), stamp);
         }

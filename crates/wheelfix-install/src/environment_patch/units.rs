@@ -1,13 +1,14 @@
 //! The parts of a virtual environment, and how each is told from what it was before, without reading
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::slice::Chunks;
 
 use fs_err as fs;
 use rayon::prelude::*;
@@ -17,6 +18,7 @@ use wheelfix_link::existing_path;
 
 use crate::digest::hex;
 use crate::left_over::is_ours;
+use crate::patch::tops;
 use crate::virtual_environment::{LOCK, VirtualEnvironment};
 
 /// Python's own directories of bytecode, which importing fills.
@@ -48,6 +50,15 @@ struct Found {
     fact: Vec<u8>,
 }
 
+impl Found {
+    /// The bytes of the path of its directory.
+    fn directory(&self) -> &[u8] {
+        let path = self.path.as_os_str().as_bytes();
+        let end = path.iter().rposition(|byte| *byte == b'/');
+        path.get(..end.unwrap_or(0)).unwrap_or_default()
+    }
+}
+
 /// Files of a directory and all below it.
 #[derive(Default)]
 struct Listing {
@@ -59,30 +70,78 @@ struct Listing {
 impl Units {
     /// Looks at all files of an environment.
     pub(crate) fn of(environment: &VirtualEnvironment) -> io::Result<Self> {
+        let listing = list(&environment.root, &environment.root)?;
+        Ok(Self::from(environment, listing))
+    }
+
+    /// Looks at the files of the parts with these names that are there.
+    pub(crate) fn again(
+        &self,
+        environment: &VirtualEnvironment,
+        names: &BTreeSet<String>,
+    ) -> io::Result<Self> {
+        let parts = names.iter().filter_map(|name| self.found.get(name));
+        let paths = parts.map(|part| part.path.clone()).collect();
+        let mut all = Listing::default();
+        for path in tops(&paths) {
+            all.extend(look(&environment.root, &path)?);
+        }
+        let mut units = Self::from(environment, all);
+        // Parts lie in others.
+        units.found.retain(|name, _| names.contains(name));
+        Ok(units)
+    }
+
+    fn from(environment: &VirtualEnvironment, mut listing: Listing) -> Self {
         let root = &environment.root;
-        let mut listing = list(root, root)?;
+        // By their bytes: to compare paths part by part takes longer than to list them.
         listing
             .found
-            .sort_by(|one, other| one.path.cmp(&other.path));
-        let mut hashers: BTreeMap<String, (PathBuf, Sha256)> = BTreeMap::new();
-        for file in &listing.found {
-            let path = unit_of(environment, &file.path);
-            let name = name_in(root, &path);
-            let (_, hasher) = hashers.entry(name).or_insert_with(|| (path, Sha256::new()));
-            for part in [file.path.as_os_str().as_bytes(), &file.fact] {
-                hasher.update((part.len() as u64).to_le_bytes());
-                hasher.update(part);
+            .sort_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
+        let mut hashers: BTreeMap<PathBuf, Sha256> = BTreeMap::new();
+        let in_one_directory = |one: &Found, other: &Found| one.directory() == other.directory();
+        for files in listing.found.chunk_by(in_one_directory) {
+            for files in in_one_part(environment, files) {
+                let Some(first) = files.first() else { continue };
+                let hasher = hashers
+                    .entry(unit_of(environment, &first.path))
+                    .or_default();
+                for file in files {
+                    for part in [file.path.as_os_str().as_bytes(), &file.fact] {
+                        hasher.update((part.len() as u64).to_le_bytes());
+                        hasher.update(part);
+                    }
+                }
             }
         }
-        let units = hashers.into_iter().map(|(name, (path, hasher))| {
+        let units = hashers.into_iter().map(|(path, hasher)| {
             let digest = hex(&hasher.finalize());
-            (name, Unit { path, digest })
+            (name_in(root, &path), Unit { path, digest })
         });
-        Ok(Self {
+        Self {
             found: units.collect(),
             is_open: listing.is_open,
             is_disturbed: listing.is_disturbed,
-        })
+        }
+    }
+}
+
+/// Files of one directory by the parts that they belong to: they are parts themselves, or the directory lies in one.
+fn in_one_part<'a>(environment: &VirtualEnvironment, files: &'a [Found]) -> Chunks<'a, Found> {
+    let is_part = |file: &Found| unit_of(environment, &file.path) == file.path;
+    let len = if files.first().is_some_and(is_part) {
+        1
+    } else {
+        files.len()
+    };
+    files.chunks(len.max(1))
+}
+
+impl Listing {
+    fn extend(&mut self, more: Self) {
+        self.found.extend(more.found);
+        self.is_open |= more.is_open;
+        self.is_disturbed |= more.is_disturbed;
     }
 }
 
@@ -108,6 +167,27 @@ pub(crate) fn unit_of(environment: &VirtualEnvironment, file: &Path) -> PathBuf 
         .into_iter()
         .take(len)
         .fold(base.clone(), |path, name| path.join(name))
+}
+
+/// Lists a file or directory of an environment; nothing if it is not there.
+fn look(root: &Path, path: &Path) -> io::Result<Listing> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Listing::default()),
+        Err(error) => return Err(error),
+    };
+    if metadata.is_dir() {
+        return list(root, path);
+    }
+    let mut listing = Listing::default();
+    let fact = if metadata.is_symlink() {
+        fact_of_link(root, path, &mut listing.is_open)?
+    } else {
+        fact(&metadata)
+    };
+    let path = path.to_owned();
+    listing.found.push(Found { path, fact });
+    Ok(listing)
 }
 
 /// Lists a directory of an environment.
@@ -136,9 +216,7 @@ fn list(root: &Path, directory: &Path) -> io::Result<Listing> {
         .map(|path| list(root, path))
         .collect();
     for below in below? {
-        listing.found.extend(below.found);
-        listing.is_open |= below.is_open;
-        listing.is_disturbed |= below.is_disturbed;
+        listing.extend(below);
     }
     Ok(listing)
 }
