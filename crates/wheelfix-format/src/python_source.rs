@@ -54,14 +54,18 @@ const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
 /// Longer sources are not parsed; in bytes. The tree takes some thirty times as much.
 const MAX_LEN: usize = 4 << 20;
 
+/// Whether a source has a word without which it opens no library. Most have none.
+pub fn may_open_libraries(source: &[u8]) -> bool {
+    let has = |text: &str| memmem::find(source, text.as_bytes()).is_some();
+    has(LDCONFIG) || Opener::names().any(has)
+}
+
 /// The libraries that a source opens. Names that are put together while it runs are not seen.
 ///
 /// A source that Python could not read is read as far as that goes; one that is longer than 4 MiB, or nested more
 /// deeply than people write, is not.
 pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
-    // Most sources have none of these.
-    let has = |text: &str| memmem::find(source, text.as_bytes()).is_some();
-    if !has(LDCONFIG) && !Opener::names().any(has) {
+    if !may_open_libraries(source) {
         return Vec::new();
     }
     let text = String::from_utf8_lossy(source);

@@ -1,6 +1,7 @@
 //! Writes the files of an installation to its staging directory, and notes what the later phases
 //! want to know of them while they are still in the cache.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use wheelfix_archive::{
     ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
     Observer, Written, extract, write_files,
 };
-use wheelfix_format::{HashAlgorithm, RecordHash};
+use wheelfix_format::{HashAlgorithm, RecordHash, may_open_libraries};
 use wheelfix_link::may_be_module;
 use wheelfix_wheel::{Wheel, differs};
 
@@ -33,6 +34,8 @@ pub(crate) struct Extraction {
     pub(crate) foreign_scripts: Vec<usize>,
     /// Positions of the ELF files, ascending.
     pub(crate) elf: Vec<usize>,
+    /// Positions of the Python sources that may open libraries.
+    pub(crate) openers: BTreeSet<usize>,
 }
 
 /// Why files could not be written.
@@ -156,6 +159,7 @@ pub(crate) fn run(
         placeholders: notes.placeholders,
         foreign_scripts: notes.foreign_scripts,
         elf: notes.elf,
+        openers: notes.openers,
     })
 }
 
@@ -272,6 +276,7 @@ struct Notes {
     placeholders: Vec<usize>,
     foreign_scripts: Vec<usize>,
     elf: Vec<usize>,
+    openers: BTreeSet<usize>,
     wrong: Vec<String>,
 }
 
@@ -296,7 +301,8 @@ impl Observer for Watcher<'_> {
         let is_elf = written.content.starts_with(b"\x7fELF") || may_be_module(written.path);
         let is_wrong = differs(file.hash(), written.content);
         let is_foreign = file.executable && foreign_interpreter(written.content).is_some();
-        if !(is_placeholder || is_foreign || is_elf || is_wrong) {
+        let is_opener = file.compile && may_open_libraries(written.content);
+        if !(is_placeholder || is_foreign || is_elf || is_opener || is_wrong) {
             return;
         }
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -308,6 +314,9 @@ impl Observer for Watcher<'_> {
         }
         if is_elf {
             notes.elf.push(position);
+        }
+        if is_opener {
+            notes.openers.insert(position);
         }
         if is_wrong {
             notes.wrong.push(written.item.member.path.to_string());

@@ -388,11 +388,13 @@ impl Installation<'_> {
 
         phase(Phase::Plan, 0);
         let mut paths = self.elf_paths(&extraction);
-        paths.extend(self.source_paths());
+        let (read, plain) = self.sources(&extraction);
+        paths.extend(read);
         // A program of `bin` is in both.
         paths.sort();
         paths.dedup();
         let mut tree = Tree::read(paths).map_err(LinkError::from)?;
+        tree.add_sources(plain);
         tree.add_beside(&self.beside);
         let mut tree = tree.compared().map_err(LinkError::from)?;
         let Planned {
@@ -543,12 +545,21 @@ impl Installation<'_> {
         }
     }
 
-    /// Python's sources: where they will be, and where they are.
-    fn source_paths(&self) -> impl Iterator<Item = (PathBuf, PathBuf)> {
-        let sources = self.planned.list.iter();
-        let sources =
-            sources.filter(|file| file.compile || may_be_like_source(Path::new(&file.path)));
-        sources.map(|file| in_place(&file.path, self.staging))
+    /// Python's sources, where they will be and where they are: those to read, and those that are known already to
+    /// open no library.
+    fn sources(&self, extraction: &Extraction) -> (Vec<(PathBuf, PathBuf)>, Vec<PythonSource>) {
+        let (mut read, mut plain) = (Vec::new(), Vec::new());
+        for (position, file) in self.planned.list.iter().enumerate() {
+            let was_seen = matches!(file.source, Source::Member { .. })
+                && extraction.elf.binary_search(&position).is_err();
+            let (path, on_disk) = in_place(&file.path, self.staging);
+            if file.compile && was_seen && !extraction.openers.contains(&position) {
+                plain.push(PythonSource::plain(&path, on_disk));
+            } else if file.compile || may_be_like_source(Path::new(&file.path)) {
+                read.push((path, on_disk));
+            }
+        }
+        (read, plain)
     }
 
     /// The ELF files that were written: where they will be, and where they are.

@@ -34,6 +34,7 @@ mod near_miss;
 mod object;
 mod optional;
 mod other_python;
+mod place;
 mod plan;
 mod planner;
 #[cfg(test)]
@@ -87,6 +88,7 @@ pub use minimum_versions::{MinimumVersion, MinimumVersions};
 pub use missing::{Missing, NearMiss, Told, told_once};
 pub use named::nothing_in;
 pub use object::{ContentId, DF_1_NODEFLIB, DlopenNote, LoadConditions, Object, VersionNeed};
+pub use place::Place;
 pub use plan::{
     DroppedFile, Edit, LinkPlan, Need, ObjectPlan, PlanOptions, RunPathEdit, RunPathStyle,
     Satisfied,
@@ -110,7 +112,7 @@ pub use stop::Stop;
 pub use substitutions::Substitutions;
 pub use target::{LoaderKind, STORE, Target};
 pub use trace::{Event, Trace};
-pub use tree::{Place, PythonSource, Skipped, Tree, TreeError, Unreadable, may_be_like_source};
+pub use tree::{PythonSource, Skipped, Tree, TreeError, Unreadable, may_be_like_source};
 pub use unused::excuses_without_proof;
 pub use walk::{Walk, walk};
 pub use why::{Lookup, LookupResult, Search, explain};

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use crate::place::Place;
 use crate::site::package_of;
-use crate::tree::{Place, Tree, is_executable};
+use crate::tree::{Tree, is_executable};
 
 /// The function that sources call for it: `os.chmod`, `Path.chmod`, `subprocess` with the program of this name.
 const CHMOD: &[u8] = b"chmod";

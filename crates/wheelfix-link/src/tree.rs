@@ -14,6 +14,7 @@ use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::object::Object;
 use crate::other_python::{self, is_of_other_python};
+use crate::place::Place;
 use crate::python_module::imported_name;
 use crate::read::{ReadOutcome, STATIC, content_of, read_named_object};
 use crate::run_path::normalize;
@@ -21,16 +22,6 @@ use crate::source_uses::SourceUses;
 use crate::stray::stray_module;
 use crate::target::STORE;
 use crate::walk::walk;
-
-/// A directory tree that lies elsewhere now than where it will be used: the staging directory of an
-/// installation, and the prefix that it will become. The same path twice for a tree in its place.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// Where the files lie now.
-    pub on_disk: PathBuf,
-    /// Where they will be used: absolute.
-    pub used_at: PathBuf,
-}
 
 /// The objects of one output.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +63,16 @@ pub struct PythonSource {
 }
 
 impl PythonSource {
+    /// One that opens no library, as [`may_open_libraries`](wheelfix_format::may_open_libraries) says of its text; it is
+    /// not read again.
+    pub fn plain(path: &Path, file: PathBuf) -> Self {
+        Self {
+            path: normalize(path),
+            file,
+            loads: Vec::new(),
+        }
+    }
+
     /// All libraries that it asks for, each of several alternatives too.
     pub(crate) fn asked(&self) -> impl Iterator<Item = &AskedLibrary> {
         self.loads.iter().flat_map(|load| &load.names)
@@ -564,11 +565,10 @@ fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
         }));
     }
     if is_like_source(&path, file)? {
-        return Ok(Content::Python(PythonSource {
-            path,
-            file: file.to_path_buf(),
-            loads: Vec::new(),
-        }));
+        return Ok(Content::Python(PythonSource::plain(
+            &path,
+            file.to_path_buf(),
+        )));
     }
     let mut outcome = read_named_object(path.clone(), file)?;
     if matches!(outcome, ReadOutcome::NoElf)
@@ -577,24 +577,4 @@ fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
         outcome = ReadOutcome::Skipped(reason);
     }
     Ok(Content::Elf(outcome))
-}
-
-impl Place {
-    /// A tree that lies where it is used.
-    pub fn fixed(path: PathBuf) -> Self {
-        Self {
-            on_disk: path.clone(),
-            used_at: path,
-        }
-    }
-
-    /// The final path of a file of the tree.
-    pub fn used(&self, file: &Path) -> PathBuf {
-        match file.strip_prefix(&self.on_disk) {
-            // Joining an empty path would add a `/` at the end.
-            Ok(inside) if inside.as_os_str().is_empty() => self.used_at.clone(),
-            Ok(inside) => self.used_at.join(inside),
-            Err(_) => file.to_path_buf(),
-        }
-    }
 }
