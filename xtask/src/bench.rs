@@ -6,6 +6,7 @@
 mod elf;
 mod env;
 mod install;
+mod lock;
 mod nix;
 pub(crate) mod pair;
 mod proof;
@@ -64,6 +65,11 @@ const BENCHES: &[Bench] = &[
         name: "install-relax",
         about: "the part about edits of requirements, beside unpacking and packing",
         run: install::relax,
+    },
+    Bench {
+        name: "lock",
+        about: "say what a uv.lock of 300 packages installs, and one of 3,000",
+        run: lock::run,
     },
     Bench {
         name: "nix",

@@ -27,6 +27,7 @@ const TARGETS: &[(&str, u64)] = &[
     ("format_edit", KNOWN),
     ("format_parsers", KNOWN),
     ("link_plan", NEW),
+    ("lock_read", NEW),
     ("wheel_open", KNOWN),
 ];
 

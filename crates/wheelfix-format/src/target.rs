@@ -285,7 +285,7 @@ fn macos(arch: &str, major: u16, minor: u16) -> Vec<String> {
             "x86_64",
             "intel",
             "fat64",
-            "fat32",
+            "fat3",
             "universal2",
             "universal",
         ],

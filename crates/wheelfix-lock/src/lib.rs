@@ -10,6 +10,8 @@ mod document;
 mod fault;
 mod file;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod index;
 mod lock;

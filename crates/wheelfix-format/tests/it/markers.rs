@@ -1,7 +1,10 @@
 //! Requirements, markers and versions, against `packaging`.
 
+use std::collections::BTreeSet;
+
 use wheelfix_format::{
-    Constraint, Libc, PackageName, PythonVersion, Requirement, Target, Version, VersionSpecifiers,
+    Constraint, Libc, Marker, MarkerSets, PackageName, PythonVersion, Requirement, Target, Version,
+    VersionSpecifiers,
 };
 
 use crate::oracle;
@@ -168,6 +171,84 @@ fn markers_are_evaluated_as_packaging_does() {
         match format!("a; {question}").parse::<Requirement>() {
             Err(_) => "refused".to_owned(),
             Ok(it) if it.applies(&environment, &["big-one".parse().unwrap()]) => "True".to_owned(),
+            Ok(_) => "False".to_owned(),
+        }
+    });
+}
+
+/// A question is `EXTRAS|GROUPS|MARKER`.
+const SETS: &str = r"
+import sys
+from packaging import markers
+environment = {
+    'implementation_name': 'cpython', 'implementation_version': '3.11.0', 'os_name': 'posix',
+    'platform_machine': 'x86_64', 'platform_python_implementation': 'CPython', 'platform_release': '',
+    'platform_system': 'Linux', 'platform_version': '', 'python_full_version': '3.11.0',
+    'python_version': '3.11', 'sys_platform': 'linux',
+}
+for line in open(sys.argv[1]):
+    extras, groups, marker = line.rstrip('\n').split('|')
+    environment['extras'] = frozenset(extras.split())
+    environment['dependency_groups'] = frozenset(groups.split())
+    try:
+        print(markers.Marker(marker).evaluate(environment, context='lock_file'))
+    except Exception as error:
+        print('refused')
+";
+
+/// The names of a question.
+fn names(text: &str) -> BTreeSet<PackageName> {
+    text.split(' ')
+        .filter_map(|name| name.parse().ok())
+        .collect()
+}
+
+#[test]
+fn sets_of_extras_and_groups_are_those_of_packaging() {
+    let mut simple = Vec::new();
+    for variable in ["extras", "dependency_groups"] {
+        for name in ["x", "Big_One", "big-one", "none"] {
+            simple.push(format!("'{name}' in {variable}"));
+            simple.push(format!("\"{name}\" not in {variable}"));
+        }
+        simple.push(format!("{variable} == 'x'"));
+        simple.push(format!("{variable} in 'x'"));
+    }
+    let others = comparisons();
+    let mut questions = Vec::new();
+    for (at, one) in simple.iter().enumerate() {
+        for (index, two) in simple.iter().enumerate() {
+            let other = &others[(at * 31 + index * 7) % others.len()];
+            for (extras, groups) in [("", ""), ("x", ""), ("", "x big-one"), ("big-one y", "x")] {
+                // Without an environment of METADATA there is no `extra`.
+                let other = if other.contains("extra") {
+                    "os_name == 'nt'"
+                } else {
+                    other
+                };
+                questions.push(format!("{extras}|{groups}|{one} and ({two} or {other})"));
+            }
+        }
+    }
+    assert!(1500 < questions.len());
+    let environment = Target::linux(
+        PythonVersion {
+            major: 3,
+            minor: 11,
+        },
+        "x86_64",
+        Libc::ASSUMED_GLIBC,
+    )
+    .marker_environment();
+    oracle::compare(SETS, &questions, |question| {
+        let parts: Vec<&str> = question.split('|').collect();
+        let sets = MarkerSets {
+            extras: names(parts[0]),
+            groups: names(parts[1]),
+        };
+        match parts[2].parse::<Marker>() {
+            Err(_) => "refused".to_owned(),
+            Ok(marker) if marker.holds(&environment, &sets) => "True".to_owned(),
             Ok(_) => "False".to_owned(),
         }
     });

@@ -21,6 +21,8 @@ for line in open(sys.argv[1]):
     platforms = [f'linux_{arch}' for arch in archs]
     platforms += _manylinux.platform_tags(archs)
     platforms += _musllinux.platform_tags(archs)
+    if libc == 'macos':
+        platforms = list(tags.mac_platforms(version, arch))
     tags.platform_tags = lambda: iter(platforms)
     config = {'Py_DEBUG': 'd' in flags, 'Py_GIL_DISABLED': 't' in flags}
     tags._get_config_var = lambda name, warn=False: config.get(name)
@@ -49,6 +51,10 @@ fn target(question: &str) -> Target {
     let (major, libc_minor) = (libc_major.parse().unwrap(), libc_minor.parse().unwrap());
     let libc = match libc {
         "glibc" => Libc::Glibc {
+            major,
+            minor: libc_minor,
+        },
+        "macos" => Libc::MacOs {
             major,
             minor: libc_minor,
         },
@@ -98,6 +104,15 @@ fn supported_tags_are_those_of_packaging_in_its_order() {
     );
     questions.extend(["1 0", "1 2"].map(|musl| format!("cp 12 - aarch64 musl {musl}")));
     questions.extend(["9", "11"].map(|minor| format!("pp {minor} - x86_64 glibc 2 36")));
+    questions.extend(
+        [
+            "arm64 macos 14 0",
+            "arm64 macos 11 3",
+            "x86_64 macos 26 1",
+            "x86_64 macos 10 13",
+        ]
+        .map(|platform| format!("cp 13 - {platform}")),
+    );
     oracle::compare(SCRIPT, &questions, |question| {
         let tags: Vec<String> = target(question)
             .supported_tags()

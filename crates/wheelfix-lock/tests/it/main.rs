@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod bad;
+mod choice;
 mod document;
 mod markers;
 mod others;
+mod properties;
 mod pylock;
 mod support;
 mod uv;
