@@ -41,6 +41,7 @@ pub fn check_wheels(
             staging: &staging,
             context: request.context()?,
             beside: Tree::default(),
+            table: None,
         };
         let mut written = match installation.write(None, listener) {
             Err(PipelineError::Unsound(plan)) => {

@@ -1,8 +1,12 @@
 //! The context in which a command links and proves: resolved once, read by all that follows.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use wheelfix_link::{LibPathError, LibraryIndex, LoaderError, PlanOptions, Rules, Target, Tree};
+use wheelfix_link::{
+    LibPathError, LibraryIndex, LibraryTable, LoaderError, PlanOptions, PythonSource, Rules,
+    TablePlaces, Target, Tree,
+};
 use wheelfix_unbundle::UnbundleOptions;
 
 /// The libraries that an output may use, and the way in which it names them.
@@ -26,6 +30,8 @@ pub(crate) struct Context<'a> {
     pub(crate) program: Option<&'a Path>,
     /// `None` if nothing is known of the target: neither its Python nor its dynamic loader.
     pub(crate) target: Option<Target>,
+    /// The files that Python sources get for names of libraries; not set where no table is made.
+    pub(crate) library_table: OnceLock<LibraryTable>,
 }
 
 impl<'a> Context<'a> {
@@ -46,7 +52,26 @@ impl<'a> Context<'a> {
             libraries,
             program,
             target,
+            library_table: OnceLock::new(),
         })
+    }
+
+    /// Decides the table of libraries by what sources ask for; `known` are those of tables that were there before.
+    pub(crate) fn decide_table<'s>(
+        &self,
+        sources: impl Iterator<Item = &'s PythonSource>,
+        known: LibraryTable,
+        lib_paths: &[PathBuf],
+    ) -> Result<(), LibPathError> {
+        let places = TablePlaces {
+            lib_paths,
+            driver_path: &self.libraries.options.driver_path,
+            abi: self.target.as_ref().and_then(|target| target.abi),
+        };
+        let mut table = LibraryTable::of(sources, &self.libraries.rules, places)?;
+        table.extend(known);
+        self.library_table.get_or_init(|| table);
+        Ok(())
     }
 
     /// The libraries that a tree may use.

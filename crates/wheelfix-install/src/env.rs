@@ -20,6 +20,7 @@ mod planner;
 mod record;
 mod report;
 mod requirements_check;
+mod table;
 #[cfg(test)]
 mod tests;
 mod torch;
@@ -28,6 +29,8 @@ use std::path::PathBuf;
 
 use wheelfix_link::{Excused, Pattern, Proof, Tree, count, merged_excuses, real_path};
 
+use crate::bytecode::{CompileFailure, Compiler};
+use crate::env::generated::GeneratedFile;
 use crate::env::materialize::Materializer;
 use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
@@ -204,18 +207,15 @@ fn take_back(error: EnvError) -> Result<(), EnvError> {
 /// Makes the whole content of the environment in the staging directory.
 fn fill(
     planner: &EnvPlanner<'_>,
-    decided: EnvPlan<'_>,
+    mut decided: EnvPlan<'_>,
     staging: &Staging,
     listener: &Listener<'_>,
 ) -> Result<EnvReport, EnvError> {
     let (request, installation) = (planner.request, planner.installation);
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let has_wheels = !planner.wheels.is_empty();
-    let compiler = if has_wheels {
-        install::start_compiler(installation).map_err(PipelineError::from)?
-    } else {
-        None
-    };
+    let start = || install::start_compiler(installation).map_err(PipelineError::from);
+    let mut compiler = if has_wheels { start()? } else { None };
     let installing = Installation {
         request: installation,
         wheels: planner.wheels,
@@ -224,9 +224,21 @@ fn fill(
         staging,
         context: installation.context()?,
         beside: Tree::default(),
+        table: table::parts(planner, &decided).map_err(LinkError::from)?,
     };
-    let written = has_wheels.then(|| installing.write(compiler.as_ref(), listener));
-    let mut written = written.transpose()?;
+    let mut written = if has_wheels {
+        Some(installing.write(compiler.as_ref(), listener)?)
+    } else {
+        installing.decide_table(&[])?;
+        None
+    };
+    let generated = decided.generated.len();
+    if let Some(table) = installing.library_table() {
+        let place = table::Place::of(planner, &decided.sources);
+        let apart = place.add(table, &mut decided.nodes, &mut decided.generated)?;
+        decided.whole_files = decided.whole_files.saturating_sub(apart);
+        compiler = if has_wheels { compiler } else { start()? };
+    }
 
     phase(Phase::Apply);
     let interpreter = installation.python.interpreter();
@@ -240,6 +252,10 @@ fn fill(
         interpreter: &interpreter,
     };
     materializer.make("", &decided.nodes)?;
+    if let Some(compiler) = &compiler {
+        let files = decided.generated.iter().skip(generated);
+        compile(files, compiler, staging);
+    }
 
     phase(Phase::Verify);
     let prover = Prover {
@@ -250,11 +266,41 @@ fn fill(
     let checked = prover.prove_beside(&installing, written.as_mut())?;
 
     phase(Phase::Compile);
-    let compile_failures = match compiler {
-        Some(compiler) => compiler.finish().map_err(PipelineError::from)?,
-        None => Vec::new(),
-    };
+    let compile_failures = finished(compiler)?;
     materializer.check("", &decided.nodes)?;
+    Ok(reported(
+        planner,
+        decided,
+        checked,
+        (written, compile_failures),
+    ))
+}
+
+/// Waits until everything is compiled; gives what is not.
+fn finished(compiler: Option<Compiler>) -> Result<Vec<CompileFailure>, PipelineError> {
+    let failures = compiler.map(Compiler::finish).transpose();
+    Ok(failures?.unwrap_or_default())
+}
+
+/// Compiles the Python sources among files of the environment's own.
+fn compile<'f>(
+    files: impl Iterator<Item = &'f GeneratedFile<'f>>,
+    compiler: &Compiler,
+    staging: &Staging,
+) {
+    for file in files.filter(|file| listing::is_python(&file.path)) {
+        let path = staging.root().join(&file.path);
+        compiler.push(path, staging.prefix().join(&file.path));
+    }
+}
+
+/// The report of an environment that is made.
+fn reported(
+    planner: &EnvPlanner<'_>,
+    decided: EnvPlan<'_>,
+    checked: Checked,
+    (written, compile_failures): (Option<Written>, Vec<CompileFailure>),
+) -> EnvReport {
     let mut report = EnvReport {
         copies: checked.copies,
         proof: checked.proof,
@@ -268,7 +314,7 @@ fn fill(
         report.unbundling = written.unbundling;
         report.link_plan = written.link_plan;
     }
-    Ok(report)
+    report
 }
 
 /// Proves that everything loads.

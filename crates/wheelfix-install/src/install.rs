@@ -24,6 +24,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
 use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
+use crate::library_table::TableParts;
 use crate::linking::{self, Applied, LinkError};
 use crate::merging::{are_recorded, beside};
 use crate::patch::Scope;
@@ -59,6 +60,8 @@ pub struct InstallRequest {
     /// The libraries that the output may use; `None` leaves ELF files as they are, for
     /// [`patch`](crate::patch()) to link once everything else has been done to the prefix.
     pub libraries: Option<Libraries>,
+    /// Whether Python sources find the libraries that they open by name in a table.
+    pub library_table: bool,
     /// How many threads to use.
     pub jobs: NonZeroUsize,
 }
@@ -229,8 +232,10 @@ fn fill(
         staging,
         context: request.context()?,
         beside: beside(request, staging, &planned)?,
+        table: TableParts::of(request),
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
+    installation.write_table(compiler.as_ref(), &mut written.applied)?;
     let shared_packages = installation.shared_packages()?;
 
     phase(Phase::Verify, 0);
@@ -335,6 +340,8 @@ pub(crate) struct Installation<'a> {
     pub(crate) context: Option<Context<'a>>,
     /// The files that are in the prefix already.
     pub(crate) beside: Tree,
+    /// The parts of the table of libraries; `None` if none is made.
+    pub(crate) table: Option<TableParts<'a>>,
 }
 
 /// The results of writing and editing the files.
@@ -397,6 +404,7 @@ impl Installation<'_> {
         tree.add_sources(plain);
         tree.add_beside(&self.beside);
         let mut tree = tree.compared().map_err(LinkError::from)?;
+        self.decide_table(&tree.sources)?;
         let Planned {
             unbundling,
             link_plan,
@@ -552,7 +560,7 @@ impl Installation<'_> {
         for (position, file) in self.planned.list.iter().enumerate() {
             let was_seen = matches!(file.source, Source::Member { .. })
                 && extraction.elf.binary_search(&position).is_err();
-            let (path, on_disk) = in_place(&file.path, self.staging);
+            let (path, on_disk) = self.staging.in_place(&file.path);
             if file.compile && was_seen && !extraction.openers.contains(&position) {
                 plain.push(PythonSource::plain(&path, on_disk));
             } else if file.compile || may_be_like_source(Path::new(&file.path)) {
@@ -566,7 +574,7 @@ impl Installation<'_> {
     fn elf_paths(&self, extraction: &Extraction) -> Vec<(PathBuf, PathBuf)> {
         let paths = extraction.elf.iter().filter_map(|position| {
             let file = self.planned.list.get(*position)?;
-            Some(in_place(&file.path, self.staging))
+            Some(self.staging.in_place(&file.path))
         });
         paths.collect()
     }
@@ -586,9 +594,4 @@ pub(crate) fn refuse_unused(
         faults,
         ..LinkPlan::empty()
     })))
-}
-
-/// Where a file will be, and where it is.
-fn in_place(path: &str, staging: &Staging) -> (PathBuf, PathBuf) {
-    (staging.prefix().join(path), staging.root().join(path))
 }

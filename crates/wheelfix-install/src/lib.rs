@@ -19,6 +19,7 @@ mod journal;
 mod launcher;
 mod layout;
 mod left_over;
+mod library_table;
 mod linking;
 mod merging;
 mod patch;

@@ -109,6 +109,11 @@ pub enum StagingError {
 }
 
 impl Staging {
+    /// Where a file will be, and where it is.
+    pub(crate) fn in_place(&self, path: &str) -> (PathBuf, PathBuf) {
+        (self.prefix().join(path), self.root().join(path))
+    }
+
     /// Makes a staging directory for a prefix that does not exist or is an empty directory.
     pub fn whole(prefix: &Path) -> Result<Self, StagingError> {
         let prefix = real_path(prefix)?;

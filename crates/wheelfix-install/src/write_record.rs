@@ -166,8 +166,15 @@ impl Site<'_> {
     /// The rows of the files that were added to a `.dist-info` directory, unless the wheel has them.
     fn added(&self, wheel: &Wheel, applied: &Applied, rows: &[RecordRow]) -> Vec<RecordRow> {
         let (dist_info, site_packages) = (self.dist_info(wheel), self.layout.site_packages());
+        // What is beside the packages belongs to nobody else.
+        let mut wheels = self.wheels.iter().map(Wheel::dist_info);
+        let is_first = wheels.all(|other| wheel.dist_info() <= other);
+        let site = self.root.join(&site_packages);
         let added = applied.added.iter().filter_map(|(path, digest)| {
-            path.strip_prefix(&dist_info).ok()?;
+            let is_beside = is_first && path.parent() == Some(&site);
+            if !is_beside {
+                path.strip_prefix(&dist_info).ok()?;
+            }
             let path = path.strip_prefix(self.root.join(&site_packages)).ok()?;
             Some(RecordRow {
                 path: path.to_str()?.to_owned(),

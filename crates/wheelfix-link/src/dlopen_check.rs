@@ -9,6 +9,7 @@ use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name};
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
 use crate::excuse::Excuses;
 use crate::imported::{Imports, is_for_other_system};
+use crate::library_table::{LibraryTable, is_of_libc};
 use crate::process::{Outcome, Process};
 use crate::replace::NamedPaths;
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
@@ -140,6 +141,12 @@ impl DlopenCheck<'_> {
     }
 }
 
+/// Whether a source is one of tests.
+pub(crate) fn is_test(source: &PythonSource) -> bool {
+    let mut parts = source.path.components();
+    parts.any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test")
+}
+
 /// Opens what a Python source opens: from the interpreter, which has no run path of ours. What such a
 /// library needs itself is looked at only if it is of the output.
 pub(crate) fn opened_by_source<'a>(
@@ -147,20 +154,29 @@ pub(crate) fn opened_by_source<'a>(
     tree: &Tree,
     imports: &OnceLock<Imports>,
     base: &Process<'_>,
-    rules: &Rules,
+    (rules, table): (&Rules, &LibraryTable),
 ) -> Opened<'a> {
     let mut opened = Opened::default();
     opened.lost.extend(lost_by_rules(source, tree, base, rules));
-    let is_test = source
-        .path
-        .components()
-        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test");
+    let is_test = is_test(source);
     // Tests are run by those who know what they need.
     for load in source
         .loads
         .iter()
         .filter(|load| load.is_needed || !is_test)
     {
+        let mut names = load.names.iter();
+        let answer = names.find_map(|library| {
+            let file = table.file(library)?;
+            Some((library, file))
+        });
+        if let Some((library, file)) = answer {
+            let is_of_driver = file.starts_with(&base.target.driver_path);
+            opened
+                .drivers
+                .extend(is_of_driver.then(|| library.name.clone()));
+            continue;
+        }
         let mut names = load.names.iter();
         if names.any(|library| is_there(library, tree, base, rules)) {
             continue;
@@ -290,8 +306,7 @@ fn is_anywhere(pattern: &Pattern, tree: &Tree, base: &Process<'_>) -> bool {
 
 /// Whether a call in a Python source finds its library, whatever else is loaded.
 fn is_there(asked: &AskedLibrary, tree: &Tree, base: &Process<'_>, rules: &Rules) -> bool {
-    let mut libc = rules.libc.iter().flat_map(|rule| &rule.body.soname);
-    if libc.any(|soname| soname.covers(&asked.name)) {
+    if is_of_libc(rules, &asked.name) {
         return true;
     }
     if let Some(path) = &asked.path {

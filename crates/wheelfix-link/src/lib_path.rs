@@ -94,13 +94,9 @@ fn join(path: &Path, below: &str) -> PathBuf {
 pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>, LibPathError> {
     check(given)?;
     let given = existing_path(given)?;
-    let mut public: Vec<PathBuf> = PUBLIC.map(|below| join(&given, below)).into();
+    let public = public(&given)?;
     let mut bundled = Vec::new();
     for site in site_packages(&given)? {
-        let nvidia = site.join("nvidia");
-        for toolkit in subdirectories(&nvidia)? {
-            public.push(toolkit.join("lib"));
-        }
         for directory in WalkDir::new(&site).sort_by_file_name() {
             let directory = directory?;
             if directory.file_type().is_dir() {
@@ -122,6 +118,25 @@ pub(crate) fn expand(entry: usize, given: &Path) -> Result<Vec<LibraryDirectory>
         }
     }
     Ok(directories)
+}
+
+/// The directories behind one library path that hold libraries for everybody.
+pub(crate) fn public_directories(given: &Path) -> Result<Vec<PathBuf>, LibPathError> {
+    check(given)?;
+    let mut directories = public(&existing_path(given)?)?;
+    directories.retain(|directory| directory.is_dir() && !is_for_linkers(directory));
+    Ok(directories)
+}
+
+/// Where a prefix may have libraries for everybody.
+fn public(given: &Path) -> Result<Vec<PathBuf>, LibPathError> {
+    let mut public: Vec<PathBuf> = PUBLIC.map(|below| join(given, below)).into();
+    for site in site_packages(given)? {
+        for toolkit in subdirectories(&site.join("nvidia"))? {
+            public.push(toolkit.join("lib"));
+        }
+    }
+    Ok(public)
 }
 
 /// The site-packages directories of a prefix; the directory itself if it is one.

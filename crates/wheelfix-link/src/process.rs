@@ -79,7 +79,7 @@ type DirectoryState = Vec<Option<bool>>;
 pub struct Process<'a> {
     pub(crate) view: &'a FileView,
     pub(crate) target: &'a Target,
-    rules: &'a Rules,
+    pub(crate) rules: &'a Rules,
     /// In the order of loading; the program first.
     pub loaded: Vec<Loaded>,
     /// For each name that an object answers to, the first object that does: under glibc its path, its

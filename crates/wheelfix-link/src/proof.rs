@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -14,12 +14,14 @@ use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::file_view::{FileKey, FileView};
 use crate::index::{Library, LibraryIndex};
+use crate::library_table::LibraryTable;
 use crate::lint::{self, Lint};
 use crate::minimum_versions::MinimumVersions;
 use crate::missing::NearMiss;
 use crate::object::Object;
 use crate::process::{Loaded, Outcome, Process};
 use crate::proof_builder::{ProofBuilder, is_module};
+use crate::read::{ReadOutcome, read_object};
 use crate::remedy::Candidate;
 use crate::replace::NamedPaths;
 use crate::rules::{Pattern, Rules};
@@ -50,6 +52,8 @@ pub struct ProofOptions {
     pub in_one_process: bool,
     /// Final paths of what the user asked to have proved: what of it cannot be tried is a fault.
     pub named: Vec<PathBuf>,
+    /// The files that Python sources get for names of libraries, besides those of tables in the tree.
+    pub library_table: LibraryTable,
 }
 
 /// An ELF file of which nothing is proved, without that being a fault.
@@ -178,10 +182,17 @@ pub fn prove(
         base.start_program(program);
         builder.program(program, &base);
     }
+    let mut table = LibraryTable::in_tree(tree);
+    table.extend(options.library_table.clone());
+    let of_table = objects_of(&table, target);
+    let opened_by_table: Vec<Simulation<'_>> = of_table
+        .par_iter()
+        .map(|object| Simulation::new(object, &base))
+        .collect();
     let objects: Vec<&Object> = tree.objects().collect();
     let simulations = try_all(&objects, &base);
     builder.beyond_bounds(objects.get(simulations.len()..).unwrap_or_default());
-    let files = files(&simulations, &base);
+    let files = files(simulations.iter().chain(&opened_by_table), &base);
     let tables = SymbolTables::read(view, files.clone(), target.loader);
     let prover = Prover {
         base: &base,
@@ -211,21 +222,10 @@ pub fn prove(
         allowed: lint::allowed(options),
         used: lint::used(&simulations),
     };
-    let dlopen_check = DlopenCheck {
-        rules,
-        target,
-        excuses: &options.excuses,
-    };
-    for opened in all_opened(tree, &simulations, &dlopen_check, &base) {
-        builder.opened(opened);
-    }
-    let paths = NamedPaths {
-        driver_path: &target.driver_path,
-        lib_paths: &options.lib_paths,
-    };
-    let matched = matched_sources(tree, rules);
-    builder.opened(lost_by_replacements(&matched, tree, &base, rules, paths));
-    builder.lints((unreplaced(&matched, rules, paths), Vec::new()));
+    add_opened(&mut builder, tree, &simulations, (&base, &table), options);
+    let alone = prover.alone(&opened_by_table);
+    let lacking = prover.failures(&opened_by_table, &alone, rules, target);
+    builder.table(tree, &table, opened_by_table.iter().zip(lacking));
     for simulation in &simulations {
         simulation.assume(&mut builder.assumed);
         builder.lints(lint.object(simulation.object));
@@ -233,12 +233,38 @@ pub fn prove(
     builder.into_proof(tree, &tables, &base, files.len())
 }
 
+/// Adds what objects and sources open at run time, and what rules would have sources open.
+fn add_opened(
+    builder: &mut ProofBuilder<'_>,
+    tree: &Tree,
+    simulations: &[Simulation<'_>],
+    (base, table): (&Process<'_>, &LibraryTable),
+    options: &ProofOptions,
+) {
+    let (rules, target) = (base.rules, base.target);
+    let dlopen_check = DlopenCheck {
+        rules,
+        target,
+        excuses: &options.excuses,
+    };
+    for opened in all_opened(tree, simulations, &dlopen_check, (base, table)) {
+        builder.opened(opened);
+    }
+    let paths = NamedPaths {
+        driver_path: &target.driver_path,
+        lib_paths: &options.lib_paths,
+    };
+    let matched = matched_sources(tree, rules);
+    builder.opened(lost_by_replacements(&matched, tree, base, rules, paths));
+    builder.lints((unreplaced(&matched, rules, paths), Vec::new()));
+}
+
 /// The libraries that objects and sources open at run time, each in a copy of its process.
 fn all_opened<'a>(
     tree: &Tree,
     simulations: &[Simulation<'a>],
     check: &DlopenCheck<'_>,
-    base: &Process<'_>,
+    (base, table): (&Process<'_>, &LibraryTable),
 ) -> Vec<Opened<'a>> {
     let imports = OnceLock::new();
     let by_objects = simulations
@@ -247,8 +273,23 @@ fn all_opened<'a>(
     let by_sources = tree
         .sources
         .par_iter()
-        .map(|source| opened_by_source(source, tree, &imports, base, check.rules));
+        .map(|source| opened_by_source(source, tree, &imports, base, (check.rules, table)));
     by_objects.chain(by_sources).collect()
+}
+
+/// The libraries of a table that are there: what is not is passed over when Python asks for it, and the driver's are
+/// the driver's business.
+fn objects_of(table: &LibraryTable, target: &Target) -> Vec<Arc<Object>> {
+    let files: BTreeSet<&PathBuf> = table.files().values().collect();
+    let files = files
+        .into_iter()
+        .filter(|file| !file.starts_with(&target.driver_path));
+    let outcomes = files.filter_map(|file| read_object(file.clone(), file).ok());
+    let objects = outcomes.filter_map(|outcome| match outcome {
+        ReadOutcome::Object(object) => Some(object),
+        _ => None,
+    });
+    objects.collect()
 }
 
 /// The Python sources of whose texts rules replace some, with these. What cannot be read is not a source.
@@ -312,9 +353,11 @@ fn try_all<'a>(objects: &[&'a Object], base: &Process<'a>) -> Vec<Simulation<'a>
 }
 
 /// All files that were loaded, each with a path that leads to it.
-fn files(simulations: &[Simulation<'_>], base: &Process<'_>) -> BTreeMap<FileKey, String> {
+fn files<'s, 'a: 's>(
+    simulations: impl Iterator<Item = &'s Simulation<'a>>,
+    base: &'s Process<'a>,
+) -> BTreeMap<FileKey, String> {
     let processes = simulations
-        .iter()
         .map(|simulation| &simulation.process)
         .chain([base]);
     let loaded = processes.flat_map(|process| &process.loaded);

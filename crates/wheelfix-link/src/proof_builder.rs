@@ -9,6 +9,7 @@ use crate::dlopen_dependency::Evidence;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
 use crate::file_view::FileKey;
+use crate::library_table::LibraryTable;
 use crate::minimum_versions::MinimumVersions;
 use crate::missing::Missing;
 use crate::object::Object;
@@ -352,6 +353,39 @@ impl<'a> ProofBuilder<'a> {
                 (&mut missing.opened, unopened.evidence)
             {
                 lines.extend(more);
+            }
+        }
+    }
+
+    /// Adds what the libraries of a table lack: faults where a source cannot do without, else warnings.
+    pub(crate) fn table<'s>(
+        &mut self,
+        tree: &Tree,
+        table: &LibraryTable,
+        opened: impl Iterator<Item = (&'s Simulation<'s>, Vec<LoadFailure>)>,
+    ) {
+        let loads = tree.sources.iter().flat_map(|source| &source.loads);
+        let needed = loads.filter(|load| load.is_needed);
+        let needed = needed.filter_map(|load| load.names.iter().find_map(|name| table.file(name)));
+        let needed: BTreeSet<&Path> = needed.collect();
+        for (simulation, failures) in opened {
+            let (failures, _) = self.without_excused(failures);
+            let path = simulation.object.path.as_path();
+            let findings = if needed.contains(path) {
+                &mut self.findings
+            } else {
+                &mut self.allowed
+            };
+            let failed = Failed {
+                root: path,
+                binds_now: true,
+            };
+            for failure in failures {
+                let searched = match &failure {
+                    LoadFailure::Library { name, .. } => searched(simulation, name),
+                    _ => Vec::new(),
+                };
+                findings.add(self.rules, failed, failure, searched);
             }
         }
     }

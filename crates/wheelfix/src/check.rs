@@ -10,8 +10,8 @@ use wheelfix_install::{
     scan_clean, untrue_records,
 };
 use wheelfix_link::{
-    FileView, LibraryIndex, Place, Proof, ProofOptions, STORE, Tree, TreeError, absolute_path,
-    count, existing_path, prove, told_once,
+    FileView, LibraryIndex, LibraryTable, Place, Proof, ProofOptions, STORE, Tree, TreeError,
+    absolute_path, count, existing_path, prove, told_once,
 };
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
@@ -102,6 +102,7 @@ fn prove_paths(
         lib_paths: lib_paths.clone(),
         in_one_process: false,
         named: paths.clone(),
+        library_table: LibraryTable::default(),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
     let pool = pool.build().map_err(Error::environment)?;
@@ -143,6 +144,7 @@ fn prove_wheels(
         // All of a wheel is looked at, be it ELF files or none.
         in_one_process: false,
         named: Vec::new(),
+        library_table: LibraryTable::default(),
     };
     let mut libraries = args.libraries.plain()?;
     libraries
@@ -157,6 +159,7 @@ fn prove_wheels(
         bytecode: None,
         wheel_options: WheelOptions::default(),
         libraries: Some(libraries),
+        library_table: false,
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);

@@ -52,6 +52,9 @@ pub(crate) struct EnvArgs {
     relocation: RelocationArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Make no table in which Python code finds libraries that it opens by name
+    #[arg(long)]
+    no_library_table: bool,
     /// Print every entry that would be made
     #[arg(long)]
     dry_run: bool,
@@ -190,6 +193,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
             prefix,
             wheel_options: args.wheel_options.resolve(&wheels, &args.limits)?,
             libraries: Some(libraries),
+            library_table: !args.no_library_table,
             jobs: args.jobs.count(),
             python,
             wheels,

@@ -38,6 +38,9 @@ pub(crate) struct InstallArgs {
     relocation: RelocationArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Add a table in which Python code finds the libraries of library paths that it opens by name
+    #[arg(long, conflicts_with = "merge")]
+    library_table: bool,
     /// Print what would be done
     #[arg(long)]
     dry_run: bool,
@@ -170,6 +173,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         python,
         wheel_options: args.wheel_options.resolve(&args.wheels, &args.limits)?,
         libraries: Some(libraries),
+        library_table: args.library_table,
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);

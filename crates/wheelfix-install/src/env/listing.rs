@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use wheelfix_elf::is_temporary;
+use wheelfix_link::is_of_table;
 
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
@@ -138,6 +139,8 @@ fn follow(path: &Path) -> Result<EntryKind, EnvFault> {
 pub(crate) struct Scan {
     /// Files that may be ELF files, relative to the first directory, in any order.
     pub(crate) elf: Vec<String>,
+    /// Python sources, likewise.
+    pub(crate) python: Vec<String>,
     /// How many files and links there are.
     pub(crate) files: usize,
     pub(crate) faults: Vec<EnvFault>,
@@ -158,6 +161,7 @@ pub(crate) fn scan(root: &Path) -> Scan {
         let found: Vec<Scan> = level.map(|below| look(root, below)).collect();
         for found in found {
             scan.elf.extend(found.elf);
+            scan.python.extend(found.python);
             scan.files += found.files;
             scan.faults.extend(found.faults);
             scan.pending.extend(found.pending);
@@ -180,6 +184,9 @@ fn look(root: &Path, below: &str) -> Scan {
             scan.files += 1;
             if may_be_elf(name) && is_own(&directory, name, kind) {
                 scan.elf.push(join(below, name));
+            }
+            if is_python(name) {
+                scan.python.push(join(below, name));
             }
         }
         EntryKind::DirectoryLink => scan.files += 1,
@@ -206,6 +213,12 @@ const NEVER_ELF: &[&str] = &[
     "pyc", "pyi", "pyx", "rst", "svg", "toml", "ttf", "txt", "typed", "xml", "yaml", "yml",
 ];
 
+/// Whether a file is a Python source.
+pub(crate) fn is_python(name: &str) -> bool {
+    // Python itself looks for this ending, in this case.
+    name.as_bytes().ends_with(b".py")
+}
+
 /// Whether a file of this name is worth a look.
 pub(crate) fn may_be_elf(name: &str) -> bool {
     match name.rsplit_once('.') {
@@ -214,6 +227,24 @@ pub(crate) fn may_be_elf(name: &str) -> bool {
             name,
             "RECORD" | "METADATA" | "WHEEL" | "INSTALLER" | "LICENSE"
         ),
+    }
+}
+
+/// Whether an entry belongs to an input alone: files that Nix and nixpkgs keep beside the others,
+/// indexes of others than Python, and interpreters.
+pub(crate) fn is_left_out(directory: &str, name: &str) -> bool {
+    match directory {
+        "" => matches!(
+            name,
+            "nix-support" | "propagated-build-inputs" | "pyvenv.cfg"
+        ),
+        "bin" => name.strip_prefix("python").is_some_and(|rest| {
+            rest.bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        }),
+        "share/info" | "info" => name == "dir",
+        // An environment has a table of its own.
+        _ => name == "perllocal.pod" || is_of_table(name),
     }
 }
 

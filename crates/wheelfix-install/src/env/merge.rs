@@ -12,7 +12,7 @@ use crate::env::collision::{CollisionAction, Decision, EnvCollisionKind, Rules};
 use crate::env::content;
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedFile, Virtual};
-use crate::env::listing::{EntryKind, leads_away, list, may_be_elf, scan};
+use crate::env::listing::{EntryKind, is_left_out, is_python, leads_away, list, may_be_elf, scan};
 use crate::layout::{Layout, join};
 
 /// Something that files come from. The position of a source is its rank wherever the order of the
@@ -107,6 +107,8 @@ pub(crate) struct Notes {
     pub(crate) shadowed: Vec<(usize, String)>,
     /// Files that may be ELF files: path, and source.
     pub(crate) elf: Vec<(String, usize)>,
+    /// Python sources: path, and source.
+    pub(crate) python: Vec<(String, usize)>,
     /// Equal files that are made: the position of the one that is kept, and that of another.
     pub(crate) twins: Vec<(usize, usize)>,
     /// How many files lie in directories that are taken whole.
@@ -436,6 +438,10 @@ impl<'a> Merger<'a> {
             notes
                 .elf
                 .extend(elf.map(|below| (join(path, &below), source)));
+            let python = scan.python.into_iter();
+            notes
+                .python
+                .extend(python.map(|below| (join(path, &below), source)));
         });
     }
 
@@ -482,6 +488,9 @@ impl<'a> Merger<'a> {
         let name = path.rsplit('/').next().unwrap_or(path);
         if may_be_elf(name) && (kind == EntryKind::File || leads_away(&disk())) {
             self.note(|notes| notes.elf.push((path.to_owned(), source)));
+        }
+        if is_python(name) {
+            self.note(|notes| notes.python.push((path.to_owned(), source)));
         }
         let in_bin = self.rewrites
             && path
@@ -579,21 +588,4 @@ fn named(path: &str, candidates: &[Candidate<'_>]) -> Vec<(usize, String)> {
     candidates
         .map(|candidate| (candidate.source(), path.to_owned()))
         .collect()
-}
-
-/// Whether an entry belongs to an input alone: files that Nix and nixpkgs keep beside the others,
-/// indexes of others than Python, and interpreters.
-pub(crate) fn is_left_out(directory: &str, name: &str) -> bool {
-    match directory {
-        "" => matches!(
-            name,
-            "nix-support" | "propagated-build-inputs" | "pyvenv.cfg"
-        ),
-        "bin" => name.strip_prefix("python").is_some_and(|rest| {
-            rest.bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'.')
-        }),
-        "share/info" | "info" => name == "dir",
-        _ => name == "perllocal.pod",
-    }
 }

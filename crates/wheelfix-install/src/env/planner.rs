@@ -48,7 +48,9 @@ pub(crate) struct EnvPlan<'a> {
     pub(crate) files: Files<'a>,
     /// Files of prefixes that may be ELF files: path, and source. Sorted.
     pub(crate) elf: Vec<(String, usize)>,
-    whole_files: usize,
+    /// Python sources of prefixes: path, and source. Sorted.
+    pub(crate) python: Vec<(String, usize)>,
+    pub(crate) whole_files: usize,
     distributions: Vec<Distribution>,
     resolved: Vec<ResolvedCollision>,
     checked: RequirementsCheck,
@@ -140,6 +142,7 @@ impl<'a> EnvPlanner<'a> {
         let apart = record::renew(&mut nodes, &mut generated, &changes, others, self.layout)?;
         found.whole_files = found.whole_files.saturating_sub(apart);
         found.elf.sort_unstable();
+        found.python.sort_unstable();
         let files = Files {
             sources: crate::sources::Sources::default(),
             list: kept_files(files, &nodes, &found.twins),
@@ -154,6 +157,7 @@ impl<'a> EnvPlanner<'a> {
             installed,
             files,
             elf: found.elf,
+            python: found.python,
             whole_files: found.whole_files,
             distributions,
             resolved,

@@ -12,9 +12,9 @@ use crate::digest::FileDigest;
 use crate::env::distribution::{Distribution, read_record, source_of_bytecode};
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedContent, GeneratedFile};
-use crate::env::listing::{EntryKind, list};
+use crate::env::listing::{EntryKind, is_left_out, list};
 use crate::env::materialize::renewed_script;
-use crate::env::merge::{Node, What, is_left_out};
+use crate::env::merge::{Node, What};
 use crate::launcher::Interpreter;
 use crate::layout::{Layout, join};
 
@@ -190,43 +190,47 @@ impl Place<'_> {
         };
         let source = self.source;
         if node.what == (What::Whole { source }) {
-            let nodes = self.entries(&path, true)?;
+            let nodes = entries(self.root, source, &path, true)?;
             let is_file = |node: &&Node| !matches!(node.what, What::Whole { .. });
             *self.files += nodes.iter().filter(is_file).count();
             node.what = What::Directory(nodes);
         } else if node.what == (What::Link { source }) {
-            node.what = What::Directory(self.entries(&path, false)?);
+            node.what = What::Directory(entries(self.root, source, &path, false)?);
         }
         match &mut node.what {
             What::Directory(nodes) => self.take(nodes, &path, below),
             _ => Ok(false),
         }
     }
+}
 
-    /// The entries of a directory of the prefix, or of one that a link of it leads to; whether
-    /// directories in it are taken whole.
-    fn entries(&self, path: &str, whole: bool) -> Result<Vec<Node>, EnvFault> {
-        let mut faults = Vec::new();
-        let entries = list(&self.root.join(path), &mut faults);
-        if let Some(fault) = faults.into_iter().next() {
-            return Err(fault);
-        }
-        let source = self.source;
-        let entries = entries
-            .into_iter()
-            .filter(|entry| !is_left_out(path, &entry.name));
-        let nodes = entries.map(|entry| {
-            let what = match entry.kind {
-                EntryKind::Directory | EntryKind::DirectoryLink if whole => What::Whole { source },
-                EntryKind::Directory => {
-                    What::Directory(self.entries(&join(path, &entry.name), whole)?)
-                }
-                EntryKind::File => What::File { source },
-                EntryKind::FileLink | EntryKind::DirectoryLink => What::Link { source },
-            };
-            let name = entry.name;
-            Ok(Node { name, what })
-        });
-        nodes.collect()
+/// The entries of a directory of a prefix, or of one that a link of it leads to; whether directories in it are taken
+/// whole.
+pub(crate) fn entries(
+    root: &Path,
+    source: usize,
+    path: &str,
+    whole: bool,
+) -> Result<Vec<Node>, EnvFault> {
+    let mut faults = Vec::new();
+    let listed = list(&root.join(path), &mut faults);
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(fault);
     }
+    let listed = listed
+        .into_iter()
+        .filter(|entry| !is_left_out(path, &entry.name));
+    let nodes = listed.map(|entry| {
+        let what = match entry.kind {
+            EntryKind::Directory | EntryKind::DirectoryLink if whole => What::Whole { source },
+            EntryKind::Directory => {
+                What::Directory(entries(root, source, &join(path, &entry.name), whole)?)
+            }
+            EntryKind::File => What::File { source },
+            EntryKind::FileLink | EntryKind::DirectoryLink => What::Link { source },
+        };
+        let name = entry.name;
+        Ok(Node { name, what })
+    });
+    nodes.collect()
 }

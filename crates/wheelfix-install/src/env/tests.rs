@@ -21,6 +21,7 @@ fn request(dir: &Path, link: LinkMode) -> EnvRequest {
             bytecode: None,
             wheel_options: WheelOptions::default(),
             libraries: None,
+            library_table: false,
             jobs: NonZeroUsize::MIN,
         },
         activation: None,

@@ -32,6 +32,7 @@ fn request(dir: &std::path::Path, wheel: &str) -> InstallRequest {
         bytecode: None,
         wheel_options: WheelOptions::default(),
         libraries: None,
+        library_table: false,
         jobs: NonZeroUsize::MIN,
     }
 }

@@ -99,6 +99,7 @@ fn request(
             bytecode,
             wheel_options,
             libraries: Some(libraries),
+            library_table: settings.flag("libraryTable") != Some(false),
             jobs: jobs(),
         },
         inputs,

@@ -134,6 +134,7 @@ fn install(
         wheel_options,
         // The patch hook relocates, once the recipe has done its own changes.
         libraries: None,
+        library_table: false,
         jobs: jobs(),
     };
     let report = wheelfix_install::install(&request, &|_| {}).map_err(wheel::explain)?;

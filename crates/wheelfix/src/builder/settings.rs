@@ -60,6 +60,7 @@ const SETTINGS: &[(&str, Kind, Scope)] = &[
     ("interpreter", Kind::Text, Scope::Any),
     ("invalidation", Kind::Text, Scope::Wheels),
     ("keepNamespacePth", Kind::Flag, Scope::Wheels),
+    ("libraryTable", Kind::Flag, Scope::Wheels),
     ("libs", Kind::List, Scope::Any),
     ("link", Kind::Text, Scope::Environments),
     ("maxRatio", Kind::Size, Scope::Wheels),
@@ -484,7 +485,7 @@ mod tests {
         `libs` has to be a list of strings: [ "..." ], got a string
         `python` has to be a string, got a list of other things
         `rules` has to be a list of strings: [ "..." ], got an attribute set
-        unknown setting `zzz`, expected one of: acceptMismatch, action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, checkDeps, directUrl, driverPath, exclude, heal, ignoreMissing, ignoreSymbols, inputs, installer, interpreter, invalidation, keepNamespacePth, libs, link, maxRatio, maxSize, namespaces, nixpkgsNames, onCollision, package, propagate, prove, provides, python, pythonVersion, relax, relaxUpper, removeBinBytecode, removeDeps, removeTests, requested, rpath, rules, runtimeDependencies, standalone, unify
+        unknown setting `zzz`, expected one of: acceptMismatch, action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, checkDeps, directUrl, driverPath, exclude, heal, ignoreMissing, ignoreSymbols, inputs, installer, interpreter, invalidation, keepNamespacePth, libraryTable, libs, link, maxRatio, maxSize, namespaces, nixpkgsNames, onCollision, package, propagate, prove, provides, python, pythonVersion, relax, relaxUpper, removeBinBytecode, removeDeps, removeTests, requested, rpath, rules, runtimeDependencies, standalone, unify
         "#);
         let faults = read(&serde_json::json!({"wheelfix": 1})).unwrap_err();
         insta::assert_snapshot!(faults.join("\n"), @"`wheelfix` has to be an attribute set, with `__structuredAttrs = true`: { ... }, got a number");

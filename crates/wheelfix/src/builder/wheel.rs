@@ -50,6 +50,7 @@ fn request(
         bytecode,
         wheel_options,
         libraries: Some(libraries),
+        library_table: settings.flag("libraryTable") == Some(true),
         jobs: jobs(),
     })
 }

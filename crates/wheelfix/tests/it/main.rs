@@ -18,6 +18,7 @@ mod inspect;
 mod install;
 mod interruption;
 mod kills;
+mod library_table;
 mod links;
 mod lock;
 mod merge;

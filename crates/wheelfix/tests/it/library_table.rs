@@ -1,0 +1,246 @@
+//! The table in which Python code finds the libraries that it opens by name.
+
+use std::path::Path;
+use std::process::Command;
+
+use wheelfix_testkit::cache;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+const SITE: &str = "lib/python3.11/site-packages";
+const MODULE: &str = "_wheelfix_libraries.py";
+const PTH: &str = "wheelfix-libraries.pth";
+
+/// A module that asks in every way that is known; each answer is a number or an error.
+const ASKS: &str = "import ctypes
+from ctypes.util import find_library
+def number(name):
+    return ctypes.CDLL(name).number()
+def by_soname():
+    return number('libfound.so.1')
+def by_name():
+    return number('libfound.so')
+def found():
+    return number(find_library('found'))
+def loaded():
+    return ctypes.cdll.LoadLibrary('libfound.so.1').number()
+";
+
+fn python() -> String {
+    cache::tool("python3").to_str().unwrap().to_owned()
+}
+
+/// A sandbox with a library that has a number, in `libs`.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir_all(sandbox.path("libs/lib")).unwrap();
+    library(&sandbox, "libs/lib/libfound.so.1", 7, &[]);
+    // A script for linkers, and an older version.
+    fs_err::write(sandbox.path("libs/lib/libfound.so"), "INPUT(-lfound)\n").unwrap();
+    library(&sandbox, "libs/lib/libfound.so.0.9", 6, &[]);
+    sandbox
+}
+
+fn library(sandbox: &Sandbox, path: &str, number: u32, more: &[&str]) {
+    let name = path.rsplit('/').next().unwrap();
+    let soname = format!("-Wl,-soname,{name}");
+    let source = format!("int number(void) {{ return {number}; }}");
+    sandbox.library(&source, &[&[soname.as_str(), "-o", path], more].concat());
+}
+
+fn asking(sandbox: &Sandbox, source: &str) -> String {
+    sandbox.wheel(&WheelBuilder::new("asks", "1.0").file("asks/__init__.py", source))
+}
+
+/// Makes `out` by a command, with the library path.
+fn make(sandbox: &Sandbox, command: &[&str], out: &str) -> String {
+    let more = ["--prefix", out, "--python", &python(), "--lib-path", "libs"];
+    sandbox.run(&[command, &more].concat())
+}
+
+#[track_caller]
+fn made(sandbox: &Sandbox, command: &[&str], out: &str) -> String {
+    let text = make(sandbox, command, out);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    text
+}
+
+/// The output of code that the Python of an environment runs.
+#[expect(clippy::disallowed_methods, reason = "runs the environment under test")]
+fn run(sandbox: &Sandbox, env: &str, code: &str) -> String {
+    let mut command = Command::new(sandbox.path(env).join("bin/python"));
+    let output = command.args(["-I", "-c", code]).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+const PRINT: &str =
+    "import asks; print(asks.by_soname(), asks.by_name(), asks.found(), asks.loaded())";
+
+fn has_table(path: &Path) -> bool {
+    let has = [MODULE, PTH].map(|name| path.join(name).is_file());
+    assert_eq!(has[0], has[1], "{}", path.display());
+    has[0]
+}
+
+#[test]
+fn python_code_of_an_environment_finds_what_it_opens_by_name() {
+    let sandbox = sandbox();
+    let wheel = asking(&sandbox, ASKS);
+    let text = made(&sandbox, &["env", &wheel], "env");
+    assert!(!text.contains("is missing"), "{text}");
+    assert_eq!(run(&sandbox, "env", PRINT), "7 7 7 7\n");
+    let start = "import sys; print([name for name in ('ctypes', 'json') if name in sys.modules])";
+    assert_eq!(run(&sandbox, "env", start), "[]\n");
+    let cache = sandbox.path("env").join(SITE).join("__pycache__");
+    let names = fs_err::read_dir(cache).unwrap();
+    assert_eq!(names.count(), 2);
+    // What has gone is not there, as ctypes says it.
+    fs_err::remove_dir_all(sandbox.path("libs")).unwrap();
+    let text = run(&sandbox, "env", "import asks; asks.by_soname()");
+    let want =
+        "OSError: libfound.so.1: cannot open shared object file: No such file or directory\n";
+    assert!(text.ends_with(want), "{text}");
+    assert_eq!(
+        run(
+            &sandbox,
+            "env",
+            "import asks; print(asks.find_library('found'))"
+        ),
+        "None\n"
+    );
+}
+
+#[test]
+fn nothing_is_made_where_nothing_is_asked() {
+    let sandbox = sandbox();
+    for (source, more, want) in [
+        ("x = 1\n", None, false),
+        (
+            "import ctypes\ndef f(): return ctypes.CDLL('libc.so.6')\n",
+            None,
+            false,
+        ),
+        (
+            "import ctypes\ndef f(): return ctypes.CDLL('libgone.so.6')\n",
+            None,
+            false,
+        ),
+        (ASKS, None, true),
+        (ASKS, Some("--no-library-table"), false),
+    ] {
+        let wheel = asking(&sandbox, source);
+        let command = ["env", &wheel].into_iter().chain(more);
+        made(&sandbox, &command.collect::<Vec<_>>(), "env");
+        assert_eq!(has_table(&sandbox.path("env").join(SITE)), want, "{source}");
+        fs_err::remove_dir_all(sandbox.path("env")).unwrap();
+    }
+}
+
+#[test]
+fn a_need_that_the_table_answers_is_met_and_proved() {
+    let sandbox = sandbox();
+    let needs = "import ctypes\nx = ctypes.CDLL('libfound.so.1')\n";
+    let wheel = asking(&sandbox, needs);
+    let text = make(&sandbox, &["env", &wheel, "--no-library-table"], "env");
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    made(&sandbox, &["env", &wheel], "env");
+    let text = sandbox.run(&["check", "env", "--python", &python()]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    fs_err::remove_dir_all(sandbox.path("env")).unwrap();
+    // The library itself lacks one.
+    library(&sandbox, "libgone.so.3", 1, &[]);
+    library(&sandbox, "libs/lib/libfound.so.1", 7, &["libgone.so.3"]);
+    let text = make(&sandbox, &["env", &wheel], "env");
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(text.contains("error: `libgone.so.3` is missing"), "{text}");
+    let wheel = asking(&sandbox, ASKS);
+    let text = made(&sandbox, &["env", &wheel], "env");
+    assert!(
+        text.contains("warning: `libgone.so.3` is missing"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_installed_prefix_has_a_table_on_request() {
+    let sandbox = sandbox();
+    let wheel = asking(&sandbox, ASKS);
+    made(&sandbox, &["install", &wheel], "without");
+    assert!(!has_table(&sandbox.path("without").join(SITE)));
+    made(&sandbox, &["install", &wheel, "--library-table"], "with");
+    assert!(has_table(&sandbox.path("with").join(SITE)));
+    let record = sandbox
+        .path("with")
+        .join(SITE)
+        .join("asks-1.0.dist-info/RECORD");
+    let record = fs_err::read_to_string(record).unwrap();
+    for name in [MODULE, PTH] {
+        let mut lines = record.lines();
+        let row = format!("{name},sha256=");
+        assert!(lines.any(|line| line.starts_with(&row)), "{record}");
+    }
+    // An environment finds the same, with or without a library path of its own, and leaves the prefix alone.
+    let before = sandbox.tree("with");
+    let more = ["--python", &python()];
+    let text = sandbox.run(&[&["env", "with", "--prefix", "env"][..], &more].concat());
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert_eq!(run(&sandbox, "env", PRINT), "7 7 7 7\n");
+    made(&sandbox, &["env", "without"], "other");
+    assert_eq!(run(&sandbox, "other", PRINT), "7 7 7 7\n");
+    assert!(!has_table(&sandbox.path("without").join(SITE)));
+    assert_eq!(sandbox.tree("with"), before);
+}
+
+#[test]
+fn the_driver_answers_for_its_libraries() {
+    let sandbox = sandbox();
+    let source = "import ctypes\ndef f():\n    return ctypes.CDLL('libnvidia-ml.so.1').number()\n";
+    let wheel = asking(&sandbox, source);
+    let text = made(&sandbox, &["env", &wheel, "--driver-path", "driver"], "env");
+    assert!(!text.contains("libnvidia-ml.so.1` is missing"), "{text}");
+    let call = "import asks; print(asks.f())";
+    let text = run(&sandbox, "env", call);
+    assert!(text.contains("libnvidia-ml.so.1: cannot open"), "{text}");
+    fs_err::create_dir(sandbox.path("driver")).unwrap();
+    library(&sandbox, "driver/libnvidia-ml.so.1", 3, &[]);
+    assert_eq!(run(&sandbox, "env", call), "3\n");
+}
+
+#[test]
+fn what_is_loaded_already_and_what_others_hook_stays() {
+    let sandbox = sandbox();
+    let wheel = asking(&sandbox, ASKS);
+    made(&sandbox, &["env", &wheel], "env");
+    fs_err::create_dir(sandbox.path("mine")).unwrap();
+    library(&sandbox, "mine/libfound.so.1", 5, &[]);
+    let mine = sandbox.path("mine/libfound.so.1");
+    let code = format!(
+        "import ctypes; ctypes.CDLL('{}'); import asks; print(asks.by_soname())",
+        mine.display()
+    );
+    assert_eq!(run(&sandbox, "env", &code), "5\n");
+    // A hook that asks all others, as ours does.
+    let hook = "import sys
+class Hook:
+    seen = []
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if not name.startswith('ctypes'):
+            return None
+        cls.seen.append(name)
+        for finder in sys.meta_path:
+            spec = finder is not cls and finder.find_spec(name, path, target)
+            if spec:
+                return spec
+sys.meta_path.insert(AT, Hook)
+import asks, importlib, ctypes
+importlib.reload(ctypes)
+print(asks.by_soname(), asks.found(), Hook.seen[:2], ctypes.__spec__.loader.__class__.__name__)
+";
+    for at in ["0", "1"] {
+        let text = run(&sandbox, "env", &hook.replace("AT", at));
+        let want = "7 7 ['ctypes', 'ctypes._endian'] SourceFileLoader\n";
+        assert_eq!(text, want);
+    }
+}
