@@ -5,7 +5,7 @@
 //! tags last, `packaging` and pip put them first.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use wheelfix_format::{RankedTags, TagMismatch};
@@ -138,43 +138,58 @@ pub fn choose<'l>(
     }
 }
 
-/// Most reasons that are told in one line.
-const MAX_REASONS: usize = 6;
+/// Most platforms that are told in one line.
+const MAX_PLATFORMS: usize = 6;
 
-/// The reasons of all wheels, each once, those of other Pythons in one.
+/// The reasons of all wheels: those of other platforms in one, and those of other Pythons.
 fn summary(rejected: &[RejectedWheel<'_>]) -> Vec<String> {
     let mut pythons: BTreeSet<(usize, &str)> = BTreeSet::new();
-    let mut own = "";
-    let mut others: BTreeMap<String, usize> = BTreeMap::new();
+    let mut platforms: BTreeSet<&str> = BTreeSet::new();
+    let (mut own_python, mut own_platform) = ("", "");
+    let mut reasons: BTreeSet<String> = BTreeSet::new();
     for RejectedWheel { reason, .. } in rejected {
         match reason {
             WheelReason::Tags(TagMismatch::Python { wheel, target }) => {
                 // `cp39` before `cp310`.
                 pythons.insert((wheel.len(), wheel));
-                own = target;
+                own_python = target;
             }
-            reason => *others.entry(reason.to_string()).or_default() += 1,
+            WheelReason::Tags(TagMismatch::Platform { wheel, target }) => {
+                platforms.insert(wheel);
+                own_platform = target;
+            }
+            reason => {
+                reasons.insert(reason.to_string());
+            }
         }
     }
-    let mut reasons = Vec::new();
-    if !pythons.is_empty() {
-        let pythons: Vec<&str> = pythons.into_iter().map(|(_, python)| python).collect();
+    let mut reasons: Vec<String> = reasons.into_iter().collect();
+    if !platforms.is_empty() {
+        let more = platforms.len().saturating_sub(MAX_PLATFORMS);
+        let mut texts: Vec<String> = platforms
+            .into_iter()
+            .take(MAX_PLATFORMS)
+            .map(str::to_owned)
+            .collect();
+        if more != 0 {
+            texts.push(format!("{more} more"));
+        }
         reasons.push(format!(
-            "there are wheels for {}, this is {own}",
-            pythons.join(", ")
+            "there are wheels for {}, this is {own_platform}",
+            texts.join(", ")
         ));
     }
-    let mut others: Vec<(String, usize)> = others.into_iter().collect();
-    others.sort_by_key(|(_, count)| Reverse(*count));
-    let more = others.len().saturating_sub(MAX_REASONS);
-    reasons.extend(
-        others
-            .into_iter()
-            .take(MAX_REASONS)
-            .map(|(reason, _)| reason),
-    );
-    if more != 0 {
-        reasons.push(format!("and {more} more reasons"));
+    if !pythons.is_empty() {
+        let start = if reasons.is_empty() {
+            "there are wheels"
+        } else {
+            "others are"
+        };
+        let pythons: Vec<&str> = pythons.into_iter().map(|(_, python)| python).collect();
+        reasons.push(format!(
+            "{start} for {}, this is {own_python}",
+            pythons.join(", ")
+        ));
     }
     reasons
 }

@@ -39,6 +39,8 @@ pub enum Problem {
         column: usize,
         message: String,
     },
+    #[error("more than {0} values, which no lock file has")]
+    TooMany(usize),
     #[error("{0}")]
     Structure(String),
     #[error("no lock file that is known: {0}")]

@@ -125,10 +125,9 @@ fn what_does_not_fit_is_never_taken() {
     assert_eq!(
         choose(&lock.packages[0], &tags, Preference::Sdist).unwrap_err(),
         [
-            "there are wheels for cp310, this is cp311",
             "it is the variant `cu128`, and the lock does not say what for",
-            "the wheel is for Linux on x86_64 with musl 1.1, the target is Linux on x86_64 with glibc 2.36",
-            "the wheel is for any platform, the target is Linux on x86_64 with glibc 2.36",
+            "there are wheels for Linux on x86_64 with musl 1.1, any platform, this is Linux on x86_64 with glibc 2.36",
+            "others are for cp310, this is cp311",
         ]
     );
 }

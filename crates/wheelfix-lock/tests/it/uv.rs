@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use tempfile::TempDir;
-use wheelfix_format::{MarkerSets, Requirement, Target};
-use wheelfix_lock::{Lock, Source, resolve};
+use wheelfix_format::{MarkerSets, RankedTags, Requirement, Target};
+use wheelfix_lock::{Lock, Preference, Source, choose, resolve};
 use wheelfix_testkit::cache;
 
 use crate::support::{fixture, installed, read, selection};
@@ -35,6 +35,34 @@ impl Project {
             write(name, text);
         }
         Self { dir, script }
+    }
+
+    /// The packages that would be installed on a platform, as `name==version`, or `None` if one of them has
+    /// no file there.
+    #[expect(clippy::disallowed_methods, reason = "uv is the judge")]
+    fn sync(&self, platform: &str) -> Option<BTreeSet<String>> {
+        let mut command = Command::new(cache::tool("uv"));
+        command.args([
+            "sync",
+            "--frozen",
+            "--offline",
+            "--dry-run",
+            "--no-cache",
+            "--no-config",
+        ]);
+        command.args(["--python-platform", platform, "--python"]);
+        command.arg(cache::tool("python3"));
+        let output = command.current_dir(self.dir.path()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        if !output.status.success() {
+            assert!(
+                errors.contains("for the current platform"),
+                "{platform}: {errors}"
+            );
+            return None;
+        }
+        let packages = errors.lines().filter_map(|line| line.strip_prefix(" + "));
+        Some(packages.map(str::to_owned).collect())
     }
 
     /// The lines of a `requirements.txt`, or `None` if uv refuses the selection.
@@ -261,6 +289,41 @@ fn a_large_lock_is_uvs_on_every_target() {
     ];
     let files = [("pyproject.toml", pyproject.as_str())];
     compare("uv/rodeo.uv.lock", &files, &[String::new()], &targets);
+}
+
+#[test]
+fn the_packages_that_have_a_file_are_uvs() {
+    let lock = fixture("uv/rodeo.uv.lock");
+    let pyproject = "[project]\nname = \"rodeo\"\nversion = \"0\"\nrequires-python = \">=3.11\"\n";
+    let project = Project::new("uv/rodeo.uv.lock", &[("pyproject.toml", pyproject)]);
+    let lock = read("uv.lock", &lock);
+    let platforms = [
+        ("x86_64-manylinux_2_36", "x86_64-glibc2.36-cp311.9"),
+        ("x86_64-manylinux_2_17", "x86_64-glibc2.17-cp311.9"),
+        ("aarch64-manylinux_2_40", "aarch64-glibc2.40-cp311.9"),
+        ("x86_64-unknown-linux-musl", "x86_64-musl-cp311.9"),
+        ("riscv64-unknown-linux", "riscv64-glibc2.39-cp311.9"),
+        ("aarch64-apple-darwin", "arm64-macos13.0-cp311.9"),
+    ];
+    let mut installable = 0;
+    for (platform, target) in platforms {
+        let target: Target = target.parse().unwrap();
+        let tags = RankedTags::new(&target);
+        let resolution = resolve(&lock, &selection(&lock, ""), &target).unwrap();
+        let packages = resolution
+            .packages
+            .values()
+            .map(|it| &lock.packages[it.number]);
+        let packages = packages.filter(|package| package.source == Source::Files);
+        let chosen = packages.map(|package| {
+            choose(package, &tags, Preference::Wheel).ok()?;
+            Some(package.label().replace(' ', "=="))
+        });
+        let ours: Option<BTreeSet<String>> = chosen.collect();
+        assert_eq!(ours, project.sync(platform), "on {platform}");
+        installable += usize::from(ours.is_some());
+    }
+    assert_eq!(installable, 2);
 }
 
 #[test]
