@@ -5,10 +5,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use wheelfix_format::{MarkerSets, RankedTags, Requirement, Target};
-use wheelfix_lock::{Lock, Preference, Source, choose, resolve};
+use wheelfix_lock::{Choice, Lock, Preference, Provider, Source, choose, resolve};
 use wheelfix_testkit::cache;
 
-use crate::support::{fixture, installed, read, selection};
+use crate::support::{fixture, installed, joined, read, selection};
 
 /// A project that uv exports.
 struct Project {
@@ -324,6 +324,54 @@ fn the_packages_that_have_a_file_are_uvs() {
         installable += usize::from(ours.is_some());
     }
     assert_eq!(installable, 2);
+}
+
+/// The file of each package, or what provides it else.
+fn files(lock: &Lock<'_>, target: &Target) -> BTreeSet<String> {
+    let tags = RankedTags::new(target);
+    let resolution = resolve(lock, &selection(lock, ""), target);
+    let resolution = resolution.unwrap_or_else(|faults| panic!("{}", joined(&faults)));
+    let packages = resolution
+        .packages
+        .values()
+        .map(|it| &lock.packages[it.number]);
+    let packages = packages.filter(|package| package.source == Source::Files);
+    let texts = packages.map(|package| match choose(package, &tags, Preference::Wheel) {
+        Ok(Choice {
+            provider: Provider::Wheel(file) | Provider::Sdist(file),
+            ..
+        }) => {
+            let hash = file.hash.as_ref().map(ToString::to_string);
+            format!("{} {}", file.name, hash.unwrap_or_default())
+        }
+        other => format!("{}: {other:?}", package.label()),
+    });
+    texts.collect()
+}
+
+#[test]
+fn the_files_of_a_lock_are_those_of_the_pylock_that_uv_makes_of_it() {
+    let text = fixture("uv/rodeo.uv.lock");
+    let pyproject = "[project]\nname = \"rodeo\"\nversion = \"0\"\nrequires-python = \">=3.11\"\n";
+    let project = Project::new("uv/rodeo.uv.lock", &[("pyproject.toml", pyproject)]);
+    let export = project.export("format:pylock.toml").unwrap();
+    let (lock, export) = (read("uv.lock", &text), read("pylock.toml", &export));
+    let targets = [
+        "x86_64-linux-cp311",
+        "x86_64-linux-cp314",
+        "aarch64-linux-cp313",
+        "x86_64-linux-cp314t",
+        "x86_64-glibc2.17-cp312",
+        "arm64-macos-cp313",
+    ];
+    for target in targets {
+        let target: Target = target.parse().unwrap();
+        assert_eq!(
+            files(&lock, &target),
+            files(&export, &target),
+            "on {target}"
+        );
+    }
 }
 
 #[test]
