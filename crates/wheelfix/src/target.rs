@@ -18,9 +18,12 @@ pub(crate) struct TargetArgs {
     /// Dynamic loader of the target [default: the one of the Python; without either, the C library is taken to be there]
     #[arg(long, value_name = "PATH")]
     interpreter: Option<PathBuf>,
-    /// Directory of the environment's library path
+    /// Directory of `LD_LIBRARY_PATH` where the files are loaded
     #[arg(long, value_name = "DIR")]
-    library_path: Vec<String>,
+    ld_library_path: Vec<String>,
+    /// The name that this option had, too near to `--lib-path`
+    #[arg(long = "library-path", value_name = "DIR", hide = true)]
+    renamed: Vec<String>,
     /// Subdirectory that the processor makes the loader prefer, as `glibc-hwcaps/x86-64-v3`
     #[arg(long, value_name = "DIR")]
     hwcaps: Vec<String>,
@@ -42,6 +45,13 @@ pub(crate) struct ResolvedTarget {
 impl TargetArgs {
     /// Looks at the interpreters that are named.
     pub(crate) fn resolve(&self, driver_path: &Path) -> Result<ResolvedTarget, Error> {
+        if !self.renamed.is_empty() {
+            return Err(Error::Usage(
+                "`--library-path` is called `--ld-library-path`: it stands for `LD_LIBRARY_PATH`; \
+                `--lib-path` names libraries that the output may use"
+                    .to_owned(),
+            ));
+        }
         let python = self.python.as_deref().map(probe).transpose()?;
         let program = python.as_ref().and_then(Python::program);
         let program = program.map(Path::to_path_buf);
@@ -57,11 +67,9 @@ impl TargetArgs {
             }
             (None, None) => Target::unknown(driver()),
         };
-        let library_path = self
-            .library_path
-            .iter()
-            .map(|element| library_path(element));
-        target.library_path = library_path.collect::<Result<_, _>>()?;
+        let elements = self.ld_library_path.iter();
+        let elements = elements.map(|element| library_path(element));
+        target.library_path = elements.collect::<Result<_, _>>()?;
         let with_slash = |directory: &String| format!("{}/", directory.trim_end_matches('/'));
         target.subdirectories = self.hwcaps.iter().map(with_slash).collect();
         Ok(ResolvedTarget {

@@ -151,3 +151,13 @@ fn all_that_is_wrong_with_libraries_and_rules_is_told_at_once() {
         assert_eq!(text.matches("error: ").count(), 4, "{reader}: {text}");
     }
 }
+
+#[test]
+fn the_old_name_of_an_option_leads_to_the_new_one() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.run_with(&["check", ".", "--library-path", "libs"], &[]);
+    assert!(text.starts_with("exit: 2\n"), "{text}");
+    assert!(text.contains("is called `--ld-library-path`"), "{text}");
+    let help = sandbox.run_with(&["check", "--help"], &[]);
+    assert!(!help.contains("--library-path"), "{help}");
+}

@@ -106,7 +106,7 @@ impl Bench {
             .arg(cache::tool("python3"))
             .args(args);
         for directory in &self.library_path {
-            command.arg("--library-path").arg(directory);
+            command.arg("--ld-library-path").arg(directory);
         }
         if let Some(directory) = &self.driver_path {
             command.arg("--driver-path").arg(directory);

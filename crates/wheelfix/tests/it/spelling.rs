@@ -273,7 +273,7 @@ fn files_are_patched_checked_and_explained_the_same() {
     let before = digest(&fs_err::read(bench.root.join("m.so")).unwrap());
     assert_ne!(patched.files["tree/m.so 100755"], before);
     bench.same(&["check", "@input", "--lib-path", "@libs"], 0);
-    bench.same(&["check", "@tree", "--library-path", "@libs/lib"], 0);
+    bench.same(&["check", "@tree", "--ld-library-path", "@libs/lib"], 0);
     let missing = bench.same(&["check", "@tree", "--lib-path", "@libs"], 1);
     assert!(missing.stderr.contains("near miss"), "{missing:?}");
     bench.same(&["why", "@tree/m.so", "--driver-path", "@none"], 1);
