@@ -141,6 +141,7 @@ impl Document {
             notes: lock.notes.iter().cloned().collect(),
             faults: Vec::new(),
             met: BTreeSet::new(),
+            silent: BTreeSet::new(),
         };
         // In one order, however they were asked for: it decides about the numbers of files.
         let targets: BTreeMap<String, &Target> = targets
@@ -155,6 +156,7 @@ impl Document {
             })
             .collect();
         maker.check_options();
+        maker.note_silent();
         if !maker.faults.is_empty() {
             return Err(told_once(maker.faults));
         }
@@ -193,6 +195,8 @@ struct Maker<'l> {
     faults: Faults,
     /// The packages of all selections.
     met: BTreeSet<PackageName>,
+    /// Those of which the lock does not say what they require.
+    silent: BTreeSet<PackageName>,
 }
 
 impl<'l> Maker<'l> {
@@ -225,6 +229,26 @@ impl<'l> Maker<'l> {
         }
     }
 
+    /// Notes of which packages the lock does not say what they require: of all, or of some.
+    fn note_silent(&mut self) {
+        if self.silent.is_empty() {
+            return;
+        }
+        let which = if self.silent == self.met {
+            "packages require".to_owned()
+        } else {
+            let names: Vec<&str> = self.silent.iter().map(PackageName::as_str).collect();
+            let verb = if names.len() == 1 {
+                "requires"
+            } else {
+                "require"
+            };
+            format!("{} {verb}", names.join(", "))
+        };
+        self.notes
+            .insert(format!("the lock does not say what {which}"));
+    }
+
     fn selection(
         &mut self,
         target: &str,
@@ -247,8 +271,7 @@ impl<'l> Maker<'l> {
             };
             let dependencies = resolved.dependencies.as_ref().map(texts);
             if dependencies.is_none() {
-                self.notes
-                    .insert(format!("the lock does not say what {name} requires"));
+                self.silent.insert(name.clone());
             }
             let document = PackageDocument {
                 version: package.version.as_ref().map(ToString::to_string),

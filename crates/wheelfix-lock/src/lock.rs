@@ -200,7 +200,7 @@ impl<'a> Lock<'a> {
         if MAX_VALUES < values {
             return Err(vec![Fault::of_file(Problem::TooMany(MAX_VALUES))]);
         }
-        match Format::of(name) {
+        match Format::of(name).or_else(|| Format::of_text(text)) {
             Some(Format::Makes) => crate::makes::read(text),
             Some(Format::Pdm) => crate::pdm::read(text),
             Some(Format::Pipfile) => crate::pipfile::read(text),

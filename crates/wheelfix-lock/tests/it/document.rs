@@ -2,19 +2,29 @@
 
 use serde_json::{Value, json};
 use wheelfix_format::Target;
-use wheelfix_lock::{Document, DocumentOptions, NixpkgsPackage, Preference};
+use wheelfix_lock::{Document, DocumentOptions, Lock, NixpkgsPackage, Preference};
 
 use crate::support::{fixture, joined, read, selection};
 
 #[track_caller]
 fn document(name: &str, targets: &[&str], options: &DocumentOptions) -> Result<Value, String> {
     let text = fixture(name);
-    made(&text, targets, options)
+    made_of(name, &text, targets, options)
 }
 
 #[track_caller]
 fn made(text: &str, targets: &[&str], options: &DocumentOptions) -> Result<Value, String> {
-    let lock = read("uv.lock", text);
+    made_of("uv.lock", text, targets, options)
+}
+
+#[track_caller]
+fn made_of(
+    name: &str,
+    text: &str,
+    targets: &[&str],
+    options: &DocumentOptions,
+) -> Result<Value, String> {
+    let lock = read(name, text);
     let targets: Vec<Target> = targets.iter().map(|it| it.parse().unwrap()).collect();
     let selections = [selection(&lock, "")];
     let document = Document::new(&lock, text.as_bytes(), &targets, &selections, options);
@@ -227,4 +237,46 @@ fn two_files_of_one_name_are_numbered() {
         "https://two/a-1.0-py3-none-any.whl"
     );
     assert_eq!(made["lock"]["version"], "1.0");
+}
+
+#[test]
+fn what_a_lock_does_not_say_is_one_note() {
+    let options = DocumentOptions::default();
+    let targets = ["x86_64-linux-cp312"];
+    let note = |name: &str| {
+        let document = document(name, &targets, &options).unwrap();
+        let notes = document["notes"].as_array().unwrap().clone();
+        let mut notes = notes
+            .into_iter()
+            .map(|note| note.as_str().unwrap().to_owned());
+        let found: Vec<String> = notes
+            .by_ref()
+            .filter(|note| note.contains("does not say what"))
+            .collect();
+        found
+    };
+    assert_eq!(
+        note("pylock/pylock.uv-export.toml"),
+        ["the lock does not say what packages require"]
+    );
+    assert_eq!(
+        note("pylock/pylock.pdm-export.toml"),
+        ["the lock does not say what urlly requires"]
+    );
+}
+
+#[test]
+fn a_lock_with_another_name_is_known_by_its_text() {
+    for (file, format) in [
+        ("uv/rodeo.uv.lock", "uv"),
+        ("pylock/pylock.uv-export.toml", "pylock"),
+        ("others/poetry.lock", "poetry"),
+        ("others/pdm.lock", "pdm"),
+        ("others/Pipfile.lock", "pipfile"),
+    ] {
+        let text = fixture(file);
+        assert_eq!(read("other", &text).format.name(), format, "{file}");
+    }
+    let error = Lock::read("other", "[project]\nversion = '1'\n").unwrap_err();
+    assert!(joined(&error).contains("expected `uv.lock`"));
 }
