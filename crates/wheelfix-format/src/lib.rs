@@ -60,7 +60,9 @@ pub use pattern::{Pattern, PatternError};
 pub use pyproject::{BuildSystem, BuildSystemError};
 pub use python_opener::LibraryUse;
 pub use python_preamble::first_statement;
-pub use python_source::{AskedLibrary, PythonLoad, may_open_libraries, python_call, python_loads};
+pub use python_source::{
+    AskedLibrary, PythonLoad, may_open_libraries, python_call, python_loads, unnamed_loads,
+};
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{
     HashAlgorithm, ReadRecord, Record, RecordError, RecordHash, RecordOddity, RecordRow,

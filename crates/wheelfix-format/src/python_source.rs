@@ -114,6 +114,29 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
     loads
 }
 
+/// The lines of calls that open libraries by names that are not in the source, if no call has one that is.
+pub fn unnamed_loads(source: &[u8]) -> Vec<usize> {
+    let text = String::from_utf8_lossy(source);
+    if !may_open_libraries(source) {
+        return Vec::new();
+    }
+    let Some(module) = parse(&text) else {
+        return Vec::new();
+    };
+    let scanner = Scanner::scan(module.suite());
+    if !scanner.calls.is_empty() {
+        return Vec::new();
+    }
+    let line = |at: &TextSize| {
+        let before = text.as_bytes().get(..at.to_usize()).unwrap_or_default();
+        memchr_iter(b'\n', before).count() + 1
+    };
+    let mut lines: Vec<usize> = scanner.unnamed.iter().map(line).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
+}
+
 /// Parses a source; `None` for one that is longer than 4 MiB, or nested more deeply than people write.
 pub(crate) fn parse(text: &str) -> Option<Parsed<ModModule>> {
     if MAX_LEN < text.len() || depth::is_too_deep(&Masked::new(text).code) {

@@ -253,7 +253,7 @@ fn prove_in(
         lib_paths: libraries.lib_paths.clone(),
         in_one_process,
         named: Vec::new(),
-        library_table: context.library_table.get().cloned().unwrap_or_default(),
+        library_table: context.library_table.get().cloned(),
     };
     let rules = &libraries.rules;
     let mut proof = wheelfix_link::prove(tree, view, target, rules, &options);

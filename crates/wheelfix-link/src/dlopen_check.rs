@@ -1,9 +1,10 @@
 //! Libraries that objects and Python sources open at run time, tried as the loader would.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use serde::Serialize;
 use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name};
 
 use crate::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
@@ -30,6 +31,17 @@ pub(crate) struct Opened<'a> {
     /// Libraries that are there and lack something themselves: a process with the library, and what
     /// it lacks.
     pub(crate) lacking: Vec<(Simulation<'a>, Vec<LoadFailure>)>,
+    /// The calls of a source.
+    pub(crate) source_libraries: SourceLibraries,
+}
+
+/// How many calls of Python sources open libraries by names, or look for them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct SourceLibraries {
+    /// Those that find one, or leave that to the driver.
+    pub found: usize,
+    /// Those that find none where the loader and a table look; the source may look elsewhere first.
+    pub missing: usize,
 }
 
 /// A library that cannot be opened.
@@ -166,21 +178,19 @@ pub(crate) fn opened_by_source<'a>(
         .filter(|load| load.is_needed || !is_test)
     {
         let mut names = load.names.iter();
-        let answer = names.find_map(|library| {
-            let file = table.file(library)?;
-            Some((library, file))
-        });
-        if let Some((library, file)) = answer {
-            let is_of_driver = file.starts_with(&base.target.driver_path);
-            opened
-                .drivers
-                .extend(is_of_driver.then(|| library.name.clone()));
+        if let Some(driver) = names.find_map(|library| of_driver(library, base, table)) {
+            opened.drivers.insert(driver.to_owned());
+            opened.source_libraries.found += 1;
             continue;
         }
         let mut names = load.names.iter();
-        if names.any(|library| is_there(library, tree, base, rules)) {
+        if names
+            .any(|library| table.file(library).is_some() || is_there(library, tree, base, rules))
+        {
+            opened.source_libraries.found += 1;
             continue;
         }
+        opened.source_libraries.missing += 1;
         let mut names = load.names.iter();
         let rule = names.find_map(|library| rule_of_source(rules, &source.path, &library.name));
         let file = source.path.file_name().unwrap_or_default();
@@ -206,6 +216,18 @@ pub(crate) fn opened_by_source<'a>(
         });
     }
     opened
+}
+
+/// The name of a library that leads to the driver path, by itself or by a table.
+fn of_driver<'l>(
+    library: &'l AskedLibrary,
+    base: &Process<'_>,
+    table: &LibraryTable,
+) -> Option<&'l str> {
+    let path = library.path.as_deref().map(Path::new);
+    let path = path.or_else(|| table.file(library))?;
+    path.starts_with(&base.target.driver_path)
+        .then_some(&library.name)
 }
 
 /// Whether the output has one of the libraries: a source looks for it beside itself first, as parasail does.

@@ -74,6 +74,7 @@ mod why;
 pub use abi::Abi;
 pub use absolute::{absolute_path, existing_path, real_path};
 pub use assumption::Assumed;
+pub use dlopen_check::SourceLibraries;
 pub use dlopen_dependency::Evidence;
 pub use excuse::{EXCUSES_FILE, ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
 pub use fault::{Fault, FaultKind, Purpose, some_of, with_causes};

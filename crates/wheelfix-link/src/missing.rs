@@ -31,6 +31,9 @@ pub struct Missing {
     /// Whether a rule makes the Python source open the one of a library path.
     #[serde(skip)]
     pub is_replaced: bool,
+    /// Whether a table makes Python sources find the one of a library path by its name.
+    #[serde(skip)]
+    pub has_table: bool,
 }
 
 /// A library that almost fits.

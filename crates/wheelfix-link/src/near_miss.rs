@@ -94,6 +94,7 @@ impl Rules {
             is_driver: self.is_driver(soname),
             opened: None,
             is_replaced: false,
+            has_table: false,
         }
     }
 

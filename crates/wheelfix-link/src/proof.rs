@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::assumption::{Assumed, Assumptions};
-use crate::dlopen_check::{DlopenCheck, Opened, lost_by_replacements, opened_by_source};
+use crate::dlopen_check::{
+    DlopenCheck, Opened, SourceLibraries, lost_by_replacements, opened_by_source,
+};
 use crate::dlopen_dependency::Evidence;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
@@ -52,8 +54,9 @@ pub struct ProofOptions {
     pub in_one_process: bool,
     /// Final paths of what the user asked to have proved: what of it cannot be tried is a fault.
     pub named: Vec<PathBuf>,
-    /// The files that Python sources get for names of libraries, besides those of tables in the tree.
-    pub library_table: LibraryTable,
+    /// The files that Python sources get for names of libraries, besides those of tables in the tree; `None` where
+    /// no table is made.
+    pub library_table: Option<LibraryTable>,
 }
 
 /// An ELF file of which nothing is proved, without that being a fault.
@@ -82,6 +85,10 @@ pub struct Proof {
     pub unloadable: Vec<PathBuf>,
     /// Things that are missing and excused.
     pub excused: Vec<Excused>,
+    /// The calls by which Python sources open libraries.
+    pub source_libraries: SourceLibraries,
+    /// Where sources of an output without ELF files open libraries, and say nothing of their names: path and line.
+    pub unnamed_loads: Vec<(PathBuf, usize)>,
     /// The assumptions about what is not on this machine.
     pub assumed: Assumed,
     /// The minimum versions that the objects need of the target.
@@ -183,7 +190,7 @@ pub fn prove(
         builder.program(program, &base);
     }
     let mut table = LibraryTable::in_tree(tree);
-    table.extend(options.library_table.clone());
+    table.extend(options.library_table.clone().unwrap_or_default());
     let of_table = objects_of(&table, target);
     let opened_by_table: Vec<Simulation<'_>> = of_table
         .par_iter()

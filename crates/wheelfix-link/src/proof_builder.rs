@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::assumption::Assumed;
-use crate::dlopen_check::Opened;
+use crate::dlopen_check::{Opened, SourceLibraries, is_test};
 use crate::dlopen_dependency::Evidence;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
 use crate::file_view::FileKey;
+use crate::imported::is_for_other_system;
 use crate::library_table::LibraryTable;
 use crate::minimum_versions::MinimumVersions;
 use crate::missing::Missing;
@@ -53,6 +54,7 @@ pub(crate) struct ProofBuilder<'a> {
     /// Objects for another machine or system that nobody seems to load, with the machine of each.
     foreign: BTreeMap<PathBuf, String>,
     excused: Record,
+    source_libraries: SourceLibraries,
     pub(crate) assumed: Assumed,
 }
 
@@ -71,6 +73,7 @@ impl<'a> ProofBuilder<'a> {
             left_aside: BTreeMap::new(),
             foreign: BTreeMap::new(),
             excused: Record::default(),
+            source_libraries: SourceLibraries::default(),
             assumed: Assumed {
                 python: options.program.is_none(),
                 ..Assumed::default()
@@ -313,6 +316,8 @@ impl<'a> ProofBuilder<'a> {
     /// Adds the libraries that a file opens at run time and that are not there, or lack something.
     pub(crate) fn opened(&mut self, opened: Opened<'_>) {
         self.assumed.driver.extend(opened.drivers);
+        self.source_libraries.found += opened.source_libraries.found;
+        self.source_libraries.missing += opened.source_libraries.missing;
         for (simulation, failures) in opened.lacking {
             let (failures, _) = self.without_excused(failures);
             for failure in failures {
@@ -348,6 +353,7 @@ impl<'a> ProofBuilder<'a> {
                     ..rules.missing(name, unopened.searched)
                 });
             missing.is_replaced |= rules.replaces_library(&unopened.by, &unopened.names);
+            missing.has_table |= self.options.library_table.is_some();
             missing.needed_by.insert(unopened.by);
             if let (Some(Evidence::Source(lines)), Evidence::Source(more)) =
                 (&mut missing.opened, unopened.evidence)
@@ -428,12 +434,31 @@ impl<'a> ProofBuilder<'a> {
             left_aside,
             unloadable: self.unloadable.into_iter().collect(),
             excused: self.excused.into_list(),
+            source_libraries: self.source_libraries,
+            unnamed_loads: unnamed_loads(tree),
             assumed: self.assumed,
             minimum_versions: MinimumVersions::of(tree.objects()),
             objects,
             symbols: tables.symbol_count(),
         }
     }
+}
+
+/// Where sources of an output without objects open libraries, and say nothing of their names: path and line.
+fn unnamed_loads(tree: &Tree) -> Vec<(PathBuf, usize)> {
+    if !tree.is_empty() {
+        return Vec::new();
+    }
+    let sources = tree.sources.iter().filter(|source| {
+        source.loads.is_empty() && !is_test(source) && !is_for_other_system(source)
+    });
+    let calls = sources.flat_map(|source| {
+        // What cannot be read opens nothing.
+        let text = fs_err::read(&source.file).unwrap_or_default();
+        let lines = wheelfix_format::unnamed_loads(&text).into_iter();
+        lines.map(|line| (source.path.clone(), line))
+    });
+    calls.collect()
 }
 
 /// Whether Python opens an object as an extension module, which binds everything at once.

@@ -44,6 +44,13 @@ pub enum Remedy {
         /// The subject: a file, or the name of a library.
         about: String,
     },
+    /// Let Python sources find a library of a library path, or the driver's, by its name.
+    LibraryTable {
+        /// The library, or alternatives.
+        library: String,
+        /// Its known providers.
+        candidates: Vec<Candidate>,
+    },
     /// Say which of several libraries is meant.
     Prefer {
         /// The directories that have one.

@@ -10,8 +10,8 @@ use wheelfix_install::{
     scan_clean, untrue_records,
 };
 use wheelfix_link::{
-    FileView, LibraryIndex, LibraryTable, Place, Proof, ProofOptions, STORE, Tree, TreeError,
-    absolute_path, count, existing_path, prove, told_once,
+    FileView, LibraryIndex, Place, Proof, ProofOptions, STORE, Tree, TreeError, absolute_path,
+    count, existing_path, prove, told_once,
 };
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
@@ -102,7 +102,7 @@ fn prove_paths(
         lib_paths: lib_paths.clone(),
         in_one_process: false,
         named: paths.clone(),
-        library_table: LibraryTable::default(),
+        library_table: None,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.count().get());
     let pool = pool.build().map_err(Error::environment)?;
@@ -144,7 +144,7 @@ fn prove_wheels(
         // All of a wheel is looked at, be it ELF files or none.
         in_one_process: false,
         named: Vec::new(),
-        library_table: LibraryTable::default(),
+        library_table: None,
     };
     let mut libraries = args.libraries.plain()?;
     libraries

@@ -1,6 +1,8 @@
 //! The report of a proof, the same for every command that proves: the counts, the warnings, the
 //! files that were left aside and the excuses.
 
+use std::path::PathBuf;
+
 use wheelfix_link::{Excused, LinkPlan, Proof, count, some_of};
 
 use crate::error;
@@ -8,6 +10,17 @@ use crate::remedy::advised;
 
 /// The number of objects proved of those found, with those left aside and those not proved.
 pub(crate) fn counts(proof: &Proof) -> String {
+    let libraries = proof.source_libraries;
+    let asked = libraries.found + libraries.missing;
+    if proof.found == 0 && asked != 0 {
+        let (asked, found) = (count(asked, "call"), libraries.found);
+        return format!(
+            "no ELF file; {found} of {asked} by which Python code opens libraries find one"
+        );
+    }
+    if proof.found == 0 && !proof.unnamed_loads.is_empty() {
+        return "no ELF file; Python code opens libraries that it does not name".to_owned();
+    }
     if proof.found == 0 {
         return "nothing to prove".to_owned();
     }
@@ -36,6 +49,14 @@ pub(crate) fn print_notes(proof: &Proof) {
     error::print("note", proof.excused.iter().map(excused));
 }
 
+/// A call that opens a library of which nothing is known.
+fn unnamed((path, line): &(PathBuf, usize)) -> String {
+    format!(
+        "`{}:{line}` opens a library by a name that is not in the source: nothing is known of it",
+        path.display()
+    )
+}
+
 fn excused(excused: &Excused) -> String {
     let globs: Vec<&str> = excused.globs.iter().map(String::as_str).collect();
     let (kind, name, globs) = (excused.kind, &excused.name, globs.join("`, `"));
@@ -50,6 +71,7 @@ pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan) {
     match proof {
         Some(proof) => {
             error::print("warning", proof.warnings.iter().map(advised));
+            error::print("warning", proof.unnamed_loads.iter().map(unnamed));
             print_notes(proof);
         }
         None => error::print("note", plan.excused.iter().map(excused)),

@@ -249,6 +249,10 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         Remedy::IgnoreMissing { names } => excuse(voice, "--ignore-missing", names),
         Remedy::IgnoreSymbol { names } => excuse(voice, "--ignore-symbol", names),
         Remedy::AddRule { class, about } => add_rule(voice, *class, about).into_iter().collect(),
+        Remedy::LibraryTable {
+            library,
+            candidates,
+        } => by_table(voice, library, candidates).into_iter().collect(),
         Remedy::Prefer {
             directories,
             needed_by,
@@ -294,6 +298,23 @@ fn add(voice: &Voice, option: &str, values: &[Cow<'_, str>], why: &str) -> Optio
     let text = written(voice, option, values);
     let comment = if why.is_empty() { "" } else { "  # " };
     Some(format!("{verb}{text}{comment}{why}"))
+}
+
+/// The option for a table, with what has to be on a library path for it.
+fn by_table(voice: &Voice, library: &str, candidates: &[Candidate]) -> Option<String> {
+    let attributes = candidates.iter().filter_map(|candidate| match candidate {
+        Candidate::Nixpkgs(attribute) => Some(attribute.as_str()),
+        _ => None,
+    });
+    let attributes: Vec<&str> = attributes.collect();
+    let lib_path = ask_plain("--lib-path");
+    let why = if attributes.is_empty() {
+        format!("Python finds `{library}` by its name then, on {lib_path} or in the driver path")
+    } else {
+        let attributes = attributes.join("` or `");
+        format!("with {lib_path} of `{attributes}`: Python finds `{library}` by its name then")
+    };
+    add(voice, "--library-table", &[], &why)
 }
 
 fn excuse(voice: &Voice, option: &str, names: &[String]) -> Vec<String> {

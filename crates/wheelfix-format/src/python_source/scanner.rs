@@ -10,7 +10,9 @@ use ruff_python_ast::{
 use ruff_text_size::{Ranged as _, TextSize};
 
 use super::opener::{Opener, Openers};
-use super::syntax::{branches, emptiness_of, is_called, is_caught, is_exit, is_plain, yields};
+use super::syntax::{
+    Next, branches, emptiness_of, is_called, is_caught, is_exit, is_plain, yields,
+};
 use super::value::{MAX as MAX_NAMES, Names, Values};
 
 /// Calls of functions of the source are followed this deep, and no more often than [`MAX_FOLLOWED`] in all.
@@ -58,17 +60,8 @@ pub(super) struct Scanner<'a> {
     /// Texts that begin with the name of a program.
     pub(super) texts: Vec<(&'a str, TextSize)>,
     pub(super) calls: Vec<OpeningCall>,
-}
-
-/// The way on from a statement.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Next {
-    Always,
-    Sometimes,
-    /// Never: it returns, or leaves the loop.
-    Never,
-    /// Never: it raises.
-    Raises,
+    /// Calls with names that are not in the source.
+    pub(super) unnamed: Vec<TextSize>,
 }
 
 impl<'a> Scanner<'a> {
@@ -87,6 +80,7 @@ impl<'a> Scanner<'a> {
             followed: 0,
             texts: Vec::new(),
             calls: Vec::new(),
+            unnamed: Vec::new(),
         };
         scanner.note(module);
         scanner.suite(module);
@@ -465,6 +459,13 @@ impl<'a> Scanner<'a> {
             .arguments(arguments)
             .map(|argument| self.names.values(argument, &self.openers));
         let Some(values) = each.find(|values| !values.known.is_empty()) else {
+            let mut names = opener.arguments(arguments);
+            if names
+                .next()
+                .is_some_and(|name| !name.is_none_literal_expr())
+            {
+                self.unnamed.push(at);
+            }
             return false;
         };
         let names = values.known.into_iter();

@@ -3,6 +3,17 @@
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{CmpOp, Expr, Stmt, StmtIf, UnaryOp};
 
+/// The way on from a statement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Next {
+    Always,
+    Sometimes,
+    /// Never: it returns, or leaves the loop.
+    Never,
+    /// Never: it raises.
+    Raises,
+}
+
 /// Exceptions that a missing library raises, with those above them.
 const CAUGHT: [&str; 5] = [
     "OSError",

@@ -238,9 +238,15 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     } = missing;
     let is_source = matches!(missing.opened, Some(Evidence::Source(_)));
     // A source asks for a name, which no run path answers.
-    let mut remedies = if is_source && !missing.is_replaced {
+    let mut remedies = if is_source && !missing.is_replaced && !missing.has_table {
         let rule = |path: &PathBuf| Remedy::rule(RuleClass::Replace, path.to_string_lossy());
-        needed_by.iter().map(rule).collect()
+        let table = Remedy::LibraryTable {
+            library: soname.clone(),
+            candidates: missing.candidates.clone(),
+        };
+        std::iter::once(table)
+            .chain(needed_by.iter().map(rule))
+            .collect()
     } else if missing.is_driver {
         vec![Remedy::Patch {
             paths: needed_by.clone(),

@@ -236,7 +236,7 @@ fn proof(root: &Path) -> Proof {
         backends: Vec::new(),
         in_one_process: false,
         named: Vec::new(),
-        library_table: wheelfix_link::LibraryTable::default(),
+        library_table: None,
         stores: Vec::new(),
         lib_paths: Vec::new(),
     };

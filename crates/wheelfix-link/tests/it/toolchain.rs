@@ -96,7 +96,7 @@ impl Toolchain {
             lib_paths: Vec::new(),
             in_one_process: false,
             named: Vec::new(),
-            library_table: wheelfix_link::LibraryTable::default(),
+            library_table: None,
         };
         let view = FileView::default();
         prove(

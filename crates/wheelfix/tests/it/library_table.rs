@@ -244,3 +244,57 @@ print(asks.by_soname(), asks.found(), Hook.seen[:2], ctypes.__spec__.loader.__cl
         assert_eq!(text, want);
     }
 }
+
+#[test]
+fn a_wheel_without_elf_files_is_not_proved_without_a_word() {
+    let sandbox = sandbox();
+    let wheel = asking(&sandbox, ASKS);
+    let text = made(&sandbox, &["install", &wheel], "p");
+    assert!(
+        text.contains("no ELF file; 0 of 4 calls by which Python code opens libraries find one"),
+        "{text}"
+    );
+    assert!(
+        text.contains("fix: add --library-table  # Python finds `libfound.so` by"),
+        "{text}"
+    );
+    let text = made(&sandbox, &["env", &wheel], "env");
+    assert!(
+        text.contains("no ELF file; 4 of 4 calls by which Python code opens libraries find one"),
+        "{text}"
+    );
+    let source =
+        "import ctypes, os\nx = os.environ.get('X')\n\ndef f():\n    return ctypes.CDLL(x)\n";
+    let wheel = asking(&sandbox, source);
+    let text = made(&sandbox, &["install", &wheel], "q");
+    assert!(
+        text.contains("Python code opens libraries that it does not name"),
+        "{text}"
+    );
+    assert!(
+        text.contains("__init__.py:5` opens a library by a name that is not"),
+        "{text}"
+    );
+    let wheel = asking(&sandbox, "import ctypes\nx = ctypes.CDLL(None)\n");
+    let text = made(&sandbox, &["install", &wheel], "r");
+    assert!(text.contains("nothing to prove"), "{text}");
+}
+
+#[test]
+fn an_environment_is_told_what_to_put_on_its_library_path() {
+    let sandbox = sandbox();
+    let source = "import ctypes\nx = ctypes.CDLL('libhidapi-hidraw.so.0')\n";
+    let wheel = asking(&sandbox, source);
+    let text = make(&sandbox, &["env", &wheel], "env");
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(
+        text.contains("  fix: add --lib-path ") && text.contains("hidapi"),
+        "{text}"
+    );
+    assert!(!text.contains("[[replace]]"), "{text}");
+    let text = make(&sandbox, &["install", &wheel], "p");
+    assert!(
+        text.contains("  fix: add --library-table  # with `--lib-path DIR` of `"),
+        "{text}"
+    );
+}
