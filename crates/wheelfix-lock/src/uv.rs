@@ -512,8 +512,9 @@ fn artifact<'a>(
         (Some(url), _) => Location::of(url.0),
         (None, Some(path)) => match &source.registry {
             // Relative to the directory with links, if that is one.
-            Some(registry) if !path.starts_with('/') && !registry.contains("://") => {
-                Location::Path(format!("{}/{}", registry.trim_end_matches('/'), &*path))
+            Some(registry) if !path.starts_with('/') && !registry.starts_with("http") => {
+                let directory = registry.strip_prefix("file://").unwrap_or(registry);
+                Location::Path(format!("{}/{}", directory.trim_end_matches('/'), &*path))
             }
             _ => Location::Path(path.0.into_owned()),
         },

@@ -73,6 +73,14 @@ fn local_files_need_no_hash_and_the_highest_build_is_taken() {
 }
 
 #[test]
+fn a_directory_of_links_may_be_a_url() {
+    let text = fixture("uv/find-links.uv.lock").replace("\"links\"", "\"file:///srv/links/\"");
+    let made = made(&text, &["x86_64-linux-cp313"], &DocumentOptions::default()).unwrap();
+    let file = &made["files"]["flatty-1.0-2-py3-none-any.whl"];
+    assert_eq!(file["path"], "/srv/links/flatty-1.0-2-py3-none-any.whl");
+}
+
+#[test]
 fn a_file_of_a_url_needs_a_hash() {
     let want = "x86_64-linux-cp311: package `flatty 1.0`: `files`: the lock has no hash of `flatty-1.0-2-py3-none-any.whl`\n\
         x86_64-linux-cp311: package `sdistonly 0.9`: `files`: the lock has no hash of `sdistonly-0.9.tar.gz`";
