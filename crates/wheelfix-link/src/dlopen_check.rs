@@ -160,7 +160,7 @@ pub(crate) fn is_test(source: &PythonSource) -> bool {
 }
 
 /// Opens what a Python source opens: from the interpreter, which has no run path of ours. What such a
-/// library needs itself is looked at only if it is of the output.
+/// library needs itself is looked at only if it is of the output. One for another system opens nothing here.
 pub(crate) fn opened_by_source<'a>(
     source: &PythonSource,
     tree: &Tree,
@@ -170,6 +170,9 @@ pub(crate) fn opened_by_source<'a>(
 ) -> Opened<'a> {
     let mut opened = Opened::default();
     opened.lost.extend(lost_by_rules(source, tree, base, rules));
+    if is_for_other_system(source) {
+        return opened;
+    }
     let is_test = is_test(source);
     // Tests are run by those who know what they need.
     for load in source
@@ -205,7 +208,6 @@ pub(crate) fn opened_by_source<'a>(
             optional: !load.is_needed
                 || is_test
                 || rule.is_some_and(|rule| rule.body.optional)
-                || is_for_other_system(source)
                 || is_carried(load, tree)
                 || !imports.get_or_init(|| Imports::of(tree)).has(source),
             evidence: match rule {
