@@ -8,5 +8,6 @@ mod markers;
 mod others;
 mod properties;
 mod pylock;
+mod selections;
 mod support;
 mod uv;
