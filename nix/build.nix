@@ -88,6 +88,15 @@ let
     }
     // passthru;
 
+  srcsOf = args: args.srcs or [ args.src ];
+  # Those of the wheels that are for a machine; `null` if none is.
+  systemsOfAll =
+    args:
+    let
+      systems = map (src: wlib.systemsOf (parsedOf src)) (srcsOf args);
+      known = builtins.filter (systems: systems != null) systems;
+    in
+    if known == [ ] then null else lib.unique (builtins.concatLists known);
   parsedOf = src: wlib.parseWheelName (wlib.nameOf (src.name or src));
 
   # The function with the default of `libs`; what has no libraries needs none.
@@ -108,16 +117,15 @@ let
 in
 {
   # mkWheel { src; libs ? defaultLibs; dependencies ? [ ]; ... }: a wheel, installed. Further arguments
-  # are settings of the builder.
-  mkWheel = withLibs (args: wlib.systemsOf (parsedOf args.src) != null) (
+  # are settings of the builder. `srcs` in place of `src`: wheels that require each other, named for the first one.
+  mkWheel = withLibs (args: systemsOfAll args != null) (
     {
-      src,
       name ? null,
       ...
     }@args:
     let
-      parsed = parsedOf src;
-      systems = wlib.systemsOf parsed;
+      parsed = parsedOf (builtins.head (srcsOf args));
+      systems = systemsOfAll args;
       chosen = args.python or (if args ? pythonVersion then null else python);
     in
     build (

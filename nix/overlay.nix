@@ -29,6 +29,18 @@ in
 
   inherit (builders final.python3) mkWheel mkEnv mkTree;
 
+  # The packages of a lock file, from what `wheelfix lock` says of it.
+  #   fromLock { lock = ./wheelfix.lock.json; } -> { packages; env; files; }
+  fromLock =
+    args:
+    import ./from-lock.nix {
+      inherit (final) lib;
+      inherit (final.stdenv) hostPlatform;
+      fetchFile = final.fetchurl;
+      inherit defaultLibs;
+      buildersFor = builders;
+    } ({ python = final.python3; } // args);
+
   pythonPackagesExtensions = (prev.pythonPackagesExtensions or [ ]) ++ [
     (
       pyfinal: _pyprev:

@@ -203,6 +203,52 @@ in
     '';
 
   # In a shell the wrappers come first, run what they wrap, and say where libraries are.
+  # A lock with two packages that require each other, which only `nix/tests/lock/uv.lock` says.
+  from-lock =
+    let
+      locked =
+        args:
+        pkgs.fromLock (
+          {
+            lock = ./lock/wheelfix.lock.json;
+            libs = pkgs.runtimes;
+          }
+          // args
+        );
+      inherit (locked { }) packages env;
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      changed = locked { overrides = _final: _prev: { docutils = small; }; };
+      small = pkgs.runCommand "docutils" { } "mkdir $out";
+      # As of a pylock.toml: nothing is said of what packages require.
+      selection = document.targets.x86_64-linux-cp311.selections.default;
+      silent = document // {
+        targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+          selections.default.packages = lib.mapAttrs (
+            _: entry: entry // { dependencies = null; }
+          ) selection.packages;
+        };
+      };
+      one = locked { lock = silent; };
+      newer = locked {
+        lock = document // {
+          version = 2;
+        };
+      };
+    in
+    assert packages.greenlet.drvPath == packages.pygments.drvPath;
+    assert !(packages ? app);
+    assert changed.packages.docutils == small;
+    assert throws (locked { select = "gpu"; }).env.drvPath;
+    assert throws (locked { target = "x86_64-linux-cp313"; }).env.drvPath;
+    assert throws newer.env.drvPath;
+    assert throws one.packages.numpy.drvPath;
+    test "from-lock" ''
+      for env in ${env} ${one.env}; do
+        $env/bin/python -c 'import docutils, greenlet, pygments, scipy.linalg; scipy.linalg.inv([[2.0]])'
+      done
+      touch $out
+    '';
+
   # What the package has beside the program.
   completions = test "completions" ''
     bash -n ${pkgs.wheelfix}/share/bash-completion/completions/wheelfix.bash

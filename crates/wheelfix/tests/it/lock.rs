@@ -1,5 +1,7 @@
 //! `wheelfix lock`: what is printed and written, and how it ends.
 
+use std::path::Path;
+
 use crate::support::Sandbox;
 
 const LOCK: &str = r#"version = 1
@@ -174,4 +176,18 @@ fn answers_of_an_index_are_read_from_files() {
     );
     fs_err::write(sandbox.path("answers/idna.json"), "<html>").unwrap();
     assert!(with(&["--index-answer", "answers"]).starts_with("exit: 1\n"));
+}
+
+/// Nix builds the packages of this one.
+#[test]
+fn the_lock_of_the_tests_in_nix_is_what_its_document_says() {
+    let sandbox = Sandbox::new();
+    let of_tests = |name: &str| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nix/tests/lock");
+        fs_err::read_to_string(root.join(name)).unwrap()
+    };
+    fs_err::write(sandbox.path("uv.lock"), of_tests("uv.lock")).unwrap();
+    let text = sandbox.run(&["lock", "uv.lock", "--target", "x86_64-linux-cp311"]);
+    let expected = of_tests("wheelfix.lock.json");
+    assert_eq!(text, format!("exit: 0\n--- stdout\n{expected}"));
 }
