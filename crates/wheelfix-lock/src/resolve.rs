@@ -75,6 +75,36 @@ struct Start<'l> {
     edges: Vec<&'l Edge>,
 }
 
+/// The nodes that a walk has still to look at, each once.
+struct Frontier {
+    seen: BTreeSet<Node>,
+    queue: VecDeque<Node>,
+}
+
+impl Frontier {
+    fn of(nodes: &[Node]) -> Self {
+        Self {
+            seen: nodes.iter().cloned().collect(),
+            queue: nodes.iter().cloned().collect(),
+        }
+    }
+
+    /// Adds a package, by itself and with extras.
+    fn add(&mut self, package: usize, extras: &[PackageName]) {
+        let extras = extras.iter().cloned().map(Some);
+        for extra in [None].into_iter().chain(extras) {
+            let node = (package, extra);
+            if self.seen.insert(node.clone()) {
+                self.queue.push_back(node);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Node> {
+        self.queue.pop_front()
+    }
+}
+
 struct Walk<'l> {
     lock: &'l Lock<'l>,
     answers: MarkerAnswers<'l>,
@@ -264,26 +294,16 @@ impl<'l> Walk<'l> {
     /// Finds all extras that the selection wants of any package: uv's markers are about all of them, so
     /// that they have to be known before the first one is asked.
     fn activate(&mut self, start: &Start<'l>) {
-        let mut seen: BTreeSet<Node> = start.nodes.iter().cloned().collect();
-        let mut queue: VecDeque<Node> = start.nodes.iter().cloned().collect();
+        let mut frontier = Frontier::of(&start.nodes);
         let mut edges: Vec<&'l Edge> = start.edges.clone();
         loop {
             for edge in std::mem::take(&mut edges) {
                 let Some(target) = self.activated(edge) else {
                     continue;
                 };
-                let extras = edge.extras.iter().cloned().map(Some);
-                for node in [None]
-                    .into_iter()
-                    .chain(extras)
-                    .map(|extra| (target, extra))
-                {
-                    if seen.insert(node.clone()) {
-                        queue.push_back(node);
-                    }
-                }
+                frontier.add(target, &edge.extras);
             }
-            let Some((number, extra)) = queue.pop_front() else {
+            let Some((number, extra)) = frontier.next() else {
                 return;
             };
             edges.extend(self.edges_of(number, extra.as_ref()));
@@ -371,8 +391,7 @@ impl<'l> Walk<'l> {
 
     /// Follows every requirement that holds.
     fn follow_all(&mut self, start: &Start<'l>) {
-        let mut seen: BTreeSet<Node> = start.nodes.iter().cloned().collect();
-        let mut queue: VecDeque<Node> = start.nodes.iter().cloned().collect();
+        let mut frontier = Frontier::of(&start.nodes);
         for (number, extra) in &start.nodes {
             self.roots.insert(*number);
             let reached = self.packages.entry(*number).or_default();
@@ -397,18 +416,9 @@ impl<'l> Walk<'l> {
                 }
                 let reached = self.packages.entry(target).or_default();
                 reached.extras.extend(edge.extras.iter().cloned());
-                let extras = edge.extras.iter().cloned().map(Some);
-                for node in [None]
-                    .into_iter()
-                    .chain(extras)
-                    .map(|extra| (target, extra))
-                {
-                    if seen.insert(node.clone()) {
-                        queue.push_back(node);
-                    }
-                }
+                frontier.add(target, &edge.extras);
             }
-            let Some((number, extra)) = queue.pop_front() else {
+            let Some((number, extra)) = frontier.next() else {
                 return;
             };
             let of_node = self.edges_of(number, extra.as_ref()).iter();
