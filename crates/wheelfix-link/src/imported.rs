@@ -121,6 +121,7 @@ mod tests {
                 file: path.clone(),
                 path,
                 loads: Vec::new(),
+                may_open: false,
             })
         };
         assert!(is_other("pyglet/libs/darwin/coreaudio.py"));
@@ -148,6 +149,7 @@ mod tests {
                 file: path.clone(),
                 path,
                 loads: python_loads(b"CDLL('libx.so')"),
+                may_open: true,
             });
         }
         let imports = Imports::of(&tree);

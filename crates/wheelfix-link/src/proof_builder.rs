@@ -450,7 +450,10 @@ fn unnamed_loads(tree: &Tree) -> Vec<(PathBuf, usize)> {
         return Vec::new();
     }
     let sources = tree.sources.iter().filter(|source| {
-        source.loads.is_empty() && !is_test(source) && !is_for_other_system(source)
+        source.may_open
+            && source.loads.is_empty()
+            && !is_test(source)
+            && !is_for_other_system(source)
     });
     let calls = sources.flat_map(|source| {
         // What cannot be read opens nothing.

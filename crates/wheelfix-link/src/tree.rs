@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name, python_loads};
+use wheelfix_format::{
+    AskedLibrary, PythonLoad, is_library_name, may_open_libraries, python_loads,
+};
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
@@ -60,16 +62,19 @@ pub struct PythonSource {
     pub file: PathBuf,
     /// The libraries that it opens by name.
     pub loads: Vec<PythonLoad>,
+    /// Whether it has a word that opens libraries, whatever their names.
+    pub may_open: bool,
 }
 
 impl PythonSource {
-    /// One that opens no library, as [`may_open_libraries`](wheelfix_format::may_open_libraries) says of its text; it is
+    /// One that opens no library, as [`may_open_libraries`] says of its text; it is
     /// not read again.
     pub fn plain(path: &Path, file: PathBuf) -> Self {
         Self {
             path: normalize(path),
             file,
             loads: Vec::new(),
+            may_open: false,
         }
     }
 
@@ -220,7 +225,7 @@ impl Tree {
     /// and Python sources are passed over.
     pub fn read(files: Vec<(PathBuf, PathBuf)>) -> Result<Self, TreeError> {
         let read = |(path, file): (PathBuf, PathBuf)| {
-            content(normalize(&path), &file).map(|outcome| (path, file, outcome))
+            content(&normalize(&path), &file).map(|outcome| (path, file, outcome))
         };
         let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
         let (mut tree, mut sources) = (Self::default(), Vec::new());
@@ -555,24 +560,25 @@ pub fn may_be_like_source(path: &Path) -> bool {
 }
 
 /// Reads one file of a tree, objects with the names in their data.
-fn content(path: PathBuf, file: &Path) -> std::io::Result<Content> {
+fn content(path: &Path, file: &Path) -> std::io::Result<Content> {
     // Python itself looks for this ending, in this case.
     if path.as_os_str().as_encoded_bytes().ends_with(b".py") {
-        return Ok(Content::Python(PythonSource {
-            path,
-            file: file.to_path_buf(),
-            loads: python_loads(&source_text(file)?),
-        }));
+        let text = source_text(file)?;
+        let mut source = PythonSource::plain(path, file.to_path_buf());
+        if may_open_libraries(&text) {
+            source.may_open = true;
+            source.loads = python_loads(&text);
+        }
+        return Ok(Content::Python(source));
     }
-    if is_like_source(&path, file)? {
-        return Ok(Content::Python(PythonSource::plain(
-            &path,
-            file.to_path_buf(),
-        )));
+    if is_like_source(path, file)? {
+        let mut source = PythonSource::plain(path, file.to_path_buf());
+        source.may_open = true;
+        return Ok(Content::Python(source));
     }
-    let mut outcome = read_named_object(path.clone(), file)?;
+    let mut outcome = read_named_object(path.to_owned(), file)?;
     if matches!(outcome, ReadOutcome::NoElf)
-        && let Some(reason) = stray_module(&path, file)?
+        && let Some(reason) = stray_module(path, file)?
     {
         outcome = ReadOutcome::Skipped(reason);
     }
