@@ -60,23 +60,43 @@ pub fn may_open_libraries(source: &[u8]) -> bool {
     has(LDCONFIG) || Opener::names().any(has)
 }
 
-/// The libraries that a source opens. Names that are put together while it runs are not seen.
+/// The calls of a source that open libraries.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SourceLoads {
+    /// Those whose libraries the source names. Names that are put together while it runs are not seen.
+    pub named: Vec<PythonLoad>,
+    /// The lines of the others, counted from 1, in a source none of whose calls names a library.
+    pub unnamed: Vec<usize>,
+}
+
+/// The libraries that a source opens by name, see [`source_loads`].
+pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
+    source_loads(source).named
+}
+
+/// The calls by which a source opens libraries.
 ///
 /// A source that Python could not read is read as far as that goes; one that is longer than 4 MiB, or nested more
 /// deeply than people write, is not.
-pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
+pub fn source_loads(source: &[u8]) -> SourceLoads {
     if !may_open_libraries(source) {
-        return Vec::new();
+        return SourceLoads::default();
     }
     let text = String::from_utf8_lossy(source);
     let Some(module) = parse(&text) else {
-        return Vec::new();
+        return SourceLoads::default();
     };
     // What Python cannot read, it does not run.
     let is_read = module.has_valid_syntax();
     let scanner = Scanner::scan(module.suite());
     let ends: Vec<usize> = memchr_iter(b'\n', text.as_bytes()).collect();
     let line = |at: TextSize| ends.partition_point(|end| *end < at.to_usize()) + 1;
+    let mut unnamed = Vec::new();
+    if scanner.calls.is_empty() {
+        unnamed.extend(scanner.unnamed.into_iter().map(line));
+        unnamed.sort_unstable();
+        unnamed.dedup();
+    }
     let calls = scanner.calls.into_iter().filter_map(|call| {
         let mut names: Vec<AskedLibrary> = Vec::new();
         for (name, opener) in &call.names {
@@ -104,37 +124,14 @@ pub fn python_loads(source: &[u8]) -> Vec<PythonLoad> {
             is_needed: false,
         })
     });
-    let mut loads: Vec<_> = calls.chain(programs).collect();
+    let mut named: Vec<_> = calls.chain(programs).collect();
     // Of several calls for the same libraries on a line, the one that needs them counts.
-    loads.sort_by(|one, other| {
+    named.sort_by(|one, other| {
         let key = |load: &PythonLoad| (load.line, names(load), !load.is_needed);
         key(one).cmp(&key(other))
     });
-    loads.dedup_by(|one, other| one.line == other.line && names(one) == names(other));
-    loads
-}
-
-/// The lines of calls that open libraries by names that are not in the source, if no call has one that is.
-pub fn unnamed_loads(source: &[u8]) -> Vec<usize> {
-    let text = String::from_utf8_lossy(source);
-    if !may_open_libraries(source) {
-        return Vec::new();
-    }
-    let Some(module) = parse(&text) else {
-        return Vec::new();
-    };
-    let scanner = Scanner::scan(module.suite());
-    if !scanner.calls.is_empty() {
-        return Vec::new();
-    }
-    let line = |at: &TextSize| {
-        let before = text.as_bytes().get(..at.to_usize()).unwrap_or_default();
-        memchr_iter(b'\n', before).count() + 1
-    };
-    let mut lines: Vec<usize> = scanner.unnamed.iter().map(line).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    lines
+    named.dedup_by(|one, other| one.line == other.line && names(one) == names(other));
+    SourceLoads { named, unnamed }
 }
 
 /// Parses a source; `None` for one that is longer than 4 MiB, or nested more deeply than people write.

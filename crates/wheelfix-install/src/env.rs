@@ -27,7 +27,9 @@ mod torch;
 
 use std::path::PathBuf;
 
-use wheelfix_link::{Excused, Pattern, Proof, Tree, count, merged_excuses, real_path};
+use wheelfix_link::{
+    Excused, Pattern, Proof, Tree, count, is_python_source, merged_excuses, real_path,
+};
 
 use crate::bytecode::{CompileFailure, Compiler};
 use crate::env::generated::GeneratedFile;
@@ -288,7 +290,7 @@ fn compile<'f>(
     compiler: &Compiler,
     staging: &Staging,
 ) {
-    for file in files.filter(|file| listing::is_python(&file.path)) {
+    for file in files.filter(|file| is_python_source(&file.path)) {
         let path = staging.root().join(&file.path);
         compiler.push(path, staging.prefix().join(&file.path));
     }

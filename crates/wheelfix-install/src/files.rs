@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wheelfix_archive::{Limits, Member};
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
-use wheelfix_link::{Alias, Choice, EXCUSES_FILE, Excuses, Pattern, Remedy};
+use wheelfix_link::{Alias, Choice, EXCUSES_FILE, Excuses, Pattern, Remedy, is_python_source};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::cleanup::{Cleaner, Cleanup};
@@ -68,7 +68,7 @@ impl File<'_> {
 
     /// Whether it is a Python source of a package, which may be read and compiled at any time.
     pub(crate) fn is_source(&self) -> bool {
-        !self.script && self.path.as_bytes().ends_with(b".py")
+        !self.script && is_python_source(&self.path)
     }
 }
 
@@ -527,5 +527,5 @@ pub(crate) fn distribution(wheel: &Wheel) -> &str {
 /// Whether a path of `site-packages` is a module; metadata is not.
 pub(crate) fn is_source(path: &str, dist_info: &str) -> bool {
     // Python itself looks for this ending, in this case.
-    path.as_bytes().ends_with(b".py") && path.split('/').next() != Some(dist_info)
+    is_python_source(path) && path.split('/').next() != Some(dist_info)
 }

@@ -560,11 +560,11 @@ impl Installation<'_> {
         for (position, file) in self.planned.list.iter().enumerate() {
             let was_seen = matches!(file.source, Source::Member { .. })
                 && extraction.elf.binary_search(&position).is_err();
-            let (path, on_disk) = self.staging.in_place(&file.path);
             if file.compile && was_seen && !extraction.openers.contains(&position) {
+                let (path, on_disk) = self.staging.in_place(&file.path);
                 plain.push(PythonSource::plain(&path, on_disk));
             } else if file.compile || may_be_like_source(Path::new(&file.path)) {
-                read.push((path, on_disk));
+                read.push(self.staging.in_place(&file.path));
             }
         }
         (read, plain)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wheelfix_link::{LibraryTable, PythonSource};
+use wheelfix_link::{LibraryTable, PythonSource, is_python_source};
 
 use crate::bytecode::Compiler;
 use crate::digest::FileDigest;
@@ -61,7 +61,7 @@ impl Installation<'_> {
         for (name, text) in modules.into_iter().flatten() {
             let (path, file) = self.staging.in_place(&join(&site_packages, &name));
             applied.write_new(&file, &text)?;
-            if let Some(compiler) = compiler.filter(|_| name.as_bytes().ends_with(b".py")) {
+            if let Some(compiler) = compiler.filter(|_| is_python_source(&name)) {
                 compiler.push(file.clone(), path);
             }
             let digest = FileDigest::of_bytes(text.as_bytes());

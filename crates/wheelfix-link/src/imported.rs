@@ -121,7 +121,7 @@ mod tests {
                 file: path.clone(),
                 path,
                 loads: Vec::new(),
-                may_open: false,
+                unnamed_loads: Vec::new(),
             })
         };
         assert!(is_other("pyglet/libs/darwin/coreaudio.py"));
@@ -149,7 +149,7 @@ mod tests {
                 file: path.clone(),
                 path,
                 loads: python_loads(b"CDLL('libx.so')"),
-                may_open: true,
+                unnamed_loads: Vec::new(),
             });
         }
         let imports = Imports::of(&tree);

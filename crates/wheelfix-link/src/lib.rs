@@ -115,7 +115,9 @@ pub use stop::Stop;
 pub use substitutions::Substitutions;
 pub use target::{LoaderKind, STORE, Target};
 pub use trace::{Event, Trace};
-pub use tree::{PythonSource, Skipped, Tree, TreeError, Unreadable, may_be_like_source};
+pub use tree::{
+    PythonSource, Skipped, Tree, TreeError, Unreadable, is_python_source, may_be_like_source,
+};
 pub use unused::excuses_without_proof;
 pub use walk::{Walk, walk};
 pub use why::{Lookup, LookupResult, Search, explain};

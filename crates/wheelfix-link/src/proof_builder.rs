@@ -450,16 +450,11 @@ fn unnamed_loads(tree: &Tree) -> Vec<(PathBuf, usize)> {
         return Vec::new();
     }
     let sources = tree.sources.iter().filter(|source| {
-        source.may_open
-            && source.loads.is_empty()
-            && !is_test(source)
-            && !is_for_other_system(source)
+        source.loads.is_empty() && !is_test(source) && !is_for_other_system(source)
     });
     let calls = sources.flat_map(|source| {
-        // What cannot be read opens nothing.
-        let text = fs_err::read(&source.file).unwrap_or_default();
-        let lines = wheelfix_format::unnamed_loads(&text).into_iter();
-        lines.map(|line| (source.path.clone(), line))
+        let lines = source.unnamed_loads.iter();
+        lines.map(|line| (source.path.clone(), *line))
     });
     calls.collect()
 }

@@ -1,6 +1,7 @@
 //! The ELF objects of one output, as they will lie when they are used.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::{
-    AskedLibrary, PythonLoad, is_library_name, may_open_libraries, python_loads,
-};
+use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name, source_loads};
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
@@ -62,19 +61,18 @@ pub struct PythonSource {
     pub file: PathBuf,
     /// The libraries that it opens by name.
     pub loads: Vec<PythonLoad>,
-    /// Whether it has a word that opens libraries, whatever their names.
-    pub may_open: bool,
+    /// The lines in which it opens libraries by names that are not in it, if it names none.
+    pub unnamed_loads: Vec<usize>,
 }
 
 impl PythonSource {
-    /// One that opens no library, as [`may_open_libraries`] says of its text; it is
-    /// not read again.
+    /// One that opens no library, as [`may_open_libraries`](wheelfix_format::may_open_libraries) says of its text.
     pub fn plain(path: &Path, file: PathBuf) -> Self {
         Self {
             path: normalize(path),
             file,
             loads: Vec::new(),
-            may_open: false,
+            unnamed_loads: Vec::new(),
         }
     }
 
@@ -559,21 +557,23 @@ pub fn may_be_like_source(path: &Path) -> bool {
     }
 }
 
+/// Whether a file of this name is a Python source.
+pub fn is_python_source(name: impl AsRef<OsStr>) -> bool {
+    // Python itself looks for this ending, in this case.
+    name.as_ref().as_encoded_bytes().ends_with(b".py")
+}
+
 /// Reads one file of a tree, objects with the names in their data.
 fn content(path: &Path, file: &Path) -> std::io::Result<Content> {
-    // Python itself looks for this ending, in this case.
-    if path.as_os_str().as_encoded_bytes().ends_with(b".py") {
-        let text = source_text(file)?;
+    let is_source = is_python_source(path);
+    if is_source || is_like_source(path, file)? {
         let mut source = PythonSource::plain(path, file.to_path_buf());
-        if may_open_libraries(&text) {
-            source.may_open = true;
-            source.loads = python_loads(&text);
+        let found = source_loads(&source_text(file)?);
+        source.unnamed_loads = found.unnamed;
+        // What is only run as a source is asks for no library by its name.
+        if is_source {
+            source.loads = found.named;
         }
-        return Ok(Content::Python(source));
-    }
-    if is_like_source(path, file)? {
-        let mut source = PythonSource::plain(path, file.to_path_buf());
-        source.may_open = true;
         return Ok(Content::Python(source));
     }
     let mut outcome = read_named_object(path.to_owned(), file)?;

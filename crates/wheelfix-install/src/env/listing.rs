@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use wheelfix_elf::is_temporary;
-use wheelfix_link::is_of_table;
+use wheelfix_link::{is_of_table, is_python_source};
 
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
@@ -185,7 +185,7 @@ fn look(root: &Path, below: &str) -> Scan {
             if may_be_elf(name) && is_own(&directory, name, kind) {
                 scan.elf.push(join(below, name));
             }
-            if is_python(name) {
+            if is_python_source(name) {
                 scan.python.push(join(below, name));
             }
         }
@@ -212,12 +212,6 @@ const NEVER_ELF: &[&str] = &[
     "ini", "ipynb", "js", "json", "md", "npy", "npz", "pem", "png", "pth", "pxd", "pxi", "py",
     "pyc", "pyi", "pyx", "rst", "svg", "toml", "ttf", "txt", "typed", "xml", "yaml", "yml",
 ];
-
-/// Whether a file is a Python source.
-pub(crate) fn is_python(name: &str) -> bool {
-    // Python itself looks for this ending, in this case.
-    name.as_bytes().ends_with(b".py")
-}
 
 /// Whether a file of this name is worth a look.
 pub(crate) fn may_be_elf(name: &str) -> bool {

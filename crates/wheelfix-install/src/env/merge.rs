@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use wheelfix_link::existing_path;
+use wheelfix_link::{existing_path, is_python_source};
 
 use crate::env::collision::{CollisionAction, Decision, EnvCollisionKind, Rules};
 use crate::env::content;
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedFile, Virtual};
-use crate::env::listing::{EntryKind, is_left_out, is_python, leads_away, list, may_be_elf, scan};
+use crate::env::listing::{EntryKind, is_left_out, leads_away, list, may_be_elf, scan};
 use crate::layout::{Layout, join};
 
 /// Something that files come from. The position of a source is its rank wherever the order of the
@@ -186,7 +186,7 @@ impl<'a> Merger<'a> {
         let mut modules = Modules::new();
         let mut nodes = Vec::with_capacity(outcomes.len());
         for (name, outcome) in outcomes {
-            if name.as_bytes().ends_with(b".py") && caches.is_some() {
+            if is_python_source(&name) && caches.is_some() {
                 let generated = matches!(
                     outcome.node,
                     Some(Node {
@@ -489,7 +489,7 @@ impl<'a> Merger<'a> {
         if may_be_elf(name) && (kind == EntryKind::File || leads_away(&disk())) {
             self.note(|notes| notes.elf.push((path.to_owned(), source)));
         }
-        if is_python(name) {
+        if is_python_source(name) {
             self.note(|notes| notes.python.push((path.to_owned(), source)));
         }
         let in_bin = self.rewrites
