@@ -280,7 +280,8 @@ fn parse_hash(
     }
 }
 
-fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
+/// The bytes that hexadecimal digits stand for; `None` for other texts.
+pub fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let byte = |pair: &[u8]| match pair {
         [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),

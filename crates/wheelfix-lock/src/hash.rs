@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
+use wheelfix_format::from_hexadecimal;
 
 use crate::Problem;
 
@@ -128,7 +129,7 @@ impl Sri {
     pub fn from_hex(algorithm: &str, digest: &str) -> Result<Self, SriError> {
         let algorithm = Algorithm::of(algorithm)?;
         let expected = algorithm.len();
-        let digest = hex(digest).filter(|digest| digest.len() == expected);
+        let digest = from_hexadecimal(digest).filter(|digest| digest.len() == expected);
         let digest = digest.ok_or(SriError::Digest { expected })?;
         Ok(Self { algorithm, digest })
     }
@@ -150,21 +151,6 @@ impl Sri {
         }
         best
     }
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    let mut pairs = text.as_bytes().chunks_exact(2);
-    for pair in pairs.by_ref() {
-        let [high, low] = *pair else { return None };
-        bytes.push((digit(high)? << 4) | digit(low)?);
-    }
-    pairs.remainder().is_empty().then_some(bytes)
 }
 
 impl fmt::Display for Sri {
