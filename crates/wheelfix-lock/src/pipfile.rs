@@ -9,7 +9,7 @@ use wheelfix_format::PackageName;
 use crate::lock::{Listing, Lock, Package, Source};
 use crate::reading::{ListedLock, Reading};
 use crate::requirements::url_source;
-use crate::{Fault, Faults, Format, Problem, Sri};
+use crate::{Fault, Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
 struct Meta {
@@ -116,20 +116,8 @@ fn package(
     group: &PackageName,
 ) -> Option<Package<'static>> {
     let mut package = Package::new(reading.name("", group.as_str(), name)?);
-    let mut hashes = Vec::new();
-    let mut wrong = None;
-    for hash in &entry.hashes {
-        match Sri::parse(hash) {
-            Ok(hash) => hashes.push(hash),
-            Err(error) => {
-                let text = hash.clone();
-                wrong = Some(Problem::Hash { text, error });
-            }
-        }
-    }
-    if let (Some(problem), true) = (wrong, hashes.is_empty()) {
-        reading.fault(name, "hashes", problem);
-    }
+    let hashes = entry.hashes.iter().map(String::as_str);
+    let hashes = reading.hashes(name, "hashes", hashes);
     let marker = reading.marker(name, "markers", entry.markers.as_deref());
     let group = Some(group.clone());
     package.listed = vec![Listing { group, marker }];

@@ -8,7 +8,7 @@ use wheelfix_format::{PackageName, Requirement, Version, VersionSpecifiers};
 use crate::file::File;
 use crate::lock::{DefaultGroups, Edge, Lock, Package, Root};
 use crate::marker_pool::{MarkerNumber, MarkerPool};
-use crate::{Fault, Faults, Format, Problem};
+use crate::{Fault, Faults, Format, Problem, Sri};
 
 /// All faults and markers so far.
 #[derive(Debug, Default)]
@@ -118,6 +118,30 @@ impl Reading {
                 None
             }
         }
+    }
+
+    /// The hashes of a file, as `sha256:..`. One that vouches is enough.
+    pub(crate) fn hashes<'t>(
+        &mut self,
+        of: &str,
+        key: &str,
+        texts: impl Iterator<Item = &'t str>,
+    ) -> Vec<Sri> {
+        let mut hashes = Vec::new();
+        let mut wrong = None;
+        for text in texts {
+            match Sri::parse(text) {
+                Ok(hash) => hashes.push(hash),
+                Err(error) => {
+                    let text = text.to_owned();
+                    wrong = Some(Problem::Hash { text, error });
+                }
+            }
+        }
+        if let (Some(problem), true) = (wrong, hashes.is_empty()) {
+            self.fault(of, key, problem);
+        }
+        hashes
     }
 
     /// The file, unless it has a fault.

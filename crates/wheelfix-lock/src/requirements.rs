@@ -94,24 +94,9 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
 fn split_hashes<'t>(reading: &mut Reading, key: &str, text: &'t str) -> (&'t str, Vec<Sri>) {
     let end = text.find(" --").unwrap_or(text.len());
     let (what, options) = text.split_at(end);
-    let mut hashes = Vec::new();
-    let mut wrong = None;
-    for option in options.split_whitespace() {
-        let Some(hash) = option.strip_prefix("--hash=") else {
-            continue;
-        };
-        match Sri::parse(hash) {
-            Ok(hash) => hashes.push(hash),
-            Err(error) => {
-                let text = hash.to_owned();
-                wrong = Some(Problem::Hash { text, error });
-            }
-        }
-    }
-    // One that vouches is enough.
-    if let (Some(problem), true) = (wrong, hashes.is_empty()) {
-        reading.fault("", key, problem);
-    }
+    let options = options.split_whitespace();
+    let hashes = options.filter_map(|option| option.strip_prefix("--hash="));
+    let hashes = reading.hashes("", key, hashes);
     (what.trim(), hashes)
 }
 
