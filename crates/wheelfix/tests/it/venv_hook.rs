@@ -199,9 +199,11 @@ fn the_terminal_interrupts_the_program_once() {
         &venv,
         "trap 'echo got >>got; exit 9' INT\necho ready\nwhile :; do sleep 0.05; done\n",
     );
-    let run = format!("{WHEELFIX} venv-run pip install");
+    // A shell that stays would end with a code of its own: dash says 130 after the signal, whatever its child says.
+    let run = format!("exec {WHEELFIX} venv-run pip install");
     let mut script = Command::new("script")
         .args(["-qec", &run, "typescript"])
+        .env("SHELL", "/bin/sh")
         .current_dir(venv.path("."))
         .env(
             "PATH",
