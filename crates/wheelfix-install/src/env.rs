@@ -43,6 +43,7 @@ use crate::linking::{self, LinkError};
 use crate::pipeline_error::PipelineError;
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
+use crate::twice;
 
 pub use collision::{
     CollisionAction, CollisionRule, CollisionRuleError, EnvCandidate, EnvCollision,
@@ -146,6 +147,25 @@ pub fn prepare_environment(
     request: &EnvRequest,
     listener: &Listener<'_>,
 ) -> Result<Unpublished<EnvReport>, EnvError> {
+    let mut made = make(request, listener)?;
+    if request.installation.check_twice {
+        let again = EnvRequest {
+            installation: twice::again(&request.installation),
+            dry_run: true,
+            ..request.clone()
+        };
+        let again = make(&again, listener)?;
+        made.report.made_twice = Some(twice::compare(&made, &again)?);
+    }
+    listener(Event::Phase {
+        phase: Phase::Publish,
+        bytes: 0,
+    });
+    Ok(made)
+}
+
+/// Makes an environment in a directory that is not published yet, or never, for a dry run.
+fn make(request: &EnvRequest, listener: &Listener<'_>) -> Result<Unpublished<EnvReport>, EnvError> {
     in_pool(request.installation.jobs, || {
         let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
         phase(Phase::Read);
@@ -186,9 +206,7 @@ pub fn prepare_environment(
         }
         let report = fill(&planner, decided, &staging, listener);
         install::check_sources(&wheels)?;
-        let report = report?;
-        phase(Phase::Publish);
-        Ok(Unpublished::new(report, staging))
+        Ok(Unpublished::new(report?, staging))
     })
 }
 

@@ -14,7 +14,7 @@ use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 use crate::cleanup::{Cleaner, Cleanup};
 use crate::dependencies::UnmetDependencies;
 use crate::launcher::{self, Interpreter};
-use crate::layout::{self, Layout};
+use crate::layout::Layout;
 use crate::provenance::Provenance;
 use crate::report::InstallWarning;
 use crate::sources::Sources;
@@ -452,7 +452,6 @@ impl<'a> Builder<'a, '_> {
             if is_made(member.file.path.as_str()) {
                 continue;
             }
-            let directory = self.layout.directory(*scheme, distribution(wheel));
             let is_metadata = member.file.path.as_str() == metadata_path;
             let source = match metadata.take_if(|_| is_metadata) {
                 Some(text) => Source::Text(text),
@@ -466,7 +465,7 @@ impl<'a> Builder<'a, '_> {
             self.add(
                 content(&source, member),
                 File {
-                    path: layout::join(&directory, path.as_str()),
+                    path: self.layout.place(wheel, *scheme, path.as_str()),
                     wheels: vec![index],
                     source,
                     executable: member.file.executable || script,
@@ -516,12 +515,6 @@ fn content(source: &Source<'_>, member: WheelMember<'_>) -> Option<Content> {
         }),
         Source::Text(_) => None,
     }
-}
-
-/// The name as the file name of the wheel spells it.
-pub(crate) fn distribution(wheel: &Wheel) -> &str {
-    let stem = wheel.filename().stem();
-    stem.split('-').next().unwrap_or(stem)
 }
 
 /// Whether a path of `site-packages` is a module; metadata is not.

@@ -36,6 +36,7 @@ use crate::shared_packages::shared_packages;
 use crate::shebang::Programs;
 use crate::sources::Sources;
 use crate::staging::{Staging, Unpublished};
+use crate::twice;
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
 
@@ -62,6 +63,8 @@ pub struct InstallRequest {
     pub libraries: Option<Libraries>,
     /// Whether Python sources find the libraries that they open by name in a table.
     pub library_table: bool,
+    /// Whether all is made a second time, with other threads and in another place, and compared.
+    pub check_twice: bool,
     /// How many threads to use.
     pub jobs: NonZeroUsize,
 }
@@ -104,7 +107,7 @@ pub fn prepare_install(
     request: &InstallRequest,
     listener: &Listener<'_>,
 ) -> Result<Unpublished<InstallReport>, PipelineError> {
-    in_pool(request.jobs, || {
+    let mut made = in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let staging = if request.merge {
             Staging::merge(&request.prefix)?
@@ -113,13 +116,17 @@ pub fn prepare_install(
         };
         let report = fill(request, &wheels, &staging, listener);
         check_sources(&wheels)?;
-        let report = report?;
-        listener(Event::Phase {
-            phase: Phase::Publish,
-            bytes: 0,
-        });
-        Ok(Unpublished::new(report, staging))
-    })
+        Ok::<_, PipelineError>(Unpublished::new(report?, staging))
+    })?;
+    if request.check_twice {
+        let again = rehearse(&twice::again(request), listener)?;
+        made.report.made_twice = Some(twice::compare(&made, &again)?);
+    }
+    listener(Event::Phase {
+        phase: Phase::Publish,
+        bytes: 0,
+    });
+    Ok(made)
 }
 
 /// Says what [`install`] would do, and does it in a temporary directory that is thrown away.
@@ -127,16 +134,24 @@ pub fn dry_run(
     request: &InstallRequest,
     listener: &Listener<'_>,
 ) -> Result<InstallReport, PipelineError> {
+    let made = rehearse(request, listener)?;
+    if request.merge {
+        made.refuse_others()?;
+    }
+    Ok(made.report)
+}
+
+/// Makes all in a temporary directory, which goes with the value.
+fn rehearse(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+) -> Result<Unpublished<InstallReport>, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let staging = Staging::never(&request.prefix, request.merge)?;
         let report = fill(request, &wheels, &staging, listener);
         check_sources(&wheels)?;
-        let report = report?;
-        if request.merge {
-            staging.refuse_others()?;
-        }
-        Ok(report)
+        Ok(Unpublished::new(report?, staging))
     })
 }
 
@@ -265,6 +280,7 @@ fn fill(
         elf_bytes_written: written.applied.bytes_written,
         compile_failures,
         warnings,
+        made_twice: None,
     })
 }
 

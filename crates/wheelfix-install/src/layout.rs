@@ -5,7 +5,7 @@
 //! there and follows pip and pypa/installer: a directory of the distribution's own.
 
 use wheelfix_format::PythonVersion;
-use wheelfix_wheel::Scheme;
+use wheelfix_wheel::{Scheme, Wheel};
 
 /// The directories of one Python version below a prefix.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,6 +40,11 @@ impl Layout {
         }
     }
 
+    /// Where a file of a wheel goes that is at a path below the directory of a scheme, relative to the prefix.
+    pub fn place(&self, wheel: &Wheel, scheme: Scheme, path: &str) -> String {
+        join(&self.directory(scheme, distribution(wheel)), path)
+    }
+
     /// A path relative to the prefix, as a path relative to `site-packages`: what RECORD holds.
     pub fn from_site_packages(&self, path: &str) -> String {
         match path
@@ -50,6 +55,12 @@ impl Layout {
             None => format!("../../../{path}"),
         }
     }
+}
+
+/// The name as the file name of the wheel spells it.
+pub(crate) fn distribution(wheel: &Wheel) -> &str {
+    let stem = wheel.filename().stem();
+    stem.split('-').next().unwrap_or(stem)
 }
 
 /// Joins two relative paths, either of which may be empty.

@@ -41,6 +41,7 @@ mod staging;
 mod standalone;
 mod transaction;
 mod tree;
+mod twice;
 mod unbundling;
 mod virtual_environment;
 mod write_record;

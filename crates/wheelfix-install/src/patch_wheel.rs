@@ -23,7 +23,7 @@ use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::files;
 use crate::install::in_pool;
-use crate::layout::{self, Layout};
+use crate::layout::Layout;
 use crate::left_over::clean_up_above;
 use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
@@ -336,8 +336,7 @@ fn unpack(
         if !is_source && !is_loaded {
             continue;
         }
-        let directory = layout.directory(*scheme, files::distribution(wheel));
-        let installed = MemberPath::new(&layout::join(&directory, path.as_str()))?;
+        let installed = MemberPath::new(&layout.place(wheel, *scheme, path.as_str()))?;
         items.push(ExtractItem {
             archive: wheel.archive(),
             member: member.file,

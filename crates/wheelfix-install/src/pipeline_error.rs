@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wheelfix_archive::{ExtractError, MemberPathError};
+use wheelfix_diff::Comparison;
 use wheelfix_format::TagMismatch;
 use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::UnbundlePlan;
@@ -71,6 +72,9 @@ pub enum PipelineError {
     /// reached, and where it is.
     #[error("{}", Behind(.0))]
     BehindLinks(BTreeSet<(PathBuf, PathBuf)>),
+    /// The output was another one when it was made a second time.
+    #[error("made a second time, the output has {}", count(.0.differing(), "other file"))]
+    MadeTwice(Box<Comparison>),
     /// A RECORD cannot be updated.
     #[error(transparent)]
     Record(#[from] RecordUpdateError),

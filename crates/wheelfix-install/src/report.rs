@@ -33,6 +33,8 @@ pub struct InstallReport {
     pub compile_failures: Vec<CompileFailure>,
     /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
+    /// How many entries were the same when all was made a second time; `None` if it was not.
+    pub made_twice: Option<usize>,
 }
 
 /// A warning about something odd in the request or in a file that does not stop the installation.

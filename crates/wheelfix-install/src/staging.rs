@@ -248,6 +248,16 @@ impl<R> Unpublished<R> {
         Self { report, staging }
     }
 
+    /// The directory in which it is.
+    pub(crate) fn root(&self) -> &Path {
+        self.staging.root()
+    }
+
+    /// Refuses files that the prefix has already and that differ.
+    pub(crate) fn refuse_others(&self) -> Result<(), StagingError> {
+        self.staging.refuse_others()
+    }
+
     /// Gives the output its final name; does nothing after a dry run.
     pub fn publish(self) -> Result<R, StagingError> {
         self.staging.publish()?;

@@ -160,6 +160,7 @@ fn prove_wheels(
         wheel_options: WheelOptions::default(),
         libraries: Some(libraries),
         library_table: false,
+        check_twice: false,
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);

@@ -266,6 +266,17 @@ fn print_json(name: &'static str, value: &impl Serialize) -> io::Result<()> {
     writeln!(stdout)
 }
 
+/// How often all is made, if at all
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MakingArgs {
+    /// Make all a second time, with other threads and in another place, and refuse it if it is not the same
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) check_twice: bool,
+    /// Print all that would be made, and make nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// How to run, and what to print
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Output")]

@@ -9,7 +9,7 @@ use wheelfix_install::{
 };
 use wheelfix_link::{Pattern, real_path};
 
-use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
+use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
 use crate::install::{BytecodeArgs, default_python};
 use crate::limits::LimitArgs;
@@ -55,9 +55,8 @@ pub(crate) struct EnvArgs {
     /// Make no table in which Python code finds libraries that it opens by name
     #[arg(long)]
     no_library_table: bool,
-    /// Print every entry that would be made
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    making: MakingArgs,
     #[command(flatten)]
     jobs: JobsArgs,
     #[command(flatten)]
@@ -194,6 +193,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
             wheel_options: args.wheel_options.resolve(&wheels, &args.limits)?,
             libraries: Some(libraries),
             library_table: !args.no_library_table,
+            check_twice: args.making.check_twice,
             jobs: args.jobs.count(),
             python,
             wheels,
@@ -203,7 +203,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
         on_collision: args.on_collision.clone(),
         allow_unmet: args.allow_unmet.clone(),
         proof: args.prove.scope(),
-        dry_run: args.dry_run,
+        dry_run: args.making.dry_run,
     };
     let progress = Progress::bytes(args.output.quiet);
     let result = wheelfix_install::prepare_environment(&request, &|event| progress.show(event));
@@ -211,7 +211,11 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     let explain = |error| env_error::explain(error, &args.output);
     let made = result.map_err(explain)?;
     // Where the report cannot be written, there is no prefix either.
-    printed(env_report::print(&made.report, args.dry_run, &args.output))?;
+    printed(env_report::print(
+        &made.report,
+        args.making.dry_run,
+        &args.output,
+    ))?;
     made.publish().map_err(|error| explain(error.into()))?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
-use crate::install_report::{compile_failures, of_wheels};
+use crate::install_report::{compile_failures, made_twice, of_wheels};
 use crate::remedy::advised;
 use crate::{document, proof_report, unbundle_table};
 
@@ -47,6 +47,8 @@ struct Document<'a> {
     compile_failures: Vec<FailureDocument<'a>>,
     /// Warnings about the request.
     warnings: Vec<String>,
+    /// How many entries were the same when all was made a second time; `null` if it was not.
+    made_twice: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +83,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
         }
         print_report(unbundle_table::render(&report.unbundling))?;
         print_line(summary(report))?;
+        made_twice(report.made_twice)?;
     }
     if !output.quiet {
         warn(report);
@@ -200,5 +203,6 @@ fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {
             })
             .collect(),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
+        made_twice: report.made_twice,
     }
 }

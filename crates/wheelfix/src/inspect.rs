@@ -7,7 +7,7 @@ mod elf;
 mod elf_text;
 mod sdist;
 mod sdist_text;
-mod text;
+pub(crate) mod text;
 mod tree;
 mod wheel;
 mod wheel_text;
@@ -157,7 +157,7 @@ fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
 }
 
 /// Whether a file has one of the suffixes of source distributions.
-fn has_sdist_name(path: &Path) -> bool {
+pub(crate) fn has_sdist_name(path: &Path) -> bool {
     let name = path
         .file_name()
         .and_then(|name| name.to_str())

@@ -6,7 +6,7 @@ use wheelfix_format::PythonVersion;
 use wheelfix_install::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
 use wheelfix_link::{STORE, real_path};
 
-use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
+use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, printed};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
@@ -41,9 +41,8 @@ pub(crate) struct InstallArgs {
     /// Add a table in which Python code finds the libraries of library paths that it opens by name
     #[arg(long, conflicts_with = "merge")]
     library_table: bool,
-    /// Print what would be done
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    making: MakingArgs,
     #[command(flatten)]
     jobs: JobsArgs,
     #[command(flatten)]
@@ -174,12 +173,13 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         wheel_options: args.wheel_options.resolve(&args.wheels, &args.limits)?,
         libraries: Some(libraries),
         library_table: args.library_table,
+        check_twice: args.making.check_twice,
         jobs: args.jobs.count(),
     };
     let progress = Progress::bytes(args.output.quiet);
     let listener = |event| progress.show(event);
     let explain = |error| install_error::explain(error, &args.output);
-    if args.dry_run {
+    if args.making.dry_run {
         let result = wheelfix_install::dry_run(&request, &listener);
         progress.finish();
         return install_report::print(&result.map_err(explain)?, true, &args.output);

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::path::Path;
 
 use wheelfix_archive::{ContentError, ExtractError};
+use wheelfix_diff::{Comparison, Entry};
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_install::{
     CompileError, EditFailure, ExtractionError, FileFault, LinkError, MemberFault, PipelineError,
@@ -40,6 +41,7 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
         PipelineError::Bundled(plan) => report_bundled(&plan, output),
         PipelineError::Unsound(plan) => report_unsound(&plan, output),
         PipelineError::Unproved(proof) => report_unproved(&proof, output),
+        PipelineError::MadeTwice(comparison) => made_twice(&comparison),
         PipelineError::Staging(error) => staging(error),
         PipelineError::Extraction(error) => extraction(error),
         PipelineError::Relocation(error) => relocation(error),
@@ -67,6 +69,35 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
 
 fn files(faults: &[FileFault]) -> Error {
     print("error", faults.iter().map(advised));
+    Error::Reported
+}
+
+/// A line for each file that was another one when it was made a second time.
+fn made_twice(comparison: &Comparison) -> Error {
+    let changed = comparison.changed.iter().map(|changed| {
+        let kinds = changed.differences.iter().map(|it| it.what);
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        (&changed.path, format!("is another one, by {kinds}"))
+    });
+    let only = |entries: &[Entry], how: &str| {
+        let paths = entries.iter().map(|entry| entry.path.clone());
+        paths.map(|path| (path, how.to_owned())).collect::<Vec<_>>()
+    };
+    let gone = only(&comparison.only_in_a, "is not there");
+    let new = only(&comparison.only_in_b, "is new");
+    let changed = changed.map(|(path, how)| (path.clone(), how));
+    let lines = changed.chain(gone).chain(new);
+    print(
+        "error",
+        lines.map(|(path, how)| {
+            let path = path.display();
+            format!("`{path}` {how}, when the output is made a second time")
+        }),
+    );
+    print(
+        "hint",
+        ["this is never right: report it, with the wheels (docs/reporting-faults.md)"],
+    );
     Error::Reported
 }
 

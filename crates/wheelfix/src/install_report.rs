@@ -35,6 +35,8 @@ struct Document<'a> {
     compile_failures: Vec<FailureDocument<'a>>,
     /// Warnings about the request.
     warnings: Vec<String>,
+    /// How many entries were the same when all was made a second time; `null` if it was not.
+    made_twice: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -85,12 +87,24 @@ pub(crate) fn print(
         print_report(changes(report))?;
         print_report(unbundle_table::render(&report.unbundling))?;
         print_line(summary(report))?;
+        made_twice(report.made_twice)?;
     }
     if !output.quiet {
         warn(report);
         proof_report::print(report.proof.as_ref(), &report.link_plan);
     }
     Ok(())
+}
+
+/// Says that all was made a second time.
+pub(crate) fn made_twice(equal: Option<usize>) -> io::Result<()> {
+    match equal {
+        None => Ok(()),
+        Some(1) => print_line("made twice: 1 file, the same both times"),
+        Some(files) => print_line(format_args!(
+            "made twice: {files} files, the same both times"
+        )),
+    }
 }
 
 /// Prints the warnings on standard error.
@@ -179,6 +193,7 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
             })
             .collect(),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
+        made_twice: report.made_twice,
     }
 }
 

@@ -7,6 +7,7 @@ mod builder;
 mod check;
 mod common;
 mod completions;
+mod diff;
 mod document;
 mod env;
 mod env_error;
@@ -62,6 +63,7 @@ enum Command {
     Unbundle(unbundle::UnbundleArgs),
     Check(check::CheckArgs),
     Why(why::WhyArgs),
+    Diff(diff::DiffArgs),
     Env(Box<env::EnvArgs>),
     Lock(lock::LockArgs),
     Patchelf(patchelf::PatchelfArgs),
@@ -121,6 +123,7 @@ fn run(args: Args) -> Result<ExitCode, Error> {
         Command::Unbundle(args) => unbundle::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Diff(args) => return diff::run(&args),
         Command::Env(args) => env::run(&args),
         Command::Lock(args) => lock::run(&args),
         Command::Patchelf(args) => patchelf::run(args),

@@ -17,6 +17,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting("--bundled", "bundled = [ \"{}\" ];", "GLOB=keep"),
     Setting("--bytecode", "bytecode = [ {} ];", "0 1"),
     Setting("--check-deps", "checkDeps = [ \"{}\" ];", "${PREFIX}"),
+    Setting("--check-twice", "checkTwice = true;", ""),
     Setting("--direct-url", "directUrl = \"{}\";", "URL"),
     Setting("--driver-path", "driverPath = \"{}\";", "DIR"),
     Setting("--exclude", "exclude = [ \"{}\" ];", "GLOB"),

@@ -184,9 +184,9 @@ fn staging_error(error: StagingError) -> Error {
 
 /// An error with the archive that it is about.
 #[derive(Debug)]
-struct ArchiveError {
-    path: PathBuf,
-    error: Box<dyn StdError + Send + Sync>,
+pub(crate) struct ArchiveError {
+    pub(crate) path: PathBuf,
+    pub(crate) error: Box<dyn StdError + Send + Sync>,
 }
 
 impl fmt::Display for ArchiveError {

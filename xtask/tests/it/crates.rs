@@ -8,7 +8,12 @@ use crate::tree;
 const LAYERS: &[&[&str]] = &[
     &["wheelfix-testkit"],
     &["wheelfix-format", "wheelfix-elf", "wheelfix-archive"],
-    &["wheelfix-wheel", "wheelfix-link", "wheelfix-lock"],
+    &[
+        "wheelfix-wheel",
+        "wheelfix-link",
+        "wheelfix-lock",
+        "wheelfix-diff",
+    ],
     &["wheelfix-unbundle"],
     &["wheelfix-install"],
     &["wheelfix"],

@@ -208,6 +208,7 @@ impl<'a> EnvPlanner<'a> {
             elf_edited: 0,
             compile_failures: Vec::new(),
             warnings: [decided.files.warnings, decided.checked.unreadable].concat(),
+            made_twice: None,
         }
     }
 

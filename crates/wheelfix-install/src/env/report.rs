@@ -55,4 +55,6 @@ pub struct EnvReport {
     pub compile_failures: Vec<CompileFailure>,
     /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
+    /// How many entries were the same when all was made a second time; `None` if it was not.
+    pub made_twice: Option<usize>,
 }

@@ -22,6 +22,7 @@ fn request(dir: &Path, link: LinkMode) -> EnvRequest {
             wheel_options: WheelOptions::default(),
             libraries: None,
             library_table: false,
+            check_twice: false,
             jobs: NonZeroUsize::MIN,
         },
         activation: None,

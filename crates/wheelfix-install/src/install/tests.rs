@@ -33,6 +33,7 @@ fn request(dir: &std::path::Path, wheel: &str) -> InstallRequest {
         wheel_options: WheelOptions::default(),
         libraries: None,
         library_table: false,
+        check_twice: false,
         jobs: NonZeroUsize::MIN,
     }
 }

@@ -100,6 +100,7 @@ fn request(
             wheel_options,
             libraries: Some(libraries),
             library_table: settings.flag("libraryTable") != Some(false),
+            check_twice: settings.flag("checkTwice") == Some(true),
             jobs: jobs(),
         },
         inputs,

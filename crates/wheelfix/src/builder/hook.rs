@@ -135,6 +135,7 @@ fn install(
         // The patch hook relocates, once the recipe has done its own changes.
         libraries: None,
         library_table: false,
+        check_twice: false,
         jobs: jobs(),
     };
     let report = wheelfix_install::install(&request, &|_| {}).map_err(wheel::explain)?;

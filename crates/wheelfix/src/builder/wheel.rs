@@ -51,6 +51,7 @@ fn request(
         wheel_options,
         libraries: Some(libraries),
         library_table: settings.flag("libraryTable") == Some(true),
+        check_twice: settings.flag("checkTwice") == Some(true),
         jobs: jobs(),
     })
 }

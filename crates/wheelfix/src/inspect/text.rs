@@ -7,34 +7,34 @@ use anstyle::{AnsiColor, Style};
 use crate::message::escaped;
 
 /// Reports are this wide, in characters, unless a name is longer.
-pub(super) const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// The first column of rows of a name and a value, in characters.
 const NAME_WIDTH: usize = 12;
 
-pub(super) const BOLD: Style = Style::new().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// A report for people in the making.
 #[derive(Debug, Default)]
-pub(super) struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
     /// A line as it is.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.0.push_str(line.trim_end());
         self.0.push('\n');
     }
 
     /// A line in a style.
-    pub(super) fn styled(&mut self, style: Style, line: &str) {
+    pub(crate) fn styled(&mut self, style: Style, line: &str) {
         self.line(&paint(style, line));
     }
 
     /// The heading of a section, with an empty line before it.
-    pub(super) fn heading(&mut self, heading: &str, remark: &str) {
+    pub(crate) fn heading(&mut self, heading: &str, remark: &str) {
         let remark = if remark.is_empty() {
             String::new()
         } else {
@@ -45,7 +45,7 @@ impl Text {
     }
 
     /// A row of a name and a value, which may be several words that are wrapped.
-    pub(super) fn row(&mut self, name: &str, value: &str) {
+    pub(crate) fn row(&mut self, name: &str, value: &str) {
         let mut name = name;
         for line in wrap(value, WIDTH - NAME_WIDTH - 2) {
             self.line(&format!(
@@ -57,19 +57,19 @@ impl Text {
     }
 
     /// A row that is left out if there is no value.
-    pub(super) fn row_if(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn row_if(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             self.row(name, value);
         }
     }
 
     /// Words in lines of the report's width, indented.
-    pub(super) fn words(&mut self, words: &str) {
+    pub(crate) fn words(&mut self, words: &str) {
         self.hanging("", words);
     }
 
     /// Words in lines of the report's width, all but the first one below its first word.
-    pub(super) fn hanging(&mut self, prefix: &str, words: &str) {
+    pub(crate) fn hanging(&mut self, prefix: &str, words: &str) {
         let indent = 2 + prefix.chars().count();
         let mut prefix = format!("  {prefix}");
         for line in wrap(words, WIDTH.saturating_sub(indent)) {
@@ -79,12 +79,12 @@ impl Text {
     }
 
     /// A line that is cut at the report's width.
-    pub(super) fn cut(&mut self, line: &str) {
+    pub(crate) fn cut(&mut self, line: &str) {
         self.line(&cut(line, WIDTH));
     }
 
     /// Rows in columns that are as wide as their longest cells; the last one is cut at the width.
-    pub(super) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: [bool; N]) {
+    pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: [bool; N]) {
         let mut widths = [0; N];
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -106,7 +106,7 @@ impl Text {
     }
 
     /// How many more there are, and how to see them.
-    pub(super) fn more(&mut self, count: usize) {
+    pub(crate) fn more(&mut self, count: usize) {
         if 0 < count {
             self.styled(
                 DIM,
@@ -115,29 +115,29 @@ impl Text {
         }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 }
 
 /// How many of a list are printed.
-pub(super) fn shown(len: usize, limit: usize, all: bool) -> usize {
+pub(crate) fn shown(len: usize, limit: usize, all: bool) -> usize {
     // A single one that is left out takes no less space than the remark.
     if all || len <= limit + 1 { len } else { limit }
 }
 
 /// A text in a style.
-pub(super) fn paint(style: Style, text: &str) -> String {
+pub(crate) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// The text of a file, with everything escaped that a terminal would obey.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     escaped(text)
 }
 
 /// A number with commas.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -150,7 +150,7 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// A number and what it counts: `1 file`, `2 files`.
-pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     let noun = if number == 1 { one } else { many };
     format!("{} {noun}", thousands(number as u64))
 }

@@ -8,6 +8,7 @@ mod check;
 mod check_wheels;
 mod completions;
 mod damaged_libraries;
+mod diff;
 mod env;
 mod excuses;
 mod exit_codes;

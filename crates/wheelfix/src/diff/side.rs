@@ -1,0 +1,372 @@
+//! One of the two things that are compared, as a listing of files on disk.
+
+use std::collections::BTreeSet;
+use std::error::Error as StdError;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use serde::Serialize;
+use wheelfix_archive::{Digest, ExtractItem, Member, Observer, extract};
+use wheelfix_diff::{Listing, compare};
+use wheelfix_format::{PythonVersion, Record};
+use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
+use wheelfix_wheel::{
+    InstalledError, OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
+    installed_distributions,
+};
+
+use crate::diff::DiffArgs;
+use crate::error::Error;
+use crate::inspect::has_sdist_name;
+use crate::limits;
+use crate::progress::Progress;
+use crate::unpack::ArchiveError;
+
+/// The kind of what is compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// A wheel, unpacked.
+    Wheel,
+    /// A source distribution, unpacked.
+    Sdist,
+    /// A directory.
+    Directory,
+    /// A single file.
+    File,
+}
+
+/// One of the two things that are compared.
+#[derive(Debug)]
+pub(super) struct Side {
+    /// Its path as it was given.
+    pub(super) path: PathBuf,
+    /// Its kind.
+    pub(super) kind: Kind,
+    /// Its files.
+    pub(super) listing: Listing,
+    /// How many entries belong to other distributions.
+    pub(super) left_out: usize,
+    /// The wheel, if it is one.
+    wheel: Option<Wheel>,
+    /// Where it is unpacked, if it is an archive.
+    unpacked: Option<Staging>,
+}
+
+impl Side {
+    /// Opens what is at a path; an archive is unpacked into a temporary directory.
+    pub(super) fn open(path: &Path, args: &DiffArgs, progress: &Progress) -> Result<Self, Error> {
+        let mut side = Self {
+            path: path.to_owned(),
+            kind: Kind::File,
+            listing: Listing::default(),
+            left_out: 0,
+            wheel: None,
+            unpacked: None,
+        };
+        if fs_err::metadata(path)?.is_dir() {
+            side.kind = Kind::Directory;
+            side.listing = Listing::of_directory(path)?;
+        } else if path.extension() == Some(OsStr::new("whl")) {
+            side.kind = Kind::Wheel;
+            side.unpack_wheel(args, progress)?;
+        } else if has_sdist_name(path) {
+            side.kind = Kind::Sdist;
+            side.unpack_sdist(args)?;
+        } else {
+            // Its name is not compared.
+            side.listing.insert("", fs_err::canonicalize(path)?);
+        }
+        Ok(side)
+    }
+
+    /// The wheel is unpacked whatever its RECORD says.
+    fn unpack_wheel(&mut self, args: &DiffArgs, progress: &Progress) -> Result<(), Error> {
+        let options = OpenOptions {
+            limits: args.limits.resolve(),
+            with_record_faults: true,
+            ..OpenOptions::default()
+        };
+        let wheel = Wheel::open_with(&self.path, &options).map_err(|error| match error {
+            WheelError::Io(error) => error.into(),
+            WheelError::Archive(ref faults) => {
+                let hint = limits::hint(faults);
+                refused(&self.path, error, hint)
+            }
+            error => refused(&self.path, error, None),
+        })?;
+        let items: Vec<ExtractItem<'_>> = wheel
+            .members()
+            .map(|member| item(&wheel, member.file))
+            .collect();
+        let staging = staging(&self.path)?;
+        let bytes = wheel.members().map(|member| member.file.len).sum();
+        progress.show(Event::Phase {
+            phase: Phase::Extract,
+            bytes,
+        });
+        extract(&items, staging.root(), args.jobs.count(), &Bytes(progress))
+            .map_err(Error::refused)?;
+        wheel.check_source()?;
+        drop(items);
+        self.listing = Listing::of_directory(staging.root())?;
+        self.unpacked = Some(staging);
+        self.wheel = Some(wheel);
+        Ok(())
+    }
+
+    fn unpack_sdist(&mut self, args: &DiffArgs) -> Result<(), Error> {
+        let failed = |error| match error {
+            SourceArchiveError::Io(error) => error.into(),
+            SourceArchiveError::Zip(ref faults) => {
+                let hint = limits::hint(faults);
+                refused(&self.path, error, hint)
+            }
+            SourceArchiveError::Tar(ref faults) => {
+                let hint = limits::hint(faults);
+                refused(&self.path, error, hint)
+            }
+            error => refused(&self.path, error, None),
+        };
+        let sdist = SourceArchive::open(&self.path, &args.limits.resolve()).map_err(failed)?;
+        let staging = staging(&self.path)?;
+        let unpacked = sdist.unpack(staging.root(), args.jobs.count(), &|_| ());
+        unpacked.map_err(failed)?;
+        self.listing = Listing::of_directory(staging.root())?;
+        self.unpacked = Some(staging);
+        Ok(())
+    }
+
+    /// The files of a wheel where they would be installed, and all that a prefix has but for the files of
+    /// other distributions.
+    fn installed(&mut self, other: &mut Self, prefix: &Installed) {
+        let (Some(wheel), Some(unpacked)) = (&self.wheel, &self.unpacked) else {
+            return;
+        };
+        let mut listing = Listing::default();
+        for member in wheel.members() {
+            let on_disk = unpacked.root().join(member.file.path.as_str());
+            listing.insert(
+                prefix.path(wheel, member.placement, member.file.path.as_str()),
+                on_disk,
+            );
+        }
+        self.listing = listing;
+        let mut own = Listing::default();
+        for path in other.listing.paths() {
+            let on_disk = other.path.join(path);
+            if prefix.others.contains(path) {
+                other.left_out += 1;
+            } else {
+                own.insert(path, on_disk);
+            }
+        }
+        other.listing = own;
+    }
+
+    /// The files of a wheel with the version taken out of the names of `.dist-info` and `.data`.
+    fn without_version(&mut self) {
+        let (Some(wheel), Some(unpacked)) = (&self.wheel, &self.unpacked) else {
+            return;
+        };
+        let stem = wheel
+            .dist_info()
+            .strip_suffix(".dist-info")
+            .unwrap_or_default();
+        let name = stem.split('-').next().unwrap_or_default();
+        let mut listing = Listing::default();
+        for member in wheel.members() {
+            let path = member.file.path.as_str();
+            let plain = [".dist-info", ".data"].iter().find_map(|end| {
+                let rest = path.strip_prefix(&format!("{stem}{end}/"))?;
+                Some(format!("{name}-*{end}/{rest}"))
+            });
+            listing.insert(
+                plain.unwrap_or_else(|| path.to_owned()),
+                unpacked.root().join(path),
+            );
+        }
+        self.listing = listing;
+    }
+}
+
+/// A prefix that has the distribution of a wheel.
+struct Installed {
+    layout: Layout,
+    /// The files of other distributions, relative to the prefix.
+    others: BTreeSet<PathBuf>,
+}
+
+impl Installed {
+    /// Looks for the distribution of a wheel below a prefix; `None` if it is not there.
+    fn find(prefix: &Path, wheel: &Wheel) -> Result<Option<Self>, Error> {
+        let own = wheel.filename().name();
+        let installed =
+            installed_distributions(&[prefix.to_owned()]).map_err(|error| match error {
+                InstalledError::Io(error) => error.into(),
+                error => Error::refused(error),
+            })?;
+        let Some(distribution) = installed.get(own) else {
+            return Ok(None);
+        };
+        let Some(python) = python_of(prefix, &distribution.path) else {
+            return Ok(None);
+        };
+        let mut others = BTreeSet::new();
+        for (_, other) in installed.iter().filter(|(name, _)| *name != own) {
+            others.extend(files_of(prefix, &other.path)?);
+        }
+        let layout = Layout::new(python);
+        Ok(Some(Self { layout, others }))
+    }
+
+    /// Where a file of a wheel is installed, relative to the prefix.
+    fn path(&self, wheel: &Wheel, placement: &Placement, member: &str) -> PathBuf {
+        match placement {
+            Placement::File { scheme, path } => {
+                self.layout.place(wheel, *scheme, path.as_str()).into()
+            }
+            Placement::Record | Placement::Signature | Placement::Bytecode => {
+                Path::new(&self.layout.site_packages()).join(member)
+            }
+        }
+    }
+}
+
+/// The version in `lib/pythonX.Y/site-packages/NAME.dist-info` below a prefix.
+fn python_of(prefix: &Path, dist_info: &Path) -> Option<PythonVersion> {
+    let inside = dist_info
+        .strip_prefix(prefix)
+        .ok()?
+        .strip_prefix("lib")
+        .ok()?;
+    let python = inside.iter().next()?.to_str()?;
+    python.strip_prefix("python")?.parse().ok()
+}
+
+/// The files that the RECORD of a distribution lists below a prefix, relative to that; none if there is no
+/// RECORD that can be read.
+fn files_of(prefix: &Path, dist_info: &Path) -> io::Result<Vec<PathBuf>> {
+    let text = match fs_err::read(dist_info.join("RECORD")) {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let rows = Record::parse(&text).map_or_else(|_| Vec::new(), |record| record.rows);
+    let site = dist_info
+        .parent()
+        .and_then(|site| site.strip_prefix(prefix).ok());
+    let site = site.unwrap_or(Path::new(""));
+    Ok(rows.iter().map(|row| joined(site, &row.path)).collect())
+}
+
+/// A path of RECORD, relative to the prefix.
+fn joined(site: &Path, path: &str) -> PathBuf {
+    let mut joined = site.to_owned();
+    for component in Path::new(path).components() {
+        match component {
+            Component::ParentDir => drop(joined.pop()),
+            other => joined.push(other),
+        }
+    }
+    joined
+}
+
+/// Lets what is compared have the same names on both sides: what was installed of a wheel, and versions in
+/// the names of `.dist-info`.
+pub(super) fn align(a: &mut Side, b: &mut Side) -> Result<(), Error> {
+    match (&a.wheel, &b.wheel) {
+        (Some(wheel), None) if b.kind == Kind::Directory => {
+            if let Some(installed) = Installed::find(&b.path, wheel)? {
+                a.installed(b, &installed);
+            }
+        }
+        (None, Some(wheel)) if a.kind == Kind::Directory => {
+            if let Some(installed) = Installed::find(&a.path, wheel)? {
+                b.installed(a, &installed);
+            }
+        }
+        (Some(wheel), Some(other)) if wheel.dist_info() != other.dist_info() => {
+            a.without_version();
+            b.without_version();
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether two archives or files are the same, byte for byte; `None` where one is a directory.
+pub(super) fn same_bytes(a: &Side, b: &Side) -> io::Result<Option<bool>> {
+    if a.kind == Kind::Directory || b.kind == Kind::Directory {
+        return Ok(None);
+    }
+    let listing = |side: &Side| -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        // Of links, the file counts; its permissions are not a part of it.
+        listing.insert("", fs_err::canonicalize(&side.path)?);
+        Ok(listing)
+    };
+    let comparison = compare(&listing(a)?, &listing(b)?)?;
+    let mut differences = comparison.changed.iter().flat_map(|it| &it.differences);
+    Ok(Some(differences.all(|it| it.what == "mode")))
+}
+
+/// Why the archives differ although their members do not, as far as it is known.
+pub(super) fn archives(a: &Side, b: &Side) -> &'static str {
+    let (Some(a), Some(b)) = (&a.wheel, &b.wheel) else {
+        return "times, order or compression";
+    };
+    let (a, b) = (a.archive().members(), b.archive().members());
+    let order = |members: &[Member]| members.iter().map(|it| it.path.clone()).collect::<Vec<_>>();
+    let packed = |members: &[Member]| members.iter().map(|it| it.compressed_len).sum::<u64>();
+    if order(a) != order(b) {
+        "the order of their members"
+    } else if packed(a) != packed(b) {
+        "compression"
+    } else {
+        "times or attributes"
+    }
+}
+
+fn item<'w>(wheel: &'w Wheel, member: &'w Member) -> ExtractItem<'w> {
+    ExtractItem {
+        archive: wheel.archive(),
+        member,
+        dst: member.path.clone(),
+        executable: member.executable,
+        digest: Digest::Skip,
+        prioritized: false,
+    }
+}
+
+/// A temporary directory, which goes with the value.
+fn staging(path: &Path) -> Result<Staging, Error> {
+    Staging::never(path, true).map_err(|error| match error {
+        StagingError::Io(error) => error.into(),
+        error => Error::environment(error),
+    })
+}
+
+fn refused(
+    path: &Path,
+    error: impl StdError + Send + Sync + 'static,
+    hint: Option<String>,
+) -> Error {
+    Error::Refused {
+        hint,
+        error: Box::new(ArchiveError {
+            path: path.to_owned(),
+            error: Box::new(error),
+        }),
+    }
+}
+
+/// Tells the progress of an extraction.
+struct Bytes<'p>(&'p Progress);
+
+impl Observer for Bytes<'_> {
+    fn progress(&self, len: u64) {
+        self.0.show(Event::Bytes(len));
+    }
+}
