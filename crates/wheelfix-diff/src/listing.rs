@@ -90,10 +90,9 @@ impl fmt::Display for EntryKind {
 impl Listing {
     /// All that is below a directory, by its path there: everything but directories that hold something.
     pub fn of_directory(root: &Path) -> io::Result<Self> {
-        // A link to the directory is the directory.
-        let root = &fs::canonicalize(root)?;
         let mut listing = Self::default();
-        for entry in WalkDir::new(root).min_depth(1) {
+        // A link to the directory is the directory.
+        for entry in WalkDir::new(root).follow_root_links(true).min_depth(1) {
             let entry = entry?;
             let holds_something = || fs::read_dir(entry.path()).map(|mut it| it.next().is_some());
             if entry.file_type().is_dir() && holds_something()? {

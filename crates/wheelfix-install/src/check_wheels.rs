@@ -6,11 +6,12 @@ use wheelfix_format::{PythonVersion, WheelFilename};
 use wheelfix_link::{FileView, Proof, ProofOptions, Target, Tree, prove};
 
 use crate::event::{Event, Listener, Phase};
-use crate::install::{InstallRequest, Installation, in_pool, open, plan_files};
+use crate::install::{InstallRequest, Installation, open, plan_files};
 use crate::layout::Layout;
 use crate::linking;
 use crate::patch_wheel;
 use crate::pipeline_error::PipelineError;
+use crate::pool::in_pool;
 use crate::staging::Staging;
 
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is

@@ -24,11 +24,11 @@ pub use self::settings::Settings;
 use self::stamps::{Stamp, Stamps, names_of};
 use self::units::Units;
 use crate::event::Listener;
-use crate::install::in_pool;
 use crate::left_over::{clean_up_above, scan_clean};
 use crate::linking::LinkError;
 use crate::patch::{Extent, PatchReport, PatchRequest, link_in, tops};
 use crate::pipeline_error::PipelineError;
+use crate::pool::in_pool;
 use crate::virtual_environment::VirtualEnvironment;
 
 /// The system's clock for files may stand still for so long.

@@ -29,6 +29,7 @@ use crate::linking::{self, Applied, LinkError};
 use crate::merging::{are_recorded, beside};
 use crate::patch::Scope;
 use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
+use crate::pool::in_pool;
 use crate::python::Python;
 use crate::report::{self, InstallReport, InstallWarning};
 use crate::sboms;
@@ -158,22 +159,6 @@ fn rehearse(
 /// An error if a wheel could not be read to its end: it explains all others.
 pub(crate) fn check_sources(wheels: &[Wheel]) -> io::Result<()> {
     wheels.iter().try_for_each(Wheel::check_source)
-}
-
-/// Bytes of stack for each thread: directories nest up to a limit, and a thread that waits for those
-/// below takes up others. Memory that is not used is not there.
-const STACK_LEN: usize = 16 << 20;
-
-/// Runs work on as many threads as asked for.
-pub(crate) fn in_pool<T: Send, E: Send + From<rayon::ThreadPoolBuildError>>(
-    jobs: NonZeroUsize,
-    work: impl FnOnce() -> Result<T, E> + Send,
-) -> Result<T, E> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs.get())
-        .stack_size(STACK_LEN)
-        .build()?;
-    pool.install(work)
 }
 
 /// Opens all wheels and compares their tags with the target; all faults at once.

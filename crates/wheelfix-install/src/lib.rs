@@ -25,6 +25,7 @@ mod merging;
 mod patch;
 mod patch_wheel;
 mod pipeline_error;
+mod pool;
 mod prepared;
 mod provenance;
 mod python;

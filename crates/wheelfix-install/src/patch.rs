@@ -13,10 +13,10 @@ use crate::context::{Context, Libraries};
 use crate::detach::{behind_links, detach};
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
-use crate::install::in_pool;
 use crate::left_over::scan_clean;
 use crate::linking::{self, Applied, LinkError};
 use crate::pipeline_error::PipelineError;
+use crate::pool::in_pool;
 use crate::record_check;
 use crate::record_update::{
     self, RecordUpdateError, check_beside, listing, owners, records_below, update_beside,

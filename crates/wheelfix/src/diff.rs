@@ -27,8 +27,7 @@ pub(crate) struct DiffArgs {
     /// A wheel, a source distribution, a directory or a file
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// What to compare it with. A prefix with the distribution of a wheel is compared file by file with
-    /// what the wheel would install
+    /// The other one. A prefix with the distribution of a wheel is compared with what the wheel would install
     #[arg(value_name = "B")]
     b: PathBuf,
     /// Print all: every value and line that differs, and files of bytecode

@@ -171,6 +171,10 @@ const WRITERS: &[(&str, &str)] = &[
         "inspect.rs",
         "JSON; a report made with colours of ours is escaped cell by cell",
     ),
+    (
+        "diff.rs",
+        "JSON; a report made with colours of ours is escaped cell by cell",
+    ),
     ("check.rs", "JSON"),
     ("common.rs", "JSON"),
     ("document.rs", "JSON"),

@@ -11,6 +11,7 @@ use wheelfix_archive::{Digest, ExtractItem, Member, Observer, extract};
 use wheelfix_diff::{Listing, compare};
 use wheelfix_format::{PythonVersion, Record};
 use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
+use wheelfix_link::existing_path;
 use wheelfix_wheel::{
     InstalledError, OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
     installed_distributions,
@@ -76,7 +77,7 @@ impl Side {
             side.unpack_sdist(args)?;
         } else {
             // Its name is not compared.
-            side.listing.insert("", fs_err::canonicalize(path)?);
+            side.listing.insert("", existing_path(path)?);
         }
         Ok(side)
     }
@@ -304,7 +305,7 @@ pub(super) fn same_bytes(a: &Side, b: &Side) -> io::Result<Option<bool>> {
     let listing = |side: &Side| -> io::Result<Listing> {
         let mut listing = Listing::default();
         // Of links, the file counts; its permissions are not a part of it.
-        listing.insert("", fs_err::canonicalize(&side.path)?);
+        listing.insert("", existing_path(&side.path)?);
         Ok(listing)
     };
     let comparison = compare(&listing(a)?, &listing(b)?)?;

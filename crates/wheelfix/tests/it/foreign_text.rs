@@ -56,6 +56,8 @@ fn look_at_file(what: &str, name: &str, bytes: &[u8]) -> String {
         &["check", "out"],
         &["patch", "out", "--dry-run"],
         &["unbundle", "out", "--dry-run"],
+        &["diff", name, "out", "--all"],
+        &["diff", ".", name],
     ];
     let mut all = format!("{what}\n");
     for command in commands {
@@ -338,6 +340,7 @@ fn names_on_disk_are_escaped() {
         for command in ["check", "why", "inspect", "patch", "unbundle", "env"] {
             look(&sandbox, &[command, path]);
         }
+        look(&sandbox, &["diff", ".", path]);
         look(&sandbox, &["patchelf", "--set-rpath", "/x", path]);
         look(
             &sandbox,
