@@ -80,7 +80,7 @@ impl Libc {
 }
 
 /// The machines for which `manylinux` tags exist.
-const MANYLINUX_ARCHS: [&str; 10] = [
+pub(crate) const MANYLINUX_ARCHS: [&str; 10] = [
     "x86_64",
     "aarch64",
     "ppc64",

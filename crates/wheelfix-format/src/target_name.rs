@@ -7,18 +7,31 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::target::MANYLINUX_ARCHS;
 use crate::{Implementation, Libc, PythonVersion, Target};
 
 /// Why a text does not name a [`Target`].
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TargetNameError {
+#[error("{fault}{}", did_you_mean(near.as_deref()))]
+pub struct TargetNameError {
+    /// What is wrong.
+    fault: TargetNameFault,
+    /// A target that may have been meant.
+    near: Option<String>,
+}
+
+/// What is wrong with the name of a target.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+enum TargetNameFault {
     /// Other parts than machine, system and Python.
     #[error("expected machine-system-python as `x86_64-linux-cp313`, got `{0}`")]
     Parts(String),
-    /// A machine with other characters than tags have.
-    #[error("expected a machine as `x86_64` or `aarch64`, got `{0}`")]
-    Machine(String),
+    /// A machine for which nobody publishes wheels.
+    #[error("expected a machine, one of {}, got `{name}`", known_machines())]
+    Machine {
+        /// As it is written.
+        name: String,
+    },
     /// A system that nobody knows.
     #[error("expected `linux`, `glibc2.36`, `musl`, `musl1.2`, `macos` or `macos14.0`, got `{0}`")]
     System(String),
@@ -27,36 +40,151 @@ pub enum TargetNameError {
     Python(String),
 }
 
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+/// Machines that have no `manylinux` tags, or another name there.
+const MORE_MACHINES: [&str; 3] = ["arm64", "armv6l", "powerpc64le"];
+
+fn is_machine(name: &str) -> bool {
+    MANYLINUX_ARCHS.contains(&name) || MORE_MACHINES.contains(&name)
+}
+
+fn known_machines() -> String {
+    let names = MANYLINUX_ARCHS.iter().chain(&MORE_MACHINES);
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
 impl FromStr for Target {
     type Err = TargetNameError;
 
     fn from_str(text: &str) -> Result<Self, TargetNameError> {
-        let parts: Vec<&str> = text.split('-').collect();
-        let (machine, system, python) = match *parts.as_slice() {
-            [machine, system, python] => (machine, system, python),
-            // As in the names of Nix and of LLVM.
-            [machine, "linux", "gnu", python] => (machine, "linux", python),
-            [machine, "linux", "musl", python] => (machine, "musl", python),
-            _ => return Err(TargetNameError::Parts(text.to_owned())),
-        };
-        let libc = libc(system).ok_or_else(|| TargetNameError::System(system.to_owned()))?;
-        let is_legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if machine.is_empty() || !machine.chars().all(is_legal) {
-            return Err(TargetNameError::Machine(machine.to_owned()));
-        }
-        let arch = match (machine, libc) {
-            ("aarch64", Libc::MacOs { .. }) => "arm64",
-            ("arm64", Libc::Glibc { .. } | Libc::Musl { .. }) => "aarch64",
-            ("powerpc64le", _) => "ppc64le",
-            (machine, _) => machine,
-        };
-        let of_python =
-            read_python(python).ok_or_else(|| TargetNameError::Python(python.to_owned()))?;
-        Ok(Self {
-            arch: arch.to_owned(),
-            libc,
-            ..of_python
+        read(text).map_err(|fault| TargetNameError {
+            fault,
+            near: near_name(text),
         })
+    }
+}
+
+fn read(text: &str) -> Result<Target, TargetNameFault> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let (machine, system, python) = match *parts.as_slice() {
+        [machine, system, python] => (machine, system, python),
+        // As in the names of Nix and of LLVM.
+        [machine, "linux", "gnu", python] => (machine, "linux", python),
+        [machine, "linux", "musl", python] => (machine, "musl", python),
+        _ => return Err(TargetNameFault::Parts(text.to_owned())),
+    };
+    let libc = libc(system).ok_or_else(|| TargetNameFault::System(system.to_owned()))?;
+    if !is_machine(machine) {
+        return Err(TargetNameFault::Machine {
+            name: machine.to_owned(),
+        });
+    }
+    let arch = match (machine, libc) {
+        ("aarch64", Libc::MacOs { .. }) => "arm64",
+        ("arm64", Libc::Glibc { .. } | Libc::Musl { .. }) => "aarch64",
+        ("powerpc64le", _) => "ppc64le",
+        (machine, _) => machine,
+    };
+    let of_python =
+        read_python(python).ok_or_else(|| TargetNameFault::Python(python.to_owned()))?;
+    Ok(Target {
+        arch: arch.to_owned(),
+        libc,
+        ..of_python
+    })
+}
+
+/// Names of machines in other places.
+const ALIASES: [(&str, &str); 9] = [
+    ("amd64", "x86_64"),
+    ("x64", "x86_64"),
+    ("x86", "i686"),
+    ("i386", "i686"),
+    ("i586", "i686"),
+    ("arm", "armv7l"),
+    ("powerpc64", "ppc64"),
+    ("riscv", "riscv64"),
+    ("riscv64gc", "riscv64"),
+];
+
+/// The target that a text may mean which is not the name of one: what is known of its parts, and the
+/// usual of what is missing. `None` if nothing of it is known.
+fn near_name(text: &str) -> Option<String> {
+    let text = text.to_lowercase().replace("x86-64", "x86_64");
+    let words = || text.split(['-', ' ', '/', ':']);
+    let machine = words().find_map(near_machine);
+    let python = words().find_map(near_python);
+    if machine.is_none() && python.is_none() {
+        return None;
+    }
+    // `linux-musl` is musl.
+    let system = words()
+        .rev()
+        .find(|word| *word != "linux" && libc(word).is_some());
+    let system = system.unwrap_or(match () {
+        () if text.contains("musl") || text.contains("alpine") => "musl",
+        () if text.contains("darwin") || text.contains("mac") => "macos",
+        () => "linux",
+    });
+    let python = python.unwrap_or_else(|| "cp313".to_owned());
+    let near = format!("{}-{system}-{python}", machine.unwrap_or("x86_64"));
+    Some(read(&near).ok()?.to_string())
+}
+
+/// The machine that a word names, with one letter more, less or another one; also at the end of a
+/// platform tag.
+fn near_machine(word: &str) -> Option<&'static str> {
+    let known = || MANYLINUX_ARCHS.iter().chain(&MORE_MACHINES).copied();
+    let alias = || ALIASES.iter().find(|(alias, _)| *alias == word);
+    let exact = known().find(|name| *name == word);
+    let exact = exact.or_else(|| Some(alias()?.1));
+    let in_tag = || known().find(|name| word.ends_with(&format!("_{name}")));
+    exact
+        .or_else(in_tag)
+        .or_else(|| known().find(|name| is_near(name, word)))
+}
+
+/// The Python that a word names: `python3.13`, `py313`, `3.13t`.
+fn near_python(word: &str) -> Option<String> {
+    let rest = word.strip_prefix("cpython").or(word.strip_prefix("python"));
+    let rest = rest.or(word.strip_prefix("cp")).or(word.strip_prefix("py"));
+    let rest = rest.unwrap_or(word);
+    let mut numbers = rest
+        .strip_prefix('3')?
+        .trim_start_matches('.')
+        .splitn(2, '.');
+    let name = format!("cp3{}", numbers.next()?);
+    let micro = numbers.next().map(|micro| format!("{name}.{micro}"));
+    let candidates = [micro, Some(name)].into_iter().flatten();
+    candidates
+        .into_iter()
+        .find(|name| name != "cp3" && read_python(name).is_some())
+}
+
+/// Whether two words differ in at most one letter that is changed, added or left out, or in two
+/// neighbours that are exchanged.
+fn is_near(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let start = one.iter().zip(other).take_while(same).count();
+    let (one, other) = (one.get(start..), other.get(start..));
+    let (Some(one), Some(other)) = (one, other) else {
+        return false;
+    };
+    let end = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(same)
+        .count();
+    let (one, other) = (one.get(..one.len() - end), other.get(..other.len() - end));
+    match (one.unwrap_or_default(), other.unwrap_or_default()) {
+        ([a, b], [c, d]) => a == d && b == c,
+        (one, other) => one.len() <= 1 && other.len() <= 1,
     }
 }
 
@@ -207,30 +335,69 @@ mod tests {
 
     #[test]
     fn other_names_are_refused() {
-        check(
-            "cp313",
-            "error: expected machine-system-python as `x86_64-linux-cp313`, got `cp313`",
-        );
-        check(
-            "X86-linux-cp313",
-            "error: expected a machine as `x86_64` or `aarch64`, got `X86`",
-        );
         for system in ["win32", "glibc3.1", "glibc2", "musl1.99999", ""] {
-            check(
+            check_fault(
                 &format!("x86_64-{system}-cp313"),
                 &format!(
-                    "error: expected `linux`, `glibc2.36`, `musl`, `musl1.2`, `macos` or `macos14.0`, got `{system}`"
+                    "expected `linux`, `glibc2.36`, `musl`, `musl1.2`, `macos` or `macos14.0`, got `{system}`"
                 ),
             );
         }
         for python in [
             "3.13", "cp", "cp3", "cp27", "pp311t", "cp313x", "cp313.x", "cp3é",
         ] {
-            check(
+            check_fault(
                 &format!("x86_64-linux-{python}"),
                 &format!(
-                    "error: expected a Python as `cp313`, `cp314t`, `pp311` or `cp313.2`, got `{python}`"
+                    "expected a Python as `cp313`, `cp314t`, `pp311` or `cp313.2`, got `{python}`"
                 ),
+            );
+        }
+        check_fault(
+            "sparc-linux-cp313",
+            "expected a machine, one of `x86_64`, `aarch64`, `ppc64`, `ppc64le`, `s390x`, \
+            `loongarch64`, `riscv64`, `armv7l`, `armv8l`, `i686`, `arm64`, `armv6l`, `powerpc64le`, \
+            got `sparc`",
+        );
+        check_fault(
+            "cp313",
+            "expected machine-system-python as `x86_64-linux-cp313`, got `cp313`",
+        );
+    }
+
+    #[track_caller]
+    fn check_fault(text: &str, want: &str) {
+        let error = text.parse::<Target>().unwrap_err();
+        assert_eq!(error.fault.to_string(), want, "for {text:?}");
+    }
+
+    #[test]
+    fn what_may_be_meant_is_named() {
+        for (text, want) in [
+            ("cp313", "x86_64-linux-cp313"),
+            ("aarch64-python3.12", "aarch64-linux-cp312"),
+            ("aarch46-linux-cp312", "aarch64-linux-cp312"),
+            ("arch64-linux-cp312.4", "aarch64-linux-cp312.4"),
+            ("X86_64-linux-3.14t", "x86_64-linux-cp314t"),
+            ("x86-64-linux-3.13.2", "x86_64-linux-cp313.2"),
+            ("x86_64-unknown-linux-musl-cp312", "x86_64-musl-cp312"),
+            ("riscv64gc-linux-gnu-py313", "riscv64-linux-cp313"),
+            ("cp312-cp312-musllinux_1_2_aarch64", "aarch64-musl-cp312"),
+            ("aarch64-linux", "aarch64-linux-cp313"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert_eq!(error.near.as_deref(), Some(want), "for {text:?}");
+            assert!(
+                error
+                    .to_string()
+                    .ends_with(&format!("; did you mean `{want}`?"))
+            );
+        }
+        for text in ["", "windows", "linux", "cp", "é-é-é"] {
+            assert_eq!(
+                text.parse::<Target>().unwrap_err().near,
+                None,
+                "for {text:?}"
             );
         }
     }
