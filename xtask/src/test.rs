@@ -15,7 +15,8 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
 use crate::{
-    arguments, corpus, demo, doc, fetch, fmt, lint, nix, nixos, place, program, python, results,
+    arguments, arm64, corpus, demo, doc, fetch, fmt, lint, nix, nixos, place, program, python,
+    results,
 };
 
 /// The names of integration tests, with the smallest extent that runs them.
@@ -64,6 +65,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     }
     if extent == Extent::Full {
         steps.take("fetch", || fetch::fetch(Set::Full).map(drop))?;
+        steps.take("arm64", || arm64::ensure().map(drop))?;
     }
     // The real tests come last, so that the last lines are theirs.
     steps.take("doc tests", doc_tests)?;

@@ -44,6 +44,33 @@ pub fn popular_wheels() -> Vec<PathBuf> {
     files.iter().map(|file| fetched(file, "full")).collect()
 }
 
+/// Returns the directory of what `test-wheels/arm64.toml` lists, `system` and `libraries`.
+#[track_caller]
+pub fn arm64() -> PathBuf {
+    let list = fs_err::read(root().join("test-wheels/arm64.toml")).unwrap();
+    let digest = Sha256::digest(list);
+    let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let dir = dir().join(format!("arm64-{}", digits[..6].concat()));
+    let name = dir.display();
+    assert!(
+        dir.join("complete").is_file(),
+        "{name} is missing: run `cargo xtask arm64`"
+    );
+    dir
+}
+
+/// Returns the fetched wheel of `test-wheels/arm64.toml` whose file name begins so.
+#[track_caller]
+pub fn arm64_wheel(start: &str) -> PathBuf {
+    let files = files(&manifest("arm64"), "wheel");
+    let file = files.iter().find(|file| file.starts_with(start));
+    let file = file.unwrap_or_else(|| panic!("`{start}` is not in test-wheels/arm64.toml"));
+    let path = dir().join("wheels").join(file);
+    let name = path.display();
+    assert!(path.is_file(), "{name} is missing: run `cargo xtask arm64`");
+    path
+}
+
 /// Returns the fetched wheels of the environment with this name in `test-wheels/rodeo.toml`,
 /// dependencies before those that need them.
 #[track_caller]

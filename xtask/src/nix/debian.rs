@@ -1,12 +1,9 @@
 //! A recent Nix from Debian's packages, unpacked beside the host: dpkg knows nothing of it.
-//!
-//! The packages come from the mirror that the machine uses already, by apt, which checks their
-//! signatures.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::apt::Apt;
 use crate::failure::Result;
 use crate::{place, program};
 
@@ -62,97 +59,25 @@ pub(crate) fn ensure() -> Result<PathBuf> {
             fs_err::remove_dir_all(&dir)?;
         }
         fs_err::create_dir_all(&bin)?;
-        Apt::new(&dir.join("apt"))?.unpack_nix(&dir.join("root"))?;
+        unpack_nix(
+            &Apt::new(&dir.join("apt"), RELEASE, "amd64")?,
+            &dir.join("root"),
+        )?;
         write_wrappers(&dir.join("root"), &bin)?;
         fs_err::remove_dir_all(dir.join("apt"))?;
     }
     Ok(bin)
 }
 
-/// apt with a state of its own, in which nothing is installed.
-struct Apt {
-    dir: PathBuf,
-}
-
-impl Apt {
-    fn new(dir: &Path) -> Result<Self> {
-        for name in ["parts", "state/lists/partial", "cache/archives/partial"] {
-            fs_err::create_dir_all(dir.join(name))?;
-        }
-        let mirror = mirror()?;
-        // Only the lists of packages, whatever else apt-file and the like have this machine fetch.
-        fs_err::write(
-            dir.join("release.sources"),
-            format!(
-                "Types: deb\nURIs: {mirror}\nSuites: {RELEASE}\nComponents: main\n\
-                Targets: Packages\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-            ),
-        )?;
-        fs_err::write(dir.join("state/status"), "")?;
-        let at = |name: &str| dir.join(name).display().to_string();
-        fs_err::write(
-            dir.join("apt.conf"),
-            format!(
-                "Dir::Etc::sourcelist \"{}\";\nDir::Etc::sourceparts \"{}\";\nDir::State \"{}\";\n\
-                Dir::State::status \"{}\";\nDir::Cache \"{}\";\nAcquire::Languages \"none\";\n\
-                APT::Sandbox::User \"root\";\n",
-                at("release.sources"),
-                at("parts"),
-                at("state"),
-                at("state/status"),
-                at("cache")
-            ),
-        )?;
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("apt-get");
-        command.arg("-qq").args(args);
-        command.env("APT_CONFIG", self.dir.join("apt.conf"));
-        command.current_dir(self.dir.join("cache/archives"));
-        command
-    }
-
-    fn unpack_nix(&self, root: &Path) -> Result {
-        program::run(&mut self.command(&["update"]))?;
-        let plan = program::output(&mut self.command(&[
-            "--simulate",
-            "--no-install-recommends",
-            "install",
-            "nix-bin",
-        ]))?;
-        let packages = needed(&plan);
-        let mut download = self.command(&["download"]);
-        program::run(download.args(&packages))?;
-        fs_err::create_dir_all(root)?;
-        for entry in fs_err::read_dir(self.dir.join("cache/archives"))? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "deb") {
-                program::output(Command::new("dpkg-deb").arg("-x").arg(&path).arg(root))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The mirror of Debian itself among the sources of this machine.
-fn mirror() -> Result<String> {
-    let text = program::output(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        "$(SITE) $(RELEASE)",
+/// Brings what Nix needs of its packages.
+fn unpack_nix(apt: &Apt, root: &Path) -> Result {
+    let plan = program::output(&mut apt.command(&[
+        "--simulate",
+        "--no-install-recommends",
+        "install",
+        "nix-bin",
     ]))?;
-    let is_release = |release: &str| release.chars().all(|c| c.is_ascii_lowercase());
-    text.lines()
-        .filter_map(|line| line.split_once(' '))
-        .find(|(site, release)| {
-            is_release(release) && site.trim_end_matches('/').ends_with("/debian")
-        })
-        .map(|(site, _)| site.to_owned())
-        .ok_or_else(|| "apt's sources name no mirror of Debian: install Nix by hand".into())
+    apt.unpack(&needed(&plan), root)
 }
 
 /// The packages to unpack, of those that apt would install on an empty machine.
