@@ -14,13 +14,13 @@ use crate::{Implementation, Libc, PythonVersion, Target};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{fault}{}", did_you_mean(near.as_deref()))]
 pub struct TargetNameError {
-    /// What is wrong.
+    /// The fault.
     fault: TargetNameFault,
     /// A target that may have been meant.
     near: Option<String>,
 }
 
-/// What is wrong with the name of a target.
+/// The fault of the name of a target.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 enum TargetNameFault {
     /// Other parts than machine, system and Python.

@@ -32,7 +32,7 @@ pub fn check_wheels(
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
         let staging = Staging::never(&request.prefix, true)?;
-        let layout = Layout::new(request.python.version());
+        let layout = Layout::of(&request.python);
         let planned = plan_files(request, &wheels, &layout, &staging)?;
         let installation = Installation {
             request,

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use wheelfix_link::{
-    LibPathError, LibraryIndex, LibraryTable, LoaderError, PlanOptions, PythonSource, Rules,
-    TablePlaces, Target, Tree,
+    LibPathError, LibraryIndex, LibraryTable, LoaderError, NamedTarget, PlanOptions, PythonSource,
+    Rules, System, TablePlaces, Target, Tree,
 };
 use wheelfix_unbundle::UnbundleOptions;
 
@@ -20,6 +20,9 @@ pub struct Libraries {
     pub options: PlanOptions,
     /// The options for libraries that wheels carry copies of; `None` leaves all of them alone.
     pub unbundle: Option<UnbundleOptions>,
+    /// The system that the files are for, where a target is named; `None` if that of the Python or of the
+    /// loader.
+    pub system: Option<System>,
 }
 
 /// The libraries that may be used, and the target that will load the files.
@@ -40,14 +43,12 @@ impl<'a> Context<'a> {
         libraries: &'a Libraries,
         program: Option<&'a Path>,
     ) -> Result<Self, LoaderError> {
-        let driver_path = || libraries.options.driver_path.clone();
-        let target = match (&libraries.options.interpreter, program) {
-            (Some(interpreter), _) => Some(Target::of_interpreter(interpreter, driver_path())?),
-            // Of a program without an interpreter the proof says that it opens nothing.
-            (None, Some(program)) => Target::of_program(program, driver_path())?
-                .or_else(|| Some(Target::unknown(driver_path()))),
-            (None, None) => None,
+        let named = NamedTarget {
+            system: libraries.system,
+            interpreter: libraries.options.interpreter.as_deref(),
+            program,
         };
+        let target = named.resolve(&libraries.options.driver_path)?;
         Ok(Self {
             libraries,
             program,

@@ -170,7 +170,7 @@ fn make(request: &EnvRequest, listener: &Listener<'_>) -> Result<Unpublished<Env
     in_pool(request.installation.jobs, || {
         let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
         phase(Phase::Read);
-        let layout = Layout::new(request.installation.python.version());
+        let layout = Layout::of(&request.installation.python);
         let site_packages = layout.site_packages();
         let sites = request
             .inputs

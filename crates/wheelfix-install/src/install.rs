@@ -55,7 +55,8 @@ pub struct InstallRequest {
     pub merge: bool,
     /// The Python to install for.
     pub python: Python,
-    /// The options of byte-compilation; `None` compiles nothing. Needs an interpreter.
+    /// The options of byte-compilation; `None` compiles nothing. Needs an interpreter, but for a target that
+    /// is named: then nothing is compiled, which a warning says.
     pub bytecode: Option<Bytecode>,
     /// Options for the wheels and their files.
     pub wheel_options: WheelOptions,
@@ -215,7 +216,7 @@ fn fill(
     listener: &Listener<'_>,
 ) -> Result<InstallReport, PipelineError> {
     let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
-    let layout = Layout::new(request.python.version());
+    let layout = Layout::of(&request.python);
     let planned = plan_files(request, wheels, &layout, staging)?;
 
     let may_be_done = request.merge && are_recorded(wheels, &layout, staging.prefix());
@@ -253,6 +254,7 @@ fn fill(
     };
     let wheels = report::installed_wheels(wheels, &planned);
     let mut warnings = planned.warnings;
+    warnings.extend(report::uncompiled(request, &planned.list));
     warnings.extend(written.applied.warnings);
     warnings.extend(shared_packages);
     Ok(InstallReport {
@@ -313,7 +315,7 @@ pub(crate) fn plan_files<'a>(
 }
 
 pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {
-    match (&request.bytecode, request.python.executable()) {
+    match (&request.bytecode, request.python.compiler()) {
         (Some(bytecode), Some(python)) => {
             Compiler::start(python, bytecode, request.jobs.get()).map(Some)
         }

@@ -7,19 +7,31 @@
 use wheelfix_format::PythonVersion;
 use wheelfix_wheel::{Scheme, Wheel};
 
+use crate::python::Python;
+
 /// The directories of one Python version below a prefix.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
-    python: PythonVersion,
+    /// `python3.11`, `python3.13t`.
+    python: String,
     site_packages: String,
 }
 
 impl Layout {
-    /// The layout of the given Python.
+    /// The layout of a Python of this version.
     pub fn new(python: PythonVersion) -> Self {
+        Self::named(format!("python{python}"))
+    }
+
+    /// The layout of the given Python.
+    pub fn of(python: &Python) -> Self {
+        Self::named(python.name())
+    }
+
+    fn named(python: String) -> Self {
         Self {
+            site_packages: format!("lib/{python}/site-packages"),
             python,
-            site_packages: format!("lib/python{python}/site-packages"),
         }
     }
 
@@ -34,7 +46,7 @@ impl Layout {
     pub fn directory(&self, scheme: Scheme, distribution: &str) -> String {
         match scheme {
             Scheme::Purelib | Scheme::Platlib => self.site_packages(),
-            Scheme::Headers => format!("include/python{}/{distribution}", self.python),
+            Scheme::Headers => format!("include/{}/{distribution}", self.python),
             Scheme::Scripts => "bin".to_owned(),
             Scheme::Data => String::new(),
         }

@@ -27,7 +27,7 @@ use crate::left_over::clean_up_above;
 use crate::linking::{self, Applied, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
-use crate::pipeline_error::{PipelineError, RefusedWheel};
+use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
 use crate::pool::in_pool;
 use crate::python::Python;
 use crate::report::InstallWarning;
@@ -127,8 +127,7 @@ fn link_wheel(
             faults,
         });
     }
-    let version = request.python.as_ref().map(Python::version);
-    let layout = Layout::new(version.unwrap_or_else(|| name::python_version(wheel.filename())));
+    let layout = layout(wheel, request)?;
     let unpacked = unpack(wheel, &layout, &root, request.jobs)?;
 
     phase(Phase::Plan);
@@ -193,11 +192,23 @@ fn publish(
     Ok(copied)
 }
 
-fn refused(wheel: &Path, reason: WheelError) -> PipelineError {
+fn refused(wheel: &Path, reason: impl Into<Refusal>) -> PipelineError {
     PipelineError::Wheels(vec![RefusedWheel {
         path: wheel.to_owned(),
         reason: reason.into(),
     }])
+}
+
+/// The layout that the wheel is unpacked in; an error if it is not for a target that is named.
+fn layout(wheel: &Wheel, request: &PatchWheelRequest) -> Result<Layout, PipelineError> {
+    let Some(python) = &request.python else {
+        return Ok(Layout::new(name::python_version(wheel.filename())));
+    };
+    if python.system().is_some() {
+        let rank = python.target().rank(wheel.filename().tags());
+        rank.map_err(|error| refused(&request.wheel, error))?;
+    }
+    Ok(Layout::of(python))
 }
 
 /// Decides the edits of METADATA, and refuses those that match nothing.
@@ -279,8 +290,8 @@ pub fn names_in_wheel(wheel: &Path, python: Option<&Python>) -> Vec<(String, Str
     let Some(name) = file_name.and_then(|name| name.parse::<WheelFilename>().ok()) else {
         return Vec::new();
     };
-    let version = python.map(Python::version);
-    let layout = Layout::new(version.unwrap_or_else(|| name::python_version(&name)));
+    let of_name = || Layout::new(name::python_version(&name));
+    let layout = python.map_or_else(of_name, Layout::of);
     let parts: Vec<&str> = file_name.unwrap_or_default().split('-').take(2).collect();
     let (stem, distribution) = (parts.join("-"), parts.first().copied().unwrap_or_default());
     let schemes = [

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use wheelfix_format::{Libc, PythonVersion, PythonVersionError, Target};
+use wheelfix_format::{Implementation, Libc, PythonVersion, PythonVersionError, Target};
 
-use wheelfix_link::{ReadOutcome, absolute_path, read_object};
+use wheelfix_link::{ReadOutcome, System, absolute_path, existing_path, read_object};
 
 use crate::launcher::Interpreter;
 
@@ -15,21 +15,28 @@ use crate::launcher::Interpreter;
 #[derive(Clone, Debug)]
 pub struct Python {
     target: Target,
-    /// The programs that are run; `None` in a cross build: nothing of the target can be run.
+    /// Its programs; `None` if nothing is known of them.
     programs: Option<Programs>,
-    /// The Python that it belongs to; `None` if it cannot be run.
+    /// The program that compiles for it; `None` if none runs here.
+    compiler: Option<PathBuf>,
+    /// Why sources are not compiled for a target that is named; `None` if they are.
+    uncompiled: Option<String>,
+    /// The system of a target that is named; `None` if it is this machine.
+    system: Option<System>,
+    /// The Python that it belongs to; `None` if nothing is known of it.
     base: Option<BasePython>,
     /// The program that scripts name instead of it.
     runs_scripts: Option<PathBuf>,
 }
 
-/// The programs of a Python that can be run.
+/// The programs of a Python.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Programs {
     /// The program that scripts name.
     executable: PathBuf,
-    /// The ELF program that runs in the end, another one where a script wraps it.
-    program: PathBuf,
+    /// The ELF program that runs in the end, another one where a script wraps it; `None` if it is not
+    /// on this machine.
+    program: Option<PathBuf>,
 }
 
 /// The Python that an interpreter belongs to; that of a virtual environment is another.
@@ -79,6 +86,20 @@ pub enum PythonError {
         /// `sys.implementation.name`.
         implementation: String,
     },
+    /// It is not the Python of the target that is named.
+    #[error("`{}` {reason}", path.display())]
+    OtherTarget {
+        /// The program.
+        path: PathBuf,
+        /// The reason, as the end of a sentence.
+        reason: String,
+    },
+    /// Files of such a target cannot be made.
+    #[error("`{0}` is a target of lock files alone: files are installed for CPython on Linux")]
+    Target(Box<Target>),
+    /// Its program cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
     /// Its answer is not understood.
     #[error("`{}` names no version", path.display())]
     Version {
@@ -126,9 +147,79 @@ impl Python {
         Self {
             target: Target::linux(version, arch, Libc::ASSUMED_GLIBC),
             programs: None,
+            compiler: None,
+            uncompiled: None,
+            system: None,
             base: None,
             runs_scripts: None,
         }
+    }
+
+    /// The Python of a target that is named; nothing of it is run. `program` is it as scripts name it.
+    ///
+    /// Where the program is here, it has to be one of the target, and the proof looks into it.
+    ///
+    /// # Errors
+    ///
+    /// Files of such a target cannot be made, or the program is another one or cannot be read.
+    pub fn of_target(target: Target, program: Option<&Path>) -> Result<Self, PythonError> {
+        let is_cpython = target.implementation == Implementation::CPython;
+        let Some(system) = System::of(&target).filter(|_| is_cpython) else {
+            return Err(PythonError::Target(Box::new(target)));
+        };
+        let executable = program.map(absolute_path).transpose()?;
+        let programs = executable.map(|executable| -> Result<Programs, PythonError> {
+            let program = program_of_target(&executable, &target, system)?;
+            Ok(Programs {
+                executable,
+                program,
+            })
+        });
+        let programs = programs.transpose()?;
+        let full_version = target.full_version.clone();
+        let base = programs.as_ref().map(|programs| BasePython {
+            executable: programs.executable.clone(),
+            full_version: full_version.unwrap_or_else(|| target.python.to_string()),
+        });
+        let version = target.python;
+        Ok(Self {
+            uncompiled: Some(format!("no Python {version} that runs here is named")),
+            target,
+            programs,
+            compiler: None,
+            system: Some(system),
+            base,
+            runs_scripts: None,
+        })
+    }
+
+    /// The same Python, for which another one compiles that runs here, if it makes the same bytecode.
+    ///
+    /// The bytecode that CPython reads changes with the minor version, and no more once there is a candidate for the
+    /// release.
+    #[must_use]
+    pub fn compiled_by(mut self, other: &Self) -> Self {
+        let is_final = |target: &Target| {
+            let full = target.full_version.as_deref().unwrap_or_default();
+            !full.contains(['a', 'b'])
+        };
+        let (ours, theirs) = (&self.target, &other.target);
+        let is_same = ours.python == theirs.python
+            && (is_final(ours) && is_final(theirs) || ours.full_version == theirs.full_version);
+        if is_same {
+            self.compiler.clone_from(&other.compiler);
+            self.uncompiled = None;
+        } else {
+            let theirs = theirs.full_version.as_ref();
+            let theirs = theirs.map_or_else(|| other.version().to_string(), Clone::clone);
+            self.uncompiled = Some(format!(
+                "Python {theirs} makes other bytecode than {} reads",
+                ours.full_version
+                    .as_ref()
+                    .unwrap_or(&ours.python.to_string())
+            ));
+        }
+        self
     }
 
     /// Asks an interpreter for its version.
@@ -174,9 +265,13 @@ impl Python {
         target.free_threaded = free_threaded == "1";
         target.debug = debug == "1";
         target.full_version = Some(marker_version).filter(|text| !text.is_empty());
+        let programs = programs(executable, &resolved, &running)?;
         Ok(Self {
             target,
-            programs: Some(programs(executable, &resolved, &running)?),
+            compiler: Some(programs.executable.clone()),
+            programs: Some(programs),
+            uncompiled: None,
+            system: None,
             base: Some(BasePython {
                 executable: PathBuf::from(base),
                 full_version,
@@ -195,18 +290,39 @@ impl Python {
         &self.target
     }
 
-    /// The interpreter, absolute, as scripts name it; `None` if nothing of the target can be run.
+    /// The system of a target that is named; `None` if the Python is one of this machine.
+    pub fn system(&self) -> Option<System> {
+        self.system
+    }
+
+    /// The program that compiles for it; `None` if none runs here.
+    pub fn compiler(&self) -> Option<&Path> {
+        self.compiler.as_deref()
+    }
+
+    /// Why sources are not compiled for a target that is named.
+    pub(crate) fn uncompiled(&self) -> Option<&str> {
+        self.uncompiled.as_deref()
+    }
+
+    /// The name of the directory of its modules, and of its program: `python3.11`, `python3.13t`.
+    pub fn name(&self) -> String {
+        let flag = if self.target.free_threaded { "t" } else { "" };
+        format!("python{}{flag}", self.target.python)
+    }
+
+    /// The interpreter, absolute, as scripts name it; `None` if it is not known.
     pub fn executable(&self) -> Option<&Path> {
         Some(&self.programs.as_ref()?.executable)
     }
 
-    /// The ELF program that the interpreter is, or that a script by its name runs; `None` if nothing
-    /// of the target can be run.
+    /// The ELF program that the interpreter is, or that a script by its name runs; `None` if it is not
+    /// on this machine.
     pub fn program(&self) -> Option<&Path> {
-        Some(&self.programs.as_ref()?.program)
+        self.programs.as_ref()?.program.as_deref()
     }
 
-    /// The Python that the interpreter belongs to; `None` if nothing of the target can be run.
+    /// The Python that the interpreter belongs to; `None` if it is not known.
     pub fn base(&self) -> Option<&BasePython> {
         self.base.as_ref()
     }
@@ -225,7 +341,7 @@ impl Python {
     pub fn interpreter(&self) -> Interpreter {
         match self.runs_scripts.as_deref().or(self.executable()) {
             Some(path) => Interpreter::Path(path.to_owned()),
-            None => Interpreter::Search(format!("python{}", self.version())),
+            None => Interpreter::Search(self.name()),
         }
     }
 }
@@ -262,20 +378,66 @@ fn programs(given: &Path, resolved: &str, running: &str) -> Result<Programs, Pyt
     if let Some(program) = named.iter().find(|path| is_program(path)) {
         return Ok(Programs {
             executable: program.clone(),
-            program: program.clone(),
+            program: Some(program.clone()),
         });
     }
     let running = PathBuf::from(running);
     match named.pop() {
         Some(executable) if is_program(&running) => Ok(Programs {
             executable,
-            program: running,
+            program: Some(running),
         }),
         _ => Err(PythonError::NoProgram {
             path: given.to_owned(),
             executable: resolved.to_owned(),
         }),
     }
+}
+
+/// The program at a path, if it is here, for the proof to look into; it has to be one of the target.
+fn program_of_target(
+    path: &Path,
+    target: &Target,
+    system: System,
+) -> Result<Option<PathBuf>, PythonError> {
+    let other = |reason: String| PythonError::OtherTarget {
+        path: path.to_owned(),
+        reason,
+    };
+    let real = match existing_path(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let object = match read_object(real.clone(), &real)? {
+        ReadOutcome::Object(object) if object.is_program() => object,
+        ReadOutcome::Static { .. } => return Ok(None),
+        // A script that starts it.
+        ReadOutcome::NoElf if real.is_file() => return Ok(None),
+        ReadOutcome::Malformed(reason) => return Err(other(format!("is damaged: {reason}"))),
+        _ => return Err(other("is no program".to_owned())),
+    };
+    if let Some(found) = system.differs(&object) {
+        return Err(other(format!("is for {found}, the target has {system}")));
+    }
+    let file = real.file_name().unwrap_or_default().to_string_lossy();
+    let names = object.needed.iter().map(String::as_str).chain([&*file]);
+    let wanted = format!(
+        "{}{}",
+        target.python,
+        if target.free_threaded { "t" } else { "" }
+    );
+    for name in names {
+        let rest = name.strip_prefix("lib").unwrap_or(name);
+        let found = rest
+            .strip_prefix("python")
+            .filter(|rest| rest.contains('.'));
+        let found = found.map(|rest| rest.split(".so").next().unwrap_or(rest));
+        if let Some(found) = found.filter(|found| found.trim_end_matches('d') != wanted) {
+            return Err(other(format!("is Python {found}, the target has {wanted}")));
+        }
+    }
+    Ok(Some(path.to_owned()))
 }
 
 /// Whether a file is an ELF program, links followed; one that is linked statically too.

@@ -9,7 +9,8 @@ use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
 use crate::bytecode::CompileFailure;
-use crate::files::{Files, Source};
+use crate::files::{File, Files, Source};
+use crate::install::InstallRequest;
 use crate::shebang;
 
 /// The report on an installation that was made, or would be.
@@ -118,6 +119,9 @@ pub enum InstallWarning {
         .0.display()
     )]
     MadeExecutable(PathBuf),
+    /// Nothing is compiled for a target that is named.
+    #[error("sources are not compiled: {0}")]
+    Uncompiled(String),
     /// A package of which another prefix has files, too.
     #[error(
         "package `{package}` has files in `{}`, too, and those of one place do not find the other's: make one environment of both",
@@ -246,4 +250,11 @@ fn empty(wheel: &Wheel) -> InstalledWheel {
         metadata: Vec::new(),
         warnings: wheel.warnings().to_vec(),
     }
+}
+
+/// A warning if sources are to be compiled, and none is for want of a Python.
+pub(crate) fn uncompiled(request: &InstallRequest, files: &[File<'_>]) -> Option<InstallWarning> {
+    let is_wanted = request.bytecode.is_some() && files.iter().any(|file| file.compile);
+    let reason = request.python.uncompiled().filter(|_| is_wanted);
+    reason.map(|reason| InstallWarning::Uncompiled(reason.to_owned()))
 }

@@ -53,6 +53,10 @@ impl Process<'_> {
         let refused = |reason: &str| Admission::Refused(Stop::new(reason));
         let alone = || self.refused_alone(file);
         let Some(program) = self.loaded.first() else {
+            let system = self.target.system;
+            if system.is_some_and(|system| system.abi != object.abi) {
+                return Admission::PassedOver;
+            }
             return alone().map_or(Admission::Taken, Admission::Refused);
         };
         // In the order of `open_verify` and `_dl_map_object_from_fd` of glibc's `elf/dl-load.c`.

@@ -11,7 +11,7 @@ use crate::python_module::imported_name;
 use crate::rules::{Rules, any_matches};
 use crate::site::SITE_PACKAGES;
 use crate::symbols::Undefined;
-use crate::target::Target;
+use crate::target::{LoaderKind, Target};
 
 /// The assumptions of a proof.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -29,6 +29,8 @@ pub struct Assumed {
 pub(crate) struct Assumptions<'a> {
     rules: &'a Rules,
     knows_libc: bool,
+    /// Whether the target has a C library whose symbols have no versions.
+    is_musl: bool,
     knows_python: bool,
 }
 
@@ -37,8 +39,14 @@ impl<'a> Assumptions<'a> {
         Self {
             rules,
             knows_libc: target.interpreter.is_some(),
+            is_musl: target.loader == LoaderKind::Musl,
             knows_python: options.program.is_some(),
         }
+    }
+
+    /// Whether a symbol without a version may come from the C library of which nothing is known.
+    fn may_be_plain(&self, process: &Process<'_>) -> bool {
+        process.needs_plain_libc() || self.is_musl && process.needs_libc()
     }
 
     /// Whether a symbol that nothing defines will be there on the target.
@@ -55,7 +63,7 @@ impl<'a> Assumptions<'a> {
             && symbol
                 .file
                 .as_ref()
-                .map_or_else(|| process.needs_plain_libc(), of_libc)
+                .map_or_else(|| self.may_be_plain(process), of_libc)
         {
             return true;
         }

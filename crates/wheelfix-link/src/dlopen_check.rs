@@ -12,6 +12,7 @@ use crate::excuse::Excuses;
 use crate::imported::{Imports, is_for_other_system};
 use crate::library_table::{LibraryTable, is_of_libc};
 use crate::process::{Outcome, Process};
+use crate::read::ReadOutcome;
 use crate::replace::NamedPaths;
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::run_path::PathKind;
@@ -334,7 +335,14 @@ fn is_there(asked: &AskedLibrary, tree: &Tree, base: &Process<'_>, rules: &Rules
         return true;
     }
     if let Some(path) = &asked.path {
-        return base.view.file(path).is_some();
+        let Some(system) = base.target.system else {
+            return base.view.file(path).is_some();
+        };
+        let object = base
+            .view
+            .file(path)
+            .map(|file| base.view.outcome(&file, path));
+        return matches!(object.as_deref(), Some(ReadOutcome::Object(it)) if it.abi == system.abi);
     }
     if asked.any_version {
         let pattern = Pattern::new(&format!("{}*", asked.name));

@@ -331,6 +331,13 @@ impl Fault {
         write!(f, "{BREAK}  needed by: {}", some_of(needed_by))?;
         match found {
             Some(found) => write!(f, "{BREAK}  found: {}", found.display())?,
+            // A C library that is not here lacks what is newer than its name says.
+            None if version.starts_with("GLIBC_2.") => {
+                write!(
+                    f,
+                    "{BREAK}  found: the glibc of the target is named, and is older"
+                )?;
+            }
             None => write!(
                 f,
                 "{BREAK}  found: nothing by that name is needed, only its version"

@@ -13,6 +13,7 @@ use crate::absolute::existing_path;
 use crate::file_view::FileView;
 use crate::object::Object;
 use crate::read::{ReadOutcome, STATIC, read_object};
+use crate::system::System;
 use crate::target::{LoaderKind, STORE, Target};
 
 /// A dynamic loader.
@@ -37,6 +38,16 @@ pub enum LoaderError {
         path: PathBuf,
         /// The reason why it is not one, as the end of a sentence.
         reason: String,
+    },
+    /// It is that of another machine or C library than the target has.
+    #[error("`{}` is the loader of {found}, the target has {wanted}", path.display())]
+    OtherSystem {
+        /// The file.
+        path: PathBuf,
+        /// Machine and C library of the loader.
+        found: String,
+        /// Those of the target.
+        wanted: System,
     },
     /// It cannot be read.
     #[error(transparent)]
@@ -143,10 +154,13 @@ pub fn interpreter_fault(view: &FileView, target: &Target, program: &Object) -> 
         .as_ref()
         .filter(|_| program.is_program())?;
     let known = target.loader_file();
-    if known.is_none() && Abi::host() != Some(program.abi) {
+    // Nothing of another system than this one is here.
+    let is_here = target.system.is_none() && Abi::host() == Some(program.abi);
+    if known.is_none() && !is_here {
         return None;
     }
-    let Some(file) = view.file(asked) else {
+    let of_system = view.file(&target.here(asked));
+    let Some(file) = of_system.or_else(|| view.file(asked)) else {
         return Some("is not there".to_owned());
     };
     if let Some(known) = &known
@@ -160,6 +174,7 @@ pub fn interpreter_fault(view: &FileView, target: &Target, program: &Object) -> 
         Err(LoaderError::Other { reason, .. }) => {
             return Some(format!("is not a dynamic loader: it {reason}"));
         }
+        Err(error @ LoaderError::OtherSystem { .. }) => return Some(error.to_string()),
         Err(LoaderError::Read(error)) => return Some(format!("cannot be read: {error}")),
     };
     if found.abi != program.abi {

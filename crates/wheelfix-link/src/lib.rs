@@ -62,6 +62,7 @@ mod stop;
 mod stray;
 mod substitutions;
 mod symbols;
+mod system;
 mod system_dirs;
 mod target;
 mod text_names;
@@ -113,7 +114,8 @@ pub use run_path::{PathKind, RunPath, Tokens, has_token, normalize, origin_relat
 pub use soname_collision::{Binding, FailingPair};
 pub use stop::Stop;
 pub use substitutions::Substitutions;
-pub use target::{LoaderKind, STORE, Target};
+pub use system::System;
+pub use target::{LoaderKind, NamedTarget, STORE, Target};
 pub use trace::{Event, Trace};
 pub use tree::{
     PythonSource, Skipped, Tree, TreeError, Unreadable, is_python_source, may_be_like_source,

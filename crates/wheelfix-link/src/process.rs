@@ -206,6 +206,9 @@ impl<'a> Process<'a> {
         if let Some(program) = self.loaded.first() {
             return Some(program.object.abi);
         }
+        if let Some(system) = self.target.system {
+            return Some(system.abi);
+        }
         let path = self.target.interpreter.as_ref()?.to_str()?;
         let file = self.view.file(path)?;
         match &*self.view.outcome(&file, path) {
@@ -237,6 +240,10 @@ impl<'a> Process<'a> {
             .loaded
             .get(program)
             .and_then(|loaded| loaded.object.interpreter.clone());
+        let of_system = asked.as_ref().map(|path| self.target.here(path));
+        let asked = of_system
+            .filter(|path| self.view.file(path).is_some())
+            .or(asked);
         let known = self
             .target
             .interpreter
@@ -379,6 +386,8 @@ impl<'a> Process<'a> {
             .libc
             .iter()
             .find(|rule| any_matches(&rule.body.soname, name));
+        let system = self.target.system;
+        let libc = libc.filter(|_| system.is_none_or(|system| system.has_library(name)));
         if let (Some(rule), None) = (libc, &self.target.interpreter) {
             return Outcome::Libc(rule.name.clone());
         }

@@ -210,7 +210,10 @@ impl<'a> Simulation<'a> {
                 .libc
                 .iter()
                 .any(|rule| any_matches(&rule.body.soname, &need.file));
-            return (!named && !of_libc).then(|| (need.file.clone(), need.version.clone(), None));
+            let system = process.target.system.filter(|_| of_libc);
+            let is_too_new = system.is_some_and(|system| !system.has_version(&need.version));
+            let lacks = is_too_new || !named && !of_libc;
+            return lacks.then(|| (need.file.clone(), need.version.clone(), None));
         };
         let (object, version) = (&found.object, &need.version);
         let base = object.load_conditions.base_version.as_ref();

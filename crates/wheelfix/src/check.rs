@@ -29,7 +29,7 @@ pub(crate) struct CheckArgs {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Version of Python that wheels would be installed for [default: the newest that their names speak of]
-    #[arg(long, value_name = "X.Y", conflicts_with = "python")]
+    #[arg(long, value_name = "X.Y", conflicts_with_all = ["python", "target"])]
     python_version: Option<PythonVersion>,
     #[command(flatten)]
     libraries: LibraryArgs,
@@ -147,6 +147,7 @@ fn prove_wheels(
         library_table: None,
     };
     let mut libraries = args.libraries.plain()?;
+    libraries.system = python.system();
     libraries
         .options
         .interpreter
@@ -226,25 +227,11 @@ fn report(proof: &Proof, untrue: &[UntrueRecord], args: &CheckArgs) -> Result<()
 
 /// The summary of a proof, a line each: counts, assumptions, minimum versions, and warnings.
 fn summary(proof: &Proof, with_warnings: bool) -> Vec<String> {
-    let assumed = &proof.assumed;
     let (files, symbols) = (proof.objects, proof.symbols);
-    let mut granted = Vec::new();
-    if !assumed.libc.is_empty() {
-        granted.push("the C library (name its loader with --interpreter)".to_owned());
-    }
-    if assumed.python {
-        granted.push("the C API of Python (name it with --python)".to_owned());
-    }
-    if !assumed.driver.is_empty() {
-        let names: Vec<&str> = assumed.driver.iter().map(String::as_str).collect();
-        granted.push(format!("the driver: {}", names.join(", ")));
-    }
     let looked = format!("{} with {}", count(files, "file"), count(symbols, "symbol"));
     let counts = proof_report::counts(proof);
     let mut lines = vec![format!("{counts}; looked at {looked}")];
-    if !granted.is_empty() {
-        lines.push(format!("taken for granted: {}", granted.join("; ")));
-    }
+    lines.extend(proof_report::granted(proof));
     if !proof.minimum_versions.newest.is_empty() {
         lines.push(format!("needs at least: {}", proof.minimum_versions));
     }

@@ -143,6 +143,7 @@ impl LibraryArgs {
             lib_paths: self.lib_paths()?,
             options,
             unbundle: Some(UnbundleOptions::default()),
+            system: None,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, printed};
 use crate::install::{BytecodeArgs, default_python};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
-use crate::target::probe;
+use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
 use crate::{env_error, env_report};
 
@@ -67,15 +67,18 @@ pub(crate) struct EnvArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Python")]
 struct EnvPythonArgs {
-    /// Interpreter that gets a name in `bin` by which it sees the environment
+    /// Interpreter that gets a name in `bin` by which it sees the environment; with `--target` one of this
+    /// machine that compiles
     #[arg(long, value_name = "EXE", conflicts_with = "python_version")]
     python: Option<PathBuf>,
     /// Version of Python; no program of the target is run [default: the one that all prefixes are for,
     /// else that of `python3`]
-    #[arg(long, value_name = "X.Y")]
+    #[arg(long, value_name = "X.Y", conflicts_with = "target")]
     python_version: Option<PythonVersion>,
+    #[command(flatten)]
+    system: SystemArgs,
     /// How the interpreter learns where the modules are
-    #[arg(long, value_name = "HOW", default_value = "venv", requires = "python")]
+    #[arg(long, value_name = "HOW", default_value = "venv")]
     activate: ActivationArg,
 }
 
@@ -140,6 +143,9 @@ impl ProofArg {
 
 impl EnvPythonArgs {
     fn resolve(&self, inputs: &[PathBuf]) -> Result<Python, Error> {
+        if let Some(python) = self.system.python(self.python.as_deref())? {
+            return Ok(python);
+        }
         match (&self.python, self.python_version) {
             (Some(python), _) => probe(python),
             (None, Some(version)) => Ok(Python::of_version(version)),
@@ -161,8 +167,12 @@ impl EnvPythonArgs {
         }
     }
 
-    fn activation(&self) -> Option<Activation> {
-        self.python.as_ref()?;
+    fn activation(&self, python: &Python) -> Option<Activation> {
+        // The Python of prefixes, of which nothing but the version is known, and no other.
+        python.base()?;
+        if self.system.target.is_none() {
+            self.python.as_ref()?;
+        }
         match self.activate {
             ActivationArg::Venv => Some(Activation::Venv),
             ActivationArg::Variables => Some(Activation::Variables),
@@ -174,6 +184,7 @@ impl EnvPythonArgs {
 pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     args.wheel_options.refuse_check_deps()?;
     let python = args.python.resolve(&args.inputs)?;
+    let activation = args.python.activation(&python);
     let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
     let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();
     if wheels.is_empty() && args.relocation.wants_unbundling() {
@@ -184,6 +195,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     let prefix = real_path(&args.prefix)?;
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
+    libraries.system = python.system();
     let request = EnvRequest {
         inputs: args.inputs.clone(),
         installation: InstallRequest {
@@ -198,7 +210,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
             python,
             wheels,
         },
-        activation: args.python.activation(),
+        activation,
         link: args.link.mode(),
         on_collision: args.on_collision.clone(),
         allow_unmet: args.allow_unmet.clone(),

@@ -10,7 +10,7 @@ use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArg
 use crate::error::{Error, printed};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
-use crate::target::probe;
+use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
 use crate::{install_error, install_report};
 
@@ -53,12 +53,14 @@ pub(crate) struct InstallArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Python")]
 struct PythonArgs {
-    /// Interpreter to install for [default: python3]
+    /// Interpreter to install for [default: python3]; with `--target` one of this machine that compiles
     #[arg(long, value_name = "EXE", conflicts_with = "python_version")]
     python: Option<PathBuf>,
     /// Version to install for; no program of the target is run
-    #[arg(long, value_name = "X.Y")]
+    #[arg(long, value_name = "X.Y", conflicts_with = "target")]
     python_version: Option<PythonVersion>,
+    #[command(flatten)]
+    system: SystemArgs,
 }
 
 /// Options of byte-compilation
@@ -90,6 +92,9 @@ enum InvalidationArg {
 
 impl PythonArgs {
     fn resolve(&self) -> Result<Python, Error> {
+        if let Some(python) = self.system.python(self.python.as_deref())? {
+            return Ok(python);
+        }
         match (&self.python, self.python_version) {
             (Some(python), _) => probe(python),
             (None, Some(version)) => Ok(Python::of_version(version)),
@@ -123,7 +128,8 @@ impl BytecodeArgs {
         if self.no_bytecode {
             return Ok(None);
         }
-        if python.executable().is_none() {
+        // What a target that is named lacks to be compiled for is told, and is no error.
+        if python.compiler().is_none() && python.system().is_none() {
             return if self.bytecode.is_empty() {
                 Ok(None)
             } else {
@@ -164,6 +170,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     let prefix = real_path(&args.prefix)?;
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
+    libraries.system = python.system();
     let request = InstallRequest {
         wheels: args.wheels.clone(),
         merge: args.merge,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use wheelfix_format::MetadataEdit;
 use wheelfix_install::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
-    PatchWheelRequest, Scope, VirtualEnvironment,
+    PatchWheelRequest, Python, Scope, VirtualEnvironment,
 };
 use wheelfix_link::{LinkPlan, Pattern, Proof, count};
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
@@ -22,7 +22,7 @@ use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
-use crate::target::probe;
+use crate::target::{SystemArgs, probe};
 use crate::wheel_options::{MetadataArgs, accepted};
 use crate::{document, install_error, message, proof_report, table, unbundle_table};
 
@@ -51,8 +51,10 @@ pub(crate) struct FileArgs {
     #[arg(long, value_name = "GLOB", value_parser = accepted, requires = "out")]
     accept_mismatch: Vec<Pattern>,
     /// Python that will load the files [default: that of a virtual environment; else, without `--interpreter`, nothing is proved]
-    #[arg(long, value_name = "EXE")]
+    #[arg(long, value_name = "EXE", conflicts_with = "target")]
     python: Option<PathBuf>,
+    #[command(flatten)]
+    system: SystemArgs,
     #[command(flatten)]
     libraries: LibraryArgs,
     #[command(flatten)]
@@ -189,7 +191,11 @@ impl FileArgs {
 /// Makes a wheel from the one that is named.
 pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
     let wheel = files.paths.first().cloned().unwrap_or_default();
-    let python = files.python.as_deref().map(probe).transpose()?;
+    let python = match files.system.python(None)? {
+        Some(python) => Some(python),
+        None => files.python.as_deref().map(probe).transpose()?,
+    };
+    let system = python.as_ref().and_then(Python::system);
     message::say_as(wheelfix_install::names_in_wheel(&wheel, python.as_ref()));
     let request = PatchWheelRequest {
         output: files.out.clone().unwrap_or_default(),
@@ -199,6 +205,7 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
         },
         libraries: Libraries {
             unbundle: task.unbundle,
+            system,
             ..files.libraries.resolve(&files.relocation)?
         },
         scope: task.scope,
@@ -260,9 +267,11 @@ fn request(
 ) -> Result<PatchRequest, Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = task.unbundle;
+    let python = python(args, &environments)?;
+    libraries.system = python.as_ref().and_then(Python::system);
     Ok(PatchRequest {
         paths: args.paths.clone(),
-        python: python(args, &environments)?,
+        python: python.and_then(|python| python.program().map(Path::to_owned)),
         libraries,
         metadata: task.metadata,
         scope: task.scope,
@@ -275,13 +284,15 @@ fn request(
 }
 
 /// The Python that is named, or that of the virtual environment.
-fn python(args: &FileArgs, environments: &[VirtualEnvironment]) -> Result<Option<PathBuf>, Error> {
+fn python(args: &FileArgs, environments: &[VirtualEnvironment]) -> Result<Option<Python>, Error> {
+    if let Some(python) = args.system.python(None)? {
+        return Ok(Some(python));
+    }
     let of_environment = environments.first().map(|it| &it.python);
     let Some(python) = args.python.as_ref().or(of_environment) else {
         return Ok(None);
     };
-    let python = probe(python)?;
-    Ok(python.program().map(Path::to_owned))
+    Ok(Some(probe(python)?))
 }
 
 pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {

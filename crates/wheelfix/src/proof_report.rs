@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use wheelfix_link::{Excused, LinkPlan, Proof, count, some_of};
 
 use crate::error;
-use crate::remedy::advised;
+use crate::remedy::{advised, is_for_target, named};
 
 /// The number of objects proved of those found, with those left aside and those not proved.
 pub(crate) fn counts(proof: &Proof) -> String {
@@ -37,6 +37,29 @@ pub(crate) fn counts(proof: &Proof) -> String {
 /// The same for a command that proves if it knows the target.
 pub(crate) fn counts_if_proved(proof: Option<&Proof>) -> String {
     proof.map_or_else(|| "not proved: no target is named".to_owned(), counts)
+}
+
+/// A line with all that the proof takes for granted; `None` if that is nothing.
+pub(crate) fn granted(proof: &Proof) -> Option<String> {
+    let assumed = &proof.assumed;
+    let mut granted = Vec::new();
+    if !assumed.libc.is_empty() {
+        let option = named("--interpreter");
+        granted.push(format!("the C library (name its loader with {option})"));
+    }
+    if assumed.python {
+        let option = named(if is_for_target() {
+            "--target-python"
+        } else {
+            "--python"
+        });
+        granted.push(format!("the C API of Python (name it with {option})"));
+    }
+    if !assumed.driver.is_empty() {
+        let names: Vec<&str> = assumed.driver.iter().map(String::as_str).collect();
+        granted.push(format!("the driver: {}", names.join(", ")));
+    }
+    (!granted.is_empty()).then(|| format!("taken for granted: {}", granted.join("; ")))
 }
 
 /// Prints the files that were left aside, and the excuses.
@@ -73,6 +96,9 @@ pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan) {
             error::print("warning", proof.warnings.iter().map(advised));
             error::print("warning", proof.unnamed_loads.iter().map(unnamed));
             print_notes(proof);
+            if !proof.assumed.libc.is_empty() {
+                error::print("note", granted(proof));
+            }
         }
         None => error::print("note", plan.excused.iter().map(excused)),
     }

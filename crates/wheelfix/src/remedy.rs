@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory as _;
+use wheelfix_format::{Libc, Target};
 use wheelfix_install::{EnvFault, FileFault, InstallWarning};
 use wheelfix_link::{Candidate, Choice, Fault, Remedy, RuleClass, Told};
 use wheelfix_unbundle::UnbundleFault;
@@ -45,6 +46,31 @@ static NOBODY: Voice = Voice {
 
 /// Whether a command that only looks looks at what another one would make.
 static AS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// The packages of nixpkgs for a target that is named, as an expression.
+static PACKAGES: OnceLock<String> = OnceLock::new();
+
+/// Says that files are for a target that is named.
+pub(crate) fn for_target(target: &Target) {
+    PACKAGES.get_or_init(|| {
+        let machine = match target.arch.as_str() {
+            "ppc64le" => "powerpc64le",
+            "ppc64" => "powerpc64",
+            "armv8l" => "armv7l",
+            arch => arch,
+        };
+        let packages = format!("import <nixpkgs> {{ system = \"{machine}-linux\"; }}");
+        match target.libc {
+            Libc::Musl { .. } => format!("({packages}).pkgsMusl"),
+            _ => packages,
+        }
+    });
+}
+
+/// Whether a target is named.
+pub(crate) fn is_for_target() -> bool {
+    PACKAGES.get().is_some()
+}
 
 /// Says which subcommand is run in a shell.
 pub(crate) fn in_shell(command: &str) {
@@ -99,6 +125,15 @@ impl Voice {
 pub(crate) fn ask(option: &str, values: &[Cow<'_, str>]) -> Option<String> {
     let voice = voice();
     voice.has(option).then(|| written(voice, option, values))
+}
+
+/// The name of an option, or the setting of it in a build.
+pub(crate) fn named(option: &str) -> String {
+    if voice().in_build {
+        ask_plain(option)
+    } else {
+        option.to_owned()
+    }
 }
 
 /// A value that stands for itself.
@@ -368,7 +403,10 @@ fn add_lib_path(
             of(&format!("(lib.getLib pkgs.{attribute})"), &what)
         }
         Candidate::Nixpkgs(attribute) => {
-            let expression = format!("with import <nixpkgs> {{ }}; lib.getLib {attribute}");
+            let packages = PACKAGES
+                .get()
+                .map_or("import <nixpkgs> { }", String::as_str);
+            let expression = format!("with {packages}; lib.getLib {attribute}");
             of(
                 &format!("\"$(nix-build --no-out-link -E '{expression}')\""),
                 &what,

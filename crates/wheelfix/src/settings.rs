@@ -52,6 +52,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting("--requested", "requested = true;", ""),
     Setting("--rpath", "rpath = \"{}\";", "STYLE"),
     Setting("--rules", "rules = [ ./{} ];", "FILE"),
+    Setting("--target", "target = \"{}\";", "TARGET"),
+    Setting("--target-python", "targetPython = \"{}\";", "EXE"),
     Setting("--unify", "unify = true;", ""),
 ];
 

@@ -4,17 +4,52 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use wheelfix_install::{Python, PythonError};
-use wheelfix_link::{LibPathError, LoaderError, Target, absolute_path, has_token};
+use wheelfix_link::{LibPathError, LoaderError, NamedTarget, Target, absolute_path, has_token};
 
 use crate::error::Error;
+use crate::remedy;
+
+/// The target that is named, nothing of which is run
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct SystemArgs {
+    /// Machine, system and Python that the files are for, as aarch64-linux-cp312, x86_64-musl-cp314t or
+    /// x86_64-glibc2.36-cp313.2 [default: those of this machine]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<NamedPython>,
+    /// Python of the target, as scripts name it; it is not run, and looked into if it is here
+    #[arg(long, value_name = "EXE", requires = "target")]
+    target_python: Option<PathBuf>,
+}
+
+/// Machine, system and Python, by name.
+type NamedPython = wheelfix_format::Target;
+
+impl SystemArgs {
+    /// The Python of the target; `None` if no target is named. `build` compiles for it.
+    pub(crate) fn python(&self, build: Option<&Path>) -> Result<Option<Python>, Error> {
+        let Some(target) = &self.target else {
+            return Ok(None);
+        };
+        remedy::for_target(target);
+        let program = self.target_python.as_deref();
+        let python = Python::of_target(target.clone(), program).map_err(python_error)?;
+        Ok(Some(match build {
+            Some(build) => python.compiled_by(&probe(build)?),
+            None => python,
+        }))
+    }
+}
 
 /// Python and loader that will load the files
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
     /// Python that will import the files; without it its C API and the libraries that every CPython needs are taken to be there
-    #[arg(long, value_name = "EXE")]
+    #[arg(long, value_name = "EXE", conflicts_with = "target")]
     python: Option<PathBuf>,
+    #[command(flatten)]
+    system: SystemArgs,
     /// Dynamic loader of the target [default: the one of the Python; without either, the C library is taken to be there]
     #[arg(long, value_name = "PATH")]
     interpreter: Option<PathBuf>,
@@ -52,21 +87,20 @@ impl TargetArgs {
                     .to_owned(),
             ));
         }
-        let python = self.python.as_deref().map(probe).transpose()?;
+        let python = match self.system.python(None)? {
+            Some(python) => Some(python),
+            None => self.python.as_deref().map(probe).transpose()?,
+        };
         let program = python.as_ref().and_then(Python::program);
         let program = program.map(Path::to_path_buf);
-        let driver = || driver_path.to_path_buf();
         let interpreter = self.interpreter.as_deref().map(absolute_path).transpose()?;
-        let mut target = match (&interpreter, &program) {
-            (Some(interpreter), _) => {
-                Target::of_interpreter(interpreter, driver()).map_err(loader_error)?
-            }
-            (None, Some(program)) => {
-                let found = Target::of_program(program, driver()).map_err(loader_error)?;
-                found.unwrap_or_else(|| Target::unknown(driver()))
-            }
-            (None, None) => Target::unknown(driver()),
+        let named = NamedTarget {
+            system: python.as_ref().and_then(Python::system),
+            interpreter: interpreter.as_deref(),
+            program: program.as_deref(),
         };
+        let target = named.resolve(driver_path).map_err(loader_error)?;
+        let mut target = target.unwrap_or_else(|| Target::unknown(driver_path.to_path_buf()));
         let elements = self.ld_library_path.iter();
         let elements = elements.map(|element| library_path(element));
         target.library_path = elements.collect::<Result<_, _>>()?;
@@ -98,7 +132,7 @@ pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
 /// Whether the Python is at fault, or the machine.
 pub(crate) fn python_error(error: PythonError) -> Error {
     match error {
-        PythonError::Start { .. } => Error::environment(error),
+        PythonError::Start { .. } | PythonError::Read(_) => Error::environment(error),
         error => Error::refused(error),
     }
 }

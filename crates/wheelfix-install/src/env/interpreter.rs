@@ -70,7 +70,7 @@ pub(crate) fn files(
 
 /// The name of the program in `bin`.
 pub(crate) fn program_name(python: &Python) -> String {
-    format!("python{}", python.version())
+    python.name()
 }
 
 /// The script that sets the variables of

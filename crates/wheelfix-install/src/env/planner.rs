@@ -207,14 +207,19 @@ impl<'a> EnvPlanner<'a> {
             input_proof: None,
             elf_edited: 0,
             compile_failures: Vec::new(),
-            warnings: [decided.files.warnings, decided.checked.unreadable].concat(),
+            warnings: report::uncompiled(self.installation, &decided.files.list)
+                .into_iter()
+                .chain(decided.files.warnings)
+                .chain(decided.checked.unreadable)
+                .collect(),
             made_twice: None,
         }
     }
 
     /// Prefixes that hold modules for other Pythons only.
     fn other_pythons(&self) -> Vec<EnvFault> {
-        let target = self.installation.python.version().to_string();
+        let target = self.installation.python.name();
+        let target = target.trim_start_matches("python").to_owned();
         let site_packages = self.layout.site_packages();
         let prefixes = self.inputs.prefixes.iter();
         let without = prefixes.filter(|prefix| !prefix.path.join(&site_packages).is_dir());

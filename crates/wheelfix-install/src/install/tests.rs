@@ -100,6 +100,7 @@ fn a_wheel_that_shrinks_while_it_is_written_anew_is_named() {
             output: installation.wheels[0].with_file_name("out"),
             options: OpenOptions::default(),
             libraries: Libraries {
+                system: None,
                 lib_paths: Vec::new(),
                 rules: wheelfix_link::Rules::shipped().unwrap(),
                 options: wheelfix_link::PlanOptions::new("/run/opengl-driver/lib".into()),

@@ -79,7 +79,8 @@ fn request(
     let proof = reader.choice("prove", PROOFS);
     let allow_unmet = reader.parse("allowUnmet", wheelfix_link::Pattern::new);
     let runs = python.as_ref().is_some_and(|it| it.executable().is_some());
-    let is_known = runs || settings.text("interpreter").is_some();
+    let is_known =
+        runs || settings.text("target").is_some() || settings.text("interpreter").is_some();
     if python.is_some() {
         let reason = "needs `python`: `pythonVersion` names no program";
         reader.refuse_unless(activation.is_none() || runs, "activate", reason);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit};
 use wheelfix_install::{InstallRequest, Libraries, PatchRequest, Python, Scope, WheelOptions};
-use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, Target, absolute_path, count};
+use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, NamedTarget, absolute_path, count};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -108,8 +108,8 @@ fn install(
     let mut reader = Reader::new(settings);
     let mut wheel_options = reader.wheel_options(args.paths.len());
     let python = match &args.python {
-        Some(program) => Some(probe(program)?),
-        None => reader.python(),
+        Some(program) if settings.text("target").is_none() => Some(probe(program)?),
+        _ => reader.python(),
     };
     let mut bytecode = reader.bytecode(python.as_ref());
     if hook == Hook::Install {
@@ -197,9 +197,10 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
     let recurses = !tell_flags(args, attributes);
     let mut reader = Reader::new(settings);
     let mut libraries = reader.libraries()?;
+    let named = reader.named_python();
     reader.finish()?;
     gather(args, &mut libraries)?;
-    let python = python_of(args, &mut libraries)?;
+    let python = python_of(args, named, &mut libraries)?;
     let mut paths = args.paths.clone();
     paths.retain(|path| path.is_dir() || path.is_file());
     if !recurses {
@@ -234,14 +235,26 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
 
 /// The Python of the install hook, if there is one in the build. Its loader is that of the output too,
 /// unless another one is set, if it is in the store: nothing may depend on one elsewhere.
-fn python_of(args: &HookArgs, libraries: &mut Libraries) -> Result<Option<PathBuf>, Error> {
+fn python_of(
+    args: &HookArgs,
+    named: Option<Python>,
+    libraries: &mut Libraries,
+) -> Result<Option<PathBuf>, Error> {
+    let system = libraries.system;
     let options = &mut libraries.options;
-    let python = args.python.as_deref().map(probe).transpose()?;
+    let python = match named {
+        Some(python) => Some(python),
+        None => args.python.as_deref().map(probe).transpose()?,
+    };
     let program = python.as_ref().and_then(Python::program);
     if options.interpreter.is_none() {
-        let target =
-            program.map(|program| Target::of_program(program, options.driver_path.clone()));
-        let target = target.transpose().map_err(loader_error)?.flatten();
+        let of_program = NamedTarget {
+            system: system.filter(|_| program.is_some()),
+            interpreter: None,
+            program,
+        };
+        let target = of_program.resolve(&options.driver_path);
+        let target = target.map_err(loader_error)?;
         let own = target
             .filter(|target| target.nix)
             .and_then(|target| target.interpreter);

@@ -4,8 +4,11 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use wheelfix_install::{Bytecode, Interpreter, Invalidation, Libraries, Python};
-use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle, absolute_path, with_causes};
+use wheelfix_format::Target;
+use wheelfix_install::{Bytecode, Invalidation, Libraries, Python, PythonError};
+use wheelfix_link::{
+    ExcuseKind, Pattern, PlanOptions, RunPathStyle, System, absolute_path, with_causes,
+};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::attributes::Attributes;
@@ -119,6 +122,21 @@ impl<'a> Reader<'a> {
             self.settings.text("python"),
             self.settings.text("pythonVersion"),
         );
+        let reason = "without `target` it is `python` that scripts name";
+        let is_named = self.settings.text("target").is_some();
+        self.refuse_unless(is_named, "targetPython", reason);
+        if is_named {
+            let reason = "`target` says which Python it is";
+            self.refuse_unless(false, "pythonVersion", reason);
+            let mut python = self.named_python()?;
+            if let Some(path) = program {
+                match Python::probe(&program_of(Path::new(path))) {
+                    Ok(build) => python = python.compiled_by(&build),
+                    Err(error) => self.fault("python", path, with_causes(&error)),
+                }
+            }
+            return Some(python);
+        }
         match (program, version) {
             (Some(path), None) => match Python::probe(&program_of(Path::new(path))) {
                 Ok(python) => Some(python),
@@ -148,6 +166,36 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The system of the target that is named, if it is one.
+    fn system(&self) -> Option<System> {
+        let target: Target = self.settings.text("target")?.parse().ok()?;
+        System::of(&target)
+    }
+
+    /// The Python of the target that is named.
+    pub(crate) fn named_python(&mut self) -> Option<Python> {
+        let text = self.settings.text("target")?;
+        let target: Target = self.one("target", str::parse)?;
+        crate::remedy::for_target(&target);
+        let program = self
+            .settings
+            .text("targetPython")
+            .map(Path::new)
+            .map(program_of);
+        match Python::of_target(target, program.as_deref()) {
+            Ok(python) => Some(python),
+            Err(error @ PythonError::Target(_)) => {
+                self.fault("target", text, with_causes(&error));
+                None
+            }
+            Err(error) => {
+                let path = self.settings.text("targetPython").unwrap_or_default();
+                self.fault("targetPython", path, with_causes(&error));
+                None
+            }
+        }
+    }
+
     /// The options of byte-compilation: levels 0 and 1 unless set otherwise, as in nixpkgs. `None`
     /// if nothing is to be compiled, or no Python can be run.
     pub(crate) fn bytecode(&mut self, python: Option<&Python>) -> Option<Bytecode> {
@@ -161,7 +209,8 @@ impl<'a> Reader<'a> {
         let wanted = self.settings.flag("bytecode");
         let invalidation = self.choice("invalidation", INVALIDATIONS);
         let python = python?;
-        let runs = matches!(python.interpreter(), Interpreter::Path(_));
+        // What a target that is named lacks to be compiled for is told, and is no fault.
+        let runs = python.compiler().is_some() || python.system().is_some();
         if !runs && (wanted == Some(true) || !levels.is_empty()) {
             let reason = "needs a Python to compile: set `python` instead of `pythonVersion`";
             self.fault("bytecode", "true", reason);
@@ -249,6 +298,7 @@ impl<'a> Reader<'a> {
             rules: read_rules(&files, &[])?,
             options,
             unbundle: self.unbundle(),
+            system: self.system(),
         })
     }
 

@@ -85,6 +85,8 @@ const SETTINGS: &[(&str, Kind, Scope)] = &[
     ("rules", Kind::List, Scope::Any),
     ("runtimeDependencies", Kind::List, Scope::Any),
     ("standalone", Kind::Flag, Scope::Packages),
+    ("target", Kind::Text, Scope::Any),
+    ("targetPython", Kind::Text, Scope::Any),
     ("unify", Kind::Flag, Scope::Any),
 ];
 
@@ -486,7 +488,7 @@ mod tests {
         `libs` has to be a list of strings: [ "..." ], got a string
         `python` has to be a string, got a list of other things
         `rules` has to be a list of strings: [ "..." ], got an attribute set
-        unknown setting `zzz`, expected one of: acceptMismatch, action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, checkDeps, checkTwice, directUrl, driverPath, exclude, heal, ignoreMissing, ignoreSymbols, inputs, installer, interpreter, invalidation, keepNamespacePth, libraryTable, libs, link, maxRatio, maxSize, namespaces, nixpkgsNames, onCollision, package, propagate, prove, provides, python, pythonVersion, relax, relaxUpper, removeBinBytecode, removeDeps, removeTests, requested, rpath, rules, runtimeDependencies, standalone, unify
+        unknown setting `zzz`, expected one of: acceptMismatch, action, activate, allowUnmet, appendRunpaths, backends, bundled, bytecode, checkDeps, checkTwice, directUrl, driverPath, exclude, heal, ignoreMissing, ignoreSymbols, inputs, installer, interpreter, invalidation, keepNamespacePth, libraryTable, libs, link, maxRatio, maxSize, namespaces, nixpkgsNames, onCollision, package, propagate, prove, provides, python, pythonVersion, relax, relaxUpper, removeBinBytecode, removeDeps, removeTests, requested, rpath, rules, runtimeDependencies, standalone, target, targetPython, unify
         "#);
         let faults = read(&serde_json::json!({"wheelfix": 1})).unwrap_err();
         insta::assert_snapshot!(faults.join("\n"), @"`wheelfix` has to be an attribute set, with `__structuredAttrs = true`: { ... }, got a number");

@@ -37,7 +37,8 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         return Err(Error::Reported);
     }
     let mut reader = Reader::new(settings);
-    let python = if settings.text("python").is_some() {
+    let names = ["python", "target"];
+    let python = if names.iter().any(|name| settings.text(name).is_some()) {
         reader.python()
     } else {
         None

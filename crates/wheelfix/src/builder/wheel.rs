@@ -65,7 +65,7 @@ fn finish(
 ) -> Result<(), Error> {
     let propagated = settings.list("propagate").iter().map(String::as_str);
     inputs::write(&request.prefix, propagated)?;
-    let layout = Layout::new(request.python.version());
+    let layout = Layout::of(&request.python);
     outputs::write_setup_hook(&request.prefix, &layout)?;
     if let Some(dist) = attributes.output("dist") {
         let names = report.wheels.iter().map(|wheel| wheel.filename.as_str());

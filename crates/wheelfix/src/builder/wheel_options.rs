@@ -55,7 +55,7 @@ impl Reader<'_> {
         python: Option<&Python>,
     ) -> Result<Option<Vec<PathBuf>>, Error> {
         let wanted = self.settings.flag("standalone");
-        let is_known = python.is_some_and(|python| python.program().is_some());
+        let is_known = python.is_some_and(|python| python.executable().is_some());
         if wanted == Some(true) && !is_known {
             let reason = "needs a Python to run scripts: set `python` instead of `pythonVersion`";
             self.fault("standalone", "true", reason);

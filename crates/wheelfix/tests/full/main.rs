@@ -24,6 +24,7 @@ mod suites;
 #[path = "../it/support.rs"]
 #[expect(dead_code, reason = "what the other tests need")]
 mod support;
+mod targets;
 #[path = "../wheels/tree.rs"]
 mod tree;
 mod unbundle;

@@ -40,6 +40,7 @@ mod scripts;
 mod spelling;
 mod strays;
 mod support;
+mod targets;
 mod unbundle;
 mod unpack;
 mod untrue_records;
