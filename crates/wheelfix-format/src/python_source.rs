@@ -2,6 +2,7 @@
 
 mod depth;
 mod opener;
+mod opening_call;
 mod platform;
 mod scanner;
 mod scopes;
@@ -481,6 +482,58 @@ y = _dlopen(ffi, 'y', allow_fail=True)
             &["4:libx.so"],
         );
         check("def f(n): return f(n)\nf('libx.so')\ndlopen\n", &[]);
+    }
+
+    #[test]
+    fn comprehensions_are_loops_over_names() {
+        check(
+            "x = [find_library(n) for n in ('a', 'b')]\n",
+            &["1:liba.so|libb.so"],
+        );
+        check(
+            "x = next(p for p in (find_library(n) for n in ('a',)) if p)\n",
+            &["1:liba.so"],
+        );
+    }
+
+    #[test]
+    fn attributes_of_classes_have_values() {
+        // As pylibftdi has it.
+        let text = r"
+class Driver:
+    names: dict = {'ftdi': ['ftdi1', 'libftdi'], 'usb': ['usb-1.0']}
+    def load(self, name, search=None):
+        if search is None:
+            search = self.names.get(name, [])
+        for one in search:
+            path = find_library(one)
+";
+        check(text, &["8:libftdi1.so|liblibftdi.so|libusb-1.0.so"]);
+        check(
+            "class A:\n    n = 'libx.so.1'\nCDLL(A.n)\nCDLL(B.n)\n",
+            &["3:libx.so.1"],
+        );
+        check("class A:\n    n = 'libx.so.1'\nCDLL(a.n)\n", &[]);
+    }
+
+    #[test]
+    fn what_a_class_opens_is_named_where_it_is_made() {
+        // As PySDL2 has it.
+        let text = r"
+class DLL(object):
+    def __init__(self, info, names, path=None):
+        found = _find(names, path)
+        for file in found:
+            self.dll = CDLL(file)
+def _find(names, path):
+    for name in names + [name + 'd' for name in names]:
+        results.append(find_library(name))
+try:
+    dll = DLL('SDL2', ['SDL2', 'SDL2-2.0'], os.getenv('P'))
+except RuntimeError as exc:
+    raise ImportError(exc)
+";
+        check(text, &["11:libSDL2.so|libSDL2-2.0.so"]);
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
-    Arguments, BoolOp, ExceptHandler, Expr, Stmt, StmtFor, StmtFunctionDef, StmtIf, StmtTry,
-    StmtWith,
+    Arguments, BoolOp, ExceptHandler, Expr, ExprGenerator, ExprListComp, ExprSetComp, Stmt,
+    StmtFor, StmtFunctionDef, StmtIf, StmtTry, StmtWith,
 };
 use ruff_text_size::{Ranged as _, TextSize};
 
 use super::opener::{Opener, Openers};
+use super::opening_call::{Context, OpeningCall, merged};
 use super::syntax::{
     Next, branches, emptiness_of, is_called, is_caught, is_exit, is_plain, yields,
 };
@@ -22,35 +23,19 @@ const MAX_FOLLOWED: usize = 1_000;
 /// More calls of a source are passed over: a source that opens as many is not one that a person wrote.
 const MAX_CALLS: usize = 1_000;
 
-/// A call that opens a library, or looks for it.
-#[derive(Clone, Debug)]
-pub(super) struct OpeningCall {
-    /// The texts that name the library, with the function that each is given to. Any of them will do.
-    pub(super) names: Vec<(String, Opener)>,
-    /// Whether it may have another name.
-    pub(super) has_others: bool,
-    /// Where the call begins.
-    pub(super) at: TextSize,
-    /// How it is reached.
-    pub(super) context: Context,
-    /// The variable that holds its result.
-    target: Option<String>,
-}
-
-/// How a statement is reached.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Context {
-    /// It runs whenever the module is imported.
-    pub(super) at_import: bool,
-    /// A library that is missing is caught, or not an error.
-    pub(super) is_guarded: bool,
+/// A function that is followed where it is called.
+#[derive(Clone, Copy)]
+struct Function<'a> {
+    definition: &'a StmtFunctionDef,
+    /// The parameters that no argument of the call is for.
+    bound: usize,
 }
 
 /// Goes through the statements of a source in their order.
 pub(super) struct Scanner<'a> {
     openers: Openers<'a>,
     /// The functions of the module, which are followed where they are called.
-    functions: BTreeMap<&'a str, &'a StmtFunctionDef>,
+    functions: BTreeMap<&'a str, Function<'a>>,
     names: Names,
     context: Context,
     /// The loops, `try` and `with` around a statement, which may not run once, or more often.
@@ -93,10 +78,16 @@ impl<'a> Scanner<'a> {
             self.openers.note(statement);
             match statement {
                 Stmt::FunctionDef(function) => {
-                    self.functions.insert(function.name.as_str(), function);
+                    self.add_function(function.name.as_str(), function, 0);
                     // Imports are often made in functions.
                     for inner in &function.body {
                         self.openers.note(inner);
+                    }
+                }
+                Stmt::ClassDef(class) => {
+                    let mut methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
+                    if let Some(method) = methods.find(|method| &method.name == "__init__") {
+                        self.add_function(class.name.as_str(), method, 1);
                     }
                 }
                 Stmt::If(choice) => {
@@ -121,6 +112,10 @@ impl<'a> Scanner<'a> {
                 _ => {}
             }
         }
+    }
+
+    fn add_function(&mut self, name: &'a str, definition: &'a StmtFunctionDef, bound: usize) {
+        self.functions.insert(name, Function { definition, bound });
     }
 
     /// Goes through statements that follow each other.
@@ -376,7 +371,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Follows a call of a function of the source: all that it opens is one way to the same.
-    fn follow(&mut self, function: &'a StmtFunctionDef, arguments: &'a Arguments, at: TextSize) {
+    fn follow(&mut self, function: Function<'a>, arguments: &'a Arguments, at: TextSize) {
+        let Function {
+            definition: function,
+            bound: hidden,
+        } = function;
         // A call of these runs nothing yet.
         let waits = function.is_async || yields(&function.body);
         if waits || self.depth == MAX_DEPTH || self.followed == MAX_FOLLOWED {
@@ -386,7 +385,7 @@ impl<'a> Scanner<'a> {
         (self.depth, self.followed) = (self.depth + 1, self.followed + 1);
         let calls = std::mem::take(&mut self.calls);
         let texts = self.texts.len();
-        let values = self.bound(function, arguments);
+        let values = self.bound(function, hidden, arguments);
         self.names.enter();
         for (name, values, value) in values {
             self.names.bind(name, values);
@@ -420,6 +419,7 @@ impl<'a> Scanner<'a> {
     fn bound(
         &self,
         function: &'a StmtFunctionDef,
+        hidden: usize,
         arguments: &'a Arguments,
     ) -> Vec<(&'a str, Values, Option<&'a Expr>)> {
         let parameters = &function.parameters;
@@ -428,6 +428,7 @@ impl<'a> Scanner<'a> {
             (name, values.unwrap_or_else(Values::unknown), given)
         };
         let positional = parameters.posonlyargs.iter().chain(&parameters.args);
+        let positional = positional.skip(hidden);
         let mut bound = Vec::new();
         for (index, parameter) in positional.enumerate() {
             let name = parameter.name().as_str();
@@ -492,6 +493,7 @@ impl<'a> Visitor<'a> for Scanner<'a> {
         match statement {
             Stmt::FunctionDef(function) => self.function(function),
             Stmt::ClassDef(class) => {
+                self.names.note_class(class, &self.openers);
                 self.names.enter();
                 self.suite(&class.body);
                 self.names.leave();
@@ -539,6 +541,14 @@ impl<'a> Visitor<'a> for Scanner<'a> {
                 }
                 walk_expr(self, expr);
             }
+            Expr::ListComp(ExprListComp { generators, .. })
+            | Expr::SetComp(ExprSetComp { generators, .. })
+            | Expr::Generator(ExprGenerator { generators, .. }) => {
+                self.names.enter();
+                self.names.bind_each(generators, &self.openers);
+                walk_expr(self, expr);
+                self.names.leave();
+            }
             Expr::Lambda(_) => {
                 let context = self.context;
                 self.context.at_import = false;
@@ -575,25 +585,4 @@ impl<'a> Visitor<'a> for Scanner<'a> {
             _ => walk_expr(self, expr),
         }
     }
-}
-
-/// One call in the place of several: any of their names will do.
-fn merged(calls: Vec<OpeningCall>, context: Context) -> Option<OpeningCall> {
-    let mut calls = calls.into_iter();
-    let mut all = calls.next()?;
-    for call in calls {
-        let new = call
-            .names
-            .into_iter()
-            .filter(|name| !all.names.contains(name));
-        let new: Vec<_> = new
-            .take(MAX_NAMES.saturating_sub(all.names.len()))
-            .collect();
-        all.names.extend(new);
-        all.has_others |= call.has_others;
-    }
-    all.target = None;
-    all.context = context;
-    all.context.is_guarded |= all.has_others;
-    Some(all)
 }

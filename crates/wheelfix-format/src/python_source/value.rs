@@ -1,6 +1,8 @@
 //! The texts that an expression may have, as far as they stand in the source.
 
-use ruff_python_ast::{BoolOp, Expr};
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruff_python_ast::{BoolOp, Comprehension, Expr, Operator, Stmt, StmtClassDef};
 
 use super::opener::{Opener, Openers};
 use super::platform::Facts;
@@ -63,6 +65,9 @@ impl Values {
 pub(super) struct Names {
     scopes: Scopes<Values>,
     pub(super) facts: Facts,
+    /// The attributes of all classes of the source: which of them an object is of is not told.
+    attributes: BTreeMap<String, Values>,
+    classes: BTreeSet<String>,
 }
 
 impl Names {
@@ -93,6 +98,49 @@ impl Names {
         self.scopes.innermost().insert(name.to_owned(), values);
     }
 
+    /// Makes the variables of a comprehension stand for all that it goes through.
+    pub(super) fn bind_each(&mut self, generators: &[Comprehension], openers: &Openers<'_>) {
+        for each in generators {
+            if let Expr::Name(name) = &each.target {
+                let values = self.values(&each.iter, openers);
+                self.bind(name.id.as_str(), values);
+            }
+        }
+    }
+
+    /// Notes the attributes that the body of a class gives values.
+    pub(super) fn note_class(&mut self, class: &StmtClassDef, openers: &Openers<'_>) {
+        self.classes.insert(class.name.as_str().to_owned());
+        for statement in &class.body {
+            let (targets, value) = match statement {
+                Stmt::Assign(assign) => (assign.targets.as_slice(), Some(&assign.value)),
+                Stmt::AnnAssign(assign) => {
+                    (std::slice::from_ref(&*assign.target), assign.value.as_ref())
+                }
+                _ => continue,
+            };
+            let names = targets.iter().filter_map(Expr::as_name_expr);
+            for name in names {
+                let values = value.map(|value| self.values(value, openers));
+                let known = self.attributes.entry(name.id.as_str().to_owned());
+                known.or_default().extend(values.unwrap_or_default());
+            }
+        }
+    }
+
+    /// The texts of an attribute of the class around, or of one of the source: others may be given from outside.
+    fn attribute(&self, whole: &Expr, name: &str) -> Values {
+        let whole = whole.as_name_expr().map(|whole| whole.id.as_str());
+        let is_of_class =
+            |whole: &str| matches!(whole, "self" | "cls") || self.classes.contains(whole);
+        let values = self.attributes.get(name);
+        let mut values = values.filter(|_| whole.is_some_and(is_of_class)).cloned();
+        if let Some(values) = &mut values {
+            values.has_others = true;
+        }
+        values.unwrap_or_else(Values::unknown)
+    }
+
     /// The texts that an expression may have.
     pub(super) fn values(&self, expr: &Expr, openers: &Openers<'_>) -> Values {
         let all = |elements: &[Expr]| self.all(elements.iter(), openers);
@@ -110,6 +158,13 @@ impl Names {
             Expr::Tuple(tuple) => all(&tuple.elts),
             Expr::List(list) => all(&list.elts),
             Expr::Set(set) => all(&set.elts),
+            // Of two texts it would be one that is put together.
+            Expr::BinOp(sum)
+                if sum.op == Operator::Add && (is_list(&sum.left) || is_list(&sum.right)) =>
+            {
+                self.all([&*sum.left, &*sum.right].into_iter(), openers)
+            }
+            Expr::Attribute(attribute) => self.attribute(&attribute.value, attribute.attr.as_str()),
             Expr::Starred(starred) => self.values(&starred.value, openers),
             Expr::Named(named) => self.values(&named.value, openers),
             Expr::Dict(dict) => self.all(dict.items.iter().map(|item| &item.value), openers),
@@ -165,4 +220,8 @@ impl Names {
         });
         item.map_or_else(Values::default, |item| self.values(&item.value, openers))
     }
+}
+
+fn is_list(expr: &Expr) -> bool {
+    matches!(expr, Expr::List(_) | Expr::Tuple(_) | Expr::ListComp(_))
 }
