@@ -68,6 +68,7 @@ impl<'a> Context<'a> {
             lib_paths,
             driver_path: &self.libraries.options.driver_path,
             abi: self.target.as_ref().and_then(|target| target.abi),
+            loader: self.target.as_ref().map(|target| target.loader),
         };
         let mut table = LibraryTable::of(sources, &self.libraries.rules, places)?;
         table.extend(known);

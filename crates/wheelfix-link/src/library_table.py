@@ -1,7 +1,7 @@
 """The libraries that Python sources open by a bare name, each with its file.
 
 wheelfix has made this module: LIBRARIES has the names that the sources around it ask for, and the files that
-`--lib-path` has for them. A line in `wheelfix-libraries.pth` imports it when Python starts. Nothing more happens
+`--lib-path` has for them; of the C library the soname is enough. A line in `wheelfix-libraries.pth` imports it when Python starts. Nothing more happens
 until the program imports ctypes or cffi: then `ctypes.util.find_library`, what `ctypes.CDLL` and the like open by
 a bare name, and the `dlopen` of cffi's `FFI` look here before they look elsewhere. A library that the process has
 loaded by that name is opened again, and a file that is not there is passed over.
@@ -15,11 +15,11 @@ LIBRARIES = {}
 
 
 def _file(name):
-    """The file for the name of a library, if it is there."""
+    """The file for the name of a library, if it is there, or the soname of a part of the C library."""
     if isinstance(name, bytes):
         name = os.fsdecode(name)
     file = LIBRARIES.get(name) if isinstance(name, str) else None
-    return file if file is not None and os.path.exists(file) else None
+    return file if file is not None and ("/" not in file or os.path.exists(file)) else None
 
 
 def _stands_for(function, original):
@@ -113,7 +113,22 @@ def _after(loader, name, change):
         pass
 
 
-for _name, _change in _CHANGES.items():
-    if _name in sys.modules:
-        _change(sys.modules[_name])
-sys.meta_path.insert(0, _Finder)
+def add(directory):
+    """Adds the table of a directory: Python loads one module of this name, and each such directory has one."""
+    if directory == os.path.dirname(__file__):
+        return
+    try:
+        loader = type(__loader__)(__name__, os.path.join(directory, __name__ + ".py"))
+        module = {"__name__": None}
+        exec(loader.get_code(__name__), module)
+    except (OSError, ImportError, SyntaxError):
+        return
+    for name, file in module["LIBRARIES"].items():
+        LIBRARIES.setdefault(name, file)
+
+
+if __name__ == "_wheelfix_libraries":
+    for _name, _change in _CHANGES.items():
+        if _name in sys.modules:
+            _change(sys.modules[_name])
+    sys.meta_path.insert(0, _Finder)

@@ -11,13 +11,16 @@ use crate::dlopen_check::is_test;
 use crate::imported::is_for_other_system;
 use crate::lib_path::{LibPathError, public_directories};
 use crate::read::{ReadOutcome, read_object};
-use crate::rules::Rules;
+use crate::rules::{Pattern, Rules};
+use crate::target::LoaderKind;
 use crate::tree::{PythonSource, Tree};
 
 /// The module that has the table, in `site-packages`.
 const MODULE: &str = "_wheelfix_libraries";
 /// The file whose one line imports the module when Python starts.
 const PTH: &str = "wheelfix-libraries.pth";
+/// That line. Of several directories one module is loaded; each adds its table.
+const LINE: &str = "import _wheelfix_libraries; _wheelfix_libraries.add(sitedir)\n";
 /// The text of the module, with a table of nothing.
 const TEXT: &str = include_str!("library_table.py");
 /// The begin of the line with the table.
@@ -38,6 +41,8 @@ pub struct TablePlaces<'a> {
     pub driver_path: &'a Path,
     /// The ABI of the Python; `None` if it is not known.
     pub abi: Option<Abi>,
+    /// The C library of the Python; `None` if it is not known.
+    pub loader: Option<LoaderKind>,
 }
 
 impl LibraryTable {
@@ -50,11 +55,19 @@ impl LibraryTable {
         let mut asked: BTreeSet<&str> = BTreeSet::new();
         let sources = sources.filter(|source| !is_test(source) && !is_for_other_system(source));
         for library in sources.flat_map(PythonSource::asked) {
-            if is_by_name(library) && !is_of_libc(rules, &library.name) {
+            if is_by_name(library) {
                 asked.insert(&library.name);
             }
         }
         let mut table = Self::default();
+        asked.retain(|name| {
+            let soname = of_libc(rules, name, places.loader);
+            let soname = soname.filter(|soname| soname != name);
+            table
+                .files
+                .extend(soname.map(|soname| ((*name).to_owned(), PathBuf::from(soname))));
+            !is_of_libc(rules, name)
+        });
         if asked.is_empty() {
             return Ok(table);
         }
@@ -104,11 +117,25 @@ impl LibraryTable {
         }
     }
 
+    /// The table without what leads to no library: Python passes that over, and goes on as if it were not there.
+    /// Those of the C library are sonames, and the driver's are the driver's business.
+    pub(crate) fn without_lost(mut self, found: &BTreeSet<&Path>, driver_path: &Path) -> Self {
+        self.files.retain(|_, file| {
+            is_soname(file) || file.starts_with(driver_path) || found.contains(file.as_path())
+        });
+        self
+    }
+
     /// Adds the names of another table that this one does not have.
     pub fn extend(&mut self, other: Self) {
         for (name, file) in other.files {
             self.files.entry(name).or_insert(file);
         }
+    }
+
+    /// Keeps some of the names.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
+        self.files.retain(|name, _| is_kept(name));
     }
 
     /// Whether there is nothing in it.
@@ -134,7 +161,7 @@ impl LibraryTable {
         let text = TEXT.replace(&format!("{BEGIN}{{}}"), &format!("{BEGIN}{table}"));
         [
             (format!("{MODULE}.py"), text),
-            (PTH.to_owned(), format!("import {MODULE}\n")),
+            (PTH.to_owned(), LINE.to_owned()),
         ]
     }
 }
@@ -159,6 +186,26 @@ fn is_by_name(library: &AskedLibrary) -> bool {
 pub(crate) fn is_of_libc(rules: &Rules, name: &str) -> bool {
     let mut libc = rules.libc.iter().flat_map(|rule| &rule.body.soname);
     libc.any(|soname| soname.covers(name))
+}
+
+/// Whether a table has a soname in the place of a file: the loader finds it.
+pub(crate) fn is_soname(file: &Path) -> bool {
+    file.parent() == Some(Path::new(""))
+}
+
+/// The soname of the part of the C library that a name stands for, which lacks its version.
+fn of_libc<'r>(rules: &'r Rules, name: &str, loader: Option<LoaderKind>) -> Option<&'r str> {
+    if loader != Some(LoaderKind::Glibc) || !name.as_bytes().ends_with(b".so") {
+        return None;
+    }
+    let sonames = rules.libc.iter().flat_map(|rule| &rule.body.soname);
+    let mut sonames = sonames
+        .filter(|soname| soname.is_literal())
+        .map(Pattern::text);
+    sonames.find(|soname| {
+        let version = soname.strip_prefix(name);
+        version.is_some_and(|version| version.starts_with('.'))
+    })
 }
 
 fn names_in(directory: &Path) -> Result<BTreeSet<String>, LibPathError> {
@@ -221,7 +268,7 @@ mod tests {
         let [(module, text), (_, line)] = table.modules();
         assert_eq!(LibraryTable::parse(&text), table);
         assert!(is_table(Path::new("/p").join(module).as_path()));
-        assert_eq!(line, "import _wheelfix_libraries\n");
+        assert!(line.starts_with(&format!("import {MODULE}; {MODULE}.")));
         assert!(LibraryTable::parse("LIBRARIES = {").is_empty());
         assert!(LibraryTable::parse(TEXT).is_empty());
     }

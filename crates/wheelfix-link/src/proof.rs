@@ -16,7 +16,7 @@ use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::file_view::{FileKey, FileView};
 use crate::index::{Library, LibraryIndex};
-use crate::library_table::LibraryTable;
+use crate::library_table::{LibraryTable, is_soname};
 use crate::lint::{self, Lint};
 use crate::minimum_versions::MinimumVersions;
 use crate::missing::NearMiss;
@@ -192,6 +192,11 @@ pub fn prove(
     let mut table = LibraryTable::in_tree(tree);
     table.extend(options.library_table.clone().unwrap_or_default());
     let of_table = objects_of(&table, target);
+    let found: BTreeSet<&Path> = of_table
+        .iter()
+        .map(|object| object.path.as_path())
+        .collect();
+    let table = table.without_lost(&found, &target.driver_path);
     let opened_by_table: Vec<Simulation<'_>> = of_table
         .par_iter()
         .map(|object| Simulation::new(object, &base))
@@ -284,19 +289,20 @@ fn all_opened<'a>(
     by_objects.chain(by_sources).collect()
 }
 
-/// The libraries of a table that are there: what is not is passed over when Python asks for it, and the driver's are
-/// the driver's business.
+/// The libraries of a table that are there: what is not is passed over when Python asks for it, and those of the driver
+/// and the C library are their business.
 fn objects_of(table: &LibraryTable, target: &Target) -> Vec<Arc<Object>> {
     let files: BTreeSet<&PathBuf> = table.files().values().collect();
     let files = files
         .into_iter()
-        .filter(|file| !file.starts_with(&target.driver_path));
+        .filter(|file| !file.starts_with(&target.driver_path) && !is_soname(file));
     let outcomes = files.filter_map(|file| read_object(file.clone(), file).ok());
     let objects = outcomes.filter_map(|outcome| match outcome {
         ReadOutcome::Object(object) => Some(object),
         _ => None,
     });
-    objects.collect()
+    let is_loaded = |object: &Arc<Object>| target.abi.is_none_or(|abi| abi == object.abi);
+    objects.filter(is_loaded).collect()
 }
 
 /// The Python sources of whose texts rules replace some, with these. What cannot be read is not a source.

@@ -298,3 +298,63 @@ fn an_environment_is_told_what_to_put_on_its_library_path() {
         "{text}"
     );
 }
+
+#[test]
+fn tables_of_several_prefixes_count_together() {
+    let sandbox = sandbox();
+    library(&sandbox, "libs/lib/libother.so.1", 9, &[]);
+    let other = "import ctypes\ndef f():\n    return ctypes.CDLL('libother.so.1').number()\n";
+    let other = WheelBuilder::new("other", "1.0").file("other/__init__.py", other);
+    let wheels = [asking(&sandbox, ASKS), sandbox.wheel(&other)];
+    for (wheel, out) in wheels.iter().zip(["one", "two"]) {
+        made(&sandbox, &["install", wheel, "--library-table"], out);
+    }
+    let empty = sandbox.wheel(&WheelBuilder::new("empty", "1.0").file("empty.py", ""));
+    made(&sandbox, &["env", &empty], "env");
+    for order in [["one", "two"], ["two", "one"]] {
+        let sites = order.map(|name| sandbox.path(name).join(SITE));
+        let code = format!(
+            "import site\nfor each in {sites:?}: site.addsitedir(each)\n\
+            import asks, other; print(asks.by_soname(), asks.found(), other.f())"
+        );
+        assert_eq!(run(&sandbox, "env", &code), "7 7 9\n");
+    }
+}
+
+#[test]
+fn the_c_library_is_found_by_its_name() {
+    let sandbox = sandbox();
+    let source = "from ctypes.util import find_library\ndef f():\n    \
+        return [find_library(name) for name in ('c', 'm', 'pthread', 'nothing')]\n";
+    let wheel = asking(&sandbox, source);
+    made(&sandbox, &["env", &wheel], "env");
+    let table = "import _wheelfix_libraries as l; print(l.LIBRARIES)";
+    let want =
+        "{'libc.so': 'libc.so.6', 'libm.so': 'libm.so.6', 'libpthread.so': 'libpthread.so.0'}\n";
+    assert_eq!(run(&sandbox, "env", table), want);
+    let found = "import asks; print(asks.f())";
+    let want = "['libc.so.6', 'libm.so.6', 'libpthread.so.0', None]\n";
+    assert_eq!(run(&sandbox, "env", found), want);
+    let text = sandbox.run(&["check", "env", "--python", &python()]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
+
+#[test]
+fn what_a_table_leads_to_and_is_gone_is_missing() {
+    let sandbox = sandbox();
+    let wheel = asking(
+        &sandbox,
+        "import ctypes\nx = ctypes.CDLL('libfound.so.1')\n",
+    );
+    made(&sandbox, &["env", &wheel], "env");
+    let check = ["check", "env", "--python", &python()];
+    for change in [
+        |path: &Path| fs_err::write(path, "no library").unwrap(),
+        |path: &Path| fs_err::remove_file(path).unwrap(),
+    ] {
+        change(&sandbox.path("libs/lib/libfound.so.1"));
+        let text = sandbox.run(&check);
+        assert!(text.starts_with("exit: 1\n"), "{text}");
+        assert!(text.contains("error: `libfound.so.1` is missing"), "{text}");
+    }
+}
