@@ -17,16 +17,17 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use wheelfix_link::{Place, Tree};
+use wheelfix_link::{LibraryTable, Place, Tree};
 
 use self::affected::{Affected, Distributions, names_with};
 pub use self::settings::Settings;
-use self::stamps::{Stamp, Stamps, names_of};
+use self::stamps::{Stamp, Stamps, facts_of_table, key, names_of};
 use self::units::Units;
 use crate::event::Listener;
 use crate::left_over::{clean_up_above, scan_clean};
 use crate::linking::LinkError;
 use crate::patch::{Extent, PatchReport, PatchRequest, link_in, tops};
+use crate::patch_table::table_of;
 use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
 use crate::virtual_environment::VirtualEnvironment;
@@ -49,7 +50,7 @@ pub enum EnvironmentState {
     /// Nothing has changed: the names of the `.dist-info` directories, sorted.
     Unchanged(Vec<String>),
     /// Something may have.
-    Outdated(Outdated),
+    Outdated(Box<Outdated>),
 }
 
 /// The report on an environment.
@@ -75,7 +76,9 @@ pub fn look_at_environment(
         let units = Units::of(&environment)?;
         let mut stamps = None;
         if !units.is_open && !units.is_disturbed {
-            stamps = Stamps::read(&environment).filter(|stamps| stamps.settings == settings);
+            stamps = Stamps::read(&environment).filter(|stamps| {
+                stamps.settings == settings && stamps.table == facts_of_table(&environment)
+            });
         }
         if let Some(stamps) = &stamps
             && stamps.changed(&units).is_empty()
@@ -84,12 +87,12 @@ pub fn look_at_environment(
                 &environment,
             )?));
         }
-        Ok(EnvironmentState::Outdated(Outdated {
+        Ok(EnvironmentState::Outdated(Box::new(Outdated {
             environment,
             settings,
             stamps,
             units,
-        }))
+        })))
     })
 }
 
@@ -146,11 +149,13 @@ impl Outdated {
             places: vec![Place::fixed(root.clone())],
             roots,
             records: None,
+            known_table: LibraryTable::default(),
         };
         let (mut looked_at, mut unchanged) = (None, Vec::new());
         if let Some(affected) = affected {
             extent.places = self.places(&affected.units);
             extent.records = Some(affected.records);
+            extent.known_table = self.known_table(&affected.units);
             (looked_at, unchanged) = (Some(affected.units), affected.unchanged);
         }
         let seen = RefCell::new(None);
@@ -166,6 +171,19 @@ impl Outdated {
             self.write(&units, &tree, looked_at.as_ref())?;
         }
         Ok(EnvironmentReport { report, unchanged })
+    }
+
+    /// The entries of the table for parts that are not looked at.
+    fn known_table(&self, looked_at: &BTreeSet<String>) -> LibraryTable {
+        let stamps = self.stamps.iter().flat_map(|stamps| &stamps.units);
+        let others = stamps
+            .filter(|(name, _)| self.units.found.contains_key(*name) && !looked_at.contains(*name));
+        let needs: BTreeSet<&str> = others
+            .flat_map(|(_, stamp)| stamp.names.needs.iter().map(String::as_str))
+            .collect();
+        let mut table = table_of(&self.environment);
+        table.retain(|name| needs.contains(key(name).as_str()));
+        table
     }
 
     /// The parts that are looked at, as they are now; all parts if it is all of them.

@@ -23,6 +23,7 @@ mod library_table;
 mod linking;
 mod merging;
 mod patch;
+mod patch_table;
 mod patch_wheel;
 mod pipeline_error;
 mod pool;

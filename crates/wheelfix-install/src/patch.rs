@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_link::{LinkPlan, Place, Proof, Tree, existing_path, nothing_in};
+use wheelfix_link::{LibraryTable, LinkPlan, Place, Proof, Tree, existing_path, nothing_in};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::context::{Context, Libraries};
@@ -15,6 +15,7 @@ use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::left_over::scan_clean;
 use crate::linking::{self, Applied, LinkError};
+use crate::patch_table::TableEdits;
 use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
 use crate::record_check;
@@ -31,6 +32,7 @@ use crate::unbundling::{self, Planned};
 use crate::virtual_environment::{VirtualEnvironment, links_out};
 
 /// The files and options of a relocation.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 #[derive(Clone, Debug)]
 pub struct PatchRequest {
     /// Files and directories; libraries of one may be used by another.
@@ -50,6 +52,9 @@ pub struct PatchRequest {
     pub metadata: Vec<MetadataEdit>,
     /// The scope of the edits.
     pub scope: Scope,
+    /// Whether the one virtual environment gets a table of the libraries that its Python code opens by name; one that it
+    /// has goes otherwise.
+    pub library_table: bool,
     /// Whether to decide only.
     pub dry_run: bool,
     /// How many threads to use.
@@ -79,6 +84,10 @@ pub struct PatchReport {
     pub warnings: Vec<InstallWarning>,
     /// The proof that all of them load; `None` in a dry run, or if nothing is known of the target.
     pub proof: Option<Proof>,
+    /// How many names the table of libraries has, if there is to be one.
+    pub table_names: Option<usize>,
+    /// Whether that is another one than before.
+    pub table_changed: bool,
     /// How many ELF files were edited.
     pub elf_edited: usize,
     /// How many bytes were written to edit them.
@@ -113,6 +122,8 @@ pub(crate) struct Extent {
     pub(crate) roots: BTreeSet<PathBuf>,
     /// The RECORD files that list their files; `None` if they are to be looked for.
     pub(crate) records: Option<Vec<PathBuf>>,
+    /// The table of libraries for what is not looked at.
+    pub(crate) known_table: LibraryTable,
 }
 
 impl Extent {
@@ -122,6 +133,7 @@ impl Extent {
             roots: record_roots(places.iter().map(|place| place.on_disk.as_path())),
             places,
             records: None,
+            known_table: LibraryTable::default(),
         }
     }
 
@@ -154,7 +166,7 @@ pub(crate) fn link_in(
     let tree = tree.map_err(LinkError::from)?;
 
     phase(Phase::Plan);
-    let mut decision = plan(request, &tree, places)?;
+    let mut decision = plan(request, &tree, extent)?;
     let (records, untrue) = decision.records(extent)?;
     if request.dry_run {
         let report = PatchReport {
@@ -206,6 +218,7 @@ struct Decision<'a> {
     requirements: Requirements,
     /// The edits of ELF files.
     elf_edits: ElfEdits,
+    table: TableEdits,
     /// Keys of the faults that were there before and may be there afterwards.
     before: BTreeSet<String>,
 }
@@ -218,7 +231,12 @@ impl Decision<'_> {
         let dropped = link_plan.drops.iter().map(|drop| &drop.file);
         let sources = link_plan.sources.iter().map(|source| &source.file);
         let gone = removed.map(|removed| &removed.file).chain(dropped);
-        self.elf_edits.files().chain(gone).chain(sources)
+        let table = self.table.files();
+        self.elf_edits
+            .files()
+            .chain(gone)
+            .chain(sources)
+            .chain(table)
     }
 
     /// The RECORD files that list a file which changes, but for METADATA: what lists that lies beside it, and there
@@ -254,6 +272,7 @@ impl Decision<'_> {
     fn changes(&mut self, records: &[PathBuf]) -> io::Result<Changes> {
         let mut changes = Changes::default();
         self.elf_edits.add_to(&mut changes)?;
+        self.table.add_to(&mut changes)?;
         let link_plan = &self.planned.link_plan;
         for dropped in &link_plan.drops {
             changes.replace(&dropped.file)?;
@@ -291,8 +310,9 @@ impl Decision<'_> {
 fn plan<'a>(
     request: &'a PatchRequest,
     tree: &Tree,
-    places: &[Place],
+    extent: &Extent,
 ) -> Result<Decision<'a>, PipelineError> {
+    let places = extent.places.as_slice();
     let mut requirements = Requirements::on_disk(places, &request.metadata)?;
     if !requirements.faults.is_empty() {
         return Err(PipelineError::Files(requirements.faults));
@@ -317,6 +337,8 @@ fn plan<'a>(
         planned.link_plan.sources = sources.edits;
         planned.link_plan.faults.extend(sources.faults);
     }
+    let table = TableEdits::plan(request, &context, tree, extent.known_table.clone());
+    let table = table.map_err(LinkError::from)?;
     linking::refuse_unused(&mut planned.link_plan, tree, &context);
     if request.wants_some && request.metadata.is_empty() && planned.link_plan.sources.is_empty() {
         let named: Vec<PathBuf> = places.iter().map(|place| place.used_at.clone()).collect();
@@ -330,6 +352,7 @@ fn plan<'a>(
         planned,
         requirements,
         elf_edits,
+        table,
         before,
     })
 }
@@ -369,6 +392,7 @@ fn prepare(
         planned,
         requirements,
         elf_edits,
+        table,
         ..
     }: &Decision<'_>,
     records: Vec<PathBuf>,
@@ -383,6 +407,7 @@ fn prepare(
         sboms::update(&planned.unbundling, &owners, applied).map_err(LinkError::from)?;
     }
     requirements::apply(&requirements.edited, applied)?;
+    table.apply(applied)?;
     let changes = record_update::Changes {
         edited: applied.edited.clone(),
         removed: applied.removed.clone(),
@@ -425,6 +450,7 @@ fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> 
         planned,
         requirements,
         elf_edits,
+        table,
         ..
     } = decision;
     let mut warnings = requirements.warnings;
@@ -432,6 +458,8 @@ fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> 
     PatchReport {
         metadata: requirements.edited,
         warnings,
+        table_names: table.names,
+        table_changed: table.is_any(),
         proof: None,
         elf_edited: applied.elf_edited,
         elf_bytes_written: applied.bytes_written,

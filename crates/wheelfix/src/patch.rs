@@ -34,6 +34,9 @@ pub(crate) struct PatchArgs {
     /// Retire segments that earlier tools left without a section, so that `strip` does no harm
     #[arg(long)]
     heal: bool,
+    /// Write a table of the libraries that Python code opens by a bare name to the site-packages of the virtual environment, where ctypes and cffi look first; a run without it takes the table away
+    #[arg(long)]
+    library_table: bool,
     #[command(flatten)]
     metadata: MetadataArgs,
 }
@@ -126,6 +129,8 @@ pub(crate) struct Task {
     pub(crate) unbundle: Option<UnbundleOptions>,
     /// Whether segments without a section are retired.
     pub(crate) heal: bool,
+    /// Whether the virtual environment gets a table of libraries.
+    pub(crate) library_table: bool,
     /// Edits of requirements.
     pub(crate) metadata: Vec<MetadataEdit>,
 }
@@ -134,15 +139,22 @@ pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
     if !args.files.is_for_wheel()? {
         return run_tree(args);
     }
-    if args.heal {
-        let text = "`--heal` is for files on disk: `patch` what is installed or unpacked";
-        return Err(Error::Usage(text.to_owned()));
+    if args.heal || args.library_table {
+        let option = if args.heal {
+            "--heal"
+        } else {
+            "--library-table"
+        };
+        let text =
+            format!("`{option}` is for files on disk: `patch` what is installed or unpacked");
+        return Err(Error::Usage(text));
     }
     let relocation = &args.files.relocation;
     let task = Task {
         scope: Scope::Everything,
         unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
         heal: false,
+        library_table: false,
         metadata: args.metadata.resolve()?,
     };
     print_wheel(&execute_wheel(&args.files, task)?, &args.files)
@@ -235,6 +247,7 @@ pub(crate) fn whole(args: &PatchArgs) -> Result<Task, Error> {
         scope: Scope::Everything,
         unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
         heal: args.heal,
+        library_table: args.library_table,
         metadata: args.metadata.resolve()?,
     })
 }
@@ -252,7 +265,12 @@ fn run_tree(args: &PatchArgs) -> Result<(), Error> {
 
 /// Edits the files, and returns the report.
 pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error> {
-    let request = request(args, task, args.environments()?)?;
+    let environments = args.environments()?;
+    if task.library_table && environments.len() != 1 {
+        let text = "`--library-table` is for one virtual environment: `wheelfix install --library-table` and `wheelfix env` make tables for others";
+        return Err(Error::Usage(text.to_owned()));
+    }
+    let request = request(args, task, environments)?;
     let progress = Progress::bytes(args.output.quiet);
     let result = wheelfix_install::patch(&request, &|event| progress.show(event));
     progress.finish();
@@ -278,6 +296,7 @@ fn request(
         wants_some: environments.is_empty(),
         environments,
         heal: task.heal,
+        library_table: task.library_table,
         dry_run: args.dry_run,
         jobs: args.jobs.count(),
     })
@@ -406,7 +425,12 @@ pub(crate) fn summary(report: &PatchReport) -> String {
     let written = table::bytes(report.elf_bytes_written);
     let (edited, records) = (count(edited, "ELF file"), count(records, "RECORD file"));
     let proved = proof_report::counts_if_proved(report.proof.as_ref());
-    format!("{edited} edited ({written} written), {removed} removed, {records} updated; {proved}")
+    let table = report.table_names.map_or_else(String::new, |names| {
+        format!(", {} in the library table", count(names, "name"))
+    });
+    format!(
+        "{edited} edited ({written} written), {removed} removed, {records} updated{table}; {proved}"
+    )
 }
 
 /// Prints the document.

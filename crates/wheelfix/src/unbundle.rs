@@ -20,6 +20,7 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
         scope: Scope::Unbundling,
         unbundle: Some(options),
         heal: false,
+        library_table: false,
         metadata: Vec::new(),
     };
     if args.is_for_wheel()? {

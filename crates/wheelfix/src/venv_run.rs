@@ -199,12 +199,16 @@ struct Patch {
 fn line(root: &Path, report: &PatchReport) -> Option<String> {
     let (sources, drops) = (report.link_plan.sources.len(), report.link_plan.drops.len());
     let removed = drops + report.unbundling.removed.len();
-    if report.elf_edited + sources + removed == 0 {
+    if report.elf_edited + sources + removed == 0 && !report.table_changed {
         return None;
     }
     let mut done = vec![format!("{} edited", count(report.elf_edited, "ELF file"))];
     if sources > 0 {
         done.push(format!("{} edited", count(sources, "source")));
+    }
+    if report.table_changed {
+        let names = report.table_names.unwrap_or_default();
+        done.push(format!("{} in the library table", count(names, "name")));
     }
     if removed > 0 {
         done.push(format!("{} removed", count(removed, "file")));

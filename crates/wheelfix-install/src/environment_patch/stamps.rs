@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use wheelfix_elf::temporary_file;
 use wheelfix_link::Tree;
 
-use super::units::{Units, name_in, unit_of};
+use super::units::{Units, fact, name_in, unit_of};
+use crate::digest::hex;
 use crate::journal::Home;
 use crate::left_over::open_itself;
+use crate::patch_table::files_of_table;
 use crate::virtual_environment::VirtualEnvironment;
 
 /// The name of the file.
@@ -34,6 +36,9 @@ pub(crate) struct Stamps {
     home: Home,
     /// A digest of everything else that decides.
     pub(crate) settings: String,
+    /// The facts that tell the files of the table of libraries from others.
+    #[serde(default)]
+    pub(crate) table: Vec<String>,
     /// By the names of the parts.
     pub(crate) units: BTreeMap<String, Stamp>,
 }
@@ -83,6 +88,7 @@ impl Stamps {
             version: VERSION,
             home: Home::of(&environment.root)?,
             settings,
+            table: facts_of_table(environment),
             units,
         };
         let mut file = temporary_file(&environment.root)?;
@@ -147,8 +153,19 @@ pub(crate) fn names_of(environment: &VirtualEnvironment, tree: &Tree) -> BTreeMa
     names
 }
 
+/// The facts that tell the files of the table of libraries in an environment from others, and from none.
+pub(crate) fn facts_of_table(environment: &VirtualEnvironment) -> Vec<String> {
+    let sites = environment.site_packages.iter();
+    let files = sites.flat_map(|site| files_of_table(site));
+    let facts = files.map(|file| {
+        let facts = fs::symlink_metadata(&file).map(|it| hex(&fact(&it)));
+        format!("{} {}", file.display(), facts.unwrap_or_default())
+    });
+    facts.collect()
+}
+
 /// The name of a library without its directory and version: of several versions any may be meant.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let name = name.rsplit('/').next().unwrap_or(name);
     let stem = name.split_once(".so").map_or(name, |(stem, _)| stem);
     stem.to_owned()

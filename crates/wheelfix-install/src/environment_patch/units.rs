@@ -14,7 +14,7 @@ use fs_err as fs;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use wheelfix_elf::is_temporary;
-use wheelfix_link::existing_path;
+use wheelfix_link::{existing_path, is_of_table};
 
 use crate::digest::hex;
 use crate::left_over::is_ours;
@@ -190,6 +190,11 @@ fn look(root: &Path, path: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
+/// Whether a file is of the table of libraries, which has stamps of its own.
+fn is_table(directory: &Path, name: &OsStr) -> bool {
+    directory.ends_with("site-packages") && name.to_str().is_some_and(is_of_table)
+}
+
 /// Lists a directory of an environment.
 fn list(root: &Path, directory: &Path) -> io::Result<Listing> {
     let (mut listing, mut directories) = (Listing::default(), Vec::new());
@@ -202,7 +207,7 @@ fn list(root: &Path, directory: &Path) -> io::Result<Listing> {
             if name != BYTECODE {
                 directories.push(path);
             }
-        } else if directory != root || name != LOCK {
+        } else if (directory != root || name != LOCK) && !is_table(directory, &name) {
             let fact = if kind.is_symlink() {
                 fact_of_link(root, &path, &mut listing.is_open)?
             } else {

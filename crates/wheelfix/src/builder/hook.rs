@@ -215,6 +215,7 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
         heal: settings.flag("heal") == Some(true),
         metadata: Vec::new(),
         scope: Scope::Everything,
+        library_table: false,
         dry_run: false,
         jobs: jobs(),
     };

@@ -56,6 +56,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
         heal: settings.flag("heal") == Some(true),
         metadata,
         scope: Scope::Everything,
+        library_table: false,
         dry_run: false,
         jobs: jobs(),
     };

@@ -51,6 +51,7 @@ fn settings(args: &FileArgs, task: &Task) -> Result<Settings, Error> {
         args.libraries.words(),
         &args.relocation,
         task.heal,
+        task.library_table,
     );
     let mut files = args.libraries.rules_files().to_vec();
     // Another build of one version may decide otherwise.

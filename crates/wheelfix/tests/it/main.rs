@@ -47,4 +47,5 @@ mod untrue_records;
 mod venv;
 mod venv_hook;
 mod venv_stamps;
+mod venv_table;
 mod wheel_options;
