@@ -2,7 +2,10 @@
 # wanted.
 {
   lib,
-  system,
+  # where the builder runs, and what it builds for
+  buildPlatform,
+  hostPlatform,
+  # for the former
   wheelfix,
   # of bytecode, of the proof, and of the prefix: a package of nixpkgs
   python ? null,
@@ -13,6 +16,35 @@ let
   wlib = import ./lib;
   inherit (import ./override.nix { inherit lib; }) overridable;
   paths = drvs: lib.unique (map (drv: "${lib.getLib drv}") drvs);
+  isMusl = platform: platform.isMusl or false;
+  isCross =
+    buildPlatform.system != hostPlatform.system || isMusl buildPlatform != isMusl hostPlatform;
+  # The settings for a Python of the host platform, which in a cross build cannot be run.
+  settingsOf =
+    python: pythonVersion:
+    if !isCross then
+      {
+        inherit pythonVersion;
+        python = if python == null then null else "${python}";
+      }
+    else if python == null then
+      if pythonVersion == null then
+        { }
+      else
+        { target = wlib.targetOf { inherit hostPlatform pythonVersion; }; }
+    else
+      {
+        target = wlib.targetOf {
+          inherit hostPlatform;
+          inherit (python) pythonVersion;
+          version = python.version or "";
+          implementation = python.implementation or "cpython";
+          isFreeThreaded = lib.hasSuffix "t/site-packages" python.sitePackages;
+        };
+        targetPython = "${python}";
+        # compiles
+        python = "${python.pythonOnBuildForHost}";
+      };
   dropNull = lib.filterAttrs (_: value: value != null);
 
   # the arguments that are no settings
@@ -50,26 +82,23 @@ let
       ...
     }@args:
     let
-      isForSystem = systems == null || builtins.elem system systems;
+      isForSystem = systems == null || builtins.elem hostPlatform.system systems;
       drv = derivation (
         {
           inherit name outputs;
           # Asked for when it is built, not when it is only listed.
           system =
             if isForSystem then
-              system
+              buildPlatform.system
             else
               throw "${name}: `src` is for ${
                 if systems == [ ] then "no system of Nix" else builtins.concatStringsSep ", " systems
-              }, this is ${system}: fetch another wheel, or leave the package out with `lib.optionals stdenv.hostPlatform...`";
+              }, this is ${hostPlatform.system}: fetch another wheel, or leave the package out with `lib.optionals stdenv.hostPlatform...`";
           builder = "${wheelfix}/bin/wheelfix";
           args = [ "builder" ];
           __structuredAttrs = true;
           wheelfix =
-            dropNull {
-              inherit action pythonVersion;
-              python = if python == null then null else "${python}";
-            }
+            dropNull ({ inherit action; } // settingsOf python pythonVersion)
             // {
               libs = paths libs;
               propagate = map (drv: "${drv}") dependencies;

@@ -1,15 +1,23 @@
 final: prev:
 let
-  hooks = final.callPackage ./hooks { };
-  builders =
+  # What runs in builds is of the platform that builds.
+  program = final.pkgsBuildHost.wheelfix;
+  hooks = final.callPackage ./hooks { wheelfix = program; };
+  # There are ELF files on Linux alone: elsewhere everything is as nixpkgs has it.
+  isForElf = final.stdenv.hostPlatform.isLinux;
+  builders = python: if isForElf then buildersOnLinux python else plain python;
+  plain = python: import ./plain.nix { inherit python; };
+  buildersOnLinux =
     python:
     import ./build.nix {
-      inherit (final) lib wheelfix;
-      inherit (final.stdenv.hostPlatform) system;
+      inherit (final) lib;
+      inherit (final.stdenv) buildPlatform hostPlatform;
+      wheelfix = program;
       inherit python defaultLibs;
     };
   defaultLibs = (import ./lib).defaultLibs final;
-  pyproject =
+  pyproject = settings: if isForElf then pyprojectOnLinux settings else _final: _prev: { };
+  pyprojectOnLinux =
     settings:
     import ./pyproject.nix (
       {
@@ -25,7 +33,7 @@ in
   wheelfix = final.callPackage ./package.nix { };
 
   # in place of autoPatchelfHook and autoAddDriverRunpath, for any package
-  wheelfixPatchHook = hooks.patch;
+  wheelfixPatchHook = if isForElf then hooks.patch else hooks.none;
 
   inherit (builders final.python3) mkWheel mkEnv mkTree;
 
@@ -60,8 +68,10 @@ in
       // {
         # nixpkgs' functions with the same interface; the whole set is not touched, or every package would
         # be built anew.
-        buildWheelPackage = pyfinal.buildPythonPackage.override slots;
-        buildWheelApplication = pyfinal.buildPythonApplication.override slots;
+        buildWheelPackage =
+          if isForElf then pyfinal.buildPythonPackage.override slots else pyfinal.buildPythonPackage;
+        buildWheelApplication =
+          if isForElf then pyfinal.buildPythonApplication.override slots else pyfinal.buildPythonApplication;
         inherit (builders pyfinal.python) mkWheel mkEnv;
       }
     )
@@ -70,18 +80,21 @@ in
   # wheelfixed python3 python3.pkgs.torch-bin: the recipe as it is, built by wheelfix
   wheelfixed =
     python: drv:
-    drv.override (
-      args:
-      {
-        buildPythonPackage = python.pkgs.buildWheelPackage;
-      }
-      // final.lib.optionalAttrs (args ? autoPatchelfHook) {
-        autoPatchelfHook = final.wheelfixPatchHook;
-      }
-      // final.lib.optionalAttrs (args ? autoAddDriverRunpath) {
-        autoAddDriverRunpath = null;
-      }
-    );
+    if !isForElf then
+      drv
+    else
+      drv.override (
+        args:
+        {
+          buildPythonPackage = python.pkgs.buildWheelPackage;
+        }
+        // final.lib.optionalAttrs (args ? autoPatchelfHook) {
+          autoPatchelfHook = final.wheelfixPatchHook;
+        }
+        // final.lib.optionalAttrs (args ? autoAddDriverRunpath) {
+          autoAddDriverRunpath = null;
+        }
+      );
 
   # CUDA's libraries for `libs`: from nixpkgs' cudaPackages, or from the wheels that NVIDIA publishes.
   #   wheelfixCuda { source = "nixpkgs"; cudaPackages = final.cudaPackages_13; }

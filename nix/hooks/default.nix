@@ -3,9 +3,26 @@
   lib,
   makeSetupHook,
   stdenv,
+  # those that are built for
+  targetPackages,
+  # for the build platform
   wheelfix,
 }:
 let
+  wlib = import ../lib;
+  # Hooks run on the build platform: they are of its packages, or of those that are built for.
+  inherit (stdenv) buildPlatform;
+  platform = targetPackages.stdenv.hostPlatform;
+  isMusl = it: it.isMusl or false;
+  isCross = buildPlatform.system != platform.system || isMusl buildPlatform != isMusl platform;
+  targetOf =
+    python:
+    lib.optionalString isCross "--target ${
+      wlib.targetOf {
+        hostPlatform = platform;
+        inherit (python) pythonVersion;
+      }
+    }";
   program = "${wheelfix}/bin/wheelfix";
   # nixpkgs exchanges what its hooks are made of while it builds just that. Ours need none of it.
   overridable = hook: lib.makeOverridable ({ ... }: hook) { };
@@ -23,7 +40,8 @@ let
       substitutions = {
         inherit hook;
         wheelfix = program;
-        pythonInterpreter = python.interpreter;
+        pythonInterpreter = python.pythonOnBuildForHost.interpreter;
+        target = targetOf python;
         pythonSitePackages = python.sitePackages;
       };
     } ./install-hook.sh;
@@ -32,12 +50,14 @@ let
     substitutions = {
       wheelfix = program;
       patchelf = "${wheelfix}/libexec/wheelfix";
-      inherit (stdenv.cc.bintools) dynamicLinker;
+      inherit (targetPackages.stdenv.cc.bintools) dynamicLinker;
     };
   } ./patch-hook.sh;
 in
 {
   inherit patch;
+  # where there are no ELF files
+  none = makeSetupHook { name = "wheelfix-no-hook"; } ./no-hook.sh;
 
   # for nixpkgs' Python sets
   python =

@@ -3,10 +3,13 @@
 
 # For the patch hook. Global also where a function sources this file.
 declare -g _wheelfixPython=@pythonInterpreter@
+# Of a cross build, else nothing.
+declare -g _wheelfixTarget="@target@"
 
 wheelfixInstallPhase() {
     runHook preInstall
-    @wheelfix@ builder --hook @hook@ --python @pythonInterpreter@ -- dist/*.whl
+    # shellcheck disable=SC2086
+    @wheelfix@ builder --hook @hook@ --python @pythonInterpreter@ $_wheelfixTarget -- dist/*.whl
     # shellcheck disable=SC2154
     export PYTHONPATH="$out/@pythonSitePackages@:${PYTHONPATH-}"
     runHook postInstall

@@ -22,7 +22,10 @@ autoPatchelf() {
         if [[ "$word" == --* ]]; then flags+=("--flag=$word"); else paths+=("$word"); fi
     done
     # Set by the install hook.
-    if [[ -n "${_wheelfixPython-}" ]]; then python=(--python "$_wheelfixPython"); fi
+    if [[ -n "${_wheelfixPython-}" ]]; then
+        read -ra python <<<"${_wheelfixTarget-}"
+        python+=(--python "$_wheelfixPython")
+    fi
     concatTo ignoreMissing autoPatchelfIgnoreMissingDeps
     concatTo append appendRunpaths
     concatTo runtime runtimeDependencies

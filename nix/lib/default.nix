@@ -88,6 +88,50 @@ rec {
     else
       builtins.foldl' add [ ] (builtins.concatMap of parsed.platforms);
 
+  # The name of a target, for `wheelfix lock --target` and the setting `target`.
+  #   targetOf { inherit (pkgs.stdenv) hostPlatform; inherit (pkgs.python3) pythonVersion version; }
+  #   -> "aarch64-linux-cp313.2"
+  targetOf =
+    {
+      hostPlatform,
+      # "3.13"
+      pythonVersion,
+      # the whole version, "3.13.2"
+      version ? "",
+      implementation ? "cpython",
+      isFreeThreaded ? false,
+    }:
+    let
+      parts = split "-" hostPlatform.system;
+      isDarwin = elemAt parts 1 == "darwin";
+      isMusl = hostPlatform.isMusl or false;
+      names = {
+        powerpc64 = "ppc64";
+        powerpc64le = "ppc64le";
+      };
+      cpu = names.${elemAt parts 0} or (elemAt parts 0);
+      # PyPy has a version of its own.
+      isOfPython = builtins.substring 0 (builtins.stringLength pythonVersion) version == pythonVersion;
+      micro = if isOfPython then match "[0-9]+\\.[0-9]+(\\.[0-9]+((a|b|rc)[0-9]+)?)" version else null;
+    in
+    builtins.concatStringsSep "-" [
+      cpu
+      (
+        if isDarwin then
+          "macos"
+        else if isMusl then
+          "musl"
+        else
+          "linux"
+      )
+      (
+        (if implementation == "pypy" then "pp" else "cp")
+        + replaceStrings [ "." ] [ "" ] pythonVersion
+        + (if isFreeThreaded then "t" else "")
+        + (if micro == null then "" else elemAt micro 0)
+      )
+    ];
+
   # The libraries that a wheel may expect of any system, and gcc's runtimes: those of the manylinux
   # policies. What is not used is not referred to.
   defaultLibs =

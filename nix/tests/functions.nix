@@ -202,6 +202,106 @@ in
       echo ok >$out
     '';
 
+  # For another machine the program of this one builds, and compiles with this one's Python.
+  cross =
+    let
+      hostPlatform = pkgs.stdenv.hostPlatform // {
+        system = "aarch64-linux";
+      };
+      build = pkgs.runCommand "python3-build" { } "mkdir $out";
+      arm = pkgs.extend (
+        _final: prev: {
+          pkgsBuildHost = pkgs;
+          stdenv = prev.stdenv // {
+            inherit hostPlatform;
+            buildPlatform = pkgs.stdenv.hostPlatform;
+          };
+          python3 = prev.python3 // {
+            pythonOnBuildForHost = build;
+          };
+        }
+      );
+      wheel = builtins.toFile "a-1-cp311-cp311-manylinux_2_17_aarch64.whl" "";
+      made = arm.mkWheel {
+        src = wheel;
+        libs = [ ];
+      };
+      pure = arm.mkWheel {
+        src = testWheels.pygments;
+        pythonVersion = "3.12";
+      };
+      inherit (made.drvAttrs) wheelfix;
+    in
+    assert made.drvAttrs.system == pkgs.stdenv.hostPlatform.system;
+    assert made.drvAttrs.builder == "${pkgs.wheelfix}/bin/wheelfix";
+    assert wheelfix.target == "aarch64-linux-cp311.2";
+    assert wheelfix.python == "${build}" && wheelfix.targetPython == "${python}";
+    assert throws (arm.mkWheel { src = testWheels.torch; }).drvPath;
+    assert throws (pkgs.mkWheel { src = wheel; }).drvPath;
+    assert
+      map wlib.targetOf [
+        {
+          hostPlatform.system = "aarch64-darwin";
+          pythonVersion = "3.13";
+          version = "3.13.2";
+        }
+        {
+          hostPlatform.system = "powerpc64le-linux";
+          pythonVersion = "3.14";
+          version = "3.14.0rc1";
+          isFreeThreaded = true;
+        }
+        {
+          hostPlatform = {
+            system = "x86_64-linux";
+            isMusl = true;
+          };
+          pythonVersion = "3.11";
+          version = "7.3.17";
+          implementation = "pypy";
+        }
+      ] == [
+        "aarch64-macos-cp313.2"
+        "ppc64le-linux-cp314t.0rc1"
+        "x86_64-musl-pp311"
+      ];
+    test "cross" ''
+      test -d ${pure}/lib/python3.12/site-packages/pygments
+      ! find ${pure} -name '*.pyc' | grep .
+      head -n 1 ${pure}/bin/pygmentize | grep 'python3.12'
+      echo ok >$out
+    '';
+
+  # Where there are no ELF files, all is as nixpkgs has it.
+  darwin =
+    let
+      mac = pkgs.extend (
+        _final: prev: {
+          stdenv = prev.stdenv // {
+            hostPlatform = pkgs.stdenv.hostPlatform // {
+              system = "aarch64-darwin";
+              isLinux = false;
+            };
+          };
+        }
+      );
+      wheel = mac.mkWheel {
+        src = testWheels.packaging;
+        libs = [ ];
+        relax = [ "a" ];
+      };
+      packages = mac.python3.pkgs;
+    in
+    assert wheel.pname == "packaging" && !(wheel.drvAttrs ? wheelfix);
+    assert wheel.drvAttrs.pythonRelaxDeps == [ "a" ];
+    assert !((mac.mkEnv { packages = [ wheel ]; }).drvAttrs ? wheelfix);
+    assert throws (mac.mkTree { name = "a"; });
+    assert packages.buildWheelPackage == packages.buildPythonPackage;
+    assert mac.wheelfixed mac.python3 recipes.torch-bin == recipes.torch-bin;
+    assert mac.wheelfixPyproject { } { a = 1; } == { };
+    assert mac.wheelfixPatchHook.drvPath != pkgs.wheelfixPatchHook.drvPath;
+    test "darwin" "echo ok >$out";
+
   # In a shell the wrappers come first, run what they wrap, and say where libraries are.
   # A lock with two packages that require each other, which only `nix/tests/lock/uv.lock` says.
   from-lock =

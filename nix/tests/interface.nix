@@ -53,6 +53,7 @@ let
         ../overlay.nix
         ../override.nix
         ../package.nix
+        ../plain.nix
         ../venv.nix
       ]
     ++ [

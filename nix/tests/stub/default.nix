@@ -52,6 +52,9 @@ let
     in
     {
       inherit lib system;
+      # Nothing is built for another machine, but by the tests that say so.
+      pkgsBuildHost = self;
+      targetPackages = self;
       callPackage = lib.callPackageWith self;
       runCommand =
         name: attributes: text:

@@ -17,6 +17,8 @@ let
     // {
       interpreter = "${python}/bin/${executable}";
       inherit sitePackages pythonVersion;
+      version = "${pythonVersion}.2";
+      pythonOnBuildForHost = python;
       pkgs = set;
       # Names what is to be in it, and has nothing.
       withPackages = choose: self.runCommand "python3-env" { } "echo ${toString (choose set)} >$out";

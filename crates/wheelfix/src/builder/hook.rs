@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use walkdir::WalkDir;
-use wheelfix_format::{EditAction, MetadataEdit};
+use wheelfix_format::{EditAction, MetadataEdit, Target};
 use wheelfix_install::{InstallRequest, Libraries, PatchRequest, Python, Scope, WheelOptions};
 use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, NamedTarget, absolute_path, count};
 
@@ -20,7 +20,8 @@ use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
 use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
-use crate::target::{loader_error, probe};
+use crate::remedy::for_target;
+use crate::target::{loader_error, probe, python_error};
 use crate::{install_report, proof_report};
 
 /// A hook whose part to do.
@@ -46,6 +47,9 @@ pub(crate) struct HookArgs {
     /// Python to install for, or that will load the files
     #[arg(long, value_name = "EXE", requires = "hook")]
     python: Option<PathBuf>,
+    /// Target of a cross build, for which the Python compiles
+    #[arg(long, value_name = "TARGET", requires = "hook")]
+    target: Option<Target>,
     /// Dynamic loader of programs
     #[arg(long, value_name = "PATH", requires = "hook")]
     interpreter: Option<PathBuf>,
@@ -108,7 +112,14 @@ fn install(
     let mut reader = Reader::new(settings);
     let mut wheel_options = reader.wheel_options(args.paths.len());
     let python = match &args.python {
-        Some(program) if settings.text("target").is_none() => Some(probe(program)?),
+        Some(program) if settings.text("target").is_none() => {
+            let build = probe(program)?;
+            let named = target_of(args)?;
+            Some(match named {
+                Some(python) => python.compiled_by(&build),
+                None => build,
+            })
+        }
         _ => reader.python(),
     };
     let mut bytecode = reader.bytecode(python.as_ref());
@@ -197,8 +208,14 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
     let recurses = !tell_flags(args, attributes);
     let mut reader = Reader::new(settings);
     let mut libraries = reader.libraries()?;
-    let named = reader.named_python();
+    let named = match reader.named_python() {
+        Some(python) => Some(python),
+        None => target_of(args)?,
+    };
     reader.finish()?;
+    if let Some(python) = &named {
+        libraries.system = python.system();
+    }
     gather(args, &mut libraries)?;
     let python = python_of(args, named, &mut libraries)?;
     let mut paths = args.paths.clone();
@@ -232,6 +249,16 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
         "wheelfix: {edited} edited, {looked_at} looked at; {proved}"
     ))?;
     Ok(())
+}
+
+/// The Python of the target of a cross build.
+fn target_of(args: &HookArgs) -> Result<Option<Python>, Error> {
+    let Some(target) = &args.target else {
+        return Ok(None);
+    };
+    for_target(target);
+    let python = Python::of_target(target.clone(), None).map_err(python_error)?;
+    Ok(Some(python))
 }
 
 /// The Python of the install hook, if there is one in the build. Its loader is that of the output too,
