@@ -117,6 +117,17 @@ impl Target {
         }
     }
 
+    /// Whether both have the same Python, machine and kind of C library, whatever is known of their versions
+    /// beyond the minor one.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let kind = |target: &Self| std::mem::discriminant(&target.libc);
+        let facts = |target: &Self| (target.implementation, target.free_threaded, target.debug);
+        facts(self) == facts(other)
+            && self.python == other.python
+            && self.arch == other.arch
+            && kind(self) == kind(other)
+    }
+
     /// The tags of the wheels that run here, the best first, in the order of Python's `packaging`:
     /// <https://packaging.pypa.io/en/stable/tags.html#packaging.tags.sys_tags>.
     pub fn supported_tags(&self) -> Vec<Tag> {

@@ -3,10 +3,11 @@
 //! <https://www.w3.org/TR/sri/#integrity-metadata>
 
 use std::fmt;
+use std::io::{self, Read};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use wheelfix_format::from_hexadecimal;
 
 use crate::Problem;
@@ -32,12 +33,18 @@ pub enum SriError {
     /// An algorithm that is broken, or that nobody knows.
     #[error("expected SHA-256, SHA-384 or SHA-512, got {0}")]
     Algorithm(String),
-    /// Not `algorithm:digest`.
+    /// Not `algorithm:digest`, nor `algorithm-digest`.
     #[error("expected an algorithm and a digest, as `sha256:…`")]
     Parts,
     /// Not a digest of the algorithm.
     #[error("expected {expected} bytes in hexadecimal")]
     Digest {
+        /// How many bytes a digest has.
+        expected: usize,
+    },
+    /// Not a digest of the algorithm.
+    #[error("expected {expected} bytes in base64")]
+    Base64 {
         /// How many bytes a digest has.
         expected: usize,
     },
@@ -83,6 +90,44 @@ impl Sri {
     pub fn parse(text: &str) -> Result<Self, SriError> {
         let (algorithm, digest) = text.split_once(':').ok_or(SriError::Parts)?;
         Self::from_hex(algorithm, digest)
+    }
+
+    /// Reads `sha256-` and a digest in base64.
+    pub fn read(text: &str) -> Result<Self, SriError> {
+        let (algorithm, digest) = text.split_once('-').ok_or(SriError::Parts)?;
+        let algorithm = Algorithm::of(algorithm)?;
+        let expected = algorithm.len();
+        match STANDARD.decode(digest) {
+            Ok(digest) if digest.len() == expected => Ok(Self { algorithm, digest }),
+            _ => Err(SriError::Base64 { expected }),
+        }
+    }
+
+    /// The hash of what a reader gives, by the same algorithm.
+    ///
+    /// # Errors
+    ///
+    /// Reading fails.
+    pub fn of_reader(&self, reader: &mut impl Read) -> io::Result<Self> {
+        fn digest<D: Digest>(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+            let mut hasher = D::new();
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                match reader.read(&mut buffer)? {
+                    0 => return Ok(hasher.finalize().to_vec()),
+                    count => hasher.update(buffer.get(..count).unwrap_or_default()),
+                }
+            }
+        }
+        let digest = match self.algorithm {
+            Algorithm::Sha256 => digest::<Sha256>(reader),
+            Algorithm::Sha384 => digest::<Sha384>(reader),
+            Algorithm::Sha512 => digest::<Sha512>(reader),
+        }?;
+        Ok(Self {
+            algorithm: self.algorithm,
+            digest,
+        })
     }
 
     /// Reads the hash of a file that has one.

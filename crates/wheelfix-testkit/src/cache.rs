@@ -183,13 +183,14 @@ fn fetched(file: &str, set: &str) -> PathBuf {
     path
 }
 
-pub(crate) fn root() -> &'static Path {
+/// The root of the workspace.
+pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// As `cache` in `xtask/src/place.rs` has it.
 #[track_caller]
-pub(crate) fn dir() -> PathBuf {
+pub fn dir() -> PathBuf {
     let absolute = |name| {
         let path = env::var_os(name).map(PathBuf::from);
         path.filter(|path| path.is_absolute())

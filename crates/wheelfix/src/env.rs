@@ -10,6 +10,7 @@ use wheelfix_install::{
 use wheelfix_link::{Pattern, real_path};
 
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
+use crate::env_lock::LockedArgs;
 use crate::error::{Error, printed};
 use crate::install::{BytecodeArgs, default_python};
 use crate::limits::LimitArgs;
@@ -22,8 +23,10 @@ use crate::{env_error, env_report};
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnvArgs {
     /// Prefixes, store paths and wheels; what store paths propagate comes along
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "lock", value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    locked: LockedArgs,
     /// Directory to make; it must not exist or be empty
     #[arg(long, value_name = "DIR")]
     prefix: PathBuf,
@@ -186,7 +189,9 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     let python = args.python.resolve(&args.inputs)?;
     let activation = args.python.activation(&python);
     let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
-    let wheels: Vec<PathBuf> = args.inputs.iter().filter(is_wheel).cloned().collect();
+    let mut inputs = args.inputs.clone();
+    inputs.extend(args.locked.wheels(&python, &args.inputs)?);
+    let wheels: Vec<PathBuf> = inputs.iter().filter(is_wheel).cloned().collect();
     if wheels.is_empty() && args.relocation.wants_unbundling() {
         let text = "`--bundled` and `--unify` are for wheels: an environment leaves prefixes as they are; \
                     `wheelfix unbundle` changes them";
@@ -197,7 +202,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     libraries.unbundle = Some(args.relocation.unbundle());
     libraries.system = python.system();
     let request = EnvRequest {
-        inputs: args.inputs.clone(),
+        inputs,
         installation: InstallRequest {
             merge: false,
             bytecode: args.bytecode.resolve(&python, &prefix)?,

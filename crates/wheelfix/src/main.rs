@@ -11,6 +11,7 @@ mod diff;
 mod document;
 mod env;
 mod env_error;
+mod env_lock;
 mod env_report;
 mod error;
 mod graph;

@@ -74,7 +74,10 @@ mod tests {
     /// Options that are none of a derivation's business.
     const NONE: &[&str] = &[
         "--dry-run", // nix-instantiate
-        "--jobs",    // Nix says it in NIX_BUILD_CORES
+        "--lock",    // fromLock reads it
+        "--select",
+        "--wheels",
+        "--jobs", // Nix says it in NIX_BUILD_CORES
         "--json",
         "--quiet",
         "--merge", // an output is new

@@ -10,6 +10,7 @@ mod completions;
 mod damaged_libraries;
 mod diff;
 mod env;
+mod env_lock;
 mod excuses;
 mod exit_codes;
 mod foreign_text;

@@ -179,3 +179,33 @@ impl Place {
         tree
     }
 }
+
+#[test]
+fn a_lock_and_its_downloaded_wheels_make_an_environment_that_computes() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("out");
+    let lock = cache::root().join("nix/tests/lock/wheelfix.lock.json");
+    let wheels = cache::dir().join("wheels");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
+    command
+        .arg("env")
+        .arg("--lock")
+        .arg(lock)
+        .arg("--wheels")
+        .arg(wheels);
+    command.args([
+        "--python",
+        "python3.11",
+        "--lib-path",
+        "/usr/lib/x86_64-linux-gnu",
+    ]);
+    let output = command.arg("--prefix").arg(&prefix).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let code = "import docutils, greenlet, pygments, numpy, scipy.linalg as l\n\
+        assert numpy.allclose(l.inv([[2.0, 0], [0, 4]]), [[0.5, 0], [0, 0.25]])";
+    let status = Command::new(prefix.join("bin/python"))
+        .args(["-c", code])
+        .status();
+    assert!(status.unwrap().success());
+}

@@ -1,0 +1,168 @@
+//! Environments from a lock and downloaded wheels.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fs_err as fs;
+use sha2::{Digest as _, Sha256};
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+fn wheel(name: &str) -> WheelBuilder {
+    WheelBuilder::new(name, "1.0").file(&format!("{name}.py"), "x = 1\n")
+}
+
+/// A sandbox with `dl`, which has the wheels `one` and `two`, and a lock of both beside what is no wheel.
+fn sandbox(more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("dl")).unwrap();
+    let mut files = Vec::new();
+    for name in ["one", "two"] {
+        let wheel = wheel(name);
+        wheel.write_to(&sandbox.path("dl"));
+        let (file, bytes) = (wheel.file_name(), wheel.build());
+        let hash = STANDARD.encode(Sha256::digest(&bytes));
+        files.push(format!(
+            r#""{file}": {{"url": "https://files.example.org/{file}", "hash": "sha256-{hash}", "size": 1}}"#
+        ));
+    }
+    let package = |name: &str| {
+        let file = wheel(name).file_name();
+        format!(r#""{name}": {{"version": "1.0", "wheel": "{file}", "dependencies": []}}"#)
+    };
+    let packages = [package("one"), package("two")].join(", ");
+    let app = r#""app": {"version": "0.1", "virtual": ".", "dependencies": ["one"]}"#;
+    let text = format!(
+        r#"{{"version": 1, "lock": {{}}, "notes": [], "files": {{{}}}, "targets": {{
+            "aarch64-linux-cp312": {{"python": "3.12", "system": "aarch64-linux", "libc": "glibc 2.99", "selections": {{
+                "default": {{"roots": ["app"], "packages": {{{app}, {packages}{more}}}}},
+                "less": {{"roots": ["app"], "packages": {{{app}, {}}}}}
+            }}}}}}}}"#,
+        files.join(", "),
+        package("one"),
+    );
+    fs::write(sandbox.path("lock.json"), text).unwrap();
+    sandbox
+}
+
+fn env(sandbox: &Sandbox, more: &[&str]) -> String {
+    let start = [
+        "env",
+        "--lock",
+        "lock.json",
+        "--wheels",
+        "dl",
+        "--prefix",
+        "out",
+    ];
+    let target = ["--target", "aarch64-linux-cp312", "--no-bytecode"];
+    sandbox.run(&[&start[..], &target, more].concat())
+}
+
+#[test]
+fn an_environment_is_made_of_downloaded_wheels() {
+    let sandbox = sandbox("");
+    let got = env(&sandbox, &[]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    let tree = sandbox.tree("out");
+    for name in ["one", "two"] {
+        let file = format!("lib/python3.12/site-packages/{name}.py");
+        assert!(tree.contains(&file), "{tree}");
+    }
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    fs::remove_file(sandbox.path("dl").join(wheel("two").file_name())).unwrap();
+    let got = env(&sandbox, &["--select", "less"]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    assert!(!sandbox.tree("out").contains("two.py"));
+}
+
+#[test]
+fn all_that_is_missing_or_another_file_is_told_at_once() {
+    let sandbox = sandbox(
+        r#", "three": {"version": "3", "sdist": "three-3.tar.gz", "why": "no wheel fits"}"#,
+    );
+    let one = sandbox.path("dl").join(wheel("one").file_name());
+    fs::remove_file(&one).unwrap();
+    let two = sandbox.path("dl").join(wheel("two").file_name());
+    let mut bytes = fs::read(&two).unwrap();
+    bytes.push(0);
+    fs::write(two, bytes).unwrap();
+    let got = env(&sandbox, &[]);
+    assert!(got.starts_with("exit: 1\n"), "{got}");
+    for want in [
+        "error: `one-1.0-py3-none-any.whl` is in no directory of `--wheels`\n  \
+        fix: download https://files.example.org/one-1.0-py3-none-any.whl",
+        "error: `dl/two-1.0-py3-none-any.whl` is another file than the lock has: expected sha256-",
+        "error: three 3 is built from its sdist `three-3.tar.gz` (no wheel fits): name a wheel or a prefix",
+        "error: 3 faults in all",
+    ] {
+        assert!(got.contains(want), "{got}");
+    }
+    assert!(!sandbox.path("out").is_dir());
+}
+
+#[test]
+fn what_is_no_wheel_of_the_lock_comes_from_the_inputs() {
+    let more = r#", "three": {"version": "3", "sdist": "three-3.tar.gz"}, "member": {"version": "1", "directory": {"path": "m", "editable": true}}"#;
+    let sandbox = sandbox(more);
+    let three = sandbox.wheel(&wheel("three"));
+    let got = env(&sandbox, &[&three]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    for want in [
+        "note: three 3 comes from the inputs, not from the lock",
+        "warning: member 1 lies in the directory `m` and is not installed",
+    ] {
+        assert!(got.contains(want), "{got}");
+    }
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    // A prefix, too; one that takes the place of a wheel is told.
+    let install = [
+        "install",
+        &three,
+        "--prefix",
+        "p",
+        "--target",
+        "aarch64-linux-cp312",
+    ];
+    assert!(sandbox.run(&install).starts_with("exit: 0\n"));
+    let two = sandbox.wheel(&wheel("two"));
+    let got = env(&sandbox, &["p", &two]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    assert!(got.contains("two 1.0 comes from the inputs"), "{got}");
+}
+
+#[test]
+fn another_target_selection_or_document_is_refused() {
+    let sandbox = sandbox("");
+    let run = |target: &str, more: &[&str]| {
+        let start = [
+            "env",
+            "--lock",
+            "lock.json",
+            "--wheels",
+            "dl",
+            "--prefix",
+            "out",
+        ];
+        sandbox.run(&[&start[..], &["--target", target], more].concat())
+    };
+    let got = run("aarch64-linux-cp313", &[]);
+    let want =
+        "error: `lock.json` has no target for aarch64-linux-cp313; it has aarch64-linux-cp312\n";
+    assert!(got.starts_with("exit: 1\n") && got.contains(want), "{got}");
+    let got = run("aarch64-glibc2.36-cp312.4", &[]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    let got = run("aarch64-linux-cp312", &["--select", "gpu"]);
+    assert!(
+        got.contains("has no selection `gpu` for aarch64-linux-cp312; it has default, less"),
+        "{got}"
+    );
+    fs::write(sandbox.path("lock.json"), "version = 1\n").unwrap();
+    let got = run("aarch64-linux-cp312", &[]);
+    assert!(
+        got.contains("`lock.json` is not the document of a lock"),
+        "{got}"
+    );
+    let got = sandbox.run(&["env", "--wheels", "dl", "--prefix", "out"]);
+    assert!(got.starts_with("exit: 2\n"), "{got}");
+}
