@@ -62,6 +62,7 @@ let
     "meta"
     "passthru"
     "extraAttrs"
+    "isBuilt"
     "systems"
   ];
 
@@ -147,14 +148,23 @@ in
 {
   # mkWheel { src; libs ? defaultLibs; dependencies ? [ ]; ... }: a wheel, installed. Further arguments
   # are settings of the builder. `srcs` in place of `src`: wheels that require each other, named for the first one.
-  mkWheel = withLibs (args: systemsOfAll args != null) (
+  mkWheel = withLibs (args: args.isBuilt or false || systemsOfAll args != null) (
     {
       name ? null,
       ...
     }@args:
     let
-      parsed = parsedOf (builtins.head (srcsOf args));
-      systems = systemsOfAll args;
+      # What is built from sources is named by its recipe, and is for the system that it was built on.
+      isNamed = args.isBuilt or false;
+      parsed =
+        if isNamed then
+          {
+            distribution = args.pname;
+            inherit (args) version;
+          }
+        else
+          parsedOf (builtins.head (srcsOf args));
+      systems = if isNamed then null else systemsOfAll args;
       chosen = args.python or (if args ? pythonVersion then null else python);
     in
     build (

@@ -6,11 +6,13 @@
   defaultLibs,
   fetchFile,
   hostPlatform,
+  runCommand,
+  mkShell,
 }:
 {
   # the document: a file, or what is in it
   lock,
-  # the directory of the lock file, for files at paths
+  # the directory of the lock file, for files at paths and for projects that lie in directories
   root ? null,
   python,
   # the name of one of the targets; by default the one of `python` and of this system
@@ -18,6 +20,13 @@
   select ? "default",
   # what every wheel may use, beside the wheels that it requires
   libs ? defaultLibs,
+  # requirements to drop the version bounds of, in all packages that have them; `true` for all
+  relax ? [ ],
+  # "nixpkgs" takes the libraries of `cudaPackages` in the place of NVIDIA's wheels
+  cuda ? "wheels",
+  cudaPackages ? throw "fromLock: `cuda = \"nixpkgs\"` needs `cudaPackages`, as `pkgs.cudaPackages_13`",
+  # what a package that is not a wheel is built with, by name; else setuptools
+  buildSystems ? { },
   # further arguments of mkWheel, by package: { torch.exclude = [ "**/test/**" ]; }
   settings ? { },
   # packages from elsewhere, by name: { gdal = py: py.gdal; }
@@ -77,10 +86,58 @@ let
     (document.targets.${chosen}
       or (throw "fromLock: there is no target `${chosen}`; the lock has ${names document.targets}")
     ).selections;
-  entries =
+  locked =
     (selections.${select}
       or (throw "fromLock: there is no selection `${select}`; the lock has ${names selections}: `wheelfix lock --select ${select}=...` makes it")
     ).packages;
+
+  # Without those whose libraries nixpkgs has.
+  entries = lib.filterAttrs (name: _: !isOfCuda name) locked;
+  isOfCuda = name: cuda == "nixpkgs" && cudaNames ? ${name};
+  # name in the lock -> attribute of cudaPackages
+  cudaNames =
+    let
+      attributeOf =
+        name:
+        let
+          parts = builtins.match "nvidia-([a-z-]*[a-z])(-cu[0-9]+)?" name;
+        in
+        if name == "cuda-toolkit" then
+          null
+        else if parts == null then
+          ""
+        else
+          cudaAttributes.${head parts} or "";
+      known = lib.filterAttrs (_: attribute: attribute != "");
+    in
+    known (mapAttrs (name: _: attributeOf name) locked);
+  cudaAttributes = {
+    cublas = "libcublas";
+    cuda-cccl = "cuda_cccl";
+    cuda-cupti = "cuda_cupti";
+    cuda-nvrtc = "cuda_nvrtc";
+    cuda-runtime = "cuda_cudart";
+    cudnn = "cudnn";
+    cufft = "libcufft";
+    cufile = "libcufile";
+    curand = "libcurand";
+    cusolver = "libcusolver";
+    cusparse = "libcusparse";
+    cusparselt = "libcusparse_lt";
+    nccl = "nccl";
+    nvjitlink = "libnvjitlink";
+    nvshmem = "libnvshmem";
+    nvtx = "cuda_nvtx";
+  };
+  cudaLibs =
+    if cuda == "nixpkgs" then
+      map (attribute: cudaPackages.${attribute}) (
+        lib.unique (filter (attribute: attribute != null) (attrValues cudaNames))
+      )
+    else if cuda == "wheels" then
+      [ ]
+    else
+      throw "fromLock: `cuda` is \"wheels\" or \"nixpkgs\", got: ${cuda}";
 
   # The name of a file without the number of one that has a namesake.
   nameOf = key: head (builtins.split "#" key);
@@ -105,10 +162,83 @@ let
       }
   ) document.files;
 
-  # What lies in a directory of the project is not part of what is installed from the lock.
-  isLocal = entry: entry ? virtual || entry ? directory;
+  # What lies in a directory is built if it is said where; a virtual project is not installed at all.
+  isLocal = entry: entry ? virtual || entry ? directory && root == null;
   isKnown = all (entry: entry.dependencies != null) (attrValues entries);
-  required = name: filter (other: other != name) entries.${name}.dependencies;
+  required = name: filter (other: other != name && !isOfCuda other) entries.${name}.dependencies;
+
+  # The requirements whose bounds go; one that no package has is a rule that is stale.
+  relaxed =
+    if relax == true then
+      true
+    else
+      let
+        all = builtins.concatMap (entry: entry.dependencies) (attrValues entries);
+        stale = filter (name: !elem name all) relax;
+      in
+      if relax == [ ] then
+        [ ]
+      else if !isKnown then
+        throw "fromLock: the lock does not say what packages require: `relax` cannot be told to those that do, `settings.NAME.relax` can"
+      else if stale != [ ] then
+        throw "fromLock: no package requires ${concatStringsSep ", " stale}: take that from `relax`"
+      else
+        relax;
+  edits =
+    name:
+    let
+      requires = entries.${name}.dependencies;
+      ours = if relaxed == true then requires != [ ] else filter (it: elem it requires) relaxed;
+      gone = filter isOfCuda requires;
+    in
+    lib.optionalAttrs (ours != [ ] && ours != false) { relax = ours; }
+    // lib.optionalAttrs (gone != [ ]) { removeDeps = gone; };
+
+  # A directory of the project, without what tools leave in it.
+  directoryOf =
+    name: path:
+    builtins.path {
+      inherit name;
+      path = root + "/${path}";
+      filter =
+        path: _type:
+        !elem (baseNameOf path) [
+          ".git"
+          ".venv"
+          "__pycache__"
+          "node_modules"
+          "result"
+        ];
+    };
+  # The wheel of a package that has none: built by nixpkgs' buildPythonPackage, of which only that is taken.
+  wheelOf =
+    name: entry:
+    let
+      built = python.pkgs.buildPythonPackage {
+        pname = name;
+        version = versionOf entry;
+        pyproject = true;
+        src =
+          if entry ? directory then
+            directoryOf name entry.directory.path
+          else if entry ? sdist then
+            files.${entry.sdist}
+          else
+            builtins.fetchGit {
+              inherit (entry.git) url rev;
+              lfs = entry.git.lfs or false;
+              allRefs = true;
+            };
+        build-system = (buildSystems.${name} or (py: [ py.setuptools ])) python.pkgs;
+        ${if entry ? subdirectory then "sourceRoot" else null} = "source/${entry.subdirectory}";
+        # Neither the tests nor what it requires is there.
+        doCheck = false;
+        dontCheckRuntimeDeps = true;
+        catchConflicts = false;
+      };
+    in
+    built.dist;
+  versionOf = entry: if entry.version or null == null then "0" else entry.version;
 
   # The names that a package requires, directly or not, without those that it is made with.
   closure =
@@ -130,11 +260,11 @@ let
     else
       filter (other: entries.${other}.component or null == component) (attrNames entries);
 
-  # Only such a one has libraries.
+  # Only such a one has libraries; of what is built nobody knows.
   isForMachine =
     name:
-    entries.${name} ? wheel
-    && wlib.systemsOf (wlib.parseWheelName (nameOf entries.${name}.wheel)) != null;
+    !(entries.${name} ? wheel)
+    || wlib.systemsOf (wlib.parseWheelName (nameOf entries.${name}.wheel)) != null;
 
   make =
     final: name: entry:
@@ -145,17 +275,18 @@ let
       direct = filter (other: !elem other members && !isLocal entries.${other}) (
         builtins.concatMap required members
       );
-      srcs = map (member: files.${entries.${member}.wheel}) (filter isWheel members);
-      isWheel = member: entries.${member} ? wheel;
+      srcs = map sourceOf members;
+      sourceOf =
+        member:
+        if entries.${member} ? wheel then
+          files.${entries.${member}.wheel}
+        else
+          wheelOf member entries.${member};
     in
     if nixpkgs ? ${name} then
       nixpkgs.${name} python.pkgs
     else if entry ? nixpkgs then
       builtins.foldl' (set: part: set.${part}) python.pkgs (lib.splitString "." entry.nixpkgs)
-    else if !(entry ? wheel) then
-      throw "fromLock: ${name} ${entry.version or ""} has to be built${
-        if entry ? why then " (${entry.why})" else ""
-      }: give it with `overrides = final: prev: { ${name} = ...; }`, or take it from nixpkgs with `nixpkgs.${name} = py: py.${name}`"
     else if !isKnown then
       throw "fromLock: the lock does not say what ${name} requires, so that its libraries are not known: `env` has all packages in one place"
     else if name != first then
@@ -164,10 +295,17 @@ let
       mkWheel (
         {
           inherit python;
-          libs = libs ++ map (other: final.${other}) (filter isForMachine others);
+          libs = libs ++ cudaLibs ++ map (other: final.${other}) (filter isForMachine others);
           dependencies = lib.unique (map (other: final.${other}) direct);
         }
         // (if length srcs == 1 then { src = head srcs; } else { inherit srcs; })
+        # The file of what is built has a name that nobody knows yet.
+        // lib.optionalAttrs (!(entries.${first} ? wheel)) {
+          isBuilt = true;
+          pname = first;
+          version = versionOf entries.${first};
+        }
+        // builtins.foldl' (all: member: all // edits member) { } members
         // builtins.foldl' (all: member: all // settings.${member} or { }) { } members
       );
 
@@ -183,13 +321,70 @@ let
       packages.${name}
     else
       files.${entries.${name}.wheel};
+  envOf =
+    names: more:
+    mkEnv {
+      inherit python libs;
+      packages = lib.unique (map input names ++ more);
+    };
+
+  # What lies in a directory, by name: its path, relative to the root.
+  members = mapAttrs (_: entry: entry.directory.path) (
+    lib.filterAttrs (_: entry: entry ? directory) entries
+  );
+  editableOf = import ./editable.nix { inherit python runCommand; };
 in
 {
   inherit files packages;
 
-  # All packages in one site-packages. A project that lies in a directory is not among them, unless `overrides` has it.
-  env = mkEnv {
-    inherit python libs;
-    packages = lib.unique (map input (attrNames packages));
-  };
+  # All packages in one site-packages, with what lies in directories if `root` says where.
+  env = envOf (attrNames packages) [ ];
+
+  # One package and what it requires, with its programs.
+  application =
+    name:
+    mkEnv {
+      name = "${name}-${versionOf (entries.${name} or { })}";
+      inherit python libs;
+      packages = [ packages.${name} ];
+      meta.mainProgram = name;
+    };
+
+  # A shell with all packages, in which those that lie in directories are read where they lie: below $REPO_ROOT,
+  # which is the directory that the shell is entered in.
+  shell =
+    {
+      # names of those; the others are built
+      editable ? attrNames members,
+      # what else the shell has
+      packages ? [ ],
+    }:
+    let
+      unknown = filter (name: !(members ? ${name})) editable;
+      env = envOf (filter (name: !elem name editable) (attrNames installed)) (
+        map (
+          name:
+          editableOf (
+            edits name
+            // {
+              inherit name root;
+              version = versionOf entries.${name};
+              path = members.${name};
+            }
+          )
+        ) editable
+      );
+    in
+    if root == null then
+      throw "fromLock: `shell` needs `root`, the directory of the lock"
+    else if unknown != [ ] then
+      throw "fromLock: ${concatStringsSep ", " unknown} is not in a directory of the lock; it has ${names members}"
+    else
+      mkShell {
+        packages = [ env ] ++ packages;
+        shellHook = ''
+          export REPO_ROOT="''${REPO_ROOT-$PWD}"
+        '';
+        passthru = { inherit env; };
+      };
 }

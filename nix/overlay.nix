@@ -42,7 +42,7 @@ in
   fromLock =
     args:
     import ./from-lock.nix {
-      inherit (final) lib;
+      inherit (final) lib runCommand mkShell;
       inherit (final.stdenv) hostPlatform;
       fetchFile = final.fetchurl;
       inherit defaultLibs;

@@ -349,6 +349,181 @@ in
       touch $out
     '';
 
+  # Projects that lie in directories: built, or read where they lie.
+  from-lock-members =
+    let
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      project =
+        packages:
+        document
+        // {
+          targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+            selections.default = {
+              roots = [ "app" ];
+              inherit packages;
+            };
+          };
+        };
+      packages = {
+        app = {
+          version = "0.1.0";
+          directory = {
+            path = ".";
+            editable = true;
+          };
+          dependencies = [
+            "docutils"
+            "part"
+          ];
+        };
+        part = {
+          version = "0.2.0";
+          directory = {
+            path = "part";
+            editable = true;
+          };
+          dependencies = [ ];
+        };
+        docutils = {
+          version = "0.17.1";
+          wheel = "docutils-0.17.1-py2.py3-none-any.whl";
+          dependencies = [ ];
+        };
+      };
+      locked =
+        args:
+        pkgs.fromLock (
+          {
+            lock = project packages;
+            root = ./lock/project;
+            libs = pkgs.runtimes;
+            # The project wants another docutils than is locked.
+            relax = [ "docutils" ];
+          }
+          // args
+        );
+      made = locked { };
+      shell = made.shell { };
+      half = made.shell { editable = [ "app" ]; };
+      # The same from an archive.
+      archived = locked {
+        lock =
+          project (
+            packages
+            // {
+              part = removeAttrs packages.part [ "directory" ] // {
+                sdist = "part-0.2.0.tar.gz";
+                why = "it has no wheels";
+              };
+            }
+          )
+          // {
+            files = document.files // {
+              "part-0.2.0.tar.gz" = {
+                url = "https://files.example.org/part-0.2.0.tar.gz";
+                hash = "";
+              };
+            };
+          };
+        fetchurl =
+          file:
+          if lib.hasSuffix ".tar.gz" file.name then
+            pkgs.runCommand "part-0.2.0.tar.gz" { } ''
+              cp -r ${./lock/project/part} part-0.2.0
+              tar czf $out part-0.2.0
+            ''
+          else
+            pkgs.fetchurl file;
+        buildSystems.part = py: [ py.flit-core ];
+      };
+    in
+    assert throws (locked { relax = [ "numpy" ]; }).env.drvPath;
+    assert (locked { relax = true; }).packages.app.drvAttrs.wheelfix.relax == true;
+    assert
+      !(
+        (locked {
+          root = null;
+          relax = [ ];
+        }).packages
+          ? app
+      );
+    assert throws (
+      (locked {
+        root = null;
+        relax = [ ];
+      }).shell
+        { }
+    );
+    assert throws (made.shell { editable = [ "docutils" ]; });
+    test "from-lock-members" ''
+      want="built part 0.17.1"
+      for env in ${made.env} ${made.application "app"} ${archived.env}; do
+        [[ "$($env/bin/app)" == "$want" ]]
+      done
+      cp -r ${./lock/project} work
+      chmod -R u+w work
+      export REPO_ROOT=$PWD/work
+      for env in ${shell.env} ${half.env}; do
+        [[ "$($env/bin/app)" == "$want" ]]
+        sed -i 's/"built"/"edited"/' work/src/app/__init__.py
+        [[ "$($env/bin/app)" == "edited part 0.17.1" ]]
+        sed -i 's/"edited"/"built"/' work/src/app/__init__.py
+        $env/bin/python -c 'import importlib.metadata as it; assert it.version("app") == "0.1.0"'
+      done
+      grep -q REPO_ROOT ${builtins.toFile "hook" shell.shellHook}
+      touch $out
+    '';
+
+  # NVIDIA's wheels, or what nixpkgs has in their place.
+  from-lock-cuda =
+    let
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      locked =
+        args:
+        pkgs.fromLock (
+          {
+            lock = document // {
+              targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+                selections.default = {
+                  roots = [ "numpy" ];
+                  packages = {
+                    numpy = {
+                      version = "2.4.6";
+                      wheel = "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl";
+                      dependencies = [
+                        "nvidia-cublas-cu12"
+                        "nvidia-ml-py"
+                      ];
+                    };
+                    nvidia-cublas-cu12 = {
+                      version = "12";
+                      wheel = "gone";
+                      dependencies = [ ];
+                    };
+                    nvidia-ml-py = {
+                      version = "1";
+                      wheel = "docutils-0.17.1-py2.py3-none-any.whl";
+                      dependencies = [ ];
+                    };
+                  };
+                };
+              };
+            };
+            libs = [ ];
+            cudaPackages.libcublas = pkgs.zlib;
+          }
+          // args
+        );
+      ours = locked { cuda = "nixpkgs"; };
+      inherit (ours.packages.numpy.drvAttrs) wheelfix;
+    in
+    assert wheelfix.removeDeps == [ "nvidia-cublas-cu12" ] && wheelfix.libs == [ "${pkgs.zlib}" ];
+    # What is no library of CUDA stays.
+    assert ours.packages ? nvidia-ml-py && !(ours.packages ? nvidia-cublas-cu12);
+    assert (locked { }).packages ? nvidia-cublas-cu12;
+    assert throws (locked { cuda = "conda"; }).packages.numpy.drvPath;
+    test "from-lock-cuda" "echo ok >$out";
+
   # What the package has beside the program.
   completions = test "completions" ''
     bash -n ${pkgs.wheelfix}/share/bash-completion/completions/wheelfix.bash

@@ -146,7 +146,14 @@ let
         fixed "${pname}-${version}-${python}-${abi}-${platform}.whl" hash;
       # The shell of the flake is evaluated, and never entered.
       mkShell =
-        { packages }: self.runCommand "shell" { } "echo ${toString (map (it: it.name) packages)} >$out";
+        {
+          packages,
+          shellHook ? "",
+          passthru ? { },
+        }:
+        self.runCommand "shell" {
+          inherit shellHook passthru;
+        } "echo ${toString (map (it: it.name) packages)} >$out";
       addDriverRunpath.driverLink = "/run/opengl-driver";
       autoPatchelfHook = builtins.toFile "auto-patchelf-hook.sh" ''
         autoPatchelfPostFixup() { echo "stub: autoPatchelf runs" >&2; touch "$out/auto-patchelf-ran"; }

@@ -100,7 +100,7 @@ let
     {
       pname,
       version,
-      format,
+      format ? "pyproject",
       nativeBuildInputs ? [ ],
       propagatedBuildInputs ? [ ],
       dependencies ? [ ],
@@ -110,6 +110,19 @@ let
     }@args:
     if disabled then
       throw "${pname} not supported for interpreter ${executable}"
+    else if args.pyproject or false then
+      assert args.build-system != [ ];
+      self.runCommand "python3-${pname}-${version}"
+        {
+          outputs = [
+            "out"
+            "dist"
+          ];
+        }
+        ''
+          mkdir $out $dist
+          ${python.interpreter} ${./build_wheel.py} ${args.src} $dist
+        ''
     else
       self.stdenv.mkDerivation (
         removeAttrs args [

@@ -67,7 +67,7 @@ pub(crate) fn wheels(attributes: &Attributes) -> Result<Vec<PathBuf>, Error> {
     let (mut wheels, mut faults) = (Vec::new(), Vec::new());
     for source in sources(attributes) {
         match source.and_then(check) {
-            Ok(path) => wheels.push(path),
+            Ok(paths) => wheels.extend(paths),
             Err(fault) => faults.push(fault),
         }
     }
@@ -116,9 +116,22 @@ fn sources(attributes: &Attributes) -> Vec<Result<PathBuf, SourceFault>> {
     }
 }
 
-fn check(path: PathBuf) -> Result<PathBuf, SourceFault> {
+/// The wheels at a path: it itself, or all in the directory, as the output `dist` of a recipe has them.
+fn check(path: PathBuf) -> Result<Vec<PathBuf>, SourceFault> {
     if fs_err::metadata(&path)?.is_dir() {
-        return Err(SourceFault::Directory(path));
+        let mut wheels = Vec::new();
+        for entry in fs_err::read_dir(&path)? {
+            let file = entry?.path();
+            if file.extension().is_some_and(|extension| extension == "whl") {
+                wheels.push(file);
+            }
+        }
+        wheels.sort();
+        return if wheels.is_empty() {
+            Err(SourceFault::Directory(path))
+        } else {
+            Ok(wheels)
+        };
     }
     if let Some(kind) = archive(&path)? {
         return Err(SourceFault::Archive { path, kind });
@@ -126,7 +139,7 @@ fn check(path: PathBuf) -> Result<PathBuf, SourceFault> {
     if path.extension().is_none_or(|extension| extension != "whl") {
         return Err(SourceFault::Name(path));
     }
-    Ok(path)
+    Ok(vec![path])
 }
 
 /// The kind of archive that a file is by its first bytes, if it is one of those that sources are
