@@ -41,6 +41,8 @@ pub struct Outdated {
     environment: VirtualEnvironment,
     settings: String,
     stamps: Option<Stamps>,
+    /// Whether an earlier run has made the table of libraries.
+    owns_table: bool,
     units: Units,
 }
 
@@ -74,12 +76,12 @@ pub fn look_at_environment(
         clean_up_above([&environment.root])?;
         let settings = settings.digest(&environment)?;
         let units = Units::of(&environment)?;
-        let mut stamps = None;
-        if !units.is_open && !units.is_disturbed {
-            stamps = Stamps::read(&environment).filter(|stamps| {
-                stamps.settings == settings && stamps.table == facts_of_table(&environment)
-            });
-        }
+        let stamps = Stamps::read(&environment);
+        let owns_table = stamps.as_ref().is_some_and(|stamps| stamps.owns_table);
+        let stamps = stamps.filter(|stamps| {
+            let is_known = !units.is_open && !units.is_disturbed && stamps.settings == settings;
+            is_known && stamps.table == facts_of_table(&environment)
+        });
         if let Some(stamps) = &stamps
             && stamps.changed(&units).is_empty()
         {
@@ -91,6 +93,7 @@ pub fn look_at_environment(
             environment,
             settings,
             stamps,
+            owns_table,
             units,
         })))
     })
@@ -150,6 +153,7 @@ impl Outdated {
             roots,
             records: None,
             known_table: LibraryTable::default(),
+            owns_table: self.owns_table,
         };
         let (mut looked_at, mut unchanged) = (None, Vec::new());
         if let Some(affected) = affected {
@@ -168,7 +172,7 @@ impl Outdated {
         if !request.dry_run
             && let Some(units) = seen.into_inner()
         {
-            self.write(&units, &tree, looked_at.as_ref())?;
+            self.write(&units, &tree, looked_at.as_ref(), request.library_table)?;
         }
         Ok(EnvironmentReport { report, unchanged })
     }
@@ -200,6 +204,7 @@ impl Outdated {
         units: &Units,
         tree: &Tree,
         looked_at: Option<&BTreeSet<String>>,
+        owns_table: bool,
     ) -> io::Result<()> {
         if units.is_open {
             return Stamps::remove(&self.environment.root);
@@ -220,6 +225,6 @@ impl Outdated {
             };
             stamps.insert(name.clone(), stamp);
         }
-        Stamps::write(&self.environment, self.settings.clone(), stamps)
+        Stamps::write(&self.environment, self.settings.clone(), stamps, owns_table)
     }
 }

@@ -124,6 +124,8 @@ pub(crate) struct Extent {
     pub(crate) records: Option<Vec<PathBuf>>,
     /// The table of libraries for what is not looked at.
     pub(crate) known_table: LibraryTable,
+    /// Whether an earlier run has made the table that is there.
+    pub(crate) owns_table: bool,
 }
 
 impl Extent {
@@ -134,6 +136,7 @@ impl Extent {
             places,
             records: None,
             known_table: LibraryTable::default(),
+            owns_table: false,
         }
     }
 
@@ -337,7 +340,7 @@ fn plan<'a>(
         planned.link_plan.sources = sources.edits;
         planned.link_plan.faults.extend(sources.faults);
     }
-    let table = TableEdits::plan(request, &context, tree, extent.known_table.clone());
+    let table = TableEdits::plan(request, &context, tree, extent);
     let table = table.map_err(LinkError::from)?;
     linking::refuse_unused(&mut planned.link_plan, tree, &context);
     if request.wants_some && request.metadata.is_empty() && planned.link_plan.sources.is_empty() {

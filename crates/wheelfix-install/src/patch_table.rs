@@ -10,7 +10,7 @@ use wheelfix_link::{LibPathError, LibraryTable, Tree, is_of_table};
 use crate::context::Context;
 use crate::digest::FileDigest;
 use crate::linking::Applied;
-use crate::patch::PatchRequest;
+use crate::patch::{Extent, PatchRequest};
 use crate::sources::bytecode_of;
 use crate::transaction::Changes;
 use crate::virtual_environment::VirtualEnvironment;
@@ -27,24 +27,27 @@ pub(crate) struct TableEdits {
 }
 
 impl TableEdits {
-    /// Decides the table of the one environment of a request. `known` is of what is not in the tree.
+    /// Decides the table of the one environment of a request. One that the extent does not own stays where none is asked for.
     pub(crate) fn plan(
         request: &PatchRequest,
         context: &Context<'_>,
         tree: &Tree,
-        known: LibraryTable,
+        extent: &Extent,
     ) -> Result<Self, LibPathError> {
         let mut edits = Self::default();
         let [environment] = request.environments.as_slice() else {
             return Ok(edits);
         };
+        if !request.library_table && !extent.owns_table {
+            return Ok(edits);
+        }
         let sites = environment.site_packages.iter();
         for file in sites.flat_map(|site| files_of_table(site)) {
             edits.removed.insert(file);
         }
         if request.library_table {
             let lib_paths = &request.libraries.lib_paths;
-            context.decide_table(tree.sources.iter(), known, lib_paths)?;
+            context.decide_table(tree.sources.iter(), extent.known_table.clone(), lib_paths)?;
             let table = context.library_table.get().cloned().unwrap_or_default();
             edits.names = Some(table.files().len());
             if let Some(site) = environment

@@ -39,6 +39,9 @@ pub(crate) struct Stamps {
     /// The facts that tell the files of the table of libraries from others.
     #[serde(default)]
     pub(crate) table: Vec<String>,
+    /// Whether a run over the environment has made that table: `wheelfix env` makes some, too.
+    #[serde(default)]
+    pub(crate) owns_table: bool,
     /// By the names of the parts.
     pub(crate) units: BTreeMap<String, Stamp>,
 }
@@ -83,12 +86,14 @@ impl Stamps {
         environment: &VirtualEnvironment,
         settings: String,
         units: BTreeMap<String, Stamp>,
+        owns_table: bool,
     ) -> io::Result<()> {
         let stamps = Self {
             version: VERSION,
             home: Home::of(&environment.root)?,
             settings,
             table: facts_of_table(environment),
+            owns_table,
             units,
         };
         let mut file = temporary_file(&environment.root)?;

@@ -1,5 +1,6 @@
 //! The table in which Python code of a virtual environment finds the libraries that it opens by name.
 
+use wheelfix_testkit::cache;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::venv::Venv;
@@ -107,6 +108,37 @@ fn a_table_that_a_wheel_brings_is_replaced_and_its_record_stays_true() {
     assert_eq!(run(&venv, "import one; print(one.f())"), "1\n");
     venv.expect(&PATCH, 0, NOTHING);
     venv.expect(&["check", "v"], 0, "");
+}
+
+#[test]
+fn the_table_of_an_environment_of_wheelfix_stays() {
+    let venv = Venv::new();
+    library(&venv, "one", 1);
+    let wheel = opener(&venv, "one", "one");
+    let python = cache::tool("python3");
+    let python = python.to_str().unwrap();
+    let make = [
+        "env",
+        &wheel,
+        "--prefix",
+        "e",
+        "--lib-path",
+        "libs",
+        "--python",
+        python,
+    ];
+    venv.expect(&make, 0, "");
+    let call = ["patch", "e", "--lib-path", "libs"];
+    venv.expect(&call, 0, "");
+    fs_err::write(venv.path("e/more.txt"), "").unwrap();
+    venv.expect(&call, 0, "");
+    for name in ["_wheelfix_libraries.py", "wheelfix-libraries.pth"] {
+        assert!(
+            venv.path("e/lib/python3.11/site-packages")
+                .join(name)
+                .is_file()
+        );
+    }
 }
 
 #[test]
