@@ -24,19 +24,23 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod torch;
+mod variables;
 
 use std::path::PathBuf;
 
 use wheelfix_link::{
-    Excused, Pattern, Proof, Tree, count, is_python_source, merged_excuses, real_path,
+    Excused, LibraryTable, Pattern, Proof, Tree, Variable, count, is_python_source, merged_excuses,
+    real_path,
 };
 
 use crate::bytecode::{CompileFailure, Compiler};
 use crate::env::generated::GeneratedFile;
 use crate::env::materialize::Materializer;
+use crate::env::merge::Node;
 use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
 use crate::install::{self, InstallRequest, Installation, ToVerify, Written};
+use crate::launcher::Interpreter;
 use crate::layout::Layout;
 use crate::left_over::{clean_up, clean_up_above};
 use crate::linking::{self, LinkError};
@@ -254,24 +258,22 @@ fn fill(
         None
     };
     let generated = decided.generated.len();
-    if let Some(table) = installing.library_table() {
-        let place = table::Place::of(planner, &decided.sources);
-        let apart = place.add(table, &mut decided.nodes, &mut decided.generated)?;
-        decided.whole_files = decided.whole_files.saturating_sub(apart);
-        compiler = if has_wheels { compiler } else { start()? };
+    let table = installing.library_table().map(LibraryTable::modules);
+    if table.is_some() && !has_wheels {
+        compiler = start()?;
     }
+    let apart = add_own(
+        &table::Place::of(planner, &decided.sources),
+        table.into_iter().flatten(),
+        &decided.variables,
+        &mut decided.nodes,
+        &mut decided.generated,
+    )?;
+    decided.whole_files = decided.whole_files.saturating_sub(apart);
 
     phase(Phase::Apply);
     let interpreter = installation.python.interpreter();
-    let materializer = Materializer {
-        sources: &decided.sources,
-        generated: &decided.generated,
-        installed: decided.installed,
-        root: staging.root(),
-        prefix: staging.prefix(),
-        mode: request.link,
-        interpreter: &interpreter,
-    };
+    let materializer = materializer(&decided, staging, request.link, &interpreter);
     materializer.make("", &decided.nodes)?;
     if let Some(compiler) = &compiler {
         let files = decided.generated.iter().skip(generated);
@@ -295,6 +297,42 @@ fn fill(
         checked,
         (written, compile_failures),
     ))
+}
+
+/// Makes what is decided.
+fn materializer<'m>(
+    decided: &'m EnvPlan<'_>,
+    staging: &'m Staging,
+    mode: LinkMode,
+    interpreter: &'m Interpreter,
+) -> Materializer<'m> {
+    Materializer {
+        sources: &decided.sources,
+        generated: &decided.generated,
+        installed: decided.installed,
+        root: staging.root(),
+        prefix: staging.prefix(),
+        mode,
+        interpreter,
+    }
+}
+
+/// Adds what Python runs when it starts: the files of a table, and variables. Returns how many files of directories that
+/// were taken whole are entries of their own now.
+fn add_own(
+    place: &table::Place<'_>,
+    table: impl Iterator<Item = (String, String)>,
+    variables: &[Variable],
+    nodes: &mut Vec<Node>,
+    generated: &mut Vec<GeneratedFile<'_>>,
+) -> Result<usize, EnvFault> {
+    let variables = variables::text(variables);
+    let variables = (!variables.is_empty()).then(|| (variables::PTH.to_owned(), variables));
+    let own: Vec<_> = table.chain(variables).collect();
+    if own.is_empty() {
+        return Ok(0);
+    }
+    place.add(own, nodes, generated)
 }
 
 /// Waits until everything is compiled; gives what is not.

@@ -133,6 +133,8 @@ pub enum RuleClass {
     Replace,
     /// Libraries that a file opens at run time.
     Dlopen,
+    /// The value of a variable.
+    Environment,
 }
 
 /// Something that a user asks for, whatever it is called on a command line or in a build.

@@ -197,6 +197,11 @@ fn parts(template: &str) -> Vec<Part<'_>> {
     parts
 }
 
+/// A text with placeholders filled; `None` if a file is nowhere, or its path cannot stand in a literal.
+pub(crate) fn fill(template: &str, paths: NamedPaths<'_>) -> Option<String> {
+    filled(&parts(template), paths)
+}
+
 /// The text with the paths in it; `None` if a file is nowhere, or its path cannot stand in a literal.
 fn filled(parts: &[Part<'_>], paths: NamedPaths<'_>) -> Option<String> {
     let texts = parts.iter().map(|part| match part {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use wheelfix_format::PackageName;
 pub use wheelfix_format::Pattern;
+use wheelfix_format::{PackageName, Requirement};
 
 /// All rules of one run, the user's before ours.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Rules {
     pub prefer: Vec<Rule<Prefer>>,
     /// Texts of Python sources that are replaced.
     pub replace: Vec<Rule<Replace>>,
+    /// Variables of the programs of an environment.
+    pub environment: Vec<Rule<Environment>>,
     /// Sources of libraries.
     pub provider: Vec<Rule<Provider>>,
     /// Distributions that serve for others.
@@ -263,6 +265,59 @@ fn package_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Packa
         .iter()
         .map(|name| name.parse().map_err(D::Error::custom));
     parsed.collect()
+}
+
+/// `[[environment]]`: a variable that the programs of an environment read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The distributions that read it, with the versions that do; one is enough.
+    #[serde(deserialize_with = "requirements")]
+    pub distribution: Vec<Requirement>,
+    /// Its name.
+    #[serde(deserialize_with = "variable_name")]
+    pub variable: String,
+    /// Its value, with placeholders; empty to leave it alone.
+    #[serde(deserialize_with = "plain_text")]
+    pub value: String,
+}
+
+/// Requirements without extras and markers.
+fn requirements<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Requirement>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let parsed = texts
+        .iter()
+        .map(|text| text.parse().map_err(D::Error::custom));
+    parsed.collect()
+}
+
+/// The name of a variable that is read after Python has started.
+fn variable_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.is_empty()
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || !name.chars().all(is_part)
+    {
+        return Err(D::Error::custom(format!(
+            "`{name}` is no name of a variable"
+        )));
+    }
+    if name.starts_with("PYTHON") || name.starts_with("LD_") {
+        return Err(D::Error::custom(format!(
+            "`{name}` is read before Python could set it"
+        )));
+    }
+    Ok(name)
+}
+
+/// A text without control characters.
+fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.contains(char::is_control) {
+        return Err(D::Error::custom("`value` has a control character"));
+    }
+    Ok(text)
 }
 
 /// `[[provider]]`: sources of libraries.

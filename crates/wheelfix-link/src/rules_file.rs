@@ -25,6 +25,10 @@ const SHIPPED: &[(&str, &str)] = &[
     ("replace.toml", include_str!("../rules/replace.toml")),
     ("bundled.toml", include_str!("../rules/bundled.toml")),
     ("provider.toml", include_str!("../rules/provider.toml")),
+    (
+        "environment.toml",
+        include_str!("../rules/environment.toml"),
+    ),
     ("alias.toml", include_str!("../rules/alias.toml")),
 ];
 
@@ -111,8 +115,20 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
-    "alias", "backend", "bundled", "dlopen", "driver", "libc", "prefer", "preload", "probe",
-    "provider", "replace", "stale", "together",
+    "alias",
+    "backend",
+    "bundled",
+    "dlopen",
+    "driver",
+    "environment",
+    "libc",
+    "prefer",
+    "preload",
+    "probe",
+    "provider",
+    "replace",
+    "stale",
+    "together",
 ];
 
 /// Longest file with rules, in bytes; the shipped ones have 60 kB together.
@@ -210,6 +226,7 @@ impl Rules {
                 "bundled" => self.bundled.extend(reader.class(&class, value)?),
                 "dlopen" => self.dlopen.extend(reader.class(&class, value)?),
                 "driver" => self.driver.extend(reader.class(&class, value)?),
+                "environment" => self.environment.extend(reader.class(&class, value)?),
                 "libc" => self.libc.extend(reader.class(&class, value)?),
                 "prefer" => self.prefer.extend(reader.class(&class, value)?),
                 "preload" => self.preload.extend(reader.class(&class, value)?),
@@ -473,7 +490,7 @@ mod tests {
         check(
             "[[drivers]]\nname='a'",
             "`t.toml`: unknown class of rules `drivers`, expected one of: alias, backend, bundled, dlopen, \
-             driver, libc, prefer, preload, probe, provider, replace, stale, together",
+             driver, environment, libc, prefer, preload, probe, provider, replace, stale, together",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wheelfix_install::{
     Counts, EnvReport, PlannedEntry, Prefix, ResolvedCollision, RuntimeCopies, UnmetRequirement,
 };
-use wheelfix_link::{LinkPlan, Proof, count};
+use wheelfix_link::{LinkPlan, Proof, Variable, count};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
@@ -132,6 +132,11 @@ fn warn(report: &EnvReport) {
         )
     };
     error::print("note", report.passed_over.iter().map(passed_over));
+    let variable = |it: &Variable| {
+        let Variable { name, value, rule } = it;
+        format!("`{name}` is `{value}` where it is not set (rule `{rule}`)")
+    };
+    error::print("note", report.variables.iter().map(variable));
     error::print("warning", of_wheels(&report.wheels));
     error::print("warning", report.warnings.iter().map(advised));
     error::print("warning", compile_failures(&report.compile_failures));

@@ -466,6 +466,9 @@ fn add_rule(voice: &Voice, class: RuleClass, about: &str) -> Option<String> {
         RuleClass::Replace => {
             "a `[[replace]]` rule, with its text or with `old = []` to leave it, for"
         }
+        RuleClass::Environment => {
+            "an `[[environment]]` rule, with its `value` or with `value = \"\"` to leave it, for"
+        }
         RuleClass::Dlopen => "a `[[dlopen]]` rule with `optional = true` for",
     };
     add(voice, "--rules", &[], &format!("with {with} `{about}`"))

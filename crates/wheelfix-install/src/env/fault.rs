@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wheelfix_format::{MetadataError, RecordError, TagMismatch, WheelFileError};
-use wheelfix_link::{Choice, Remedy, count as plural};
+use wheelfix_link::{Choice, Remedy, VariableFault, count as plural};
 
 use crate::env::collision::EnvCollision;
 use crate::env::requirements_check::{DuplicateDistribution, UnmetRequirement};
@@ -158,6 +158,9 @@ pub enum EnvFault {
     /// A package that was made for another torch.
     #[error("{0}")]
     Torch(Box<TorchMismatch>),
+    /// A rule for a variable that cannot give it.
+    #[error("{0}")]
+    Variable(Box<VariableFault>),
     /// An input that was there and is gone.
     #[error("input vanished while the environment was made: `{}`", .0.display())]
     Vanished(PathBuf),
@@ -176,6 +179,7 @@ impl EnvFault {
             Self::UnusedRule(rule) => vec![Remedy::remove(Choice::OnCollision, rule)],
             Self::UnusedUnmet(glob) => vec![Remedy::remove(Choice::AllowUnmet, glob)],
             Self::File(fault) => fault.remedies(),
+            Self::Variable(fault) => fault.remedies(),
             _ => Vec::new(),
         }
     }

@@ -14,6 +14,8 @@ use rustix::io::Errno;
 use wheelfix_elf::is_temporary;
 use wheelfix_link::{is_of_table, is_python_source};
 
+use crate::env::variables::PTH;
+
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
 use crate::layout::join;
@@ -237,8 +239,8 @@ pub(crate) fn is_left_out(directory: &str, name: &str) -> bool {
                 .all(|byte| byte.is_ascii_digit() || byte == b'.')
         }),
         "share/info" | "info" => name == "dir",
-        // An environment has a table of its own.
-        _ => name == "perllocal.pod" || is_of_table(name),
+        // An environment has a table and variables of its own.
+        _ => name == "perllocal.pod" || name == PTH || is_of_table(name),
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use wheelfix_link::Variable;
 use wheelfix_wheel::Wheel;
 
 use crate::env::collision::{EnvCandidate, EnvCollision, ResolvedCollision, Rules};
@@ -17,7 +18,7 @@ use crate::env::merge::{Merger, Node, Notes, Source, UnownedCollision, What};
 use crate::env::record::{self, Changes};
 use crate::env::report::EnvReport;
 use crate::env::requirements_check::{self, RequirementsCheck};
-use crate::env::{EnvError, EnvRequest, interpreter, plan, torch};
+use crate::env::{EnvError, EnvRequest, interpreter, plan, torch, variables};
 use crate::files::{self, Collected, File, Files};
 use crate::install::InstallRequest;
 use crate::layout::Layout;
@@ -51,6 +52,8 @@ pub(crate) struct EnvPlan<'a> {
     /// Python sources of prefixes: path, and source. Sorted.
     pub(crate) python: Vec<(String, usize)>,
     pub(crate) whole_files: usize,
+    /// The variables that rules give, by name.
+    pub(crate) variables: Vec<Variable>,
     distributions: Vec<Distribution>,
     resolved: Vec<ResolvedCollision>,
     checked: RequirementsCheck,
@@ -126,6 +129,8 @@ impl<'a> EnvPlanner<'a> {
         faults.append(&mut found.faults);
         faults.extend(rules.unused().into_iter().map(EnvFault::UnusedRule));
 
+        let (variables, without) = variables::decide(self, &distributions, &nodes, &sources);
+        faults.extend(without);
         let mut checked = self.check_requirements(&distributions);
         let (resolved, left) = self.collisions(&found, &sources, &distributions, &mut checked);
         faults.append(&mut checked.faults);
@@ -159,6 +164,7 @@ impl<'a> EnvPlanner<'a> {
             elf: found.elf,
             python: found.python,
             whole_files: found.whole_files,
+            variables,
             distributions,
             resolved,
             checked,
@@ -212,6 +218,7 @@ impl<'a> EnvPlanner<'a> {
                 .chain(decided.files.warnings)
                 .chain(decided.checked.unreadable)
                 .collect(),
+            variables: decided.variables,
             made_twice: None,
         }
     }

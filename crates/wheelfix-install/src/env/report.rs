@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wheelfix_link::{LinkPlan, Proof};
+use wheelfix_link::{LinkPlan, Proof, Variable};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::bytecode::CompileFailure;
@@ -55,6 +55,8 @@ pub struct EnvReport {
     pub compile_failures: Vec<CompileFailure>,
     /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
+    /// The variables that the Python of the environment sets unless they are set, by name.
+    pub variables: Vec<Variable>,
     /// How many entries were the same when all was made a second time; `None` if it was not.
     pub made_twice: Option<usize>,
 }

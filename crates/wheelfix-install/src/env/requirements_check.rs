@@ -361,7 +361,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-fn is_met(constraint: &Constraint, found: Option<&Distribution>) -> bool {
+pub(crate) fn is_met(constraint: &Constraint, found: Option<&Distribution>) -> bool {
     match (constraint, found) {
         (_, None) => false,
         (Constraint::Url(_), Some(_)) => true,

@@ -73,7 +73,7 @@ impl<'p> Place<'p> {
     /// directories that were taken whole are entries of their own now.
     pub(crate) fn add(
         &self,
-        table: &LibraryTable,
+        texts: impl IntoIterator<Item = (String, String)>,
         nodes: &mut Vec<Node>,
         generated: &mut Vec<GeneratedFile<'_>>,
     ) -> Result<usize, EnvFault> {
@@ -82,7 +82,7 @@ impl<'p> Place<'p> {
         let Some(site) = self.open(nodes, "", &site_packages, &mut apart)? else {
             return Ok(apart);
         };
-        for (name, text) in table.modules() {
+        for (name, text) in texts {
             let what = What::GeneratedFile {
                 file: generated.len(),
             };

@@ -6,6 +6,7 @@ mod collisions;
 mod interpreter;
 mod links;
 mod mixed;
+mod variables;
 
 use std::fmt::Write as _;
 use std::path::Path;
