@@ -89,7 +89,10 @@ impl ProofBuilder<'_> {
 
     /// Finds files that were named and cannot be tried.
     fn untried(&mut self, tree: &Tree) {
-        for fault in nothing_in(tree, &self.options.named) {
+        // Libraries that sources open are something to prove.
+        let opens = tree.sources.iter().any(|source| !source.loads.is_empty());
+        let faults = nothing_in(tree, &self.options.named).into_iter();
+        for fault in faults.filter(|fault| !(opens && matches!(fault, Fault::Nothing { .. }))) {
             if let Fault::Untried { path, .. } = &fault
                 && tree.skipped.iter().any(|skipped| skipped.path == *path)
             {

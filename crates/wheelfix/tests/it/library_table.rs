@@ -180,6 +180,10 @@ fn an_installed_prefix_has_a_table_on_request() {
         let row = format!("{name},sha256=");
         assert!(lines.any(|line| line.starts_with(&row)), "{record}");
     }
+    let check = ["check", "with", "--python", &python()];
+    let text = sandbox.run(&check);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(text.contains("4 of 4 calls"), "{text}");
     // An environment finds the same, with or without a library path of its own, and leaves the prefix alone.
     let before = sandbox.tree("with");
     let more = ["--python", &python()];
