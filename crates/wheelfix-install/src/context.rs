@@ -92,8 +92,10 @@ impl<'a> Context<'a> {
         let options = self.libraries.options.clone();
         // An interpreter that is named is for the programs of the output, whatever they are for.
         let of_python = loader.as_ref().filter(|_| options.interpreter.is_none());
+        let of_system = self.libraries.system.map(|system| system.abi);
+        let target = options.target.or(of_system);
         PlanOptions {
-            target: options.target.or(of_python.map(|loader| loader.abi)),
+            target: target.or(of_python.map(|loader| loader.abi)),
             loader,
             ..options
         }

@@ -256,6 +256,8 @@ fn run_tree(args: &PatchArgs) -> Result<(), Error> {
     let (files, task) = (&args.files, whole(args)?);
     if let [path] = &files.paths[..]
         && task.metadata.is_empty()
+        // What is kept of an environment is about its own Python.
+        && files.system.target.is_none()
         && let Some(environment) = VirtualEnvironment::at(path)?
     {
         return environment::print(&environment::execute(environment, files, task)?, files);

@@ -182,6 +182,27 @@ fn only_libraries_of_the_target_serve() {
 }
 
 #[test]
+fn the_target_counts_and_not_what_most_objects_are_for() {
+    let sandbox = Sandbox::new();
+    arm_library(&sandbox, "arm/lib/libdep.so.1");
+    let module = arm_module(&sandbox, &["arm/lib/libdep.so.1"]);
+    sandbox.library("int f(void) { return 0; }", &["-o", "x86.so"]);
+    let x86 = fs::read(sandbox.path("x86.so")).unwrap();
+    let tags = "cp312-cp312-manylinux_2_17_aarch64";
+    let wheel = wheel(tags, "_m.cpython-312-aarch64-linux-gnu.so", module)
+        .file("m/one.bin", x86.clone())
+        .file("m/two.bin", x86);
+    let file = sandbox.wheel(&wheel);
+    let words = [&[file.as_str()], &TARGET[..], &["--lib-path", "arm"]].concat();
+    let got = install(&sandbox, &words);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    assert!(
+        got.contains("1 of 3 objects proved to load, 2 left aside"),
+        "{got}"
+    );
+}
+
+#[test]
 fn the_loader_of_the_target_searches_its_own_system() {
     let (sandbox, file) = with_wheel();
     let loader = format!("{}{}", ARM.sysroot, ARM.interpreter);
