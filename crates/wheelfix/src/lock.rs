@@ -16,16 +16,17 @@ use wheelfix_lock::{
 use crate::common::OutputArgs;
 use crate::document;
 use crate::error::{Error, print, print_line, printed};
+use crate::lock_uv;
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///
 /// Reads uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock, requirements.txt with pins and
-/// sources.yaml of Makes. Nothing is fetched, built or installed.
+/// sources.yaml of Makes. Nothing is fetched, built or installed; what is not locked is given to uv.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
-    /// The lock file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The lock file; or a pyproject.toml, a requirements.in or requirements, which uv resolves
+    #[arg(value_name = "FILE", required = true)]
+    inputs: Vec<PathBuf>,
     /// Where it is installed: machine, system and Python, as x86_64-linux-cp313, aarch64-musl-cp314t or
     /// x86_64-glibc2.36-cp312.4
     #[arg(long = "target", value_name = "TARGET", required = true)]
@@ -63,6 +64,27 @@ pub(crate) struct LockArgs {
     output_file: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+impl LockArgs {
+    /// All that is read, as it was named.
+    fn file(&self) -> PathBuf {
+        let names: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|path| path.to_string_lossy())
+            .collect();
+        PathBuf::from(names.join(" "))
+    }
+
+    /// The name of the file, or of the requirements.
+    fn name(&self) -> String {
+        let file = self.file();
+        file.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
 }
 
 /// Largest lock that is read; the largest that is known has a few megabytes.
@@ -118,12 +140,14 @@ enum LockError {
 }
 
 pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
-    let bytes = read(&args.file)?;
+    let (name, bytes) = match lock_uv::resolve(&args.inputs, &args.targets)? {
+        Some(bytes) => ("uv.lock".to_owned(), bytes),
+        None => (args.name(), read(&args.file())?),
+    };
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let fault = Fault::of_file(Problem::Utf8(error.valid_up_to()));
         refuse(args, &[fault])
     })?;
-    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let mut lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
     if let Some(dir) = &args.index_answer {
         locate(args, &mut lock, dir)?;
@@ -133,7 +157,7 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         return explain(args, &lock, &selections, name);
     }
     let mut options = DocumentOptions {
-        path: name.into_owned(),
+        path: args.name(),
         nixpkgs: args.from_nixpkgs.clone(),
         ..DocumentOptions::default()
     };
@@ -215,7 +239,8 @@ fn selections(args: &LockArgs, lock: &Lock<'_>) -> Result<Vec<Selection>, Error>
 
 /// Prints all faults, a fix behind those that have one.
 fn refuse(args: &LockArgs, faults: &[Fault]) -> Error {
-    let path = args.file.display();
+    let path = args.file();
+    let path = path.display();
     print(
         "error",
         faults.iter().map(|fault| format!("`{path}`: {fault}")),
@@ -313,7 +338,7 @@ fn explain(
     name: &PackageName,
 ) -> Result<(), Error> {
     if lock.named(name).next().is_none() {
-        let text = format!("no package of `{}` is `{name}`", args.file.display());
+        let text = format!("no package of `{}` is `{name}`", args.file().display());
         print("error", [text]);
         return Err(Error::Reported);
     }

@@ -21,6 +21,7 @@ mod install_error;
 mod install_report;
 mod limits;
 mod lock;
+mod lock_uv;
 mod memory;
 mod message;
 mod patch;

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use fs_err as fs;
+use wheelfix_testkit::wheel::WheelBuilder;
+
 use crate::support::Sandbox;
 
 const LOCK: &str = r#"version = 1
@@ -132,10 +135,10 @@ fn wrong_usage_and_what_is_not_there_are_told() {
     --- stderr
     error: there is no directory for `[DIR]/absent/x.json`
     ");
-    insta::assert_snapshot!(sandbox.run(&["lock", "absent", "--target", "x86_64-linux-cp311"]), @r"
+    insta::assert_snapshot!(sandbox.run(&["lock", "absent.lock", "--target", "x86_64-linux-cp311"]), @r"
     exit: 3
     --- stderr
-    error: failed to open file `absent`: No such file or directory (os error 2)
+    error: failed to open file `absent.lock`: No such file or directory (os error 2)
     ");
     fs_err::write(sandbox.path("uv.lock"), b"version = 1\n# \xff").unwrap();
     insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311"]), @r"
@@ -190,4 +193,93 @@ fn the_lock_of_the_tests_in_nix_is_what_its_document_says() {
     let text = sandbox.run(&["lock", "uv.lock", "--target", "x86_64-linux-cp311"]);
     let expected = of_tests("wheelfix.lock.json");
     assert_eq!(text, format!("exit: 0\n--- stdout\n{expected}"));
+}
+
+/// Runs with uv, whose only index is a directory.
+fn run_with_uv(sandbox: &Sandbox, args: &[&str]) -> String {
+    let uv = wheelfix_testkit::cache::tool("uv");
+    let path = format!("{}:/usr/bin:/bin", uv.parent().unwrap().display());
+    let links = sandbox.path("links");
+    let cache = sandbox.path("cache");
+    let variables = [
+        ("PATH", path.as_str()),
+        ("UV_FIND_LINKS", links.to_str().unwrap()),
+        ("UV_CACHE_DIR", cache.to_str().unwrap()),
+        ("UV_NO_INDEX", "1"),
+        ("UV_OFFLINE", "1"),
+    ];
+    sandbox.run_with(args, &variables)
+}
+
+/// A sandbox with `links`, which has two versions of one package and one that wants the older.
+fn with_links() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("links")).unwrap();
+    let wheel = |version: &str| WheelBuilder::new("base", version).file("base.py", "x = 1\n");
+    for version in ["1.0", "2.0"] {
+        wheel(version).write_to(&sandbox.path("links"));
+    }
+    let user = WheelBuilder::new("user", "3.0").metadata("Requires-Dist: base<2\n");
+    user.write_to(&sandbox.path("links"));
+    sandbox
+}
+
+#[test]
+fn uv_resolves_what_is_not_locked() {
+    let sandbox = with_links();
+    fs::write(
+        sandbox.path("requirements.in"),
+        "# what is wanted\nuser >= 3  # all\n\n",
+    )
+    .unwrap();
+    let project = "[project]\nname = \"own\"\nversion = \"1\"\nrequires-python = \">=3.11\"\n\
+        dependencies = [\"user\"]\n[tool.uv]\npackage = false\n";
+    fs::write(sandbox.path("pyproject.toml"), project).unwrap();
+    let target = ["--target", "x86_64-linux-cp311"];
+    for inputs in [
+        &["requirements.in"][..],
+        &["pyproject.toml"],
+        &["user>=3", "base"],
+        &["user"],
+    ] {
+        let got = run_with_uv(&sandbox, &[&["lock"], inputs, &target].concat());
+        assert!(got.starts_with("exit: 0\n"), "{got}");
+        for want in [
+            "\"base-1.0-py3-none-any.whl\"",
+            "\"user-3.0-py3-none-any.whl\"",
+            &format!(
+                "\"path\": \"{}\",\n    \"format\": \"uv\"",
+                inputs.join(" ")
+            ),
+        ] {
+            assert!(got.contains(want), "{inputs:?}: {got}");
+        }
+    }
+    assert!(!sandbox.path("uv.lock").is_file());
+
+    let got = run_with_uv(
+        &sandbox,
+        &[&["lock", "user", "base>=2"][..], &target].concat(),
+    );
+    assert!(
+        got.starts_with("exit: 1\n") && got.contains("uv makes no lock"),
+        "{got}"
+    );
+    assert!(got.contains("No solution found"), "{got}");
+    assert!(!got.contains("\\n"), "{got}");
+    fs::write(sandbox.path("odd.in"), "user\n-r other.in\n").unwrap();
+    let got = run_with_uv(&sandbox, &[&["lock", "odd.in"][..], &target].concat());
+    assert!(
+        got.contains("`odd.in`, line 2: expected a requirement, got `-r other.in`"),
+        "{got}"
+    );
+    let got = run_with_uv(
+        &sandbox,
+        &[&["lock", "user", "pyproject.toml"][..], &target].concat(),
+    );
+    let want = "`pyproject.toml` is neither a requirement nor the only input";
+    assert!(got.contains(want), "{got}");
+    let mut command = sandbox.command(&[&["lock", "user"][..], &target].concat());
+    let output = command.env("PATH", "/no/such").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("uv resolves what is not locked"));
 }

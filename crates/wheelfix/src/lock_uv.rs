@@ -1,0 +1,136 @@
+//! Requirements without a lock: uv resolves them, and its lock is read.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use fs_err as fs;
+use tempfile::TempDir;
+use wheelfix_format::{Requirement, Target};
+
+use crate::error::Error;
+use crate::message::BREAK;
+
+/// Why there is no lock to read.
+#[derive(Debug, thiserror::Error)]
+enum ResolveError {
+    /// uv is not there.
+    #[error("uv resolves what is not locked, and cannot be run")]
+    Start(#[source] io::Error),
+    /// It found no solution, or could not look for one.
+    #[error("uv makes no lock: {status}{stderr}")]
+    Failed { status: ExitStatus, stderr: Lines },
+    /// A line that is no requirement.
+    #[error("`{}`, line {line}: expected a requirement, got `{text}`: options are for uv, which reads them from its configuration", path.display())]
+    Line {
+        path: PathBuf,
+        line: usize,
+        text: String,
+    },
+    /// Several inputs of which not all are requirements.
+    #[error("`{0}` is neither a requirement nor the only input")]
+    Input(String),
+}
+
+/// The lines that another program wrote, each on one of its own.
+#[derive(Debug)]
+struct Lines(String);
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.0.lines().filter(|line| !line.trim().is_empty());
+        lines.try_for_each(|line| write!(f, "{BREAK}  {line}"))
+    }
+}
+
+/// The ends of names of lock files: what is called so and is not there is no requirement.
+const FILES: [&str; 7] = [".lock", ".toml", ".txt", ".json", ".yaml", ".yml", ".in"];
+
+/// The lock that uv makes of the inputs; `None` if the one input is a lock.
+pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<Vec<u8>>, Error> {
+    let dir = tempfile::tempdir()?;
+    match inputs {
+        [path]
+            if path
+                .file_name()
+                .is_some_and(|name| name == "pyproject.toml") =>
+        {
+            fs::copy(path, dir.path().join("pyproject.toml"))?;
+        }
+        [path] if path.extension().is_some_and(|extension| extension == "in") => {
+            write_project(&dir, &read_requirements(path)?, targets)?;
+        }
+        [path] if path.is_file() || is_path(path) => return Ok(None),
+        names => {
+            let requirements = names.iter().map(|name| {
+                let text = name.to_string_lossy().into_owned();
+                let is_one = !is_path(name) && text.parse::<Requirement>().is_ok();
+                let other = || Error::refused(ResolveError::Input(text.clone()));
+                is_one.then(|| text.clone()).ok_or_else(other)
+            });
+            let requirements: Vec<String> = requirements.collect::<Result<_, _>>()?;
+            write_project(&dir, &requirements, targets)?;
+        }
+    }
+    run_uv(dir.path())?;
+    let bytes = fs::read(dir.path().join("uv.lock"))?;
+    Ok(Some(bytes))
+}
+
+/// Whether a name that is not there is meant as the name of a file.
+fn is_path(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains('/') && !text.contains("://") || FILES.iter().any(|end| text.ends_with(end))
+}
+
+fn read_requirements(path: &Path) -> Result<Vec<String>, Error> {
+    let text = fs::read_to_string(path)?;
+    let mut requirements = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split(" #").next().unwrap_or(line).trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line.parse::<Requirement>().is_err() {
+            return Err(Error::refused(ResolveError::Line {
+                path: path.to_owned(),
+                line: number + 1,
+                text: line.to_owned(),
+            }));
+        }
+        requirements.push(line.to_owned());
+    }
+    Ok(requirements)
+}
+
+/// Writes a project that is not installed itself, for the oldest Python of the targets.
+fn write_project(dir: &TempDir, requirements: &[String], targets: &[Target]) -> Result<(), Error> {
+    let oldest = targets.iter().map(|target| target.python).min();
+    let oldest = oldest.map_or_else(String::new, |python| {
+        format!("requires-python = \">={python}\"\n")
+    });
+    // Strings of TOML are those of JSON.
+    let list = serde_json::to_string(requirements).map_err(io::Error::from)?;
+    let text = format!(
+        "[project]\nname = \"requirements\"\nversion = \"0\"\n{oldest}dependencies = {list}\n\
+        [tool.uv]\npackage = false\n"
+    );
+    fs::write(dir.path().join("pyproject.toml"), text)?;
+    Ok(())
+}
+
+/// Has uv lock the project in a directory, with the configuration of its user.
+#[expect(clippy::disallowed_methods, reason = "uv is the resolver")]
+fn run_uv(dir: &Path) -> Result<(), Error> {
+    let mut command = Command::new("uv");
+    command.args(["lock", "--quiet", "--project"]).arg(dir);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| Error::environment(ResolveError::Start(error)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let stderr = Lines(String::from_utf8_lossy(&output.stderr).into_owned());
+    let status = output.status;
+    Err(Error::refused(ResolveError::Failed { status, stderr }))
+}
