@@ -20,10 +20,11 @@ use crate::python_module::{makes_module, module_name};
 use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
+use crate::site::Owners;
 use crate::stop::Stop;
 use crate::symbols::SymbolTables;
 use crate::trace::{Event, Trace};
-use crate::tree::Tree;
+use crate::tree::{PythonSource, Tree};
 
 mod allowance;
 mod definers;
@@ -444,15 +445,28 @@ impl<'a> ProofBuilder<'a> {
     }
 }
 
-/// Where sources of an output without objects open libraries, and say nothing of their names: path and line.
+/// Where sources open libraries, and say nothing of their names: path and line. A distribution with objects of its own
+/// opens these, by paths that it makes.
 fn unnamed_loads(tree: &Tree) -> Vec<(PathBuf, usize)> {
-    if !tree.is_empty() {
-        return Vec::new();
+    let is_one = |source: &&PythonSource| {
+        let is_unnamed = source.loads.is_empty() && !source.unnamed_loads.is_empty();
+        is_unnamed && !is_test(source) && !is_for_other_system(source)
+    };
+    let sources: Vec<&PythonSource> = tree.sources.iter().filter(is_one).collect();
+    let mut with_objects = BTreeSet::new();
+    let mut owners = Owners::default();
+    if !sources.is_empty() && !tree.is_empty() {
+        owners = Owners::of(tree.objects());
+        let objects = tree.objects().map(|object| owners.of_file(&object.path));
+        with_objects.extend(objects.flatten().flatten());
     }
-    let sources = tree.sources.iter().filter(|source| {
-        source.loads.is_empty() && !is_test(source) && !is_for_other_system(source)
-    });
-    let calls = sources.flat_map(|source| {
+    let is_alone = |source: &&PythonSource| {
+        let distributions = owners.of_file(&source.path);
+        tree.is_empty()
+            || distributions.is_some_and(|some| !some.iter().any(|it| with_objects.contains(it)))
+    };
+    let calls = sources.iter().copied().filter(is_alone);
+    let calls = calls.flat_map(|source| {
         let lines = source.unnamed_loads.iter();
         lines.map(|line| (source.path.clone(), *line))
     });

@@ -110,7 +110,8 @@ impl Owners {
         }
     }
 
-    fn of_file(&self, file: &Path) -> Option<&BTreeSet<PathBuf>> {
+    /// The distributions that may have a file; `None` for one that is in no RECORD.
+    pub(crate) fn of_file(&self, file: &Path) -> Option<&BTreeSet<PathBuf>> {
         let is_site = |directory: &Path| directory.ends_with(SITE_PACKAGES);
         let top = file
             .ancestors()

@@ -285,6 +285,26 @@ fn a_wheel_without_elf_files_is_not_proved_without_a_word() {
 }
 
 #[test]
+fn calls_without_a_name_are_told_beside_distributions_with_elf_files() {
+    let sandbox = sandbox();
+    let source = "import ctypes, os\n\ndef f():\n    return ctypes.CDLL(os.environ['X'])\n";
+    let library = fs_err::read(sandbox.path("libs/lib/libfound.so.1")).unwrap();
+    let with_elf = WheelBuilder::new("native", "1.0")
+        .platlib()
+        .tags("cp311-cp311-linux_x86_64")
+        .file("native/__init__.py", source)
+        .file("native/libfound.so.1", library);
+    let wheels = [asking(&sandbox, source), sandbox.wheel(&with_elf)];
+    let text = made(&sandbox, &["env", &wheels[0], &wheels[1]], "env");
+    assert!(
+        text.contains("asks/__init__.py:4` opens a library by a name that is not"),
+        "{text}"
+    );
+    assert!(!text.contains("native/__init__.py:4`"), "{text}");
+    assert!(text.contains("1 of 1 object proved"), "{text}");
+}
+
+#[test]
 fn an_environment_is_told_what_to_put_on_its_library_path() {
     let sandbox = sandbox();
     let source = "import ctypes\nx = ctypes.CDLL('libhidapi-hidraw.so.0')\n";
