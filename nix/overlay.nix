@@ -104,6 +104,12 @@ in
     defaultPackages = final.cudaPackages or { };
   };
 
+  # CUDA_HOME for sdists that compile against CUDA: `nativeBuildInputs = [ (wheelfixCudaHome { }) ];`
+  wheelfixCudaHome = import ./cuda-home.nix {
+    inherit (final) lib symlinkJoin;
+    defaultPackages = final.cudaPackages or { };
+  };
+
   # An overlay for the sets of pyproject.nix and uv2nix: wheels made by the builder.
   wheelfixPyproject = pyproject { };
   # The same by stdenv, with our hooks in place of theirs.

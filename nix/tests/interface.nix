@@ -48,6 +48,7 @@ let
         ../build.nix
         ../checks.nix
         ../cuda.nix
+        ../cuda-home.nix
         ../hooks/default.nix
         ../lib/default.nix
         ../overlay.nix

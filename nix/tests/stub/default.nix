@@ -65,6 +65,19 @@ let
             buildCommand = text;
           }
         );
+      symlinkJoin =
+        {
+          name,
+          paths,
+          postBuild ? "",
+        }:
+        self.runCommand name { } ''
+          mkdir $out
+          for path in ${toString paths}; do
+            cp -rs --no-preserve=mode $path/. $out
+          done
+          ${postBuild}
+        '';
       stdenv = {
         mkDerivation = import ./stdenv.nix {
           inherit
