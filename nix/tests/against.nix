@@ -6,6 +6,8 @@
   host,
   # the program uv
   uv,
+  # the store of the bed, whose packages stand for those of a desktop that corepkgs has not
+  bed ? null,
 }:
 let
   described = builtins.fromJSON (builtins.readFile host) // {
@@ -14,8 +16,49 @@ let
   root = /. + checkouts;
   isNixpkgs = builtins.pathExists (root + "/nixpkgs");
   nixpkgs = root + (if isNixpkgs then "/nixpkgs" else "/corepkgs");
+  attributes = builtins.concatLists (
+    builtins.attrValues (builtins.fromJSON (builtins.readFile ../lib/package-libs.json))
+  );
+  # One package for all of them.
+  desktop =
+    final: prev:
+    let
+      files = final.runCommand "desktop-files" { } ''
+        mkdir -p $out/lib
+        for package in ${
+          builtins.path {
+            path = /. + bed;
+            name = "bed";
+          }
+        }/*/; do
+          # The host's own are in other packages.
+          case $(basename $package) in
+          libc6 | libgcc-s1 | libstdc++6 | libgfortran5 | libgomp1 | libquadmath0 | zlib1g | python*) ;;
+          *)
+            for file in $package/lib/*.so*; do
+              [[ ! -f $file ]] || cp $file $out/lib
+            done
+            ;;
+          esac
+        done
+      '';
+      libs = prev.pythonManylinuxPackages.manylinux2014;
+      tree = final.mkTree {
+        name = "desktop";
+        src = files;
+        inherit libs;
+      };
+      isNew = name: !prev ? ${name} && builtins.match ".*\\..*" name == null;
+    in
+    lib.genAttrs (lib.unique (lib.filter isNew attributes)) (_: tree)
+    // {
+      pythonManylinuxPackages.manylinux2014 = libs ++ [ tree ];
+    };
   overlays = [
     (import ../overlay.nix)
+  ]
+  ++ lib.optional (bed != null) desktop
+  ++ [
     (final: _prev: {
       # the program under test
       wheelfix = final.runCommand "wheelfix" { meta.mainProgram = "wheelfix"; } ''
@@ -73,9 +116,12 @@ let
 
   pyproject-nix = import (root + "/pyproject.nix") { inherit lib; };
   uv2nix = import (root + "/uv2nix") { inherit lib pyproject-nix; };
-  workspace = uv2nix.lib.workspace.loadWorkspace { workspaceRoot = ./against/project; };
-  setWith =
-    overlay:
+  load = workspaceRoot: uv2nix.lib.workspace.loadWorkspace { inherit workspaceRoot; };
+  workspace = load ./against/project;
+  large = load ./against/large;
+  setWith = setOf workspace;
+  setOf =
+    workspace: overlay:
     (pkgs.callPackage pyproject-nix.build.packages { inherit python; }).overrideScope (
       lib.composeManyExtensions [
         (workspace.mkPyprojectOverlay { sourcePreference = "wheel"; })
@@ -138,6 +184,28 @@ in
     "tomli"
     "wheel"
   ];
+
+  # A lock that uv has made, with what people have overrides for, by the overlay alone; the project is built by
+  # hatchling and setuptools-scm.
+  large = test "large" ''
+    ${(setOf large pkgs.wheelfixPyproject).mkVirtualEnv "large" large.deps.all}/bin/python -c 'import black, large; print(large.compute())' >$out
+  '';
+
+  # For measurements, by `nix-build --check`: wheels by the hooks of uv2nix, with the libraries that scipy needs,
+  # and by the overlay.
+  measured =
+    let
+      of = overlay: { inherit (setWith overlay) scipy pygments; };
+      withLibs = _pyfinal: pyprev: {
+        scipy = pyprev.scipy.overrideAttrs (old: {
+          buildInputs = (old.buildInputs or [ ]) ++ pkgs.pythonManylinuxPackages.manylinux2014;
+        });
+      };
+    in
+    {
+      hooks = of withLibs;
+      overlay = of pkgs.wheelfixPyproject;
+    };
 
   # A lock file, by the overlay alone: the project itself is built by setuptools, a wheel of the set.
   locked = test "locked" ''

@@ -54,7 +54,7 @@ pub(crate) fn listed(
 }
 
 /// Brings the wheels that are not there yet, and checks the digests of all.
-fn bring(python_version: &str, wanted: &[&Wheel]) -> Result<PathBuf> {
+pub(crate) fn bring(python_version: &str, wanted: &[&Wheel]) -> Result<PathBuf> {
     let dir = dir()?;
     fs_err::create_dir_all(&dir)?;
     let _lock = place::lock("wheels")?;

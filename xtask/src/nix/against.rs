@@ -11,13 +11,15 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::host::{self, Profile};
 use crate::nix::{Nix, store};
-use crate::{place, program, python};
+use crate::{nixos, place, program, python};
 
 /// The checkouts that the tests need beside one of nixpkgs.
 const BESIDE: &[&str] = &["nixpkgs.lib", "pyproject.nix", "uv2nix"];
 
 /// Runs the tests with the checkouts in a directory.
-pub(crate) fn run(checkouts: &Path) -> Result {
+///
+/// `is_full`: with a lock file that takes 12 GB, too. Of corepkgs, the bed's libraries are a part then.
+pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
     let work = place::target().join("nix/against");
     fs_err::create_dir_all(&work)?;
     let work = fs_err::canonicalize(&work)?;
@@ -26,12 +28,25 @@ pub(crate) fn run(checkouts: &Path) -> Result {
     let host = work.join("host.json");
     host::describe(&host::build(Profile::Static)?, &host)?;
     store::add_wheels(&nix, Set::Cuda)?;
+    if is_full {
+        let lock = fs_err::read_to_string(place::root().join("nix/tests/against/large/uv.lock"))?;
+        store::add_chosen(&nix, &|file| lock.contains(file))?;
+    }
+    let has_libraries = checkouts.join("nixpkgs").is_dir();
+    let bed = if is_full && !has_libraries {
+        Some(nixos::ensure()?.store())
+    } else {
+        None
+    };
     let uv = python::tools()?.join("uv");
     let command = |name: &str, attribute: &str| {
         let mut command = nix.command(name);
         command.arg(place::root().join("nix/tests/against.nix"));
         for (name, value) in [("checkouts", &checkouts), ("host", &host), ("uv", &uv)] {
             command.arg("--argstr").arg(name).arg(value);
+        }
+        if let Some(bed) = &bed {
+            command.arg("--argstr").arg("bed").arg(bed);
         }
         // Nobody builds all of nixpkgs; what was built from it is signed.
         let cache = ["--option", "substituters", "https://cache.nixos.org"];
@@ -50,7 +65,8 @@ pub(crate) fn run(checkouts: &Path) -> Result {
         return Err(format!("nix/ uses what this nixpkgs has not: {absent}").into());
     }
     evaluate("bootstrap")?;
-    for attribute in ["recipes", "locked"] {
+    let more = if is_full { &["large"][..] } else { &[] };
+    for attribute in ["recipes", "locked"].iter().chain(more) {
         program::run(command("nix-build", attribute).arg("--no-out-link"))?;
     }
     Ok(())

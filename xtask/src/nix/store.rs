@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::manifest::{Manifest, Set};
+use crate::manifest::{Manifest, Set, Wheel};
 use crate::nix::Nix;
 use crate::{fetch, place, program};
 
@@ -19,17 +19,30 @@ pub(crate) struct Tests<'a> {
 /// Puts the wheels of a set into the store, under the hashes by which the tests fetch them.
 pub(crate) fn add_wheels(nix: &Nix, set: Set) -> Result {
     let dir = fetch::fetch(set)?;
-    for wheel in Manifest::read()?.of_set(set) {
-        let mut fixed = nix.command("nix-store");
-        fixed.args(["--print-fixed-path", "sha256", &wheel.sha256, &wheel.file]);
-        let path = program::output(&mut fixed)?;
-        let mut check = nix.command("nix-store");
-        if program::output(check.args(["--check-validity", path.trim()])).is_err() {
-            let mut add = nix.command("nix-store");
-            add.args(["--add-fixed", "sha256"])
-                .arg(dir.join(&wheel.file));
-            program::output(&mut add)?;
-        }
+    Manifest::read()?
+        .of_set(set)
+        .try_for_each(|wheel| add(nix, &dir, wheel))
+}
+
+/// Puts those of all wheels there whose files are chosen.
+pub(crate) fn add_chosen(nix: &Nix, is_chosen: &dyn Fn(&str) -> bool) -> Result {
+    let manifest = Manifest::read()?;
+    let wheels = manifest.of_set(Set::Full);
+    let wheels: Vec<&Wheel> = wheels.filter(|wheel| is_chosen(&wheel.file)).collect();
+    let dir = fetch::bring(&manifest.python, &wheels)?;
+    wheels.iter().try_for_each(|wheel| add(nix, &dir, wheel))
+}
+
+fn add(nix: &Nix, dir: &Path, wheel: &Wheel) -> Result {
+    let mut fixed = nix.command("nix-store");
+    fixed.args(["--print-fixed-path", "sha256", &wheel.sha256, &wheel.file]);
+    let path = program::output(&mut fixed)?;
+    let mut check = nix.command("nix-store");
+    if program::output(check.args(["--check-validity", path.trim()])).is_err() {
+        let mut add = nix.command("nix-store");
+        add.args(["--add-fixed", "sha256"])
+            .arg(dir.join(&wheel.file));
+        program::output(&mut add)?;
     }
     Ok(())
 }

@@ -23,11 +23,12 @@ const EMPTY: &[&str] = &["--option", "sandbox-paths", ""];
 
 pub(crate) fn task(mut args: Arguments) -> Result {
     let checkouts: Option<PathBuf> = args.opt_value_from_str("--against")?;
+    let is_full = args.contains("--full");
     let only: Option<String> = args.opt_value_from_str("--only")?;
     arguments::finish(args)?;
     setup::ensure(Purpose::Tests)?;
     match (checkouts, only) {
-        (Some(checkouts), _) => against::run(&checkouts),
+        (Some(checkouts), _) => against::run(&checkouts, is_full),
         (None, Some(attribute)) => build_only(&attribute),
         (None, None) => run(),
     }

@@ -106,7 +106,7 @@ impl Bed {
     }
 
     /// The prefixes, which stand in for store paths.
-    fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.dir.join("store")
     }
 
