@@ -11,6 +11,8 @@
   python ? null,
   # what a wheel or a tree may use where nothing is said
   defaultLibs ? [ ],
+  # what the wheels of a package may use besides, by its normalised name
+  packageLibs ? _name: [ ],
 }:
 let
   wlib = import ./lib;
@@ -129,10 +131,24 @@ let
     if known == [ ] then null else lib.unique (builtins.concatLists known);
   parsedOf = src: wlib.parseWheelName (wlib.nameOf (src.name or src));
 
-  # The function with the default of `libs`; what has no libraries needs none.
+  # The function with the default of `libs`.
   withLibs =
-    mayUse: make: args:
-    overridable make ({ libs = lib.optionals (mayUse args) defaultLibs; } // args);
+    libsOf: make: args:
+    overridable make ({ libs = libsOf args; } // args);
+
+  # What has no libraries of its own needs none, unless its code opens some.
+  libsOfWheels =
+    args:
+    let
+      isBuilt = args.isBuilt or false;
+      names =
+        if isBuilt then
+          lib.optional (args ? pname) (wlib.normalizeName args.pname)
+        else
+          map (src: wlib.normalizeName (parsedOf src).distribution) (srcsOf args);
+    in
+    lib.optionals (isBuilt || systemsOfAll args != null) defaultLibs
+    ++ builtins.concatMap packageLibs names;
 
   # what nixpkgs looks for in a package of a Python set
   module =
@@ -146,9 +162,9 @@ let
       };
 in
 {
-  # mkWheel { src; libs ? defaultLibs; dependencies ? [ ]; ... }: a wheel, installed. Further arguments
+  # mkWheel { src; libs ? defaultLibs ++ packageLibs; dependencies ? [ ]; ... }: a wheel, installed. Further arguments
   # are settings of the builder. `srcs` in place of `src`: wheels that require each other, named for the first one.
-  mkWheel = withLibs (args: args.isBuilt or false || systemsOfAll args != null) (
+  mkWheel = withLibs libsOfWheels (
     {
       name ? null,
       ...
@@ -204,5 +220,5 @@ in
   );
 
   # mkTree { name; src; libs ? defaultLibs; ... }: a tree of programs and libraries, relocated.
-  mkTree = withLibs (_: true) (args: build (args // { action = "patch"; }));
+  mkTree = withLibs (_: defaultLibs) (args: build (args // { action = "patch"; }));
 }

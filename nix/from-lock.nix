@@ -4,6 +4,8 @@
   # the Python -> mkWheel, mkEnv
   buildersFor,
   defaultLibs,
+  # those that a package may use besides, by its normalised name
+  packageLibs,
   fetchFile,
   hostPlatform,
   runCommand,
@@ -295,7 +297,7 @@ let
       mkWheel (
         {
           inherit python;
-          libs = libs ++ cudaLibs ++ map (other: final.${other}) (filter isForMachine others);
+          libs = libsFor members ++ cudaLibs ++ map (other: final.${other}) (filter isForMachine others);
           dependencies = lib.unique (map (other: final.${other}) direct);
         }
         // (if length srcs == 1 then { src = head srcs; } else { inherit srcs; })
@@ -321,10 +323,14 @@ let
       packages.${name}
     else
       files.${entries.${name}.wheel};
+  # What every wheel may use, and what those of these packages may use besides.
+  libsFor = names: libs ++ builtins.concatMap packageLibs names;
+
   envOf =
     names: more:
     mkEnv {
-      inherit python libs;
+      inherit python;
+      libs = libsFor (attrNames installed);
       packages = lib.unique (map input names ++ more);
     };
 
@@ -345,7 +351,8 @@ in
     name:
     mkEnv {
       name = "${name}-${versionOf (entries.${name} or { })}";
-      inherit python libs;
+      inherit python;
+      libs = libsFor (attrNames installed);
       packages = [ packages.${name} ];
       meta.mainProgram = name;
     };

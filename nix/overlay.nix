@@ -13,16 +13,17 @@ let
       inherit (final) lib;
       inherit (final.stdenv) buildPlatform hostPlatform;
       wheelfix = program;
-      inherit python defaultLibs;
+      inherit python defaultLibs packageLibs;
     };
   defaultLibs = (import ./lib).defaultLibs final;
+  packageLibs = (import ./lib).packageLibs final;
   pyproject = settings: if isForElf then pyprojectOnLinux settings else _final: _prev: { };
   pyprojectOnLinux =
     settings:
     import ./pyproject.nix (
       {
         inherit (final) lib wheelfixPatchHook;
-        inherit hooks;
+        inherit hooks packageLibs;
         mkWheelFor = python: (builders python).mkWheel;
         libs = defaultLibs;
       }
@@ -45,7 +46,7 @@ in
       inherit (final) lib runCommand mkShell;
       inherit (final.stdenv) hostPlatform;
       fetchFile = final.fetchurl;
-      inherit defaultLibs;
+      inherit defaultLibs packageLibs;
       buildersFor = builders;
     } ({ python = final.python3; } // args);
 

@@ -6,6 +6,8 @@
   mkWheelFor,
   # libraries that every wheel may use
   libs,
+  # those that a package may use besides, by its normalised name
+  packageLibs,
   wheelfixPatchHook,
   # Whether wheels are made by the builder; if not, by stdenv with our hooks.
   builder ? true,
@@ -41,7 +43,7 @@ let
   withLibs =
     drv:
     drv.overrideAttrs (old: {
-      buildInputs = (old.buildInputs or [ ]) ++ libs ++ siblings drv;
+      buildInputs = (old.buildInputs or [ ]) ++ libs ++ packageLibs drv.pname ++ siblings drv;
       wheelfixPackage = drv.pname;
     });
 
@@ -105,7 +107,7 @@ let
       made = mkWheelFor pyfinal.python (
         {
           inherit (drv) name src;
-          libs = (drv.buildInputs or [ ]) ++ libs ++ siblings drv;
+          libs = (drv.buildInputs or [ ]) ++ libs ++ packageLibs drv.pname ++ siblings drv;
           # Environments see to that.
           standalone = false;
           package = drv.pname;

@@ -21,7 +21,7 @@ let
   );
   # One package for all of them.
   desktop =
-    final: prev:
+    final: libs:
     let
       files = final.runCommand "desktop-files" { } ''
         mkdir -p $out/lib
@@ -35,30 +35,29 @@ let
           case $(basename $package) in
           libc6 | libgcc-s1 | libstdc++6 | libgfortran5 | libgomp1 | libquadmath0 | zlib1g | python*) ;;
           *)
-            for file in $package/lib/*.so*; do
+            for file in $package/lib/*.so* $package/lib/pulseaudio/*.so*; do
               [[ ! -f $file ]] || cp $file $out/lib
             done
             ;;
           esac
         done
       '';
-      libs = prev.pythonManylinuxPackages.manylinux2014;
       tree = final.mkTree {
         name = "desktop";
         src = files;
         inherit libs;
       };
-      isNew = name: !prev ? ${name} && builtins.match ".*\\..*" name == null;
+      # What corepkgs has of them needs what it has not.
+      isPlain = name: name != "zlib" && builtins.match ".*\\..*" name == null;
     in
-    lib.genAttrs (lib.unique (lib.filter isNew attributes)) (_: tree)
+    lib.genAttrs (lib.unique (lib.filter isPlain attributes)) (_: tree)
     // {
-      pythonManylinuxPackages.manylinux2014 = libs ++ [ tree ];
+      pythonManylinuxPackages = lib.genAttrs [ "manylinux1" "manylinux2010" "manylinux2014" ] (
+        _: libs ++ [ tree ]
+      );
     };
   overlays = [
     (import ../overlay.nix)
-  ]
-  ++ lib.optional (bed != null) desktop
-  ++ [
     (final: _prev: {
       # the program under test
       wheelfix = final.runCommand "wheelfix" { meta.mainProgram = "wheelfix"; } ''
@@ -80,6 +79,7 @@ let
       import ./against/corepkgs.nix {
         inherit overlays described;
         root = nixpkgs;
+        more = if bed == null then _self: _libs: { } else desktop;
       };
   # uv2nix takes functions of it that trimmed sets lack.
   lib = import (root + "/nixpkgs.lib/lib");
@@ -191,19 +191,19 @@ in
     ${(setOf large pkgs.wheelfixPyproject).mkVirtualEnv "large" large.deps.all}/bin/python -c 'import black, large; print(large.compute())' >$out
   '';
 
-  # For measurements, by `nix-build --check`: wheels by the hooks of uv2nix, with the libraries that scipy needs,
-  # and by the overlay.
+  # For measurements, by `nix-build --check`: wheels by the hooks of uv2nix without auto-patchelf, which corepkgs
+  # cannot make of what is here, and by the overlay.
   measured =
     let
       of = overlay: { inherit (setWith overlay) scipy pygments; };
-      withLibs = _pyfinal: pyprev: {
-        scipy = pyprev.scipy.overrideAttrs (old: {
-          buildInputs = (old.buildInputs or [ ]) ++ pkgs.pythonManylinuxPackages.manylinux2014;
-        });
+      withoutPatchelf = _pyfinal: _pyprev: {
+        autoPatchelfHook =
+          pkgs.runCommand "no-hook" { }
+            "install -Dm644 /dev/null $out/nix-support/setup-hook";
       };
     in
     {
-      hooks = of withLibs;
+      hooks = of withoutPatchelf;
       overlay = of pkgs.wheelfixPyproject;
     };
 

@@ -125,6 +125,65 @@ in
     assert builtins.length (pkgs.wheelfixCuda sources.wheels) == builtins.length distributions;
     test "cuda-sources" "echo ok >$out";
 
+  # For what is compiled: headers, compiler and libraries in one tree, of all outputs.
+  cuda-home =
+    assert throws (pkgs.wheelfixCudaHome { attributes = [ "cuda_none" ]; }).drvPath;
+    let
+      home = pkgs.wheelfixCudaHome {
+        cudaPackages = pkgs.cudaPackages // {
+          cuda_nvcc = pkgs.stdenv.mkDerivation {
+            name = "cuda_nvcc";
+            outputs = [
+              "out"
+              "dev"
+            ];
+            buildCommand = ''
+              mkdir -p $out/bin $dev/include $dev/nix-support
+              echo "#define NVCC 1" >$dev/include/nvcc.h
+              echo "exit 1" >$dev/nix-support/setup-hook
+              echo "#!/bin/sh" >$out/bin/nvcc
+              chmod +x $out/bin/nvcc
+            '';
+          };
+          # What nobody asks for is not evaluated.
+          other = throw "evaluated";
+        };
+      };
+    in
+    pkgs.runCommand "cuda-home" { nativeBuildInputs = [ home ]; } ''
+      [[ $CUDA_HOME == ${home} && $CUDA_PATH == ${home} && $CUDAToolkit_ROOT == ${home} ]]
+      $CUDA_HOME/bin/nvcc
+      [[ -e $CUDA_HOME/lib/libcudart.so.13 && -e $CUDA_HOME/lib64/libcublas.so.13 ]]
+      echo "#include <nvcc.h>
+      int f(void) { return NVCC; }" >a.c
+      gcc -I$CUDA_HOME/include -c a.c
+      echo ok >$out
+    '';
+
+  # Libraries that wheels of a package need beyond those of any system come without being named.
+  package-libs =
+    let
+      known = wlib.packageLibs {
+        pango = "pango";
+        alsa-lib = "alsa";
+      };
+      table = builtins.fromJSON (builtins.readFile ../lib/package-libs.json);
+      wheel = name: pkgs.mkWheel { src = builtins.toFile name ""; };
+      libsOf = drv: drv.drvAttrs.wheelfix.libs;
+      without = pkgs.mkWheel {
+        src = builtins.toFile "weasyprint-1-py3-none-any.whl" "";
+        libs = [ ];
+      };
+    in
+    assert known "weasyprint" == [ "pango" ] && known "unheard-of" == [ ];
+    # nixpkgs may not have it.
+    assert wlib.packageLibs { } "weasyprint" == [ ];
+    assert builtins.all builtins.isList (builtins.attrValues table);
+    assert libsOf (wheel "WeasyPrint-1-py3-none-any.whl") == [ "${pkgs.pango}" ];
+    assert libsOf (wheel "unheard_of-1-py3-none-any.whl") == [ ];
+    assert libsOf without == [ ];
+    test "package-libs" "echo ok >$out";
+
   # Platforms are those of the file name.
   platforms =
     assert systems "any" == null;

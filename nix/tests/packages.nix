@@ -25,6 +25,7 @@ in
     final.stdenv.cc.cc.lib
     final.zlib
   ];
+  pango = final.zlib;
   libGL = final.zlib;
   onetbb = final.zlib;
   fetchzip = { url, hash }: final.fetchurl { inherit url hash; };

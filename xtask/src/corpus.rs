@@ -8,6 +8,7 @@ mod copies;
 mod judge;
 mod list;
 mod outcome;
+mod package_libs;
 mod peer;
 mod probe;
 mod remedy;
@@ -33,6 +34,7 @@ const COMPARED: usize = 3;
 pub(crate) fn task(mut args: Arguments) -> Result {
     let only: Vec<String> = args.values_from_str("--only")?;
     let small = args.contains("--small");
+    let package_libs = args.contains("--package-libs");
     let debug = args.contains("--debug");
     let peer = args.opt_value_from_str("--auto-patchelf")?;
     let peer = peer.map(|script| Peer { script });
@@ -54,6 +56,9 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     } else {
         build::release()?
     };
+    if package_libs {
+        return package_libs::write(&corpus, &is_chosen, &wheelfix, &bed);
+    }
     let outcomes = judge_all(&corpus, &is_chosen, &wheelfix, &bed, peer.as_ref())?;
     if only.is_empty() {
         report::write(&corpus, &outcomes)?;

@@ -6,6 +6,8 @@
   # the document that describes the host
   described,
   overlays,
+  # further packages, of the set and of the libraries that manylinux expects
+  more,
 }:
 let
   stages =
@@ -278,7 +280,12 @@ let
                 gcc-lib
                 zlib
               ]);
-            };
+            }
+            // more self [
+              libc
+              gcc-lib
+              zlib
+            ];
         };
       })
     ];
