@@ -94,7 +94,7 @@ fn unpack_wheel(
         WheelError::Wheel(faults) => {
             let paths = faults.list().iter().filter_map(WheelFault::mismatch);
             let hint = install_error::accept(paths);
-            refused_with(args, faults, hint)
+            refused_with(&args.archive, faults, hint)
         }
         error => refused(args, error),
     })?;
@@ -113,7 +113,7 @@ fn unpack_wheel(
         UnpackError::Extract(error) => extract_error(args, error),
         UnpackError::Hash(ref paths) => {
             let hint = install_error::accept(paths.iter().map(String::as_str));
-            refused_with(args, error, hint)
+            refused_with(&args.archive, error, hint)
         }
     })?;
     Ok((Kind::Wheel, staging, unpacked))
@@ -142,18 +142,19 @@ fn unpack_sdist(
 /// The archive is not acceptable.
 fn refused(args: &UnpackArgs, error: impl StdError + Send + Sync + 'static) -> Error {
     let hint = limits::hint(&error);
-    refused_with(args, error, hint)
+    refused_with(&args.archive, error, hint)
 }
 
-fn refused_with(
-    args: &UnpackArgs,
+/// The archive at a path is not acceptable.
+pub(crate) fn refused_with(
+    path: &Path,
     error: impl StdError + Send + Sync + 'static,
     hint: Option<String>,
 ) -> Error {
     Error::Refused {
         hint,
         error: Box::new(ArchiveError {
-            path: args.archive.clone(),
+            path: path.to_owned(),
             error: Box::new(error),
         }),
     }
@@ -165,7 +166,7 @@ fn extract_error(args: &UnpackArgs, error: ExtractError) -> Error {
             let is_hash = |fault: &&ItemFault| matches!(fault.error, ContentError::Sha256 { .. });
             let wrong = faults.iter().filter(|fault| is_hash(fault));
             let hint = install_error::accept(wrong.map(|fault| fault.name.as_str()));
-            refused_with(args, error, hint)
+            refused_with(&args.archive, error, hint)
         }
         ExtractError::CreateDir { .. } | ExtractError::Write { .. } | ExtractError::Archive(_) => {
             Error::environment(error)
@@ -184,9 +185,9 @@ fn staging_error(error: StagingError) -> Error {
 
 /// An error with the archive that it is about.
 #[derive(Debug)]
-pub(crate) struct ArchiveError {
-    pub(crate) path: PathBuf,
-    pub(crate) error: Box<dyn StdError + Send + Sync>,
+struct ArchiveError {
+    path: PathBuf,
+    error: Box<dyn StdError + Send + Sync>,
 }
 
 impl fmt::Display for ArchiveError {

@@ -1,7 +1,6 @@
 //! One of the two things that are compared, as a listing of files on disk.
 
 use std::collections::BTreeSet;
-use std::error::Error as StdError;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -22,7 +21,7 @@ use crate::error::Error;
 use crate::inspect::has_sdist_name;
 use crate::limits;
 use crate::progress::Progress;
-use crate::unpack::ArchiveError;
+use crate::unpack::refused_with;
 
 /// The kind of what is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -93,9 +92,9 @@ impl Side {
             WheelError::Io(error) => error.into(),
             WheelError::Archive(ref faults) => {
                 let hint = limits::hint(faults);
-                refused(&self.path, error, hint)
+                refused_with(&self.path, error, hint)
             }
-            error => refused(&self.path, error, None),
+            error => refused_with(&self.path, error, None),
         })?;
         let items: Vec<ExtractItem<'_>> = wheel
             .members()
@@ -122,13 +121,13 @@ impl Side {
             SourceArchiveError::Io(error) => error.into(),
             SourceArchiveError::Zip(ref faults) => {
                 let hint = limits::hint(faults);
-                refused(&self.path, error, hint)
+                refused_with(&self.path, error, hint)
             }
             SourceArchiveError::Tar(ref faults) => {
                 let hint = limits::hint(faults);
-                refused(&self.path, error, hint)
+                refused_with(&self.path, error, hint)
             }
-            error => refused(&self.path, error, None),
+            error => refused_with(&self.path, error, None),
         };
         let sdist = SourceArchive::open(&self.path, &args.limits.resolve()).map_err(failed)?;
         let staging = staging(&self.path)?;
@@ -347,20 +346,6 @@ fn staging(path: &Path) -> Result<Staging, Error> {
         StagingError::Io(error) => error.into(),
         error => Error::environment(error),
     })
-}
-
-fn refused(
-    path: &Path,
-    error: impl StdError + Send + Sync + 'static,
-    hint: Option<String>,
-) -> Error {
-    Error::Refused {
-        hint,
-        error: Box::new(ArchiveError {
-            path: path.to_owned(),
-            error: Box::new(error),
-        }),
-    }
 }
 
 /// Tells the progress of an extraction.
