@@ -10,7 +10,6 @@ mod kills;
 #[path = "../wheels/less.rs"]
 mod less;
 mod named_libraries;
-#[path = "../wheels/named_library.rs"]
 mod named_library;
 mod nixos;
 mod own_prefixes;

@@ -6,8 +6,6 @@ mod agreement;
 mod bed;
 mod environment;
 mod less;
-mod named_libraries;
-mod named_library;
 mod nixos;
 mod patch_wheel;
 mod programs;
