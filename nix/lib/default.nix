@@ -150,15 +150,17 @@ rec {
 
   # The libraries that the wheels of a package need of the system besides those, by its normalised name: what
   # package-libs.json knows, as far as `pkgs` has it.
-  #   packageLibs pkgs "weasyprint" -> [ pkgs.pango ... ]
+  #   packageLibs pkgs "sounddevice" -> [ pkgs.portaudio ]
   packageLibs =
     pkgs:
     let
       known = builtins.fromJSON (builtins.readFile ./package-libs.json);
       step = set: name: if set == null then null else set.${name} or null;
       find = attribute: builtins.foldl' step pkgs (split "\\." attribute);
+      # One that has gone, or that this nixpkgs refuses to build, is none.
+      isThere = drv: (builtins.tryEval (drv != null && isString "${drv}")).value;
     in
-    name: filter (drv: drv != null) (map find (known.${name} or [ ]));
+    name: filter isThere (map find (known.${name} or [ ]));
 
   # For `packages` of a shell: what uv, pip and Poetry install in virtual environments works.
   #   venvHook { inherit pkgs; libs = wheelfix.lib.defaultLibs pkgs ++ [ pkgs.libGL ]; }

@@ -164,22 +164,23 @@ in
   package-libs =
     let
       known = wlib.packageLibs {
-        pango = "pango";
+        portaudio = "portaudio";
         alsa-lib = "alsa";
       };
       table = builtins.fromJSON (builtins.readFile ../lib/package-libs.json);
       wheel = name: pkgs.mkWheel { src = builtins.toFile name ""; };
       libsOf = drv: drv.drvAttrs.wheelfix.libs;
       without = pkgs.mkWheel {
-        src = builtins.toFile "weasyprint-1-py3-none-any.whl" "";
+        src = builtins.toFile "sounddevice-1-py3-none-any.whl" "";
         libs = [ ];
       };
     in
-    assert known "weasyprint" == [ "pango" ] && known "unheard-of" == [ ];
+    assert known "sounddevice" == [ "portaudio" ] && known "unheard-of" == [ ];
     # nixpkgs may not have it.
-    assert wlib.packageLibs { } "weasyprint" == [ ];
+    assert wlib.packageLibs { } "sounddevice" == [ ];
+    assert wlib.packageLibs { portaudio = throw "it has gone"; } "sounddevice" == [ ];
     assert builtins.all builtins.isList (builtins.attrValues table);
-    assert libsOf (wheel "WeasyPrint-1-py3-none-any.whl") == [ "${pkgs.pango}" ];
+    assert libsOf (wheel "SoundDevice-1-py3-none-any.whl") == [ "${pkgs.portaudio}" ];
     assert libsOf (wheel "unheard_of-1-py3-none-any.whl") == [ ];
     assert libsOf without == [ ];
     test "package-libs" "echo ok >$out";

@@ -25,7 +25,7 @@ in
     final.stdenv.cc.cc.lib
     final.zlib
   ];
-  pango = final.zlib;
+  portaudio = final.zlib;
   libGL = final.zlib;
   onetbb = final.zlib;
   fetchzip = { url, hash }: final.fetchurl { inherit url hash; };

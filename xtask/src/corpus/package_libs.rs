@@ -43,15 +43,20 @@ const DEFAULT: &[&str] = &[
 /// come with half of a distribution.
 const OF_WINDOWS: &[&str] = &["libGL", "libdrm", "libx", "wayland", "xcb"];
 
-/// How attributes begin that are not written: those of any system, CUDA, which is a choice, and what is not
-/// free.
+/// How attributes begin that are not written: those of any system, CUDA, which is a choice, what is not free or
+/// has known holes, other Pythons, and Qt, of which a wheel needs the very one that it was built with.
 const LEFT_OUT: &[&str] = &[
     "cudaPackages",
     "gfortran.cc",
     "intel",
     "linuxPackages",
     "mkl",
+    "mysql",
     "nvidia",
+    "openssl_1_1",
+    "python3",
+    "qt5.",
+    "qt6.",
     "rocmPackages",
     "stdenv.cc",
 ];
