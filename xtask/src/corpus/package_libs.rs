@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -123,7 +122,8 @@ fn needed(
     bed: &Bed,
 ) -> Result<BTreeSet<String>> {
     let prefix = place::target().join("package-libs");
-    let mut command = Command::new(wheelfix);
+    // The host has libraries where its loader looks unasked.
+    let mut command = bed.wheelfix(wheelfix);
     command
         .arg("env")
         .args(project.files().map(|file| wheels.join(file)));
