@@ -1,13 +1,12 @@
 //! The comparison.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
-use fs_err as fs;
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
+use crate::bytes::{same_bytes, sha256};
 use crate::comparison::{Changed, Comparison, Difference};
 use crate::listing::{Entry, EntryKind, Listing};
 use crate::{elf, record, text};
@@ -73,7 +72,7 @@ fn differences(path: &Path, a: &Path, b: &Path) -> io::Result<Vec<Difference>> {
             let mode = Difference::of_values("mode", octal(mode), octal(other_mode));
             let size_difference = Difference::of_values("size", Some(size), Some(other));
             let mut found: Vec<_> = mode.into_iter().chain(size_difference).collect();
-            if size != other || !same_bytes(a, b)? {
+            if !same_bytes(a, b)? {
                 found.extend(of_contents(path, a, b)?);
             }
             found
@@ -94,27 +93,6 @@ fn differences(path: &Path, a: &Path, b: &Path) -> io::Result<Vec<Difference>> {
     Ok(found)
 }
 
-/// How much of a file is read at once, in bytes.
-const CHUNK: u64 = 1 << 20;
-
-/// Whether two files of one length hold the same bytes.
-fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
-    let (mut a, mut b) = (fs::File::open(a)?, fs::File::open(b)?);
-    let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
-    loop {
-        of_a.clear();
-        of_b.clear();
-        a.by_ref().take(CHUNK).read_to_end(&mut of_a)?;
-        b.by_ref().take(CHUNK).read_to_end(&mut of_b)?;
-        if of_a != of_b {
-            return Ok(false);
-        }
-        if of_a.is_empty() {
-            return Ok(true);
-        }
-    }
-}
-
 /// How two files differ that hold other bytes: by their format, if both are of one that is known, and by
 /// their hashes.
 fn of_contents(path: &Path, a: &Path, b: &Path) -> io::Result<Vec<Difference>> {
@@ -132,19 +110,4 @@ fn of_contents(path: &Path, a: &Path, b: &Path) -> io::Result<Vec<Difference>> {
         found.extend(rows.unwrap_or_else(|| text::differences(&a, &b)));
     }
     Ok(found)
-}
-
-/// The hash of a file, in hexadecimal digits.
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let (mut file, mut bytes) = (fs::File::open(path)?, Vec::new());
-    while 0 < file.by_ref().take(CHUNK).read_to_end(&mut bytes)? {
-        hasher.update(&bytes);
-        bytes.clear();
-    }
-    let digits = hasher.finalize().into_iter();
-    Ok(digits
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .concat())
 }

@@ -1,32 +1,22 @@
 //! ELF files, by what the loader reads of them, and by their sections.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
-use fs_err as fs;
-use wheelfix_elf::{Elf, FileSource, ReadError, RunPath, Source, Symbol, SymbolTable};
+use wheelfix_elf::{Elf, FileSource, ReadError, RunPath, Symbol, SymbolTable};
 
+use crate::bytes::same_range;
 use crate::comparison::Difference;
-
-/// The facts of an ELF file, by name: a list of values each.
-type Facts = BTreeMap<&'static str, Vec<String>>;
 
 /// How two ELF files differ; `None` if one of them is not an ELF file that can be read.
 pub(crate) fn differences(a: &Path, b: &Path) -> io::Result<Option<Vec<Difference>>> {
     let (Some(a), Some(b)) = (read(a)?, read(b)?) else {
         return Ok(None);
     };
-    let (mut facts, mut others) = (facts(&a), facts(&b));
-    let mut found = Vec::new();
-    for what in FACTS {
-        let (a, b) = (facts.remove(what), others.remove(what));
-        found.extend(Difference::of_lists(
-            what,
-            a.unwrap_or_default(),
-            b.unwrap_or_default(),
-        ));
-    }
+    let pairs = facts(&a).into_iter().zip(facts(&b));
+    let facts = pairs.filter_map(|((what, a), (_, b))| Difference::of_lists(what, a, b));
+    let mut found: Vec<Difference> = facts.collect();
     found.extend(of_sections(&a, &b)?);
     Ok(Some(found))
 }
@@ -40,11 +30,6 @@ struct File {
 
 /// Reads a file; `None` if it is not an ELF file that can be read.
 fn read(path: &Path) -> io::Result<Option<File>> {
-    let mut magic = Vec::new();
-    fs::File::open(path)?.take(4).read_to_end(&mut magic)?;
-    if magic != b"\x7fELF" {
-        return Ok(None);
-    }
     let source = FileSource::open(path)?;
     let parts = || {
         let elf = Elf::read(&source)?;
@@ -62,25 +47,8 @@ fn read(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// The names of the facts, in the order in which they are told.
-const FACTS: [&str; 14] = [
-    "machine",
-    "type",
-    "interpreter",
-    "soname",
-    "needed libraries",
-    "RPATH",
-    "RUNPATH",
-    "needed versions",
-    "defined versions",
-    "exported symbols",
-    "undefined symbols",
-    "alignment of segments",
-    "executable stack",
-    "build id",
-];
-
-fn facts(file: &File) -> Facts {
+/// The facts of an ELF file, in the order in which they are told: a name, and a list of values.
+fn facts(file: &File) -> [(&'static str, Vec<String>); 14] {
     let elf = &file.elf;
     let one = |value: Option<String>| value.into_iter().collect();
     let dynamic = elf.dynamic.as_ref();
@@ -94,7 +62,7 @@ fn facts(file: &File) -> Facts {
         versions.map(|version| format!("{} of {}", version.name, need.file))
     });
     let defined = dynamic.iter().flat_map(|it| &it.version_definitions);
-    Facts::from([
+    [
         ("machine", vec![elf.header.machine.to_string()]),
         ("type", vec![elf.header.object_type.to_string()]),
         ("interpreter", one(elf.interpreter.clone())),
@@ -126,7 +94,7 @@ fn facts(file: &File) -> Facts {
                 .map(|it| if it { "yes" } else { "no" }.to_owned())),
         ),
         ("build id", one(elf.notes.build_id.clone())),
-    ])
+    ]
 }
 
 fn is_exported(symbol: &Symbol<'_>) -> bool {
@@ -165,7 +133,8 @@ fn of_sections(a: &File, b: &File) -> io::Result<Vec<Difference>> {
     let mut other = Vec::new();
     for (key, (offset, len)) in &of_a {
         if let Some((other_offset, other_len)) = of_b.get(key)
-            && (len != other_len || !same(&a.source, *offset, &b.source, *other_offset, *len)?)
+            && (len != other_len
+                || !same_range(&a.source, *offset, &b.source, *other_offset, *len)?)
         {
             other.push(key.0.to_owned());
         }
@@ -194,30 +163,4 @@ fn sections(elf: &Elf) -> Sections<'_> {
         *before += 1;
     }
     sections
-}
-
-/// How much of a section is read at once, in bytes.
-const CHUNK: u64 = 1 << 20;
-
-/// Whether two ranges of one length hold the same bytes; what lies outside of a file is like nothing.
-fn same(a: &FileSource, at_a: u64, b: &FileSource, at_b: u64, len: u64) -> io::Result<bool> {
-    let is_inside = |source: &FileSource, at: u64| {
-        at.checked_add(len)
-            .is_some_and(|end| end <= source.file_len())
-    };
-    if !is_inside(a, at_a) || !is_inside(b, at_b) {
-        return Ok(false);
-    }
-    let mut done = 0;
-    while done < len {
-        let size = usize::try_from(CHUNK.min(len - done)).unwrap_or(usize::MAX);
-        let (mut of_a, mut of_b) = (vec![0; size], vec![0; size]);
-        a.read_exact_at(&mut of_a, at_a + done)?;
-        b.read_exact_at(&mut of_b, at_b + done)?;
-        if of_a != of_b {
-            return Ok(false);
-        }
-        done += size as u64;
-    }
-    Ok(true)
 }

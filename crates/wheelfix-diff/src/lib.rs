@@ -17,6 +17,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod bytes;
 mod compare;
 mod comparison;
 mod elf;
@@ -24,6 +25,7 @@ mod listing;
 mod record;
 mod text;
 
+pub use bytes::same_bytes;
 pub use compare::compare;
 pub use comparison::{Changed, Comparison, Difference};
 pub use listing::{Entry, EntryKind, Listing};

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wheelfix_archive::{Digest, ExtractItem, Member, Observer, extract};
-use wheelfix_diff::{Listing, compare};
+use wheelfix_diff::Listing;
 use wheelfix_format::{PythonVersion, Record};
 use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
-use wheelfix_link::existing_path;
+use wheelfix_link::{existing_path, normalize};
 use wheelfix_wheel::{
     InstalledError, OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
     installed_distributions,
@@ -258,19 +258,10 @@ fn files_of(prefix: &Path, dist_info: &Path) -> io::Result<Vec<PathBuf>> {
         .parent()
         .and_then(|site| site.strip_prefix(prefix).ok());
     let site = site.unwrap_or(Path::new(""));
-    Ok(rows.iter().map(|row| joined(site, &row.path)).collect())
-}
-
-/// A path of RECORD, relative to the prefix.
-fn joined(site: &Path, path: &str) -> PathBuf {
-    let mut joined = site.to_owned();
-    for component in Path::new(path).components() {
-        match component {
-            Component::ParentDir => drop(joined.pop()),
-            other => joined.push(other),
-        }
-    }
-    joined
+    Ok(rows
+        .iter()
+        .map(|row| normalize(&site.join(&row.path)))
+        .collect())
 }
 
 /// Lets what is compared have the same names on both sides: what was installed of a wheel, and versions in
@@ -301,15 +292,7 @@ pub(super) fn same_bytes(a: &Side, b: &Side) -> io::Result<Option<bool>> {
     if a.kind == Kind::Directory || b.kind == Kind::Directory {
         return Ok(None);
     }
-    let listing = |side: &Side| -> io::Result<Listing> {
-        let mut listing = Listing::default();
-        // Of links, the file counts; its permissions are not a part of it.
-        listing.insert("", existing_path(&side.path)?);
-        Ok(listing)
-    };
-    let comparison = compare(&listing(a)?, &listing(b)?)?;
-    let mut differences = comparison.changed.iter().flat_map(|it| &it.differences);
-    Ok(Some(differences.all(|it| it.what == "mode")))
+    wheelfix_diff::same_bytes(&a.path, &b.path).map(Some)
 }
 
 /// Why the archives differ although their members do not, as far as it is known.
