@@ -145,7 +145,7 @@ fn near_machine(word: &str) -> Option<&'static str> {
     let in_tag = || known().find(|name| word.ends_with(&format!("_{name}")));
     exact
         .or_else(in_tag)
-        .or_else(|| known().find(|name| is_near(name, word)))
+        .or_else(|| known().find(|name| strsim::osa_distance(name, word) <= 1))
 }
 
 /// The Python that a word names: `python3.13`, `py313`, `3.13t`.
@@ -163,29 +163,6 @@ fn near_python(word: &str) -> Option<String> {
     candidates
         .into_iter()
         .find(|name| name != "cp3" && read_python(name).is_some())
-}
-
-/// Whether two words differ in at most one letter that is changed, added or left out, or in two
-/// neighbours that are exchanged.
-fn is_near(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let same = |(a, b): &(&u8, &u8)| a == b;
-    let start = one.iter().zip(other).take_while(same).count();
-    let (one, other) = (one.get(start..), other.get(start..));
-    let (Some(one), Some(other)) = (one, other) else {
-        return false;
-    };
-    let end = one
-        .iter()
-        .rev()
-        .zip(other.iter().rev())
-        .take_while(same)
-        .count();
-    let (one, other) = (one.get(..one.len() - end), other.get(..other.len() - end));
-    match (one.unwrap_or_default(), other.unwrap_or_default()) {
-        ([a, b], [c, d]) => a == d && b == c,
-        (one, other) => one.len() <= 1 && other.len() <= 1,
-    }
 }
 
 fn libc(system: &str) -> Option<Libc> {
