@@ -117,6 +117,12 @@ impl Target {
         }
     }
 
+    /// The version of the Python as its directories and programs have it: `3.11`, `3.13t`.
+    pub fn python_name(&self) -> String {
+        let flag = if self.free_threaded { "t" } else { "" };
+        format!("{}{flag}", self.python)
+    }
+
     /// Whether both have the same Python, machine and kind of C library, whatever is known of their versions
     /// beyond the minor one.
     pub fn is_alike(&self, other: &Self) -> bool {

@@ -307,8 +307,7 @@ impl Python {
 
     /// The name of the directory of its modules, and of its program: `python3.11`, `python3.13t`.
     pub fn name(&self) -> String {
-        let flag = if self.target.free_threaded { "t" } else { "" };
-        format!("python{}{flag}", self.target.python)
+        format!("python{}", self.target.python_name())
     }
 
     /// The interpreter, absolute, as scripts name it; `None` if it is not known.
@@ -422,11 +421,7 @@ fn program_of_target(
     }
     let file = real.file_name().unwrap_or_default().to_string_lossy();
     let names = object.needed.iter().map(String::as_str).chain([&*file]);
-    let wanted = format!(
-        "{}{}",
-        target.python,
-        if target.free_threaded { "t" } else { "" }
-    );
+    let wanted = target.python_name();
     for name in names {
         let rest = name.strip_prefix("lib").unwrap_or(name);
         let found = rest

@@ -28,7 +28,7 @@ pub(crate) fn files(
     let Some(base) = python.base() else {
         return Vec::new();
     };
-    let name = program_name(python);
+    let name = python.name();
     let own = |path: String, content| GeneratedFile {
         path,
         source: 0,
@@ -66,11 +66,6 @@ pub(crate) fn files(
     };
     files.push(own(format!("bin/{name}"), program));
     files
-}
-
-/// The name of the program in `bin`.
-pub(crate) fn program_name(python: &Python) -> String {
-    python.name()
 }
 
 /// The script that sets the variables of

@@ -84,9 +84,9 @@ pub(crate) fn installation(request: &EnvRequest, inputs: &Inputs, prefix: &Path)
         libraries.lib_paths.extend(prefixes);
     }
     if request.activation.is_some() {
-        let program = interpreter::program_name(&installation.python);
         let python = installation.python;
-        installation.python = python.with_scripts_run_by(prefix.join("bin").join(program));
+        let program = prefix.join("bin").join(python.name());
+        installation.python = python.with_scripts_run_by(program);
     }
     installation
 }
@@ -225,8 +225,7 @@ impl<'a> EnvPlanner<'a> {
 
     /// Prefixes that hold modules for other Pythons only.
     fn other_pythons(&self) -> Vec<EnvFault> {
-        let target = self.installation.python.name();
-        let target = target.trim_start_matches("python").to_owned();
+        let target = self.installation.python.target().python_name();
         let site_packages = self.layout.site_packages();
         let prefixes = self.inputs.prefixes.iter();
         let without = prefixes.filter(|prefix| !prefix.path.join(&site_packages).is_dir());
