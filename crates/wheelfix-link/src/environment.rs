@@ -11,8 +11,6 @@ use crate::rules::{Environment, Rule, Rules};
 
 /// The placeholder for the directory of modules.
 const SITE_PACKAGES: &str = "{site-packages}";
-/// The placeholder for the driver path.
-const DRIVER_PATH: &str = "{driver_path}";
 
 /// A variable that is set unless the user has set it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -160,9 +158,7 @@ fn value(
             });
         }
     }
-    let driver_path = places.named.driver_path.to_string_lossy();
-    let value = body.value.replace(DRIVER_PATH, &driver_path);
-    fill(&value, places.named)
+    fill(&body.value, places.named)
         .map(|value| value.replace(SITE_PACKAGES, &site_packages))
         .ok_or_else(|| VariableFault::Unfilled {
             variable,

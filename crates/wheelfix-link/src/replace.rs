@@ -152,9 +152,7 @@ fn replaced(rule: &Replace, text: &str, paths: NamedPaths<'_>) -> Replaced {
     if rule.old.is_empty() {
         return Replaced::Nothing;
     }
-    let template = rule
-        .new
-        .replace(DRIVER_PATH, &paths.driver_path.to_string_lossy());
+    let template = with_driver_path(&rule.new, paths);
     let parts = parts(&template);
     // What no library path has is told where the proof finds that the source asks for it.
     let Some(new) = filled(&parts, paths) else {
@@ -199,7 +197,11 @@ fn parts(template: &str) -> Vec<Part<'_>> {
 
 /// A text with placeholders filled; `None` if a file is nowhere, or its path cannot stand in a literal.
 pub(crate) fn fill(template: &str, paths: NamedPaths<'_>) -> Option<String> {
-    filled(&parts(template), paths)
+    filled(&parts(&with_driver_path(template, paths)), paths)
+}
+
+fn with_driver_path(template: &str, paths: NamedPaths<'_>) -> String {
+    template.replace(DRIVER_PATH, &paths.driver_path.to_string_lossy())
 }
 
 /// The text with the paths in it; `None` if a file is nowhere, or its path cannot stand in a literal.
