@@ -36,7 +36,7 @@ use crate::sboms;
 use crate::shared_packages::shared_packages;
 use crate::shebang::Programs;
 use crate::sources::Sources;
-use crate::staging::{Staging, Unpublished};
+use crate::staging::{Staging, StagingError, Unpublished};
 use crate::twice;
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
@@ -109,16 +109,12 @@ pub fn prepare_install(
     request: &InstallRequest,
     listener: &Listener<'_>,
 ) -> Result<Unpublished<InstallReport>, PipelineError> {
-    let mut made = in_pool(request.jobs, || {
-        let wheels = open(request, listener)?;
-        let staging = if request.merge {
-            Staging::merge(&request.prefix)?
+    let mut made = make(request, listener, || {
+        if request.merge {
+            Staging::merge(&request.prefix)
         } else {
-            Staging::whole(&request.prefix)?
-        };
-        let report = fill(request, &wheels, &staging, listener);
-        check_sources(&wheels)?;
-        Ok::<_, PipelineError>(Unpublished::new(report?, staging))
+            Staging::whole(&request.prefix)
+        }
     })?;
     if request.check_twice {
         let again = rehearse(&twice::again(request), listener)?;
@@ -148,9 +144,20 @@ fn rehearse(
     request: &InstallRequest,
     listener: &Listener<'_>,
 ) -> Result<Unpublished<InstallReport>, PipelineError> {
+    make(request, listener, || {
+        Staging::never(&request.prefix, request.merge)
+    })
+}
+
+/// Makes all in a staging directory, which is made once the wheels are open.
+fn make(
+    request: &InstallRequest,
+    listener: &Listener<'_>,
+    staging: impl FnOnce() -> Result<Staging, StagingError> + Send,
+) -> Result<Unpublished<InstallReport>, PipelineError> {
     in_pool(request.jobs, || {
         let wheels = open(request, listener)?;
-        let staging = Staging::never(&request.prefix, request.merge)?;
+        let staging = staging()?;
         let report = fill(request, &wheels, &staging, listener);
         check_sources(&wheels)?;
         Ok(Unpublished::new(report?, staging))
