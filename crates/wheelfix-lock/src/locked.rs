@@ -1,6 +1,6 @@
 //! The document of [`Document`](crate::Document), read again: which files a selection is made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wheelfix_format::{PackageName, Target, WheelFilename};
@@ -221,14 +221,6 @@ impl Locked {
                     from: self.source(name, entry)?,
                 })
             })
-            .collect()
-    }
-
-    /// All names of selections.
-    pub fn selections(&self) -> BTreeSet<&str> {
-        let targets = self.targets.values();
-        targets
-            .flat_map(|target| target.selections.keys().map(String::as_str))
             .collect()
     }
 
