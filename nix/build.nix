@@ -18,9 +18,7 @@ let
   wlib = import ./lib;
   inherit (import ./override.nix { inherit lib; }) overridable;
   paths = drvs: lib.unique (map (drv: "${lib.getLib drv}") drvs);
-  isMusl = platform: platform.isMusl or false;
-  isCross =
-    buildPlatform.system != hostPlatform.system || isMusl buildPlatform != isMusl hostPlatform;
+  isCross = wlib.isCross buildPlatform hostPlatform;
   # The settings for a Python of the host platform, which in a cross build cannot be run.
   settingsOf =
     python: pythonVersion:

@@ -3,6 +3,8 @@
 {
   lib,
   symlinkJoin,
+  # the function that finds them
+  wheelfixCuda,
   # those of nixpkgs' default version
   defaultPackages,
 }:
@@ -34,15 +36,13 @@
   ],
 }:
 let
-  package =
-    name:
-    cudaPackages.${name}
-      or (throw "wheelfixCudaHome: `${name}` in `attributes` is not in these cudaPackages");
   outputsOf = drv: map (output: drv.${output}) (drv.outputs or [ "out" ]);
 in
 symlinkJoin {
   name = "cuda-home";
-  paths = builtins.concatMap (name: outputsOf (package name)) attributes;
+  paths = builtins.concatMap outputsOf (wheelfixCuda {
+    inherit cudaPackages attributes;
+  });
   postBuild = ''
     # Build systems look for either.
     [[ -e $out/lib64 || ! -e $out/lib ]] || ln -s lib $out/lib64

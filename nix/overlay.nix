@@ -107,7 +107,7 @@ in
 
   # CUDA_HOME for sdists that compile against CUDA: `nativeBuildInputs = [ (wheelfixCudaHome { }) ];`
   wheelfixCudaHome = import ./cuda-home.nix {
-    inherit (final) lib symlinkJoin;
+    inherit (final) lib symlinkJoin wheelfixCuda;
     defaultPackages = final.cudaPackages or { };
   };
 

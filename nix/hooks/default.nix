@@ -11,10 +11,8 @@
 let
   wlib = import ../lib;
   # Hooks run on the build platform: they are of its packages, or of those that are built for.
-  inherit (stdenv) buildPlatform;
   platform = targetPackages.stdenv.hostPlatform;
-  isMusl = it: it.isMusl or false;
-  isCross = buildPlatform.system != platform.system || isMusl buildPlatform != isMusl platform;
+  isCross = wlib.isCross stdenv.buildPlatform platform;
   targetOf =
     python:
     lib.optionalString isCross "--target ${

@@ -88,6 +88,14 @@ rec {
     else
       builtins.foldl' add [ ] (builtins.concatMap of parsed.platforms);
 
+  # Whether what is built for the second platform cannot run on the first.
+  isCross =
+    buildPlatform: hostPlatform:
+    let
+      isMusl = platform: platform.isMusl or false;
+    in
+    buildPlatform.system != hostPlatform.system || isMusl buildPlatform != isMusl hostPlatform;
+
   # The name of a target, for `wheelfix lock --target` and the setting `target`.
   #   targetOf { inherit (pkgs.stdenv) hostPlatform; inherit (pkgs.python3) pythonVersion version; }
   #   -> "aarch64-linux-cp313.2"
