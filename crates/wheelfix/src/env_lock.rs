@@ -1,17 +1,18 @@
 //! The wheels of a lock as inputs of an environment.
 
 use std::collections::BTreeSet;
-
 use std::io;
 use std::path::{Path, PathBuf};
 
 use fs_err::{self as fs, File};
 use rayon::prelude::*;
-use wheelfix_format::{PackageName, WheelFilename};
+use wheelfix_format::WheelFilename;
 use wheelfix_install::Python;
 use wheelfix_lock::{Locked, LockedError, LockedFile, LockedPackage, LockedSource};
+use wheelfix_wheel::installed_distributions;
 
 use crate::error::{Error, print};
+use crate::install_error;
 use crate::message::BREAK;
 
 /// A lock whose packages make the environment
@@ -195,25 +196,9 @@ fn given_names(inputs: &[PathBuf]) -> Result<BTreeSet<String>, Error> {
             names.insert(wheel.name().to_string());
             continue;
         }
-        let lib = input.join("lib");
-        if !lib.is_dir() {
-            continue;
-        }
-        for python in fs::read_dir(lib)? {
-            let site = python?.path().join("site-packages");
-            if !site.is_dir() {
-                continue;
-            }
-            for entry in fs::read_dir(site)? {
-                let entry = entry?.file_name();
-                let stem = entry
-                    .to_str()
-                    .and_then(|name| name.strip_suffix(".dist-info"));
-                let name = stem.and_then(|stem| stem.split('-').next());
-                let name = name.and_then(|name| name.parse::<PackageName>().ok());
-                names.extend(name.map(|name| name.to_string()));
-            }
-        }
+        let installed = installed_distributions(std::slice::from_ref(input));
+        let installed = installed.map_err(install_error::installed)?;
+        names.extend(installed.keys().map(ToString::to_string));
     }
     Ok(names)
 }

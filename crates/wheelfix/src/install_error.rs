@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use std::path::Path;
 
 use wheelfix_archive::{ContentError, ExtractError};
-use wheelfix_diff::{Comparison, Entry};
+use wheelfix_diff::Comparison;
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_install::{
     CompileError, EditFailure, ExtractionError, FileFault, LinkError, MemberFault, PipelineError,
@@ -60,10 +60,10 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
         }
         error @ PipelineError::Threads(_) => Error::environment(error),
         PipelineError::Record(error @ RecordUpdateError::Invalid { .. }) => Error::refused(error),
-        PipelineError::Installed(InstalledError::Io(error))
-        | PipelineError::Record(RecordUpdateError::Io(error))
-        | PipelineError::Io(error) => error.into(),
-        PipelineError::Installed(error) => Error::refused(error),
+        PipelineError::Record(RecordUpdateError::Io(error)) | PipelineError::Io(error) => {
+            error.into()
+        }
+        PipelineError::Installed(error) => installed(error),
     }
 }
 
@@ -72,28 +72,32 @@ fn files(faults: &[FileFault]) -> Error {
     Error::Reported
 }
 
+/// The distributions of a prefix cannot be listed.
+pub(crate) fn installed(error: InstalledError) -> Error {
+    match error {
+        InstalledError::Io(error) => error.into(),
+        error => Error::refused(error),
+    }
+}
+
 /// A line for each file that was another one when it was made a second time.
 fn made_twice(comparison: &Comparison) -> Error {
-    let changed = comparison.changed.iter().map(|changed| {
-        let kinds = changed.differences.iter().map(|it| it.what);
-        let kinds = kinds.collect::<Vec<_>>().join(", ");
-        (&changed.path, format!("is another one, by {kinds}"))
-    });
-    let only = |entries: &[Entry], how: &str| {
-        let paths = entries.iter().map(|entry| entry.path.clone());
-        paths.map(|path| (path, how.to_owned())).collect::<Vec<_>>()
+    let line = |path: &Path, how: &str| {
+        let path = path.display();
+        format!("`{path}` {how}, when the output is made a second time")
     };
-    let gone = only(&comparison.only_in_a, "is not there");
-    let new = only(&comparison.only_in_b, "is new");
-    let changed = changed.map(|(path, how)| (path.clone(), how));
-    let lines = changed.chain(gone).chain(new);
-    print(
-        "error",
-        lines.map(|(path, how)| {
-            let path = path.display();
-            format!("`{path}` {how}, when the output is made a second time")
-        }),
-    );
+    let changed = comparison.changed.iter().map(|changed| {
+        let kinds: Vec<&str> = changed.differences.iter().map(|it| it.what).collect();
+        line(
+            &changed.path,
+            &format!("is another one, by {}", kinds.join(", ")),
+        )
+    });
+    let gone = comparison.only_in_a.iter();
+    let gone = gone.map(|entry| line(&entry.path, "is not there"));
+    let new = comparison.only_in_b.iter();
+    let new = new.map(|entry| line(&entry.path, "is new"));
+    print("error", changed.chain(gone).chain(new));
     print(
         "hint",
         ["this is never right: report it, with the wheels (docs/reporting-faults.md)"],

@@ -6,10 +6,11 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::PackageName;
-use wheelfix_wheel::{InstalledDistribution, InstalledError, installed_distributions};
+use wheelfix_wheel::{InstalledDistribution, installed_distributions};
 
 use crate::builder::inputs;
 use crate::error::{Error, print};
+use crate::install_error;
 use crate::message::BREAK;
 
 /// Refuses a package that brings along a distribution from two prefixes.
@@ -19,7 +20,7 @@ pub(crate) fn run(out: &Path) -> Result<(), Error> {
         if !prefix.is_dir() {
             continue;
         }
-        let installed = installed_distributions(&[prefix]).map_err(of_installed)?;
+        let installed = installed_distributions(&[prefix]).map_err(install_error::installed)?;
         for (name, distribution) in installed {
             found.entry(name).or_default().push(distribution);
         }
@@ -66,11 +67,4 @@ fn prefix_of(dist_info: &Path) -> PathBuf {
         .nth(4)
         .unwrap_or(dist_info)
         .to_path_buf()
-}
-
-fn of_installed(error: InstalledError) -> Error {
-    match error {
-        InstalledError::Io(error) => error.into(),
-        error => Error::refused(error),
-    }
 }

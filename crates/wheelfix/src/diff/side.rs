@@ -12,13 +12,14 @@ use wheelfix_format::{PythonVersion, Record};
 use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
 use wheelfix_link::{existing_path, normalize};
 use wheelfix_wheel::{
-    InstalledError, OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
+    OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
     installed_distributions,
 };
 
 use crate::diff::DiffArgs;
 use crate::error::Error;
 use crate::inspect::has_sdist_name;
+use crate::install_error;
 use crate::limits;
 use crate::progress::Progress;
 use crate::unpack::refused_with;
@@ -202,11 +203,8 @@ impl Installed {
     /// Looks for the distribution of a wheel below a prefix; `None` if it is not there.
     fn find(prefix: &Path, wheel: &Wheel) -> Result<Option<Self>, Error> {
         let own = wheel.filename().name();
-        let installed =
-            installed_distributions(&[prefix.to_owned()]).map_err(|error| match error {
-                InstalledError::Io(error) => error.into(),
-                error => Error::refused(error),
-            })?;
+        let installed = installed_distributions(&[prefix.to_owned()]);
+        let installed = installed.map_err(install_error::installed)?;
         let Some(distribution) = installed.get(own) else {
             return Ok(None);
         };
