@@ -22,7 +22,7 @@ use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
-use crate::target::{SystemArgs, probe};
+use crate::target::SystemArgs;
 use crate::wheel_options::{MetadataArgs, accepted};
 use crate::{document, install_error, message, proof_report, table, unbundle_table};
 
@@ -203,10 +203,7 @@ impl FileArgs {
 /// Makes a wheel from the one that is named.
 pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
     let wheel = files.paths.first().cloned().unwrap_or_default();
-    let python = match files.system.python(None)? {
-        Some(python) => Some(python),
-        None => files.python.as_deref().map(probe).transpose()?,
-    };
+    let python = files.system.python_or(files.python.as_deref())?;
     let system = python.as_ref().and_then(Python::system);
     message::say_as(wheelfix_install::names_in_wheel(&wheel, python.as_ref()));
     let request = PatchWheelRequest {
@@ -306,14 +303,9 @@ fn request(
 
 /// The Python that is named, or that of the virtual environment.
 fn python(args: &FileArgs, environments: &[VirtualEnvironment]) -> Result<Option<Python>, Error> {
-    if let Some(python) = args.system.python(None)? {
-        return Ok(Some(python));
-    }
     let of_environment = environments.first().map(|it| &it.python);
-    let Some(python) = args.python.as_ref().or(of_environment) else {
-        return Ok(None);
-    };
-    Ok(Some(probe(python)?))
+    let own = args.python.as_ref().or(of_environment);
+    args.system.python_or(own.map(PathBuf::as_path))
 }
 
 pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {

@@ -26,6 +26,14 @@ pub(crate) struct SystemArgs {
 type NamedPython = wheelfix_format::Target;
 
 impl SystemArgs {
+    /// The Python of the target, or else the one of this machine that is named; `None` if neither is.
+    pub(crate) fn python_or(&self, own: Option<&Path>) -> Result<Option<Python>, Error> {
+        match self.python(None)? {
+            Some(python) => Ok(Some(python)),
+            None => own.map(probe).transpose(),
+        }
+    }
+
     /// The Python of the target; `None` if no target is named. `build` compiles for it.
     pub(crate) fn python(&self, build: Option<&Path>) -> Result<Option<Python>, Error> {
         let Some(target) = &self.target else {
@@ -87,10 +95,7 @@ impl TargetArgs {
                     .to_owned(),
             ));
         }
-        let python = match self.system.python(None)? {
-            Some(python) => Some(python),
-            None => self.python.as_deref().map(probe).transpose()?,
-        };
+        let python = self.system.python_or(self.python.as_deref())?;
         let program = python.as_ref().and_then(Python::program);
         let program = program.map(Path::to_path_buf);
         let interpreter = self.interpreter.as_deref().map(absolute_path).transpose()?;
