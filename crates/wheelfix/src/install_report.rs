@@ -98,13 +98,11 @@ pub(crate) fn print(
 
 /// Says that all was made a second time.
 pub(crate) fn made_twice(equal: Option<usize>) -> io::Result<()> {
-    match equal {
-        None => Ok(()),
-        Some(1) => print_line("made twice: 1 file, the same both times"),
-        Some(files) => print_line(format_args!(
-            "made twice: {files} files, the same both times"
-        )),
-    }
+    let Some(files) = equal else {
+        return Ok(());
+    };
+    let files = count(files, "file");
+    print_line(format_args!("made twice: {files}, the same both times"))
 }
 
 /// Prints the warnings on standard error.
