@@ -46,6 +46,11 @@ fn sandbox(more: &str) -> Sandbox {
 }
 
 fn env(sandbox: &Sandbox, more: &[&str]) -> String {
+    let more = [&["--no-bytecode"], more].concat();
+    env_for(sandbox, "aarch64-linux-cp312", &more)
+}
+
+fn env_for(sandbox: &Sandbox, target: &str, more: &[&str]) -> String {
     let start = [
         "env",
         "--lock",
@@ -54,9 +59,10 @@ fn env(sandbox: &Sandbox, more: &[&str]) -> String {
         "dl",
         "--prefix",
         "out",
+        "--target",
+        target,
     ];
-    let target = ["--target", "aarch64-linux-cp312", "--no-bytecode"];
-    sandbox.run(&[&start[..], &target, more].concat())
+    sandbox.run(&[&start[..], more].concat())
 }
 
 #[test]
@@ -134,18 +140,7 @@ fn what_is_no_wheel_of_the_lock_comes_from_the_inputs() {
 #[test]
 fn another_target_selection_or_document_is_refused() {
     let sandbox = sandbox("");
-    let run = |target: &str, more: &[&str]| {
-        let start = [
-            "env",
-            "--lock",
-            "lock.json",
-            "--wheels",
-            "dl",
-            "--prefix",
-            "out",
-        ];
-        sandbox.run(&[&start[..], &["--target", target], more].concat())
-    };
+    let run = |target: &str, more: &[&str]| env_for(&sandbox, target, more);
     let got = run("aarch64-linux-cp313", &[]);
     let want =
         "error: `lock.json` has no target for aarch64-linux-cp313; it has aarch64-linux-cp312\n";
