@@ -1,19 +1,18 @@
 //! From wheels to a prefix: the one pipeline.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use wheelfix_link::{
     Excused, Excuses, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof,
-    existing_path, made_executable, may_be_like_source,
+    made_executable, may_be_like_source,
 };
 use wheelfix_unbundle::UnbundlePlan;
-use wheelfix_wheel::{OpenOptions, Wheel};
+use wheelfix_wheel::Wheel;
 
 use crate::aliases::Aliases;
 use crate::bytecode::{Bytecode, CompileError, Compiler};
@@ -28,7 +27,7 @@ use crate::library_table::TableParts;
 use crate::linking::{self, Applied, LinkError};
 use crate::merging::{are_recorded, beside};
 use crate::patch::Scope;
-use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
+use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
 use crate::python::Python;
 use crate::report::{self, InstallReport, InstallWarning};
@@ -41,8 +40,11 @@ use crate::twice;
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
 
+mod opening;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use opening::{check_sources, open};
 
 /// The wheels and options of an installation.
 #[derive(Clone, Debug)]
@@ -162,57 +164,6 @@ fn make(
         check_sources(&wheels)?;
         Ok(Unpublished::new(report?, staging))
     })
-}
-
-/// An error if a wheel could not be read to its end: it explains all others.
-pub(crate) fn check_sources(wheels: &[Wheel]) -> io::Result<()> {
-    wheels.iter().try_for_each(Wheel::check_source)
-}
-
-/// Opens all wheels and compares their tags with the target; all faults at once.
-pub(crate) fn open(
-    request: &InstallRequest,
-    listener: &Listener<'_>,
-) -> Result<Vec<Wheel>, PipelineError> {
-    listener(Event::Phase {
-        phase: Phase::Read,
-        bytes: 0,
-    });
-    let options = OpenOptions {
-        limits: request.wheel_options.limits,
-        accept_mismatch: request.wheel_options.accept_mismatch.clone(),
-        with_record_faults: false,
-        exceptions_are_shared: true,
-    };
-    let open = |path: &PathBuf| -> Result<Wheel, Refusal> {
-        let wheel = Wheel::open_with(path, &options)?;
-        request.python.target().rank(wheel.filename().tags())?;
-        Ok(wheel)
-    };
-    let paths = distinct(&request.wheels);
-    let results: Vec<_> = paths.par_iter().map(open).collect();
-    let (mut wheels, mut refused) = (Vec::new(), Vec::new());
-    for (path, result) in paths.iter().zip(results) {
-        match result {
-            Ok(wheel) => wheels.push(wheel),
-            Err(reason) => refused.push(RefusedWheel {
-                path: path.clone(),
-                reason,
-            }),
-        }
-    }
-    if refused.is_empty() {
-        Ok(wheels)
-    } else {
-        Err(PipelineError::Wheels(refused))
-    }
-}
-
-/// The wheels, one that is named twice once.
-fn distinct(wheels: &[PathBuf]) -> Vec<PathBuf> {
-    let mut seen = BTreeSet::new();
-    let is_new = |path: &&PathBuf| seen.insert(existing_path(path).unwrap_or((*path).clone()));
-    wheels.iter().filter(is_new).cloned().collect()
 }
 
 /// Makes the whole content of the prefix in the staging directory.

@@ -2,6 +2,7 @@
 
 use fs_err as fs;
 use wheelfix_testkit::wheel::WheelBuilder;
+use wheelfix_wheel::OpenOptions;
 
 use super::*;
 use crate::{EnvRequest, PatchWheelRequest};
