@@ -361,6 +361,13 @@ impl<'l> Maker<'l> {
                     editable: *editable,
                 })
             }
+            Source::Conda => {
+                let (label, name) = (package.label(), &package.name);
+                self.notes.insert(format!(
+                    "{label} is a conda package, and taken from nixpkgs as `{name}`"
+                ));
+                ProviderDocument::Nixpkgs(name.to_string())
+            }
             Source::Virtual { path } => ProviderDocument::Virtual(local(path)),
             Source::Files => return Err(Box::new(package.fault("source", Problem::NoFiles))),
         })

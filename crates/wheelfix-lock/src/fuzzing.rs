@@ -5,7 +5,7 @@ use wheelfix_format::Target;
 use crate::{Document, DocumentOptions, Lock, Selection};
 
 /// A name for each format.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 9] = [
     "uv.lock",
     "pylock.toml",
     "poetry.lock",
@@ -13,6 +13,8 @@ const NAMES: [&str; 7] = [
     "requirements.txt",
     "Pipfile.lock",
     "sources.yaml",
+    "pixi.lock",
+    "conda-lock.yml",
 ];
 
 /// No reader panics; what is read gives a document or faults, the same each time, and no fault is empty.

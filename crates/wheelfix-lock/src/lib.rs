@@ -6,6 +6,8 @@
 
 mod choose;
 mod component;
+mod conda;
+mod conda_lock;
 mod document;
 mod fault;
 mod file;
@@ -20,6 +22,7 @@ mod makes;
 mod marker_pool;
 mod pdm;
 mod pipfile;
+mod pixi;
 mod poetry;
 mod pylock;
 mod reading;
@@ -28,7 +31,9 @@ mod resolve;
 mod selection;
 mod text;
 mod toml_text;
+mod unknown_keys;
 mod uv;
+mod yaml_text;
 
 pub use choose::{Choice, Preference, Provider, RejectedWheel, WheelReason, choose, ranked};
 pub use document::{Document, DocumentOptions, NixpkgsPackage};

@@ -63,6 +63,8 @@ pub struct Root {
     pub default_groups: DefaultGroups,
     /// The Pythons that groups are for.
     pub group_requires_python: BTreeMap<PackageName, VersionSpecifiers>,
+    /// The environments that groups are for, one of which must hold; none for all.
+    pub(crate) group_environments: BTreeMap<PackageName, Vec<MarkerNumber>>,
 }
 
 /// Which groups are selected by default.
@@ -133,6 +135,8 @@ pub enum Source<'a> {
         /// Whether it is imported from there.
         editable: bool,
     },
+    /// From conda, whose packages are no wheels: nixpkgs has to give it, if another requires it.
+    Conda,
     /// Nothing is installed but what it requires.
     Virtual {
         /// The path from the directory of the lock.
@@ -201,9 +205,11 @@ impl<'a> Lock<'a> {
             return Err(vec![Fault::of_file(Problem::TooMany(MAX_VALUES))]);
         }
         match Format::of(name).or_else(|| Format::of_text(text)) {
+            Some(Format::CondaLock) => crate::conda_lock::read(text),
             Some(Format::Makes) => crate::makes::read(text),
             Some(Format::Pdm) => crate::pdm::read(text),
             Some(Format::Pipfile) => crate::pipfile::read(text),
+            Some(Format::Pixi) => crate::pixi::read(text),
             Some(Format::Poetry) => crate::poetry::read(text),
             Some(Format::Pylock) => crate::pylock::read(text),
             Some(Format::Requirements) => crate::requirements::read(text),

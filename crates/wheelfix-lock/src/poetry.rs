@@ -310,7 +310,13 @@ fn package<'a>(
             continue;
         };
         match (file.wheel.is_some(), &package.source) {
-            (_, Source::Git { .. } | Source::Directory { .. } | Source::Virtual { .. }) => {}
+            (
+                _,
+                Source::Git { .. }
+                | Source::Directory { .. }
+                | Source::Virtual { .. }
+                | Source::Conda,
+            ) => {}
             (true, Source::Files) => package.wheels.push(file),
             (false, Source::Files) => package.sdist = Some(file),
         }

@@ -4,6 +4,7 @@
 //! they are selected. Most writers leave out what packages require; pdm has it in a table of its own.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use serde::Deserialize;
 
@@ -324,11 +325,11 @@ fn references_of(reading: &mut Reading, of: &str, read: &[Reference<'_>]) -> Vec
 }
 
 /// Requirements as METADATA has them.
-pub(crate) fn requirements(
+pub(crate) fn requirements<T: Deref<Target = str>>(
     reading: &mut Reading,
     of: &str,
     key: &str,
-    texts: &[Text<'_>],
+    texts: &[T],
 ) -> Vec<NamedEdge> {
     let mut edges = Vec::new();
     for text in texts {

@@ -224,6 +224,7 @@ impl<'a> ListedLock<'a> {
             extras: empty(self.extras).collect(),
             default_groups: DefaultGroups::Named(self.default_groups),
             group_requires_python: BTreeMap::new(),
+            group_environments: BTreeMap::new(),
         };
         Ok(Lock {
             format: self.format,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wheelfix_format::{MarkerSets, PackageName, Target, Version};
 
 use crate::component::components;
-use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root};
+use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
 use crate::marker_pool::MarkerAnswers;
 use crate::{Fault, Faults, Problem, Selection};
 
@@ -222,6 +222,7 @@ impl<'l> Walk<'l> {
                 start.edges.extend(edges);
                 sets.groups.insert(group.clone());
                 self.check_group_python(root, group);
+                self.check_group_environment(root, group);
                 if let Some(name) = &name {
                     self.active
                         .insert(Conflict::Group(name.clone(), group.clone()));
@@ -274,6 +275,18 @@ impl<'l> Walk<'l> {
             };
             self.faults
                 .push(Fault::at(format!("group-requires-python.{group}"), problem));
+        }
+    }
+
+    fn check_group_environment(&mut self, root: &Root, group: &PackageName) {
+        let Some(environments) = root.group_environments.get(group) else {
+            return;
+        };
+        if !environments.iter().any(|it| self.answers.holds(Some(*it))) {
+            let texts = environments.iter().map(|it| self.lock.marker_text(*it));
+            let problem = Problem::Environment(texts.collect());
+            self.faults
+                .push(Fault::at(format!("environments.{group}"), problem));
         }
     }
 
@@ -430,6 +443,7 @@ impl<'l> Walk<'l> {
     fn take_listed(&mut self) {
         let lock = self.lock;
         let mut taken = Vec::new();
+        let mut of_conda = BTreeSet::new();
         for (number, package) in lock.packages.iter().enumerate() {
             let groups = self.answers.sets().groups.clone();
             let is_listed = package.listed.iter().any(|listing| {
@@ -439,7 +453,9 @@ impl<'l> Walk<'l> {
                     .is_none_or(|group| groups.contains(group));
                 in_group && self.answers.holds(listing.marker)
             });
-            if is_listed {
+            if is_listed && package.source == Source::Conda {
+                of_conda.insert(number);
+            } else if is_listed {
                 self.packages.entry(number).or_default();
                 self.roots.insert(number);
                 taken.push((number, package));
@@ -452,10 +468,20 @@ impl<'l> Walk<'l> {
                     continue;
                 }
                 let is_taken = |target: &&usize| self.packages.contains_key(*target);
-                let target = edge.targets.iter().find(is_taken).copied();
+                let taken = edge.targets.iter().find(is_taken);
+                // Of conda only what is required for sure.
+                let is_of_conda = |target: &&usize| of_conda.contains(*target);
+                let target = taken.or_else(|| {
+                    let is_required = self.answers.holds(edge.marker);
+                    edge.targets
+                        .iter()
+                        .find(|it| is_required && is_of_conda(it))
+                });
+                let target = target.copied();
                 if let Some(target) = target.filter(|target| target != number) {
                     let reached = self.packages.entry(*number).or_default();
                     reached.dependencies.insert(target);
+                    self.packages.entry(target).or_default();
                 }
             }
         }

@@ -1,34 +1,17 @@
 //! TOML with a place for what is wrong, and a note for each key that nobody knows.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use crate::fault::{Fault, Problem};
+use crate::unknown_keys::UnknownKeys;
 
 /// A value and the notes on its unknown keys.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, Vec<String>), Box<Fault>> {
     let deserializer = toml::Deserializer::parse(text).map_err(|error| syntax(text, &error))?;
-    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
-    let note = |path: serde_ignored::Path<'_>| {
-        *unknown
-            .entry(without_numbers(&path.to_string()))
-            .or_default() += 1;
-    };
-    let value =
-        serde_ignored::deserialize(deserializer, note).map_err(|error| syntax(text, &error))?;
-    let notes = unknown.into_iter().map(|(key, count)| match count {
-        1 => format!("the key `{key}` is unknown and passed over"),
-        count => format!("the key `{key}` is unknown and passed over, {count} times"),
-    });
-    Ok((value, notes.collect()))
-}
-
-/// `package.3.wheels.0.zstd` as `package.wheels.zstd`.
-fn without_numbers(path: &str) -> String {
-    let is_name = |part: &&str| *part != "?" && !part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<&str> = path.split('.').filter(is_name).collect();
-    parts.join(".")
+    let mut unknown = UnknownKeys::default();
+    let value = serde_ignored::deserialize(deserializer, |path| unknown.add("", &path));
+    let value = value.map_err(|error| syntax(text, &error))?;
+    Ok((value, unknown.notes()))
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Box<Fault> {

@@ -371,7 +371,7 @@ impl<'a> Reader<'a> {
             .names("", "manifest.members", &manifest.members);
         let is_top = |package: &Package<'_>| match &package.source {
             Source::Directory { path, .. } | Source::Virtual { path } => path == ".",
-            Source::Files | Source::Git { .. } => false,
+            Source::Files | Source::Git { .. } | Source::Conda => false,
         };
         let is_member = |package: &Package<'_>| is_top(package) || members.contains(&package.name);
         let has_top = packages.iter().any(is_top);
@@ -403,6 +403,7 @@ impl<'a> Reader<'a> {
                 extras: BTreeMap::new(),
                 default_groups: self.default_groups(&label, tables.default_groups),
                 group_requires_python: self.group_pythons(tables.requires_python),
+                group_environments: BTreeMap::new(),
             });
         }
         // A script, or a project without a `[project]`.
@@ -432,6 +433,7 @@ impl<'a> Reader<'a> {
             extras: BTreeMap::new(),
             default_groups: self.default_groups("", manifest.default_groups),
             group_requires_python: self.group_pythons(manifest.group_requires_python),
+            group_environments: BTreeMap::new(),
         }
     }
 
@@ -529,7 +531,8 @@ fn artifact<'a>(
 }
 
 /// Reads `URL?tag=..&subdirectory=..&lfs=true#COMMIT`.
-fn git<'a>(text: &Cow<'a, str>) -> Option<(Source<'a>, Option<String>)> {
+/// The repository and the directory in it of uv's `URL?subdirectory=..#COMMIT`.
+pub(crate) fn git<'a>(text: &Cow<'a, str>) -> Option<(Source<'a>, Option<String>)> {
     let (rest, commit) = text.rsplit_once('#')?;
     let (url, query) = rest.split_once('?').unwrap_or((rest, ""));
     let value = |key: &str| {

@@ -20,8 +20,9 @@ use crate::lock_uv;
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///
-/// Reads uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock, requirements.txt with pins and
-/// sources.yaml of Makes. Nothing is fetched, built or installed; what is not locked is given to uv.
+/// Reads uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock, requirements.txt with pins,
+/// sources.yaml of Makes, and what pixi.lock and conda-lock.yml have of PyPI. Nothing is fetched, built or
+/// installed; what is not locked is given to uv.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
     /// The lock file; or a pyproject.toml, a requirements.in or requirements, which uv resolves

@@ -48,7 +48,7 @@ fn what_is_no_lock_is_refused() {
     check(
         "lock.txt",
         "",
-        "no lock file that is known: expected `uv.lock`, `SCRIPT.py.lock`, `pylock.toml`, `poetry.lock`, `pdm.lock`, `Pipfile.lock`, `requirements*.txt` or `sources.yaml`, got `lock.txt`",
+        "no lock file that is known: expected `uv.lock`, `SCRIPT.py.lock`, `pylock.toml`, `poetry.lock`, `pdm.lock`, `Pipfile.lock`, `pixi.lock`, `conda-lock.yml`, `requirements*.txt` or `sources.yaml`, got `lock.txt`",
     );
     let many = format!("version = 1\na = [{}]", "1,".repeat(4_000_000));
     check(

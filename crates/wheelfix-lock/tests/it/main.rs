@@ -3,6 +3,7 @@
 
 mod bad;
 mod choice;
+mod conda;
 mod document;
 mod markers;
 mod others;

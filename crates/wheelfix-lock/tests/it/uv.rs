@@ -145,7 +145,9 @@ fn ours(lock: &Lock<'_>, words: &str, target: &Target) -> Option<BTreeSet<String
                 format!("{} ", package.name)
             }
             Source::Files => package.label(),
-            Source::Git { .. } | Source::Virtual { .. } => format!("{} ", package.name),
+            Source::Git { .. } | Source::Virtual { .. } | Source::Conda => {
+                format!("{} ", package.name)
+            }
         }
     });
     Some(texts.collect())
