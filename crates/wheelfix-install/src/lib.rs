@@ -72,7 +72,8 @@ pub use left_over::{clean_up, clean_up_above, scan_clean};
 pub use linking::{EditFailure, LinkError};
 pub use patch::{PatchReport, PatchRequest, Scope, patch};
 pub use patch_wheel::{
-    OutputNameError, PREFIX, PatchWheelReport, PatchWheelRequest, names_in_wheel, patch_wheel,
+    OutputNameError, PREFIX, PatchWheelReport, PatchWheelRequest, names_in_prefix, names_in_wheel,
+    patch_wheel, site_packages,
 };
 pub use pipeline_error::{PipelineError, Refusal, RefusedWheel};
 pub use provenance::Provenance;

@@ -315,6 +315,21 @@ pub fn names_in_wheel(wheel: &Path, python: Option<&Python>) -> Vec<(String, Str
     schemes.into_iter().map(start).collect()
 }
 
+/// The directory of modules of a Python in a prefix.
+pub fn site_packages(prefix: &Path, python: &Python) -> PathBuf {
+    prefix.join(Layout::of(python).directory(Scheme::Purelib, ""))
+}
+
+/// The starts of paths below a prefix, each with the start of the names that most of the files have in
+/// wheels; the first that fits counts.
+pub fn names_in_prefix(prefix: &Path, python: &Python) -> Vec<(String, String)> {
+    let modules = site_packages(prefix, python);
+    [modules.as_path(), prefix]
+        .map(|directory| format!("{}/", directory.display()))
+        .map(|from| (from, String::new()))
+        .to_vec()
+}
+
 /// An ELF file or Python source of the wheel.
 #[derive(Debug)]
 struct Unpacked {

@@ -17,10 +17,11 @@ use wheelfix_link::{
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::document;
 use crate::error::{Error, print, print_line};
+use crate::next_step::print_faults;
 use crate::progress::Progress;
 use crate::remedy::{self, advised};
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
-use crate::{install_error, proof_report};
+use crate::{inputs, install_error, proof_report};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]
@@ -174,6 +175,7 @@ fn prove_wheels(
 /// The path as the loader would be given it: absolute, and links that lead to it resolved. A link to a
 /// file is opened by its own name, from the directory that it is in.
 pub(crate) fn place(path: &Path) -> Result<PathBuf, Error> {
+    inputs::existing(path)?;
     let real = existing_path(path)?;
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) if real.is_file() && path.is_symlink() => {
@@ -200,7 +202,7 @@ fn report(proof: &Proof, untrue: &[UntrueRecord], args: &CheckArgs) -> Result<()
     if args.warnings {
         print("warning", proof.warnings.iter().map(advised));
     }
-    print("error", told_once(&proof.faults).iter().map(advised));
+    print_faults(&told_once(&proof.faults));
     if !args.output.quiet {
         print("warning", untrue);
         proof_report::print_notes(proof);

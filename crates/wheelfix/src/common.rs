@@ -16,7 +16,8 @@ use wheelfix_unbundle::{BundledOverride, UnbundleOptions, UnbundlePlan};
 
 use crate::document;
 use crate::error::{Error, print};
-use crate::remedy::{Mendable, advised};
+use crate::next_step::{self, print_faults};
+use crate::remedy::Mendable;
 use crate::target::is_refusal;
 
 /// Where libraries come from, and what may be missing
@@ -229,7 +230,7 @@ fn report_faults<'f, F>(
 where
     &'f F: Mendable,
 {
-    print("error", faults.iter().map(advised));
+    print_faults(faults);
     print(
         "error",
         [format!("{} in all", count(faults.len(), "fault"))],
@@ -250,9 +251,10 @@ struct Named<'v, T> {
 
 impl<T: Serialize> Serialize for Named<'_, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("version", &1)?;
         map.serialize_entry(self.name, self.value)?;
+        map.serialize_entry("next", &next_step::line())?;
         map.end()
     }
 }

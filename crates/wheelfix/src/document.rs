@@ -11,6 +11,8 @@ struct Failure {
     version: u32,
     errors: Vec<String>,
     hints: Vec<String>,
+    /// The line to type next; `null` if none is known.
+    next: Option<String>,
 }
 
 /// The messages that were printed so far.
@@ -18,6 +20,7 @@ static FAILURE: Mutex<Option<Failure>> = Mutex::new(Some(Failure {
     version: 1,
     errors: Vec::new(),
     hints: Vec::new(),
+    next: None,
 }));
 
 fn failure() -> MutexGuard<'static, Option<Failure>> {
@@ -35,6 +38,7 @@ pub(crate) fn note(label: &str, message: &str) {
         match label {
             "error" => failure.errors.push(message.to_owned()),
             "hint" => failure.hints.push(message.to_owned()),
+            "next" => failure.next = Some(message.to_owned()),
             _ => {}
         }
     }

@@ -12,12 +12,12 @@ use wheelfix_link::{Pattern, real_path};
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::env_lock::LockedArgs;
 use crate::error::{Error, printed};
-use crate::install::{BytecodeArgs, default_python};
+use crate::install::{BytecodeArgs, default_python, path_word, print_start};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
 use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
-use crate::{env_error, env_report};
+use crate::{env_error, env_report, message};
 
 /// Make one site-packages from wheels, prefixes and store paths
 #[derive(Debug, clap::Args)]
@@ -184,6 +184,23 @@ impl EnvPythonArgs {
     }
 }
 
+impl EnvArgs {
+    /// Says how the environment is started; nothing where no program of the target is known.
+    fn print_start(&self, request: &EnvRequest) -> Result<(), Error> {
+        let installation = &request.installation;
+        let command = match (request.activation, installation.python.executable()) {
+            (Some(_), _) => path_word(&installation.prefix.join("bin/python")),
+            (None, Some(python)) if self.python.system.target.is_none() => {
+                let modules =
+                    wheelfix_install::site_packages(&installation.prefix, &installation.python);
+                format!("PYTHONPATH={} {}", path_word(&modules), path_word(python))
+            }
+            _ => return Ok(()),
+        };
+        print_start(&self.output, &command)
+    }
+}
+
 pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     args.wheel_options.refuse_check_deps()?;
     let python = args.python.resolve(&args.inputs)?;
@@ -198,6 +215,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
         return Err(Error::Usage(text.to_owned()));
     }
     let prefix = real_path(&args.prefix)?;
+    message::say_as(wheelfix_install::names_in_prefix(&prefix, &python));
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     libraries.system = python.system();
@@ -233,6 +251,9 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
         args.making.dry_run,
         &args.output,
     ))?;
+    if !args.making.dry_run {
+        printed(args.print_start(&request))?;
+    }
     made.publish().map_err(|error| explain(error.into()))?;
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! The exit codes of the errors of `wheelfix env`, and the messages of those that are lists.
 
+use std::fmt::{self, Display};
+
 use wheelfix_install::{EnvError, EnvFault};
+use wheelfix_link::Remedy;
 
 use crate::common::OutputArgs;
-use crate::error::{Error, print};
-use crate::install_error;
-use crate::remedy::{OfEnvironment, advised, ask_plain};
+use crate::error::{Error, chain, print};
+use crate::remedy::{Mendable, advised, ask_plain};
+use crate::{inputs, install_error, next_step};
 
 /// Prints the list of an error, and decides the exit code.
 pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
@@ -15,8 +18,51 @@ pub(crate) fn explain(error: EnvError, output: &OutputArgs) -> Error {
     }
 }
 
+/// A fault of an environment, with its causes.
+struct OfEnvironment<'f>(&'f EnvFault);
+
+impl Display for OfEnvironment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let absent = match self.0 {
+            EnvFault::Missing(path) => inputs::absent(path),
+            _ => None,
+        };
+        match absent {
+            Some(input) => input.fmt(f),
+            None => chain(self.0).fmt(f),
+        }
+    }
+}
+
+impl Mendable for OfEnvironment<'_> {
+    fn remedies(&self) -> Vec<Remedy> {
+        self.0.remedies()
+    }
+}
+
+/// Notes what mends a fault.
+fn note(fault: &EnvFault) {
+    let input = match fault {
+        EnvFault::Missing(path) => inputs::absent(path),
+        EnvFault::Wheels { path, .. } => inputs::not_a_wheel(path),
+        _ => None,
+    };
+    match (input, fault) {
+        (Some(input), _) => input.note(),
+        (None, EnvFault::Unmet(unmet)) if unmet.found.is_none() => {
+            let text = unmet.requirement.split(';').next().unwrap_or_default();
+            next_step::note_requirement(None, text.trim());
+        }
+        _ => next_step::note(&fault.remedies()),
+    }
+}
+
 fn report(faults: &[EnvFault]) -> Error {
-    print("error", faults.iter().map(OfEnvironment).map(advised));
+    let told = faults.iter().map(|fault| {
+        note(fault);
+        OfEnvironment(fault)
+    });
+    print("error", told.map(advised));
     if faults.iter().any(is_duplicate) {
         print("error", [NIXPKGS_DUPLICATES]);
     }

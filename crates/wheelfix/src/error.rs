@@ -128,7 +128,12 @@ pub(crate) fn print(label: &str, messages: impl IntoIterator<Item = impl Display
     let fix = format!("\n  {of_fix}fix:{of_fix:#} ");
     let mut messages = messages.into_iter();
     for message in messages.by_ref().take(MAX_MESSAGES) {
-        let message = escaped(message);
+        // A line to type names files as the machine has them.
+        let message = if label == "next" {
+            escaped_report(message)
+        } else {
+            escaped(message)
+        };
         document::note(label, &message);
         // If standard error is gone there is nobody left to tell.
         let message = message.replace("\n  fix: ", &fix);

@@ -21,6 +21,7 @@ use wheelfix_format::{SdistFilename, SdistFilenameError};
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::Error;
+use crate::inputs;
 
 /// Print what a wheel, a source distribution, an ELF file or a directory holds
 #[derive(Debug, clap::Args)]
@@ -141,6 +142,7 @@ impl Report {
 }
 
 fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
+    inputs::existing(path)?;
     if fs_err::metadata(path)?.is_dir() {
         return tree::read(path, options).map(Report::Directory);
     }

@@ -7,12 +7,14 @@ use wheelfix_install::{Bytecode, InstallRequest, Invalidation, Python, PythonErr
 use wheelfix_link::{STORE, real_path};
 
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
-use crate::error::{Error, printed};
+use crate::error::{Error, print_report, printed};
 use crate::limits::LimitArgs;
+use crate::message::BREAK;
 use crate::progress::Progress;
+use crate::remedy::shell_word;
 use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
-use crate::{install_error, install_report};
+use crate::{install_error, install_report, message};
 
 /// Install wheels into a prefix: unpack, relocate, compile, prove, publish
 #[derive(Debug, clap::Args)]
@@ -165,9 +167,38 @@ fn invalidation(prefix: &Path) -> Invalidation {
     }
 }
 
+impl InstallArgs {
+    /// Says how what was installed is started; nothing where no program of the target is known.
+    fn print_start(&self, request: &InstallRequest) -> Result<(), Error> {
+        let python = request.python.executable();
+        let (None, Some(python)) = (&self.python.system.target, python) else {
+            return Ok(());
+        };
+        let modules = wheelfix_install::site_packages(&request.prefix, &request.python);
+        print_start(
+            &self.output,
+            &format!("PYTHONPATH={} {}", path_word(&modules), path_word(python)),
+        )
+    }
+}
+
+/// Says how what was made is started.
+pub(crate) fn print_start(output: &OutputArgs, command: &str) -> Result<(), Error> {
+    if output.quiet || output.json {
+        return Ok(());
+    }
+    Ok(print_report(format_args!("start it: {command}{BREAK}"))?)
+}
+
+/// A path as one word of a shell.
+pub(crate) fn path_word(path: &Path) -> String {
+    shell_word(&path.to_string_lossy())
+}
+
 pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     let python = args.python.resolve()?;
     let prefix = real_path(&args.prefix)?;
+    message::say_as(wheelfix_install::names_in_prefix(&prefix, &python));
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     libraries.system = python.system();
@@ -196,6 +227,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
     let made = result.map_err(explain)?;
     // Where the report cannot be written, there is no prefix either.
     printed(install_report::print(&made.report, false, &args.output))?;
+    printed(args.print_start(&request))?;
     made.publish().map_err(|error| explain(error.into()))?;
     Ok(())
 }

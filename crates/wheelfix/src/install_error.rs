@@ -17,10 +17,11 @@ use wheelfix_wheel::{ContentProblem, InstalledError, WheelError, WheelFault, Whe
 
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
-use crate::limits;
 use crate::message::BREAK;
+use crate::next_step::{note_other, print_faults};
 use crate::remedy::{Mismatch, advised, ask, ask_plain};
 use crate::target::{lib_path_error, loader_error};
+use crate::{inputs, limits};
 
 /// Prints the list of an error of the pipeline, and decides the exit code.
 pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
@@ -34,7 +35,7 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
                     is_hash.then_some(fault.path.as_str()),
                 )
             });
-            print("error", each.map(advised));
+            print_faults(each);
             Error::Reported
         }
         PipelineError::Files(faults) => files(&faults),
@@ -68,7 +69,7 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
 }
 
 fn files(faults: &[FileFault]) -> Error {
-    print("error", faults.iter().map(advised));
+    print_faults(faults);
     Error::Reported
 }
 
@@ -107,15 +108,24 @@ fn made_twice(comparison: &Comparison) -> Error {
 
 /// One block per wheel. A file that cannot be read is worse than one that is refused.
 fn refused_wheels(refused: &[RefusedWheel]) -> Error {
-    print(
-        "error",
-        refused
-            .iter()
-            .map(|wheel| in_file(&wheel.path, reason(&wheel.reason))),
-    );
+    let mut is_io = false;
+    let refused_as = refused.iter().map(|wheel| {
+        let wrong = inputs::not_a_wheel(&wheel.path);
+        is_io |= if let Some(wrong) = &wrong {
+            wrong.note();
+            wrong.is_absent()
+        } else {
+            note_other();
+            matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)))
+        };
+        fmt::from_fn(move |f| match &wrong {
+            Some(wrong) => wrong.fmt(f),
+            None => in_file(&wheel.path, reason(&wheel.reason)).fmt(f),
+        })
+    });
+    print("error", refused_as);
     print("hint", size_hint(refused));
-    let is_io = |wheel: &RefusedWheel| matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)));
-    if refused.iter().any(is_io) {
+    if is_io {
         Error::ReportedEnvironment
     } else {
         Error::Reported
@@ -200,7 +210,7 @@ fn extraction(error: ExtractionError) -> Error {
             let each = faults
                 .iter()
                 .map(|fault| Mismatch(fault, is_hash(fault).then(|| fault.path.as_str())));
-            print("error", each.map(advised));
+            print_faults(each);
             Error::Reported
         }
         ExtractionError::Extract(error) => Error::environment(error),
@@ -209,7 +219,7 @@ fn extraction(error: ExtractionError) -> Error {
                 let text = fmt::from_fn(move |f| write!(f, "hash differs from RECORD: `{path}`"));
                 Mismatch(text, Some(path.as_str()))
             });
-            print("error", each.map(advised));
+            print_faults(each);
             Error::Reported
         }
         error @ ExtractionError::Path { .. } => Error::refused(error),

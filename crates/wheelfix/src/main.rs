@@ -15,6 +15,7 @@ mod env_lock;
 mod env_report;
 mod error;
 mod graph;
+mod inputs;
 mod inspect;
 mod install;
 mod install_error;
@@ -24,6 +25,7 @@ mod lock;
 mod lock_uv;
 mod memory;
 mod message;
+mod next_step;
 mod patch;
 mod patchelf;
 mod progress;
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             error::report(&error);
+            next_step::print_line();
             if std::env::args_os().any(|argument| argument == "--json") {
                 document::print_failure();
             }

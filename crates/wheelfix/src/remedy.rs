@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory as _;
 use wheelfix_format::{Libc, Target};
-use wheelfix_install::{EnvFault, FileFault, InstallWarning};
+use wheelfix_install::{FileFault, InstallWarning};
 use wheelfix_link::{Candidate, Choice, Fault, Remedy, RuleClass, Told};
 use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 
-use crate::error::chain;
 use crate::message::BREAK;
 use crate::settings::{Setting, setting};
 
@@ -96,6 +95,43 @@ fn speak(command: &str, in_build: bool, package: Option<&str>) {
         package: package.map(str::to_owned),
         options: OnceLock::new(),
     });
+}
+
+/// Whether Nix runs the command.
+pub(crate) fn is_in_build() -> bool {
+    voice().in_build
+}
+
+/// Whether the command makes run paths lead to what it is told of.
+pub(crate) fn edits() -> bool {
+    voice().edits()
+}
+
+/// Whether the command has an option, or a build the setting of it.
+pub(crate) fn has(option: &str) -> bool {
+    voice().has(option)
+}
+
+/// The packages of nixpkgs, as an expression.
+pub(crate) fn packages() -> &'static str {
+    PACKAGES
+        .get()
+        .map_or("import <nixpkgs> { }", String::as_str)
+}
+
+/// What a shell expands to the outputs of an expression; more commands may follow.
+pub(crate) fn nix_build(expression: &str, more: &str) -> String {
+    format!("\"$(nix-build --no-out-link -E '{expression}'{more})\"")
+}
+
+/// The setting of a build for the libraries of these directories, written as elements of a list.
+pub(crate) fn libraries_in_nix(elements: &str) -> String {
+    match &voice().package {
+        Some(package) => format!(
+            "{package} = prev.{package}.overrideAttrs (old: {{ buildInputs = old.buildInputs ++ [ {elements} ]; }});"
+        ),
+        None => format!("wheelfix.libs = [ {elements} ];"),
+    }
 }
 
 fn voice() -> &'static Voice {
@@ -250,21 +286,6 @@ impl<T: Display> Mendable for Mismatch<'_, T> {
     }
 }
 
-/// A fault of an environment, with its causes.
-pub(crate) struct OfEnvironment<'f>(pub(crate) &'f EnvFault);
-
-impl Display for OfEnvironment<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", chain(self.0))
-    }
-}
-
-impl Mendable for OfEnvironment<'_> {
-    fn remedies(&self) -> Vec<Remedy> {
-        self.0.remedies()
-    }
-}
-
 /// Lines to write or to run, one for each way; a comment after `#` is one for the shell and for Nix.
 pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
     let voice = voice();
@@ -376,13 +397,7 @@ fn add_lib_path(
             text => format!("  # {text}"),
         };
         match voice {
-            Voice {
-                package: Some(package),
-                ..
-            } => vec![format!(
-                "{package} = prev.{package}.overrideAttrs (old: {{ buildInputs = old.buildInputs ++ [ {directory} ]; }});{comment}"
-            )],
-            _ if voice.in_build => vec![format!("wheelfix.libs = [ {directory} ];{comment}")],
+            _ if voice.in_build => vec![format!("{}{comment}", libraries_in_nix(directory))],
             _ if voice.edits() => vec![format!("add --lib-path {directory}{comment}")],
             _ => {
                 let option = format!(" --lib-path {directory}{comment}");
@@ -403,14 +418,8 @@ fn add_lib_path(
             of(&format!("(lib.getLib pkgs.{attribute})"), &what)
         }
         Candidate::Nixpkgs(attribute) => {
-            let packages = PACKAGES
-                .get()
-                .map_or("import <nixpkgs> { }", String::as_str);
-            let expression = format!("with {packages}; lib.getLib {attribute}");
-            of(
-                &format!("\"$(nix-build --no-out-link -E '{expression}')\""),
-                &what,
-            )
+            let expression = format!("with {}; lib.getLib {attribute}", packages());
+            of(&nix_build(&expression, ""), &what)
         }
         Candidate::Wheel(name) if voice.in_build => of(
             name,
@@ -475,7 +484,7 @@ fn add_rule(voice: &Voice, class: RuleClass, about: &str) -> Option<String> {
 }
 
 /// The option that makes a choice.
-fn option(choice: Choice) -> &'static str {
+pub(crate) fn option(choice: Choice) -> &'static str {
     match choice {
         Choice::AcceptMismatch => "--accept-mismatch",
         Choice::AllowUnmet => "--allow-unmet",
@@ -545,7 +554,7 @@ pub(crate) fn shell_word(text: &str) -> String {
 }
 
 /// A text within the quotes of a string of Nix.
-fn nix_text(text: &str) -> String {
+pub(crate) fn nix_text(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
     text.replace("${", "\\${")
 }

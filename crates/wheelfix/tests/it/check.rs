@@ -60,6 +60,7 @@ fn what_does_not_load_is_told_with_the_way_out() {
       near miss: [DIR]/liba.so: it is in a library path, but no run path leads there
       fix: wheelfix patch [DIR]/lib/libuser.so --lib-path [DIR]
       fix: add --ignore-missing liba.so  # if all works without it
+    next: wheelfix patch lib --lib-path [DIR] --lib-path [DIR]  # mends 1 of 2
     ");
 }
 

@@ -25,6 +25,7 @@ mod links;
 mod lock;
 mod merge;
 mod needed_paths;
+mod next_step;
 mod odds;
 mod openers;
 mod optional;

@@ -118,6 +118,7 @@ fn nothing_is_edited_after_a_fault() {
     --- stderr
     error: no distribution has a requirement to edit: remove `torch`
       fix: remove --remove-dep torch
+    next: wheelfix patch out --relax numpy-stl
     ");
     assert!(requirements(&sandbox)[0].contains("<2"));
     fs_err::write(sandbox.path(DIST_INFO).join("METADATA"), "Name: demo\n").unwrap();
@@ -127,6 +128,7 @@ fn nothing_is_edited_after_a_fault() {
     error: `[DIR]/out/lib/python3.11/site-packages/demo-1.0.dist-info/METADATA` is not a valid METADATA: field `Version` is missing
     error: no distribution has a requirement to edit: drop the bounds of `numpy-stl`
       fix: remove --relax numpy-stl
+    next: wheelfix patch out  # mends 1 of 2
     ");
 }
 
@@ -191,5 +193,6 @@ fn a_wheel_is_edited_without_packing_its_files_again() {
     --- stderr
     error: no distribution has a requirement to edit: drop the bounds of `torch`
       fix: remove --relax torch
+    next: wheelfix patch demo-1.0-py3-none-any.whl -o new
     ");
 }

@@ -70,12 +70,12 @@ fn a_program_that_nothing_has_is_a_warning_with_its_package() {
     let (sandbox, wheel) = shop();
     let text = install(&sandbox, &wheel, &[]);
     let (_, warnings) = text.split_once("--- stderr\n").unwrap();
-    insta::assert_snapshot!(warnings, @r##"
-    warning: script `[DIR]/out/bin/tool` asks for `/bin/zsh`, and no library path has it in the `bin` beside it: it starts only on systems that have it there
+    insta::assert_snapshot!(warnings, @r#"
+    warning: script `bin/tool` asks for `/bin/zsh`, and no library path has it in the `bin` beside it: it starts only on systems that have it there
       fix: add --lib-path "$(nix-build --no-out-link -E 'with import <nixpkgs> { }; lib.getLib zsh')"  # `zsh`
-    warning: script `[DIR]/out/lib/python3.11/site-packages/demo/start` asks for `/bin/bash`, and no library path has it in the `bin` beside it: it starts only on systems that have it there
+    warning: script `demo/start` asks for `/bin/bash`, and no library path has it in the `bin` beside it: it starts only on systems that have it there
       fix: add --lib-path "$(nix-build --no-out-link -E 'with import <nixpkgs> { }; lib.getLib bash')"  # `bash`
-    "##);
+    "#);
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl Bench {
         Outcome {
             code: output.status.code().unwrap(),
             stdout: text(output.stdout),
-            stderr: text(output.stderr),
+            stderr: without_next(&text(output.stderr)),
             files,
         }
     }
@@ -190,6 +190,12 @@ fn digest(content: &[u8]) -> String {
     let digest = Sha256::digest(content);
     let digits = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
     digits.collect()
+}
+
+/// The text without the line to type, which names files as they were spelt.
+fn without_next(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !line.starts_with("next: ")).collect()
 }
 
 /// All files below a directory, with their modes and contents, or where links lead.

@@ -176,6 +176,7 @@ fn a_file_that_differs_is_accepted_by_name() {
     --- stderr
     error: no wheel has a file `b.py`, which is to be accepted
       fix: remove --accept-mismatch b.py
+    next: wheelfix install --prefix out --python-version 3.11 demo-1.0-py3-none-any.whl other-1-py3-none-any.whl --accept-mismatch a.py
     ");
 }
 
@@ -205,6 +206,7 @@ fn what_is_required_must_be_in_the_prefixes() {
       - other not installed
     error: no file matches `*.nothing`, which is to be left out
       fix: remove --exclude '*.nothing'
+    next: wheelfix install --prefix out --python-version 3.11 demo-1.0-py3-none-any.whl --check-deps dep  # mends 1 of 2
     ");
     let args = [
         "--check-deps",

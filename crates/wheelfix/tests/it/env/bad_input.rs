@@ -23,10 +23,12 @@ fn inputs_that_are_not_there_are_all_named() {
         .write_to(&sandbox.path("a"));
     symlink("loop", sandbox.path("loop")).unwrap();
     assert_snapshot!(failed(&sandbox, &["none", "a", "loop"], 3), @"
-    error: input does not exist: `none`
+    error: `none`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels none  # and name wheels/*.whl
     error: links lead in a circle: `loop`
     error: input does not exist: `/gone/away`, which `[DIR]/a` propagates
     error: 3 faults in all
+    next: pip download --only-binary=:all: -d wheels none && wheelfix env wheels/*.whl --prefix env a loop  # mends 1 of 3
     ");
 }
 

@@ -93,12 +93,14 @@ fn requirements_are_met_with_markers_and_extras() {
     error: lib[fast] 1.5 requires `speed>=3; extra == 'fast'`, which is not in the environment; asked for by app 1.0
     error: 3 faults in all
     hint: add what is missing, or leave it unmet with `--allow-unmet NAME`
+    next: pip download --only-binary=:all: -d wheels 'gone>=1' 'speed>=3' && wheelfix env wheels/*.whl --prefix env a b  # mends 2 of 3
     ");
     let leave = ["--allow-unmet", "lib", "--allow-unmet", "gone"];
     let stderr = refused(&sandbox, &[&["a", "b"][..], &leave].concat());
     assert_snapshot!(stderr, @"
     error: lib[fast] 1.5 requires `speed>=3; extra == 'fast'`, which is not in the environment; asked for by app 1.0
     hint: add what is missing, or leave it unmet with `--allow-unmet NAME`
+    next: pip download --only-binary=:all: -d wheels 'speed>=3' && wheelfix env wheels/*.whl --prefix env a b --allow-unmet lib --allow-unmet gone
     ");
     let args = [&["a", "b"][..], &leave, &["--allow-unmet", "speed"]].concat();
     assert_snapshot!(make(&sandbox, &args), @"
@@ -118,6 +120,7 @@ fn a_leave_that_nothing_needs_is_an_error() {
     assert_snapshot!(refused(&sandbox, &["a", "--allow-unmet", "two"]), @"
     error: no unmet requirement matches `two`
       fix: remove --allow-unmet two
+    next: wheelfix env --prefix env a
     ");
 }
 
@@ -216,7 +219,7 @@ fn two_copies_of_a_runtime_are_told() {
     --- stdout
     [DIR]/env: 2 distributions, 4 directories taken whole, 0 single files, not proved: no target is named
     --- stderr
-    warning: 2 copies of libgomp, each starts its own threads; scikit-learn beside torch runs out of static TLS: `[DIR]/env/lib/python3.11/site-packages/sklearn.libs/libgomp-a34b3233.so.1.0.0`, `[DIR]/env/lib/python3.11/site-packages/torch/lib/libgomp.so.1`
+    warning: 2 copies of libgomp, each starts its own threads; scikit-learn beside torch runs out of static TLS: `sklearn.libs/libgomp-a34b3233.so.1.0.0`, `torch/lib/libgomp.so.1`
     ");
 }
 
@@ -268,8 +271,8 @@ fn a_link_to_a_directory_leads_out_of_the_environment() {
     let args = ["a", "b", "--interpreter", loader, "--prove", "environment"];
     assert_snapshot!(refused(&sandbox, &args), @"
     error: `liba.so` is missing
-      needed by: [DIR]/env/lib/python3.11/site-packages/user/libuser.so
-      searched: the output, [DIR]/env/lib/python3.11/site-packages/lib, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
+      needed by: user/libuser.so
+      searched: the output, lib, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
       fix: add --lib-path DIR  # where DIR has `liba.so`
       fix: add --exclude user/libuser.so  # if nothing needs it
       fix: add --ignore-missing liba.so  # if all works without it

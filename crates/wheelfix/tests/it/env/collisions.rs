@@ -141,6 +141,7 @@ fn a_rule_that_decides_nothing_is_an_error() {
     error: no collision matches `b=error`
       fix: remove --on-collision b=error
     error: 2 faults in all
+    next: wheelfix env --prefix env a
     ");
 }
 

@@ -1,0 +1,217 @@
+//! A path of the command line that does not name an input: told for what it is, with what to type.
+
+use std::fmt::{self, Display};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use wheelfix_format::Requirement;
+
+use crate::error::Error;
+use crate::inspect::has_sdist_name;
+use crate::message::BREAK;
+use crate::next_step::{note_input, note_other, note_requirement};
+use crate::remedy::{is_in_build, shell_word};
+
+/// A path that does not name a file, or names one of another kind than is wanted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct WrongInput {
+    path: PathBuf,
+    kind: Kind,
+}
+
+/// The kinds of what is named instead.
+#[derive(Debug)]
+enum Kind {
+    /// Nothing is there; perhaps a file with a similar name.
+    Absent(Option<String>),
+    /// Text that a shell would have expanded.
+    Glob,
+    Url,
+    Requirement,
+    Sdist,
+    Sources,
+    /// A directory with so many wheels.
+    Wheels(usize),
+    Prefix,
+    Directory,
+    File,
+}
+
+impl Display for WrongInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.path.display())?;
+        match &self.kind {
+            Kind::Absent(_) => f.write_str(": no such file or directory"),
+            Kind::Glob => f.write_str(": no file matches"),
+            Kind::Url => f.write_str(" is a URL: wheelfix downloads nothing"),
+            Kind::Requirement => {
+                f.write_str(": no such file; wheelfix downloads nothing, if a package is meant")
+            }
+            Kind::Sdist => f.write_str(" is a source distribution, not a wheel"),
+            Kind::Sources => f.write_str(" is a source tree, not a wheel"),
+            Kind::Wheels(1) => f.write_str(" is a directory with a wheel, not a wheel"),
+            Kind::Wheels(count) => write!(f, " is a directory with {count} wheels, not a wheel"),
+            Kind::Prefix => f.write_str(" is a prefix, not a wheel"),
+            Kind::Directory => f.write_str(" is a directory, not a wheel"),
+            Kind::File => f.write_str(" is not a wheel: the name of one ends with `.whl`"),
+        }?;
+        match self.fix() {
+            Some(fix) => write!(f, "{BREAK}  fix: {fix}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl WrongInput {
+    /// Whether nothing is there.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Absent(_) | Kind::Glob | Kind::Url | Kind::Requirement
+        )
+    }
+
+    fn word(&self) -> String {
+        shell_word(&self.path.to_string_lossy())
+    }
+
+    fn fix(&self) -> Option<String> {
+        if is_in_build() {
+            return None;
+        }
+        let word = self.word();
+        match &self.kind {
+            Kind::Absent(near) => near
+                .as_ref()
+                .map(|name| format!("perhaps `{name}` is meant")),
+            Kind::Url => Some(format!("pip download --no-deps -d wheels {word}")),
+            Kind::Requirement => Some(format!(
+                "pip download --only-binary=:all: -d wheels {word}  # and name wheels/*.whl"
+            )),
+            Kind::Sdist | Kind::Sources => {
+                Some(format!("{}  # and name wheels/*.whl", self.build()))
+            }
+            Kind::Wheels(_) => Some(format!("name {word}/*.whl")),
+            Kind::Prefix => Some(format!(
+                "wheelfix env --prefix DIR {word}  # an environment of it; `wheelfix patch` links it anew"
+            )),
+            Kind::Glob | Kind::Directory | Kind::File => None,
+        }
+    }
+
+    /// The command that makes a wheel from sources.
+    fn build(&self) -> String {
+        let path = self.path.to_string_lossy();
+        // pip takes a bare word for a requirement.
+        let path = match &self.kind {
+            Kind::Sources if !path.contains('/') => format!("./{path}"),
+            _ => path.into_owned(),
+        };
+        format!("pip wheel --no-deps -w wheels {}", shell_word(&path))
+    }
+
+    /// Notes what to type next.
+    pub(crate) fn note(&self) {
+        let path = self.path.to_string_lossy();
+        match &self.kind {
+            Kind::Requirement => note_requirement(Some(&path), &path),
+            Kind::Url => note_input(&path, "wheels/*.whl", self.fix()),
+            Kind::Sdist | Kind::Sources => note_input(&path, "wheels/*.whl", Some(self.build())),
+            Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
+            Kind::Absent(_) | Kind::Glob | Kind::Prefix | Kind::Directory | Kind::File => {
+                note_other();
+            }
+        }
+    }
+}
+
+/// What is wrong with a path that is to be a wheel; `None` if a wheel may be there.
+pub(crate) fn not_a_wheel(path: &Path) -> Option<WrongInput> {
+    let kind = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => of_directory(path),
+        Ok(_) if path.extension().is_some_and(|it| it == "whl") => return None,
+        Ok(_) if has_sdist_name(path) => Kind::Sdist,
+        Ok(_) => Kind::File,
+        Err(error) if error.kind() == ErrorKind::NotFound => of_nothing(path),
+        Err(_) => return None,
+    };
+    let path = path.to_owned();
+    Some(WrongInput { path, kind })
+}
+
+/// What is wrong with a path that is to exist; `None` if it does, or cannot be looked at.
+pub(crate) fn absent(path: &Path) -> Option<WrongInput> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(WrongInput {
+            path: path.to_owned(),
+            kind: of_nothing(path),
+        }),
+        _ => None,
+    }
+}
+
+fn of_directory(path: &Path) -> Kind {
+    let is_file = |name: &str| fs::metadata(path.join(name)).is_ok();
+    if is_file("pyproject.toml") || is_file("setup.py") {
+        return Kind::Sources;
+    }
+    match wheels_in(path).len() {
+        0 if !wheelfix_install::pythons_of(path).is_empty() => Kind::Prefix,
+        0 => Kind::Directory,
+        count => Kind::Wheels(count),
+    }
+}
+
+/// The names of the wheels in a directory, sorted; none if it cannot be read.
+fn wheels_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| is_wheel_name(name)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Whether a word ends as the names of wheels do.
+pub(crate) fn is_wheel_name(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|it| it == "whl")
+}
+
+fn of_nothing(path: &Path) -> Kind {
+    let text = path.to_string_lossy();
+    if text.contains("://") {
+        return Kind::Url;
+    }
+    if text.contains(['*', '?']) {
+        return Kind::Glob;
+    }
+    let is_file = text.contains('/') || is_wheel_name(&text) || has_sdist_name(path);
+    if !is_file && text.parse::<Requirement>().is_ok() {
+        return Kind::Requirement;
+    }
+    Kind::Absent(near(path))
+}
+
+/// A wheel beside the path whose name is like that of the path.
+fn near(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let score = |other: &String| strsim::jaro_winkler(name, other);
+    let wheels = wheels_in(directory).into_iter();
+    let best = wheels.max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (0.8 < score(&best)).then(|| path.with_file_name(best).to_string_lossy().into_owned())
+}
+
+/// Refuses a path that does not exist.
+pub(crate) fn existing(path: &Path) -> Result<(), Error> {
+    match absent(path) {
+        Some(absent) => {
+            absent.note();
+            Err(Error::environment(absent))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,307 @@
+//! The line to type next: one that mends all faults of a run that are known to be mended without a choice.
+//!
+//! What only somebody who knows the wheel can decide, such as leaving a file out, is no part of it.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use clap::CommandFactory as _;
+use wheelfix_link::{Candidate, Remedy, absolute_path};
+
+use crate::error::print;
+use crate::inputs::is_wheel_name;
+use crate::remedy::{self, Mendable, advised, shell_word};
+
+/// Where wheels are put that have to be downloaded or built.
+const WHEELS: &str = "wheels";
+
+/// All that is to be done, and how much of what was told it mends.
+#[derive(Debug, Default)]
+struct NextStep {
+    faults: usize,
+    mended: usize,
+    /// Attributes of nixpkgs whose libraries are to be offered.
+    attributes: BTreeSet<String>,
+    /// Directories of libraries, as they are written.
+    directories: BTreeSet<String>,
+    /// Requirements whose wheels are to be downloaded.
+    requirements: BTreeSet<String>,
+    /// Commands to run before, as they are written.
+    before: Vec<String>,
+    /// Words of the command line, each with what is written instead.
+    instead: Vec<(String, String)>,
+    /// Options without value.
+    flags: BTreeSet<&'static str>,
+    /// Options with values that are taken away.
+    removed: BTreeSet<(&'static str, String)>,
+}
+
+static NEXT: Mutex<Option<NextStep>> = Mutex::new(None);
+
+/// What is known so far, to be added to.
+fn change(change: impl FnOnce(&mut NextStep)) {
+    let mut next: MutexGuard<'_, _> = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    change(next.get_or_insert_default());
+}
+
+/// Prints faults with their remedies, and notes what mends them.
+pub(crate) fn print_faults<T: Mendable>(faults: impl IntoIterator<Item = T>) {
+    let noted = faults.into_iter().inspect(|fault| note(&fault.remedies()));
+    print("error", noted.map(advised));
+}
+
+/// Notes a fault, and what mends it.
+pub(crate) fn note(remedies: &[Remedy]) {
+    change(|next| {
+        next.faults += 1;
+        if remedies.iter().any(|remedy| next.take(remedy)) {
+            next.mended += 1;
+        }
+    });
+}
+
+/// Notes a word of the command line that is not an input, with what is written instead, and the command
+/// to run before.
+pub(crate) fn note_input(word: &str, instead: &str, before: Option<String>) {
+    change(|next| {
+        next.faults += 1;
+        next.mended += 1;
+        next.instead.push((word.to_owned(), instead.to_owned()));
+        next.before.extend(before);
+    });
+}
+
+/// Notes a requirement that a wheel would meet which has to be downloaded.
+pub(crate) fn note_requirement(word: Option<&str>, requirement: &str) {
+    change(|next| {
+        next.faults += 1;
+        next.mended += 1;
+        next.requirements.insert(requirement.to_owned());
+        next.instead
+            .extend(word.map(|word| (word.to_owned(), String::new())));
+    });
+}
+
+/// Notes a fault that only somebody who knows more can mend.
+pub(crate) fn note_other() {
+    change(|next| next.faults += 1);
+}
+
+/// Prints the line, if anything was noted that it mends.
+pub(crate) fn print_line() {
+    if let Some(line) = line() {
+        print("next", [Words(&line)]);
+    }
+}
+
+/// The line; `None` if nothing was noted that it could mend.
+pub(crate) fn line() -> Option<String> {
+    let next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = next.as_ref().filter(|next| 0 < next.mended)?;
+    let line = if remedy::is_in_build() {
+        next.in_nix()?
+    } else {
+        let words = std::env::args_os().map(|word| word.into_string().ok());
+        next.in_shell(&words.collect::<Option<Vec<String>>>()?)?
+    };
+    let missed = next.faults - next.mended;
+    Some(if missed == 0 {
+        line
+    } else {
+        format!("{line}  # mends {} of {}", next.mended, next.faults)
+    })
+}
+
+/// A long line that is escaped, and not cut.
+struct Words<'l>(&'l str);
+
+impl Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = self.0.split(' ');
+        words.next().map_or(Ok(()), |word| f.write_str(word))?;
+        words.try_for_each(|word| write!(f, " {word}"))
+    }
+}
+
+impl NextStep {
+    /// Whether the remedy is one that can be part of the line.
+    fn take(&mut self, remedy: &Remedy) -> bool {
+        match remedy {
+            Remedy::AddLibPath { candidates, .. } => self.offer(candidates),
+            Remedy::LibraryTable { candidates, .. } if remedy::has("--library-table") => {
+                self.flags.insert("--library-table");
+                candidates.is_empty() || self.offer(candidates)
+            }
+            Remedy::Remove { choice, value } if !remedy::is_in_build() => {
+                self.removed
+                    .insert((remedy::option(*choice), value.clone()));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Offers the first of the candidates; what is on this machine is nearer than what has to be fetched.
+    fn offer(&mut self, candidates: &[Candidate]) -> bool {
+        let directory = candidates.iter().find_map(|candidate| match candidate {
+            Candidate::Directory(path) => Some(written(path)),
+            _ => None,
+        });
+        if let Some(directory) = directory {
+            self.directories.insert(directory);
+            return true;
+        }
+        match candidates.first() {
+            Some(Candidate::Nixpkgs(attribute)) => self.attributes.insert(attribute.clone()),
+            Some(Candidate::Wheel(name)) if remedy::is_in_build() => {
+                self.directories.insert(name.clone())
+            }
+            Some(Candidate::Wheel(name)) if !remedy::is_for_target() => {
+                self.requirements.insert(name.clone())
+            }
+            _ => return false,
+        };
+        true
+    }
+
+    /// The settings of a build.
+    fn in_nix(&self) -> Option<String> {
+        let libraries = self.directories.iter().cloned();
+        let packages = self.attributes.iter();
+        let packages = packages.map(|attribute| format!("(lib.getLib pkgs.{attribute})"));
+        let libraries: Vec<String> = libraries.chain(packages).collect();
+        // A fault alone has its fix already.
+        if libraries.len() + self.flags.len() < 2 {
+            return None;
+        }
+        let libraries =
+            (!libraries.is_empty()).then(|| remedy::libraries_in_nix(&libraries.join(" ")));
+        let flags = self
+            .flags
+            .iter()
+            .filter_map(|option| remedy::ask(option, &[]));
+        let parts: Vec<String> = libraries.into_iter().chain(flags).collect();
+        Some(parts.join(" "))
+    }
+
+    /// The command line as it was, with what mends the faults.
+    fn in_shell(&self, given: &[String]) -> Option<String> {
+        let mut words = self.words(given);
+        // What only looks is told to `patch`, which makes run paths lead there.
+        let offers = !(self.attributes.is_empty() && self.directories.is_empty());
+        if offers && !remedy::edits() {
+            let command = words.get_mut(1).filter(|word| *word == "check")?;
+            "patch".clone_into(command);
+            words.retain(|word| word != "--warnings");
+        }
+        let mut before = self.before.clone();
+        if !self.requirements.is_empty() {
+            let is_wheel = |word: &String| is_wheel_name(word.trim_matches('\''));
+            let is_there = |word: &&String| is_wheel(word) && given_exists(word);
+            let wheels = words.iter().filter(is_there).cloned();
+            let wheels: Vec<String> = wheels.collect();
+            let command = words.get(1)?.clone();
+            words.retain(|word| !is_wheel(word));
+            let all = format!("{WHEELS}/*.whl");
+            let at = words.iter().position(|word| *word == command)? + 1;
+            words.insert(at, all);
+            before.push(self.download(given, &wheels));
+        }
+        for directory in &self.directories {
+            words.extend(["--lib-path".to_owned(), directory.clone()]);
+        }
+        words.extend(self.flags.iter().map(|flag| (*flag).to_owned()));
+        if !self.attributes.is_empty() {
+            words.extend(["--lib-path".to_owned(), self.build()]);
+        }
+        is_understood(&words).then(|| {
+            before.push(words.join(" "));
+            before.join(" && ")
+        })
+    }
+
+    /// The words of the command line, as they are written, with what is put in the place of some.
+    fn words(&self, given: &[String]) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut rest = given.iter();
+        while let Some(word) = rest.next() {
+            let (name, inline) = match word.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+                _ => (word.as_str(), None),
+            };
+            let is_removed = |value: &str| {
+                let mut removed = self.removed.iter();
+                removed.any(|(option, of)| *option == name && of == value)
+            };
+            let next = rest.as_slice().first().map_or("", String::as_str);
+            if is_removed(inline.unwrap_or("")) {
+                continue;
+            }
+            if inline.is_none() && !next.is_empty() && is_removed(next) {
+                rest.next();
+                continue;
+            }
+            let mut all = self.instead.iter();
+            let instead = all.find(|(from, _)| is_same(word, from));
+            let text = instead.map_or_else(|| shell_word(word), |(_, to)| to.clone());
+            let is_said = instead.is_some() && (text.is_empty() || words.contains(&text));
+            if !is_said {
+                words.push(text);
+            }
+        }
+        words
+    }
+
+    /// The command that downloads wheels, and all that these and those require.
+    fn download(&self, given: &[String], wheels: &[String]) -> String {
+        let python = given.iter().position(|word| word == "--python");
+        let python = python.and_then(|at| given.get(at + 1));
+        let pip = python.map_or("pip".to_owned(), |exe| {
+            format!("{} -m pip", shell_word(exe))
+        });
+        let requirements = self.requirements.iter().map(|text| shell_word(text));
+        let words: Vec<String> = wheels.iter().cloned().chain(requirements).collect();
+        let words = words.join(" ");
+        format!("{pip} download --only-binary=:all: -d {WHEELS} {words}")
+    }
+
+    /// The command that brings the libraries of nixpkgs, in quotes; prints their directories with colons.
+    fn build(&self) -> String {
+        let packages = remedy::packages();
+        let attributes: Vec<&str> = self.attributes.iter().map(String::as_str).collect();
+        match attributes.as_slice() {
+            [one] => remedy::nix_build(&format!("with {packages}; lib.getLib {one}"), ""),
+            all => {
+                let all = all.join(" ");
+                let expression = format!("with {packages}; map lib.getLib [ {all} ]");
+                remedy::nix_build(&expression, " | paste -sd:")
+            }
+        }
+    }
+}
+
+fn written(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if remedy::is_in_build() {
+        return format!("\"{}\"", remedy::nix_text(&text));
+    }
+    shell_word(&text)
+}
+
+/// Whether the file of a word that was given is there.
+fn given_exists(word: &str) -> bool {
+    fs_err::metadata(word.trim_matches('\'')).is_ok()
+}
+
+/// Whether a word of the command line is the one that is told of, perhaps as the absolute path.
+fn is_same(word: &str, told: &str) -> bool {
+    let absolute = || absolute_path(Path::new(word)).is_ok_and(|path| path == Path::new(told));
+    word == told || (told.starts_with('/') && absolute())
+}
+
+/// Whether the command line is one of ours; words that a shell would expand count as they are.
+fn is_understood(words: &[String]) -> bool {
+    crate::Args::command().try_get_matches_from(words).is_ok()
+}

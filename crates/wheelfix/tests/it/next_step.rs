@@ -1,0 +1,221 @@
+//! The line to type next: what it says, and that it mends all when a shell runs it.
+
+use std::process::Command;
+
+use fs_err as fs;
+use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::wheel::WheelBuilder;
+
+use crate::support::Sandbox;
+
+/// A wheel whose module needs two libraries that nixpkgs has, called with a space in its name.
+fn with_needy_wheel() -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("m.c"), "int m;").unwrap();
+    let args = [
+        "-shared",
+        "-nostdlib",
+        "-Wl,--no-as-needed",
+        "-o",
+        "built.so",
+        "m.c",
+        "-l:libz.so.1",
+        "-l:libbz2.so.1.0",
+    ];
+    Tool::CC.run_in(&sandbox.path("."), &args).expect();
+    let wheel = WheelBuilder::new("m", "1.0")
+        .file("m/__init__.py", "")
+        .file("m/m.so", fs::read(sandbox.path("built.so")).unwrap());
+    let name = sandbox.wheel(&wheel);
+    (sandbox, name)
+}
+
+/// The line that a run prints.
+fn next(text: &str) -> &str {
+    let line = text.lines().find_map(|line| line.strip_prefix("next: "));
+    line.unwrap_or_else(|| panic!("{text}"))
+}
+
+/// Runs a line in a shell whose `PATH` begins with the programs of the sandbox.
+#[expect(clippy::disallowed_methods, reason = "runs the program under test")]
+fn shell(sandbox: &Sandbox, line: &str) -> (bool, String) {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_wheelfix"));
+    let own = program.parent().unwrap().display();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{own}:{path}", sandbox.path("bin").display());
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).env("PATH", path);
+    let output = command.current_dir(sandbox.path("")).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+/// Puts a script into the sandbox' `bin`.
+fn program(sandbox: &Sandbox, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::create_dir_all(sandbox.path("bin")).unwrap();
+    let path = sandbox.path("bin").join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A word of a shell: Python that opens the module's library.
+const OPENS: &str = "'import ctypes, m; ctypes.CDLL(m.__path__[0] + \"/m.so\")'";
+
+#[test]
+fn all_libraries_come_by_one_line_that_a_shell_runs() {
+    let (sandbox, wheel) = with_needy_wheel();
+    let args = ["install", &wheel, "--prefix", "o u t", "--no-bytecode"];
+    let text = sandbox.run(&args);
+    assert_eq!(
+        next(&text),
+        "wheelfix install m-1.0-py3-none-any.whl --prefix 'o u t' --no-bytecode --lib-path \"$(nix-build \
+         --no-out-link -E 'with import <nixpkgs> { }; map lib.getLib [ bzip2 zlib ]' | paste -sd:)\""
+    );
+    // As `nix-build` prints the outputs of a list: a line each.
+    let directories = ["libz.so.1", "libbz2.so.1.0"].map(|name| {
+        let directory = sandbox.path(&format!("store {name}/lib"));
+        fs::create_dir_all(&directory).unwrap();
+        fs::copy(wheelfix_testkit::host::library(name), directory.join(name)).unwrap();
+        directory.parent().unwrap().display().to_string()
+    });
+    let stub = format!(
+        "echo \"$3\" >&2; printf '%s\\n' '{}' '{}'",
+        directories[0], directories[1]
+    );
+    program(&sandbox, "nix-build", &stub);
+    let (done, said) = shell(&sandbox, next(&text));
+    assert!(done, "{said}");
+    assert!(
+        said.contains("with import <nixpkgs> { }; map lib.getLib [ bzip2 zlib ]\n"),
+        "{said}"
+    );
+    assert!(said.contains("1 of 1 object proved to load"), "{said}");
+    let start = said
+        .lines()
+        .find_map(|line| line.strip_prefix("start it: "));
+    let (started, said) = shell(&sandbox, &format!("{} -c {OPENS}", start.unwrap()));
+    assert!(started, "{said}");
+}
+
+#[test]
+fn wheels_are_downloaded_by_the_line() {
+    let (sandbox, wheel) = with_needy_wheel();
+    let user = WheelBuilder::new("user", "1.0").metadata("Requires-Dist: m>=1\n");
+    let user = sandbox.wheel(&user);
+    fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    fs::rename(sandbox.path(&wheel), sandbox.path("elsewhere").join(&wheel)).unwrap();
+    let args = ["env", &user, "--prefix", "e", "--no-bytecode"];
+    let text = sandbox.run(&args);
+    assert_eq!(
+        next(&text),
+        "pip download --only-binary=:all: -d wheels user-1.0-py3-none-any.whl 'm>=1' && \
+         wheelfix env wheels/*.whl --prefix e --no-bytecode"
+    );
+    let stub = "mkdir wheels && cp *.whl elsewhere/*.whl wheels/";
+    program(&sandbox, "pip", stub);
+    let excuses = "--ignore-missing 'libz*' --ignore-missing 'libbz2*'";
+    let (done, said) = shell(&sandbox, &format!("{} {excuses}", next(&text)));
+    assert!(done, "{said}");
+    assert!(said.contains("2 distributions"), "{said}");
+}
+
+#[test]
+fn what_is_not_a_wheel_is_named_for_what_it_is() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0"));
+    for directory in [
+        "sources",
+        "wheels",
+        "empty",
+        "old/lib/python3.11/site-packages",
+    ] {
+        fs::create_dir_all(sandbox.path(directory)).unwrap();
+    }
+    fs::write(sandbox.path("sources/pyproject.toml"), "").unwrap();
+    fs::write(sandbox.path("demo-1.0.tar.gz"), "").unwrap();
+    fs::write(sandbox.path("notes.txt"), "").unwrap();
+    fs::copy(sandbox.path(&wheel), sandbox.path("wheels").join(&wheel)).unwrap();
+    let wrong = [
+        "demo>=1",
+        "sources",
+        "wheels",
+        "empty",
+        "old",
+        "demo-1.0.tar.gz",
+        "notes.txt",
+        "*.whl",
+        "https://files.example.org/demo-1.0-py3-none-any.whl",
+        "domo-1.0-py3-none-any.whl",
+    ];
+    let args = ["install", "--prefix", "out", "--python-version", "3.11"];
+    insta::assert_snapshot!(sandbox.run(&[&args[..], &wrong].concat()), @"
+    exit: 3
+    --- stderr
+    error: `demo>=1`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels 'demo>=1'  # and name wheels/*.whl
+    error: `sources` is a source tree, not a wheel
+      fix: pip wheel --no-deps -w wheels ./sources  # and name wheels/*.whl
+    error: `wheels` is a directory with a wheel, not a wheel
+      fix: name wheels/*.whl
+    error: `empty` is a directory, not a wheel
+    error: `old` is a prefix, not a wheel
+      fix: wheelfix env --prefix DIR old  # an environment of it; `wheelfix patch` links it anew
+    error: `demo-1.0.tar.gz` is a source distribution, not a wheel
+      fix: pip wheel --no-deps -w wheels demo-1.0.tar.gz  # and name wheels/*.whl
+    error: `notes.txt` is not a wheel: the name of one ends with `.whl`
+    error: `*.whl`: no file matches
+    error: `https://files.example.org/demo-1.0-py3-none-any.whl` is a URL: wheelfix downloads nothing
+      fix: pip download --no-deps -d wheels https://files.example.org/demo-1.0-py3-none-any.whl
+    error: `domo-1.0-py3-none-any.whl`: no such file or directory
+      fix: perhaps `demo-1.0-py3-none-any.whl` is meant
+    next: pip wheel --no-deps -w wheels ./sources && pip wheel --no-deps -w wheels demo-1.0.tar.gz && pip download --no-deps -d wheels https://files.example.org/demo-1.0-py3-none-any.whl && pip download --only-binary=:all: -d wheels 'demo>=1' && wheelfix install wheels/*.whl --prefix out --python-version 3.11 empty old notes.txt  # mends 5 of 10
+    ");
+    assert!(!sandbox.path("out").is_dir());
+    insta::assert_snapshot!(sandbox.run(&["env", "--prefix", "out", "wheels", "demo"]), @"
+    exit: 3
+    --- stderr
+    error: `[DIR]/wheels` is not a prefix: it has no `lib/pythonX.Y/site-packages`, and 1 wheel
+    error: `demo`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels demo  # and name wheels/*.whl
+    error: 2 faults in all
+    hint: name the wheels themselves, as `DIR/*.whl`
+    next: pip download --only-binary=:all: -d wheels demo && wheelfix env wheels/*.whl --prefix out
+    ");
+    insta::assert_snapshot!(sandbox.run(&["inspect", "demo"]), @"
+    exit: 3
+    --- stderr
+    error: `demo`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels demo  # and name wheels/*.whl
+    next: pip download --only-binary=:all: -d wheels demo && wheelfix inspect wheels/*.whl
+    ");
+    insta::assert_snapshot!(sandbox.run(&["check", "absent/demo", "--json"]), @r#"
+    exit: 3
+    --- stdout
+    {
+      "version": 1,
+      "errors": [
+        "`absent/demo`: no such file or directory"
+      ],
+      "hints": [],
+      "next": null
+    }
+    --- stderr
+    error: `absent/demo`: no such file or directory
+    "#);
+}
+
+#[test]
+fn an_option_that_serves_for_nothing_is_taken_away_by_the_line() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0").file("demo.py", ""));
+    let args = ["install", &wheel, "--prefix=out", "--python-version=3.11"];
+    let text = sandbox.run(&[&args[..], &["--exclude=*.rs", "--exclude", "*.c"]].concat());
+    let line = next(&text).to_owned();
+    assert_eq!(
+        line,
+        "wheelfix install demo-1.0-py3-none-any.whl --prefix=out --python-version=3.11"
+    );
+    let (done, said) = shell(&sandbox, &line);
+    assert!(done, "{said}");
+}
