@@ -3,10 +3,12 @@
 mod depth;
 mod opener;
 mod opening_call;
+mod own_place;
 mod platform;
 mod scanner;
 mod scopes;
 mod syntax;
+mod unnamed_call;
 mod value;
 
 use memchr::{memchr_iter, memmem};
@@ -66,8 +68,18 @@ pub fn may_open_libraries(source: &[u8]) -> bool {
 pub struct SourceLoads {
     /// Those whose libraries the source names. Names that are put together while it runs are not seen.
     pub named: Vec<PythonLoad>,
-    /// The lines of the others, counted from 1, in a source none of whose calls names a library.
-    pub unnamed: Vec<usize>,
+    /// The others, by line.
+    pub unnamed: Vec<UnnamedLoad>,
+}
+
+/// A call of a source that opens a library by a name that is not in the source.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct UnnamedLoad {
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// Whether the path is made from the place of a package, which no library path has, or given by the user in a
+    /// variable, or it is another way to such a library.
+    pub is_own: bool,
 }
 
 /// The libraries that a source opens by name, see [`source_loads`].
@@ -92,12 +104,13 @@ pub fn source_loads(source: &[u8]) -> SourceLoads {
     let scanner = Scanner::scan(module.suite());
     let ends: Vec<usize> = memchr_iter(b'\n', text.as_bytes()).collect();
     let line = |at: TextSize| ends.partition_point(|end| *end < at.to_usize()) + 1;
-    let mut unnamed = Vec::new();
-    if scanner.calls.is_empty() {
-        unnamed.extend(scanner.unnamed.into_iter().map(line));
-        unnamed.sort_unstable();
-        unnamed.dedup();
-    }
+    let unnamed = scanner.unnamed.iter().map(|(at, is_own)| UnnamedLoad {
+        line: line(at),
+        is_own,
+    });
+    let mut unnamed: Vec<_> = unnamed.collect();
+    unnamed.sort_unstable();
+    unnamed.dedup_by_key(|load| load.line);
     let calls = scanner.calls.into_iter().filter_map(|call| {
         let mut names: Vec<AskedLibrary> = Vec::new();
         for (name, opener) in &call.names {
@@ -178,8 +191,10 @@ fn asked(text: &str, opener: Opener) -> Option<AskedLibrary> {
         .iter()
         .any(|ending| text.ends_with(ending));
     if is_found {
+        let is_whole = opener == Opener::Package && text.starts_with("lib");
+        let prefix = if is_whole { "" } else { "lib" };
         return (is_stem && !has_other_ending).then(|| AskedLibrary {
-            name: format!("lib{text}.so"),
+            name: format!("{prefix}{text}.so"),
             path: None,
             any_version: opener == Opener::FindNvidia,
         });
@@ -214,6 +229,17 @@ mod tests {
             })
             .collect();
         assert_eq!(got, want, "for {text}");
+    }
+
+    #[test]
+    fn a_dlopen_that_is_no_method_is_of_a_package() {
+        // As cairocffi has it.
+        check(
+            "from . import dlopen\nx = dlopen(ffi, ('x-3', 'libx-3-0'), ('libx-3.so.0', 'libx.dylib'))\n",
+            &["2:libx-3.so|libx-3-0.so|libx-3.so.0"],
+        );
+        let alias = "dlopen = ffi.dlopen\nx = dlopen('libx.so')\n";
+        check(alias, &["2:libx.so needed"]);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Imports {
         let openers = tree
             .sources
             .iter()
-            .filter(|source| !source.loads.is_empty());
+            .filter(|source| !source.loads.is_empty() || !source.unnamed_loads.is_empty());
         let wanted: BTreeSet<&str> = openers.filter_map(|source| name(module(source))).collect();
         let in_each = tree.sources.par_iter().map(|source| {
             // What cannot be read imports nothing.

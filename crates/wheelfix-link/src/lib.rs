@@ -69,6 +69,7 @@ mod target;
 mod text_names;
 mod trace;
 mod tree;
+mod unnamed;
 mod unused;
 mod walk;
 mod why;

@@ -15,6 +15,7 @@ use crate::dlopen_dependency::Evidence;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::file_view::{FileKey, FileView};
+use crate::imported::Imports;
 use crate::index::{Library, LibraryIndex};
 use crate::library_table::{LibraryTable, is_soname};
 use crate::lint::{self, Lint};
@@ -34,6 +35,7 @@ use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
 use crate::trace::Trace;
 use crate::tree::{PythonSource, Tree};
+use crate::unnamed::unnamed_loads;
 
 /// The options of a proof.
 #[derive(Clone, Debug)]
@@ -87,7 +89,7 @@ pub struct Proof {
     pub excused: Vec<Excused>,
     /// The calls by which Python sources open libraries.
     pub source_libraries: SourceLibraries,
-    /// Where sources of an output without ELF files open libraries, and say nothing of their names: path and line.
+    /// Where sources open libraries, and say nothing of their names: path and line.
     pub unnamed_loads: Vec<(PathBuf, usize)>,
     /// The assumptions about what is not on this machine.
     pub assumed: Assumed,
@@ -259,9 +261,11 @@ fn add_opened(
         target,
         excuses: &options.excuses,
     };
-    for opened in all_opened(tree, simulations, &dlopen_check, (base, table)) {
+    let imports = OnceLock::new();
+    for opened in all_opened(tree, &imports, simulations, &dlopen_check, (base, table)) {
         builder.opened(opened);
     }
+    builder.unnamed_loads = unnamed_loads(tree, rules, &imports);
     let paths = NamedPaths {
         driver_path: &target.driver_path,
         lib_paths: &options.lib_paths,
@@ -274,18 +278,18 @@ fn add_opened(
 /// The libraries that objects and sources open at run time, each in a copy of its process.
 fn all_opened<'a>(
     tree: &Tree,
+    imports: &OnceLock<Imports>,
     simulations: &[Simulation<'a>],
     check: &DlopenCheck<'_>,
     (base, table): (&Process<'_>, &LibraryTable),
 ) -> Vec<Opened<'a>> {
-    let imports = OnceLock::new();
     let by_objects = simulations
         .par_iter()
         .flat_map_iter(|simulation| check.opened_by_object(simulation));
     let by_sources = tree
         .sources
         .par_iter()
-        .map(|source| opened_by_source(source, tree, &imports, base, (check.rules, table)));
+        .map(|source| opened_by_source(source, tree, imports, base, (check.rules, table)));
     by_objects.chain(by_sources).collect()
 }
 

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::assumption::Assumed;
-use crate::dlopen_check::{Opened, SourceLibraries, is_test};
+use crate::dlopen_check::{Opened, SourceLibraries};
 use crate::dlopen_dependency::Evidence;
 use crate::excuse::{ExcuseKind, Record};
 use crate::fault::Fault;
 use crate::file_view::FileKey;
-use crate::imported::is_for_other_system;
 use crate::library_table::LibraryTable;
 use crate::minimum_versions::MinimumVersions;
 use crate::missing::Missing;
@@ -20,11 +19,10 @@ use crate::python_module::{makes_module, module_name};
 use crate::rules::Rules;
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
-use crate::site::Owners;
 use crate::stop::Stop;
 use crate::symbols::SymbolTables;
 use crate::trace::{Event, Trace};
-use crate::tree::{PythonSource, Tree};
+use crate::tree::Tree;
 
 mod allowance;
 mod definers;
@@ -56,6 +54,7 @@ pub(crate) struct ProofBuilder<'a> {
     foreign: BTreeMap<PathBuf, String>,
     excused: Record,
     source_libraries: SourceLibraries,
+    pub(crate) unnamed_loads: Vec<(PathBuf, usize)>,
     pub(crate) assumed: Assumed,
 }
 
@@ -75,6 +74,7 @@ impl<'a> ProofBuilder<'a> {
             foreign: BTreeMap::new(),
             excused: Record::default(),
             source_libraries: SourceLibraries::default(),
+            unnamed_loads: Vec::new(),
             assumed: Assumed {
                 python: options.program.is_none(),
                 ..Assumed::default()
@@ -436,41 +436,13 @@ impl<'a> ProofBuilder<'a> {
             unloadable: self.unloadable.into_iter().collect(),
             excused: self.excused.into_list(),
             source_libraries: self.source_libraries,
-            unnamed_loads: unnamed_loads(tree),
+            unnamed_loads: self.unnamed_loads,
             assumed: self.assumed,
             minimum_versions: MinimumVersions::of(tree.objects()),
             objects,
             symbols: tables.symbol_count(),
         }
     }
-}
-
-/// Where sources open libraries, and say nothing of their names: path and line. A distribution with objects of its own
-/// opens these, by paths that it makes.
-fn unnamed_loads(tree: &Tree) -> Vec<(PathBuf, usize)> {
-    let is_one = |source: &&PythonSource| {
-        let is_unnamed = source.loads.is_empty() && !source.unnamed_loads.is_empty();
-        is_unnamed && !is_test(source) && !is_for_other_system(source)
-    };
-    let sources: Vec<&PythonSource> = tree.sources.iter().filter(is_one).collect();
-    let mut with_objects = BTreeSet::new();
-    let mut owners = Owners::default();
-    if !sources.is_empty() && !tree.is_empty() {
-        owners = Owners::of(tree.objects());
-        let objects = tree.objects().map(|object| owners.of_file(&object.path));
-        with_objects.extend(objects.flatten().flatten());
-    }
-    let is_alone = |source: &&PythonSource| {
-        let distributions = owners.of_file(&source.path);
-        tree.is_empty()
-            || distributions.is_some_and(|some| !some.iter().any(|it| with_objects.contains(it)))
-    };
-    let calls = sources.iter().copied().filter(is_alone);
-    let calls = calls.flat_map(|source| {
-        let lines = source.unnamed_loads.iter();
-        lines.map(|line| (source.path.clone(), *line))
-    });
-    calls.collect()
 }
 
 /// Whether Python opens an object as an extension module, which binds everything at once.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name, source_loads};
+use wheelfix_format::{AskedLibrary, PythonLoad, UnnamedLoad, is_library_name, source_loads};
 
 use crate::abi::Abi;
 use crate::absolute::existing_path;
@@ -61,8 +61,8 @@ pub struct PythonSource {
     pub file: PathBuf,
     /// The libraries that it opens by name.
     pub loads: Vec<PythonLoad>,
-    /// The lines in which it opens libraries by names that are not in it, if it names none.
-    pub unnamed_loads: Vec<usize>,
+    /// The calls by which it opens libraries by names that are not in it.
+    pub unnamed_loads: Vec<UnnamedLoad>,
 }
 
 impl PythonSource {

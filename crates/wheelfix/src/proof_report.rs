@@ -1,12 +1,16 @@
 //! The report of a proof, the same for every command that proves: the counts, the warnings, the
 //! files that were left aside and the excuses.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use wheelfix_link::{Excused, LinkPlan, Proof, count, some_of};
 
 use crate::error;
 use crate::remedy::{advised, is_for_target, named};
+
+/// So many places of calls are told of a package.
+const PLACES: usize = 3;
 
 /// The number of objects proved of those found, with those left aside and those not proved.
 pub(crate) fn counts(proof: &Proof) -> String {
@@ -72,12 +76,34 @@ pub(crate) fn print_notes(proof: &Proof) {
     error::print("note", proof.excused.iter().map(excused));
 }
 
-/// A call that opens a library of which nothing is known.
-fn unnamed((path, line): &(PathBuf, usize)) -> String {
-    format!(
-        "`{}:{line}` opens a library by a name that is not in the source: nothing is known of it",
-        path.display()
-    )
+/// A text for each package of the calls that open libraries of which nothing is known, with the first places.
+fn unnamed(loads: &[(PathBuf, usize)]) -> impl Iterator<Item = String> {
+    let mut packages: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
+    for (path, line) in loads {
+        let place = format!("`{}:{line}`", path.display());
+        packages.entry(top_of(path)).or_default().push(place);
+    }
+    packages.into_values().map(|places| {
+        let (first, more) = places.split_at(places.len().min(PLACES));
+        let first = first.join(", ");
+        let more = match more.len() {
+            0 => String::new(),
+            more => format!(" and {more} more calls"),
+        };
+        let (open, them) = match places.len() {
+            1 => ("opens a library by a name that is", "it"),
+            _ => ("open libraries by names that are", "them"),
+        };
+        format!("{first}{more} {open} not in the source: nothing is known of {them}")
+    })
+}
+
+/// The package or module of `site-packages` that a source is of; else its directory.
+fn top_of(path: &Path) -> &Path {
+    let is_site = |directory: &Path| directory.ends_with("site-packages");
+    let mut ancestors = path.ancestors();
+    let top = ancestors.find(|path| path.parent().is_some_and(is_site));
+    top.or_else(|| path.parent()).unwrap_or(path)
 }
 
 fn excused(excused: &Excused) -> String {
@@ -94,7 +120,7 @@ pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan) {
     match proof {
         Some(proof) => {
             error::print("warning", proof.warnings.iter().map(advised));
-            error::print("warning", proof.unnamed_loads.iter().map(unnamed));
+            error::print("warning", unnamed(&proof.unnamed_loads));
             print_notes(proof);
             if !proof.assumed.libc.is_empty() {
                 error::print("note", granted(proof));

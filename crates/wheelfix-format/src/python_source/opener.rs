@@ -45,6 +45,14 @@ impl Opener {
             .map(|(_, opener)| opener)
     }
 
+    /// A function that is no method: `dlopen` is none of cffi's then.
+    fn by_function(name: &str) -> Option<Self> {
+        Self::by_name(name).map(|opener| match opener {
+            Self::Cffi => Self::Package,
+            opener => opener,
+        })
+    }
+
     /// Whether it gives the path, and does not open the library.
     pub(super) fn finds(self) -> bool {
         self == Self::Find
@@ -55,13 +63,29 @@ impl Opener {
         matches!(self, Self::Find | Self::FindNvidia | Self::Package)
     }
 
-    /// The arguments of which the first with a text names the library; a package's own function may have another one
-    /// before it.
+    /// The arguments that name the library; a package's own function may have others before them.
     pub(super) fn arguments(self, arguments: &Arguments) -> impl Iterator<Item = &Expr> {
-        let count = if self == Self::Package { 2 } else { 1 };
+        let count = if self == Self::Package { 3 } else { 1 };
         let named = arguments.find_keyword("name").map(|keyword| &keyword.value);
         let positional = arguments.args.iter().take(count);
         positional.chain(named.filter(|_| arguments.args.is_empty()))
+    }
+}
+
+/// Whether a call asks only for what is open already.
+pub(super) fn opens_nothing(arguments: &Arguments) -> bool {
+    let keywords = arguments.keywords.iter().map(|keyword| &keyword.value);
+    let mut all = arguments.args.iter().chain(keywords);
+    all.any(has_no_load)
+}
+
+/// Whether a flag is `RTLD_NOLOAD`, by whatever name, alone or with others.
+fn has_no_load(flag: &Expr) -> bool {
+    match flag {
+        Expr::Name(name) => name.id.ends_with("RTLD_NOLOAD"),
+        Expr::Attribute(attribute) => attribute.attr.ends_with("RTLD_NOLOAD"),
+        Expr::BinOp(flags) => has_no_load(&flags.left) || has_no_load(&flags.right),
+        _ => false,
     }
 }
 
@@ -78,7 +102,7 @@ impl<'a> Openers<'a> {
             Stmt::ImportFrom(import) => {
                 for alias in &import.names {
                     let name = alias.asname.as_ref().unwrap_or(&alias.name);
-                    if let Some(opener) = Opener::by_name(alias.name.as_str()) {
+                    if let Some(opener) = Opener::by_function(alias.name.as_str()) {
                         self.aliases.insert(name.as_str(), opener);
                     }
                 }
@@ -100,10 +124,8 @@ impl<'a> Openers<'a> {
         match function {
             Expr::Name(name) => {
                 let name = name.id.as_str();
-                self.aliases
-                    .get(name)
-                    .copied()
-                    .or_else(|| Opener::by_name(name))
+                let opener = self.aliases.get(name).copied();
+                opener.or_else(|| Opener::by_function(name))
             }
             Expr::Attribute(attribute) => Opener::by_name(attribute.attr.as_str()),
             _ => None,

@@ -1,5 +1,7 @@
 //! The calls of a source that open libraries, with what stands around them.
 
+mod follow;
+
 use std::collections::BTreeMap;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
@@ -9,27 +11,16 @@ use ruff_python_ast::{
 };
 use ruff_text_size::{Ranged as _, TextSize};
 
-use super::opener::{Opener, Openers};
+use self::follow::Function;
+use super::asked;
+use super::opener::{Opener, Openers, opens_nothing};
 use super::opening_call::{Context, OpeningCall, merged};
-use super::syntax::{
-    Next, branches, emptiness_of, is_called, is_caught, is_exit, is_plain, yields,
-};
-use super::value::{MAX as MAX_NAMES, Names, Values};
-
-/// Calls of functions of the source are followed this deep, and no more often than [`MAX_FOLLOWED`] in all.
-const MAX_DEPTH: usize = 3;
-const MAX_FOLLOWED: usize = 1_000;
+use super::syntax::{Next, branches, emptiness_of, is_called, is_caught, is_exit, is_plain};
+use super::unnamed_call::UnnamedCalls;
+use super::value::{MAX as MAX_NAMES, Names, Value, Values};
 
 /// More calls of a source are passed over: a source that opens as many is not one that a person wrote.
 const MAX_CALLS: usize = 1_000;
-
-/// A function that is followed where it is called.
-#[derive(Clone, Copy)]
-struct Function<'a> {
-    definition: &'a StmtFunctionDef,
-    /// The parameters that no argument of the call is for.
-    bound: usize,
-}
 
 /// Goes through the statements of a source in their order.
 pub(super) struct Scanner<'a> {
@@ -46,7 +37,8 @@ pub(super) struct Scanner<'a> {
     pub(super) texts: Vec<(&'a str, TextSize)>,
     pub(super) calls: Vec<OpeningCall>,
     /// Calls with names that are not in the source.
-    pub(super) unnamed: Vec<TextSize>,
+    pub(super) unnamed: UnnamedCalls<'a>,
+    class: Option<&'a str>,
 }
 
 impl<'a> Scanner<'a> {
@@ -65,7 +57,8 @@ impl<'a> Scanner<'a> {
             followed: 0,
             texts: Vec::new(),
             calls: Vec::new(),
-            unnamed: Vec::new(),
+            unnamed: UnnamedCalls::default(),
+            class: None,
         };
         scanner.note(module);
         scanner.suite(module);
@@ -76,6 +69,7 @@ impl<'a> Scanner<'a> {
     fn note(&mut self, statements: &'a [Stmt]) {
         for statement in statements {
             self.openers.note(statement);
+            self.names.own.note(statement);
             match statement {
                 Stmt::FunctionDef(function) => {
                     self.add_function(function.name.as_str(), function, 0);
@@ -112,10 +106,6 @@ impl<'a> Scanner<'a> {
                 _ => {}
             }
         }
-    }
-
-    fn add_function(&mut self, name: &'a str, definition: &'a StmtFunctionDef, bound: usize) {
-        self.functions.insert(name, Function { definition, bound });
     }
 
     /// Goes through statements that follow each other.
@@ -277,9 +267,11 @@ impl<'a> Scanner<'a> {
 
     fn repeat(&mut self, repeat: &'a StmtFor) {
         self.visit_expr(&repeat.iter);
+        let values = self.names.values(&repeat.iter, &self.openers);
         if let Expr::Name(name) = &*repeat.target {
-            let values = self.names.values(&repeat.iter, &self.openers);
             self.names.bind(name.id.as_str(), values);
+        } else {
+            self.names.bind_parts(&repeat.target, &values);
         }
         let start = self.calls.len();
         self.nesting += 1;
@@ -313,6 +305,10 @@ impl<'a> Scanner<'a> {
         let mut suppresses = false;
         for item in &with.items {
             self.visit_expr(&item.context_expr);
+            if let Some(target) = &item.optional_vars {
+                let values = self.names.values(&item.context_expr, &self.openers);
+                self.names.bind_parts(target, &values);
+            }
             if let Expr::Call(call) = &item.context_expr {
                 let mut args = call.arguments.args.iter();
                 suppresses |= is_called(&call.func, "suppress") && args.any(is_caught);
@@ -343,7 +339,32 @@ impl<'a> Scanner<'a> {
                 }
             } else {
                 self.visit_expr(target);
+                match target {
+                    Expr::Attribute(attribute) if values.is_own => {
+                        self.names.own.add_attribute(attribute.attr.as_str());
+                    }
+                    _ => self.names.bind_parts(target, &values),
+                }
             }
+        }
+    }
+
+    /// Notes what a list is given that a variable holds.
+    fn append(&mut self, function: &'a Expr, arguments: &'a Arguments) {
+        if let Expr::Attribute(method) = function
+            && ["append", "extend", "insert", "add"].contains(&method.attr.as_str())
+            && let Some(value) = arguments.args.last()
+        {
+            self.add(&method.value, value);
+        }
+    }
+
+    /// Notes what a variable may have besides: whether the statement runs is not asked.
+    fn add(&mut self, target: &Expr, value: &Expr) {
+        if let Expr::Name(name) = target {
+            let mut values = self.names.values(value, &self.openers);
+            values.has_others = true;
+            self.names.assign(name.id.as_str(), values);
         }
     }
 
@@ -356,6 +377,13 @@ impl<'a> Scanner<'a> {
         for default in parameters.filter_map(|parameter| parameter.default.as_deref()) {
             self.visit_expr(default);
         }
+        let name = match (self.class, function.name.as_str()) {
+            (Some(class), "__init__") => class,
+            // Other methods are not followed.
+            (Some(_), _) => "",
+            (None, name) => name,
+        };
+        let is_outer = self.depth == 0 && self.unnamed.enter(name);
         self.names.enter();
         for parameter in &*function.parameters {
             self.names
@@ -368,87 +396,9 @@ impl<'a> Scanner<'a> {
             };
         });
         self.names.leave();
-    }
-
-    /// Follows a call of a function of the source: all that it opens is one way to the same.
-    fn follow(&mut self, function: Function<'a>, arguments: &'a Arguments, at: TextSize) {
-        let Function {
-            definition: function,
-            bound: hidden,
-        } = function;
-        // A call of these runs nothing yet.
-        let waits = function.is_async || yields(&function.body);
-        if waits || self.depth == MAX_DEPTH || self.followed == MAX_FOLLOWED {
-            return;
+        if is_outer {
+            self.unnamed.leave();
         }
-        let nesting = std::mem::take(&mut self.nesting);
-        (self.depth, self.followed) = (self.depth + 1, self.followed + 1);
-        let calls = std::mem::take(&mut self.calls);
-        let texts = self.texts.len();
-        let values = self.bound(function, hidden, arguments);
-        self.names.enter();
-        for (name, values, value) in values {
-            self.names.bind(name, values);
-            if let Some(value) = value {
-                self.names.facts.assign(name, value);
-            }
-        }
-        let context = self.context;
-        self.suite(&function.body);
-        let raises = self.end(&function.body) == Next::Raises;
-        let found = std::mem::replace(&mut self.calls, calls);
-        self.names.leave();
-        self.nesting = nesting;
-        self.texts.truncate(texts);
-        self.depth -= 1;
-        let mut found: Vec<OpeningCall> = found
-            .into_iter()
-            .map(|call| OpeningCall { at, ..call })
-            .collect();
-        if raises
-            || found
-                .iter()
-                .any(|call| call.context.at_import && !call.context.is_guarded)
-        {
-            found = merged(found, context).into_iter().collect();
-        }
-        self.calls.extend(found);
-    }
-
-    /// The parameters of a function with the values of the arguments, and with the argument itself.
-    fn bound(
-        &self,
-        function: &'a StmtFunctionDef,
-        hidden: usize,
-        arguments: &'a Arguments,
-    ) -> Vec<(&'a str, Values, Option<&'a Expr>)> {
-        let parameters = &function.parameters;
-        let one = |name: &'a str, given: Option<&'a Expr>| {
-            let values = given.map(|value| self.names.values(value, &self.openers));
-            (name, values.unwrap_or_else(Values::unknown), given)
-        };
-        let positional = parameters.posonlyargs.iter().chain(&parameters.args);
-        let positional = positional.skip(hidden);
-        let mut bound = Vec::new();
-        for (index, parameter) in positional.enumerate() {
-            let name = parameter.name().as_str();
-            let given = arguments.find_argument_value(name, index);
-            bound.push(one(name, given.or(parameter.default.as_deref())));
-        }
-        let count = bound.len();
-        for parameter in &parameters.kwonlyargs {
-            let name = parameter.name().as_str();
-            let given = arguments.find_keyword(name).map(|keyword| &keyword.value);
-            bound.push(one(name, given.or(parameter.default.as_deref())));
-        }
-        if let Some(rest) = &parameters.vararg {
-            let mut values = Values::default();
-            for value in arguments.args.iter().skip(count) {
-                values.extend(self.names.values(value, &self.openers));
-            }
-            bound.push((rest.name().as_str(), values, None));
-        }
-        bound
     }
 
     /// Notes a call of an opener; `false` if its argument says nothing.
@@ -456,19 +406,27 @@ impl<'a> Scanner<'a> {
         if self.calls.len() == MAX_CALLS {
             return false;
         }
-        let mut each = opener
-            .arguments(arguments)
-            .map(|argument| self.names.values(argument, &self.openers));
-        let Some(values) = each.find(|values| !values.known.is_empty()) else {
-            let mut names = opener.arguments(arguments);
-            if names
-                .next()
-                .is_some_and(|name| !name.is_none_literal_expr())
-            {
-                self.unnamed.push(at);
+        let mut values = Values::default();
+        for argument in opener.arguments(arguments) {
+            values.extend(self.names.values(argument, &self.openers));
+        }
+        // Of a list of directories and the like none is a library, and a package's function that is given one may look
+        // there alone.
+        let mut known = values.known.iter();
+        let is_named = if values.has_others {
+            let is_library =
+                |value: &Value| asked(&value.text, value.found_by.unwrap_or(opener)).is_some();
+            known.any(is_library) && !(values.is_own && opener == Opener::Package)
+        } else {
+            known.next().is_some()
+        };
+        if !is_named {
+            let first = opener.arguments(arguments).next();
+            if values.has_others && !opens_nothing(arguments) && first.is_some() {
+                self.unnamed.push(at, values.is_own);
             }
             return false;
-        };
+        }
         let names = values.known.into_iter();
         let names: Vec<_> = names
             .map(|value| (value.text, value.found_by.unwrap_or(opener)))
@@ -495,7 +453,9 @@ impl<'a> Visitor<'a> for Scanner<'a> {
             Stmt::ClassDef(class) => {
                 self.names.note_class(class, &self.openers);
                 self.names.enter();
+                let around = self.class.replace(class.name.as_str());
                 self.suite(&class.body);
+                self.class = around;
                 self.names.leave();
             }
             Stmt::If(choice) => self.choice(choice),
@@ -521,6 +481,10 @@ impl<'a> Visitor<'a> for Scanner<'a> {
                     self.assign(std::slice::from_ref(&assign.target), value);
                 }
             }
+            Stmt::AugAssign(assign) => {
+                walk_stmt(self, statement);
+                self.add(&assign.target, &assign.value);
+            }
             _ => walk_stmt(self, statement),
         }
     }
@@ -529,16 +493,16 @@ impl<'a> Visitor<'a> for Scanner<'a> {
         match expr {
             Expr::Call(call) => {
                 let at = call.start();
-                let function = call.func.as_name_expr();
-                let function =
-                    function.and_then(|name| self.functions.get(name.id.as_str()).copied());
-                if let Some(function) = function {
-                    self.follow(function, &call.arguments, at);
+                let name = call.func.as_name_expr().map(|name| name.id.as_str());
+                let function = name.and_then(|name| Some((name, *self.functions.get(name)?)));
+                if let Some((name, function)) = function {
+                    self.follow(name, function, &call.arguments, at);
                 } else if let Some(opener) = self.openers.of(&call.func)
                     && self.call(opener, &call.arguments, at)
                 {
                     return;
                 }
+                self.append(&call.func, &call.arguments);
                 walk_expr(self, expr);
             }
             Expr::ListComp(ExprListComp { generators, .. })

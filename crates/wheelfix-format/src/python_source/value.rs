@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruff_python_ast::{BoolOp, Comprehension, Expr, Operator, Stmt, StmtClassDef};
 
 use super::opener::{Opener, Openers};
+use super::own_place::{OwnPlaces, is_own_name};
 use super::platform::Facts;
 use super::scopes::Scopes;
 
@@ -25,13 +26,23 @@ pub(super) struct Values {
     pub(super) known: Vec<Value>,
     /// Whether it may have others.
     pub(super) has_others: bool,
+    /// Whether these are paths that are made from the place of the source.
+    pub(super) is_own: bool,
 }
 
 impl Values {
     pub(super) fn unknown() -> Self {
         Self {
-            known: Vec::new(),
             has_others: true,
+            ..Self::default()
+        }
+    }
+
+    /// Texts of which it is known at most where they come from.
+    fn made(is_own: bool) -> Self {
+        Self {
+            is_own,
+            ..Self::unknown()
         }
     }
 
@@ -42,7 +53,7 @@ impl Values {
         };
         Self {
             known: vec![value],
-            has_others: false,
+            ..Self::default()
         }
     }
 
@@ -57,6 +68,7 @@ impl Values {
             }
         }
         self.has_others |= more.has_others;
+        self.is_own |= more.is_own;
     }
 }
 
@@ -65,6 +77,7 @@ impl Values {
 pub(super) struct Names {
     scopes: Scopes<Values>,
     pub(super) facts: Facts,
+    pub(super) own: OwnPlaces,
     /// The attributes of all classes of the source: which of them an object is of is not told.
     attributes: BTreeMap<String, Values>,
     classes: BTreeSet<String>,
@@ -98,12 +111,27 @@ impl Names {
         self.scopes.innermost().insert(name.to_owned(), values);
     }
 
+    /// Makes all names of a target stand for parts of what they are taken from.
+    pub(super) fn bind_parts(&mut self, target: &Expr, values: &Values) {
+        match target {
+            Expr::Tuple(tuple) => {
+                for element in &tuple.elts {
+                    self.bind_parts(element, values);
+                }
+            }
+            Expr::Name(name) => self.bind(name.id.as_str(), Values::made(values.is_own)),
+            _ => {}
+        }
+    }
+
     /// Makes the variables of a comprehension stand for all that it goes through.
     pub(super) fn bind_each(&mut self, generators: &[Comprehension], openers: &Openers<'_>) {
         for each in generators {
+            let values = self.values(&each.iter, openers);
             if let Expr::Name(name) = &each.target {
-                let values = self.values(&each.iter, openers);
                 self.bind(name.id.as_str(), values);
+            } else {
+                self.bind_parts(&each.target, &values);
             }
         }
     }
@@ -141,6 +169,12 @@ impl Names {
         values.unwrap_or_else(Values::unknown)
     }
 
+    /// The facts about an expression whose texts are put together while the source runs.
+    fn made(&self, expr: &Expr) -> Values {
+        let is_own = |name: &str| self.scopes.get(name).is_some_and(|values| values.is_own);
+        Values::made(self.own.are_in(expr, is_own))
+    }
+
     /// The texts that an expression may have.
     pub(super) fn values(&self, expr: &Expr, openers: &Openers<'_>) -> Values {
         let all = |elements: &[Expr]| self.all(elements.iter(), openers);
@@ -153,7 +187,7 @@ impl Names {
             Expr::NoneLiteral(_) => Values::default(),
             Expr::Name(name) => match self.scopes.get(name.id.as_str()) {
                 Some(values) => values.clone(),
-                None => Values::unknown(),
+                None => Values::made(is_own_name(&name.id)),
             },
             Expr::Tuple(tuple) => all(&tuple.elts),
             Expr::List(list) => all(&list.elts),
@@ -164,7 +198,13 @@ impl Names {
             {
                 self.all([&*sum.left, &*sum.right].into_iter(), openers)
             }
-            Expr::Attribute(attribute) => self.attribute(&attribute.value, attribute.attr.as_str()),
+            Expr::Attribute(attribute) => {
+                let values = self.attribute(&attribute.value, attribute.attr.as_str());
+                if values.known.is_empty() {
+                    return self.made(expr);
+                }
+                values
+            }
             Expr::Starred(starred) => self.values(&starred.value, openers),
             Expr::Named(named) => self.values(&named.value, openers),
             Expr::Dict(dict) => self.all(dict.items.iter().map(|item| &item.value), openers),
@@ -193,10 +233,10 @@ impl Names {
                             None => Values::unknown(),
                         }
                     }
-                    _ => Values::unknown(),
+                    _ => self.made(expr),
                 }
             }
-            _ => Values::unknown(),
+            _ => self.made(expr),
         }
     }
 

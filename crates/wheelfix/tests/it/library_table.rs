@@ -305,6 +305,44 @@ fn calls_without_a_name_are_told_beside_distributions_with_elf_files() {
 }
 
 #[test]
+fn calls_without_a_name_of_a_wheel_with_elf_files_are_one_warning() {
+    let sandbox = sandbox();
+    let library = fs_err::read(sandbox.path("libs/lib/libfound.so.1")).unwrap();
+    let own = "import os\nfrom ctypes import CDLL\nx = CDLL(os.path.join(os.path.dirname(__file__), 'libfound.so.1'))\n";
+    let open =
+        |count: usize| "import ctypes\n".to_owned() + &"ctypes.CDLL(__doc__)\n".repeat(count);
+    let native = WheelBuilder::new("native", "1.0")
+        .platlib()
+        .tags("cp311-cp311-linux_x86_64")
+        .file(
+            "native/__init__.py",
+            format!("from . import one, two\n{own}"),
+        )
+        .file(
+            "native/one.py",
+            format!("y = CDLL('libc.so.6')\n{}", open(2)),
+        )
+        .file("native/two.py", open(4))
+        .file("native/win32.py", open(1))
+        .file("native/tests/two.py", open(1))
+        .file("native/left.py", open(1))
+        .file("native/libfound.so.1", library);
+    let wheel = sandbox.wheel(&native);
+    let text = made(&sandbox, &["install", &wheel], "p");
+    let site = "[DIR]/p/lib/python3.11/site-packages/native";
+    let want = format!(
+        "warning: `{site}/one.py:3`, `{site}/one.py:4`, `{site}/two.py:2` and 3 more calls open libraries by names that \
+        are not in the source: nothing is known of them\n"
+    );
+    assert!(text.contains(&want), "{text}");
+    assert_eq!(text.matches("nothing is known").count(), 1, "{text}");
+    let rules = "[[dlopen]]\nname='r'\nreason='b'\nsource='c'\nfrom=['native/*.py']\nopens=['libfound.so.1']\n";
+    fs_err::write(sandbox.path("rules.toml"), rules).unwrap();
+    let text = made(&sandbox, &["install", &wheel, "--rules", "rules.toml"], "q");
+    assert!(!text.contains("nothing is known"), "{text}");
+}
+
+#[test]
 fn an_environment_is_told_what_to_put_on_its_library_path() {
     let sandbox = sandbox();
     let source = "import ctypes\nx = ctypes.CDLL('libhidapi-hidraw.so.0')\n";
