@@ -126,7 +126,7 @@ impl WrongInput {
     }
 }
 
-/// What is wrong with a path that is to be a wheel; `None` if a wheel may be there.
+/// The fault of a path that is to be a wheel; `None` if a wheel may be there.
 pub(crate) fn not_a_wheel(path: &Path) -> Option<WrongInput> {
     let kind = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => of_directory(path),
@@ -140,7 +140,7 @@ pub(crate) fn not_a_wheel(path: &Path) -> Option<WrongInput> {
     Some(WrongInput { path, kind })
 }
 
-/// What is wrong with a path that is to exist; `None` if it does, or cannot be looked at.
+/// The fault of a path that is to exist; `None` if it does, or cannot be looked at.
 pub(crate) fn absent(path: &Path) -> Option<WrongInput> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Some(WrongInput {

@@ -1,6 +1,6 @@
 //! The line to type next: one that mends all faults of a run that are known to be mended without a choice.
 //!
-//! What only somebody who knows the wheel can decide, such as leaving a file out, is no part of it.
+//! A choice that only somebody who knows the wheel can make, such as leaving a file out, is no part of it.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -40,7 +40,7 @@ struct NextStep {
 
 static NEXT: Mutex<Option<NextStep>> = Mutex::new(None);
 
-/// What is known so far, to be added to.
+/// The facts known so far, to be added to.
 fn change(change: impl FnOnce(&mut NextStep)) {
     let mut next: MutexGuard<'_, _> = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
     change(next.get_or_insert_default());

@@ -119,7 +119,7 @@ pub(crate) fn packages() -> &'static str {
         .map_or("import <nixpkgs> { }", String::as_str)
 }
 
-/// What a shell expands to the outputs of an expression; more commands may follow.
+/// The text that a shell expands to the outputs of an expression; more commands may follow.
 pub(crate) fn nix_build(expression: &str, more: &str) -> String {
     format!("\"$(nix-build --no-out-link -E '{expression}'{more})\"")
 }
