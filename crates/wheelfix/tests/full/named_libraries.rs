@@ -2,7 +2,7 @@
 
 use wheelfix_testkit::cache;
 
-use crate::named_library::{Row, Without, run_all};
+use crate::named_library::{Row, Without, run_all, shipped};
 
 /// The libraries that compiled modules need.
 const COMPILERS: &[&str] = &["libgcc-s1", "libstdc++6", "zlib1g", "libexpat1"];
@@ -24,14 +24,17 @@ const ROWS: &[Row] = &[
             "libxxf86vm1",
             "libxrender1",
             "libegl1",
+            "libxkbcommon0",
+            "libgbm1",
+            "libpulse0",
         ],
         without: Without::Told("libGL"),
-        code: "import pyglet; pyglet.options['shadow_window'] = False; from pyglet.libs.x11 import xlib, xrender; import pyglet.lib; from pyglet.font import freetype; assert freetype.ft_get_library() and xrender.lib and not xlib._lib.XOpenDisplay(None); assert pyglet.lib.load_library('GL').glGetError and pyglet.lib.load_library('EGL').eglGetError() == 12288",
+        code: "import pyglet; pyglet.options['shadow_window'] = False; from pyglet.libs.x11 import xlib, xrender; import pyglet.lib; from pyglet.font import freetype; assert freetype.ft_get_library() and xrender.lib and not xlib._lib.XOpenDisplay(None); from pyglet.gl import lib_glx; from pyglet.libs.egl import egl; assert lib_glx.gl_lib.glGetError and egl._lib.eglGetError() == 12288",
         ..Row::NONE
     },
     Row {
         name: "pyopengl",
-        packages: &["libgl1", "libglu1-mesa"],
+        packages: &["libgl1", "libglu1-mesa", "libegl1"],
         without: Without::Told("libGL"),
         code: "from OpenGL import GL, GLU; assert GL.glGetString; p=__import__('OpenGL.platform',fromlist=['x']).PLATFORM; assert p.GL.glGetString and p.GLU.gluErrorString; assert GLU.gluErrorString(GLU.GLU_OUT_OF_MEMORY)",
         ..Row::NONE
@@ -42,6 +45,7 @@ const ROWS: &[Row] = &[
         runtime: COMPILERS,
         without: Without::Refused("portaudio"),
         code: "import sounddevice; assert sounddevice.get_portaudio_version()[1].startswith('PortAudio V19')",
+        ..Row::NONE
     },
     Row {
         name: "python-magic",
@@ -59,6 +63,7 @@ const ROWS: &[Row] = &[
             try: import soundcard.pulseaudio as p\n\
             except AssertionError: pass\n\
             assert 'soundcard.pulseaudio' not in sys.modules or p",
+        ..Row::NONE
     },
     Row {
         name: "hid",
@@ -69,10 +74,16 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "cairocffi",
-        packages: &["libcairo2"],
+        packages: &[
+            "libcairo2",
+            "libgdk-pixbuf-2.0-0",
+            "libglib2.0-0",
+            "libgtk-3-0",
+        ],
         runtime: COMPILERS,
         without: Without::Refused("cairo"),
-        code: "import cairocffi as c; s=c.ImageSurface(c.FORMAT_ARGB32,4,4); assert c.cairo_version() > 11000",
+        code: "import cairocffi as c, cairocffi.pixbuf as p; assert p.gdk and p.glib; s=c.ImageSurface(c.FORMAT_ARGB32,4,4); assert c.cairo_version() > 11000",
+        ..Row::NONE
     },
     Row {
         name: "weasyprint",
@@ -85,7 +96,8 @@ const ROWS: &[Row] = &[
         ],
         runtime: COMPILERS,
         without: Without::Refused("pango"),
-        code: "import weasyprint; assert weasyprint.HTML(string='<p>x').write_pdf()[:4]==b'%PDF'",
+        stubs: &["libharfbuzz-subset.so.0", "libharfbuzz-vector.so.0"],
+        code: "import weasyprint, weasyprint.pdf.fonts as f; f.harfbuzz_subset = f.harfbuzz_vector = None; assert weasyprint.HTML(string='<p>x').write_pdf()[:4]==b'%PDF'",
     },
     Row {
         name: "pyenchant",
@@ -116,6 +128,7 @@ const ROWS: &[Row] = &[
         code: "import os\n\
             os.environ['SDL_VIDEODRIVER']='dummy'\n\
             import pygame, pygame.midi; pygame.midi.init(); assert pygame.midi.get_count() >= 0",
+        ..Row::NONE
     },
     Row {
         name: "pylibdmtx",
@@ -123,6 +136,7 @@ const ROWS: &[Row] = &[
         runtime: COMPILERS,
         without: Without::Told("libdmtx"),
         code: "from pylibdmtx.pylibdmtx import encode, decode; from PIL import Image; e=encode(b'abc'); i=Image.frombytes('RGB',(e.width,e.height),e.pixels); assert decode(i)[0].data==b'abc'",
+        ..Row::NONE
     },
     Row {
         name: "pynvml",
@@ -167,6 +181,7 @@ const ROWS: &[Row] = &[
         runtime: COMPILERS,
         without: Without::Refused("cairo"),
         code: "import cairosvg; assert cairosvg.svg2png(bytestring=b'<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"4\" height=\"4\"/>')[1:4]==b'PNG'",
+        ..Row::NONE
     },
     Row {
         name: "psycopg",
@@ -174,6 +189,7 @@ const ROWS: &[Row] = &[
         runtime: COMPILERS,
         without: Without::Told("libpq"),
         code: "import psycopg; assert psycopg.pq.__impl__=='python'; assert psycopg.pq.version()>150000; assert psycopg.conninfo.conninfo_to_dict('dbname=a')=={'dbname':'a'}",
+        ..Row::NONE
     },
     Row {
         name: "pulsectl",
@@ -195,6 +211,7 @@ const ROWS: &[Row] = &[
         runtime: COMPILERS,
         without: Without::Refused("libjack2"),
         code: "import jack; assert jack.client_name_size if hasattr(jack, 'client_name_size') else jack._lib.jack_client_name_size() > 1",
+        ..Row::NONE
     },
     Row {
         name: "libnacl",
@@ -237,6 +254,7 @@ const ROWS: &[Row] = &[
         runtime: COMPILERS,
         without: Without::Told("libopus"),
         code: "import discord.opus as o; assert o._load_default() and o.is_loaded() and o.Decoder().CHANNELS == 2",
+        ..Row::NONE
     },
     Row {
         name: "opuslib-next",
@@ -252,9 +270,76 @@ const ROWS: &[Row] = &[
         code: "import pam; assert not pam.pam().authenticate('x','y')",
         ..Row::NONE
     },
+    Row {
+        name: "openslide-python",
+        packages: &[],
+        runtime: COMPILERS,
+        stubs: &["libopenslide.so.1"],
+        code: "import importlib\n\
+            try: importlib.import_module('openslide')\n\
+            except BaseException: pass\n\
+            assert 'libopenslide.so.1' in open('/proc/self/maps').read()",
+        ..Row::NONE
+    },
+    Row {
+        name: "pyfluidsynth",
+        runtime: COMPILERS,
+        stubs: &["libfluidsynth.so.3"],
+        code: "import importlib\n\
+            try: importlib.import_module('fluidsynth')\n\
+            except BaseException: pass\n\
+            assert 'libfluidsynth.so.3' in open('/proc/self/maps').read()",
+        ..Row::NONE
+    },
+    Row {
+        name: "python-mpv",
+        stubs: &["libmpv.so.2"],
+        without: Without::Refused("mpv-unwrapped"),
+        code: "import importlib\n\
+            try: importlib.import_module('mpv')\n\
+            except BaseException: pass\n\
+            assert 'libmpv.so.2' in open('/proc/self/maps').read()",
+        ..Row::NONE
+    },
+    Row {
+        name: "wand",
+        stubs: &[
+            "libMagickWand-7.Q16HDRI.so.10",
+            "libMagickCore-7.Q16HDRI.so.10",
+        ],
+        code: "import importlib\n\
+            try: importlib.import_module('wand.api')\n\
+            except BaseException: pass\n\
+            assert 'libMagickWand-7.Q16HDRI.so.10' in open('/proc/self/maps').read()",
+        ..Row::NONE
+    },
+    Row {
+        name: "pysoundfile",
+        packages: &["libsndfile1"],
+        runtime: COMPILERS,
+        without: Without::Refused("libsndfile"),
+        code: "import soundfile; assert soundfile.__libsndfile_version__",
+        ..Row::NONE
+    },
 ];
 
 #[test]
 fn packages_that_open_libraries_by_name_find_them_or_say_what_is_missing() {
     run_all(ROWS, cache::environment);
+}
+
+#[test]
+fn each_rule_for_a_library_has_a_package_that_needs_it() {
+    let rules = shipped();
+    let is_tried = |rule: &str| {
+        ROWS.iter()
+            .any(|row| rules.iter().any(|it| it.name == rule && row.owns(it)))
+    };
+    let names = rules.iter().map(|rule| rule.name.as_str());
+    let untried: Vec<&str> = names.filter(|name| !is_tried(name)).collect();
+    assert!(untried.is_empty(), "{untried:?}");
+    let packages = ROWS
+        .iter()
+        .filter(|row| rules.iter().any(|rule| row.owns(rule)));
+    assert!(25 <= packages.count());
 }

@@ -1,5 +1,6 @@
 //! A Python package that opens libraries by name, tried in the bed: from a prefix for each of its wheels, and as
-//! an environment; with the libraries it computes, and without them it is refused or says which are missing.
+//! an environment; with the libraries it computes, and without them it is refused or says which are missing. One for
+//! which rules are shipped computes by these alone, and does not without.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,6 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use tempfile::TempDir;
+use wheelfix_link::{Replace, Rule, Rules};
 use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::nixos::Bed;
 
@@ -20,6 +22,8 @@ pub(crate) struct Row {
     pub(crate) packages: &'static [&'static str],
     /// Those whose libraries its ELF files need.
     pub(crate) runtime: &'static [&'static str],
+    /// Libraries that Debian has not, by soname: empty ones, which can be opened.
+    pub(crate) stubs: &'static [&'static str],
     /// The outcome without the former.
     pub(crate) without: Without,
     /// A program in Python that computes.
@@ -42,9 +46,27 @@ impl Row {
         name: "",
         packages: &[],
         runtime: &[],
+        stubs: &[],
         without: Without::Silent,
         code: "",
     };
+}
+
+/// Shipped rules that name a library of a library path in a source.
+pub(crate) fn shipped() -> Vec<Rule<Replace>> {
+    let rules = Rules::shipped().unwrap().replace.into_iter();
+    let is_one = |rule: &Rule<Replace>| {
+        rule.file.is_none() && (rule.body.new.contains("{lib:") || rule.name == "pynvml-driver")
+    };
+    rules.filter(is_one).collect()
+}
+
+impl Row {
+    /// Whether a rule is for the package: its name begins with the package's.
+    pub(crate) fn owns(&self, rule: &Rule<Replace>) -> bool {
+        let rest = rule.name.strip_prefix(self.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
 }
 
 /// Tries all rows, and says of each that fails why.
@@ -93,10 +115,25 @@ impl<'r> Attempt<'r> {
             bed: Bed::find(),
         };
         attempt.make_driver();
+        fs_err::create_dir(attempt.path("stubs")).unwrap();
+        for name in row.stubs {
+            let soname = format!("-Wl,-soname={name}");
+            let args = [
+                "-shared",
+                "-nostdlib",
+                &soname,
+                "-o",
+                name,
+                "-xc",
+                "/dev/null",
+            ];
+            Tool::CC.run_in(&attempt.path("stubs"), &args).expect();
+        }
         attempt
     }
 
     fn run(&self) -> Tried<()> {
+        self.compute_by_rules()?;
         let sites = self.prefixes()?;
         let start = format!("import site\nfor each in {sites:?}:\n    site.addsitedir(each)\n");
         let code = format!("{start}{}", self.row.code);
@@ -112,6 +149,50 @@ impl<'r> Attempt<'r> {
         self.judge("install", install.arg("--no-bytecode").args(&self.wheels))?;
         let mut env = self.command("env", &self.path("bare-env"), &[]);
         self.judge("env", env.args(&self.wheels))
+    }
+
+    /// From a prefix on `PYTHONPATH`, where nothing reads a table: with the shipped rules, each of which is there to be
+    /// used, and without them.
+    fn compute_by_rules(&self) -> Tried<()> {
+        let rules: Vec<_> = shipped()
+            .into_iter()
+            .filter(|rule| self.row.owns(rule))
+            .collect();
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let python = self.bed.python();
+        let prefix = self.path("ruled");
+        let mut command = self.command("install", &prefix, &[]);
+        let command = self.told(&mut command).arg("--no-bytecode");
+        succeeded("install", &command.args(&self.wheels).output().unwrap())?;
+        let site = prefix.join(SITE_PACKAGES);
+        for rule in &rules {
+            has_libraries(&site, rule)?;
+        }
+        let variable = ("PYTHONPATH", site.as_path());
+        self.compute_with("by rules", &python, self.row.code, variable)?;
+        self.undo(&rules, &site);
+        match self.compute_with("", &python, self.row.code, variable) {
+            Ok(()) => Err("computes without the rules, too".to_owned()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Gives sources that rules have changed the text that their wheels have.
+    fn undo(&self, rules: &[Rule<Replace>], site: &Path) {
+        for (number, wheel) in self.wheels.iter().enumerate() {
+            let directory = self.path(&format!("unpacked{number}"));
+            let mut command = self.bed.wheelfix(Path::new(env!("CARGO_BIN_EXE_wheelfix")));
+            let output = command.arg("unpack").arg(wheel).arg(&directory).output();
+            succeeded("unpack", &output.unwrap()).unwrap();
+            for file in rules.iter().flat_map(|rule| &rule.body.file) {
+                let original = directory.join(file.text());
+                if original.is_file() {
+                    fs_err::copy(original, site.join(file.text())).unwrap();
+                }
+            }
+        }
     }
 
     /// A prefix for each wheel; their modules.
@@ -149,12 +230,26 @@ impl<'r> Attempt<'r> {
         for package in self.row.packages {
             command.arg("--lib-path").arg(self.bed.library(package));
         }
+        if !self.row.stubs.is_empty() {
+            command.arg("--lib-path").arg(self.path("stubs"));
+        }
         command
     }
 
     fn compute(&self, how: &str, python: &Path, code: &str) -> Tried<()> {
+        self.compute_with(how, python, code, ("PYTHONNOUSERSITE", Path::new("1")))
+    }
+
+    fn compute_with(
+        &self,
+        how: &str,
+        python: &Path,
+        code: &str,
+        (variable, value): (&str, &Path),
+    ) -> Tried<()> {
         let mut command = self.bed.command(python);
         command
+            .env(variable, value)
             .env("SDL_VIDEODRIVER", "dummy")
             .env_remove("DISPLAY");
         let output = command.args(["-W", "ignore", "-c", code]).output();
@@ -205,6 +300,19 @@ impl<'r> Attempt<'r> {
     fn path(&self, name: &str) -> PathBuf {
         fs_err::canonicalize(self.dir.path()).unwrap().join(name)
     }
+}
+
+/// Whether a source has the paths of all libraries of a rule.
+fn has_libraries(site: &Path, rule: &Rule<Replace>) -> Tried<()> {
+    let placeholders = rule.body.new.split("{lib:").skip(1);
+    let names = placeholders.filter_map(|rest| rest.split('}').next());
+    let mut names = names.map(|name| format!("/{name}"));
+    let files = rule.body.file.iter().map(|file| site.join(file.text()));
+    let mut texts = files.map(|file| fs_err::read_to_string(file).unwrap());
+    let is_used = texts.all(|text| names.all(|name| text.contains(&name)));
+    is_used
+        .then_some(())
+        .ok_or_else(|| format!("rule `{}` is not used", rule.name))
 }
 
 fn text(output: &Output) -> String {
