@@ -66,17 +66,26 @@ pub(crate) fn patchelf_releases() -> Result {
 ///
 /// It is made at the first call, and again when that file changes.
 pub(crate) fn tools() -> Result<PathBuf> {
-    let _lock = place::lock("tools")?;
-    let venv = environment()?;
+    made(TOOLS)
+}
+
+/// Like [`tools`], with those of `test-wheels/dist.txt`.
+pub(crate) fn dist_tools() -> Result<PathBuf> {
+    made("dist")
+}
+
+fn made(name: &str) -> Result<PathBuf> {
+    let _lock = place::lock(name)?;
+    let venv = environment(name)?;
     if !is_complete(&venv) {
-        make(&venv)?;
+        make(&venv, &list(name))?;
     }
     Ok(venv.join("bin"))
 }
 
 /// Like [`tools`], but fails where they are not there, instead of fetching them.
 pub(crate) fn tools_at_hand() -> Result<PathBuf> {
-    let venv = environment()?;
+    let venv = environment(TOOLS)?;
     if is_complete(&venv) {
         Ok(venv.join("bin"))
     } else {
@@ -84,13 +93,17 @@ pub(crate) fn tools_at_hand() -> Result<PathBuf> {
     }
 }
 
-fn list_of_tools() -> PathBuf {
-    place::root().join("test-wheels/tools.txt")
+/// The tools of tests and demo.
+const TOOLS: &str = "tools";
+
+/// A list of tools.
+fn list(name: &str) -> PathBuf {
+    place::root().join(format!("test-wheels/{name}.txt"))
 }
 
 /// Where the environment for the present list of tools belongs.
-fn environment() -> Result<PathBuf> {
-    made_of("tools", &fs_err::read(list_of_tools())?)
+fn environment(name: &str) -> Result<PathBuf> {
+    made_of(name, &fs_err::read(list(name))?)
 }
 
 /// The directory of what is made of a list.
@@ -105,7 +118,7 @@ fn is_complete(venv: &Path) -> bool {
     venv.join(MARKER).is_file() && real(&venv.join("bin/python3")).is_some()
 }
 
-fn make(venv: &Path) -> Result {
+fn make(venv: &Path, list: &Path) -> Result {
     let python =
         interpreter().ok_or_else(|| format!("no CPython {VERSION} with the module venv"))?;
     if venv.is_dir() {
@@ -113,7 +126,7 @@ fn make(venv: &Path) -> Result {
     }
     program::run(Command::new(python).args(["-I", "-m", "venv"]).arg(venv))?;
     let mut pip = install(&venv.join("bin/python3"));
-    program::run(pip.arg("--requirement").arg(list_of_tools()))?;
+    program::run(pip.arg("--requirement").arg(list))?;
     fs_err::write(venv.join(MARKER), "")?;
     Ok(())
 }

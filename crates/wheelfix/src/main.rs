@@ -45,16 +45,45 @@ mod why;
 
 use std::process::ExitCode;
 
+use anstream::ColorChoice;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::Error;
 
 /// Make binary Python wheels work on Nix: fast, provably, without overrides
 #[derive(Debug, clap::Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = env!("WHEELFIX_VERSION"), max_term_width = 100)]
 struct Args {
     #[command(subcommand)]
     command: Command,
+    /// When to print in colours; `NO_COLOR` and `CLICOLOR` count for `auto`
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    color: ColorArg,
+}
+
+/// The values of `--color`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl ColorArg {
+    fn choice(self) -> ColorChoice {
+        match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        }
+    }
 }
 
 // One variant and one arm of `run` per command, in the order of the help.
@@ -112,6 +141,7 @@ fn parse() -> Args {
 }
 
 fn run(args: Args) -> Result<ExitCode, Error> {
+    args.color.choice().write_global();
     if let Command::VenvRun(args) = &args.command {
         // Signals are for the program that it runs.
         return venv_run::run(args);

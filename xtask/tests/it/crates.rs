@@ -129,3 +129,36 @@ fn the_lock_file_of_the_fuzz_targets_knows_all_dependencies() {
         );
     }
 }
+
+/// Crates that are for this repository alone.
+const PRIVATE: &[&str] = &["wheelfix-testkit", "xtask"];
+
+#[test]
+fn every_other_crate_can_be_published() {
+    let workspace = tree::table("Cargo.toml");
+    let workspace = workspace["workspace"].as_table().unwrap();
+    let version = workspace["package"]["version"].as_str();
+    let names = LAYERS.iter().copied().flatten().copied();
+    for name in names.filter(|name| !PRIVATE.contains(name)) {
+        let manifest = tree::table(&format!("crates/{name}/Cargo.toml"));
+        let package = manifest["package"].as_table().unwrap();
+        assert!(!package.contains_key("publish"), "{name}");
+        for key in ["description", "license", "repository", "readme", "keywords"] {
+            assert!(package.contains_key(key), "`{name}` has no `{key}`");
+        }
+        // The program is nobody's dependency.
+        if name != "wheelfix" {
+            let dependency = &workspace["dependencies"][name];
+            assert_eq!(dependency["version"].as_str(), version, "{name}");
+        }
+    }
+    for name in PRIVATE {
+        let directory = if *name == "xtask" { "" } else { "crates/" };
+        let manifest = tree::table(&format!("{directory}{name}/Cargo.toml"));
+        assert_eq!(
+            manifest["package"]["publish"].as_bool(),
+            Some(false),
+            "{name}"
+        );
+    }
+}
