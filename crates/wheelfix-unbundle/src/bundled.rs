@@ -173,6 +173,9 @@ impl Decision {
                     .version
                     .as_deref()
                     .map_or_else(String::new, |version| format!(" ({version})"));
+                if *symbols == 0 {
+                    return format!("{}{version}: nothing uses its symbols", by.path.display());
+                }
                 let all = if *symbols == 1 { "the" } else { "all" };
                 let symbols = count(*symbols, "symbol");
                 format!("{}{version} has {all} {symbols}", by.path.display())

@@ -118,4 +118,5 @@ fn jobs() -> NonZeroUsize {
 const OUTPUT: OutputArgs = OutputArgs {
     json: false,
     quiet: false,
+    verbose: false,
 };

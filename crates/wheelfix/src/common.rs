@@ -290,6 +290,9 @@ pub(crate) struct OutputArgs {
     /// Print errors only
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Print all rows of tables, also of what stays as it is
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 }
 
 /// How many threads to use

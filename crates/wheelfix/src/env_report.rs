@@ -81,7 +81,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
                 None => print_line(format_args!("{verb} {}", entry.path))?,
             }
         }
-        print_report(unbundle_table::render(&report.unbundling))?;
+        print_report(unbundle_table::render(&report.unbundling, output.verbose))?;
         print_line(summary(report))?;
         made_twice(report.made_twice)?;
     }

@@ -98,6 +98,14 @@ pub(crate) fn to_log() {
     IS_LOGGED.store(true, Ordering::Relaxed);
 }
 
+/// The columns of the terminal that standard output is; `None` if it is none, or is kept in a log.
+pub(crate) fn width() -> Option<u16> {
+    if IS_LOGGED.load(Ordering::Relaxed) {
+        return None;
+    }
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
+}
+
 /// The style of a label, as clap has it for its own messages.
 fn style(label: &str) -> Style {
     let color = match label {

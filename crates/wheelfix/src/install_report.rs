@@ -85,7 +85,7 @@ pub(crate) fn print(
     } else if !output.quiet {
         print_line(wheel_table(report))?;
         print_report(changes(report))?;
-        print_report(unbundle_table::render(&report.unbundling))?;
+        print_report(unbundle_table::render(&report.unbundling, output.verbose))?;
         print_line(summary(report))?;
         made_twice(report.made_twice)?;
     }

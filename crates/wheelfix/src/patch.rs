@@ -332,7 +332,10 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
         print_report(changes(report.metadata.as_slice()))?;
     } else if !args.output.quiet {
         print_report(changes(report.metadata.as_slice()))?;
-        print_report(unbundle_table::render(&report.unbundling))?;
+        print_report(unbundle_table::render(
+            &report.unbundling,
+            args.output.verbose,
+        ))?;
         let edited = report.elf_edited;
         let removed = report.link_plan.drops.len() + report.unbundling.removed.len();
         let (path, copied) = (report.output.display(), report.copied);
@@ -367,7 +370,10 @@ fn show(report: &PatchReport, unchanged: &[String], args: &FileArgs) -> Result<(
         print_report(changes(&report.metadata))?;
     } else if !args.output.quiet {
         print_report(changes(&report.metadata))?;
-        print_report(unbundle_table::render(&report.unbundling))?;
+        print_report(unbundle_table::render(
+            &report.unbundling,
+            args.output.verbose,
+        ))?;
         let others = match unchanged.len() {
             0 => String::new(),
             len => format!("; {} unchanged", count(len, "distribution")),

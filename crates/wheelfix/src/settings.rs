@@ -84,6 +84,7 @@ mod tests {
         "--prefix",
         "--output",
         "--help",
+        "--verbose",
     ];
 
     /// Settings that no option of these commands is.

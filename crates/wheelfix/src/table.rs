@@ -1,8 +1,9 @@
 //! Tables and quantities for people.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::BinaryBytes;
 
+use crate::error;
 use crate::message::{Lines, escaped};
 
 /// A table without lines: the first column left-aligned, all others right-aligned.
@@ -22,6 +23,10 @@ pub(crate) fn render_text<const N: usize>(
 ) -> Lines {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
+    if let Some(width) = error::width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width);
+    }
     table.add_rows(rows.map(|row| row.map(escaped)));
     for column in right {
         if let Some(column) = table.column_mut(*column) {

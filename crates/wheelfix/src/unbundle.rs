@@ -34,7 +34,10 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     if args.output.quiet {
         return Ok(());
     }
-    print_report(unbundle_table::render(&report.unbundling))?;
+    print_report(unbundle_table::render(
+        &report.unbundling,
+        args.output.verbose,
+    ))?;
     print_report(unbundle_table::backends(&report.link_plan))?;
     let saved = unbundle_table::saved(&report.unbundling, &report.link_plan);
     if args.dry_run {

@@ -3,19 +3,30 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use wheelfix_link::LinkPlan;
-use wheelfix_unbundle::{Bundled, UnbundlePlan};
+use wheelfix_link::{LinkPlan, count};
+use wheelfix_unbundle::{Bundled, Decision, KeepReason, UnbundlePlan};
 
 use crate::message::BREAK;
+use crate::remedy::is_in_build;
 use crate::table;
 
-/// A table of the libraries, and a line for each group of which two are left. Empty if nothing is
-/// bundled.
-pub(crate) fn render(plan: &UnbundlePlan) -> impl Display {
-    fmt::from_fn(|f| write(f, plan))
+/// A table of the libraries, and a line for each group of which two are left. Those that stay because
+/// nothing is known of them are counted, unless all are asked for. Empty if nothing is bundled.
+pub(crate) fn render(plan: &UnbundlePlan, all: bool) -> impl Display {
+    fmt::from_fn(move |f| write(f, plan, all))
 }
 
-fn write(f: &mut fmt::Formatter<'_>, plan: &UnbundlePlan) -> fmt::Result {
+/// Whether somebody who did not ask for all wants to know of the decision.
+fn matters(library: &Bundled) -> bool {
+    !matches!(
+        &library.decision,
+        Decision::Keep {
+            reason: KeepReason::Unknown | KeepReason::Rule | KeepReason::Home
+        }
+    )
+}
+
+fn write(f: &mut fmt::Formatter<'_>, plan: &UnbundlePlan, all: bool) -> fmt::Result {
     if plan.libraries.is_empty() {
         return Ok(());
     }
@@ -28,8 +39,28 @@ fn write(f: &mut fmt::Formatter<'_>, plan: &UnbundlePlan) -> fmt::Result {
         "saved",
         "reason",
     ];
-    let rows = plan.libraries.iter().map(row);
-    write!(f, "{}{BREAK}", table::render_text(header, rows, &[3, 5]))?;
+    let shown = plan.libraries.iter().filter(|it| all || matters(it));
+    let shown: Vec<&Bundled> = shown.collect();
+    if !shown.is_empty() {
+        let rows = shown.iter().map(|library| row(library));
+        write!(f, "{}{BREAK}", table::render_text(header, rows, &[3, 5]))?;
+    }
+    let hidden = plan.libraries.len() - shown.len();
+    if 0 < hidden {
+        let noun = if shown.is_empty() {
+            "bundled library"
+        } else {
+            "more bundled library"
+        };
+        let libraries = count(hidden, noun);
+        let verb = if hidden == 1 { "stays" } else { "stay" };
+        let advice = if is_in_build() {
+            ""
+        } else {
+            " (--verbose tells why)"
+        };
+        write!(f, "{libraries} {verb}{advice}{BREAK}")?;
+    }
     let mut duplicates = plan.duplicates.iter();
     duplicates.try_for_each(|duplicates| write!(f, "{duplicates}{BREAK}"))
 }
