@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -69,7 +70,11 @@ pub(crate) fn bring(python_version: &str, wanted: &[&Wheel]) -> Result<PathBuf> 
         .collect();
     if !missing.is_empty() {
         let megabytes = missing.iter().map(|wheel| wheel.size).sum::<u64>() / 1_000_000;
-        eprintln!("fetching {} wheels, {megabytes} MB", missing.len());
+        eprintln!(
+            "fetching {} wheels, {megabytes} MB, into {}",
+            missing.len(),
+            dir.display()
+        );
         download(python_version, &missing, &dir)?;
     }
     Ok(dir)
@@ -152,6 +157,8 @@ fn download(python_version: &str, wheels: &[&Wheel], dir: &Path) -> Result {
         python_version,
         dir,
         partial: &partial,
+        all: wheels.iter().map(|wheel| wheel.size).sum(),
+        brought: AtomicU64::new(0),
     };
     let queue = Mutex::new(batches(wheels));
     let failures = Mutex::new(Vec::new());
@@ -206,6 +213,9 @@ struct Job<'job> {
     python_version: &'job str,
     dir: &'job Path,
     partial: &'job Path,
+    /// The bytes of all wheels, and of those that are there already.
+    all: u64,
+    brought: AtomicU64,
 }
 
 impl Job<'_> {
@@ -223,7 +233,10 @@ impl Job<'_> {
             let path = partial.join(&wheel.file);
             verify(&path, &wheel.sha256, wheel.size)?;
             fs_err::rename(&path, self.dir.join(&wheel.file))?;
-            eprintln!("fetched {}", wheel.file);
+            let brought = self.brought.fetch_add(wheel.size, Ordering::Relaxed) + wheel.size;
+            let megabytes = |bytes: u64| bytes / 1_000_000;
+            let (brought, all) = (megabytes(brought), megabytes(self.all));
+            eprintln!("fetched {}: {brought} of {all} MB", wheel.file);
         }
         Ok(())
     }

@@ -154,6 +154,7 @@ pub(crate) fn ensure(purpose: Purpose) -> Result {
         return Err(name_all(&missing).into());
     }
     let packages = packages(&missing);
+    eprintln!("installing what this machine lacks: {}", packages.join(" "));
     program::run(Command::new("apt-get").args(["update", "-qq"]))?;
     program::run(
         Command::new("apt-get")
@@ -203,7 +204,7 @@ fn name_all(missing: &[&Need]) -> String {
         .collect();
     format!(
         "this machine lacks:\n{}\n\
-         install it, on Debian 12 with: apt-get update && apt-get install --yes {}",
+         install it, on Debian 12 as root with `cargo xtask setup`, which does: apt-get update && apt-get install --yes {}",
         lines.join("\n"),
         packages(missing).join(" "),
     )
