@@ -82,6 +82,16 @@ pub enum Problem {
     OtherFile(String),
     #[error("the index has another hash of `{0}`")]
     OtherHash(String),
+    #[error("no index is known that could be asked")]
+    NoIndex,
+    #[error("no index has it: asked {}", .0.join(", "))]
+    UnknownToIndexes(Vec<String>),
+    #[error("the answer of `{url}` is not JSON as indexes have it: {}", .fault.problem)]
+    NoAnswer { url: String, fault: Box<Fault> },
+    #[error("`{url}`: {message}")]
+    Fetch { url: String, message: String },
+    #[error("another file than the one of the hash is at `{0}`")]
+    OtherFileThere(String),
     #[error("no package of the lock is `{0}`")]
     UnknownDependency(String),
     #[error("several packages of the lock could be meant: {}", .0.join(", "))]

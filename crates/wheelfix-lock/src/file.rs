@@ -102,7 +102,7 @@ impl<'a> Location<'a> {
 }
 
 /// A URL without user and password.
-pub(crate) fn public_url(url: &str) -> Cow<'_, str> {
+pub fn public_url(url: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Cow::Borrowed(url);
     };
@@ -121,6 +121,15 @@ pub(crate) fn public_url(url: &str) -> Cow<'_, str> {
         }
         _ => Cow::Borrowed(url),
     }
+}
+
+/// The user and the password of a URL, decoded, as `user:password`.
+pub fn user_of(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = host.rsplit_once('@')?;
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    Some(format!("{}:{}", decoded(user), decoded(password)))
 }
 
 /// A text with its `%20` replaced, where that is UTF-8.

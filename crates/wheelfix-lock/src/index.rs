@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use wheelfix_format::PackageName;
+use wheelfix_format::{PackageName, SdistFilename};
 
 use crate::file::{File, Location};
 use crate::lock::{Lock, Package, Source};
@@ -16,6 +16,8 @@ use crate::{Fault, Faults, Problem, Sri};
 #[derive(Debug, Default)]
 pub struct IndexAnswers {
     files: BTreeMap<PackageName, Vec<IndexFile>>,
+    /// The SHA-256 of the METADATA beside a wheel, by the URL of the wheel, as far as the index has it.
+    metadata: BTreeMap<String, Sri>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,6 +32,11 @@ struct IndexFile {
     #[serde(default)]
     hashes: BTreeMap<String, String>,
     size: Option<u64>,
+    #[serde(default, rename = "core-metadata")]
+    core_metadata: serde_json::Value,
+    /// Its older name, which may be there besides.
+    #[serde(default, rename = "dist-info-metadata")]
+    dist_info_metadata: serde_json::Value,
 }
 
 impl IndexFile {
@@ -52,7 +59,17 @@ impl IndexFile {
 impl IndexAnswers {
     /// Adds the answer about a package.
     pub fn add(&mut self, name: &PackageName, text: &str) -> Result<(), Box<Fault>> {
-        let answer: Answer = serde_json::from_str(text).map_err(|error| {
+        self.add_from("", name, text)
+    }
+
+    /// Adds the answer about a package, which was found at a URL.
+    pub fn add_from(
+        &mut self,
+        base: &str,
+        name: &PackageName,
+        text: &str,
+    ) -> Result<(), Box<Fault>> {
+        let mut answer: Answer = serde_json::from_str(text).map_err(|error| {
             let problem = Problem::Syntax {
                 line: error.line(),
                 column: error.column(),
@@ -60,9 +77,54 @@ impl IndexAnswers {
             };
             Fault::of(name.to_string(), "", problem)
         })?;
+        for file in &mut answer.files {
+            if let Some(url) = joined(base, &file.url) {
+                file.url = url;
+            }
+            let keys = [&file.core_metadata, &file.dist_info_metadata];
+            let digest = keys.iter().find_map(|key| key.get("sha256")?.as_str());
+            let hash = digest.and_then(|digest| Sri::from_hex("sha256", digest).ok());
+            self.metadata
+                .extend(hash.map(|hash| (file.url.clone(), hash)));
+        }
         self.files.insert(name.clone(), answer.files);
         Ok(())
     }
+
+    /// The hash of the METADATA that lies beside a wheel.
+    pub fn metadata_hash(&self, url: &str) -> Option<&Sri> {
+        self.metadata.get(url)
+    }
+}
+
+/// A URL that is relative to another one; `None` for one that is not.
+fn joined(base: &str, url: &str) -> Option<String> {
+    let (scheme, rest) = base.split_once("://")?;
+    if url.contains("://") {
+        return None;
+    }
+    if let Some(other) = url.strip_prefix("//") {
+        return Some(format!("{scheme}://{other}"));
+    }
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if url.starts_with('/') {
+        return Some(format!("{scheme}://{host}{url}"));
+    }
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (url, more) = url.split_at(end);
+    for part in url.split('/') {
+        match part {
+            ".." => {
+                parts.pop();
+            }
+            "." => {}
+            part => parts.push(part),
+        }
+    }
+    Some(format!("{scheme}://{host}/{}{more}", parts.join("/")))
 }
 
 impl Lock<'_> {
@@ -72,7 +134,9 @@ impl Lock<'_> {
             let files = package.wheels.iter().chain(&package.sdist);
             let is_unknown = |file: &File<'_>| file.location == Location::Unknown;
             package.source == Source::Files
-                && (!package.hashes.is_empty() || files.into_iter().any(is_unknown))
+                && (!package.hashes.is_empty()
+                    || is_unlisted(package)
+                    || files.into_iter().any(is_unknown))
         };
         let packages = self.packages.iter().filter(is_unlocated);
         packages.map(|package| &package.name).collect()
@@ -109,6 +173,11 @@ impl Lock<'_> {
             }
             if !package.hashes.is_empty() {
                 add_by_hash(package, files);
+            } else if is_unlisted(package) {
+                add_by_version(package, files);
+                self.notes.push(format!(
+                    "the lock has no hash of {label}, which is what the index has now"
+                ));
             }
         }
         if faults.is_empty() {
@@ -119,10 +188,40 @@ impl Lock<'_> {
     }
 }
 
+/// Whether nothing is known of a package but its version.
+fn is_unlisted(package: &Package<'_>) -> bool {
+    package.version.is_some()
+        && package.wheels.is_empty()
+        && package.sdist.is_none()
+        && package.hashes.is_empty()
+}
+
 /// Whether the index has the hash of the lock among its own.
 fn is_same(hash: Option<&Sri>, known: &IndexFile) -> bool {
     let mut hashes = known.hashes.iter();
     hashes.any(|(name, digest)| Sri::from_hex(name, digest).ok().as_ref() == hash)
+}
+
+/// Adds the files of the version.
+fn add_by_version(package: &mut Package<'_>, files: &[IndexFile]) {
+    for known in files {
+        let (Some(location), Some(hash)) = (known.location(), known.hash()) else {
+            continue;
+        };
+        let sdist = known.filename.parse::<SdistFilename>();
+        let of_other = |sdist: SdistFilename| Some(sdist.version()) != package.version.as_ref();
+        let is_other = sdist.is_ok_and(of_other);
+        let name = Some(Cow::Owned(known.filename.clone()));
+        match File::new(package, name, location, Some(hash), known.size) {
+            Ok(file) if file.wheel.is_some() => package.wheels.push(file),
+            Ok(file) if !is_other && is_sdist(&file.name) => package.sdist = Some(file),
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+fn is_sdist(name: &str) -> bool {
+    name.parse::<SdistFilename>().is_ok()
 }
 
 /// Adds the files whose hashes the lock has.
@@ -146,5 +245,29 @@ fn add_by_hash(package: &mut Package<'_>, files: &[IndexFile]) {
             Ok(file) => package.sdist = Some(file),
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_urls_are_those_of_the_answer() {
+        let base = "https://x:8/simple/a/?v=1";
+        let check = |url: &str, want: Option<&str>| {
+            assert_eq!(joined(base, url).as_deref(), want, "for {url:?}");
+        };
+        check("https://y/a.whl", None);
+        check("//y/a.whl", Some("https://y/a.whl"));
+        check("/a.whl#b", Some("https://x:8/a.whl#b"));
+        check("a.whl", Some("https://x:8/simple/a/a.whl"));
+        check("../../f/./a.whl?c=../d", Some("https://x:8/f/a.whl?c=../d"));
+        check("../../../../a.whl", Some("https://x:8/a.whl"));
+        assert_eq!(joined("", "a.whl"), None);
+        assert_eq!(
+            joined("https://x", "a.whl").as_deref(),
+            Some("https://x/a.whl")
+        );
     }
 }

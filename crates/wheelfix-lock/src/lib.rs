@@ -10,6 +10,7 @@ mod conda;
 mod conda_lock;
 mod document;
 mod fault;
+mod fetched;
 mod file;
 mod format;
 #[doc(hidden)]
@@ -38,7 +39,8 @@ mod yaml_text;
 pub use choose::{Choice, Preference, Provider, RejectedWheel, WheelReason, choose, ranked};
 pub use document::{Document, DocumentOptions, NixpkgsPackage};
 pub use fault::{Fault, Faults, Problem};
-pub use file::{File, Location};
+pub use fetched::Wanted;
+pub use file::{File, Location, public_url, user_of};
 pub use format::Format;
 pub use hash::{Sri, SriError};
 pub use index::IndexAnswers;

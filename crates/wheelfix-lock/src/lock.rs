@@ -30,6 +30,8 @@ pub struct Lock<'a> {
     pub roots: Vec<Root>,
     /// All packages.
     pub packages: Vec<Package<'a>>,
+    /// The indexes that the file names, as written, for packages that do not name one.
+    pub indexes: Vec<String>,
     /// Oddities that the user should know.
     pub notes: Vec<String>,
     pub(crate) markers: MarkerPool,

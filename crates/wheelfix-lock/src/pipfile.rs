@@ -17,6 +17,13 @@ struct Meta {
     pipfile_spec: Option<u64>,
     #[serde(default)]
     requires: BTreeMap<String, String>,
+    #[serde(default)]
+    sources: Vec<Index>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Index {
+    url: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,9 +80,9 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
         }
         groups.push(group);
     }
-    let python = meta.and_then(|meta| python(&meta));
+    let python = meta.as_ref().and_then(python);
     let default = "default".parse().ok();
-    ListedLock {
+    let lock = ListedLock {
         format: Format::Pipfile,
         version: "6".to_owned(),
         requires_python: reading.specifiers("", "_meta.requires", python.as_deref()),
@@ -86,8 +93,13 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
         requirements: packages.iter().map(|_| None).collect(),
         packages,
         notes: Vec::new(),
-    }
-    .finish(reading)
+    };
+    let mut lock = lock.finish(reading)?;
+    let indexes = meta.into_iter().flat_map(|meta| meta.sources);
+    // Parts of some are variables of the environment.
+    let indexes = indexes.map(|index| index.url);
+    lock.indexes = indexes.filter(|url| !url.contains('$')).collect();
+    Ok(lock)
 }
 
 /// A file that is no JSON, or has another shape.

@@ -234,6 +234,7 @@ impl<'a> ListedLock<'a> {
             conflicts: Vec::new(),
             roots: vec![root],
             packages,
+            indexes: Vec::new(),
             notes: self.notes,
             markers: reading.markers,
         })

@@ -16,6 +16,7 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
     let mut reading = Reading::default();
     let mut notes = Vec::new();
     let mut packages = Vec::new();
+    let mut indexes = Vec::new();
     for (number, line) in logical_lines(text) {
         let key = format!("line {number}");
         let mut words = line.split_whitespace();
@@ -27,7 +28,10 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
                 reading.fault("", &key, Problem::OtherFile(line));
                 continue;
             }
-            option if option.starts_with('-') => continue,
+            option if option.starts_with('-') => {
+                indexes.extend(index(&line));
+                continue;
+            }
             _ => (line.as_str(), false),
         };
         let (what, hashes) = split_hashes(&mut reading, &key, what);
@@ -45,7 +49,7 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
         }
     }
     let requirements = packages.iter().map(|_| None).collect();
-    ListedLock {
+    let lock = ListedLock {
         format: Format::Requirements,
         version: "1".to_owned(),
         requires_python: None,
@@ -56,8 +60,19 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
         packages,
         requirements,
         notes,
-    }
-    .finish(reading)
+    };
+    let mut lock = lock.finish(reading)?;
+    lock.indexes = indexes;
+    Ok(lock)
+}
+
+/// The URL in `--index-url URL`.
+fn index(line: &str) -> Option<String> {
+    let end = line.find([' ', '='])?;
+    let (option, url) = line.split_at(end);
+    let options = ["-i", "--index-url", "--extra-index-url"];
+    let url = url.trim_start_matches([' ', '=']);
+    (options.contains(&option) && !url.contains('$')).then(|| url.to_owned())
 }
 
 /// The lines with their numbers, those that go on in the next one joined, without comments.

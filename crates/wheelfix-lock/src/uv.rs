@@ -98,6 +98,7 @@ impl<'a> Reader<'a> {
             conflicts,
             roots,
             packages,
+            indexes: Vec::new(),
             notes,
             markers: self.reading.markers,
         })

@@ -17,4 +17,5 @@ pub mod python;
 pub mod random;
 pub mod raw_zip;
 pub mod sdist;
+pub mod server;
 pub mod wheel;

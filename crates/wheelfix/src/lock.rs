@@ -1,5 +1,9 @@
 //! `wheelfix lock`
 
+mod curl;
+mod fetch;
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,12 +21,13 @@ use crate::common::OutputArgs;
 use crate::document;
 use crate::error::{Error, print, print_line, printed};
 use crate::lock_uv;
+use fetch::Fetcher;
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///
 /// Reads uv.lock, pylock.toml, poetry.lock, pdm.lock, Pipfile.lock, requirements.txt with pins,
-/// sources.yaml of Makes, and what pixi.lock and conda-lock.yml have of PyPI. Nothing is fetched, built or
-/// installed; what is not locked is given to uv.
+/// sources.yaml of Makes, and what pixi.lock and conda-lock.yml have of PyPI. Nothing is built or
+/// installed, and nothing fetched without `--fetch`; what is not locked is given to uv.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
     /// The lock file; or a pyproject.toml, a requirements.in or requirements, which uv resolves
@@ -57,6 +62,12 @@ pub(crate) struct LockArgs {
     /// Directory of answers of an index, NAME.json as its JSON API gives them, for locks without URLs
     #[arg(long, value_name = "DIR")]
     index_answer: Option<PathBuf>,
+    /// Ask indexes, with curl, for what the lock lacks: where files are, their hashes, what packages require
+    ///
+    /// Indexes are those of the lock, then those of uv's variables, as `UV_DEFAULT_INDEX`, or of pip's.
+    /// Users and passwords are those in these URLs or of .netrc, and go to the host that they are for.
+    #[arg(long)]
+    fetch: bool,
     /// Say of each wheel of a package why it is taken or not, instead
     #[arg(long, value_name = "NAME", conflicts_with_all = ["output_file", "json"])]
     explain: Option<PackageName>,
@@ -150,13 +161,31 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         refuse(args, &[fault])
     })?;
     let mut lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
-    if let Some(dir) = &args.index_answer {
-        locate(args, &mut lock, dir)?;
-    }
     let selections = selections(args, &lock)?;
+    let options = options(args);
+    let mut faults = complete(args, &mut lock, &selections, &options)?;
     if let Some(name) = &args.explain {
+        if !faults.is_empty() {
+            return Err(refuse(args, &faults));
+        }
         return explain(args, &lock, &selections, name);
     }
+    let document = Document::new(&lock, &bytes, &args.targets, &selections, &options);
+    let document = match document {
+        Ok(document) if faults.is_empty() => document,
+        result => {
+            let more = result.err().unwrap_or_default();
+            add_of_others(&mut faults, more);
+            return Err(refuse(args, &faults));
+        }
+    };
+    if !args.output.quiet {
+        print("note", document.notes());
+    }
+    write(args, &document)
+}
+
+fn options(args: &LockArgs) -> DocumentOptions {
     let mut options = DocumentOptions {
         path: args.name(),
         nixpkgs: args.from_nixpkgs.clone(),
@@ -170,12 +199,45 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
             None => options.preference = *preference,
         }
     }
-    let document = Document::new(&lock, &bytes, &args.targets, &selections, &options);
-    let document = document.map_err(|faults| refuse(args, &faults))?;
-    if !args.output.quiet {
-        print("note", document.notes());
+    options
+}
+
+/// Adds the faults of packages of which nothing is told yet: what could not be fetched is missing.
+fn add_of_others(faults: &mut Vec<Fault>, more: Vec<Fault>) {
+    let name = |fault: &Fault| {
+        let package = fault.package.as_deref()?;
+        Some(package.split(' ').next()?.to_owned())
+    };
+    let told: BTreeSet<String> = faults.iter().filter_map(name).collect();
+    let is_new = |fault: &Fault| name(fault).is_none_or(|name| !told.contains(&name));
+    faults.extend(more.into_iter().filter(is_new));
+}
+
+/// Adds what the lock lacks: from answers that are there, and by asking. The faults of the latter.
+fn complete(
+    args: &LockArgs,
+    lock: &mut Lock<'_>,
+    selections: &[Selection],
+    options: &DocumentOptions,
+) -> Result<Vec<Fault>, Error> {
+    let mut answers = IndexAnswers::default();
+    let mut unlocated: BTreeSet<PackageName> = lock.unlocated().into_iter().cloned().collect();
+    if let Some(dir) = &args.index_answer {
+        unlocated = read_answers(args, &mut answers, unlocated, dir)?;
     }
-    write(args, &document)
+    if !args.fetch {
+        return Ok(lock.locate(&answers).err().unwrap_or_default());
+    }
+    let file = args.file();
+    let root = file.parent().unwrap_or(Path::new(""));
+    let mut fetcher = Fetcher::new(lock, root)?;
+    fetcher.answers(lock, &unlocated, &mut answers)?;
+    let mut faults = lock.locate(&answers).err().unwrap_or_default();
+    let wanted = lock.wanted(&args.targets, selections, options);
+    fetcher.hashes(lock, &wanted)?;
+    fetcher.requirements(lock, &wanted, &answers)?;
+    faults.extend(fetcher.faults);
+    Ok(faults)
 }
 
 /// The contents of the lock file.
@@ -191,26 +253,30 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Adds what the answers of an index say about files. A package without an answer stays as it is, and is
-/// told where its files are needed.
-fn locate(args: &LockArgs, lock: &mut Lock<'_>, dir: &Path) -> Result<(), Error> {
+/// Reads the answers of an index that are files; the packages without one are left.
+fn read_answers(
+    args: &LockArgs,
+    answers: &mut IndexAnswers,
+    names: BTreeSet<PackageName>,
+    dir: &Path,
+) -> Result<BTreeSet<PackageName>, Error> {
     fs::read_dir(dir)?;
-    let mut answers = IndexAnswers::default();
+    let mut left = BTreeSet::new();
     let mut faults = Vec::new();
-    for name in lock.unlocated() {
+    for name in names {
         let text = match fs::read_to_string(dir.join(format!("{name}.json"))) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                left.insert(name);
+                continue;
+            }
             result => result?,
         };
-        if let Err(fault) = answers.add(name, &text) {
+        if let Err(fault) = answers.add(&name, &text) {
             faults.push(*fault);
         }
     }
     if faults.is_empty() {
-        faults = lock.locate(&answers).err().unwrap_or_default();
-    }
-    if faults.is_empty() {
-        Ok(())
+        Ok(left)
     } else {
         Err(refuse(args, &faults))
     }
@@ -258,13 +324,17 @@ fn refuse(args: &LockArgs, faults: &[Fault]) -> Error {
 fn hint(problem: &Problem) -> Option<String> {
     match problem {
         Problem::NoHash(_) => Some(
-            "nothing is fetched yet, so that the lock has to have a hash of each file: use an index that \
-             tells them, or put the file beside the lock and name its path"
+            "without `--fetch` nothing is fetched, so that the lock has to have a hash of each file: give \
+             `--fetch`, use an index that tells them, or put the file beside the lock and name its path"
                 .to_owned(),
         ),
-        Problem::NoUrl(_) => Some(
-            "nothing is fetched yet, so that the lock has to say where each file is: `uv lock` writes that, \
-             and so does `pdm lock -S static_urls`; or give what the index answers with `--index-answer DIR`"
+        Problem::NoUrl(_) | Problem::NoFiles => Some(
+            "`--fetch` asks the index where files are; without it the lock has to say that, as `uv lock` and \
+             `pdm lock -S static_urls` write it, or what the index answers is given with `--index-answer DIR`"
+                .to_owned(),
+        ),
+        Problem::NoIndex => Some(
+            "name the index in the variable UV_DEFAULT_INDEX or PIP_INDEX_URL, as `https://HOST/simple`"
                 .to_owned(),
         ),
         Problem::Undeclared { name, known, .. } => {

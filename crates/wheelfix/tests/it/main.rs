@@ -23,6 +23,7 @@ mod kills;
 mod library_table;
 mod links;
 mod lock;
+mod lock_fetch;
 mod merge;
 mod needed_paths;
 mod next_step;
