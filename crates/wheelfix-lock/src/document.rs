@@ -179,6 +179,13 @@ impl Document {
         (self.files.len(), self.targets.len())
     }
 
+    /// Whether anything lies in a directory.
+    pub fn has_projects(&self) -> bool {
+        let selections = self.targets.values().flat_map(|it| it.selections.values());
+        let mut packages = selections.flat_map(|selection| selection.packages.values());
+        packages.any(|package| matches!(package.provider, ProviderDocument::Directory(_)))
+    }
+
     /// Everything that the user should know.
     pub fn notes(&self) -> impl Iterator<Item = &str> {
         self.notes.iter().map(String::as_str)

@@ -41,6 +41,8 @@ struct PackageEntry {
     directory: Option<DirectoryEntry>,
     r#virtual: Option<String>,
     why: Option<String>,
+    dependencies: Option<Vec<String>>,
+    component: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,6 +118,12 @@ pub struct LockedPackage {
     pub version: Option<String>,
     /// Where it comes from.
     pub from: LockedSource,
+    /// The key of its sdist among the files, if it is built from one.
+    pub sdist: Option<String>,
+    /// The names of what it requires, if that is known.
+    pub dependencies: Option<Vec<String>>,
+    /// The first name of the packages that require each other, if it is one of some.
+    pub component: Option<String>,
 }
 
 /// Where a package comes from.
@@ -191,6 +199,24 @@ impl Locked {
         })
     }
 
+    /// The keys of all files.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// A file by its key; `None` where there is none, or its hash is none.
+    pub fn file(&self, key: &str) -> Option<LockedFile> {
+        let entry = self.files.get(key)?;
+        let hash = entry.hash.as_deref().map(Sri::read).transpose().ok()?;
+        Some(LockedFile {
+            // One of several different files of a name is numbered.
+            name: key.split('#').next().unwrap_or(key).to_owned(),
+            url: entry.url.clone(),
+            path: entry.path.clone(),
+            hash,
+        })
+    }
+
     /// The packages of a selection on a target.
     ///
     /// # Errors
@@ -219,6 +245,9 @@ impl Locked {
                     name: name.clone(),
                     version: entry.version.clone(),
                     from: self.source(name, entry)?,
+                    sdist: entry.sdist.clone(),
+                    dependencies: entry.dependencies.clone(),
+                    component: entry.component.clone(),
                 })
             })
             .collect()

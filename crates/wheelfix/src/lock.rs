@@ -3,6 +3,8 @@
 mod curl;
 mod fetch;
 mod index;
+mod nix;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _, Write as _};
@@ -13,8 +15,8 @@ use wheelfix_format::{PackageName, RankedTags, Target};
 use wheelfix_install::{Staging, StagingError};
 use wheelfix_link::{count, real_path};
 use wheelfix_lock::{
-    Document, DocumentOptions, Fault, IndexAnswers, Lock, NixpkgsPackage, Preference, Problem,
-    Selection, choose, ranked, resolve,
+    Document, DocumentOptions, Fault, IndexAnswers, Lock, Locked, NixpkgsPackage, Preference,
+    Problem, Selection, choose, ranked, resolve,
 };
 
 use crate::common::OutputArgs;
@@ -22,6 +24,7 @@ use crate::document;
 use crate::error::{Error, print, print_line, printed};
 use crate::lock_uv;
 use fetch::Fetcher;
+use nix::NixArgs;
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///
@@ -35,7 +38,11 @@ pub(crate) struct LockArgs {
     inputs: Vec<PathBuf>,
     /// Where it is installed: machine, system and Python, as x86_64-linux-cp313, aarch64-musl-cp314t or
     /// x86_64-glibc2.36-cp312.4
-    #[arg(long = "target", value_name = "TARGET", required = true)]
+    #[arg(
+        long = "target",
+        value_name = "TARGET",
+        required_unless_present = "verify"
+    )]
     targets: Vec<Target>,
     /// Extra to select
     #[arg(long = "extra", value_name = "NAME")]
@@ -71,6 +78,8 @@ pub(crate) struct LockArgs {
     /// Say of each wheel of a package why it is taken or not, instead
     #[arg(long, value_name = "NAME", conflicts_with_all = ["output_file", "json"])]
     explain: Option<PackageName>,
+    #[command(flatten)]
+    nix: NixArgs,
     /// File to write [default: standard output]
     #[arg(short, long = "output", value_name = "FILE", id = "output_file")]
     output_file: Option<PathBuf>,
@@ -152,6 +161,16 @@ enum LockError {
 }
 
 pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
+    if args.nix.verify {
+        return verify::verify(&args.file(), args.output.quiet);
+    }
+    if args.nix.init {
+        check_init(args)?;
+    }
+    if args.nix.package_expression.is_some() && args.targets.len() != 1 {
+        let text = "`--package-expression` is for one `--target`".to_owned();
+        return Err(Error::Usage(text));
+    }
     let (name, bytes) = match lock_uv::resolve(&args.inputs, &args.targets)? {
         Some(bytes) => ("uv.lock".to_owned(), bytes),
         None => (args.name(), read(&args.file())?),
@@ -182,7 +201,69 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
     if !args.output.quiet {
         print("note", document.notes());
     }
+    if args.nix.init {
+        return init(args, &document);
+    }
+    if let Some(name) = &args.nix.package_expression {
+        return print_expression(args, &document, name);
+    }
     write(args, &document)
+}
+
+/// The files of `--init`.
+fn init_paths(args: &LockArgs) -> [PathBuf; 2] {
+    let file = args.file();
+    let dir = file.parent().unwrap_or(Path::new(""));
+    ["wheelfix.lock.json", "flake.nix"].map(|name| dir.join(name))
+}
+
+/// Refuses to replace anything, before all else.
+fn check_init(args: &LockArgs) -> Result<(), Error> {
+    let obstacles = nix::obstacles(&args.targets, &init_paths(args));
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    print("error", obstacles);
+    Err(Error::Reported)
+}
+
+/// Writes the document and a flake around it.
+fn init(args: &LockArgs, document: &Document) -> Result<(), Error> {
+    let flake = nix::flake(&args.name(), &args.targets, document.has_projects());
+    let flake = flake.map_err(Error::refused)?;
+    check_init(args)?;
+    let [of_document, of_flake] = init_paths(args);
+    replace(&of_document, &document_bytes(document)?)?;
+    replace(&of_flake, flake.as_bytes())?;
+    if !args.output.quiet {
+        print_line(format_args!(
+            "{} and {}",
+            of_document.display(),
+            of_flake.display()
+        ))?;
+        print(
+            "hint",
+            ["in a repository Nix sees a flake and its files once they are added to it"],
+        );
+    }
+    Ok(())
+}
+
+fn print_expression(args: &LockArgs, document: &Document, name: &PackageName) -> Result<(), Error> {
+    let [target] = args.targets.as_slice() else {
+        return Ok(());
+    };
+    let locked = Locked::read(&document_bytes(document)?).map_err(Error::refused)?;
+    let packages = locked.packages(&target.to_string(), "default");
+    let packages = packages.map_err(Error::refused)?;
+    let text = nix::expression(&locked, &packages, name).map_err(Error::refused)?;
+    printed(text.lines().try_for_each(|line| Ok(print_line(line)?)))
+}
+
+fn document_bytes(document: &Document) -> Result<Vec<u8>, Error> {
+    let mut bytes = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 fn options(args: &LockArgs) -> DocumentOptions {
@@ -364,9 +445,7 @@ fn needs_micro(requires: &str, got: &str) -> bool {
 
 fn write(args: &LockArgs, document: &Document) -> Result<(), Error> {
     if let Some(path) = &args.output_file {
-        let mut bytes = serde_json::to_vec_pretty(document).map_err(io::Error::from)?;
-        bytes.push(b'\n');
-        replace(path, &bytes)?;
+        replace(path, &document_bytes(document)?)?;
         if !args.output.json {
             let (files, targets) = document.counts();
             if !args.output.quiet {

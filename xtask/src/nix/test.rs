@@ -70,7 +70,7 @@ pub(crate) fn run() -> Result {
     step("hooks", || hooks(&tests))?;
     step("announcements", || announcements(&tests))?;
     step("failures", || failures(&tests))?;
-    step("flake", || flake(&tests))?;
+    step("flake", || flake(&tests, &program))?;
     nix.collect_garbage()
 }
 
@@ -256,8 +256,8 @@ fn compare_logs(
     }
 }
 
-/// The flake, with the stub as nixpkgs, and what its template makes.
-fn flake(tests: &Tests<'_>) -> Result {
+/// The flake, with the stub as nixpkgs, and what its template and `wheelfix lock --init` make.
+fn flake(tests: &Tests<'_>, wheelfix: &Path) -> Result {
     let root = place::root();
     let nix = |args: &[&str], dir: &Path| {
         let mut command = tests.nix.command("nix");
@@ -273,19 +273,38 @@ fn flake(tests: &Tests<'_>) -> Result {
     let with_stub = ["--override-input", "nixpkgs", stub.as_str()];
     nix(&[&check[..], &with_stub, &[this.as_str()]].concat(), &root)?;
 
-    let dir = place::target().join("nix/template");
+    let template = empty(place::target().join("nix/template"))?;
+    // `nix flake init` would fetch nixpkgs.
+    for entry in fs_err::read_dir(root.join("nix/template"))? {
+        let entry = entry?;
+        fs_err::copy(entry.path(), template.join(entry.file_name()))?;
+    }
+    let locked = empty(place::target().join("nix/locked"))?;
+    fs_err::copy(root.join("nix/tests/lock/uv.lock"), locked.join("uv.lock"))?;
+    let mut lock = Command::new(wheelfix);
+    lock.args([
+        "lock",
+        "uv.lock",
+        "--init",
+        "--target",
+        "x86_64-linux-cp311",
+    ]);
+    program::output(lock.current_dir(&locked))?;
+    let with_this = ["--override-input", "wheelfix", this.as_str()];
+    for dir in [template, locked] {
+        // As a path: it is not among the files of the repository around it.
+        let made = format!("path:{}", fs_err::canonicalize(&dir)?.display());
+        let all = [&check[..], &with_stub, &with_this, &[made.as_str()]].concat();
+        nix(&all, &dir)?;
+    }
+    Ok(())
+}
+
+/// A directory without anything in it.
+fn empty(dir: PathBuf) -> Result<PathBuf> {
     if dir.is_dir() {
         fs_err::remove_dir_all(&dir)?;
     }
     fs_err::create_dir_all(&dir)?;
-    // `nix flake init` would fetch nixpkgs.
-    for entry in fs_err::read_dir(root.join("nix/template"))? {
-        let entry = entry?;
-        fs_err::copy(entry.path(), dir.join(entry.file_name()))?;
-    }
-    let with_this = ["--override-input", "wheelfix", this.as_str()];
-    // As a path: it is not among the files of the repository around it.
-    let made = format!("path:{}", fs_err::canonicalize(&dir)?.display());
-    let all = [&check[..], &with_stub, &with_this, &[made.as_str()]].concat();
-    nix(&all, &dir).map(drop)
+    Ok(dir)
 }

@@ -35,6 +35,14 @@ pub(crate) struct Request {
     pub(crate) file: PathBuf,
 }
 
+impl Request {
+    /// The URL as messages have it: a query may hold secrets, too.
+    pub(crate) fn shown(&self) -> String {
+        let end = self.url.find(['?', '#']).unwrap_or(self.url.len());
+        self.url.get(..end).unwrap_or_default().to_owned()
+    }
+}
+
 /// An answer to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -126,7 +134,7 @@ fn config(requests: &[Request]) -> Result<String, CurlError> {
         } else if request.url.starts_with("http://") {
             "=https,http"
         } else {
-            return Err(CurlError::Scheme(public_url(&request.url).into_owned()));
+            return Err(CurlError::Scheme(request.shown()));
         };
         if number != 0 {
             text.push_str("next\n");

@@ -104,7 +104,7 @@ impl Fetcher {
                         pending.remove(*name);
                         let text = fs::read_to_string(&request.file)?;
                         if let Err(fault) = answers.add_from(&url, name, &text) {
-                            let url = request.url.clone();
+                            let url = request.shown();
                             self.fault(name.as_str(), Problem::NoAnswer { url, fault });
                         }
                     }
@@ -116,7 +116,7 @@ impl Fetcher {
                         ..
                     } => {
                         pending.remove(*name);
-                        let url = request.url.clone();
+                        let url = request.shown();
                         self.fault(name.as_str(), Problem::Fetch { url, message });
                     }
                 }
@@ -215,14 +215,14 @@ impl Fetcher {
                 .map(wheelfix_lock::Package::label)
                 .unwrap_or_default();
             if let Some(message) = answer.failure {
-                let url = request.url;
+                let url = request.shown();
                 self.fault(&label, Problem::Fetch { url, message });
                 continue;
             }
             if let Some(hash) = &file.hash
                 && hash.of_reader(&mut fs::File::open(&request.file)?)? != *hash
             {
-                self.fault(&label, Problem::OtherFileThere(request.url));
+                self.fault(&label, Problem::OtherFileThere(request.shown()));
                 continue;
             }
             found.push((wanted, request.file));
@@ -305,7 +305,7 @@ impl Fetcher {
             if let Some(hash) = answers.metadata_hash(url)
                 && Sri::of_bytes(&bytes) != *hash
             {
-                self.package_fault(lock, wanted, Problem::OtherFileThere(request.url));
+                self.package_fault(lock, wanted, Problem::OtherFileThere(request.shown()));
                 continue;
             }
             let package = lock.packages.get(wanted.package);
@@ -320,7 +320,7 @@ impl Fetcher {
     }
 }
 
-fn curl_error(error: CurlError) -> Error {
+pub(crate) fn curl_error(error: CurlError) -> Error {
     match error {
         CurlError::Start(_) | CurlError::Failed(_) => Error::environment(error),
         CurlError::Scheme(_) | CurlError::Control => Error::refused(error),

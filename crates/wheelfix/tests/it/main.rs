@@ -24,6 +24,7 @@ mod library_table;
 mod links;
 mod lock;
 mod lock_fetch;
+mod lock_nix;
 mod merge;
 mod needed_paths;
 mod next_step;
