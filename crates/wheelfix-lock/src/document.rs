@@ -10,7 +10,7 @@ use wheelfix_format::{Libc, PackageName, RankedTags, Target};
 
 use crate::file::public_url;
 use crate::{
-    Choice, Fault, Faults, File, Location, Lock, Package, Preference, Problem, Provider,
+    Choice, Fault, Faults, File, Location, Lock, Package, Preference, Problem, Profile, Provider,
     Resolution, Selection, Source, Sri, choose, resolve,
 };
 
@@ -39,6 +39,8 @@ pub struct DocumentOptions {
     pub preferences: BTreeMap<PackageName, Preference>,
     /// Packages that nixpkgs provides.
     pub nixpkgs: Vec<NixpkgsPackage>,
+    /// The hardware that everything has to be for.
+    pub profile: Option<Profile>,
 }
 
 /// A package that nixpkgs provides.
@@ -269,6 +271,15 @@ impl<'l> Maker<'l> {
                 continue;
             };
             self.met.insert(name.clone());
+            let profile = self.options.profile.as_ref();
+            let version = package.version.as_ref();
+            if let Some(problem) = profile
+                .zip(version)
+                .and_then(|(it, version)| it.check(version))
+            {
+                let fault = package.fault("version", problem);
+                self.faults.push(fault.for_target(target));
+            }
             let (provider, why) = match self.provider(target, tags, package) {
                 Ok(provided) => provided,
                 Err(fault) => {

@@ -123,6 +123,13 @@ pub enum Problem {
     NoHash(String),
     #[error("the lock does not say where `{0}` is")]
     NoUrl(String),
+    #[error("nothing of the lock is for {hardware}: there is something for {}", .known.join(", "))]
+    NoHardware {
+        hardware: String,
+        known: Vec<String>,
+    },
+    #[error("the version is for {wanted}, the profile has {hardware}")]
+    OtherHardware { wanted: String, hardware: String },
     #[error("no selection has the package `{0}`")]
     Unused(String),
     #[error("the URL of `{0}` has what looks like a secret, which may not be passed on")]

@@ -1,28 +1,30 @@
 //! `wheelfix lock`
 
 mod curl;
+mod explain;
 mod fetch;
 mod index;
 mod nix;
 mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_format::{PackageName, RankedTags, Target};
+use wheelfix_format::{PackageName, Target};
 use wheelfix_install::{Staging, StagingError};
 use wheelfix_link::{count, real_path};
 use wheelfix_lock::{
     Document, DocumentOptions, Fault, IndexAnswers, Lock, Locked, NixpkgsPackage, Preference,
-    Problem, Selection, choose, ranked, resolve,
+    Problem, Profile, Selection,
 };
 
 use crate::common::OutputArgs;
 use crate::document;
 use crate::error::{Error, print, print_line, printed};
 use crate::lock_uv;
+use explain::explain;
 use fetch::Fetcher;
 use nix::NixArgs;
 
@@ -60,6 +62,10 @@ pub(crate) struct LockArgs {
     /// package:NAME, no-default-groups
     #[arg(long = "select", value_name = "NAME=WORDS")]
     selections: Vec<String>,
+    /// Hardware to be for, as cpu or cuda=13.2: selects extras and groups that conflict, as cu128, and refuses
+    /// versions for more, as +cu133; nothing looks at this machine
+    #[arg(long)]
+    profile: Option<Profile>,
     /// Take wheels or sdists, of all packages or of one
     #[arg(long, value_name = "[NAME=]wheel|sdist", value_parser = prefer)]
     prefer: Vec<(Option<PackageName>, Preference)>,
@@ -180,7 +186,8 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         refuse(args, &[fault])
     })?;
     let mut lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
-    let selections = selections(args, &lock)?;
+    let mut selections = selections(args, &lock)?;
+    select_hardware(args, &mut lock, &mut selections)?;
     let options = options(args);
     let mut faults = complete(args, &mut lock, &selections, &options)?;
     if let Some(name) = &args.explain {
@@ -270,6 +277,7 @@ fn options(args: &LockArgs) -> DocumentOptions {
     let mut options = DocumentOptions {
         path: args.name(),
         nixpkgs: args.from_nixpkgs.clone(),
+        profile: args.profile.clone(),
         ..DocumentOptions::default()
     };
     for (name, preference) in &args.prefer {
@@ -385,6 +393,37 @@ fn selections(args: &LockArgs, lock: &Lock<'_>) -> Result<Vec<Selection>, Error>
     Ok(selections)
 }
 
+/// Selects what is for the hardware, in all selections.
+fn select_hardware(
+    args: &LockArgs,
+    lock: &mut Lock<'_>,
+    selections: &mut [Selection],
+) -> Result<(), Error> {
+    let Some(profile) = &args.profile else {
+        return Ok(());
+    };
+    let mut faults = Vec::new();
+    let mut is_known = false;
+    for selection in selections {
+        match profile.select(lock, selection) {
+            Ok(is_one) => is_known |= is_one,
+            Err(more) => faults.extend(more),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(refuse(args, &faults));
+    }
+    if !is_known {
+        let note = "the lock has no extras or groups for hardware, of which one can be selected";
+        lock.notes.push(note.to_owned());
+    }
+    if !profile.sm.is_empty() {
+        let note = "no lock says for which GPUs a wheel is compiled: `wheelfix inspect` does";
+        lock.notes.push(note.to_owned());
+    }
+    Ok(())
+}
+
 /// Prints all faults, a fix behind those that have one.
 fn refuse(args: &LockArgs, faults: &[Fault]) -> Error {
     let path = args.file();
@@ -478,90 +517,4 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     fs::write(&new, bytes)?;
     fs::rename(&new, &path)?;
     Ok(())
-}
-
-/// Says of each wheel of a package why it is taken or not.
-fn explain(
-    args: &LockArgs,
-    lock: &Lock<'_>,
-    selections: &[Selection],
-    name: &PackageName,
-) -> Result<(), Error> {
-    if lock.named(name).next().is_none() {
-        let text = format!("no package of `{}` is `{name}`", args.file().display());
-        print("error", [text]);
-        return Err(Error::Reported);
-    }
-    let mut lines = Vec::new();
-    for target in &args.targets {
-        let tags = RankedTags::new(target);
-        // Which version is meant may depend on the selection.
-        let mut of_version: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-        for selection in selections {
-            let resolution =
-                resolve(lock, selection, target).map_err(|faults| refuse(args, &faults))?;
-            if let Some(resolved) = resolution.packages.get(name) {
-                of_version
-                    .entry(resolved.number)
-                    .or_default()
-                    .push(&selection.name);
-            }
-        }
-        for number in lock.named(name) {
-            let Some(package) = lock.packages.get(number) else {
-                continue;
-            };
-            let selected = match of_version.get(&number) {
-                Some(names) => format!("selected by {}", names.join(", ")),
-                None => "not selected".to_owned(),
-            };
-            lines.push(format!("{} on {target}, {selected}", package.label()));
-            let preferences = args.prefer.iter().rev();
-            let mut preferences =
-                preferences.filter(|(of, _)| of.as_ref().is_none_or(|of| of == name));
-            let preference = preferences.next().map(|(_, preference)| *preference);
-            lines.extend(reasons(package, &tags, preference.unwrap_or_default()));
-        }
-    }
-    printed(lines.iter().try_for_each(|line| Ok(print_line(line)?)))
-}
-
-/// A line for each file of a package.
-fn reasons(
-    package: &wheelfix_lock::Package<'_>,
-    tags: &RankedTags,
-    preference: Preference,
-) -> Vec<String> {
-    use wheelfix_lock::Provider;
-
-    let (fitting, rejected) = ranked(package, tags);
-    let taken = choose(package, tags, preference).ok();
-    let is_wheel = taken
-        .as_ref()
-        .is_some_and(|it| matches!(it.provider, Provider::Wheel(_)));
-    let mut lines = Vec::new();
-    for (at, file) in fitting.iter().enumerate() {
-        lines.push(match (at, is_wheel) {
-            (0, true) => format!("  {}: taken", file.name),
-            (0, false) => format!("  {}: fits, and the sdist is preferred", file.name),
-            _ => format!("  {}: fits, and the first one is better", file.name),
-        });
-    }
-    for rejected in rejected {
-        lines.push(format!("  {}: {}", rejected.file.name, rejected.reason));
-    }
-    if let Some(sdist) = &package.sdist {
-        let name = &sdist.name;
-        lines.push(match &taken {
-            Some(choice) if matches!(choice.provider, Provider::Sdist(_)) => {
-                let why = choice.why.as_deref().unwrap_or_default();
-                format!("  {name}: taken, {why}")
-            }
-            _ => format!("  {name}: a wheel is preferred"),
-        });
-    }
-    if taken.is_some_and(|choice| matches!(choice.provider, Provider::Source)) {
-        lines.push(format!("  it comes from {}", package.origin));
-    }
-    lines
 }

@@ -181,6 +181,57 @@ fn answers_of_an_index_are_read_from_files() {
     assert!(with(&["--index-answer", "answers"]).starts_with("exit: 1\n"));
 }
 
+#[test]
+fn hardware_is_declared() {
+    let sandbox = Sandbox::new();
+    let torch = |local: &str| {
+        format!(
+            "[[package]]\nname = \"torch\"\nversion = \"2.8.0+{local}\"\nsource = {{ registry = \"https://x/{local}\" }}\n\
+             wheels = [{{ url = \"https://x/torch-2.8.0%2B{local}-py3-none-any.whl\", hash = \"sha256:{}\" }}]\n",
+            "00".repeat(32)
+        )
+    };
+    let names = ["cpu", "cu126", "cu128"];
+    let members = names.map(|name| format!("{{ package = \"app\", extra = \"{name}\" }}"));
+    let edges = names.map(|name| {
+        format!("{name} = [{{ name = \"torch\", version = \"2.8.0+{name}\", source = {{ registry = \"https://x/{name}\" }} }}]\n")
+    });
+    let lock = format!(
+        "version = 1\nconflicts = [[{}]]\n[[package]]\nname = \"app\"\nversion = \"1\"\nsource = {{ virtual = \".\" }}\n\
+         [package.optional-dependencies]\n{}{}",
+        members.join(", "),
+        edges.concat(),
+        names.map(torch).concat()
+    );
+    fs::write(sandbox.path("uv.lock"), lock).unwrap();
+    let run = |more: &[&str]| {
+        let args = ["lock", "uv.lock", "--target", "x86_64-linux-cp313"];
+        sandbox.run(&[&args[..], more].concat())
+    };
+    for (profile, version) in [
+        ("cuda=12.7", "2.8.0+cu126"),
+        ("cuda=13.2,sm=90", "2.8.0+cu128"),
+        ("cpu", "2.8.0+cpu"),
+    ] {
+        let got = run(&["--profile", profile]);
+        assert!(got.starts_with("exit: 0\n"), "{profile}: {got}");
+        assert!(
+            got.contains(&format!("\"version\": \"{version}\"")),
+            "{profile}: {got}"
+        );
+        assert_eq!(
+            got.contains("`wheelfix inspect` does"),
+            profile.contains("sm=")
+        );
+    }
+    let got = run(&["--profile", "cuda=12.4"]);
+    assert!(got.contains("error: `uv.lock`: nothing of the lock is for CUDA 12.4: there is something for the CPU, CUDA 12.6, CUDA 12.8\n"), "{got}");
+    // What is selected stays selected, and is checked.
+    let got = run(&["--profile", "cuda=12.7", "--extra", "cu128"]);
+    assert!(got.contains("package `torch 2.8.0+cu128`: `version`: the version is for CUDA 12.8, the profile has CUDA 12.7\n"), "{got}");
+    assert!(run(&["--profile", "gpu"]).starts_with("exit: 2\n"));
+}
+
 /// Nix builds the packages of this one.
 #[test]
 fn the_lock_of_the_tests_in_nix_is_what_its_document_says() {
