@@ -97,7 +97,7 @@ impl Lint<'_> {
         };
         if let Some(rule) = self.rules.stale.iter().find(stale) {
             return Some(format!(
-                "it leads to another machine (rule `{}`)",
+                "it is outside of the Nix store and of the files themselves (rule `{}`)",
                 rule.name
             ));
         }

@@ -115,7 +115,7 @@ impl Missing {
     }
 
     fn fmt_searched(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{BREAK}  searched: the output")?;
+        write!(f, "{BREAK}  searched: the files themselves")?;
         for entry in &self.searched {
             // An empty element of a run path is the current directory.
             let here = entry.as_os_str().is_empty();

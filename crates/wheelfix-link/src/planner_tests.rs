@@ -262,11 +262,11 @@ fn missing_libraries_are_told_once_with_the_way_out() {
     case.check_faults(
         "`libcudnn.so.9` is missing
   needed by: /p/a.so, /p/b.so, /p/c.so and 1 more
-  searched: the output, /a, /b
+  searched: the files themselves, /a, /b
   near miss: /a/lib/libcudnn.so.8: version 8, not 9
 `libwhat.so.1` is missing
   needed by: /p/d.so
-  searched: the output, /a, /b",
+  searched: the files themselves, /a, /b",
     );
     let remedies: Vec<_> = case.plan().faults.iter().map(Fault::remedies).collect();
     let nixpkgs = |name: &str| Candidate::Nixpkgs(name.to_owned());
@@ -374,7 +374,7 @@ fn near_misses_are_explained() {
     case.check_faults(
         "`libx.so.1` is missing
   needed by: /p/a.so
-  searched: the output, /a, /b
+  searched: the files themselves, /a, /b
   near miss: /a/lib/libx.so.1: it is for AArch64, 64 bits, not for x86-64, 64 bits
   near miss: /b/m.libs/libx-040039e1.so.1: a copy bundled under a name of its own",
     );
@@ -388,7 +388,7 @@ fn a_hash_before_a_dot_of_the_name_is_seen() {
     case.check_faults(
         "`libbar.3.so.2` is missing
   needed by: /p/a.so
-  searched: the output, /a, /b
+  searched: the files themselves, /a, /b
   near miss: /b/m.libs/libbar-1a2b3c4d.3.so.2: a copy bundled under a name of its own",
     );
 }
@@ -526,7 +526,7 @@ fn libraries_opened_later_are_in_the_run_path() {
     alone.check_faults(
         "`libnvrtc-builtins.so.*` is missing
   opened at run time by: /p/lib/libnvrtc.so.13 (rule `nvrtc-builtins`)
-  searched: the output, /a, /b",
+  searched: the files themselves, /a, /b",
     );
 }
 

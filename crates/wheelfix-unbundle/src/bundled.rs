@@ -190,8 +190,8 @@ impl fmt::Display for KeepReason {
         match self {
             Self::Overridden { given } => write!(f, "`{given}` is asked for"),
             Self::Home => f.write_str("it is at home here"),
-            Self::Rule => f.write_str("the rule keeps it"),
-            Self::Unknown => f.write_str("no rule knows it"),
+            Self::Rule => f.write_str("its rule keeps it"),
+            Self::Unknown => f.write_str("unknown library"),
             Self::Impostor { incompatibilities } => write!(
                 f,
                 "it only has the name: it does not define {}",

@@ -58,7 +58,7 @@ pub(crate) struct RelocationArgs {
     /// Make one of several copies of a library where nothing outside stands in
     #[arg(long)]
     unify: bool,
-    /// How run paths name directories of the output itself
+    /// Write run paths inside the output relative ($ORIGIN) or absolute
     #[arg(long, value_name = "STYLE", default_value = "origin")]
     rpath: RunPathArg,
 }
@@ -231,10 +231,10 @@ where
     &'f F: Mendable,
 {
     print_faults(faults);
-    print(
-        "error",
-        [format!("{} in all", count(faults.len(), "fault"))],
-    );
+    if 1 < faults.len() {
+        let all = count(faults.len(), "fault");
+        print("error", [format!("{all} in all")]);
+    }
     if output.json
         && let Err(error) = print_json(name, whole)
     {

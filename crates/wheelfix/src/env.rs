@@ -27,7 +27,7 @@ pub(crate) struct EnvArgs {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     locked: LockedArgs,
-    /// Directory to make; it must not exist or be empty
+    /// Directory to create; it must be empty if it exists
     #[arg(long, value_name = "DIR")]
     prefix: PathBuf,
     #[command(flatten)]

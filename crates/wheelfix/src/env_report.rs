@@ -96,8 +96,11 @@ fn summary(report: &EnvReport) -> String {
     let counts = &report.counts;
     let mut parts = vec![
         count(report.distributions.len(), "distribution"),
-        format!("{} taken whole", count(counts.whole, "directory")),
-        count(counts.files, "single file"),
+        format!(
+            "{} and {} linked",
+            count(counts.whole, "directory"),
+            count(counts.files, "file")
+        ),
     ];
     if counts.scripts != 0 {
         parts.push(count(counts.scripts, "script"));

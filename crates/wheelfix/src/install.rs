@@ -22,7 +22,7 @@ pub(crate) struct InstallArgs {
     /// The wheels
     #[arg(required = true, value_name = "WHEEL")]
     wheels: Vec<PathBuf>,
-    /// Directory to make; it must not exist or be empty
+    /// Directory to create; it must be empty if it exists
     #[arg(long, value_name = "DIR")]
     prefix: PathBuf,
     /// Install into a prefix that holds files already; a file that exists is an error

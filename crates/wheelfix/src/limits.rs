@@ -10,10 +10,10 @@ use crate::remedy::ask_plain;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Most bytes of all files together; K, M, G and T stand for powers of 1024
+    /// Refuse archives that unpack to more than this; K, M, G and T stand for powers of 1024
     #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = size)]
     max_size: u64,
-    /// Most bytes for each byte of the archive, once they are more than 64M
+    /// Refuse archives that unpack to more than N times their size, beyond 64M
     #[arg(long, value_name = "N", default_value_t = Limits::default().ratio)]
     max_ratio: u64,
 }

@@ -31,7 +31,7 @@ use crate::{document, install_error, message, proof_report, table, unbundle_tabl
 pub(crate) struct PatchArgs {
     #[command(flatten)]
     files: FileArgs,
-    /// Retire segments that earlier tools left without a section, so that `strip` does no harm
+    /// Repair what older versions of patchelf left behind, which `strip` would turn into a broken file
     #[arg(long)]
     heal: bool,
     /// Write a table of the libraries that Python code opens by a bare name to the site-packages of the virtual environment, where ctypes and cffi look first; a run without it takes the table away

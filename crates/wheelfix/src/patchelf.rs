@@ -31,30 +31,30 @@ const PATCHELF_VERSION: &str = "0.19.3";
 const HELP: &str = "\
 options:
   --set-interpreter FILE          set the program interpreter
-  --print-interpreter             print it
+  --print-interpreter             print the program interpreter
   --set-rpath RPATH               set the search path, of the kind that the file has
-  --add-rpath RPATH               add to its end what is not there yet
-  --remove-rpath                  remove it
+  --add-rpath RPATH               add to the end of the search path what is not there yet
+  --remove-rpath                  remove the search path
   --shrink-rpath                  keep only directories that hold a needed library
   --allowed-rpath-prefixes LIST   with --shrink-rpath: and that start with one of these
   --force-rpath                   with a change of the search path: make it a DT_RPATH
-  --print-rpath                   print it
+  --print-rpath                   print the search path
   --add-needed LIBRARY            add a needed library, before the others
-  --remove-needed LIBRARY         remove one, with the versions that are needed of it
-  --replace-needed OLD NEW        rename one, also where versions are needed of it
-  --print-needed                  print them, one per line
+  --remove-needed LIBRARY         remove a needed library, with the versions that are needed of it
+  --replace-needed OLD NEW        rename a needed library, also where versions are needed of it
+  --print-needed                  print the needed libraries, one per line
   --set-soname NAME               set the library's own name
-  --print-soname                  print it
+  --print-soname                  print the library's own name
   --no-default-lib                search no default directories
-  --clear-execstack               ask for a stack that is not executable
-  --set-execstack                 ask for one that is
-  --print-execstack               print which
+  --clear-execstack               mark the stack as not executable
+  --set-execstack                 mark the stack as executable
+  --print-execstack               print whether the stack is executable
   --set-os-abi ABI                set the operating system in the ELF header
-  --print-os-abi                  print it
+  --print-os-abi                  print the operating system in the ELF header
   --add-debug-tag                 add a DT_DEBUG entry
   --clear-symbol-version SYMBOL   make a symbol have no version
   --rename-dynamic-symbols FILE   rename symbols: an old and a new name per line
-  --heal                          retire segments without sections, which earlier tools left
+  --heal                          repair what older versions of patchelf left behind
   --output FILE                   write there and leave the file as it is
   --debug                         say what is done
   --version

@@ -32,7 +32,7 @@ use crate::wheel_options::accepted;
 pub(crate) struct UnpackArgs {
     /// The archive: .whl, .tar.gz, .tar.bz2, .tar.xz, .tar.zst or .zip
     archive: PathBuf,
-    /// Directory to make; it must not exist or be empty
+    /// Directory to create; it must be empty if it exists
     dir: PathBuf,
     /// Files of a wheel to accept although RECORD does not vouch for them
     #[arg(long, value_name = "GLOB", value_parser = accepted)]

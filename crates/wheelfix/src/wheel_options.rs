@@ -38,23 +38,22 @@ pub(crate) struct WheelArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Requirements")]
 pub(crate) struct MetadataArgs {
-    /// Requirement to drop all version bounds of; `*` stands for any text
+    /// Drop all version bounds of this requirement (`*` matches any text)
     #[arg(long, value_name = "NAME")]
     relax: Vec<String>,
     /// Drop the version bounds of all requirements
     #[arg(long)]
     relax_all: bool,
-    /// Requirement to drop the upper version bounds of
+    /// Drop the upper version bounds of this requirement
     #[arg(long, value_name = "NAME")]
     relax_upper: Vec<String>,
-    /// Requirement to remove
+    /// Remove this requirement
     #[arg(long, value_name = "NAME")]
     remove_dep: Vec<String>,
     /// Remove all requirements
     #[arg(long)]
     remove_all_deps: bool,
-    /// Take each NAME for the beginning of a name as it is written, as nixpkgs does; one that
-    /// matches nothing is not an error
+    /// Match names by prefix, as nixpkgs' hooks do; one that matches nothing is not an error
     #[arg(long)]
     nixpkgs_names: bool,
 }

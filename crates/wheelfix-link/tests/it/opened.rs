@@ -57,7 +57,7 @@ ctypes.util.find_library('found')
     let want = [
         "`libwanted.so.2` is missing",
         "  opened at run time by: DIR/x.py (x.py:7)",
-        "  searched: the output",
+        "  searched: the files themselves",
     ];
     assert_eq!(first, want);
     let warnings = toolchain.prove().warnings;
@@ -110,7 +110,7 @@ fn what_is_opened_elsewhere_must_find_what_it_needs() {
         [
             "`libgone.so` is missing",
             "  needed by: DIR/libnvrtc-builtins.so.13.2",
-            "  searched: the output, DIR",
+            "  searched: the files themselves, DIR",
         ]
     );
     // A glob stands for all that are there.

@@ -34,7 +34,7 @@ fn a_library_that_was_removed_is_named() {
         toolchain.faults(),
         "`liba.so` is missing
   needed by: DIR/libuser.so
-  searched: the output, DIR"
+  searched: the files themselves, DIR"
     );
 }
 
@@ -189,7 +189,7 @@ fn dangerous_run_paths_are_named() {
     toolchain.library("liba.so", "", &[path]);
     assert_eq!(
         toolchain.faults(),
-        "`DIR/liba.so` has `/usr/local/cuda/lib64` in its run path: it leads to another machine (rule `system-cuda`)
+        "`DIR/liba.so` has `/usr/local/cuda/lib64` in its run path: it is outside of the Nix store and of the files themselves (rule `system-cuda`)
 `DIR/liba.so` has `relative` in its run path: it is relative to the current directory
 `DIR/liba.so` has `` in its run path: an empty element is the current directory"
     );

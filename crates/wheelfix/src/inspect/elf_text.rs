@@ -213,7 +213,7 @@ pub(super) fn minimum_versions(text: &mut Text, minimum_versions: &[MinimumVersi
     if minimum_versions.is_empty() {
         return;
     }
-    text.heading("Oldest versions that will do", "");
+    text.heading("Needs at least", "");
     let rows = minimum_versions.iter().map(|minimum| {
         let others = match minimum.count {
             0 | 1 => String::new(),

@@ -554,7 +554,7 @@ fn an_environment_takes_its_settings() {
     insta::assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/out: 2 distributions, 0 directories taken whole, 0 single files, 10 new files, 1 collision decided by rules, not proved: no target is named
+    [DIR]/out: 2 distributions, 0 directories and 0 files linked, 10 new files, 1 collision decided by rules, not proved: no target is named
     --- stderr
     warning: `lib/python3.11/site-packages/demo/__init__.py` comes with different content from demo 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-demo-1.0-py3-none-any.whl`) and other 1.0 (`[DIR]/0123456789abcdfghijklmnpqrsvwxyz-other-1.0-py3-none-any.whl`); the one of `[DIR]/0123456789abcdfghijklmnpqrsvwxyz-other-1.0-py3-none-any.whl` counts, by the rule `**/demo/__init__.py=last`
     warning: demo 1.0 requires `numpy<2`, which is not in the environment

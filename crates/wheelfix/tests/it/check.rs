@@ -56,7 +56,7 @@ fn what_does_not_load_is_told_with_the_way_out() {
       fix: wheelfix patch [DIR]/lib/libuser.so
     error: `liba.so` is missing
       needed by: [DIR]/lib/libuser.so
-      searched: the output, [DIR]/other, ., [DIR]
+      searched: the files themselves, [DIR]/other, ., [DIR]
       near miss: [DIR]/liba.so: it is in a library path, but no run path leads there
       fix: wheelfix patch [DIR]/lib/libuser.so --lib-path [DIR]
       fix: add --ignore-missing liba.so  # if all works without it

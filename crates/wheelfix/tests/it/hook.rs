@@ -252,7 +252,7 @@ fn only_directories_with_libraries_are_searched_and_each_once() {
     let args = ["--lib-path", has, "--lib-path", other, "--lib-path", has];
     let text = patch(&sandbox, &args, &[]);
     assert!(
-        text.contains("\n  searched: the output, [DIR]/has\n"),
+        text.contains("\n  searched: the files themselves, [DIR]/has\n"),
         "{text}"
     );
 }

@@ -48,7 +48,7 @@ fn rules_decide_by_the_order_of_the_inputs() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 2 directories taken whole, 9 single files, 2 new files, 6 collisions decided by rules, not proved: no target is named
+    [DIR]/env: 2 distributions, 2 directories and 9 files linked, 2 new files, 6 collisions decided by rules, not proved: no target is named
     --- stderr
     warning: `bin/tool` comes with different content from two 2.0 (`[DIR]/b/bin/tool`) and one 1.0 (`[DIR]/a/bin/tool`); the one of `[DIR]/a/bin/tool` counts, by the rule `bin/*=last`
     warning: `lib/python3.11/site-packages/Case` comes in names that differ in case only from two 2.0 (`[DIR]/b/lib/python3.11/site-packages/case`) and one 1.0 (`[DIR]/a/lib/python3.11/site-packages/Case`); the one of `[DIR]/b/lib/python3.11/site-packages/case` counts, by the rule `**=first`
@@ -107,7 +107,7 @@ fn records_list_what_counts() {
     // Those of the shadowed ones alone are new.
     let sandbox = colliding();
     let text = make(&sandbox, &["a", "b", "--on-collision", "**=first"]);
-    assert!(text.contains("8 single files, 1 new file,"), "{text}");
+    assert!(text.contains("8 files linked, 1 new file,"), "{text}");
     let record = sandbox
         .path("env")
         .join(SITE_PACKAGES)

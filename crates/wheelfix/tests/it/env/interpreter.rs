@@ -179,7 +179,7 @@ fn record_of_an_environment_of_one_prefix_is_true() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 1 distribution, 1 directory taken whole, 2 single files, 1 script, 5 new files, not proved: no target is named
+    [DIR]/env: 1 distribution, 1 directory and 2 files linked, 1 script, 5 new files, not proved: no target is named
     start it: [DIR]/env/bin/python
     ");
     assert_snapshot!(tree(&sandbox, "env/lib"), @"

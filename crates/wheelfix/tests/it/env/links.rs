@@ -31,7 +31,7 @@ fn a_directory_of_one_input_is_one_link() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 2 distributions, 7 directories taken whole, 2 single files, not proved: no target is named
+    [DIR]/env: 2 distributions, 7 directories and 2 files linked, not proved: no target is named
     ");
     assert_snapshot!(tree(&sandbox, "env"), @"
     bin -> [DIR]/b/bin
@@ -159,7 +159,7 @@ fn a_dry_run_lists_every_entry_and_makes_none() {
     link-dir lib/python3.11/site-packages/two-2.0.dist-info <- [DIR]/b/lib/python3.11/site-packages/two-2.0.dist-info
     link-dir share/one <- [DIR]/a/share/one
     link share/two.txt <- [DIR]/b/share/two.txt
-    [DIR]/env: 2 distributions, 7 directories taken whole, 2 single files, not proved: no target is named
+    [DIR]/env: 2 distributions, 7 directories and 2 files linked, not proved: no target is named
     ");
     assert_eq!(sandbox.names(), ["a", "b"]);
 }

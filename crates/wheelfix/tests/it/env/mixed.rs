@@ -40,7 +40,7 @@ fn wheels_and_prefixes_merge() {
     assert_snapshot!(text, @"
     exit: 0
     --- stdout
-    [DIR]/env: 3 distributions, 2 directories taken whole, 2 single files, 10 new files, 1 collision decided by rules, not proved: no target is named
+    [DIR]/env: 3 distributions, 2 directories and 2 files linked, 10 new files, 1 collision decided by rules, not proved: no target is named
     start it: PYTHONPATH=[DIR]/env/lib/python3.11/site-packages [PYTHON]
     --- stderr
     warning: `lib/python3.11/site-packages/share.txt` comes with different content from two 2.0 (`[DIR]/two-2.0-py3-none-any.whl`) and three 3.0 (`[DIR]/three-3.0-py3-none-any.whl`); the one of `[DIR]/two-2.0-py3-none-any.whl` counts, by the rule `share.txt=first`
