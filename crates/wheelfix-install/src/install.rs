@@ -191,7 +191,7 @@ fn fill(
         staging,
         context: request.context()?,
         beside: beside(request, staging, &planned)?,
-        table: TableParts::of(request),
+        table: TableParts::of(request, &staging.prefix().join(layout.site_packages())),
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
     installation.write_table(compiler.as_ref(), &mut written.applied)?;

@@ -4,9 +4,11 @@
 //! renaming: the directory itself where the prefix is new, each file where it is merged into a
 //! prefix that has files already. A staging directory that is dropped takes its files with it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fs_err as fs;
 use rayon::prelude::*;
@@ -27,6 +29,8 @@ pub struct Staging {
     root: PathBuf,
     prefix: PathBuf,
     publication: Publication,
+    /// Files of the prefix in whose place others come, or none.
+    replaced: OnceLock<Replaced>,
 }
 
 /// How files get from the staging directory to the prefix.
@@ -103,6 +107,9 @@ pub enum StagingError {
     /// Files to merge exist already; paths relative to the prefix, sorted.
     #[error("{}", collisions(.0))]
     Collisions(Vec<String>),
+    /// A file that is to be replaced was changed since it was read.
+    #[error("`{}` was changed by another run meanwhile", .0.display())]
+    Changed(PathBuf),
     /// The operating system said no.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -129,6 +136,7 @@ impl Staging {
             root,
             prefix,
             publication: Publication::Whole(destination),
+            replaced: OnceLock::new(),
         })
     }
 
@@ -149,6 +157,7 @@ impl Staging {
                     scratch,
                     prefix,
                     publication: Publication::Merge,
+                    replaced: OnceLock::new(),
                 })
             }
         }
@@ -169,6 +178,7 @@ impl Staging {
             scratch,
             prefix,
             publication: Publication::Never,
+            replaced: OnceLock::new(),
         })
     }
 
@@ -198,13 +208,20 @@ impl Staging {
         &self.prefix
     }
 
+    /// Names the files of the prefix in whose place others come, or none, with what they are now.
+    pub(crate) fn replace(&self, files: Replaced) {
+        self.replaced.get_or_init(|| files);
+    }
+
     /// Refuses files that the prefix has already, once all is written: unless it has everything as it was written.
     pub(crate) fn refuse_others(&self) -> Result<(), StagingError> {
         let entries = entries_below(&self.root)?;
         if are_there(&entries, &self.root, &self.prefix)? {
             return Ok(());
         }
-        refuse_collisions(as_paths(&entries), &self.prefix)
+        let nothing = Replaced::new();
+        let replaced = self.replaced.get().unwrap_or(&nothing);
+        refuse_collisions(new_paths(&entries, replaced), &self.prefix)
     }
 
     /// Renames what was written into place; on an error nothing of it stays there. Nothing is done where files are added to
@@ -218,9 +235,16 @@ impl Staging {
             // Replaces an empty directory and nothing else: the kernel refuses a full one.
             return Ok(destination.publish(self.scratch.path())?);
         }
-        publish_each(&self.root, &self.prefix)
+        publish_each(
+            &self.root,
+            &self.prefix,
+            &self.replaced.into_inner().unwrap_or_default(),
+        )
     }
 }
+
+/// Files that a prefix has, relative to it, with their digests.
+pub(crate) type Replaced = BTreeMap<PathBuf, FileDigest>;
 
 /// A staging directory beside a prefix: what is added to the prefix appears in it when it is complete. Where files cannot be
 /// renamed from there, it is in the prefix.
@@ -291,32 +315,51 @@ fn normalise_directories(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves every file below `root` to the same place below `prefix`, or none.
-fn publish_each(root: &Path, prefix: &Path) -> Result<(), StagingError> {
+/// Moves every file below `root` to the same place below `prefix`, or none; those that are replaced go.
+fn publish_each(root: &Path, prefix: &Path, replaced: &Replaced) -> Result<(), StagingError> {
     let _locked = Locked::new(&[prefix.to_owned()].into())?;
     let entries = entries_below(root)?;
     if are_there(&entries, root, prefix)? {
         return Ok(());
     }
-    refuse_collisions(as_paths(&entries), prefix)?;
+    refuse_collisions(new_paths(&entries, replaced), prefix)?;
+    for (path, digest) in replaced {
+        let path = prefix.join(path);
+        if FileDigest::of_file(&path).ok() != Some(*digest) {
+            return Err(StagingError::Changed(path));
+        }
+    }
     let mut changes = Changes::default();
-    for (path, _) in &entries {
+    let new = entries.iter().map(|(path, _)| path);
+    for path in new.chain(replaced.keys()) {
         changes.make(&prefix.join(path))?;
     }
     let transaction = Transaction::begin(&[prefix.to_owned()].into(), changes)?;
-    for (path, is_dir) in &entries {
-        let (from, to) = (root.join(path), prefix.join(path));
-        let result = if *is_dir {
-            make_directory(&to).map(drop)
-        } else {
-            rename_new(&from, &to)
-        };
-        if let Err(error) = result {
-            transaction.roll_back()?;
-            return Err(error.into());
-        }
+    if let Err(error) = move_each(&entries, root, prefix, replaced) {
+        transaction.roll_back()?;
+        return Err(error.into());
     }
     Ok(transaction.commit()?)
+}
+
+fn move_each(
+    entries: &[(PathBuf, bool)],
+    root: &Path,
+    prefix: &Path,
+    replaced: &Replaced,
+) -> io::Result<()> {
+    for path in replaced.keys() {
+        fs::remove_file(prefix.join(path))?;
+    }
+    for (path, is_dir) in entries {
+        let (from, to) = (root.join(path), prefix.join(path));
+        if *is_dir {
+            make_directory(&to)?;
+        } else {
+            rename_new(&from, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// The entries below a directory: paths relative to it, parents first, and whether each is a
@@ -331,8 +374,13 @@ fn entries_below(root: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
     Ok(entries)
 }
 
-fn as_paths(entries: &[(PathBuf, bool)]) -> impl Iterator<Item = (&Path, bool)> {
+/// The entries that take no file's place.
+fn new_paths<'e>(
+    entries: &'e [(PathBuf, bool)],
+    replaced: &'e Replaced,
+) -> impl Iterator<Item = (&'e Path, bool)> {
     let entries = entries.iter();
+    let entries = entries.filter(|(path, _)| !replaced.contains_key(path));
     entries.map(|(path, is_dir)| (path.as_path(), *is_dir))
 }
 

@@ -185,7 +185,9 @@ fn staging(error: StagingError) -> Error {
     let hint = match &error {
         StagingError::Io(_) => return Error::environment(error),
         StagingError::NotEmpty(_) => Some(another_prefix()),
-        StagingError::NotADirectory(_) | StagingError::Collisions(_) => None,
+        StagingError::NotADirectory(_) | StagingError::Collisions(_) | StagingError::Changed(_) => {
+            None
+        }
     };
     refused(error, hint)
 }

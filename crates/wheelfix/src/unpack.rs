@@ -179,7 +179,7 @@ fn staging_error(error: StagingError) -> Error {
         StagingError::Io(error) => error.into(),
         StagingError::NotEmpty(path) => Error::refused(TargetError::NotEmpty(path)),
         StagingError::NotADirectory(path) => Error::refused(TargetError::NotADirectory(path)),
-        error @ StagingError::Collisions(_) => Error::refused(error),
+        error @ (StagingError::Collisions(_) | StagingError::Changed(_)) => Error::refused(error),
     }
 }
 

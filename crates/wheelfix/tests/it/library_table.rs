@@ -417,3 +417,69 @@ fn what_a_table_leads_to_and_is_gone_is_missing() {
         assert!(text.contains("error: `libfound.so.1` is missing"), "{text}");
     }
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "runs what was installed")]
+fn what_is_added_to_a_prefix_adds_to_its_table() {
+    let sandbox = sandbox();
+    library(&sandbox, "libs/lib/libother.so.1", 9, &[]);
+    let source = |library: &str| {
+        format!("import ctypes\ndef number():\n    return ctypes.CDLL('{library}').number()\n")
+    };
+    let wheel = |name: &str, library: &str| {
+        let wheel = WheelBuilder::new(name, "1.0");
+        sandbox.wheel(&wheel.file(&format!("{name}/__init__.py"), source(library)))
+    };
+    let (one, two) = (wheel("one", "libfound.so.1"), wheel("two", "libother.so.1"));
+    let add = |wheel: &str, prefix: &str, more: &[&str]| {
+        made(
+            &sandbox,
+            &[&["install", wheel, "--merge", "--library-table"], more].concat(),
+            prefix,
+        )
+    };
+    let site = |prefix: &str| sandbox.path(prefix).join("lib/python3.11/site-packages");
+    add(&one, "p", &[]);
+    add(&two, "p", &["--no-bytecode"]);
+    let code = "import site, sys; site.addsitedir(sys.argv[1]); import one, two; print(one.number(), two.number())";
+    let mut python = Command::new(python());
+    let output = python
+        .args(["-IB", "-c", code])
+        .arg(site("p"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "7 9\n",
+        "{output:?}"
+    );
+    // Bytecode of the table of before would be believed.
+    let stale = site("p").join("__pycache__");
+    assert!(
+        fs_err::read_dir(stale)
+            .into_iter()
+            .flatten()
+            .next()
+            .is_none()
+    );
+    // The RECORD that lists it is true.
+    let text = sandbox.run(&["check", "p"]);
+    assert!(!text.contains("RECORD"), "{text}");
+    let record = |name: &str| {
+        fs_err::read_to_string(site("p").join(format!("{name}-1.0.dist-info/RECORD"))).unwrap()
+    };
+    assert!(record("one").contains("_wheelfix_libraries.py,sha256="));
+    assert!(!record("two").contains("_wheelfix"), "{}", record("two"));
+    let before = sandbox.tree("p");
+    add(&two, "p", &["--no-bytecode"]);
+    assert_eq!(sandbox.tree("p"), before);
+    add(&two, "q", &["--no-bytecode"]);
+    add(&one, "q", &["--no-bytecode"]);
+    let table =
+        |prefix: &str| fs_err::read_to_string(site(prefix).join("_wheelfix_libraries.py")).unwrap();
+    assert_eq!(table("p"), table("q"));
+    // Without the option what is there stays.
+    let more = wheel("more", "libfound.so.1");
+    made(&sandbox, &["install", &more, "--merge"], "q");
+    assert_eq!(table("p"), table("q"));
+}
