@@ -7,17 +7,18 @@ use tempfile::TempDir;
 use wheelfix_format::{MarkerSets, RankedTags, Requirement, Target};
 use wheelfix_lock::{Choice, Lock, Preference, Provider, Source, choose, resolve};
 use wheelfix_testkit::cache;
+use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::{fixture, installed, joined, read, selection};
 
 /// A project that uv exports.
-struct Project {
+pub(crate) struct Project {
     dir: TempDir,
     script: Option<&'static str>,
 }
 
 impl Project {
-    fn new(lock: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(lock: &str, files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = dir.path().join(name);
@@ -37,10 +38,49 @@ impl Project {
         Self { dir, script }
     }
 
+    /// A project that uv locks now, with `links` beside it as its only index.
+    #[expect(clippy::disallowed_methods, reason = "uv is the judge")]
+    pub(crate) fn locked(wheels: &[WheelBuilder], files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let links = dir.path().join("links");
+        fs_err::create_dir(&links).unwrap();
+        for wheel in wheels {
+            wheel.write_to(&links);
+        }
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        let script = files.iter().any(|(name, _)| *name == "script.py");
+        let script = script.then_some("script.py");
+        let mut command = Command::new(cache::tool("uv"));
+        command.args(["lock", "--offline", "--no-index", "--find-links", "links"]);
+        command.args(["--no-cache", "--no-config", "--quiet", "--python"]);
+        command.arg(cache::tool("python3"));
+        if let Some(script) = script {
+            command.args(["--script", script]);
+        }
+        let output = command.current_dir(dir.path()).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        Self { dir, script }
+    }
+
+    /// The lock.
+    pub(crate) fn lock(&self) -> String {
+        let name = if self.script.is_some() {
+            "script.py.lock"
+        } else {
+            "uv.lock"
+        };
+        fs_err::read_to_string(self.dir.path().join(name)).unwrap()
+    }
+
     /// The packages that would be installed on a platform, as `name==version`, or `None` if one of them has
     /// no file there.
     #[expect(clippy::disallowed_methods, reason = "uv is the judge")]
-    fn sync(&self, platform: &str) -> Option<BTreeSet<String>> {
+    pub(crate) fn sync(&self, platform: &str) -> Option<BTreeSet<String>> {
         let mut command = Command::new(cache::tool("uv"));
         command.args([
             "sync",
@@ -100,7 +140,7 @@ impl Project {
 }
 
 /// The packages of an export on a target: `name version`, or the path.
-fn exported(text: &str, target: &Target) -> BTreeSet<String> {
+pub(crate) fn exported(text: &str, target: &Target) -> BTreeSet<String> {
     let environment = target.marker_environment();
     let mut packages = BTreeSet::new();
     for line in text.lines() {
@@ -154,7 +194,7 @@ fn ours(lock: &Lock<'_>, words: &str, target: &Target) -> Option<BTreeSet<String
 }
 
 /// Every way to take some of these words.
-fn subsets(words: &[&str]) -> Vec<String> {
+pub(crate) fn subsets(words: &[&str]) -> Vec<String> {
     let numbers = 0..1_usize << words.len();
     let subset = |number: usize| {
         let bits = words.iter().enumerate();
@@ -167,13 +207,20 @@ fn subsets(words: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn compare(name: &str, files: &[(&str, &str)], selections: &[String], targets: &[&str]) {
-    let project = Project::new(name, files);
-    let text = fixture(name);
-    let lock = read(name, &text);
+pub(crate) fn compare(name: &str, files: &[(&str, &str)], selections: &[String], targets: &[&str]) {
+    compare_project(&Project::new(name, files), selections, targets);
+}
+
+/// Compares a project with `uv export`, which has to accept some of the selections.
+#[track_caller]
+pub(crate) fn compare_project(project: &Project, selections: &[String], targets: &[&str]) {
+    let text = project.lock();
+    let lock = read("uv.lock", &text);
+    let mut accepted = 0;
     let mut wrong = Vec::new();
     for words in selections {
         let export = project.export(words);
+        accepted += usize::from(export.is_some());
         for target in targets {
             let parsed: Target = target.parse().unwrap();
             let theirs = export.as_deref().map(|text| exported(text, &parsed));
@@ -185,6 +232,7 @@ fn compare(name: &str, files: &[(&str, &str)], selections: &[String], targets: &
             }
         }
     }
+    assert_ne!(accepted, 0, "uv refuses all selections");
     assert!(
         wrong.is_empty(),
         "{} differ:\n{}",
