@@ -242,7 +242,7 @@ mod tests {
   the program readelf (Debian: binutils)
   the program strip (Debian: binutils)
   the program ld.gold (Debian: binutils)
-install it, on Debian 12 with: apt-get update && apt-get install --yes binutils zlib1g";
+install it, on Debian 12 as root with `cargo xtask setup`, which does: apt-get update && apt-get install --yes binutils zlib1g";
         assert_eq!(name_all(&missing), want);
     }
 }

@@ -5,6 +5,7 @@
 mod agreement;
 mod bed;
 mod environment;
+mod first_run;
 mod less;
 mod nixos;
 mod patch_wheel;
