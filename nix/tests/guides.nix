@@ -68,6 +68,23 @@ let
     ../../docs/nix-guides.md
     ../../docs/nix.md
   ];
+  # The flakes of texts: each is a set of outputs whose one derivation is there; its sources are not.
+  flakes = builtins.concatMap blocksOf [
+    ../../README.md
+    ../../docs/virtual-environments.md
+  ];
+  outputOf =
+    text:
+    let
+      flake = import (builtins.toFile "flake.nix" text);
+      outputs = flake.outputs {
+        nixpkgs.legacyPackages.x86_64-linux = pkgs;
+        inherit (names) wheelfix;
+      };
+      kinds = builtins.attrValues outputs;
+    in
+    (builtins.head kinds).x86_64-linux.default;
+
   # Those whose sources are here, and that take a moment only.
   isBuilt =
     drv:
@@ -81,6 +98,8 @@ in
 # The numbers see to it that no block is overlooked.
 assert builtins.length (blocksOf ../../docs/nix-guides.md) == 9;
 assert builtins.length (blocksOf ../../docs/nix.md) == 4;
+assert builtins.length flakes == 2;
+assert builtins.all (text: outputOf text ? drvPath) flakes;
 {
   # evaluated only: the paths of derivations
   documented = map (drv: "${drv.drvPath}") all;

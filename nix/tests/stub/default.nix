@@ -162,11 +162,11 @@ let
         {
           packages,
           shellHook ? "",
+          env ? { },
           passthru ? { },
         }:
-        self.runCommand "shell" {
-          inherit shellHook passthru;
-        } "echo ${toString (map (it: it.name) packages)} >$out";
+        self.runCommand "shell" (env // { inherit shellHook passthru; })
+          "echo ${toString (map (it: it.name) packages)} >$out";
       addDriverRunpath.driverLink = "/run/opengl-driver";
       autoPatchelfHook = builtins.toFile "auto-patchelf-hook.sh" ''
         autoPatchelfPostFixup() { echo "stub: autoPatchelf runs" >&2; touch "$out/auto-patchelf-ran"; }
