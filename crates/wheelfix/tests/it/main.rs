@@ -9,6 +9,7 @@ mod check_wheels;
 mod completions;
 mod damaged_libraries;
 mod diff;
+mod documents;
 mod env;
 mod env_lock;
 mod excuses;
