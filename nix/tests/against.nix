@@ -8,6 +8,8 @@
   uv,
   # the store of the bed, whose packages stand for those of a desktop that corepkgs has not
   bed ? null,
+  # what `wheelfix lock` makes of the large lock, for `evaluated`
+  document ? null,
 }:
 let
   described = builtins.fromJSON (builtins.readFile host) // {
@@ -128,6 +130,12 @@ let
         overlay
       ]
     );
+  # corepkgs cannot make auto-patchelf of what is here.
+  withoutPatchelf = _pyfinal: _pyprev: {
+    autoPatchelfHook =
+      pkgs.runCommand "no-hook" { }
+        "install -Dm644 /dev/null $out/nix-support/setup-hook";
+  };
   environment = overlay: (setWith overlay).mkVirtualEnv "environment" workspace.deps.all;
   runPath = file: "$(${pkgs.wheelfix}/libexec/wheelfix/patchelf --print-rpath ${file})";
   cusparse = set: "${set.nvidia-cusparse}/${site}/nvidia/cu13/lib/libcusparse.so.12";
@@ -191,16 +199,32 @@ in
     ${(setOf large pkgs.wheelfixPyproject).mkVirtualEnv "large" large.deps.all}/bin/python -c 'import black, large; print(large.compute())' >$out
   '';
 
+  # For measurements: the derivations of all wheels of the large lock, evaluated and not built, by `fromLock`, by
+  # uv2nix alone without auto-patchelf, and by uv2nix with the overlay.
+  evaluated =
+    let
+      targets = (builtins.fromJSON (builtins.readFile (/. + document))).targets;
+      locks = map (target: target.selections.default.packages) (builtins.attrValues targets);
+      names = builtins.attrNames (lib.filterAttrs (_: it: it ? wheel) (builtins.head locks));
+      locked = pkgs.fromLock {
+        lock = /. + document;
+        inherit python;
+      };
+      of = set: map (name: set.${name}.drvPath) names;
+    in
+    {
+      fromLock = of locked.packages;
+      uv2nix = of (setOf large withoutPatchelf);
+      overlay = of (setOf large pkgs.wheelfixPyproject);
+      # what all of them take
+      nothing = map (_: python.drvPath) names;
+    };
+
   # For measurements, by `nix-build --check`: wheels by the hooks of uv2nix without auto-patchelf, which corepkgs
   # cannot make of what is here, and by the overlay.
   measured =
     let
       of = overlay: { inherit (setWith overlay) scipy pygments; };
-      withoutPatchelf = _pyfinal: _pyprev: {
-        autoPatchelfHook =
-          pkgs.runCommand "no-hook" { }
-            "install -Dm644 /dev/null $out/nix-support/setup-hook";
-      };
     in
     {
       hooks = of withoutPatchelf;

@@ -11,7 +11,7 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::host::{self, Profile};
 use crate::nix::{Nix, store};
-use crate::{nixos, place, program, python};
+use crate::{nixos, place, program, python, usage};
 
 /// The checkouts that the tests need beside one of nixpkgs.
 const BESIDE: &[&str] = &["nixpkgs.lib", "pyproject.nix", "uv2nix"];
@@ -26,7 +26,8 @@ pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
     let checkouts = prepare(&fs_err::canonicalize(checkouts)?, &work)?;
     let nix = Nix::ensure()?;
     let host = work.join("host.json");
-    host::describe(&host::build(Profile::Static)?, &host)?;
+    let program = host::build(Profile::Static)?;
+    host::describe(&program, &host)?;
     store::add_wheels(&nix, Set::Cuda)?;
     if is_full {
         let lock = fs_err::read_to_string(place::root().join("nix/tests/against/large/uv.lock"))?;
@@ -68,6 +69,33 @@ pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
     let more = if is_full { &["large"][..] } else { &[] };
     for attribute in ["recipes", "locked"].iter().chain(more) {
         program::run(command("nix-build", attribute).arg("--no-out-link"))?;
+    }
+    // What many wheels need are libraries of a whole nixpkgs, or of the bed.
+    if is_full {
+        evaluate_large(&work, &program, &|attribute| {
+            command("nix-instantiate", attribute)
+        })?;
+    }
+    Ok(())
+}
+
+/// Says how long the large lock takes to be evaluated: by `fromLock`, and beside it by uv2nix.
+fn evaluate_large(work: &Path, wheelfix: &Path, command: &dyn Fn(&str) -> Command) -> Result {
+    let document = work.join("large.lock.json");
+    let mut lock = Command::new(wheelfix);
+    lock.arg("lock")
+        .arg(place::root().join("nix/tests/against/large/uv.lock"));
+    lock.args(["--target", "x86_64-linux-cp311", "--quiet", "--output"]);
+    program::output(lock.arg(&document))?;
+    for name in ["nothing", "fromLock", "uv2nix", "overlay"] {
+        let mut command = command(&format!("evaluated.{name}"));
+        command.args(["--eval", "--strict", "--json", "--read-write-mode"]);
+        command.arg("--argstr").arg("document").arg(&document);
+        // The first one writes the derivations.
+        program::output(&mut command)?;
+        let usage = usage::measure(&mut command, &work.join("evaluated.log"))?;
+        let cpu = usage.cpu.as_secs_f64();
+        eprintln!("{name}: evaluated in {cpu:.2} s of processor time");
     }
     Ok(())
 }
