@@ -409,6 +409,29 @@ in
       touch $out
     '';
 
+  # The same wheels of locks that say less: a poetry.lock with answers of an index, a pylock.toml of pip, and a
+  # sources.yaml of Makes, whose requirements nobody says.
+  from-other-locks =
+    let
+      envOf =
+        lock:
+        (pkgs.fromLock {
+          inherit lock;
+          libs = pkgs.runtimes;
+        }).env;
+      envs = map envOf [
+        ./lock/poetry.lock.json
+        ./lock/pylock.toml.json
+        ./lock/sources.yaml.json
+      ];
+    in
+    test "from-other-locks" ''
+      for env in ${toString envs}; do
+        $env/bin/python -c 'import docutils, greenlet, pygments, scipy.linalg; scipy.linalg.inv([[2.0]])'
+      done
+      touch $out
+    '';
+
   # Projects that lie in directories: built, or read where they lie.
   from-lock-members =
     let

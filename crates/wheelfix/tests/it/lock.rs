@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
 use fs_err as fs;
 use wheelfix_testkit::wheel::WheelBuilder;
 
@@ -244,6 +245,40 @@ fn the_lock_of_the_tests_in_nix_is_what_its_document_says() {
     let text = sandbox.run(&["lock", "uv.lock", "--target", "x86_64-linux-cp311"]);
     let expected = of_tests("wheelfix.lock.json");
     assert_eq!(text, format!("exit: 0\n--- stdout\n{expected}"));
+}
+
+/// Nix builds their packages, too: of a Poetry, with answers of an index, of pip and of Makes.
+#[test]
+fn other_locks_of_the_tests_in_nix_are_what_their_documents_say() {
+    let sandbox = Sandbox::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nix/tests/lock");
+    let of_uv = fs::read_to_string(root.join("wheelfix.lock.json")).unwrap();
+    let of_uv: serde_json::Value = serde_json::from_str(&of_uv).unwrap();
+    fs::create_dir(sandbox.path("answers")).unwrap();
+    for (name, file) in of_uv["files"].as_object().unwrap() {
+        let hash = file["hash"].as_str().unwrap().trim_start_matches("sha256-");
+        let digest = base64::engine::general_purpose::STANDARD.decode(hash);
+        let digits = digest
+            .unwrap()
+            .into_iter()
+            .map(|byte| format!("{byte:02x}"));
+        let answer = serde_json::json!({"files": [{
+            "filename": name,
+            "url": file["url"],
+            "size": file["size"],
+            "hashes": { "sha256": digits.collect::<Vec<_>>().concat() },
+        }]});
+        let package = name.split('-').next().unwrap();
+        let path = sandbox.path(&format!("answers/{package}.json"));
+        fs::write(path, answer.to_string()).unwrap();
+    }
+    for name in ["poetry.lock", "pylock.toml", "sources.yaml"] {
+        fs::copy(root.join(name), sandbox.path(name)).unwrap();
+        let args = ["lock", name, "--target", "x86_64-linux-cp311"];
+        let text = sandbox.run(&[&args[..], &["-q", "--index-answer", "answers"]].concat());
+        let expected = fs::read_to_string(root.join(format!("{name}.json"))).unwrap();
+        assert_eq!(text, format!("exit: 0\n--- stdout\n{expected}"));
+    }
 }
 
 /// Runs with uv, whose only index is a directory.
