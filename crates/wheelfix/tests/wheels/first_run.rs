@@ -44,9 +44,9 @@ fn the_transcript_of_the_readme_is_what_happens() {
 
     let wanted = fs::read_to_string(cache::root().join(TRANSCRIPT)).unwrap();
     let lines = wanted.lines().filter_map(|line| line.strip_prefix("$ "));
-    let got: String = lines
+    let got: Vec<String> = lines
         .map(|line| format!("$ {line}\n{}", run(&bed, dir.path(), line)))
         .collect();
-    assert_eq!(got, wanted);
+    assert_eq!(got.concat(), wanted);
     assert!(wanted.contains("ImportError"), "{wanted}");
 }
