@@ -47,7 +47,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
 
 impl Release {
     fn new() -> Result<Self> {
-        let out = place::target().join("dist");
+        let out = place::target().join("distribution");
         if out.is_dir() {
             fs_err::remove_dir_all(&out)?;
         }
