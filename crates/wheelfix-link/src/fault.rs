@@ -88,6 +88,19 @@ pub enum Fault {
         /// Final paths of its files that need it.
         needed_by: BTreeSet<PathBuf>,
     },
+    /// A file is not there that an object looks for where another distribution's are. A warning: it may do without.
+    Sought {
+        /// Final path of the object.
+        path: PathBuf,
+        /// The path of the file.
+        file: PathBuf,
+        /// The distribution that has it.
+        distribution: String,
+        /// The rule that says so.
+        rule: String,
+        /// Why it exists.
+        reason: String,
+    },
     /// A rule of the user applies to nothing.
     UnusedRule {
         /// The rule.
@@ -290,7 +303,7 @@ impl fmt::Display for Fault {
             Self::Foreign { .. } | Self::Untried { .. } | Self::Nothing { .. } => {
                 self.fmt_untried(f)
             }
-            Self::LeftOut { .. } | Self::Sibling { .. } => self.fmt_told(f),
+            Self::LeftOut { .. } | Self::Sibling { .. } | Self::Sought { .. } => self.fmt_told(f),
             _ => self.fmt_object(f),
         }
     }

@@ -58,6 +58,7 @@ mod run_path_plan;
 mod simulation;
 mod site;
 mod soname_collision;
+mod sought;
 mod source_uses;
 mod stop;
 mod stray;

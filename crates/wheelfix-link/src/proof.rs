@@ -31,6 +31,7 @@ use crate::rules::{Pattern, Rules};
 use crate::run_path::normalize;
 use crate::simulation::{LoadFailure, Simulation};
 use crate::soname_collision::SonameCollisions;
+use crate::sought::sought;
 use crate::symbols::{Scope, SymbolTables, Undefined, provider};
 use crate::target::Target;
 use crate::trace::Trace;
@@ -265,6 +266,7 @@ fn add_opened(
     for opened in all_opened(tree, &imports, simulations, &dlopen_check, (base, table)) {
         builder.opened(opened);
     }
+    builder.lints((Vec::new(), sought(tree, rules, base.view)));
     builder.unnamed_loads = unnamed_loads(tree, rules, &imports);
     let paths = NamedPaths {
         driver_path: &target.driver_path,

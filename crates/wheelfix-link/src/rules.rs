@@ -26,6 +26,8 @@ pub struct Rules {
     pub backend: Vec<Rule<Backend>>,
     /// Objects that have symbols of those that open them.
     pub together: Vec<Rule<Together>>,
+    /// Files that are sought by path where another distribution's are.
+    pub sought: Vec<Rule<Sought>>,
     /// Libraries that are loaded before a program.
     pub preload: Vec<Rule<Preload>>,
     /// Libraries that wheels carry copies of.
@@ -140,6 +142,19 @@ pub struct Together {
     /// Globs over the symbols that come from elsewhere.
     #[serde(default)]
     pub symbols: Vec<Pattern>,
+}
+
+/// `[[sought]]`: files that an object looks for by a path from its own place, where another distribution's are in one
+/// environment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sought {
+    /// Globs over the end of the paths of the objects.
+    pub from: Vec<Pattern>,
+    /// The paths of the files, below `site-packages`.
+    pub files: Vec<String>,
+    /// The distribution that has them.
+    pub distribution: String,
 }
 
 /// `[[preload]]`: libraries for `LD_PRELOAD`, which nothing opens.

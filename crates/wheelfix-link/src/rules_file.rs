@@ -17,6 +17,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("dlopen.toml", include_str!("../rules/dlopen.toml")),
     ("backend.toml", include_str!("../rules/backend.toml")),
     ("plugin.toml", include_str!("../rules/plugin.toml")),
+    ("sought.toml", include_str!("../rules/sought.toml")),
     ("together.toml", include_str!("../rules/together.toml")),
     ("preload.toml", include_str!("../rules/preload.toml")),
     ("stale.toml", include_str!("../rules/stale.toml")),
@@ -127,6 +128,7 @@ const CLASSES: &[&str] = &[
     "probe",
     "provider",
     "replace",
+    "sought",
     "stale",
     "together",
 ];
@@ -233,6 +235,7 @@ impl Rules {
                 "probe" => self.probe.extend(reader.class(&class, value)?),
                 "provider" => self.provider.extend(reader.class(&class, value)?),
                 "replace" => self.replace.extend(reader.class(&class, value)?),
+                "sought" => self.sought.extend(reader.class(&class, value)?),
                 "stale" => self.stale.extend(reader.class(&class, value)?),
                 "together" => self.together.extend(reader.class(&class, value)?),
                 _ => {
@@ -490,7 +493,7 @@ mod tests {
         check(
             "[[drivers]]\nname='a'",
             "`t.toml`: unknown class of rules `drivers`, expected one of: alias, backend, bundled, dlopen, \
-             driver, environment, libc, prefer, preload, probe, provider, replace, stale, together",
+             driver, environment, libc, prefer, preload, probe, provider, replace, sought, stale, together",
         );
         check(
             "[[driver]]\nname='a'\nreason='b'\nsource='c'\nsonames=['x']",

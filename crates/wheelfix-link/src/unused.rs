@@ -98,6 +98,7 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
     });
     unused.check(&rules.backend, |body| is_there(&body.files));
     unused.check(&rules.together, |body| is_there(&body.completed));
+    unused.check(&rules.sought, |body| is_there(&body.from));
     unused.check(&rules.preload, |body| is_there(&body.files));
     unused.check(&rules.stale, |body| {
         let mut elements = objects()

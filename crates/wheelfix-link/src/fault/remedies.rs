@@ -41,7 +41,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, LeftOut, Sibling, UnusedRule, Version,
+    Missing, Ambiguous, Unreadable, Data, Unusable, UnusedIgnore, UnusedBackend, LeftOut, Sibling, Sought, UnusedRule, Version,
     Symbols, LazySymbols, SonameCollision, Dependent, Stub, Blocked, ChangedSource, StaleSource, Element, Program, Foreign,
     Untried, Nothing, ExecutableStack, NoInterpreter, WrongInterpreter,
 }
@@ -101,6 +101,7 @@ impl Fault {
             | Self::Unusable { .. }
             | Self::Dependent { .. }
             | Self::Sibling { .. }
+            | Self::Sought { .. }
             | Self::Program { .. }
             | Self::Nothing { .. } => Vec::new(),
         }

@@ -38,6 +38,22 @@ impl Fault {
                     "{BREAK}  what needs this fails: install that wheel anew with it"
                 )
             }
+            Self::Sought {
+                path,
+                file,
+                distribution,
+                rule,
+                reason,
+            } => {
+                let (path, file) = (path.display(), file.display());
+                write!(f, "`{file}` is not there (rule `{rule}`)")?;
+                write!(f, "{BREAK}  looked for by: {path}")?;
+                write!(f, "{BREAK}  why: {reason}")?;
+                write!(
+                    f,
+                    "{BREAK}  it is in the wheel `{distribution}`: make one environment of both"
+                )
+            }
             _ => Ok(()),
         }
     }

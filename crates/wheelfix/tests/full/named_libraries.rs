@@ -321,6 +321,18 @@ const ROWS: &[Row] = &[
         code: "import soundfile; assert soundfile.__libsndfile_version__",
         ..Row::NONE
     },
+    // The data of GDAL and PROJ are in the wheels.
+    Row {
+        name: "geodata",
+        runtime: COMPILERS,
+        code: "import os\n\
+            assert not [name for name in os.environ if name.startswith(('GDAL', 'PROJ'))]\n\
+            import pyproj, rasterio.warp as w\n\
+            x, y = pyproj.Transformer.from_crs('EPSG:4326', 'EPSG:3857').transform(50, 8)\n\
+            assert (round(x), round(y)) == (890556, 6446276)\n\
+            assert round(w.transform('EPSG:4326', 'EPSG:25832', [8.0], [50.0])[0][0]) == 428334",
+        ..Row::NONE
+    },
 ];
 
 #[test]

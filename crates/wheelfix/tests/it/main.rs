@@ -42,6 +42,7 @@ mod remedies;
 mod replace;
 mod scene;
 mod scripts;
+mod sought;
 mod spelling;
 mod strays;
 mod support;

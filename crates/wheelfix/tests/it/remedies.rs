@@ -233,7 +233,7 @@ fn case(kind: FaultKind) -> Option<Case> {
             .elf("t/tool", "int main(void) { return 0; }", &["-Wl,--dynamic-linker=/no/loader"])
             .word("EXE", "python3"),
         FaultKind::WrongInterpreter => of_wrong_interpreter(),
-        FaultKind::LeftOut | FaultKind::Sibling | FaultKind::Data | FaultKind::Unusable | FaultKind::SonameCollision | FaultKind::Dependent | FaultKind::Program | FaultKind::Nothing => {
+        FaultKind::LeftOut | FaultKind::Sibling | FaultKind::Sought | FaultKind::Data | FaultKind::Unusable | FaultKind::SonameCollision | FaultKind::Dependent | FaultKind::Program | FaultKind::Nothing => {
             return None;
         }
     })
