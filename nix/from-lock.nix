@@ -231,7 +231,7 @@ let
               lfs = entry.git.lfs or false;
               allRefs = true;
             };
-        build-system = (buildSystems.${name} or (py: [ py.setuptools ])) python.pkgs;
+        build-system = (buildSystems.${name} or (buildSystemOf name entry)) python.pkgs;
         ${if entry ? subdirectory then "sourceRoot" else null} = "source/${entry.subdirectory}";
         # Neither the tests nor what it requires is there.
         doCheck = false;
@@ -240,6 +240,14 @@ let
       };
     in
     built.dist;
+  # What the sdist says that it is built with, if `wheelfix lock --fetch` has asked it.
+  buildSystemOf =
+    name: entry: py:
+    map (
+      tool:
+      py.${tool}
+        or (throw "fromLock: ${name} is built with ${tool}, of which nixpkgs has nothing by that name: `buildSystems.${name} = py: [ ... ]` says with what")
+    ) (entry.build or [ "setuptools" ]);
   versionOf = entry: if entry.version or null == null then "0" else entry.version;
 
   # The names that a package requires, directly or not, without those that it is made with.

@@ -519,7 +519,22 @@ in
             pkgs.fetchurl file;
         buildSystems.part = py: [ py.flit-core ];
       };
+      # As `--fetch` says it.
+      told =
+        tools:
+        locked {
+          lock = project (
+            packages
+            // {
+              part = packages.part // {
+                build = tools;
+              };
+            }
+          );
+        };
     in
+    assert throws (told [ "absent-tool" ]).env.drvPath;
+    assert (told [ "setuptools" ]).env.drvPath == made.env.drvPath;
     assert throws (locked { relax = [ "numpy" ]; }).env.drvPath;
     assert (locked { relax = true; }).packages.app.drvAttrs.wheelfix.relax == true;
     assert

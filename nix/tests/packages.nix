@@ -59,8 +59,14 @@ in
       pyfinal: _pyprev:
       let
         recipes = import ./recipes.nix { pkgs = final; };
+        tool = final.zlib // {
+          provides.setupHook = true;
+        };
       in
       {
+        # Of tools for builds it counts that they are there.
+        setuptools = tool;
+        flit-core = tool;
         inherit (recipes)
           numpy
           packaging

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use wheelfix_format::{Libc, PackageName, RankedTags, Target};
+use wheelfix_format::{
+    Libc, MarkerEnvironment, MarkerSets, PackageName, RankedTags, Requirement, Target,
+};
 
 use crate::file::public_url;
 use crate::{
@@ -94,6 +96,8 @@ struct PackageDocument {
     subdirectory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build: Option<BTreeSet<String>>,
     dependencies: Option<BTreeSet<String>>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     extras: BTreeSet<String>,
@@ -142,6 +146,7 @@ impl Document {
             files: BTreeMap::new(),
             notes: lock.notes.iter().cloned().collect(),
             faults: Vec::new(),
+            environment: None,
             met: BTreeSet::new(),
             silent: BTreeSet::new(),
         };
@@ -202,6 +207,8 @@ struct Maker<'l> {
     files: BTreeMap<String, FileDocument>,
     notes: BTreeSet<String>,
     faults: Faults,
+    /// The environment of the target that is looked at.
+    environment: Option<MarkerEnvironment>,
     /// The packages of all selections.
     met: BTreeSet<PackageName>,
     /// Those of which the lock does not say what they require.
@@ -211,6 +218,7 @@ struct Maker<'l> {
 impl<'l> Maker<'l> {
     fn target(&mut self, name: &str, target: &Target, selections: &[Selection]) -> TargetDocument {
         let tags = RankedTags::new(target);
+        self.environment = Some(target.marker_environment());
         let mut documents = BTreeMap::new();
         for selection in selections {
             match resolve(self.lock, selection, target) {
@@ -291,10 +299,12 @@ impl<'l> Maker<'l> {
             if dependencies.is_none() {
                 self.silent.insert(name.clone());
             }
+            let build = self.build(package, &provider);
             let document = PackageDocument {
                 version: package.version.as_ref().map(ToString::to_string),
                 provider,
                 subdirectory: package.subdirectory.clone(),
+                build,
                 why,
                 dependencies,
                 extras: texts(&resolved.extras),
@@ -306,6 +316,23 @@ impl<'l> Maker<'l> {
             roots: texts(&resolution.roots),
             packages,
         }
+    }
+
+    /// The names of what an sdist is built with on the target, if that is known.
+    fn build(
+        &self,
+        package: &Package<'_>,
+        provider: &ProviderDocument,
+    ) -> Option<BTreeSet<String>> {
+        let required = package.build.as_ref()?;
+        let (environment, sets) = (self.environment.as_ref()?, MarkerSets::default());
+        let is_required = |it: &&Requirement| {
+            let mut marker = it.marker().into_iter();
+            marker.all(|marker| marker.holds(environment, &sets))
+        };
+        let names = required.iter().filter(is_required);
+        let names = names.map(|it| it.name().to_string()).collect();
+        matches!(provider, ProviderDocument::Sdist(_)).then_some(names)
     }
 
     /// The provider of a package; where that is no wheel although it might have been, with the reason.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wheelfix_format::{PackageName, RankedTags, Target};
+use wheelfix_format::{PackageName, RankedTags, Requirement, Target};
 
 use crate::lock::{Edge, Lock, Package};
 use crate::pylock::requirements;
@@ -88,6 +88,13 @@ impl<'a> Lock<'a> {
         });
         if let Some(file) = file {
             file.hash.get_or_insert(hash);
+        }
+    }
+
+    /// Adds the requirements of the build of an sdist.
+    pub fn add_build(&mut self, package: usize, required: Vec<Requirement>) {
+        if let Some(package) = self.packages.get_mut(package) {
+            package.build = Some(required);
         }
     }
 

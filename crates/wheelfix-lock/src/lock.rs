@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use wheelfix_format::{PackageName, Version, VersionSpecifiers};
+use wheelfix_format::{PackageName, Requirement, Version, VersionSpecifiers};
 
 use crate::file::File;
 use crate::marker_pool::{MarkerNumber, MarkerPool};
@@ -107,6 +107,8 @@ pub struct Package<'a> {
     pub sdist: Option<File<'a>>,
     /// The hashes of its files, where the lock does not say which files there are.
     pub hashes: Vec<Sri>,
+    /// The requirements of the build of its sdist, if somebody has looked.
+    pub build: Option<Vec<Requirement>>,
 }
 
 /// A condition under which a package is a part of a selection.
@@ -172,6 +174,7 @@ impl Package<'_> {
             wheels: Vec::new(),
             sdist: None,
             hashes: Vec::new(),
+            build: None,
         }
     }
 

@@ -111,7 +111,7 @@ let
     if disabled then
       throw "${pname} not supported for interpreter ${executable}"
     else if args.pyproject or false then
-      assert args.build-system != [ ];
+      assert args.build-system != [ ] && builtins.all (tool: tool ? outPath) args.build-system;
       self.runCommand "python3-${pname}-${version}"
         {
           outputs = [

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use tempfile::TempDir;
 use wheelfix_archive::Limits;
-use wheelfix_format::{Metadata, PackageName};
+use wheelfix_format::{BuildSystem, Metadata, PackageName, Requirement};
 use wheelfix_lock::{
     Fault, Faults, IndexAnswers, Location, Lock, Problem, Source, Sri, Wanted, public_url,
 };
@@ -246,14 +246,20 @@ impl Fetcher {
             })
             .collect();
         let (mut known, rest) = self.beside(lock, &silent, answers)?;
-        for (wanted, path) in self.files(lock, &rest)? {
+        // Only the file itself says what an sdist is built with.
+        let sdists = wanted.iter().filter(|wanted| wanted.wheel.is_none());
+        let files: BTreeSet<Wanted> = sdists.chain(&rest).copied().collect();
+        let files: Vec<Wanted> = files.into_iter().collect();
+        for (wanted, path) in self.files(lock, &files)? {
             match read_metadata(&path) {
-                Ok(texts) => known.extend(texts.map(|texts| (wanted, texts))),
-                Err(message) => {
-                    let url = lock.file(wanted).map(|file| file.name.clone().into_owned());
-                    let url = url.unwrap_or_default();
-                    self.package_fault(lock, wanted, Problem::Fetch { url, message });
+                Ok(Contents { requires, build }) => {
+                    let requires = requires.filter(|_| silent.contains(&wanted));
+                    known.extend(requires.map(|texts| (wanted, texts)));
+                    if let Some(build) = build {
+                        lock.add_build(wanted.package, build);
+                    }
                 }
+                Err(message) => self.unread(lock, wanted, message, silent.contains(&wanted)),
             }
         }
         for (wanted, texts) in known {
@@ -262,6 +268,18 @@ impl Fetcher {
             }
         }
         Ok(())
+    }
+
+    /// Tells of a file that is not understood, which is a fault where nothing else says what it requires.
+    fn unread(&mut self, lock: &mut Lock<'_>, wanted: Wanted, message: String, is_needed: bool) {
+        let name = lock.file(wanted).map(|file| file.name.clone().into_owned());
+        let url = name.unwrap_or_default();
+        if is_needed {
+            self.package_fault(lock, wanted, Problem::Fetch { url, message });
+        } else {
+            let note = format!("nothing says what {url} is built with: {message}");
+            lock.notes.push(note);
+        }
     }
 
     fn package_fault(&mut self, lock: &Lock<'_>, wanted: Wanted, problem: Problem) {
@@ -338,8 +356,16 @@ fn requires(metadata: &Metadata) -> Vec<String> {
     fields.map(|field| field.value.to_owned()).collect()
 }
 
-/// The requirements of a wheel, or of an sdist that knows them before it is built.
-fn read_metadata(path: &Path) -> Result<Option<Vec<String>>, String> {
+/// The contents of a file that count here.
+struct Contents {
+    /// Its requirements; `None` where only the build tells them.
+    requires: Option<Vec<String>>,
+    /// The requirements of its build.
+    build: Option<Vec<Requirement>>,
+}
+
+/// Reads a wheel or an sdist.
+fn read_metadata(path: &Path) -> Result<Contents, String> {
     let is_wheel = path
         .extension()
         .is_some_and(|end| end.eq_ignore_ascii_case("whl"));
@@ -349,9 +375,17 @@ fn read_metadata(path: &Path) -> Result<Option<Vec<String>>, String> {
             ..OpenOptions::default()
         };
         let wheel = Wheel::open_with(path, &options).map_err(|error| error.to_string())?;
-        return Ok(Some(requires(wheel.metadata())));
+        return Ok(Contents {
+            requires: Some(requires(wheel.metadata())),
+            build: None,
+        });
     }
     let sdist = Sdist::open(path, &Limits::default()).map_err(|error| error.to_string())?;
     let is_known = !sdist.is_dynamic("Requires-Dist");
-    Ok(is_known.then(|| requires(sdist.metadata())))
+    let build = sdist.build_system().cloned();
+    let build = build.unwrap_or_else(BuildSystem::legacy);
+    Ok(Contents {
+        requires: is_known.then(|| requires(sdist.metadata())),
+        build: Some(build.requires),
+    })
 }

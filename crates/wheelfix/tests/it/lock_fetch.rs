@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
+use wheelfix_testkit::sdist::{Packing, SdistBuilder};
 use wheelfix_testkit::server::{Page, Server};
 use wheelfix_testkit::wheel::WheelBuilder;
 
@@ -299,6 +300,39 @@ fn files_without_hashes_are_fetched() {
         got.contains("no hash of app-1.0-py3-none-any.whl, which is what its URL gives now"),
         "{got}"
     );
+}
+
+#[test]
+fn an_sdist_says_what_it_is_built_with() {
+    let server = Server::start();
+    let sandbox = Sandbox::new();
+    let build = "[build-system]\nrequires = [\"Hatchling>=1\", \"hatch_vcs\", \"tomli; python_version < '3.11'\"]\n";
+    let sdist = SdistBuilder::without_texts("app", "1.0")
+        .file(
+            "PKG-INFO",
+            "Metadata-Version: 2.2\nName: app\nVersion: 1.0\nRequires-Dist: other\n",
+        )
+        .file("pyproject.toml", build);
+    let path = sdist.write_to(&sandbox.path(""), Packing::TarGz);
+    let bytes = fs::read(&path).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    server.page(&format!("/{name}"), Page::new(bytes.clone()));
+    let lock = format!(
+        "lock-version = \"1.0\"\ncreated-by = \"pip\"\n[[packages]]\nname = \"app\"\nversion = \"1.0\"\n\
+         [packages.sdist]\nname = \"{name}\"\nurl = \"{}\"\n[packages.sdist.hashes]\nsha256 = \"{}\"\n",
+        server.url(&format!("/{name}")),
+        hex(&bytes)
+    );
+    fs::write(sandbox.path("pylock.toml"), lock).unwrap();
+    let got = run(&sandbox, &["pylock.toml"], &[]);
+    let got: String = got.split_whitespace().collect();
+    for want in [
+        "\"build\":[\"hatch-vcs\",\"hatchling\"]",
+        "\"dependencies\":[]",
+    ] {
+        assert!(got.contains(want), "no {want} in {got}");
+    }
+    assert_eq!(server.asked(), [format!("GET /{name}")]);
 }
 
 /// A hash as documents have it.
