@@ -65,6 +65,9 @@ pub(crate) fn note(remedies: &[Remedy]) {
 /// Notes a word of the command line that is not an input, with what is written instead, and the command
 /// to run before.
 pub(crate) fn note_input(word: &str, instead: &str, before: Option<String>) {
+    if remedy::is_in_build() {
+        return note_other();
+    }
     change(|next| {
         next.faults += 1;
         next.mended += 1;
@@ -75,6 +78,9 @@ pub(crate) fn note_input(word: &str, instead: &str, before: Option<String>) {
 
 /// Notes a requirement that a wheel would meet which has to be downloaded.
 pub(crate) fn note_requirement(word: Option<&str>, requirement: &str) {
+    if remedy::is_in_build() {
+        return note_other();
+    }
     change(|next| {
         next.faults += 1;
         next.mended += 1;
@@ -209,17 +215,23 @@ impl NextStep {
             words.insert(at, all);
             before.push(self.download(given, &wheels));
         }
-        for directory in &self.directories {
-            words.extend(["--lib-path".to_owned(), directory.clone()]);
-        }
-        words.extend(self.flags.iter().map(|flag| (*flag).to_owned()));
-        if !self.attributes.is_empty() {
-            words.extend(["--lib-path".to_owned(), self.build()]);
-        }
+        // Behind `--` there are paths alone.
+        let end = words.iter().position(|word| word == "--");
+        let end = end.unwrap_or(words.len());
+        words.splice(end..end, self.options());
         is_understood(&words).then(|| {
             before.push(words.join(" "));
             before.join(" && ")
         })
+    }
+
+    /// The options to add.
+    fn options(&self) -> Vec<String> {
+        let built = (!self.attributes.is_empty()).then(|| self.build());
+        let directories = self.directories.iter().cloned().chain(built);
+        let options = directories.flat_map(|directory| ["--lib-path".to_owned(), directory]);
+        let flags = self.flags.iter().map(|flag| (*flag).to_owned());
+        options.chain(flags).collect()
     }
 
     /// The words of the command line, as they are written, with what is put in the place of some.

@@ -72,6 +72,11 @@ fn all_libraries_come_by_one_line_that_a_shell_runs() {
         "wheelfix install m-1.0-py3-none-any.whl --prefix 'o u t' --no-bytecode --lib-path \"$(nix-build \
          --no-out-link -E 'with import <nixpkgs> { }; map lib.getLib [ bzip2 zlib ]' | paste -sd:)\""
     );
+    // What follows `--` are wheels.
+    let text = sandbox.run(&["install", "--prefix=out", "--no-bytecode", "--", &wheel]);
+    let line = next(&text);
+    assert!(line.ends_with(":)\" -- m-1.0-py3-none-any.whl"), "{line}");
+    let text = sandbox.run(&args);
     // As `nix-build` prints the outputs of a list: a line each.
     let directories = ["libz.so.1", "libbz2.so.1.0"].map(|name| {
         let directory = sandbox.path(&format!("store {name}/lib"));
