@@ -224,3 +224,37 @@ fn an_option_that_serves_for_nothing_is_taken_away_by_the_line() {
     let (done, said) = shell(&sandbox, &line);
     assert!(done, "{said}");
 }
+
+#[test]
+fn in_a_build_it_is_the_settings() {
+    let (sandbox, wheel) = with_needy_wheel();
+    let of = |settings: serde_json::Value| {
+        let python = wheelfix_testkit::cache::tool("python3");
+        let mut attributes = serde_json::json!({
+            "outputs": {"out": sandbox.path("out")},
+            "src": sandbox.path(&wheel),
+            "wheelfix": {"python": python, "bytecode": false},
+        });
+        let all = attributes["wheelfix"].as_object_mut().unwrap();
+        all.extend(settings.as_object().unwrap().clone());
+        fs::write(sandbox.path("attrs.json"), attributes.to_string()).unwrap();
+        let file = sandbox.path("attrs.json");
+        let variables = [("NIX_ATTRS_JSON_FILE", file.to_str().unwrap())];
+        sandbox.run_with(&["builder"], &variables)
+    };
+    let text = of(serde_json::json!({}));
+    assert_eq!(
+        next(&text),
+        "wheelfix.libs = [ (lib.getLib pkgs.bzip2) (lib.getLib pkgs.zlib) ];"
+    );
+    let text = of(serde_json::json!({"package": "m"}));
+    assert_eq!(
+        next(&text),
+        "m = prev.m.overrideAttrs (old: { buildInputs = old.buildInputs ++ [ (lib.getLib pkgs.bzip2) \
+         (lib.getLib pkgs.zlib) ]; });"
+    );
+    // What is mended by a choice alone is counted.
+    let text =
+        of(serde_json::json!({"exclude": ["*.nothing"], "libs": [], "ignoreMissing": ["libq.so"]}));
+    assert!(!text.contains("next: pip"), "{text}");
+}
