@@ -10,8 +10,9 @@ use wheelfix_format::Requirement;
 use crate::error::Error;
 use crate::inspect::has_sdist_name;
 use crate::message::BREAK;
-use crate::next_step::{note_input, note_other, note_requirement};
-use crate::remedy::{is_in_build, shell_word};
+use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
+use crate::quoting::shell_word;
+use crate::remedy::{installs, is_in_build};
 
 /// A path that does not name a file, or names one of another kind than is wanted.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,10 @@ enum Kind {
     Glob,
     Url,
     Requirement,
+    /// A list of requirements, as pip reads them.
+    Requirements,
+    /// A lock file, or a project whose requirements uv resolves.
+    Lock,
     Sdist,
     Sources,
     /// A directory with so many wheels.
@@ -45,6 +50,8 @@ impl Display for WrongInput {
             Kind::Absent(_) => f.write_str(": no such file or directory"),
             Kind::Glob => f.write_str(": no file matches"),
             Kind::Url => f.write_str(" is a URL: wheelfix downloads nothing"),
+            Kind::Requirements => f.write_str(" is a list of requirements, not a wheel"),
+            Kind::Lock => f.write_str(" says what to install, and is not a wheel"),
             Kind::Requirement => {
                 f.write_str(": no such file; wheelfix downloads nothing, if a package is meant")
             }
@@ -80,17 +87,19 @@ impl WrongInput {
         if is_in_build() {
             return None;
         }
-        let word = self.word();
+        let (word, wheels) = (self.word(), wheels_directory());
         match &self.kind {
             Kind::Absent(near) => near
                 .as_ref()
                 .map(|name| format!("perhaps `{name}` is meant")),
-            Kind::Url => Some(format!("pip download --no-deps -d wheels {word}")),
+            Kind::Url => Some(self.fetch()),
             Kind::Requirement => Some(format!(
-                "pip download --only-binary=:all: -d wheels {word}  # and name wheels/*.whl"
+                "pip download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl"
             )),
+            Kind::Requirements => Some(format!("{}  # and name {wheels}/*.whl", self.fetch())),
+            Kind::Lock => Some(format!("wheelfix lock {word} --target TARGET")),
             Kind::Sdist | Kind::Sources => {
-                Some(format!("{}  # and name wheels/*.whl", self.build()))
+                Some(format!("{}  # and name {wheels}/*.whl", self.fetch()))
             }
             Kind::Wheels(_) => Some(format!("name {word}/*.whl")),
             Kind::Prefix => Some(format!(
@@ -100,28 +109,45 @@ impl WrongInput {
         }
     }
 
-    /// The command that makes a wheel from sources.
-    fn build(&self) -> String {
+    /// The command that downloads wheels, or makes one from sources.
+    fn fetch(&self) -> String {
         let path = self.path.to_string_lossy();
-        // pip takes a bare word for a requirement.
-        let path = match &self.kind {
-            Kind::Sources if !path.contains('/') => format!("./{path}"),
-            _ => path.into_owned(),
+        let is_url = path.contains("://");
+        // pip takes a bare word for a requirement, and a dash for an option.
+        let path = if path.contains('/') {
+            path.into_owned()
+        } else {
+            format!("./{path}")
         };
-        format!("pip wheel --no-deps -w wheels {}", shell_word(&path))
+        let (wheels, path) = (wheels_directory(), shell_word(&path));
+        match &self.kind {
+            Kind::Requirements => {
+                format!("pip download --only-binary=:all: -d {wheels} -r {path}")
+            }
+            Kind::Url if is_url && is_wheel_name(&path) => {
+                format!("pip download --no-deps -d {wheels} {path}")
+            }
+            _ => format!("pip wheel --no-deps -w {wheels} {path}"),
+        }
     }
 
     /// Notes what to type next.
     pub(crate) fn note(&self) {
         let path = self.path.to_string_lossy();
         match &self.kind {
-            Kind::Requirement => note_requirement(Some(&path), &path),
-            Kind::Url => note_input(&path, "wheels/*.whl", self.fix()),
-            Kind::Sdist | Kind::Sources => note_input(&path, "wheels/*.whl", Some(self.build())),
-            Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
-            Kind::Absent(_) | Kind::Glob | Kind::Prefix | Kind::Directory | Kind::File => {
-                note_other();
+            Kind::Requirement if installs() => note_requirement(Some(&path), &path),
+            Kind::Url | Kind::Sdist | Kind::Sources | Kind::Requirements => {
+                let wheels = format!("{}/*.whl", wheels_directory());
+                note_input(&path, &wheels, Some(self.fetch()));
             }
+            Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
+            Kind::Absent(_)
+            | Kind::Glob
+            | Kind::Requirement
+            | Kind::Lock
+            | Kind::Prefix
+            | Kind::Directory
+            | Kind::File => note_other(),
         }
     }
 }
@@ -132,7 +158,7 @@ pub(crate) fn not_a_wheel(path: &Path) -> Option<WrongInput> {
         Ok(metadata) if metadata.is_dir() => of_directory(path),
         Ok(_) if path.extension().is_some_and(|it| it == "whl") => return None,
         Ok(_) if has_sdist_name(path) => Kind::Sdist,
-        Ok(_) => Kind::File,
+        Ok(_) => of_file(path),
         Err(error) if error.kind() == ErrorKind::NotFound => of_nothing(path),
         Err(_) => return None,
     };
@@ -177,15 +203,47 @@ pub(crate) fn is_wheel_name(word: &str) -> bool {
     Path::new(word).extension().is_some_and(|it| it == "whl")
 }
 
+fn of_file(path: &Path) -> Kind {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match path.extension().and_then(|it| it.to_str()) {
+        Some("txt" | "in") if name.contains("require") => Kind::Requirements,
+        Some("lock") => Kind::Lock,
+        Some("toml") if ["pyproject.toml", "pylock.toml"].contains(&name.as_ref()) => Kind::Lock,
+        _ => Kind::File,
+    }
+}
+
+/// Names that are those of files and directories, although packages could be called so.
+const FILES: &[&str] = &[
+    "build",
+    "dist",
+    "env",
+    "out",
+    "result",
+    "venv",
+    "wheelhouse",
+    "wheels",
+];
+
+/// Endings of files that nobody calls a package by.
+const ENDINGS: &[&str] = &[
+    "cfg", "gz", "in", "json", "lock", "py", "so", "toml", "txt", "yaml", "yml", "zip",
+];
+
 fn of_nothing(path: &Path) -> Kind {
     let text = path.to_string_lossy();
-    if text.contains("://") {
+    if text.contains("://") && !text.starts_with("file://") {
         return Kind::Url;
     }
     if text.contains(['*', '?']) {
         return Kind::Glob;
     }
-    let is_file = text.contains('/') || is_wheel_name(&text) || has_sdist_name(path);
+    let ending = path.extension().and_then(|it| it.to_str());
+    let is_file = text.contains('/')
+        || is_wheel_name(&text)
+        || has_sdist_name(path)
+        || FILES.contains(&text.as_ref())
+        || ending.is_some_and(|it| ENDINGS.contains(&it));
     if !is_file && text.parse::<Requirement>().is_ok() {
         return Kind::Requirement;
     }

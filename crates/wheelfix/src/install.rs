@@ -11,7 +11,7 @@ use crate::error::{Error, print_report, printed};
 use crate::limits::LimitArgs;
 use crate::message::BREAK;
 use crate::progress::Progress;
-use crate::remedy::shell_word;
+use crate::quoting::shell_word;
 use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
 use crate::{install_error, install_report, message};
@@ -184,7 +184,9 @@ impl InstallArgs {
 
 /// Says how what was made is started.
 pub(crate) fn print_start(output: &OutputArgs, command: &str) -> Result<(), Error> {
-    if output.quiet || output.json {
+    // No variable holds a path with a colon.
+    let is_list = command.starts_with("PYTHONPATH=") && command.contains(':');
+    if output.quiet || output.json || is_list {
         return Ok(());
     }
     Ok(print_report(format_args!("start it: {command}{BREAK}"))?)

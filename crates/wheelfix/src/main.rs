@@ -30,6 +30,7 @@ mod patch;
 mod patchelf;
 mod progress;
 mod proof_report;
+mod quoting;
 mod remedy;
 mod settings;
 mod signals;

@@ -5,17 +5,26 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::CommandFactory as _;
 use wheelfix_link::{Candidate, Remedy, absolute_path};
 
 use crate::error::print;
 use crate::inputs::is_wheel_name;
-use crate::remedy::{self, Mendable, advised, shell_word};
+use crate::quoting::{nix_text, shell_word};
+use crate::remedy::{self, Mendable, advised};
 
-/// Where wheels are put that have to be downloaded or built.
-const WHEELS: &str = "wheels";
+/// Where wheels are put that have to be downloaded or built: a directory that does not exist.
+pub(crate) fn wheels_directory() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let others = (1..).map(|number| format!("wheels-{number}"));
+        let mut names = std::iter::once("wheels".to_owned()).chain(others);
+        let is_free = |name: &String| fs_err::symlink_metadata(name).is_err();
+        names.find(is_free).unwrap_or_default()
+    })
+}
 
 /// All that is to be done, and how much of what was told it mends.
 #[derive(Debug, Default)]
@@ -110,7 +119,12 @@ pub(crate) fn line() -> Option<String> {
         next.in_nix()?
     } else {
         let words = std::env::args_os().map(|word| word.into_string().ok());
-        next.in_shell(&words.collect::<Option<Vec<String>>>()?)?
+        let words = words.collect::<Option<Vec<String>>>()?;
+        // A terminal would show something else than has to be typed.
+        if words.iter().any(|word| word.contains(char::is_control)) {
+            return None;
+        }
+        next.in_shell(&words)?
     };
     let missed = next.faults - next.mended;
     Some(if missed == 0 {
@@ -204,13 +218,14 @@ impl NextStep {
         }
         let mut before = self.before.clone();
         if !self.requirements.is_empty() {
-            let is_wheel = |word: &String| is_wheel_name(word.trim_matches('\''));
-            let is_there = |word: &&String| is_wheel(word) && given_exists(word);
-            let wheels = words.iter().filter(is_there).cloned();
+            // Those that are there are brought along; a glob of them stays.
+            let is_there =
+                |word: &String| is_wheel_name(word.trim_matches('\'')) && given_exists(word);
+            let wheels = words.iter().filter(|word| is_there(word)).cloned();
             let wheels: Vec<String> = wheels.collect();
             let command = words.get(1)?.clone();
-            words.retain(|word| !is_wheel(word));
-            let all = format!("{WHEELS}/*.whl");
+            let all = format!("{}/*.whl", wheels_directory());
+            words.retain(|word| !is_there(word) && *word != all);
             let at = words.iter().position(|word| *word == command)? + 1;
             words.insert(at, all);
             before.push(self.download(given, &wheels));
@@ -276,7 +291,10 @@ impl NextStep {
         let requirements = self.requirements.iter().map(|text| shell_word(text));
         let words: Vec<String> = wheels.iter().cloned().chain(requirements).collect();
         let words = words.join(" ");
-        format!("{pip} download --only-binary=:all: -d {WHEELS} {words}")
+        format!(
+            "{pip} download --only-binary=:all: -d {} {words}",
+            wheels_directory()
+        )
     }
 
     /// The command that brings the libraries of nixpkgs, in quotes; prints their directories with colons.
@@ -297,7 +315,7 @@ impl NextStep {
 fn written(path: &Path) -> String {
     let text = path.to_string_lossy();
     if remedy::is_in_build() {
-        return format!("\"{}\"", remedy::nix_text(&text));
+        return format!("\"{}\"", nix_text(&text));
     }
     shell_word(&text)
 }

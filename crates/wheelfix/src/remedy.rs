@@ -15,6 +15,7 @@ use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 
 use crate::message::BREAK;
+use crate::quoting::{nix_text, shell_word};
 use crate::settings::{Setting, setting};
 
 /// How many files one line names.
@@ -105,6 +106,11 @@ pub(crate) fn is_in_build() -> bool {
 /// Whether the command makes run paths lead to what it is told of.
 pub(crate) fn edits() -> bool {
     voice().edits()
+}
+
+/// Whether the command makes something of wheels, so that a package may be meant.
+pub(crate) fn installs() -> bool {
+    ["install", "env"].contains(&voice().command.as_str())
 }
 
 /// Whether the command has an option, or a build the setting of it.
@@ -544,37 +550,9 @@ fn escaped_glob(text: &str) -> String {
     glob
 }
 
-/// A text as one word of a POSIX shell.
-pub(crate) fn shell_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:@%=,".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
-/// A text within the quotes of a string of Nix.
-pub(crate) fn nix_text(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    text.replace("${", "\\${")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_of_a_shell_stay_one_word() {
-        assert_eq!(shell_word("/a/lib-1.so"), "/a/lib-1.so");
-        assert_eq!(shell_word("a b"), "'a b'");
-        assert_eq!(shell_word("it's $x"), "'it'\\''s $x'");
-        assert_eq!(shell_word(""), "''");
-    }
-
-    #[test]
-    fn strings_of_nix_hold_any_text() {
-        assert_eq!(nix_text("a\\b\"${c}"), "a\\\\b\\\"\\${c}");
-    }
 
     #[test]
     fn globs_match_the_file_itself() {

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use crate::error::{Error, print_report};
 use crate::message::BREAK;
-use crate::remedy::shell_word;
+use crate::quoting::shell_word;
 
 /// Print functions for a shell that patch the virtual environments which uv, pip and Poetry change
 #[derive(Debug, clap::Args)]

@@ -158,23 +158,23 @@ fn what_is_not_a_wheel_is_named_for_what_it_is() {
     exit: 3
     --- stderr
     error: `demo>=1`: no such file; wheelfix downloads nothing, if a package is meant
-      fix: pip download --only-binary=:all: -d wheels 'demo>=1'  # and name wheels/*.whl
+      fix: pip download --only-binary=:all: -d wheels-1 'demo>=1'  # and name wheels-1/*.whl
     error: `sources` is a source tree, not a wheel
-      fix: pip wheel --no-deps -w wheels ./sources  # and name wheels/*.whl
+      fix: pip wheel --no-deps -w wheels-1 ./sources  # and name wheels-1/*.whl
     error: `wheels` is a directory with a wheel, not a wheel
       fix: name wheels/*.whl
     error: `empty` is a directory, not a wheel
     error: `old` is a prefix, not a wheel
       fix: wheelfix env --prefix DIR old  # an environment of it; `wheelfix patch` links it anew
     error: `demo-1.0.tar.gz` is a source distribution, not a wheel
-      fix: pip wheel --no-deps -w wheels demo-1.0.tar.gz  # and name wheels/*.whl
+      fix: pip wheel --no-deps -w wheels-1 ./demo-1.0.tar.gz  # and name wheels-1/*.whl
     error: `notes.txt` is not a wheel: the name of one ends with `.whl`
     error: `*.whl`: no file matches
     error: `https://files.example.org/demo-1.0-py3-none-any.whl` is a URL: wheelfix downloads nothing
-      fix: pip download --no-deps -d wheels https://files.example.org/demo-1.0-py3-none-any.whl
+      fix: pip download --no-deps -d wheels-1 https://files.example.org/demo-1.0-py3-none-any.whl
     error: `domo-1.0-py3-none-any.whl`: no such file or directory
       fix: perhaps `demo-1.0-py3-none-any.whl` is meant
-    next: pip wheel --no-deps -w wheels ./sources && pip wheel --no-deps -w wheels demo-1.0.tar.gz && pip download --no-deps -d wheels https://files.example.org/demo-1.0-py3-none-any.whl && pip download --only-binary=:all: -d wheels 'demo>=1' && wheelfix install wheels/*.whl --prefix out --python-version 3.11 empty old notes.txt  # mends 5 of 10
+    next: pip wheel --no-deps -w wheels-1 ./sources && pip wheel --no-deps -w wheels-1 ./demo-1.0.tar.gz && pip download --no-deps -d wheels-1 https://files.example.org/demo-1.0-py3-none-any.whl && pip download --only-binary=:all: -d wheels-1 'demo>=1' && wheelfix install wheels-1/*.whl --prefix out --python-version 3.11 wheels/*.whl empty old notes.txt '*.whl' domo-1.0-py3-none-any.whl  # mends 5 of 10
     ");
     assert!(!sandbox.path("out").is_dir());
     insta::assert_snapshot!(sandbox.run(&["env", "--prefix", "out", "wheels", "demo"]), @"
@@ -182,17 +182,16 @@ fn what_is_not_a_wheel_is_named_for_what_it_is() {
     --- stderr
     error: `[DIR]/wheels` is not a prefix: it has no `lib/pythonX.Y/site-packages`, and 1 wheel
     error: `demo`: no such file; wheelfix downloads nothing, if a package is meant
-      fix: pip download --only-binary=:all: -d wheels demo  # and name wheels/*.whl
+      fix: pip download --only-binary=:all: -d wheels-1 demo  # and name wheels-1/*.whl
     error: 2 faults in all
     hint: name the wheels themselves, as `DIR/*.whl`
-    next: pip download --only-binary=:all: -d wheels demo && wheelfix env wheels/*.whl --prefix out
+    next: pip download --only-binary=:all: -d wheels-1 demo && wheelfix env wheels-1/*.whl --prefix out [DIR]/wheels/*.whl
     ");
     insta::assert_snapshot!(sandbox.run(&["inspect", "demo"]), @"
     exit: 3
     --- stderr
     error: `demo`: no such file; wheelfix downloads nothing, if a package is meant
-      fix: pip download --only-binary=:all: -d wheels demo  # and name wheels/*.whl
-    next: pip download --only-binary=:all: -d wheels demo && wheelfix inspect wheels/*.whl
+      fix: pip download --only-binary=:all: -d wheels-1 demo  # and name wheels-1/*.whl
     ");
     insta::assert_snapshot!(sandbox.run(&["check", "absent/demo", "--json"]), @r#"
     exit: 3
@@ -257,4 +256,61 @@ fn in_a_build_it_is_the_settings() {
     let text =
         of(serde_json::json!({"exclude": ["*.nothing"], "libs": [], "ignoreMissing": ["libq.so"]}));
     assert!(!text.contains("next: pip"), "{text}");
+}
+
+#[test]
+fn no_input_gets_lost_on_the_way_to_the_line() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0"));
+    fs::create_dir(sandbox.path("small")).unwrap();
+    fs::create_dir(sandbox.path("wheels")).unwrap();
+    fs::rename(sandbox.path(&wheel), sandbox.path("small").join(&wheel)).unwrap();
+    fs::write(sandbox.path("requirements.txt"), "six\n").unwrap();
+    fs::write(sandbox.path("uv.lock"), "").unwrap();
+    let install = |words: &[&str]| {
+        let args = ["install", "--prefix", "out", "--python-version", "3.11"];
+        sandbox.run(&[&args[..], words].concat())
+    };
+    // What is in `wheels` already is not meant.
+    let end = "--prefix out --python-version 3.11";
+    let text = install(&["small", "six"]);
+    assert_eq!(
+        next(&text),
+        format!(
+            "pip download --only-binary=:all: -d wheels-1 six && wheelfix install wheels-1/*.whl {end} small/*.whl"
+        )
+    );
+    let text = install(&["requirements.txt"]);
+    assert_eq!(
+        next(&text),
+        format!(
+            "pip download --only-binary=:all: -d wheels-1 -r ./requirements.txt && wheelfix install {end} wheels-1/*.whl"
+        )
+    );
+    // Names of files are no packages, and a name of a lock has a command of its own.
+    let absent = [
+        "constraints.txt",
+        "dist",
+        "a/b",
+        "file:///nowhere/demo-1.0-py3-none-any.whl",
+    ];
+    for word in absent {
+        let text = install(&[word]);
+        assert!(!text.contains("next:") && !text.contains("pip "), "{text}");
+    }
+    let text = install(&["uv.lock"]);
+    assert!(
+        text.contains("\n  fix: wheelfix lock uv.lock --target TARGET\n"),
+        "{text}"
+    );
+    // Only what installs takes a word for a package.
+    let text = sandbox.run(&["check", "six"]);
+    assert!(!text.contains("next:"), "{text}");
+    let text = install(&["six", "--rules", "a\nb"]);
+    assert!(!text.contains("next:"), "{text}");
+    let text = install(&["git+https://files.example.org/demo"]);
+    assert!(
+        next(&text).starts_with("pip wheel --no-deps -w wheels-1 git+https:"),
+        "{text}"
+    );
 }
