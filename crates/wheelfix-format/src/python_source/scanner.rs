@@ -362,7 +362,9 @@ impl<'a> Scanner<'a> {
     /// Notes what a variable may have besides: whether the statement runs is not asked.
     fn add(&mut self, target: &Expr, value: &Expr) {
         if let Expr::Name(name) = target {
-            let mut values = self.names.values(value, &self.openers);
+            // The variable may be one of the module, and what is added in a function.
+            let mut values = self.names.values(target, &self.openers);
+            values.extend(self.names.values(value, &self.openers));
             values.has_others = true;
             self.names.assign(name.id.as_str(), values);
         }

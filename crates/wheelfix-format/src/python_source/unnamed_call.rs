@@ -110,6 +110,11 @@ mod tests {
             "all = []\nall.append(join(dirname(__file__), n))\nall += [n]\nfor one in all: CDLL(one)\n",
             &["4 own"],
         );
+        // As rtree has it.
+        check(
+            "all = [dirname(__file__)]\ndef f():\n  all.insert(1, n)\n  for one in all: CDLL(one)\n",
+            &["4 own"],
+        );
         check(
             "here = dirname(__file__)\ndef place(): return join(here, 'lib')\nCDLL(join(place(), n))\n",
             &["3 own"],
