@@ -253,7 +253,12 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
             paths: needed_by.clone(),
         }]
     } else {
-        of_library(soname, false, &missing.candidates, needed_by)
+        let mut remedies = of_library(soname, false, &missing.candidates, needed_by);
+        // Without a library that it may open a file is worth more than nothing.
+        if missing.opened.is_some() && !needed_by.iter().all(|path| is_python(path)) {
+            remedies.retain(|remedy| !matches!(remedy, Remedy::Exclude { .. }));
+        }
+        remedies
     };
     let names = soname.split(" or ").map(str::to_owned).collect();
     remedies.push(Remedy::IgnoreMissing { names });
@@ -310,4 +315,8 @@ impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Fault::serialize(self.0, serializer)
     }
+}
+
+fn is_python(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "py")
 }
