@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::PythonVersion;
 use wheelfix_install::{
-    InstallRequest, Python, UntrueRecord, WheelOptions, prefix_of_wheels, python_of_wheels,
-    scan_clean, untrue_records,
+    InstallRequest, Python, UntrueRecord, WheelOptions, names_in_prefix, prefix_of_wheels,
+    python_of_wheels, scan_clean, untrue_records,
 };
 use wheelfix_link::{
     FileView, LibraryIndex, Place, Proof, ProofOptions, STORE, Tree, TreeError, absolute_path,
@@ -21,7 +21,7 @@ use crate::next_step::print_faults;
 use crate::progress::Progress;
 use crate::remedy::{self, advised};
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
-use crate::{inputs, install_error, proof_report};
+use crate::{inputs, install_error, message, proof_report};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]
@@ -136,6 +136,7 @@ fn prove_wheels(
         .python
         .unwrap_or_else(|| Python::of_version(version().unwrap_or(default)));
     let prefix = prefix_of_wheels(&wheels);
+    message::say_as(names_in_prefix(&prefix, &python));
     let options = ProofOptions {
         program: resolved.program,
         excuses: args.libraries.excuses(),

@@ -67,10 +67,7 @@ fn a_wheel_is_checked_as_it_would_be_installed() {
     // Nothing says that the symbol is not one of a Python that is not known.
     let broken = ["check", LOST, "--python", python];
     let text = expect(&sandbox, &broken, 1, "`lost`");
-    assert!(
-        text.contains(&format!("{LOST}/lib/python3.11/site-packages/lost/m.so")),
-        "{text}"
-    );
+    assert!(text.contains("error: `lost/m.so` refers"), "{text}");
     let both = [
         "check",
         GOOD,
@@ -80,12 +77,7 @@ fn a_wheel_is_checked_as_it_would_be_installed() {
         "--lib-path",
         "libs",
     ];
-    expect(
-        &sandbox,
-        &both,
-        1,
-        "/wheels/lib/python3.11/site-packages/lost/m.so",
-    );
+    expect(&sandbox, &both, 1, "error: `lost/m.so` refers");
 }
 
 #[test]
