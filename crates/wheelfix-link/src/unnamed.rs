@@ -13,7 +13,7 @@ use crate::tree::{PythonSource, Tree, is_python_source};
 /// Where sources open libraries by names that are not in them: path and line.
 ///
 /// A distribution with objects of its own opens these by paths that it makes from its place, which is not told;
-/// nor are its sources that nothing imports, and those of which a rule says what they open.
+/// nor are its sources that nothing imports, and those of which a rule of the user says what they open.
 pub(crate) fn unnamed_loads(
     tree: &Tree,
     rules: &Rules,
@@ -49,9 +49,10 @@ pub(crate) fn unnamed_loads(
     calls.collect()
 }
 
-/// Whether a rule says what a source opens.
+/// Whether a rule of the user says what a source opens. Shipped ones are about single libraries of whole packages.
 fn is_ruled(source: &PythonSource, rules: &Rules) -> bool {
-    let from = rules.dlopen.iter().flat_map(|rule| &rule.body.from);
+    let own = rules.dlopen.iter().filter(|rule| rule.file.is_some());
+    let from = own.flat_map(|rule| &rule.body.from);
     let mut of_sources = from.filter(|from: &&Pattern| is_python_source(from.text()));
     of_sources.any(|from| from.matches_end(&source.path))
 }
