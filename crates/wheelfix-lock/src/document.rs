@@ -45,6 +45,14 @@ pub struct DocumentOptions {
     pub profile: Option<Profile>,
 }
 
+impl DocumentOptions {
+    /// The preference for a package: its own, or the one for all.
+    pub fn preference_of(&self, name: &PackageName) -> Preference {
+        let own = self.preferences.get(name).copied();
+        own.unwrap_or(self.preference)
+    }
+}
+
 /// A package that nixpkgs provides.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NixpkgsPackage {
@@ -350,8 +358,7 @@ impl<'l> Maker<'l> {
         if let Some(NixpkgsPackage { attribute, .. }) = of_nixpkgs {
             return Ok((ProviderDocument::Nixpkgs(attribute.clone()), None));
         }
-        let preference = self.options.preferences.get(&package.name);
-        let preference = preference.copied().unwrap_or(self.options.preference);
+        let preference = self.options.preference_of(&package.name);
         let chosen = choose(package, tags, preference).map_err(|reasons| {
             let problem = if !package.hashes.is_empty() && package.wheels.is_empty() {
                 Problem::NoUrl(package.label())

@@ -54,8 +54,7 @@ impl<'a> Lock<'a> {
         if package.source != Source::Files || is_of_nixpkgs {
             return None;
         }
-        let preference = options.preferences.get(&package.name);
-        let preference = preference.copied().unwrap_or(options.preference);
+        let preference = options.preference_of(&package.name);
         let wheel = match choose(package, tags, preference).ok()?.provider {
             Provider::Wheel(file) => {
                 let is_it = |it: &File<'_>| it.name == file.name && it.location == file.location;

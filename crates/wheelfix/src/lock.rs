@@ -194,7 +194,7 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         if !faults.is_empty() {
             return Err(refuse(args, &faults));
         }
-        return explain(args, &lock, &selections, name);
+        return explain(args, &lock, &selections, &options, name);
     }
     let document = Document::new(&lock, &bytes, &args.targets, &selections, &options);
     let document = match document {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wheelfix_format::{PackageName, RankedTags};
-use wheelfix_lock::{Lock, Preference, Selection, choose, ranked, resolve};
+use wheelfix_lock::{DocumentOptions, Lock, Preference, Selection, choose, ranked, resolve};
 
 use super::{LockArgs, refuse};
 use crate::error::{Error, print, print_line, printed};
@@ -13,6 +13,7 @@ pub(super) fn explain(
     args: &LockArgs,
     lock: &Lock<'_>,
     selections: &[Selection],
+    options: &DocumentOptions,
     name: &PackageName,
 ) -> Result<(), Error> {
     if lock.named(name).next().is_none() {
@@ -44,11 +45,7 @@ pub(super) fn explain(
                 None => "not selected".to_owned(),
             };
             lines.push(format!("{} on {target}, {selected}", package.label()));
-            let preferences = args.prefer.iter().rev();
-            let mut preferences =
-                preferences.filter(|(of, _)| of.as_ref().is_none_or(|of| of == name));
-            let preference = preferences.next().map(|(_, preference)| *preference);
-            lines.extend(reasons(package, &tags, preference.unwrap_or_default()));
+            lines.extend(reasons(package, &tags, options.preference_of(name)));
         }
     }
     printed(lines.iter().try_for_each(|line| Ok(print_line(line)?)))

@@ -79,6 +79,23 @@ fn each_wheel_is_explained() {
 }
 
 #[test]
+fn the_explanation_prefers_what_the_document_does() {
+    let sandbox = sandbox();
+    let sdist = "sdist = { url = \"https://files.example.org/one-2.0.tar.gz\", hash = \"sha256:\
+        e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" }\nwheels";
+    fs::write(sandbox.path("uv.lock"), LOCK.replace("wheels", sdist)).unwrap();
+    let target = ["lock", "uv.lock", "--target", "x86_64-linux-cp311.9"];
+    let args = [&target[..], &["--prefer", "one=sdist", "--prefer", "wheel"]].concat();
+    let document = sandbox.run(&args);
+    assert!(
+        document.contains("\"sdist\": \"one-2.0.tar.gz"),
+        "{document}"
+    );
+    let text = sandbox.run(&[&args[..], &["--explain", "one"]].concat());
+    assert!(text.contains("one-2.0.tar.gz: taken"), "{text}");
+}
+
+#[test]
 fn faults_come_with_a_fix() {
     let sandbox = sandbox();
     let run = |args: &[&str]| sandbox.run(&[&["lock", "uv.lock"], args].concat());
