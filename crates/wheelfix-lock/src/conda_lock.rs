@@ -14,7 +14,7 @@ use crate::lock::{Listing, Lock, Package};
 use crate::reading::{ListedLock, NamedEdge, Reading};
 use crate::text::Unread;
 use crate::unknown_keys::UnknownKeys;
-use crate::{Fault, Faults, Format, Problem, yaml_text};
+use crate::{Faults, Format, Problem, yaml_text};
 
 #[derive(Debug, Deserialize)]
 struct CondaLockFile {
@@ -73,15 +73,8 @@ struct Hash {
 }
 
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
-    let document = yaml_text::read(text).map_err(|fault| vec![*fault])?;
-    let version = document.get("version").and_then(Value::as_str);
-    let version = version.unwrap_or("none").to_owned();
-    if version != "1" {
-        let got = format!("version {version}");
-        let expected = "version 1";
-        let problem = Problem::FormatVersion { expected, got };
-        return Err(vec![Fault::at("version", problem)]);
-    }
+    let (document, version) =
+        yaml_text::read_versioned(text, &["1"], "version 1").map_err(|fault| vec![*fault])?;
     let mut unknown = UnknownKeys::default();
     let file = yaml_text::shape::<CondaLockFile>(document, "", &mut unknown);
     let file = file.map_err(|fault| vec![*fault])?;

@@ -16,7 +16,7 @@ use crate::pylock::requirements;
 use crate::reading::{ListedLock, Reading};
 use crate::text::Unread;
 use crate::unknown_keys::UnknownKeys;
-use crate::{Fault, Faults, Format, Problem, yaml_text};
+use crate::{Faults, Format, Problem, yaml_text};
 
 #[derive(Debug, Deserialize)]
 struct PixiFile {
@@ -91,15 +91,12 @@ struct Pixi {
 }
 
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
-    let document = yaml_text::read(text).map_err(|fault| vec![*fault])?;
-    let version = document.get("version").and_then(Value::as_str);
-    let version = version.unwrap_or("none").to_owned();
-    if !["6", "7"].contains(&&*version) {
-        let expected = "version 6 or 7, which pixi writes since 0.39";
-        let got = format!("version {version}");
-        let problem = Problem::FormatVersion { expected, got };
-        return Err(vec![Fault::at("version", problem)]);
-    }
+    let (document, version) = yaml_text::read_versioned(
+        text,
+        &["6", "7"],
+        "version 6 or 7, which pixi writes since 0.39",
+    )
+    .map_err(|fault| vec![*fault])?;
     let mut pixi = Pixi::default();
     let file = yaml_text::shape::<PixiFile>(document, "", &mut pixi.unknown);
     let file = file.map_err(|fault| vec![*fault])?;

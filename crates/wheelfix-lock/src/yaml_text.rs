@@ -67,6 +67,23 @@ pub(crate) fn read(text: &str) -> Result<Value, Box<Fault>> {
     Ok(document.unwrap_or_default())
 }
 
+/// The document, and its version, which has to be one of those that are known.
+pub(crate) fn read_versioned(
+    text: &str,
+    known: &[&str],
+    expected: &'static str,
+) -> Result<(Value, String), Box<Fault>> {
+    let document = read(text)?;
+    let version = document.get("version").and_then(Value::as_str);
+    let version = version.unwrap_or("none").to_owned();
+    if known.contains(&&*version) {
+        return Ok((document, version));
+    }
+    let got = format!("version {version}");
+    let problem = Problem::FormatVersion { expected, got };
+    Err(Box::new(Fault::at("version", problem)))
+}
+
 /// Adds a value to what is open, or takes it for the document.
 fn put(open: &mut [Open], document: &mut Option<Value>, value: Value) -> Result<(), String> {
     match open.last_mut() {

@@ -26,7 +26,7 @@ const MAX_ANSWER: u64 = 200 << 20;
 const MAX_METADATA: u64 = 16 << 20;
 
 /// Longest file.
-const MAX_FILE: u64 = 16 << 30;
+pub(crate) const MAX_FILE: u64 = 16 << 30;
 
 /// A file, and what its METADATA says that it requires.
 type Required = (Wanted, Vec<String>);

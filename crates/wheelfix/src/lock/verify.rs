@@ -7,15 +7,12 @@ use wheelfix_link::count;
 use wheelfix_lock::{Locked, LockedFile, Sri};
 
 use super::curl::{Answer, Request, fetch};
-use super::fetch::curl_error;
+use super::fetch::{MAX_FILE, curl_error};
 use super::index::Indexes;
 use crate::error::{Error, print, print_line};
 
 /// Files that are on the disk at a time: some have gigabytes.
 const BATCH: usize = 8;
-
-/// Longest file.
-const MAX_FILE: u64 = 16 << 30;
 
 /// A file that is not as in the lock.
 #[derive(Debug, thiserror::Error)]
