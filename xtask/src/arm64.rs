@@ -52,9 +52,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     if program::find("apt-get").is_none() {
         return Err("the system is made of Debian's packages: it needs apt-get".into());
     }
-    if dir.is_dir() {
-        fs_err::remove_dir_all(&dir)?;
-    }
+    place::remove(&dir)?;
     let apt = Apt::new(&dir.join("apt"), &list.release, "arm64")?;
     apt.unpack(&list.system, &dir.join("system"))?;
     apt.unpack(&list.libraries, &dir.join("libraries"))?;

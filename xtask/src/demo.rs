@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::manifest::{Manifest, Set, Wheel};
 use crate::nixos::{self, Bed};
 use crate::setup::{self, Purpose};
-use crate::{arguments, build, fetch, place, python, runtimes};
+use crate::{arguments, build, fetch, place, python};
 
 pub(crate) fn task(mut args: Arguments) -> Result {
     let set = if args.contains("--small") {
@@ -68,10 +68,6 @@ pub(crate) fn run(set: Set, keep: bool, bed: Option<&Bed>) -> Result {
     }
     let runtimes = prefixes.runtimes().to_owned();
     prefixes.finish(keep)?;
-    if !keep {
-        eprintln!("the prefixes are gone again; `--keep` leaves them");
-        runtimes::copy_to(&runtimes)?;
-    }
     if let Some(wheel) = manifest.of_set(set).find(|wheel| wheel.name() == "numpy") {
         let file = wheels.join(&wheel.file);
         let (wheelfix, python) = (wheelfix.display(), python.display());

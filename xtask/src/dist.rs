@@ -48,10 +48,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
 impl Release {
     fn new() -> Result<Self> {
         let out = place::target().join("distribution");
-        if out.is_dir() {
-            fs_err::remove_dir_all(&out)?;
-        }
-        fs_err::create_dir_all(&out)?;
+        place::empty(&out)?;
         let log = |format| {
             let mut git = Command::new("git");
             git.args(["log", "-1", "--abbrev=9", format]);
@@ -73,13 +70,9 @@ impl Release {
 
     /// A command whose builds know the commit, and neither the folder nor the user that they are made by.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
-        let cargo = home(".cargo", "CARGO_HOME")?;
         let root = place::root();
-        let rename = [
-            format!("{}=/wheelfix", root.display()),
-            format!("{}=/cargo", cargo.display()),
-        ];
-        let [of_root, of_cargo] = rename;
+        let of_root = format!("{}=/wheelfix", root.display());
+        let of_cargo = format!("{}=/cargo", cargo_home()?.display());
         let flags = [
             "-C target-feature=+crt-static",
             &format!("--remap-path-prefix={of_root}"),
@@ -151,11 +144,11 @@ impl Release {
     }
 }
 
-/// A directory that a variable names, or that lies in the user's home.
-fn home(name: &str, variable: &str) -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os(variable) {
+/// Where cargo keeps the sources of dependencies.
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CARGO_HOME") {
         return Ok(path.into());
     }
     let home = std::env::var_os("HOME").ok_or("HOME is not set")?;
-    Ok(Path::new(&home).join(name))
+    Ok(Path::new(&home).join(".cargo"))
 }

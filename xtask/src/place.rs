@@ -64,3 +64,19 @@ pub(crate) fn lock(name: &str) -> Result<File> {
     }
     Ok(file)
 }
+
+/// Removes a file, a link or a directory with all that is in it, if it is there.
+pub(crate) fn remove(path: &Path) -> Result {
+    if path.is_symlink() || path.is_file() {
+        fs_err::remove_file(path)?;
+    } else if path.is_dir() {
+        fs_err::remove_dir_all(path)?;
+    }
+    Ok(())
+}
+
+/// Makes a directory without anything in it.
+pub(crate) fn empty(dir: &Path) -> Result {
+    remove(dir)?;
+    Ok(fs_err::create_dir_all(dir)?)
+}

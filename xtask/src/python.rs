@@ -119,12 +119,8 @@ fn is_complete(venv: &Path) -> bool {
 }
 
 fn make(venv: &Path, list: &Path) -> Result {
-    let python =
-        interpreter().ok_or_else(|| format!("no CPython {VERSION} with the module venv"))?;
-    if venv.is_dir() {
-        fs_err::remove_dir_all(venv)?;
-    }
-    program::run(Command::new(python).args(["-I", "-m", "venv"]).arg(venv))?;
+    place::remove(venv)?;
+    make_venv(venv)?;
     let mut pip = install(&venv.join("bin/python3"));
     program::run(pip.arg("--requirement").arg(list))?;
     fs_err::write(venv.join(MARKER), "")?;
@@ -133,15 +129,22 @@ fn make(venv: &Path, list: &Path) -> Result {
 
 /// The command that installs wheels with the hashes that a list names.
 fn install(python: &Path) -> Command {
-    let mut pip = Command::new(python);
-    pip.args([
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
+    let mut pip = pip_install(python);
     pip.args(["--no-deps", "--only-binary=:all:", "--require-hashes"]);
     pip
+}
+
+/// The command by which a Python installs with pip, quietly.
+pub(crate) fn pip_install(python: &Path) -> Command {
+    let mut pip = Command::new(python);
+    pip.args(["-I", "-m", "pip", "install"]);
+    pip.args(["--quiet", "--disable-pip-version-check"]);
+    pip
+}
+
+/// Makes a virtual environment with pip.
+pub(crate) fn make_venv(venv: &Path) -> Result {
+    let python =
+        interpreter().ok_or_else(|| format!("no CPython {VERSION} with the module venv"))?;
+    program::run(Command::new(python).args(["-I", "-m", "venv"]).arg(venv))
 }

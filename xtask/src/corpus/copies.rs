@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::corpus::remedy;
 use crate::failure::Result;
 use crate::nixos::Bed;
-use crate::{program, python};
+use crate::{place, program, python};
 
 /// Where copies are made.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Copies<'_> {
         lib_paths: &[PathBuf],
         add: impl FnOnce(&mut Command),
     ) -> Result<Install> {
-        remove(&prefix)?;
+        place::remove(&prefix)?;
         let mut command = self.bed.wheelfix(self.wheelfix);
         command.arg(name);
         command.args(["--json", "--no-bytecode", "--jobs", "2", "--python"]);
@@ -129,7 +129,7 @@ impl Copies<'_> {
         files: impl Iterator<Item = &'file str>,
     ) -> Result<PathBuf> {
         let prefix = self.work.join("merged").join(name);
-        remove(&prefix)?;
+        place::remove(&prefix)?;
         fs_err::create_dir_all(&prefix)?;
         for file in files {
             let mut copy = Command::new("cp");
@@ -141,16 +141,8 @@ impl Copies<'_> {
 
     fn by_pip(&self, file: &str, prefix: &Path) -> Result {
         let partial = prefix.with_extension("partial");
-        remove(&partial)?;
-        let mut pip = Command::new(python::tools()?.join("python3"));
-        pip.args([
-            "-I",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]);
+        place::remove(&partial)?;
+        let mut pip = python::pip_install(&python::tools()?.join("python3"));
         pip.args([
             "--no-deps",
             "--no-index",
@@ -187,11 +179,4 @@ impl Copies<'_> {
 /// The name of a wheel's file without `.whl`.
 pub(crate) fn stem(file: &str) -> &str {
     file.strip_suffix(".whl").unwrap_or(file)
-}
-
-fn remove(dir: &Path) -> Result {
-    if dir.is_dir() {
-        fs_err::remove_dir_all(dir)?;
-    }
-    Ok(())
 }

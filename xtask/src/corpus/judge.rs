@@ -14,6 +14,7 @@ use crate::corpus::probe::{Answer, Request};
 use crate::corpus::remedy;
 use crate::digest;
 use crate::failure::Result;
+use crate::place;
 
 /// How often printed fixes are followed.
 const ROUNDS: usize = 2;
@@ -162,9 +163,7 @@ impl Judge<'_> {
             .copies
             .install(&case.project.wheel, prefix, &lib_paths, flags)?;
         let finding = self.compare(case, &install, control);
-        if install.prefix.is_dir() {
-            fs_err::remove_dir_all(&install.prefix)?;
-        }
+        place::remove(&install.prefix)?;
         finding
     }
 

@@ -17,7 +17,7 @@ use crate::corpus::copies::Copies;
 use crate::corpus::list::Project;
 use crate::corpus::probe::Request;
 use crate::failure::Result;
-use crate::{digest, program, python};
+use crate::{digest, place, program, python};
 
 /// The result for a project.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -89,10 +89,7 @@ impl Peer {
             siblings.push(copies.sibling(file, &lib_paths)?);
         }
         let prefix = copies.work.join("peer").join(&project.name);
-        if prefix.is_dir() {
-            fs_err::remove_dir_all(&prefix)?;
-        }
-        fs_err::create_dir_all(&prefix)?;
+        place::empty(&prefix)?;
         let mut copy = Command::new("cp");
         copy.args(["--archive", "--no-target-directory"]);
         program::output(copy.arg(copies.control(&project.wheel)?).arg(&prefix))?;

@@ -88,13 +88,22 @@ impl Prefixes {
         found.ok_or_else(|| format!("`{name}` was not installed").into())
     }
 
-    /// Removes what this and earlier runs have installed, unless it is to be kept.
+    /// Removes what this and earlier runs have installed, unless it is to be kept; the run-time libraries stay.
     pub(crate) fn finish(self, keep: bool) -> Result {
         if keep {
             eprintln!("the prefixes stay in {}", self.dir.display());
             return Ok(());
         }
-        fs_err::remove_dir_all(self.dir.parent().unwrap_or(&self.dir))?;
+        let parent = self.dir.parent().unwrap_or(&self.dir);
+        for directory in [parent, &self.dir] {
+            for entry in fs_err::read_dir(directory)? {
+                let path = entry?.path();
+                if path != self.dir && path != self.runtimes {
+                    place::remove(&path)?;
+                }
+            }
+        }
+        eprintln!("the prefixes are gone again; `--keep` leaves them");
         Ok(())
     }
 }

@@ -23,9 +23,7 @@ pub(super) fn make(release: &Release, program: &Path) -> Result<PathBuf> {
     let version = env!("CARGO_PKG_VERSION");
     let name = format!("wheelfix-{version}-{}-linux", release.arch);
     let stage = place::target().join("dist-stage");
-    if stage.is_dir() {
-        fs_err::remove_dir_all(&stage)?;
-    }
+    place::empty(&stage)?;
     let root = stage.join(&name);
     fs_err::create_dir_all(root.join("bin"))?;
     fs_err::copy(program, root.join("bin/wheelfix"))?;

@@ -11,10 +11,7 @@ use crate::{nixos, place, program, python};
 /// Tries the archive and the wheel in all ways.
 pub(super) fn all(release: &Release, archive: &Path, wheel: &Path) -> Result {
     let root = place::target().join("dist-trial");
-    if root.is_dir() {
-        fs_err::remove_dir_all(&root)?;
-    }
-    fs_err::create_dir_all(&root)?;
+    place::empty(&root)?;
     let ways: [(&str, &dyn Fn() -> Result); 6] = [
         ("archive", &|| of_archive(release, archive, &root)),
         ("on a machine shaped like NixOS", &|| {
@@ -93,19 +90,9 @@ fn in_the_bed(release: &Release, root: &Path) -> Result {
 
 fn by_pip(release: &Release, wheel: &Path, root: &Path) -> Result {
     let venv = root.join("venv");
-    let python = python::interpreter().ok_or("there is no Python with the module venv")?;
-    program::output(Command::new(python).args(["-I", "-m", "venv"]).arg(&venv))?;
-    let mut pip = Command::new(venv.join("bin/python3"));
-    pip.args([
-        "-I",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-index",
-        "--disable-pip-version-check",
-    ]);
-    program::output(pip.arg(wheel))?;
+    python::make_venv(&venv)?;
+    let mut pip = python::pip_install(&venv.join("bin/python3"));
+    program::output(pip.arg("--no-index").arg(wheel))?;
     is_it(
         release,
         Command::new(venv.join("bin/wheelfix"))

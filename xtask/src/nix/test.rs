@@ -273,13 +273,15 @@ fn flake(tests: &Tests<'_>, wheelfix: &Path) -> Result {
     let with_stub = ["--override-input", "nixpkgs", stub.as_str()];
     nix(&[&check[..], &with_stub, &[this.as_str()]].concat(), &root)?;
 
-    let template = empty(place::target().join("nix/template"))?;
+    let template = place::target().join("nix/template");
+    place::empty(&template)?;
     // `nix flake init` would fetch nixpkgs.
     for entry in fs_err::read_dir(root.join("nix/template"))? {
         let entry = entry?;
         fs_err::copy(entry.path(), template.join(entry.file_name()))?;
     }
-    let locked = empty(place::target().join("nix/locked"))?;
+    let locked = place::target().join("nix/locked");
+    place::empty(&locked)?;
     fs_err::copy(root.join("nix/tests/lock/uv.lock"), locked.join("uv.lock"))?;
     let mut lock = Command::new(wheelfix);
     lock.args([
@@ -298,13 +300,4 @@ fn flake(tests: &Tests<'_>, wheelfix: &Path) -> Result {
         nix(&all, &dir)?;
     }
     Ok(())
-}
-
-/// A directory without anything in it.
-fn empty(dir: PathBuf) -> Result<PathBuf> {
-    if dir.is_dir() {
-        fs_err::remove_dir_all(&dir)?;
-    }
-    fs_err::create_dir_all(&dir)?;
-    Ok(dir)
 }

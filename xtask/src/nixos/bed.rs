@@ -51,7 +51,7 @@ impl Bed {
         if fs_err::read_to_string(&marker).is_ok_and(|text| text == made_by) {
             return Ok(bed);
         }
-        remove(&marker)?;
+        place::remove(&marker)?;
         bed.patch(wheelfix)?;
         bed.furnish(wheelfix)?;
         fs_err::write(marker, made_by)?;
@@ -130,17 +130,17 @@ impl Bed {
             return Ok(());
         }
         let scratch = self.dir.join("scratch");
-        remove(&scratch)?;
+        place::remove(&scratch)?;
         let prefixes = scratch.join("prefixes");
         packages::unpack(list, &prefixes, &scratch)?;
         fs_err::rename(prefixes, packages)?;
-        remove(&scratch)
+        place::remove(&scratch)
     }
 
     /// Copies the packages and patches them to one another.
     fn patch(&self, wheelfix: &Path) -> Result {
         let store = self.store();
-        remove(&store)?;
+        place::remove(&store)?;
         let mut copy = Command::new("cp");
         copy.args(["--archive", "--reflink=auto"]);
         program::run(copy.arg(self.dir.join("packages")).arg(&store))?;
@@ -225,7 +225,7 @@ impl Bed {
 
 /// Makes a link, in the place of an older one.
 fn link(target: &Path, link: &Path) -> Result {
-    remove(link)?;
+    place::remove(link)?;
     Ok(symlink(target, link)?)
 }
 
@@ -233,14 +233,4 @@ fn write_program(path: &Path, text: &str) -> Result {
     fs_err::write(path, text)?;
     let file = File::open(path)?;
     Ok(file.set_permissions(PermissionsExt::from_mode(0o755))?)
-}
-
-/// Removes a file, a link or a directory with all that is in it, if it is there.
-fn remove(path: &Path) -> Result {
-    if path.is_symlink() || path.is_file() {
-        fs_err::remove_file(path)?;
-    } else if path.is_dir() {
-        fs_err::remove_dir_all(path)?;
-    }
-    Ok(())
 }
