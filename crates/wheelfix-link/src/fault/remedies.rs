@@ -10,6 +10,7 @@ use crate::excuse::ExcuseKind;
 use crate::fault::{Fault, Purpose};
 use crate::missing::Missing;
 use crate::remedy::{Candidate, Choice, Remedy, RuleClass};
+use crate::tree::is_python_source;
 
 /// How many undefined symbols may be excused by their names; more are no slip of a makefile.
 const EXCUSABLE: usize = 5;
@@ -255,7 +256,7 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     } else {
         let mut remedies = of_library(soname, false, &missing.candidates, needed_by);
         // Without a library that it may open a file is worth more than nothing.
-        if missing.opened.is_some() && !needed_by.iter().all(|path| is_python(path)) {
+        if missing.opened.is_some() && !needed_by.iter().all(is_python_source) {
             remedies.retain(|remedy| !matches!(remedy, Remedy::Exclude { .. }));
         }
         remedies
@@ -315,8 +316,4 @@ impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Fault::serialize(self.0, serializer)
     }
-}
-
-fn is_python(path: &Path) -> bool {
-    path.extension().is_some_and(|it| it == "py")
 }
