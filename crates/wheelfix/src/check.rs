@@ -17,6 +17,7 @@ use wheelfix_link::{
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::document;
 use crate::error::{Error, print, print_line};
+use crate::inputs::is_wheel_name;
 use crate::next_step::print_faults;
 use crate::progress::Progress;
 use crate::remedy::{self, advised};
@@ -61,7 +62,7 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
-    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+    let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let (wheels, paths): (Vec<&PathBuf>, Vec<&PathBuf>) =
         args.paths.iter().partition(|path| is_wheel(path));
     let places = |paths: Vec<&PathBuf>| {

@@ -12,7 +12,8 @@ use wheelfix_link::{Pattern, real_path};
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::env_lock::LockedArgs;
 use crate::error::{Error, printed};
-use crate::install::{BytecodeArgs, default_python, path_word, print_start};
+use crate::inputs::is_wheel_name;
+use crate::install::{BytecodeArgs, default_python, path_word, print_start, with_python_path};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
 use crate::target::{SystemArgs, probe};
@@ -188,16 +189,12 @@ impl EnvArgs {
     /// Says how the environment is started; nothing where no program of the target is known.
     fn print_start(&self, request: &EnvRequest) -> Result<(), Error> {
         let installation = &request.installation;
-        let command = match (request.activation, installation.python.executable()) {
-            (Some(_), _) => path_word(&installation.prefix.join("bin/python")),
-            (None, Some(python)) if self.python.system.target.is_none() => {
-                let modules =
-                    wheelfix_install::site_packages(&installation.prefix, &installation.python);
-                format!("PYTHONPATH={} {}", path_word(&modules), path_word(python))
-            }
-            _ => return Ok(()),
+        let command = match request.activation {
+            Some(_) => Some(path_word(&installation.prefix.join("bin/python"))),
+            None if self.python.system.target.is_none() => with_python_path(installation),
+            None => None,
         };
-        print_start(&self.output, &command)
+        print_start(&self.output, command)
     }
 }
 
@@ -205,7 +202,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     args.wheel_options.refuse_check_deps()?;
     let python = args.python.resolve(&args.inputs)?;
     let activation = args.python.activation(&python);
-    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+    let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let mut inputs = args.inputs.clone();
     inputs.extend(args.locked.wheels(&python, &args.inputs)?);
     let wheels: Vec<PathBuf> = inputs.iter().filter(is_wheel).cloned().collect();

@@ -13,7 +13,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
 
 use crate::document;
-use crate::message::{BREAK, escaped, escaped_report};
+use crate::message::{BREAK, escaped, escaped_report, typed};
 
 /// Messages of one kind that are printed; `--json` has all of them.
 const MAX_MESSAGES: usize = 1_000;
@@ -131,28 +131,34 @@ fn stderr() -> AutoStream<io::StderrLock<'static>> {
 /// Prints messages on standard error, each after its label, and escaped: they hold texts of inputs.
 pub(crate) fn print(label: &str, messages: impl IntoIterator<Item = impl Display>) {
     let mut stderr = stderr();
-    let (of_label, of_fix) = (style(label), style("fix"));
-    let label_text = format!("{of_label}{label}:{of_label:#}");
+    let of_fix = style("fix");
     let fix = format!("\n  {of_fix}fix:{of_fix:#} ");
     let mut messages = messages.into_iter();
     for message in messages.by_ref().take(MAX_MESSAGES) {
-        // A line to type names files as the machine has them.
-        let message = if label == "next" {
-            escaped_report(message)
-        } else {
-            escaped(message)
-        };
+        let message = escaped(message);
         document::note(label, &message);
-        // If standard error is gone there is nobody left to tell.
-        let message = message.replace("\n  fix: ", &fix);
-        writeln!(stderr, "{label_text} {message}").ok();
+        write_labelled(&mut stderr, label, &message.replace("\n  fix: ", &fix));
     }
     match messages.count() {
         0 => {}
         more => {
-            writeln!(stderr, "{label_text} and {more} more, which `--json` lists").ok();
+            let message = format!("and {more} more, which `--json` lists");
+            write_labelled(&mut stderr, label, &message);
         }
     }
+}
+
+/// Prints a line to type on standard error, whole, with files as the machine has them.
+pub(crate) fn print_typed(label: &str, line: &str) {
+    let line = typed(line);
+    document::note(label, &line);
+    write_labelled(&mut stderr(), label, &line);
+}
+
+/// If standard error is gone there is nobody left to tell.
+fn write_labelled(stderr: &mut impl io::Write, label: &str, message: &str) {
+    let style = style(label);
+    writeln!(stderr, "{style}{label}:{style:#} {message}").ok();
 }
 
 /// Prints a line on standard output, escaped: it may hold texts of inputs.

@@ -12,6 +12,7 @@ use wheelfix_link::{FileView, Graph, Place, Rules, Target, Tree, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;
+use crate::inputs::is_wheel_name;
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,7 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
     let path = existing_path(subject)?;
     // It goes when this returns, or when a signal ends the run.
     let scratch = Staging::never(Path::new(IN_WHEEL), true).map_err(Error::environment)?;
-    let place = if path.extension().is_some_and(|extension| extension == "whl") {
+    let place = if is_wheel_name(&path) {
         unpack(&path, scratch.root(), jobs)?;
         Place {
             on_disk: scratch.root().to_owned(),

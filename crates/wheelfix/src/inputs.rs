@@ -12,7 +12,7 @@ use crate::inspect::has_sdist_name;
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
 use crate::quoting::shell_word;
-use crate::remedy::{installs, is_in_build};
+use crate::remedy::{command, is_in_build};
 
 /// A path that does not name a file, or names one of another kind than is wanted.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +96,8 @@ impl WrongInput {
             Kind::Requirement => Some(format!(
                 "pip download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl"
             )),
-            Kind::Requirements => Some(format!("{}  # and name {wheels}/*.whl", self.fetch())),
             Kind::Lock => Some(format!("wheelfix lock {word} --target TARGET")),
-            Kind::Sdist | Kind::Sources => {
+            Kind::Sdist | Kind::Sources | Kind::Requirements => {
                 Some(format!("{}  # and name {wheels}/*.whl", self.fetch()))
             }
             Kind::Wheels(_) => Some(format!("name {word}/*.whl")),
@@ -112,7 +111,6 @@ impl WrongInput {
     /// The command that downloads wheels, or makes one from sources.
     fn fetch(&self) -> String {
         let path = self.path.to_string_lossy();
-        let is_url = path.contains("://");
         // pip takes a bare word for a requirement, and a dash for an option.
         let path = if path.contains('/') {
             path.into_owned()
@@ -124,7 +122,7 @@ impl WrongInput {
             Kind::Requirements => {
                 format!("pip download --only-binary=:all: -d {wheels} -r {path}")
             }
-            Kind::Url if is_url && is_wheel_name(&path) => {
+            Kind::Url if is_wheel_name(&self.path) => {
                 format!("pip download --no-deps -d {wheels} {path}")
             }
             _ => format!("pip wheel --no-deps -w {wheels} {path}"),
@@ -135,7 +133,10 @@ impl WrongInput {
     pub(crate) fn note(&self) {
         let path = self.path.to_string_lossy();
         match &self.kind {
-            Kind::Requirement if installs() => note_requirement(Some(&path), &path),
+            // Other commands are not given packages.
+            Kind::Requirement if ["install", "env"].contains(&command()) => {
+                note_requirement(Some(&path), &path);
+            }
             Kind::Url | Kind::Sdist | Kind::Sources | Kind::Requirements => {
                 let wheels = format!("{}/*.whl", wheels_directory());
                 note_input(&path, &wheels, Some(self.fetch()));
@@ -156,7 +157,7 @@ impl WrongInput {
 pub(crate) fn not_a_wheel(path: &Path) -> Option<WrongInput> {
     let kind = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => of_directory(path),
-        Ok(_) if path.extension().is_some_and(|it| it == "whl") => return None,
+        Ok(_) if is_wheel_name(path) => return None,
         Ok(_) if has_sdist_name(path) => Kind::Sdist,
         Ok(_) => of_file(path),
         Err(error) if error.kind() == ErrorKind::NotFound => of_nothing(path),
@@ -198,9 +199,9 @@ fn wheels_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Whether a word ends as the names of wheels do.
-pub(crate) fn is_wheel_name(word: &str) -> bool {
-    Path::new(word).extension().is_some_and(|it| it == "whl")
+/// Whether a path ends as the names of wheels do.
+pub(crate) fn is_wheel_name(path: impl AsRef<Path>) -> bool {
+    path.as_ref().extension().is_some_and(|it| it == "whl")
 }
 
 fn of_file(path: &Path) -> Kind {
@@ -240,7 +241,7 @@ fn of_nothing(path: &Path) -> Kind {
     }
     let ending = path.extension().and_then(|it| it.to_str());
     let is_file = text.contains('/')
-        || is_wheel_name(&text)
+        || is_wheel_name(path)
         || has_sdist_name(path)
         || FILES.contains(&text.as_ref())
         || ending.is_some_and(|it| ENDINGS.contains(&it));

@@ -146,7 +146,7 @@ fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
     if fs_err::metadata(path)?.is_dir() {
         return tree::read(path, options).map(Report::Directory);
     }
-    if path.extension().is_some_and(|extension| extension == "whl") {
+    if inputs::is_wheel_name(path) {
         return wheel::read(path, options).map(|report| Report::Wheel(Box::new(report)));
     }
     if has_sdist_name(path) {

@@ -170,26 +170,29 @@ fn invalidation(prefix: &Path) -> Invalidation {
 impl InstallArgs {
     /// Says how what was installed is started; nothing where no program of the target is known.
     fn print_start(&self, request: &InstallRequest) -> Result<(), Error> {
-        let python = request.python.executable();
-        let (None, Some(python)) = (&self.python.system.target, python) else {
-            return Ok(());
-        };
-        let modules = wheelfix_install::site_packages(&request.prefix, &request.python);
-        print_start(
-            &self.output,
-            &format!("PYTHONPATH={} {}", path_word(&modules), path_word(python)),
-        )
+        let is_for_here = self.python.system.target.is_none();
+        let command = is_for_here.then(|| with_python_path(request)).flatten();
+        print_start(&self.output, command)
     }
 }
 
-/// Says how what was made is started.
-pub(crate) fn print_start(output: &OutputArgs, command: &str) -> Result<(), Error> {
-    // No variable holds a path with a colon.
-    let is_list = command.starts_with("PYTHONPATH=") && command.contains(':');
-    if output.quiet || output.json || is_list {
-        return Ok(());
+/// The command that starts a Python with the modules of a prefix; `None` where no program is known, and where
+/// a colon is in the path, which would end it in the variable.
+pub(crate) fn with_python_path(request: &InstallRequest) -> Option<String> {
+    let python = path_word(request.python.executable()?);
+    let modules = wheelfix_install::site_packages(&request.prefix, &request.python);
+    let modules = path_word(&modules);
+    (!modules.contains(':')).then(|| format!("PYTHONPATH={modules} {python}"))
+}
+
+/// Says how what was made is started, if that is known.
+pub(crate) fn print_start(output: &OutputArgs, command: Option<String>) -> Result<(), Error> {
+    match command {
+        Some(command) if !output.quiet && !output.json => {
+            Ok(print_report(format_args!("start it: {command}{BREAK}"))?)
+        }
+        _ => Ok(()),
     }
-    Ok(print_report(format_args!("start it: {command}{BREAK}"))?)
 }
 
 /// A path as one word of a shell.

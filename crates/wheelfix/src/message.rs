@@ -60,6 +60,13 @@ fn renamed(text: &str, starts: &[(String, String)]) -> String {
     out
 }
 
+/// A line to type, ready for a terminal: escaped, and whole.
+pub(crate) fn typed(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    line.chars().for_each(|c| push(&mut out, c));
+    out
+}
+
 /// A report, ready for a terminal: a message of any number of lines.
 pub(crate) fn escaped_report(report: impl Display) -> String {
     cut(report, usize::MAX)
@@ -181,6 +188,13 @@ mod tests {
         let text = "`/p/lib/é.so` needs /p/x, /opt/p/lib/y, ./p/z\n/p/lib/q";
         let want = "`é.so` needs data/x, /opt/p/lib/y, ./p/z\nq";
         assert_eq!(renamed(text, &starts), want);
+    }
+
+    #[test]
+    fn a_line_to_type_is_whole() {
+        let long = "x".repeat(MAX_TEXT + 1);
+        assert_eq!(typed(&long), long);
+        assert_eq!(typed("a\n\u{1b}"), "a\\n\\u{1b}");
     }
 
     #[test]

@@ -3,16 +3,15 @@
 //! A choice that only somebody who knows the wheel can make, such as leaving a file out, is no part of it.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::CommandFactory as _;
 use wheelfix_link::{Candidate, Remedy, absolute_path};
 
-use crate::error::print;
+use crate::error::{print, print_typed};
 use crate::inputs::is_wheel_name;
-use crate::quoting::{nix_text, shell_word};
+use crate::quoting::{nix_string, shell_word};
 use crate::remedy::{self, Mendable, advised};
 
 /// Where wheels are put that have to be downloaded or built: a directory that does not exist.
@@ -107,7 +106,7 @@ pub(crate) fn note_other() {
 /// Prints the line, if anything was noted that it mends.
 pub(crate) fn print_line() {
     if let Some(line) = line() {
-        print("next", [Words(&line)]);
+        print_typed("next", &line);
     }
 }
 
@@ -134,14 +133,17 @@ pub(crate) fn line() -> Option<String> {
     })
 }
 
-/// A long line that is escaped, and not cut.
-struct Words<'l>(&'l str);
+/// A word of the line.
+struct Word<'g> {
+    /// As it was given; `None` for one that was not.
+    given: Option<&'g str>,
+    /// As it is typed.
+    text: String,
+}
 
-impl Display for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words = self.0.split(' ');
-        words.next().map_or(Ok(()), |word| f.write_str(word))?;
-        words.try_for_each(|word| write!(f, " {word}"))
+impl Word<'_> {
+    fn new(text: String) -> Self {
+        Self { given: None, text }
     }
 }
 
@@ -209,31 +211,30 @@ impl NextStep {
     /// The command line as it was, with what mends the faults.
     fn in_shell(&self, given: &[String]) -> Option<String> {
         let mut words = self.words(given);
-        // What only looks is told to `patch`, which makes run paths lead there.
-        let offers = !(self.attributes.is_empty() && self.directories.is_empty());
-        if offers && !remedy::edits() {
-            let command = words.get_mut(1).filter(|word| *word == "check")?;
-            "patch".clone_into(command);
-            words.retain(|word| word != "--warnings");
-        }
+        let is_command = |word: &Word<'_>| word.given == Some(remedy::command());
+        let command = words.iter().position(is_command)?;
         let mut before = self.before.clone();
         if !self.requirements.is_empty() {
             // Those that are there are brought along; a glob of them stays.
-            let is_there =
-                |word: &String| is_wheel_name(word.trim_matches('\'')) && given_exists(word);
-            let wheels = words.iter().filter(|word| is_there(word)).cloned();
-            let wheels: Vec<String> = wheels.collect();
-            let command = words.get(1)?.clone();
+            let is_there = |word: &Word<'_>| word.given.is_some_and(is_wheel);
+            let wheels = words.iter().filter(|word| is_there(word));
+            before.push(self.download(given, wheels.map(|word| word.text.clone())));
             let all = format!("{}/*.whl", wheels_directory());
-            words.retain(|word| !is_there(word) && *word != all);
-            let at = words.iter().position(|word| *word == command)? + 1;
-            words.insert(at, all);
-            before.push(self.download(given, &wheels));
+            words.retain(|word| !is_there(word) && word.text != all);
+            words.insert(command + 1, Word::new(all));
+        }
+        // What only looks is told to `patch`, which makes run paths lead there.
+        let offers = !(self.attributes.is_empty() && self.directories.is_empty());
+        if offers && !remedy::edits() {
+            let command = words.get_mut(command).filter(|word| word.text == "check")?;
+            "patch".clone_into(&mut command.text);
+            words.retain(|word| word.text != "--warnings");
         }
         // Behind `--` there are paths alone.
-        let end = words.iter().position(|word| word == "--");
+        let end = words.iter().position(|word| word.text == "--");
         let end = end.unwrap_or(words.len());
-        words.splice(end..end, self.options());
+        words.splice(end..end, self.options().into_iter().map(Word::new));
+        let words: Vec<String> = words.into_iter().map(|word| word.text).collect();
         is_understood(&words).then(|| {
             before.push(words.join(" "));
             before.join(" && ")
@@ -250,8 +251,8 @@ impl NextStep {
     }
 
     /// The words of the command line, as they are written, with what is put in the place of some.
-    fn words(&self, given: &[String]) -> Vec<String> {
-        let mut words = Vec::new();
+    fn words<'g>(&self, given: &'g [String]) -> Vec<Word<'g>> {
+        let mut words: Vec<Word<'g>> = Vec::new();
         let mut rest = given.iter();
         while let Some(word) = rest.next() {
             let (name, inline) = match word.split_once('=') {
@@ -271,25 +272,30 @@ impl NextStep {
                 continue;
             }
             let mut all = self.instead.iter();
-            let instead = all.find(|(from, _)| is_same(word, from));
-            let text = instead.map_or_else(|| shell_word(word), |(_, to)| to.clone());
-            let is_said = instead.is_some() && (text.is_empty() || words.contains(&text));
-            if !is_said {
-                words.push(text);
+            let Some((_, instead)) = all.find(|(from, _)| is_same(word, from)) else {
+                words.push(Word {
+                    given: Some(word),
+                    text: shell_word(word),
+                });
+                continue;
+            };
+            let is_said = words.iter().any(|other| other.text == *instead);
+            if !instead.is_empty() && !is_said {
+                words.push(Word::new(instead.clone()));
             }
         }
         words
     }
 
     /// The command that downloads wheels, and all that these and those require.
-    fn download(&self, given: &[String], wheels: &[String]) -> String {
+    fn download(&self, given: &[String], wheels: impl Iterator<Item = String>) -> String {
         let python = given.iter().position(|word| word == "--python");
         let python = python.and_then(|at| given.get(at + 1));
         let pip = python.map_or("pip".to_owned(), |exe| {
             format!("{} -m pip", shell_word(exe))
         });
         let requirements = self.requirements.iter().map(|text| shell_word(text));
-        let words: Vec<String> = wheels.iter().cloned().chain(requirements).collect();
+        let words: Vec<String> = wheels.chain(requirements).collect();
         let words = words.join(" ");
         format!(
             "{pip} download --only-binary=:all: -d {} {words}",
@@ -315,14 +321,14 @@ impl NextStep {
 fn written(path: &Path) -> String {
     let text = path.to_string_lossy();
     if remedy::is_in_build() {
-        return format!("\"{}\"", nix_text(&text));
+        return nix_string(&text);
     }
     shell_word(&text)
 }
 
-/// Whether the file of a word that was given is there.
-fn given_exists(word: &str) -> bool {
-    fs_err::metadata(word.trim_matches('\'')).is_ok()
+/// Whether a word names a wheel that is there.
+fn is_wheel(word: &str) -> bool {
+    is_wheel_name(word) && fs_err::metadata(word).is_ok()
 }
 
 /// Whether a word of the command line is the one that is told of, perhaps as the absolute path.

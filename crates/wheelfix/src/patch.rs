@@ -18,6 +18,7 @@ use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{self, Error, print_line, print_report};
+use crate::inputs::is_wheel_name;
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
@@ -181,7 +182,7 @@ impl FileArgs {
 
     /// Whether one wheel is to become another.
     pub(crate) fn is_for_wheel(&self) -> Result<bool, Error> {
-        let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+        let is_wheel = |path: &&PathBuf| is_wheel_name(path);
         match (
             &self.out,
             self.paths.as_slice(),

@@ -12,7 +12,12 @@ pub(crate) fn shell_word(text: &str) -> String {
 /// A text within the quotes of a string of Nix.
 pub(crate) fn nix_text(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    text.replace("${", "\\${")
+    text.replace("${", "\\${").replace('\n', "\\n")
+}
+
+/// A text as a string of Nix.
+pub(crate) fn nix_string(text: &str) -> String {
+    format!("\"{}\"", nix_text(text))
 }
 
 #[cfg(test)]
@@ -30,5 +35,6 @@ mod tests {
     #[test]
     fn strings_of_nix_hold_any_text() {
         assert_eq!(nix_text("a\\b\"${c}"), "a\\\\b\\\"\\${c}");
+        assert_eq!(nix_string("a\nb"), "\"a\\nb\"");
     }
 }

@@ -15,7 +15,7 @@ use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 
 use crate::message::BREAK;
-use crate::quoting::{nix_text, shell_word};
+use crate::quoting::{nix_string, nix_text, shell_word};
 use crate::settings::{Setting, setting};
 
 /// How many files one line names.
@@ -108,9 +108,9 @@ pub(crate) fn edits() -> bool {
     voice().edits()
 }
 
-/// Whether the command makes something of wheels, so that a package may be meant.
-pub(crate) fn installs() -> bool {
-    ["install", "env"].contains(&voice().command.as_str())
+/// The subcommand at hand.
+pub(crate) fn command() -> &'static str {
+    &voice().command
 }
 
 /// Whether the command has an option, or a build the setting of it.
@@ -416,8 +416,7 @@ fn add_lib_path(
     }
     let each = candidates.iter().flat_map(|candidate| match candidate {
         Candidate::Directory(path) if voice.in_build => {
-            let path = nix_text(&path.to_string_lossy());
-            of(&format!("\"{path}\""), &what)
+            of(&nix_string(&path.to_string_lossy()), &what)
         }
         Candidate::Directory(path) => of(&shell_word(&path.to_string_lossy()), ""),
         Candidate::Nixpkgs(attribute) if voice.in_build => {

@@ -1,7 +1,6 @@
 //! `wheelfix unpack`
 
 use std::error::Error as StdError;
-use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use wheelfix_wheel::{
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::{self, Error, print_line, printed};
+use crate::inputs::is_wheel_name;
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &UnpackArgs) -> Result<(), Error> {
 
 /// Unpacks into a staging directory.
 fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Staging, Vec<Unpacked>), Error> {
-    let is_wheel = args.archive.extension() == Some(OsStr::new("whl"));
+    let is_wheel = is_wheel_name(&args.archive);
     if !is_wheel && let Some(path) = args.accept_mismatch.first() {
         let text = format!("`--accept-mismatch {path}` is for wheels, which have a RECORD");
         return Err(Error::Usage(text));

@@ -9,6 +9,7 @@ use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, jobs, outputs, wheel};
 use crate::error::{Error, print};
+use crate::inputs::is_wheel_name;
 use crate::{env_error, env_report};
 
 /// How files of packages come into the environment.
@@ -64,7 +65,7 @@ fn request(
     settings: &Settings,
     inputs: Vec<PathBuf>,
 ) -> Result<EnvRequest, Error> {
-    let is_wheel = |path: &&PathBuf| path.extension().is_some_and(|it| it == "whl");
+    let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let wheels: Vec<PathBuf> = inputs.iter().filter(is_wheel).cloned().collect();
     let mut reader = Reader::new(settings);
     let python = reader.python();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
+use crate::inputs::is_wheel_name;
 
 /// A source that is not a wheel.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +123,7 @@ fn check(path: PathBuf) -> Result<Vec<PathBuf>, SourceFault> {
         let mut wheels = Vec::new();
         for entry in fs_err::read_dir(&path)? {
             let file = entry?.path();
-            if file.extension().is_some_and(|extension| extension == "whl") {
+            if is_wheel_name(&file) {
                 wheels.push(file);
             }
         }
@@ -136,7 +137,7 @@ fn check(path: PathBuf) -> Result<Vec<PathBuf>, SourceFault> {
     if let Some(kind) = archive(&path)? {
         return Err(SourceFault::Archive { path, kind });
     }
-    if path.extension().is_none_or(|extension| extension != "whl") {
+    if !is_wheel_name(&path) {
         return Err(SourceFault::Name(path));
     }
     Ok(vec![path])

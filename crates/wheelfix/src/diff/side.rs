@@ -1,7 +1,6 @@
 //! One of the two things that are compared, as a listing of files on disk.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +17,7 @@ use wheelfix_wheel::{
 
 use crate::diff::DiffArgs;
 use crate::error::Error;
+use crate::inputs::is_wheel_name;
 use crate::inspect::has_sdist_name;
 use crate::install_error;
 use crate::limits;
@@ -69,7 +69,7 @@ impl Side {
         if fs_err::metadata(path)?.is_dir() {
             side.kind = Kind::Directory;
             side.listing = Listing::of_directory(path)?;
-        } else if path.extension() == Some(OsStr::new("whl")) {
+        } else if is_wheel_name(path) {
             side.kind = Kind::Wheel;
             side.unpack_wheel(args, progress)?;
         } else if has_sdist_name(path) {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use wheelfix_format::{Implementation, Libc, PackageName, Target};
 use wheelfix_lock::{Locked, LockedFile, LockedPackage, LockedSource};
 
+use crate::quoting::nix_string;
+
 /// Nix that is written or printed in the place of the document
 #[derive(Debug, clap::Args)]
 pub(crate) struct NixArgs {
@@ -44,12 +46,6 @@ pub(crate) enum NixError {
     },
 }
 
-/// A text as Nix has it.
-fn quoted(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{}\"", text.replace("${", "\\${").replace('\n', "\\n"))
-}
-
 /// The attribute of nixpkgs that is the Python of a target.
 fn python(target: &Target) -> Result<String, NixError> {
     let is_glibc = matches!(target.libc, Libc::Glibc { .. });
@@ -81,7 +77,7 @@ pub(crate) fn flake(
     }
     let mut listed = String::new();
     for (system, pythons) in &systems {
-        let pythons: Vec<String> = pythons.iter().map(|name| quoted(name)).collect();
+        let pythons: Vec<String> = pythons.iter().map(|name| nix_string(name)).collect();
         writeln!(listed, "        {system} = [ {} ];", pythons.join(" ")).ok();
     }
     let (root, shell) = if has_projects {
@@ -96,7 +92,7 @@ pub(crate) fn flake(
             "(pkgsOf system).mkShell { packages = [ (locked system (builtins.head pythons)).env ]; }",
         )
     };
-    let description = quoted(&format!("The packages of {lock}"));
+    let description = nix_string(&format!("The packages of {lock}"));
     let texts = [
         ("@description@", description.as_str()),
         ("@targets@", &listed),
@@ -152,8 +148,8 @@ pub(crate) fn expression(
             let version = package.version.as_deref().unwrap_or("0");
             let body = format!(
                 "  pname = {};\n  version = {};\n  pyproject = true;\n  src = {source};\n  build-system = [ setuptools ];\n",
-                quoted(name.as_str()),
-                quoted(version)
+                nix_string(name.as_str()),
+                nix_string(version)
             );
             let arguments = ["buildPythonPackage", "setuptools"];
             Ok(function("buildPythonPackage", &arguments, &required, &body))
@@ -178,7 +174,7 @@ fn of_wheels(package: &LockedPackage, members: &[&LockedPackage]) -> Option<Stri
         return Some(body);
     }
     let version = package.version.as_deref().unwrap_or("0");
-    let name = quoted(&format!("{}-{version}", package.name));
+    let name = nix_string(&format!("{}-{version}", package.name));
     writeln!(body, "  name = {name};\n  srcs = [").ok()?;
     for source in sources {
         writeln!(body, "    ({})", source.replace('\n', "\n  ")).ok()?;
@@ -192,9 +188,9 @@ fn source(file: &LockedFile) -> Option<String> {
     let (url, hash) = (file.url.as_ref()?, file.hash.as_ref()?);
     Some(format!(
         "fetchurl {{\n    name = {};\n    url = {};\n    hash = {};\n  }}",
-        quoted(&file.name),
-        quoted(url),
-        quoted(&hash.to_string())
+        nix_string(&file.name),
+        nix_string(url),
+        nix_string(&hash.to_string())
     ))
 }
 
@@ -223,7 +219,7 @@ fn function(called: &str, arguments: &[&str], required: &[&str], body: &str) -> 
             if is_identifier(name) {
                 writeln!(text, "    {name}").ok();
             } else {
-                writeln!(text, "    python.pkgs.{}", quoted(name)).ok();
+                writeln!(text, "    python.pkgs.{}", nix_string(name)).ok();
             }
         }
         text.push_str("  ];\n");
