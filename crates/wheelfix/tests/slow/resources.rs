@@ -227,7 +227,7 @@ fn with_little_memory_a_run_succeeds_or_leaves_nothing() {
     let bench = Bench::new();
     for (args, makes) in bench.commands() {
         // With less the kernel cannot start a program with debug information at all.
-        for megabytes in [60, 80, 100, 150, 200, 250, 300, 400] {
+        for megabytes in [60, 80, 100, 150, 200, 250, 300, 400, 500, 600, 800] {
             bench.expect_clean(&format!("--as={}", megabytes << 20), &args, makes);
         }
         assert_eq!(bench.expect_clean("--as=4294967296", &args, makes), 0);
