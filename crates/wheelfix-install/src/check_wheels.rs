@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PythonVersion, WheelFilename};
-use wheelfix_link::{FileView, Proof, ProofOptions, Target, Tree, prove};
+use wheelfix_link::{Proof, ProofOptions, Tree, prove};
+use wheelfix_loader::{FileView, Target};
 
 use crate::event::{Event, Listener, Phase};
 use crate::install::{InstallRequest, Installation, open, plan_files};
 use crate::layout::Layout;
-use crate::linking;
-use crate::patch_wheel;
 use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
 use crate::staging::Staging;
+use crate::{linking, patch_wheel};
 
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
 /// kept.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use wheelfix_link::{
-    LibPathError, LibraryIndex, LibraryTable, LoaderError, NamedTarget, PlanOptions, PythonSource,
-    Rules, System, TablePlaces, Target, Tree,
+    LibPathError, LibraryIndex, LibraryTable, PlanOptions, PythonSource, Rules, TablePlaces, Tree,
 };
+use wheelfix_loader::{LoaderError, NamedTarget, System, Target};
 use wheelfix_unbundle::UnbundleOptions;
 
 /// The libraries that an output may use, and the way in which it names them.

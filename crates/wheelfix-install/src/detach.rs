@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_elf::temporary_file;
-use wheelfix_link::{Place, existing_path};
+use wheelfix_loader::{Place, existing_path};
 
 /// Puts a copy in the place of a link to a file; anything else stays as it is.
 pub(crate) fn detach(file: &Path) -> io::Result<()> {

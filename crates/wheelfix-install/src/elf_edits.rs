@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use wheelfix_elf::{
     FileEdit, NeededEdit, PatchError, Planned, Request, RunPathKind, RunPathRequest, open_regular,
 };
-use wheelfix_link::{LinkPlan, ObjectPlan, PathKind, RunPathEdit};
+use wheelfix_link::{LinkPlan, ObjectPlan, RunPathEdit};
+use wheelfix_loader::PathKind;
 
 use crate::detach::{copy_file, detach};
 use crate::digest::FileDigest;

@@ -30,8 +30,8 @@ use std::path::PathBuf;
 
 use wheelfix_link::{
     Excused, LibraryTable, Pattern, Proof, Tree, Variable, count, is_python_source, merged_excuses,
-    real_path,
 };
+use wheelfix_loader::real_path;
 
 use crate::bytecode::{CompileFailure, Compiler};
 use crate::env::generated::GeneratedFile;

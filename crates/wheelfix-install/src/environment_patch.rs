@@ -17,7 +17,8 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use wheelfix_link::{LibraryTable, Place, Tree};
+use wheelfix_link::{LibraryTable, Tree};
+use wheelfix_loader::Place;
 
 use self::affected::{Affected, Distributions, names_with};
 pub use self::settings::Settings;

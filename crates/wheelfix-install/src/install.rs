@@ -8,16 +8,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use wheelfix_link::{
-    Excused, Excuses, LinkPlan, Place, Proof, PythonSource, Tree, excuses_without_proof,
-    made_executable, may_be_like_source,
+    Excused, Excuses, LinkPlan, Proof, PythonSource, Tree, excuses_without_proof, made_executable,
+    may_be_like_source,
 };
+use wheelfix_loader::Place;
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::Wheel;
 
 use crate::aliases::Aliases;
 use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::context::{Context, Libraries};
-use crate::dependencies;
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
@@ -31,14 +31,13 @@ use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
 use crate::python::Python;
 use crate::report::{self, InstallReport, InstallWarning};
-use crate::sboms;
 use crate::shared_packages::shared_packages;
 use crate::shebang::Programs;
 use crate::sources::Sources;
 use crate::staging::{Staging, StagingError, Unpublished};
-use crate::twice;
 use crate::unbundling::{self, Planned};
 use crate::write_record::Site;
+use crate::{dependencies, sboms, twice};
 
 mod opening;
 #[cfg(test)]

@@ -24,7 +24,7 @@ use fs_err as fs;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use serde::{Deserialize, Serialize};
 use wheelfix_elf::{Original, temporary_file};
-use wheelfix_link::existing_path;
+use wheelfix_loader::existing_path;
 
 use crate::detach::copy_file;
 use crate::left_over::{clean_up, clean_up_in, open_itself};

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rustix::fs::{Mode, OFlags, open};
 use wheelfix_elf::{RANDOM_LEN, TEMPORARY};
-use wheelfix_link::{Place, STORE, Tree, TreeError, existing_path};
+use wheelfix_link::{Tree, TreeError};
+use wheelfix_loader::{Place, STORE, existing_path};
 
 use crate::journal::{self, Journal, in_writable};
 use crate::scratch::remove_all;

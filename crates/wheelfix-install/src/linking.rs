@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use wheelfix_elf::{PatchError, Plan};
 use wheelfix_link::{
-    Excused, Fault, FileView, LibPathError, LinkPlan, LoaderError, Place, Proof, ProofOptions,
-    STORE, Target, Tree, TreeError, excuses_without_proof, interpreter_fault, merged_excuses,
+    Excused, Fault, LibPathError, LinkPlan, Proof, ProofOptions, Tree, TreeError,
+    excuses_without_proof, merged_excuses,
 };
-
+use wheelfix_loader::{FileView, LoaderError, Place, STORE, Target, interpreter_fault};
 use wheelfix_unbundle::UnbundleError;
 
 use crate::context::{Context, Libraries};

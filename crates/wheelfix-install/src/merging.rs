@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{Place, Tree};
+use wheelfix_link::Tree;
+use wheelfix_loader::Place;
 use wheelfix_wheel::Wheel;
 
 use crate::files::Files;

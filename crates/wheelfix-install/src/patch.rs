@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_link::{LibraryTable, LinkPlan, Place, Proof, Tree, existing_path, nothing_in};
+use wheelfix_link::{LibraryTable, LinkPlan, Proof, Tree, nothing_in};
+use wheelfix_loader::{Place, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::context::{Context, Libraries};
@@ -18,18 +19,17 @@ use crate::linking::{self, Applied, LinkError};
 use crate::patch_table::TableEdits;
 use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
-use crate::record_check;
 use crate::record_update::{
     self, RecordUpdateError, check_beside, listing, owners, records_below, update_beside,
     update_these,
 };
 use crate::report::InstallWarning;
 use crate::requirements::{self, EditedRequirements, Requirements};
-use crate::sboms;
 use crate::sources::{Sources, bytecode_of};
 use crate::transaction::{Changes, Locked, Transaction};
 use crate::unbundling::{self, Planned};
 use crate::virtual_environment::{VirtualEnvironment, links_out};
+use crate::{record_check, sboms};
 
 /// The files and options of a relocation.
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]

@@ -12,9 +12,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use name::Output;
 use wheelfix_archive::{Digest, ExtractItem, MemberPath, Silent, extract};
 use wheelfix_format::{MetadataEdit, WheelFilename};
-use wheelfix_link::{LinkPlan, Place, Proof, Tree, may_be_module};
+use wheelfix_link::{LinkPlan, Proof, Tree, may_be_module};
+use wheelfix_loader::Place;
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Placement, Scheme, Wheel, WheelError};
 
@@ -35,7 +37,6 @@ use crate::requirements::{EditedRequirements, Requirements};
 use crate::sources::Sources;
 use crate::staging::Destination;
 use crate::unbundling::{self, Planned};
-use name::Output;
 pub use name::OutputNameError;
 pub(crate) use name::python_version;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_elf::temporary_file;
-use wheelfix_link::real_path;
+use wheelfix_loader::real_path;
 
 use crate::detach::copy_file;
 use crate::staging::make_directory;

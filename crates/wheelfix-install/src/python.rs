@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use wheelfix_format::{Implementation, Libc, PythonVersion, PythonVersionError, Target};
-
-use wheelfix_link::{ReadOutcome, System, absolute_path, existing_path, read_object};
+use wheelfix_loader::{ReadOutcome, System, absolute_path, existing_path, read_object};
 
 use crate::launcher::Interpreter;
 

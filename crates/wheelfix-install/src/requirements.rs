@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_format::{Change, Metadata, MetadataEdit, MetadataError};
-use wheelfix_link::Place;
+use wheelfix_loader::Place;
 
 use crate::digest::FileDigest;
 use crate::files::{self, FileFault};

@@ -14,7 +14,7 @@ use fs_err as fs;
 use rayon::prelude::*;
 use rustix::fs::{CWD, RenameFlags};
 use walkdir::WalkDir;
-use wheelfix_link::real_path;
+use wheelfix_loader::real_path;
 
 use crate::digest::FileDigest;
 use crate::left_over::{clean_up_above, clean_up_in};

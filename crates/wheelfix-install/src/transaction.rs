@@ -10,7 +10,7 @@ use fs_err as fs;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use wheelfix_elf::Original;
-use wheelfix_link::{existing_path, real_path};
+use wheelfix_loader::{existing_path, real_path};
 
 use crate::journal::{Journal, Rank, State, take_back};
 use crate::left_over::is_ours;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{Edit, Fault, LinkPlan, Place, Proof, Tree};
+use wheelfix_link::{Edit, Fault, LinkPlan, Proof, Tree};
+use wheelfix_loader::Place;
 use wheelfix_unbundle::{Request, UnbundlePlan};
 
 use crate::context::Context;

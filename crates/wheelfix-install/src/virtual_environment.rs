@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use rustix::fs::{Mode, OFlags, open};
-use wheelfix_link::{STORE, existing_path};
+use wheelfix_loader::{STORE, existing_path};
 
 use crate::record_update::{files_of, normalise};
 use crate::report::InstallWarning;

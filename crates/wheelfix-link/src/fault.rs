@@ -1,22 +1,23 @@
 //! Faults that keep an output from working, with what is needed to fix them.
 
+pub(crate) mod missing;
+mod purpose;
+mod remedies;
+pub(crate) mod remedy;
+mod symbols;
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::excuse::ExcuseKind;
+use crate::fault::missing::Missing;
+use crate::fault::remedy::{Candidate, Remedy};
 use crate::index::Unusable;
-use crate::missing::Missing;
-use crate::remedy::{Candidate, Remedy};
-use crate::soname_collision::{self, Binding, FailingPair};
-
-mod purpose;
-mod remedies;
-mod symbols;
-mod told;
+use crate::proof::soname_collision::{self, Binding, FailingPair};
 
 pub use purpose::Purpose;
 pub use remedies::FaultKind;
@@ -556,18 +557,6 @@ pub fn some_of(paths: &BTreeSet<PathBuf>) -> String {
     if NAMED < paths.len() {
         let more = paths.len() - NAMED;
         text = format!("{text} and {more} more");
-    }
-    text
-}
-
-/// The message of an error with those of its causes, in one line.
-pub fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
     }
     text
 }

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use crate::abi::Abi;
+use wheelfix_loader::{
+    Abi, LoadConditions, Object, PathKind, ReadOutcome, RunPath, normalize, object_of,
+};
+
+use crate::index::lib_path::Tier;
 use crate::index::{Library, LibraryIndex};
-use crate::lib_path::Tier;
-use crate::object::{LoadConditions, Object};
 use crate::plan::PlanOptions;
-use crate::planner::plan;
-use crate::read::{ReadOutcome, object_of};
+use crate::plan::planner::plan;
 use crate::rules::Rules;
-use crate::run_path::{PathKind, RunPath, normalize};
 use crate::tree::Tree;
 
 /// More objects would only make the fuzzer slow.

@@ -1,5 +1,7 @@
 //! The libraries that library paths offer, by name.
 
+pub(crate) mod lib_path;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,17 +12,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 use wheelfix_format::is_library_name;
+use wheelfix_loader::{Abi, Object, ReadOutcome, Tokens, content_of, existing_path, read_object};
 
-use crate::abi::Abi;
-use crate::absolute::existing_path;
-use crate::lib_path::{
+use crate::fault::missing::NearMiss;
+use crate::index::lib_path::{
     LibPathError, LibraryDirectory, Tier, check_writable, expand, holds_libraries,
 };
-use crate::missing::NearMiss;
-use crate::object::Object;
-use crate::read::{ReadOutcome, content_of, read_object};
 use crate::rules::{Rules, any_matches};
-use crate::run_path::Tokens;
 
 /// One library under one name.
 #[derive(Clone, Debug, Serialize)]
@@ -93,7 +91,7 @@ pub enum Found<'a> {
 impl LibraryIndex {
     /// Refuses an entry that no library can be behind: it is not an absolute path of a directory.
     pub fn check(entry: &Path) -> Result<(), LibPathError> {
-        crate::lib_path::check(entry)
+        crate::index::lib_path::check(entry)
     }
 
     /// Reads all libraries behind the entries, in their order.

@@ -1,20 +1,31 @@
 //! The plan of a relocation: plain data. Printing it is the dry run, serialising it is `--json`.
 
+pub(crate) mod backend;
+pub(crate) mod dlopen_dependency;
+pub(crate) mod foresight;
+pub(crate) mod near_miss;
+pub(crate) mod planner;
+#[cfg(test)]
+mod planner_tests;
+pub(crate) mod replace;
+pub(crate) mod resolve;
+pub(crate) mod run_path_plan;
+pub(crate) mod substitutions;
+pub(crate) mod unused;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use wheelfix_loader::{Abi, Loader, RunPath};
 
-use crate::abi::Abi;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::{BREAK, Fault};
 use crate::index::Unusable;
-use crate::interpreter::Loader;
-use crate::replace::SourceEdit;
+use crate::plan::replace::SourceEdit;
+use crate::plan::substitutions::Substitutions;
 use crate::rules::Pattern;
-use crate::run_path::RunPath;
-use crate::substitutions::Substitutions;
 use crate::tree::Skipped;
 
 /// How run paths are written.

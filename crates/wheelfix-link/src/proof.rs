@@ -1,42 +1,48 @@
 //! The proof: every object, opened as the loader would open it from its final place, works.
 
+pub(crate) mod assumption;
+pub(crate) mod builder;
+pub(crate) mod dlopen_check;
+pub(crate) mod library_table;
+pub(crate) mod lint;
+pub(crate) mod named;
+pub(crate) mod simulation;
+pub(crate) mod soname_collision;
+pub(crate) mod sought;
+pub(crate) mod unnamed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use serde::Serialize;
-
-use crate::assumption::{Assumed, Assumptions};
-use crate::dlopen_check::{
-    DlopenCheck, Opened, SourceLibraries, lost_by_replacements, opened_by_source,
+use wheelfix_loader::{
+    FileKey, FileView, Loaded, MinimumVersions, Object, Outcome, Process, ReadOutcome, Scope,
+    SymbolTables, Target, Trace, Undefined, normalize, provider, read_object,
 };
-use crate::dlopen_dependency::Evidence;
+
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
-use crate::file_view::{FileKey, FileView};
-use crate::imported::Imports;
+use crate::fault::missing::NearMiss;
+use crate::fault::remedy::Candidate;
 use crate::index::{Library, LibraryIndex};
-use crate::library_table::{LibraryTable, is_soname};
-use crate::lint::{self, Lint};
-use crate::minimum_versions::MinimumVersions;
-use crate::missing::NearMiss;
-use crate::object::Object;
-use crate::process::{Loaded, Outcome, Process};
-use crate::proof_builder::{ProofBuilder, is_module};
-use crate::read::{ReadOutcome, read_object};
-use crate::remedy::Candidate;
-use crate::replace::NamedPaths;
+use crate::plan::dlopen_dependency::Evidence;
+use crate::plan::replace::NamedPaths;
+use crate::proof::assumption::{Assumed, Assumptions};
+use crate::proof::builder::{ProofBuilder, is_module};
+use crate::proof::dlopen_check::{
+    DlopenCheck, Opened, SourceLibraries, lost_by_replacements, opened_by_source,
+};
+use crate::proof::library_table::{LibraryTable, is_soname};
+use crate::proof::lint::Lint;
+use crate::proof::simulation::{LoadFailure, Simulation};
+use crate::proof::soname_collision::SonameCollisions;
+use crate::proof::sought::sought;
+use crate::proof::unnamed::unnamed_loads;
 use crate::rules::{Pattern, Rules};
-use crate::run_path::normalize;
-use crate::simulation::{LoadFailure, Simulation};
-use crate::soname_collision::SonameCollisions;
-use crate::sought::sought;
-use crate::symbols::{Scope, SymbolTables, Undefined, provider};
-use crate::target::Target;
-use crate::trace::Trace;
+use crate::tree::imported::Imports;
 use crate::tree::{PythonSource, Tree};
-use crate::unnamed::unnamed_loads;
 
 /// The options of a proof.
 #[derive(Clone, Debug)]
@@ -256,7 +262,7 @@ fn add_opened(
     (base, table): (&Process<'_>, &LibraryTable),
     options: &ProofOptions,
 ) {
-    let (rules, target) = (base.rules, base.target);
+    let (rules, target) = (builder.rules, base.target);
     let dlopen_check = DlopenCheck {
         rules,
         target,

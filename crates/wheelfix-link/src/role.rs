@@ -4,19 +4,21 @@
 //! The others are what the output merely carries: plugins that their host opens if it can, or layers of
 //! a library of which its user chooses.
 
+pub(crate) mod optional;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use wheelfix_loader::Object;
 
-use crate::dlopen_dependency::{Evidence, dependencies};
-use crate::object::Object;
-use crate::python_module::imported_name;
+use crate::plan::dlopen_dependency::{Evidence, dependencies};
 use crate::rules::Rules;
-use crate::site::{self, package_of};
-use crate::source_uses::SourceUses;
-use crate::text_names::names_in;
 use crate::tree::Tree;
+use crate::tree::python_module::imported_name;
+use crate::tree::site::{self, package_of};
+use crate::tree::source_uses::SourceUses;
+use crate::tree::text_names::names_in;
 
 /// The part that an object has in an output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

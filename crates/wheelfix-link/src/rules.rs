@@ -3,6 +3,9 @@
 //! Shipped rules lie in `rules/` beside the sources and are compiled in; a user adds own ones by
 //! `--rules FILE`, which come first. The format is described in `docs/rules.md`.
 
+pub(crate) mod environment;
+pub(crate) mod file;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +13,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 pub use wheelfix_format::Pattern;
 use wheelfix_format::{PackageName, Requirement};
+use wheelfix_loader::Provided;
 
 /// All rules of one run, the user's before ours.
 #[derive(Clone, Debug, Default)]
@@ -372,6 +376,20 @@ impl Rules {
     pub(crate) fn is_driver(&self, soname: &str) -> bool {
         let mut rules = self.driver.iter();
         rules.any(|rule| any_matches(&rule.body.soname, soname))
+    }
+}
+
+impl Provided for Rules {
+    fn libc(&self, soname: &str) -> Option<&str> {
+        let mut rules = self.libc.iter();
+        let rule = rules.find(|rule| any_matches(&rule.body.soname, soname));
+        rule.map(|rule| rule.name.as_str())
+    }
+
+    fn driver(&self, soname: &str) -> Option<&str> {
+        let mut rules = self.driver.iter();
+        let rule = rules.find(|rule| any_matches(&rule.body.soname, soname));
+        rule.map(|rule| rule.name.as_str())
     }
 }
 

@@ -1,5 +1,15 @@
 //! The ELF objects of one output, as they will lie when they are used.
 
+pub(crate) mod imported;
+pub(crate) mod made_executable;
+pub(crate) mod other_python;
+pub(crate) mod python_module;
+pub(crate) mod site;
+pub(crate) mod source_uses;
+pub(crate) mod stray;
+pub(crate) mod text_names;
+pub(crate) mod walk;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Read as _;
@@ -10,19 +20,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 use wheelfix_format::{AskedLibrary, PythonLoad, UnnamedLoad, is_library_name, source_loads};
+use wheelfix_loader::{
+    Abi, Object, Place, ReadOutcome, STATIC, STORE, content_of, existing_path, normalize,
+};
 
-use crate::abi::Abi;
-use crate::absolute::existing_path;
-use crate::object::Object;
-use crate::other_python::{self, is_of_other_python};
-use crate::place::Place;
-use crate::python_module::imported_name;
-use crate::read::{ReadOutcome, STATIC, content_of, read_named_object};
-use crate::run_path::normalize;
-use crate::source_uses::SourceUses;
-use crate::stray::stray_module;
-use crate::target::STORE;
-use crate::walk::walk;
+use crate::tree::other_python::is_of_other_python;
+use crate::tree::python_module::imported_name;
+use crate::tree::source_uses::SourceUses;
+use crate::tree::stray::stray_module;
+use crate::tree::text_names::read_named_object;
+use crate::tree::walk::walk;
 
 /// The objects of one output.
 #[derive(Clone, Debug, Default)]
@@ -153,7 +160,7 @@ impl Tree {
 
     /// Reads all ELF files of several places, each a directory or a file, as one tree.
     ///
-    /// Links are followed as [`walk`] does. A link that is called as a Python is, as in `bin` of a
+    /// Links are followed as [`walk()`] does. A link that is called as a Python is, as in `bin` of a
     /// virtual environment, leads to what is not part of the tree.
     pub fn scan_all(places: &[Place]) -> Result<Self, TreeError> {
         for place in places {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{BundledAction, Found, Library, Object, Tier, any_matches};
+use wheelfix_link::{BundledAction, Found, Library, Tier, any_matches};
+use wheelfix_loader::Object;
 
 use crate::bundled::{Bundled, Decision, DropReason, KeepReason, Provider};
 use crate::facts::FactsOf;
 use crate::fault::UnbundleFault;
-use crate::glibc_version;
 use crate::graph::Graph;
 use crate::identify::{Candidate, has_packagers_directory, identify, is_same_file};
 use crate::incompatibility::Incompatibility;
@@ -17,7 +17,7 @@ use crate::plan::{Removed, UnbundlePlan};
 use crate::prove::{Prover, Substitute};
 use crate::references::{Wanted, references};
 use crate::request::Request;
-use crate::{deduplicate, duplicates, upstream};
+use crate::{deduplicate, duplicates, glibc_version, upstream};
 
 /// Why nothing can be decided.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use wheelfix_elf::minimum_versions;
-use wheelfix_link::{Found, Object, ReadOutcome, existing_path, read_object};
+use wheelfix_link::Found;
+use wheelfix_loader::{Object, ReadOutcome, existing_path, read_object};
 
 use crate::request::Request;
 

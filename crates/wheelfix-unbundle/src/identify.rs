@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use wheelfix_format::LibraryName;
-use wheelfix_link::{
-    Bundled as BundledRule, Found, Object, Pattern, Rule, any_matches, existing_path,
-};
+use wheelfix_link::{Bundled as BundledRule, Found, Pattern, Rule, any_matches};
+use wheelfix_loader::{Object, existing_path};
 
 use crate::facts::{Facts, FactsOf};
 use crate::graph::Graph;

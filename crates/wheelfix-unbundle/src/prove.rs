@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use wheelfix_elf::{
     Binding, HashedName, Symbol, SymbolKind, Visibility, WantedVersion, is_newer_version,
 };
-use wheelfix_link::{Found, Object, any_matches};
+use wheelfix_link::{Found, any_matches};
+use wheelfix_loader::Object;
 
 use crate::facts::{Facts, FactsOf};
 use crate::glibc_version;

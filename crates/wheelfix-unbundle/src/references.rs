@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 use wheelfix_elf::{Elf, FileSource, is_temporary};
 use wheelfix_format::LibraryName;
-use wheelfix_link::{Object, Place, Tree};
+use wheelfix_link::Tree;
+use wheelfix_loader::{Object, Place};
 
 /// How much of a file is looked through at once, in bytes.
 const BLOCK: usize = 1 << 20;

@@ -1,6 +1,7 @@
 //! The input of a decision about bundled libraries.
 
-use wheelfix_link::{LibraryIndex, LinkPlan, Place, Rules, Target, Tree};
+use wheelfix_link::{LibraryIndex, LinkPlan, Rules, Tree};
+use wheelfix_loader::{Place, Target};
 
 use crate::overrides::UnbundleOptions;
 

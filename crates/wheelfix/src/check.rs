@@ -9,20 +9,17 @@ use wheelfix_install::{
     InstallRequest, Python, UntrueRecord, WheelOptions, names_in_prefix, prefix_of_wheels,
     python_of_wheels, scan_clean, untrue_records,
 };
-use wheelfix_link::{
-    FileView, LibraryIndex, Place, Proof, ProofOptions, STORE, Tree, TreeError, absolute_path,
-    count, existing_path, prove, told_once,
-};
+use wheelfix_link::{LibraryIndex, Proof, ProofOptions, Tree, TreeError, count, prove, told_once};
+use wheelfix_loader::{FileView, Place, STORE, absolute_path, existing_path};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
-use crate::document;
 use crate::error::{Error, print, print_line};
 use crate::inputs::is_wheel_name;
 use crate::next_step::print_faults;
 use crate::progress::Progress;
 use crate::remedy::{self, advised};
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
-use crate::{inputs, install_error, message, proof_report};
+use crate::{document, inputs, install_error, message, proof_report};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]

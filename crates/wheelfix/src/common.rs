@@ -10,8 +10,9 @@ use serde::ser::SerializeMap as _;
 use wheelfix_install::Libraries;
 use wheelfix_link::{
     ExcuseKind, Excuses, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules, RulesError,
-    RunPathStyle, absolute_path, count, real_path, told_once,
+    RunPathStyle, count, told_once,
 };
+use wheelfix_loader::{absolute_path, real_path};
 use wheelfix_unbundle::{BundledOverride, UnbundleOptions, UnbundlePlan};
 
 use crate::document;

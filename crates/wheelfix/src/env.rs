@@ -7,7 +7,8 @@ use wheelfix_format::PythonVersion;
 use wheelfix_install::{
     Activation, CollisionRule, EnvRequest, InstallRequest, LinkMode, ProofScope, Python, pythons_of,
 };
-use wheelfix_link::{Pattern, real_path};
+use wheelfix_link::Pattern;
+use wheelfix_loader::real_path;
 
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::env_lock::LockedArgs;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_format::PythonVersion;
 use wheelfix_install::{Bytecode, InstallRequest, Invalidation, Python, PythonError};
-use wheelfix_link::{STORE, real_path};
+use wheelfix_loader::{STORE, real_path};
 
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, print_report, printed};

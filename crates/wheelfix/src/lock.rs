@@ -11,22 +11,22 @@ use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use explain::explain;
+use fetch::Fetcher;
 use fs_err as fs;
+use nix::NixArgs;
 use wheelfix_format::{PackageName, Target};
 use wheelfix_install::{Staging, StagingError};
-use wheelfix_link::{count, real_path};
+use wheelfix_link::count;
+use wheelfix_loader::real_path;
 use wheelfix_lock::{
     Document, DocumentOptions, Fault, IndexAnswers, Lock, Locked, NixpkgsPackage, Preference,
     Problem, Profile, Selection,
 };
 
 use crate::common::OutputArgs;
-use crate::document;
 use crate::error::{Error, print, print_line, printed};
-use crate::lock_uv;
-use explain::explain;
-use fetch::Fetcher;
-use nix::NixArgs;
+use crate::{document, lock_uv};
 
 /// Say what a lock file installs on some targets, file by file, as JSON
 ///

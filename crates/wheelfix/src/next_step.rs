@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::CommandFactory as _;
-use wheelfix_link::{Candidate, Remedy, absolute_path};
+use wheelfix_link::{Candidate, Remedy};
+use wheelfix_loader::absolute_path;
 
 use crate::error::{print, print_typed};
 use crate::inputs::is_wheel_name;

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use wheelfix_install::{Python, PythonError};
-use wheelfix_link::{LibPathError, LoaderError, NamedTarget, Target, absolute_path, has_token};
+use wheelfix_link::LibPathError;
+use wheelfix_loader::{LoaderError, NamedTarget, Target, absolute_path, has_token};
 
 use crate::error::Error;
 use crate::remedy;

@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
-use wheelfix_link::{
-    Candidate, FileView, LibraryIndex, Lookup, LookupResult, Object, ReadOutcome, Remedy,
-    existing_path, explain, interpreter_fault, read_object,
+use wheelfix_link::{Candidate, LibraryIndex, Lookup, LookupResult, Remedy, explain};
+use wheelfix_loader::{
+    FileView, Object, ReadOutcome, existing_path, interpreter_fault, read_object,
 };
 
 use crate::check::place;
 use crate::common::{LibraryArgs, OutputArgs};
-use crate::document;
 use crate::error::{Error, print_report};
 use crate::message::BREAK;
-use crate::remedy;
 use crate::target::{TargetArgs, lib_path_error};
+use crate::{document, remedy};
 
 /// Explain what satisfies each need of a library or program, and what was tried
 #[derive(Debug, clap::Args)]

@@ -10,10 +10,11 @@ const LAYERS: &[&[&str]] = &[
     &["wheelfix-format", "wheelfix-elf", "wheelfix-archive"],
     &[
         "wheelfix-wheel",
-        "wheelfix-link",
+        "wheelfix-loader",
         "wheelfix-lock",
         "wheelfix-diff",
     ],
+    &["wheelfix-link"],
     &["wheelfix-unbundle"],
     &["wheelfix-install"],
     &["wheelfix"],

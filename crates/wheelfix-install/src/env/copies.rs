@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wheelfix_format::LibraryName;
-use wheelfix_link::{Tree, existing_path};
+use wheelfix_link::Tree;
+use wheelfix_loader::existing_path;
 
 /// A run-time library with several copies in an environment.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

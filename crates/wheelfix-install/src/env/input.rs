@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_link::{absolute_path, existing_path};
+use wheelfix_loader::{absolute_path, existing_path};
 
 use crate::env::fault::EnvFault;
 use crate::layout::Layout;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
-use wheelfix_link::{STORE, real_path};
+use wheelfix_loader::{STORE, real_path};
 
 use super::units::fact;
 use crate::digest::hex;

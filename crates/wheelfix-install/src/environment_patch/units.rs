@@ -14,7 +14,8 @@ use fs_err as fs;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use wheelfix_elf::is_temporary;
-use wheelfix_link::{existing_path, is_of_table};
+use wheelfix_link::is_of_table;
+use wheelfix_loader::existing_path;
 
 use crate::digest::hex;
 use crate::left_over::is_ours;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
-use wheelfix_link::existing_path;
+use wheelfix_loader::existing_path;
 use wheelfix_wheel::{OpenOptions, Wheel};
 
 use crate::event::{Event, Listener, Phase};

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::{PlatformTag, PythonVersion, WheelFilename, WheelFilenameError};
-use wheelfix_link::{LinkPlan, RunPathEdit, real_path};
+use wheelfix_link::{LinkPlan, RunPathEdit};
+use wheelfix_loader::real_path;
 
 /// Why a wheel cannot be written under a name.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use crate::dlopen_dependency::Evidence;
 use crate::excuse::ExcuseKind;
+use crate::fault::missing::Missing;
+use crate::fault::remedy::{Candidate, Choice, Remedy, RuleClass};
 use crate::fault::{Fault, Purpose};
-use crate::missing::Missing;
-use crate::remedy::{Candidate, Choice, Remedy, RuleClass};
+use crate::plan::dlopen_dependency::Evidence;
 use crate::tree::is_python_source;
 
 /// How many undefined symbols may be excused by their names; more are no slip of a makefile.

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use wheelfix_elf::load::{self, Condition, LoaderKind};
 use wheelfix_elf::{Elf, ReadError};
-use wheelfix_link::{Excuses, FileView, Place, Proof, ProofOptions, Rules, Target, Tree, prove};
+use wheelfix_link::{Excuses, Proof, ProofOptions, Rules, Tree, prove};
+use wheelfix_loader::{FileView, Place, Target};
 use wheelfix_testkit::elf::Tool;
 
 mod mutants;

@@ -2,7 +2,6 @@
 #![cfg(test)]
 
 mod damaged;
-mod loader;
 mod musl;
 mod opened;
 mod proof;

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wheelfix_link::{FileView, Outcome, Process, Rules, Target, Trace, normalize};
+use wheelfix_link::Rules;
+use wheelfix_loader::{FileView, Outcome, Process, Target, Trace, normalize};
 use wheelfix_testkit::elf::Tool;
 
 use crate::toolchain::Toolchain;

@@ -1,6 +1,7 @@
 //! The proof fails exactly where something was taken away, and names it.
 
-use wheelfix_link::{Remedy, Target};
+use wheelfix_link::Remedy;
+use wheelfix_loader::Target;
 
 use crate::toolchain::Toolchain;
 
@@ -256,7 +257,7 @@ fn musl_inherits_every_path_and_knows_no_versions() {
     ];
     toolchain.library("libuser.so", "", &new);
     let mut target = Target::unknown(toolchain.path("driver"));
-    target.loader = wheelfix_link::LoaderKind::Musl;
+    target.loader = wheelfix_loader::LoaderKind::Musl;
     let proof = toolchain.prove_for(&target);
     assert_eq!(proof.unloadable, [toolchain.path("lib/libmid.so")]);
 }

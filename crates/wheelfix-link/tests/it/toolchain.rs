@@ -1,72 +1,30 @@
-//! Libraries compiled for one test.
+//! Proofs of libraries compiled for one test.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
-use tempfile::TempDir;
-use wheelfix_link::{
-    Excuses, Fault, FileView, Place, Proof, ProofOptions, Remedy, Rules, Target, Tree, prove,
-};
-use wheelfix_testkit::elf::Tool;
+use wheelfix_link::{Excuses, Fault, Proof, ProofOptions, Remedy, Rules, Tree, prove};
+use wheelfix_loader::{FileView, Place, Target};
+use wheelfix_testkit::elf::LibraryDir;
 
-/// A directory with libraries, as an output will have them.
+/// A directory with libraries, as an output will have them, and its proof.
 pub(crate) struct Toolchain {
-    dir: TempDir,
+    dir: LibraryDir,
+}
+
+impl Deref for Toolchain {
+    type Target = LibraryDir;
+
+    fn deref(&self) -> &LibraryDir {
+        &self.dir
+    }
 }
 
 impl Toolchain {
     pub(crate) fn new() -> Self {
         Self {
-            dir: tempfile::tempdir().unwrap(),
+            dir: LibraryDir::new(),
         }
-    }
-
-    /// The directory, links on the way resolved.
-    pub(crate) fn root(&self) -> PathBuf {
-        fs_err::canonicalize(self.dir.path()).unwrap()
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.root().join(name)
-    }
-
-    /// Compiles a library from C, all of whose symbols are bound on load. The soname is the file name;
-    /// the flags come last.
-    pub(crate) fn library(&self, name: &str, source: &str, flags: &[&str]) -> PathBuf {
-        let path = self.path(name);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        let file = self.path("source.c");
-        fs_err::write(&file, source).unwrap();
-        let soname = format!(
-            "-Wl,-soname,{}",
-            path.file_name().unwrap().to_str().unwrap()
-        );
-        let file = file.to_str().unwrap();
-        let output = path.to_str().unwrap();
-        let start = [
-            "-shared",
-            "-fPIC",
-            "-nostdlib",
-            "-Wl,--no-as-needed,-z,now",
-            &soname,
-            "-o",
-            output,
-            file,
-        ];
-        Tool::CC
-            .run_in(&self.root(), &[&start, flags].concat())
-            .expect();
-        path
-    }
-
-    /// Compiles a library whose symbols have the versions of a linker script.
-    pub(crate) fn versioned(&self, name: &str, source: &str, script: &str) -> PathBuf {
-        let file = self.path("versions.map");
-        fs_err::write(&file, script).unwrap();
-        self.library(
-            name,
-            source,
-            &[&format!("-Wl,--version-script={}", file.display())],
-        )
     }
 
     pub(crate) fn tree(&self) -> Tree {
@@ -122,9 +80,5 @@ impl Toolchain {
     pub(crate) fn describe(&self, proof: &Proof) -> String {
         let faults: Vec<String> = proof.faults.iter().map(ToString::to_string).collect();
         self.shorten(&faults.join("\n"))
-    }
-
-    pub(crate) fn shorten(&self, text: &str) -> String {
-        text.replace(self.root().to_str().unwrap(), "DIR")
     }
 }

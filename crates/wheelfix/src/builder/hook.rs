@@ -12,7 +12,8 @@ use serde_json::Value;
 use walkdir::WalkDir;
 use wheelfix_format::{EditAction, MetadataEdit, Target};
 use wheelfix_install::{InstallRequest, Libraries, PatchRequest, Python, Scope, WheelOptions};
-use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, NamedTarget, absolute_path, count};
+use wheelfix_link::{ExcuseError, ExcuseKind, Excused, Excuses, count};
+use wheelfix_loader::{NamedTarget, absolute_path};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;

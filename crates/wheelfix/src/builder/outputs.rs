@@ -8,7 +8,7 @@ use fs_err as fs;
 use walkdir::WalkDir;
 use wheelfix_format::{Record, RecordError};
 use wheelfix_install::Layout;
-use wheelfix_link::{STORE, existing_path};
+use wheelfix_loader::{STORE, existing_path};
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wheelfix_format::Target;
 use wheelfix_install::{Bytecode, Invalidation, Libraries, Python, PythonError};
-use wheelfix_link::{
-    ExcuseKind, Pattern, PlanOptions, RunPathStyle, System, absolute_path, with_causes,
-};
+use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle};
+use wheelfix_loader::{System, absolute_path, with_causes};
 use wheelfix_unbundle::UnbundleOptions;
 
 use crate::builder::attributes::Attributes;

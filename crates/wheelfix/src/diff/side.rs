@@ -9,7 +9,7 @@ use wheelfix_archive::{Digest, ExtractItem, Member, Observer, extract};
 use wheelfix_diff::Listing;
 use wheelfix_format::{PythonVersion, Record};
 use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
-use wheelfix_link::{existing_path, normalize};
+use wheelfix_loader::{existing_path, normalize};
 use wheelfix_wheel::{
     OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
     installed_distributions,
@@ -19,10 +19,9 @@ use crate::diff::DiffArgs;
 use crate::error::Error;
 use crate::inputs::is_wheel_name;
 use crate::inspect::has_sdist_name;
-use crate::install_error;
-use crate::limits;
 use crate::progress::Progress;
 use crate::unpack::refused_with;
+use crate::{install_error, limits};
 
 /// The kind of what is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use wheelfix_link::absolute_path;
+use wheelfix_loader::absolute_path;
 
 use super::program::Invocation;
 

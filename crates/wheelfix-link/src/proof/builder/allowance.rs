@@ -1,0 +1,147 @@
+//! Objects that do not load without that being a fault.
+
+use std::cell::LazyCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use wheelfix_loader::{Object, Undefined};
+
+use crate::proof::builder::definers::Definers;
+use crate::proof::simulation::LoadFailure;
+use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
+use crate::role::{Role, Roles, has_library_name, is_module};
+use crate::rules::{Pattern, Rules};
+use crate::tree::Tree;
+
+/// The objects that do not load, by path, with what they lack.
+pub(super) type Failing<'f> = BTreeMap<&'f Path, &'f [LoadFailure]>;
+
+/// All that an allowance depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Allowances<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) rules: &'a Rules,
+    /// Backends that the user asks for, which must load.
+    pub(super) backends: &'a [Pattern],
+    pub(super) definers: &'a Definers<'a>,
+}
+
+impl Allowances<'_> {
+    /// Why objects need not load, as the end of a sentence, by path.
+    ///
+    /// Where nothing else of the output loads, what only lacks libraries must.
+    pub(super) fn of(self, failing: &Failing<'_>, any_loads: bool) -> BTreeMap<PathBuf, String> {
+        if failing.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut allowed = self.completed_by_rule(failing);
+        let roles = Roles::of(self.tree, self.rules);
+        if any_loads {
+            let mut groups = of_rules(self.tree, self.rules);
+            groups.extend(beside_rules(self.tree, self.rules, &roles));
+            for group in &groups {
+                allowed.extend(self.of_group(group, failing));
+            }
+        }
+        allowed.extend(self.completed(&roles, failing, any_loads));
+        allowed
+    }
+
+    fn of_group(self, group: &Group<'_>, all: &Failing<'_>) -> Vec<(PathBuf, String)> {
+        let is_failing = |member: &&Member<'_>| all.contains_key(member.object.path.as_path());
+        let (failing, sound): (Vec<_>, Vec<_>) = group.members.iter().partition(is_failing);
+        if group.kind != GroupKind::Any && sound.is_empty() {
+            return Vec::new();
+        }
+        // What only lacks something may be left; what is damaged, only if a rule says so or nobody opens what is called so.
+        let is_damaged = |member: &Member<'_>| {
+            let mut failures = all
+                .get(member.object.path.as_path())
+                .into_iter()
+                .copied()
+                .flatten();
+            failures.any(
+                |failure| matches!(failure, LoadFailure::Blocked { stop, .. } if !stop.is_inferred),
+            )
+        };
+        let may_be_damaged =
+            |member: &Member<'_>| member.is_ruled || !has_library_name(&member.object.path);
+        let allowed = failing.into_iter();
+        let allowed = allowed.filter(|member| may_be_damaged(member) || !is_damaged(member));
+        let allowed = allowed.filter(|member| !member.is_named_by(self.backends));
+        let reason = |member: &Member<'_>| {
+            let reason = format!("does not load and need not (rule `{}`)", member.rule);
+            (member.object.path.clone(), reason)
+        };
+        allowed.map(reason).collect()
+    }
+
+    /// Objects that lack nothing but symbols, of which rules say that their host brings them.
+    fn completed_by_rule(self, failing: &Failing<'_>) -> BTreeMap<PathBuf, String> {
+        let completed = failing.iter().filter_map(|(path, failures)| {
+            let lacking = symbols(failures)?;
+            let rule = self.rules.together.iter().find(|rule| {
+                let body = &rule.body;
+                let is_host = |host: &Path| body.host.iter().any(|glob| glob.matches_end(host));
+                let has = |symbol: &Undefined| {
+                    let name = String::from_utf8_lossy(&symbol.name);
+                    body.symbols.iter().any(|glob| glob.matches(&name))
+                        || self.definers.of(symbol).any(is_host)
+                };
+                body.completed.iter().any(|glob| glob.matches_end(path)) && lacking.clone().all(has)
+            })?;
+            let reason = format!("loads only after its host (rule `{}`)", rule.name);
+            Some((path.to_path_buf(), reason))
+        });
+        completed.collect()
+    }
+
+    /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
+    /// others, if not all of it fails by itself, those that the output defines and makes visible to all, those of
+    /// a program, which opens its own modules, and those that the output defines of what nobody opens by its name. What
+    /// Python imports is imported without any of them.
+    fn completed(
+        self,
+        roles: &Roles,
+        failing: &Failing<'_>,
+        any_loads: bool,
+    ) -> BTreeMap<PathBuf, String> {
+        let unnamed = LazyCell::new(|| roles.unnamed(self.tree));
+        let completed = failing.iter().filter_map(|(path, failures)| {
+            let lacking = symbols(failures)?;
+            let is_defined = |symbol| self.definers.of(symbol).next().is_some();
+            let is_module = self.tree.get(path).is_some_and(is_module);
+            let is_global =
+                !is_module && roles.sources.completes(path) && lacking.clone().all(is_defined);
+            let is_of_program =
+                !is_module && lacking.clone().all(|symbol| self.has_program(symbol));
+            let is_carried = roles.of_object(path) == Role::Carried
+                && (any_loads || lacking.clone().any(is_defined));
+            // Others that need it are proved with it; by itself only a source opens it that may open anything.
+            let is_part = any_loads && lacking.clone().all(is_defined) && unnamed.contains(*path);
+            (is_carried || is_global || is_of_program || is_part).then(|| {
+                let reason = "loads only after what has its symbols".to_owned();
+                (path.to_path_buf(), reason)
+            })
+        });
+        completed.collect()
+    }
+
+    /// Whether a program of the output defines a symbol for what it opens.
+    fn has_program(self, symbol: &Undefined) -> bool {
+        let mut definers = self.definers.of(symbol);
+        definers.any(|path| self.tree.get(path).is_some_and(Object::is_program))
+    }
+}
+
+/// The symbols that are all that an object lacks; `None` if it lacks something else.
+fn symbols(failures: &[LoadFailure]) -> Option<impl Iterator<Item = &Undefined> + Clone> {
+    let only = failures
+        .iter()
+        .all(|failure| matches!(failure, LoadFailure::Symbols { .. }));
+    let symbols = failures.iter().flat_map(|failure| match failure {
+        LoadFailure::Symbols { symbols, .. } => symbols.as_slice(),
+        _ => &[],
+    });
+    only.then_some(symbols)
+}

@@ -1,0 +1,213 @@
+//! Different files that answer to one name in one process: the loader gives all the one that was loaded
+//! first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wheelfix_loader::{
+    ContentId, Loaded, Outcome, Scope, SymbolTables, Target, content_of, normalize,
+};
+
+use crate::fault::{BREAK, Fault, some_of};
+use crate::proof::assumption::Assumptions;
+use crate::proof::simulation::{LoadFailure, Simulation};
+use crate::rules::Rules;
+
+/// A file that a name leads to, and who is led there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Binding {
+    /// The file, by its final path.
+    pub path: PathBuf,
+    /// Final paths of the modules that bring it along.
+    pub modules: BTreeSet<PathBuf>,
+}
+
+/// A module that does not load in a process in which another one is loaded.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailingPair {
+    /// Final path of the one that is loaded first.
+    pub first: PathBuf,
+    /// Final path of the one that does not load then.
+    pub second: PathBuf,
+    /// The first thing that it lacks.
+    pub reason: String,
+}
+
+/// Modules that are tried for each two files of a name: they tend to need the same of them.
+const MODULES: usize = 8;
+
+/// Most modules that are tried beside others in all.
+const MAX_TRIED: usize = 2_000;
+
+/// The files of one name, by content: each with the positions of the simulations that bring it along.
+type Files<'a> = BTreeMap<ContentId, (&'a Loaded, Vec<usize>)>;
+
+/// Modules that one program imports.
+pub(crate) struct SonameCollisions<'a> {
+    pub(crate) simulations: &'a [Simulation<'a>],
+    /// The positions of those that are modules and that load.
+    pub(crate) modules: Vec<usize>,
+    pub(crate) tables: &'a SymbolTables,
+    pub(crate) assumptions: &'a Assumptions<'a>,
+    pub(crate) rules: &'a Rules,
+    pub(crate) target: &'a Target,
+}
+
+impl SonameCollisions<'_> {
+    /// A fault for each name with files of which one does not serve the modules of another, and a
+    /// warning for each with other different files.
+    pub(crate) fn find(&self) -> (Vec<Fault>, Vec<Fault>) {
+        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        let mut left = MAX_TRIED;
+        for (name, files) in self.files() {
+            let failing = self.failing(&files, &mut left);
+            let list = if failing.is_some() {
+                &mut faults
+            } else {
+                &mut warnings
+            };
+            let bound = files.values().map(|(file, simulations)| Binding {
+                path: normalize(Path::new(&file.path)),
+                modules: self.paths(simulations),
+            });
+            list.push(Fault::SonameCollision {
+                soname: name.to_owned(),
+                bound: bound.collect(),
+                failing,
+            });
+        }
+        (faults, warnings)
+    }
+
+    fn paths(&self, simulations: &[usize]) -> BTreeSet<PathBuf> {
+        let simulations = simulations
+            .iter()
+            .filter_map(|at| self.simulations.get(*at));
+        simulations
+            .map(|simulation| simulation.object.path.clone())
+            .collect()
+    }
+
+    /// The names that lead to different files.
+    fn files(&self) -> BTreeMap<&str, Files<'_>> {
+        let mut bound = BTreeMap::new();
+        for at in &self.modules {
+            let Some(process) = self
+                .simulations
+                .get(*at)
+                .map(|simulation| &simulation.process)
+            else {
+                continue;
+            };
+            for loaded in process.opened() {
+                for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
+                    let Outcome::Loaded(found) = outcome else {
+                        continue;
+                    };
+                    // What the program has loaded itself is the same for all.
+                    if let Some(found) = process.opened_at(*found)
+                        && !name.contains('/')
+                    {
+                        let files: &mut BTreeMap<_, (&Loaded, Vec<usize>)> =
+                            bound.entry(name.as_str()).or_default();
+                        let (_, simulations) =
+                            files.entry(found.key).or_insert((found, Vec::new()));
+                        if simulations.last() != Some(at) {
+                            simulations.push(*at);
+                        }
+                    }
+                }
+            }
+        }
+        bound.retain(|_, files| 1 < files.len());
+        let by_content = bound.into_iter().map(|(name, files)| {
+            let mut different: Files<'_> = BTreeMap::new();
+            for (file, simulations) in files.into_values() {
+                // What cannot be read is told of elsewhere.
+                if let Ok(content) = content_of(&file.object.file) {
+                    let (_, all) = different.entry(content).or_insert((file, Vec::new()));
+                    all.extend(simulations);
+                }
+            }
+            (name, different)
+        });
+        by_content
+            .filter(|(_, different)| 1 < different.len())
+            .collect()
+    }
+
+    /// The first two modules of which one does not load after the other.
+    fn failing(&self, files: &Files<'_>, left: &mut usize) -> Option<FailingPair> {
+        for (content, (_, firsts)) in files {
+            let first = self.simulations.get(*firsts.first()?)?;
+            let others = files.iter().filter(|(other, _)| *other != content);
+            for second in others.flat_map(|(_, (_, seconds))| seconds.iter().take(MODULES)) {
+                *left = left.checked_sub(1)?;
+                let second = self.simulations.get(*second)?;
+                if let Some(reason) = self.reason(first, second) {
+                    return Some(FailingPair {
+                        first: first.object.path.clone(),
+                        second: second.object.path.clone(),
+                        reason,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// The first thing that a module lacks after another one was loaded; `None` if it loads.
+    fn reason(&self, first: &Simulation<'_>, second: &Simulation<'_>) -> Option<String> {
+        let (simulation, failures) = second.after(first, self.rules, self.target);
+        if let Some(failure) = failures.first() {
+            return Some(match failure {
+                LoadFailure::Library { name, .. } => format!("`{name}` is missing"),
+                LoadFailure::Version {
+                    key: (soname, version, _),
+                    ..
+                } => format!("`{soname}` does not define the version `{version}`"),
+                LoadFailure::Blocked { stop, .. } => stop.reason.clone(),
+                _ => "the driver would be loaded from elsewhere".to_owned(),
+            });
+        }
+        let root = simulation.root?;
+        let process = &simulation.process;
+        let scope = Scope::of(process, self.tables, root);
+        let new = first.process.loaded.len()..process.loaded.len();
+        let mut symbols = new.flat_map(|index| scope.undefined(index));
+        let symbol = symbols.find(|symbol| !self.assumptions.has(symbol, process))?;
+        Some(format!("nothing defines `{symbol}`"))
+    }
+}
+
+/// The message of a fault with different files of one name.
+pub(crate) fn fmt(
+    f: &mut fmt::Formatter<'_>,
+    soname: &str,
+    bound: &[Binding],
+    failing: Option<&FailingPair>,
+) -> fmt::Result {
+    write!(
+        f,
+        "`{soname}` is not the same file for all: in one process the first that is loaded serves all"
+    )?;
+    for Binding { path, modules } in bound {
+        let path = path.display();
+        write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
+    }
+    if let Some(pair) = failing {
+        let (first, second) = (pair.first.display(), pair.second.display());
+        write!(
+            f,
+            "{BREAK}  `{second}` does not load after `{first}`: {}",
+            pair.reason
+        )?;
+        write!(
+            f,
+            "{BREAK}  give both the newest file of that name with which they work"
+        )?;
+    }
+    Ok(())
+}

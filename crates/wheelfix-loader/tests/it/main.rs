@@ -1,0 +1,4 @@
+//! The steps of a real loader, beside those that are simulated.
+#![cfg(test)]
+
+mod glibc;
