@@ -352,7 +352,11 @@ in
   inherit files packages;
 
   # All packages in one site-packages, with what lies in directories if `root` says where.
-  env = envOf (attrNames packages) [ ];
+  env =
+    if packages == { } then
+      throw "fromLock: nothing is installed of selection `${select}`; the lock has ${names selections}"
+    else
+      envOf (attrNames packages) [ ];
 
   # One package and what it requires, with its programs.
   application =

@@ -108,7 +108,7 @@ let
   lessons = import ./lessons.nix { inherit pkgs recipes; };
   pyproject = import ./pyproject.nix { inherit pkgs; };
   announcing = import ./announcing.nix { inherit pkgs recipes; };
-  tested = import ./functions.nix { inherit pkgs recipes; };
+  tested = import ./functions.nix { inherit pkgs recipes; } // import ./locks.nix { inherit pkgs; };
   ok =
     name: condition:
     if condition then pkgs.runCommand name { } "echo ok >$out" else throw "test failed: ${name}";
@@ -168,6 +168,21 @@ in
   };
 
   inherit lessons pyproject tested;
+
+  # Two selections of one document that exclude each other.
+  variants =
+    { lock }:
+    let
+      envOf = select: (pkgs.fromLock { inherit lock select; }).env;
+    in
+    # Without an extra nothing is installed.
+    assert !(builtins.tryEval (envOf "default").drvPath).success;
+    pkgs.runCommand "variants" { } ''
+      show='import accel, importlib.metadata as it; print(accel.variant, it.version("accel"))'
+      [[ "$(${envOf "cpu"}/bin/python -c "$show")" == "cpu 1.0+cpu" ]]
+      [[ "$(${envOf "gpu"}/bin/python -c "$show")" == "cu128 1.0+cu128" ]]
+      echo ok >$out
+    '';
   inherit (import ./guides.nix { inherit pkgs; }) documented documentedBuilt;
   inherit announcing;
   announcingSays = lib.mapAttrs (_: it: it.says) announcing;

@@ -1,6 +1,6 @@
 # The tests under the stub package set: nix-build nix/tests/with-stub.nix -A builder.numpy ...
 {
-  # a JSON document: program, hostPython, hostPath, hostLibraries
+  # a JSON document: program, hostPython, hostPath, secondPython, hostLibraries
   host ? builtins.getEnv "WHEELFIX_HOST",
 }:
 import ./. {

@@ -7,8 +7,10 @@ pub(crate) mod against;
 pub(crate) mod debian;
 pub(crate) mod host;
 pub(crate) mod lint;
+pub(crate) mod second_python;
 pub(crate) mod store;
 pub(crate) mod test;
+pub(crate) mod variants;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -8,6 +8,8 @@
   # the host's Python, and the directories of the host's programs
   hostPython,
   hostPath,
+  # where Debian's packages of another Python are unpacked
+  secondPython,
   # soname -> file, of the host's libraries
   hostLibraries,
   overlays ? [ ],
@@ -238,6 +240,10 @@ let
           ;
       };
       python311 = self.python3;
+      python313 = import ./python313.nix {
+        pkgs = self;
+        root = secondPython;
+      };
       # In the order of the manifest: what a wheel needs comes before it.
       wheelOrder = map (wheel: nameOf wheel.file) wheels;
       # The real wheels, by the name of the distribution as file names spell it.

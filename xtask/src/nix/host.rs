@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Result;
+use crate::nix::second_python;
 use crate::{libraries, place, program, python};
 
 /// The libraries that stub packages hold.
@@ -70,9 +71,10 @@ pub(crate) fn describe(program: &Path, to: &Path) -> Result {
         .collect();
     let text = format!(
         "{{\"program\": {}, \"hostPython\": {}, \"hostPath\": \"/usr/bin:/bin\", \
-        \"hostLibraries\": {{{}}}}}\n",
+        \"secondPython\": {}, \"hostLibraries\": {{{}}}}}\n",
         quoted(program),
         quoted(&interpreter),
+        quoted(&second_python::ensure()?),
         libraries.join(", ")
     );
     fs_err::write(to, text)?;

@@ -21,7 +21,7 @@ pub(crate) fn add_wheels(nix: &Nix, set: Set) -> Result {
     let dir = fetch::fetch(set)?;
     Manifest::read()?
         .of_set(set)
-        .try_for_each(|wheel| add(nix, &dir, wheel))
+        .try_for_each(|wheel| add(nix, &dir.join(&wheel.file), &wheel.sha256))
 }
 
 /// Puts those of all wheels there whose files are chosen.
@@ -30,18 +30,23 @@ pub(crate) fn add_chosen(nix: &Nix, is_chosen: &dyn Fn(&str) -> bool) -> Result 
     let wheels = manifest.of_set(Set::Full);
     let wheels: Vec<&Wheel> = wheels.filter(|wheel| is_chosen(&wheel.file)).collect();
     let dir = fetch::bring(&manifest.python, &wheels)?;
-    wheels.iter().try_for_each(|wheel| add(nix, &dir, wheel))
+    wheels
+        .iter()
+        .try_for_each(|wheel| add(nix, &dir.join(&wheel.file), &wheel.sha256))
 }
 
-fn add(nix: &Nix, dir: &Path, wheel: &Wheel) -> Result {
+/// Puts a file into the store, as one that was fetched by its SHA-256.
+pub(crate) fn add(nix: &Nix, file: &Path, sha256: &str) -> Result {
+    let name = file.file_name().unwrap_or_default();
     let mut fixed = nix.command("nix-store");
-    fixed.args(["--print-fixed-path", "sha256", &wheel.sha256, &wheel.file]);
+    fixed
+        .args(["--print-fixed-path", "sha256", sha256])
+        .arg(name);
     let path = program::output(&mut fixed)?;
     let mut check = nix.command("nix-store");
     if program::output(check.args(["--check-validity", path.trim()])).is_err() {
         let mut add = nix.command("nix-store");
-        add.args(["--add-fixed", "sha256"])
-            .arg(dir.join(&wheel.file));
+        add.args(["--add-fixed", "sha256"]).arg(file);
         program::output(&mut add)?;
     }
     Ok(())

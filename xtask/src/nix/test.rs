@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::host::{self, Profile};
 use crate::nix::store::{self, Tests};
-use crate::nix::{Nix, against, lint};
+use crate::nix::{Nix, against, lint, second_python, variants};
 use crate::setup::{self, Purpose};
 use crate::{arguments, build, place, program, python};
 
@@ -38,9 +38,14 @@ pub(crate) fn task(mut args: Arguments) -> Result {
 fn build_only(attribute: &str) -> Result {
     let nix = Nix::ensure()?;
     // Dynamic, so that it is built at once; the sandbox shows the C library.
-    let host = describe_host(&build::debug()?)?;
+    let program = build::debug()?;
+    let host = describe_host(&program)?;
     store::add_wheels(&nix, Set::Small)?;
+    second_python::add_wheels(&nix)?;
     let tests = Tests { nix: &nix, host };
+    if attribute == "variants" {
+        return variants::run(&tests, &program);
+    }
     tests.build(&[attribute], &[]).map(drop)
 }
 
@@ -60,6 +65,7 @@ pub(crate) fn run() -> Result {
     let program = host::build(Profile::Static)?;
     let host = describe_host(&program)?;
     store::add_wheels(&nix, Set::Cuda)?;
+    second_python::add_wheels(&nix)?;
     let tests = Tests { nix: &nix, host };
     step("evaluation", || {
         tests.evaluate("documented")?;
@@ -68,6 +74,7 @@ pub(crate) fn run() -> Result {
     step("builder", || builder(&tests))?;
     step("cuda", || cuda(&tests, &program))?;
     step("hooks", || hooks(&tests))?;
+    step("variants", || variants::run(&tests, &program))?;
     step("announcements", || announcements(&tests))?;
     step("failures", || failures(&tests))?;
     step("flake", || flake(&tests, &program))?;

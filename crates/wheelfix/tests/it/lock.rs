@@ -252,16 +252,27 @@ fn hardware_is_declared() {
 
 /// Nix builds the packages of this one.
 #[test]
-fn the_lock_of_the_tests_in_nix_is_what_its_document_says() {
+fn locks_of_the_tests_in_nix_are_what_their_documents_say() {
     let sandbox = Sandbox::new();
     let of_tests = |name: &str| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nix/tests/lock");
         fs_err::read_to_string(root.join(name)).unwrap()
     };
-    fs_err::write(sandbox.path("uv.lock"), of_tests("uv.lock")).unwrap();
-    let text = sandbox.run(&["lock", "uv.lock", "--target", "x86_64-linux-cp311"]);
-    let expected = of_tests("wheelfix.lock.json");
-    assert_eq!(text, format!("exit: 0\n--- stdout\n{expected}"));
+    let older = ["--target", "x86_64-linux-cp311"];
+    let newer = ["--target", "x86_64-linux-cp313"];
+    for (lock, document, targets) in [
+        ("uv.lock", "wheelfix.lock.json", older.to_vec()),
+        (
+            "pythons.uv.lock",
+            "pythons.lock.json",
+            [older, newer].concat(),
+        ),
+    ] {
+        fs_err::write(sandbox.path(lock), of_tests(lock)).unwrap();
+        let text = sandbox.run(&[&["lock", lock][..], &targets].concat());
+        let expected = of_tests(document);
+        assert_eq!(text, format!("exit: 0\n--- stdout\n{expected}"));
+    }
 }
 
 /// Nix builds their packages, too: of a Poetry, with answers of an index, of pip and of Makes.

@@ -1,0 +1,300 @@
+# What fromLock makes of documents.
+{ pkgs }:
+let
+  inherit (pkgs) lib;
+  test = name: pkgs.runCommand "test-${name}" { };
+  throws = value: !(builtins.tryEval value).success;
+in
+{
+  # A lock with two packages that require each other, which only `nix/tests/lock/uv.lock` says.
+  from-lock =
+    let
+      locked =
+        args:
+        pkgs.fromLock (
+          {
+            lock = ./lock/wheelfix.lock.json;
+            libs = pkgs.runtimes;
+          }
+          // args
+        );
+      inherit (locked { }) packages env;
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      changed = locked { overrides = _final: _prev: { docutils = small; }; };
+      small = pkgs.runCommand "docutils" { } "mkdir $out";
+      # As of a pylock.toml: nothing is said of what packages require.
+      selection = document.targets.x86_64-linux-cp311.selections.default;
+      silent = document // {
+        targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+          selections.default.packages = lib.mapAttrs (
+            _: entry: entry // { dependencies = null; }
+          ) selection.packages;
+        };
+      };
+      one = locked { lock = silent; };
+      newer = locked {
+        lock = document // {
+          version = 2;
+        };
+      };
+    in
+    assert packages.greenlet.drvPath == packages.pygments.drvPath;
+    assert !(packages ? app);
+    assert changed.packages.docutils == small;
+    assert throws (locked { select = "gpu"; }).env.drvPath;
+    assert throws (locked { target = "x86_64-linux-cp313"; }).env.drvPath;
+    assert throws newer.env.drvPath;
+    assert throws one.packages.numpy.drvPath;
+    test "from-lock" ''
+      for env in ${env} ${one.env}; do
+        $env/bin/python -c 'import docutils, greenlet, pygments, scipy.linalg; scipy.linalg.inv([[2.0]])'
+      done
+      touch $out
+    '';
+
+  # The same wheels of locks that say less: a poetry.lock with answers of an index, a pylock.toml of pip, and a
+  # sources.yaml of Makes, whose requirements nobody says.
+  from-other-locks =
+    let
+      envOf =
+        lock:
+        (pkgs.fromLock {
+          inherit lock;
+          libs = pkgs.runtimes;
+        }).env;
+      envs = map envOf [
+        ./lock/poetry.lock.json
+        ./lock/pylock.toml.json
+        ./lock/sources.yaml.json
+      ];
+    in
+    test "from-other-locks" ''
+      for env in ${toString envs}; do
+        $env/bin/python -c 'import docutils, greenlet, pygments, scipy.linalg; scipy.linalg.inv([[2.0]])'
+      done
+      touch $out
+    '';
+
+  # Projects that lie in directories: built, or read where they lie.
+  from-lock-members =
+    let
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      project =
+        packages:
+        document
+        // {
+          targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+            selections.default = {
+              roots = [ "app" ];
+              inherit packages;
+            };
+          };
+        };
+      packages = {
+        app = {
+          version = "0.1.0";
+          directory = {
+            path = ".";
+            editable = true;
+          };
+          dependencies = [
+            "docutils"
+            "part"
+          ];
+        };
+        part = {
+          version = "0.2.0";
+          directory = {
+            path = "part";
+            editable = true;
+          };
+          dependencies = [ ];
+        };
+        docutils = {
+          version = "0.17.1";
+          wheel = "docutils-0.17.1-py2.py3-none-any.whl";
+          dependencies = [ ];
+        };
+      };
+      locked =
+        args:
+        pkgs.fromLock (
+          {
+            lock = project packages;
+            root = ./lock/project;
+            libs = pkgs.runtimes;
+            # The project wants another docutils than is locked.
+            relax = [ "docutils" ];
+          }
+          // args
+        );
+      made = locked { };
+      shell = made.shell { };
+      half = made.shell { editable = [ "app" ]; };
+      # The same from an archive.
+      archived = locked {
+        lock =
+          project (
+            packages
+            // {
+              part = removeAttrs packages.part [ "directory" ] // {
+                sdist = "part-0.2.0.tar.gz";
+                why = "it has no wheels";
+              };
+            }
+          )
+          // {
+            files = document.files // {
+              "part-0.2.0.tar.gz" = {
+                url = "https://files.example.org/part-0.2.0.tar.gz";
+                hash = "";
+              };
+            };
+          };
+        fetchurl =
+          file:
+          if lib.hasSuffix ".tar.gz" file.name then
+            pkgs.runCommand "part-0.2.0.tar.gz" { } ''
+              cp -r ${./lock/project/part} part-0.2.0
+              tar czf $out part-0.2.0
+            ''
+          else
+            pkgs.fetchurl file;
+        buildSystems.part = py: [ py.flit-core ];
+      };
+      # As `--fetch` says it.
+      told =
+        tools:
+        locked {
+          lock = project (
+            packages
+            // {
+              part = packages.part // {
+                build = tools;
+              };
+            }
+          );
+        };
+    in
+    assert throws (told [ "absent-tool" ]).env.drvPath;
+    assert (told [ "setuptools" ]).env.drvPath == made.env.drvPath;
+    assert throws (locked { relax = [ "numpy" ]; }).env.drvPath;
+    assert (locked { relax = true; }).packages.app.drvAttrs.wheelfix.relax == true;
+    assert
+      !(
+        (locked {
+          root = null;
+          relax = [ ];
+        }).packages
+          ? app
+      );
+    assert throws (
+      (locked {
+        root = null;
+        relax = [ ];
+      }).shell
+        { }
+    );
+    assert throws (made.shell { editable = [ "docutils" ]; });
+    test "from-lock-members" ''
+      want="built part 0.17.1"
+      for env in ${made.env} ${made.application "app"} ${archived.env}; do
+        [[ "$($env/bin/app)" == "$want" ]]
+      done
+      cp -r ${./lock/project} work
+      chmod -R u+w work
+      export REPO_ROOT=$PWD/work
+      for env in ${shell.env} ${half.env}; do
+        [[ "$($env/bin/app)" == "$want" ]]
+        sed -i 's/"built"/"edited"/' work/src/app/__init__.py
+        [[ "$($env/bin/app)" == "edited part 0.17.1" ]]
+        sed -i 's/"edited"/"built"/' work/src/app/__init__.py
+        $env/bin/python -c 'import importlib.metadata as it; assert it.version("app") == "0.1.0"'
+      done
+      grep -q REPO_ROOT ${builtins.toFile "hook" shell.shellHook}
+      touch $out
+    '';
+
+  # NVIDIA's wheels, or what nixpkgs has in their place.
+  from-lock-cuda =
+    let
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      locked =
+        args:
+        pkgs.fromLock (
+          {
+            lock = document // {
+              targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+                selections.default = {
+                  roots = [ "numpy" ];
+                  packages = {
+                    numpy = {
+                      version = "2.4.6";
+                      wheel = "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl";
+                      dependencies = [
+                        "nvidia-cublas-cu12"
+                        "nvidia-ml-py"
+                      ];
+                    };
+                    nvidia-cublas-cu12 = {
+                      version = "12";
+                      wheel = "gone";
+                      dependencies = [ ];
+                    };
+                    nvidia-ml-py = {
+                      version = "1";
+                      wheel = "docutils-0.17.1-py2.py3-none-any.whl";
+                      dependencies = [ ];
+                    };
+                  };
+                };
+              };
+            };
+            libs = [ ];
+            cudaPackages.libcublas = pkgs.zlib;
+          }
+          // args
+        );
+      ours = locked { cuda = "nixpkgs"; };
+      inherit (ours.packages.numpy.drvAttrs) wheelfix;
+    in
+    assert wheelfix.removeDeps == [ "nvidia-cublas-cu12" ] && wheelfix.libs == [ "${pkgs.zlib}" ];
+    # What is no library of CUDA stays.
+    assert ours.packages ? nvidia-ml-py && !(ours.packages ? nvidia-cublas-cu12);
+    assert (locked { }).packages ? nvidia-cublas-cu12;
+    assert throws (locked { cuda = "conda"; }).packages.numpy.drvPath;
+    test "from-lock-cuda" "echo ok >$out";
+
+  # One lock, two Pythons: each gets its own files of what it needs.
+  from-lock-pythons =
+    let
+      locked =
+        python:
+        pkgs.fromLock {
+          inherit python;
+          lock = ./lock/pythons.lock.json;
+          libs = python.libraries or pkgs.runtimes;
+        };
+      inherit (pkgs) python311 python313;
+      older = locked python311;
+      newer = locked python313;
+    in
+    assert older.packages ? docutils && !(newer.packages ? docutils);
+    assert older.files == newer.files;
+    test "from-lock-pythons" ''
+      script='import greenlet, pygments, sys
+      other = greenlet.greenlet(lambda: 40 + 2)
+      tags = "cp%d%d" % sys.version_info[:2]
+      assert tags in greenlet._greenlet.__spec__.origin.replace("cpython-3", "cp3"), greenlet._greenlet
+      print(tags, other.switch(), pygments.__version__)'
+      [[ "$(${older.env}/bin/python -c "$script; import docutils")" == "cp311 42 2.21.0" ]]
+      [[ "$(${newer.env}/bin/python -c "$script")" == "cp313 42 2.21.0" ]]
+      fails() { if "$@"; then exit 1; fi; }
+      fails ${newer.env}/bin/python -c 'import docutils'
+      # None refers to the Python of the other.
+      fails grep -rlq ${python313} ${older.env}/ ${older.packages.greenlet}/
+      fails grep -rlq ${python311} ${newer.env}/ ${newer.packages.greenlet}/
+      grep -rlq ${python313} ${newer.env}/
+      touch $out
+    '';
+}
