@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use url::{ParseError, Url};
 use wheelfix_format::{PackageName, SdistFilename};
 
 use crate::file::{File, Location};
@@ -97,34 +98,12 @@ impl IndexAnswers {
     }
 }
 
-/// A URL that is relative to another one; `None` for one that is not.
+/// A URL that is relative to another one; `None` for one that is not, and where there is no other one.
 fn joined(base: &str, url: &str) -> Option<String> {
-    let (scheme, rest) = base.split_once("://")?;
-    if url.contains("://") {
+    if Url::parse(url) != Err(ParseError::RelativeUrlWithoutBase) {
         return None;
     }
-    if let Some(other) = url.strip_prefix("//") {
-        return Some(format!("{scheme}://{other}"));
-    }
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if url.starts_with('/') {
-        return Some(format!("{scheme}://{host}{url}"));
-    }
-    let mut parts: Vec<&str> = path.split('/').collect();
-    parts.pop();
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let (url, more) = url.split_at(end);
-    for part in url.split('/') {
-        match part {
-            ".." => {
-                parts.pop();
-            }
-            "." => {}
-            part => parts.push(part),
-        }
-    }
-    Some(format!("{scheme}://{host}/{}{more}", parts.join("/")))
+    Some(Url::parse(base).ok()?.join(url).ok()?.into())
 }
 
 impl Lock<'_> {
@@ -255,19 +234,57 @@ mod tests {
     #[test]
     fn relative_urls_are_those_of_the_answer() {
         let base = "https://x:8/simple/a/?v=1";
-        let check = |url: &str, want: Option<&str>| {
-            assert_eq!(joined(base, url).as_deref(), want, "for {url:?}");
+        let check = |base: &str, url: &str, want: Option<&str>| {
+            assert_eq!(joined(base, url).as_deref(), want, "{url:?} at {base:?}");
         };
-        check("https://y/a.whl", None);
-        check("//y/a.whl", Some("https://y/a.whl"));
-        check("/a.whl#b", Some("https://x:8/a.whl#b"));
-        check("a.whl", Some("https://x:8/simple/a/a.whl"));
-        check("../../f/./a.whl?c=../d", Some("https://x:8/f/a.whl?c=../d"));
-        check("../../../../a.whl", Some("https://x:8/a.whl"));
-        assert_eq!(joined("", "a.whl"), None);
-        assert_eq!(
-            joined("https://x", "a.whl").as_deref(),
-            Some("https://x/a.whl")
+        check(base, "https://y/a.whl", None);
+        check(base, "HTTP://y/a.whl", None);
+        check(base, "//y/a.whl", Some("https://y/a.whl"));
+        check(base, "/a.whl#b", Some("https://x:8/a.whl#b"));
+        check(base, "a.whl", Some("https://x:8/simple/a/a.whl"));
+        check(
+            base,
+            "a+b%2Bc.whl",
+            Some("https://x:8/simple/a/a+b%2Bc.whl"),
         );
+        check(base, "a b.whl", Some("https://x:8/simple/a/a%20b.whl"));
+        check(
+            base,
+            "a.whl?at=https://y/",
+            Some("https://x:8/simple/a/a.whl?at=https://y/"),
+        );
+        check(base, "?w=2", Some("https://x:8/simple/a/?w=2"));
+        check(base, "#b", Some("https://x:8/simple/a/?v=1#b"));
+        check(base, "", Some(base));
+        check(
+            base,
+            "../../f/./a.whl?c=../d",
+            Some("https://x:8/f/a.whl?c=../d"),
+        );
+        check(base, "../../../../a.whl", Some("https://x:8/a.whl"));
+        check(base, "..", Some("https://x:8/simple/"));
+        // Without a slash behind it the last part of the address is not a directory.
+        check(
+            "https://x/simple/a",
+            "a.whl",
+            Some("https://x/simple/a.whl"),
+        );
+        check(
+            "https://x/simple/a#b/c",
+            "a.whl",
+            Some("https://x/simple/a.whl"),
+        );
+        check("https://x/a?b=c/d", "../a.whl", Some("https://x/a.whl"));
+        check("https://x", "a.whl", Some("https://x/a.whl"));
+        check("https://x?v=1", "a.whl", Some("https://x/a.whl"));
+        check("https://[::1]:8/a/", "//[::2]/b", Some("https://[::2]/b"));
+        check(
+            "file:///srv/simple/a/",
+            "../../f/a.whl",
+            Some("file:///srv/f/a.whl"),
+        );
+        check("", "a.whl", None);
+        check("simple/a/", "a.whl", None);
+        check(base, "//", None);
     }
 }
