@@ -33,6 +33,8 @@
   settings ? { },
   # packages from elsewhere, by name: { gdal = py: py.gdal; }
   nixpkgs ? { },
+  # names of packages that may have another version there than in the lock; `true` for all
+  otherVersions ? [ ],
   # an overlay for the set of packages
   overrides ? _final: _prev: { },
   # how a file at a URL is fetched, as one of a private index has to be
@@ -293,10 +295,8 @@ let
         else
           wheelOf member entries.${member};
     in
-    if nixpkgs ? ${name} then
-      nixpkgs.${name} python.pkgs
-    else if entry ? nixpkgs then
-      builtins.foldl' (set: part: set.${part}) python.pkgs (lib.splitString "." entry.nixpkgs)
+    if isOfNixpkgs name then
+      if otherwise == "" then ofNixpkgs name else throw otherwise
     else if !isKnown then
       throw "fromLock: the lock does not say what ${name} requires, so that its libraries are not known: `env` has all packages in one place"
     else if name != first then
@@ -318,6 +318,51 @@ let
         // builtins.foldl' (all: member: all // edits member) { } members
         // builtins.foldl' (all: member: all // settings.${member} or { }) { } members
       );
+
+  isOfNixpkgs = name: nixpkgs ? ${name} || entries.${name} ? nixpkgs;
+  ofNixpkgs =
+    name:
+    if nixpkgs ? ${name} then
+      nixpkgs.${name} python.pkgs
+    else
+      builtins.foldl' (set: part: set.${part}) python.pkgs (lib.splitString "." entries.${name}.nixpkgs);
+  # What is wrong with the versions of these, all at once; who replaces a package chooses its version, too.
+  otherwise =
+    let
+      taken = filter isOfNixpkgs (attrNames installed);
+      mayDiffer = name: otherVersions == true || elem name otherVersions;
+      got =
+        name:
+        let
+          it = ofNixpkgs name;
+        in
+        it.version or (builtins.parseDrvName it.name or "").version;
+      isOther =
+        name:
+        let
+          wanted = entries.${name}.version or null;
+        in
+        wanted != null && got name != "" && trimmed (got name) != trimmed wanted;
+      # As 1.0 is 1.
+      trimmed =
+        version:
+        if lib.hasSuffix ".0" version then
+          trimmed (builtins.substring 0 (builtins.stringLength version - 2) version)
+        else
+          version;
+      others = filter (name: !mayDiffer name && !(changed ? ${name}) && isOther name) taken;
+      stale = if otherVersions == true then [ ] else filter (name: !elem name taken) otherVersions;
+    in
+    if stale != [ ] then
+      "fromLock: ${concatStringsSep ", " stale} is not taken from nixpkgs: take that from `otherVersions`"
+    else if others != [ ] then
+      "fromLock: nixpkgs has other versions than the lock: ${
+        concatStringsSep ", " (map (name: "${name} ${got name} for ${entries.${name}.version}") others)
+      }: `otherVersions = [ ${
+        concatStringsSep " " (map (name: "\"${name}\"") others)
+      } ]` takes them, `nixpkgs.NAME = py: ...` another package"
+    else
+      "";
 
   installed = lib.filterAttrs (_: entry: !isLocal entry) entries;
   prev = mapAttrs (make packages) installed;

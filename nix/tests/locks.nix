@@ -297,4 +297,61 @@ in
       grep -rlq ${python313} ${newer.env}/
       touch $out
     '';
+
+  # Packages of nixpkgs, whose versions are not those of the lock by themselves.
+  from-lock-nixpkgs =
+    let
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      inherit (pkgs.python3.pkgs) pygments;
+      locked =
+        version: args:
+        pkgs.fromLock (
+          {
+            lock = document // {
+              targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+                selections.default = {
+                  roots = [ "docutils" ];
+                  packages = {
+                    docutils = {
+                      version = "0.17.1";
+                      wheel = "docutils-0.17.1-py2.py3-none-any.whl";
+                      dependencies = [ "pygments" ];
+                    };
+                    pygments = {
+                      inherit version;
+                      nixpkgs = "pygments";
+                      dependencies = [ ];
+                    };
+                  };
+                };
+              };
+            };
+            libs = [ ];
+          }
+          // args
+        );
+      isRefused = version: args: throws (locked version args).env.drvPath;
+      made = locked "2.21" { };
+      allowed = locked "2.20.0" { otherVersions = [ "pygments" ]; };
+      without = removeAttrs pygments [ "version" ];
+    in
+    assert pygments.version == "2.21.0";
+    assert made.packages.pygments.drvPath == pygments.drvPath;
+    assert isRefused "2.20.0" { } && isRefused "2.21.0.1" { } && isRefused "2" { };
+    # What depends on it is refused, too.
+    assert throws (locked "2.20.0" { }).packages.docutils.drvPath;
+    assert allowed.packages.docutils.drvPath == made.packages.docutils.drvPath;
+    assert (locked "2.20.0" { otherVersions = true; }).env.drvPath == made.env.drvPath;
+    # Where no version is locked there is none to compare.
+    assert (locked null { }).env.drvPath == made.env.drvPath;
+    # The name says it where nothing else does.
+    assert isRefused "2.20.0" { nixpkgs.pygments = _: without; };
+    assert !isRefused "2.21.0" { nixpkgs.pygments = _: without; };
+    assert isRefused "2.21.0" { otherVersions = [ "docutils" ]; };
+    # Who replaces the package has chosen it.
+    assert !isRefused "2.20.0" { overrides = _final: _prev: { inherit pygments; }; };
+    test "from-lock-nixpkgs" ''
+      ${allowed.env}/bin/python -c 'import docutils, pygments; assert pygments.__version__ == "2.21.0"'
+      touch $out
+    '';
 }
