@@ -228,11 +228,16 @@ let
           else if entry ? sdist then
             files.${entry.sdist}
           else
-            builtins.fetchGit {
-              inherit (entry.git) url rev;
-              lfs = entry.git.lfs or false;
-              allRefs = true;
-            };
+            builtins.fetchGit (
+              {
+                inherit (entry.git) url rev;
+                # The commit may be on any branch, and installers take submodules along.
+                allRefs = true;
+                submodules = true;
+              }
+              # What Nix knows since 2.27.
+              // lib.optionalAttrs (entry.git.lfs or false) { lfs = true; }
+            );
         build-system = (buildSystems.${name} or (buildSystemOf name entry)) python.pkgs;
         ${if entry ? subdirectory then "sourceRoot" else null} = "source/${entry.subdirectory}";
         # Neither the tests nor what it requires is there.

@@ -169,18 +169,18 @@ in
 
   inherit lessons pyproject tested;
 
-  # Two selections of one document that exclude each other.
+  # Two selections of one document that exclude each other, and a directory of a repository with a submodule.
   variants =
     { lock }:
     let
       envOf = select: (pkgs.fromLock { inherit lock select; }).env;
     in
-    # Without an extra nothing is installed.
-    assert !(builtins.tryEval (envOf "default").drvPath).success;
     pkgs.runCommand "variants" { } ''
-      show='import accel, importlib.metadata as it; print(accel.variant, it.version("accel"))'
-      [[ "$(${envOf "cpu"}/bin/python -c "$show")" == "cpu 1.0+cpu" ]]
-      [[ "$(${envOf "gpu"}/bin/python -c "$show")" == "cu128 1.0+cu128" ]]
+      show='import accel, gitly, importlib.metadata as it; print(accel.variant, it.version("accel"), gitly.word)'
+      [[ "$(${envOf "cpu"}/bin/python -c "$show")" == "cpu 1.0+cpu of the submodule" ]]
+      [[ "$(${envOf "gpu"}/bin/python -c "$show")" == "cu128 1.0+cu128 of the submodule" ]]
+      ${envOf "default"}/bin/python -c 'import gitly'
+      if ${envOf "default"}/bin/python -c 'import accel'; then exit 1; fi
       echo ok >$out
     '';
   inherit (import ./guides.nix { inherit pkgs; }) documented documentedBuilt;

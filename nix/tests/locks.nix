@@ -32,6 +32,13 @@ in
         };
       };
       one = locked { lock = silent; };
+      empty = locked {
+        lock = document // {
+          targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+            selections.default.packages = { };
+          };
+        };
+      };
       newer = locked {
         lock = document // {
           version = 2;
@@ -44,6 +51,7 @@ in
     assert throws (locked { select = "gpu"; }).env.drvPath;
     assert throws (locked { target = "x86_64-linux-cp313"; }).env.drvPath;
     assert throws newer.env.drvPath;
+    assert throws empty.env.drvPath;
     assert throws one.packages.numpy.drvPath;
     test "from-lock" ''
       for env in ${env} ${one.env}; do

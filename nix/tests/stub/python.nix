@@ -121,7 +121,9 @@ let
         }
         ''
           mkdir $out $dist
-          ${python.interpreter} ${./build_wheel.py} ${args.src} $dist
+          ${python.interpreter} ${./build_wheel.py} ${args.src}${
+            builtins.substring 6 (-1) (args.sourceRoot or "")
+          } $dist
         ''
     else
       self.stdenv.mkDerivation (

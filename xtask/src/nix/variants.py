@@ -1,4 +1,5 @@
-"""A project with two variants of one package, locked by uv from indexes on the loopback interface.
+"""A project with two variants of one package, locked by uv from indexes on the loopback interface,
+and with a directory of a repository, in which there is a submodule.
 
 python variants.py UV DIR: DIR/uv.lock, and the wheels below DIR/files.
 """
@@ -19,6 +20,7 @@ PYPROJECT = """\
 name = "app"
 version = "0.1.0"
 requires-python = ">=3.11"
+dependencies = ["gitly"]
 
 [project.optional-dependencies]
 cpu = ["accel>=1"]
@@ -29,6 +31,7 @@ conflicts = [[{{ extra = "cpu" }}, {{ extra = "cu128" }}]]
 
 [tool.uv.sources]
 accel = [{{ index = "cpu", extra = "cpu" }}, {{ index = "cu128", extra = "cu128" }}]
+gitly = {{ git = "{repository}", branch = "side", subdirectory = "sub" }}
 """
 
 INDEX = """
@@ -58,7 +61,38 @@ def make_wheel(path, variant):
             wheel.writestr(zipfile.ZipInfo(name), text)
 
 
+def commit(root, files, *prepare):
+    """A new commit, on a branch that is not the one of HEAD."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(root)]
+    if not root.is_dir():
+        subprocess.run(["git", "init", "--quiet", "--initial-branch=main", root], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "empty"], check=True)
+    subprocess.run([*git, "checkout", "--quiet", "-b", "side"], check=True)
+    for command in prepare:
+        subprocess.run([*git, *command], check=True)
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "files"], check=True)
+    subprocess.run([*git, "checkout", "--quiet", "main"], check=True)
+
+
+def make_repository(root):
+    part, whole = root / "part", root / "whole"
+    commit(part, {"__init__.py": "word = 'of the submodule'\n"})
+    submodule = ["submodule", "--quiet", "add", "-b", "side", part.as_uri(), "sub/gitly/vendored"]
+    files = {
+        "sub/pyproject.toml": '[project]\nname = "gitly"\nversion = "5.0"\ndependencies = []\n',
+        "sub/gitly/__init__.py": "from gitly.vendored import word\n",
+    }
+    commit(whole, files, submodule)
+    return whole.as_uri()
+
+
 def main():
+    # Submodules at `file:` are not followed otherwise.
+    os.environ |= {"GIT_ALLOW_PROTOCOL": "file", "GIT_CONFIG_GLOBAL": os.devnull}
     uv, root = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
     files = root / "files"
     files.mkdir(parents=True)
@@ -67,7 +101,7 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    pyproject = PYPROJECT.format()
+    pyproject = PYPROJECT.format(repository=make_repository(root))
     for name in ["cpu", "cu128"]:
         wheel = files / f"accel-1.0+{name}-py3-none-any.whl"
         make_wheel(wheel, name)
