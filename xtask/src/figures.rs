@@ -241,4 +241,14 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(circles(&texts.into()), [names(&["a", "b", "c"])]);
     }
+
+    #[test]
+    fn crates_without_circles_get_none() {
+        let crates = place::root().join("crates");
+        for name in ["wheelfix-format", "wheelfix-link", "wheelfix-wheel"] {
+            let figures = read(&crates.join(name).join("src")).unwrap();
+            assert!(0 < figures.files, "{name}");
+            assert_eq!(figures.circles, [], "{name}");
+        }
+    }
 }

@@ -61,8 +61,8 @@ pub use pyproject::{BuildSystem, BuildSystemError};
 pub use python_opener::LibraryUse;
 pub use python_preamble::first_statement;
 pub use python_source::{
-    AskedLibrary, PythonLoad, SourceLoads, UnnamedLoad, may_open_libraries, python_call,
-    python_loads, source_loads,
+    AskedLibrary, PythonLoad, SourceLoads, UnnamedLoad, is_python_source, may_open_libraries,
+    python_call, python_loads, source_loads,
 };
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{

@@ -28,9 +28,8 @@ mod variables;
 
 use std::path::PathBuf;
 
-use wheelfix_link::{
-    Excused, LibraryTable, Pattern, Proof, Tree, Variable, count, is_python_source, merged_excuses,
-};
+use wheelfix_format::is_python_source;
+use wheelfix_link::{Excused, LibraryTable, Pattern, Proof, Tree, Variable, count, merged_excuses};
 use wheelfix_loader::real_path;
 
 use crate::bytecode::{CompileFailure, Compiler};

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wheelfix_archive::{Limits, Member};
+use wheelfix_format::is_python_source;
 use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
-use wheelfix_link::{Alias, Choice, EXCUSES_FILE, Excuses, Pattern, Remedy, is_python_source};
+use wheelfix_link::{Alias, Choice, EXCUSES_FILE, Excuses, Pattern, Remedy};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
 use crate::cleanup::{Cleaner, Cleanup};

@@ -5,8 +5,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use wheelfix_format::is_python_source;
 use wheelfix_format::{Record, RecordHash, RecordRow};
-use wheelfix_link::{LibraryTable, PythonSource, is_of_table, is_python_source};
+use wheelfix_link::{LibraryTable, PythonSource, is_of_table};
 
 use crate::bytecode::Compiler;
 use crate::digest::FileDigest;

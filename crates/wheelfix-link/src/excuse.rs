@@ -1,23 +1,13 @@
 //! Excuses of the user: libraries and symbols that may be missing, and what became of each excuse.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::rules::Pattern;
-
-/// The kind of thing that an excuse is about.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExcuseKind {
-    /// A library, by the name that is needed or opened.
-    Library,
-    /// A symbol, by its name without a version.
-    Symbol,
-}
 
 /// Excuses for libraries and symbols that may be missing.
 #[derive(Clone, Debug, Default)]
@@ -249,15 +239,6 @@ const SYMBOL_SHAPES: &[(&str, &str)] = &[
     ("_ZTI6", ""),
     ("_R", ""),
 ];
-
-impl fmt::Display for ExcuseKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Library => "library",
-            Self::Symbol => "symbol",
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,15 @@
 //! Faults that keep an output from working, with what is needed to fix them.
 
+pub(crate) mod evidence;
+pub(crate) mod excuse_kind;
 pub(crate) mod missing;
 mod purpose;
 mod remedies;
 pub(crate) mod remedy;
+pub(crate) mod soname_collision;
 mod symbols;
 mod told;
+pub(crate) mod unusable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,11 +17,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::excuse::ExcuseKind;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Remedy};
-use crate::index::Unusable;
-use crate::proof::soname_collision::{self, Binding, FailingPair};
+use crate::fault::soname_collision::{Binding, FailingPair};
+use crate::fault::unusable::Unusable;
 
 pub use purpose::Purpose;
 pub use remedies::FaultKind;

@@ -3,8 +3,6 @@
 pub(crate) mod lib_path;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +13,7 @@ use wheelfix_format::is_library_name;
 use wheelfix_loader::{Abi, Object, ReadOutcome, Tokens, content_of, existing_path, read_object};
 
 use crate::fault::missing::NearMiss;
+use crate::fault::unusable::Unusable;
 use crate::index::lib_path::{
     LibPathError, LibraryDirectory, Tier, check_writable, expand, holds_libraries,
 };
@@ -36,29 +35,6 @@ pub struct Library {
     /// The facts of its ELF file.
     #[serde(skip)]
     pub object: Object,
-}
-
-/// A file with the name of a library that is none that can be read.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Unusable {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Why it cannot be read.
-    pub reason: String,
-}
-
-impl Unusable {
-    /// The name that a need would find it by.
-    fn name(&self) -> Option<&str> {
-        self.path.file_name().and_then(OsStr::to_str)
-    }
-}
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, reason) = (self.path.display(), &self.reason);
-        write!(f, "`{path}` is not a library for anyone: {reason}")
-    }
 }
 
 /// All libraries behind the library paths.

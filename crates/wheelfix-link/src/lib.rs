@@ -17,15 +17,19 @@ mod role;
 mod rules;
 mod tree;
 
-pub use excuse::{EXCUSES_FILE, ExcuseError, ExcuseKind, Excused, Excuses, merged_excuses};
+pub use excuse::{EXCUSES_FILE, ExcuseError, Excused, Excuses, merged_excuses};
 pub use explain::graph::Graph;
 pub use explain::why::{Lookup, LookupResult, Search, explain};
+pub use fault::evidence::Evidence;
+pub use fault::excuse_kind::ExcuseKind;
 pub use fault::missing::{Missing, NearMiss, Told, told_once};
 pub use fault::remedy::{Candidate, Choice, Remedy, RuleClass};
+pub use fault::soname_collision::{Binding, FailingPair};
+pub use fault::unusable::Unusable;
 pub use fault::{Fault, FaultKind, Purpose, some_of};
 pub use index::lib_path::{LibPathError, Tier};
-pub use index::{Found, Library, LibraryIndex, Unusable};
-pub use plan::dlopen_dependency::Evidence;
+pub use index::{Found, Library, LibraryIndex};
+pub use plan::environment::{Variable, VariableFault, VariablePlaces};
 pub use plan::foresight::foresee;
 pub use plan::planner::plan;
 pub use plan::replace::{NamedPaths, SourceEdit};
@@ -40,9 +44,7 @@ pub use proof::assumption::Assumed;
 pub use proof::dlopen_check::SourceLibraries;
 pub use proof::library_table::{LibraryTable, TablePlaces, is_of_table};
 pub use proof::named::nothing_in;
-pub use proof::soname_collision::{Binding, FailingPair};
 pub use proof::{LeftAside, Proof, ProofOptions, prove};
-pub use rules::environment::{Variable, VariableFault, VariablePlaces};
 pub use rules::file::RulesError;
 pub use rules::{
     Alias, Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
@@ -51,6 +53,4 @@ pub use rules::{
 pub use tree::made_executable::made_executable;
 pub use tree::python_module::may_be_module;
 pub use tree::walk::{Walk, walk};
-pub use tree::{
-    PythonSource, Skipped, Tree, TreeError, Unreadable, is_python_source, may_be_like_source,
-};
+pub use tree::{PythonSource, Skipped, Tree, TreeError, Unreadable, may_be_like_source};

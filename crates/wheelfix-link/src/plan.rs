@@ -1,7 +1,7 @@
 //! The plan of a relocation: plain data. Printing it is the dry run, serialising it is `--json`.
 
 pub(crate) mod backend;
-pub(crate) mod dlopen_dependency;
+pub(crate) mod environment;
 pub(crate) mod foresight;
 pub(crate) mod near_miss;
 pub(crate) mod planner;
@@ -21,8 +21,8 @@ use serde::Serialize;
 use wheelfix_loader::{Abi, Loader, RunPath};
 
 use crate::excuse::{Excused, Excuses};
+use crate::fault::unusable::Unusable;
 use crate::fault::{BREAK, Fault};
-use crate::index::Unusable;
 use crate::plan::replace::SourceEdit;
 use crate::plan::substitutions::Substitutions;
 use crate::rules::Pattern;

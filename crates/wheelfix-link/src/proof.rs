@@ -24,10 +24,10 @@ use wheelfix_loader::{
 
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
+use crate::fault::evidence::Evidence;
 use crate::fault::missing::NearMiss;
 use crate::fault::remedy::Candidate;
 use crate::index::{Library, LibraryIndex};
-use crate::plan::dlopen_dependency::Evidence;
 use crate::plan::replace::NamedPaths;
 use crate::proof::assumption::{Assumed, Assumptions};
 use crate::proof::builder::{ProofBuilder, is_module};

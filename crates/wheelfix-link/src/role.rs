@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use wheelfix_loader::Object;
 
-use crate::plan::dlopen_dependency::{Evidence, dependencies};
+use crate::fault::evidence::Evidence;
 use crate::rules::Rules;
+use crate::rules::dlopen_dependency::dependencies;
 use crate::tree::Tree;
 use crate::tree::python_module::imported_name;
 use crate::tree::site::{self, package_of};

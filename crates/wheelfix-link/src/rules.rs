@@ -3,7 +3,7 @@
 //! Shipped rules lie in `rules/` beside the sources and are compiled in; a user adds own ones by
 //! `--rules FILE`, which come first. The format is described in `docs/rules.md`.
 
-pub(crate) mod environment;
+pub(crate) mod dlopen_dependency;
 pub(crate) mod file;
 
 use std::collections::BTreeMap;

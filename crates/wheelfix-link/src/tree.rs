@@ -11,7 +11,6 @@ pub(crate) mod text_names;
 pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +18,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::{AskedLibrary, PythonLoad, UnnamedLoad, is_library_name, source_loads};
+use wheelfix_format::{
+    AskedLibrary, PythonLoad, UnnamedLoad, is_library_name, is_python_source, source_loads,
+};
 use wheelfix_loader::{
     Abi, Object, Place, ReadOutcome, STATIC, STORE, content_of, existing_path, normalize,
 };
@@ -562,12 +563,6 @@ pub fn may_be_like_source(path: &Path) -> bool {
         Some("pth") => true,
         _ => parent.is_some_and(|name| name == "bin"),
     }
-}
-
-/// Whether a file of this name is a Python source.
-pub fn is_python_source(name: impl AsRef<OsStr>) -> bool {
-    // Python itself looks for this ending, in this case.
-    name.as_ref().as_encoded_bytes().ends_with(b".py")
 }
 
 /// Reads one file of a tree, objects with the names in their data.

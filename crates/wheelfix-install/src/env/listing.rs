@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use wheelfix_elf::is_temporary;
-use wheelfix_link::{is_of_table, is_python_source};
+use wheelfix_format::is_python_source;
+use wheelfix_link::is_of_table;
 
 use crate::env::variables::PTH;
 

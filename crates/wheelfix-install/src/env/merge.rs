@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
-use wheelfix_link::is_python_source;
+use wheelfix_format::is_python_source;
 use wheelfix_loader::existing_path;
 
 use crate::env::collision::{CollisionAction, Decision, EnvCollisionKind, Rules};

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use wheelfix_loader::{FileView, Outcome, Process, Target, Trace, normalize};
 
-use crate::plan::dlopen_dependency::dependencies;
 use crate::proof::simulation::Simulation;
+use crate::rules::dlopen_dependency::dependencies;
 use crate::rules::{Rules, any_matches};
 use crate::tree::Tree;
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::fault::evidence::Evidence;
 use crate::fault::remedy::Candidate;
 use crate::fault::{BREAK, Fault, some_of};
-use crate::plan::dlopen_dependency::Evidence;
 
 /// A library that is needed and nowhere.
 #[derive(Clone, Debug, Serialize)]

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
+use wheelfix_format::is_python_source;
 
-use crate::excuse::ExcuseKind;
+use crate::fault::evidence::Evidence;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Choice, Remedy, RuleClass};
 use crate::fault::{Fault, Purpose};
-use crate::plan::dlopen_dependency::Evidence;
-use crate::tree::is_python_source;
 
 /// How many undefined symbols may be excused by their names; more are no slip of a makefile.
 const EXCUSABLE: usize = 5;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use wheelfix_format::LibraryName;
 use wheelfix_loader::Object;
 
+use crate::fault::evidence::Evidence;
 use crate::fault::missing::{Missing, NearMiss};
 use crate::fault::remedy::Candidate;
-use crate::plan::dlopen_dependency::Evidence;
 use crate::plan::resolve::Resolver;
 use crate::rules::{Pattern, Provider, Rules};
 

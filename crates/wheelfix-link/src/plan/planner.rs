@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_loader::{Abi, Loader, Object};
 
-use crate::excuse::{ExcuseKind, Record};
+use crate::excuse::Record;
 use crate::fault::Fault;
+use crate::fault::evidence::Evidence;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
 use crate::index::LibraryIndex;
-use crate::plan::dlopen_dependency::{Evidence, dependencies};
 use crate::plan::resolve::{Answer, Resolver};
 use crate::plan::run_path_plan::RunPathPlanner;
 use crate::plan::{Edit, LinkPlan, Need, ObjectPlan, PlanOptions, Satisfied};
 use crate::plan::{backend, unused};
 use crate::rules::Rules;
+use crate::rules::dlopen_dependency::dependencies;
 use crate::tree::{Skipped, Tree};
 
 /// Plans the relocation of all objects of a tree.

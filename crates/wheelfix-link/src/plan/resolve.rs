@@ -7,7 +7,8 @@ use wheelfix_loader::{Object, Tokens, normalize};
 
 use crate::index::{Found, Library, LibraryIndex, needed_path};
 use crate::plan::{PlanOptions, Satisfied};
-use crate::rules::{Rule, Rules, any_matches};
+use crate::rules::dlopen_dependency::DlopenDependency;
+use crate::rules::{Pattern, Rule, Rules, any_matches};
 use crate::tree::Tree;
 
 /// All that a decision depends on.
@@ -296,4 +297,66 @@ fn matching<'a, T>(
         .iter()
         .find(|rule| any_matches(globs(&rule.body), name))?;
     Some(&rule.name)
+}
+
+impl<'a> Resolver<'a> {
+    /// The answers for the first alternative that is there, by name; empty if none is there.
+    pub(crate) fn open(
+        &self,
+        object: &Object,
+        dependency: &DlopenDependency,
+    ) -> Vec<(String, Answer<'a>)> {
+        for alternative in &dependency.alternatives {
+            let names = if alternative.is_literal() {
+                vec![alternative.text().to_owned()]
+            } else {
+                self.names_matching(object, alternative)
+            };
+            let answers = names.into_iter().map(|name| {
+                let answer = self.answer(object, &name);
+                (name, answer)
+            });
+            let found: Vec<_> = answers
+                .filter(|(_, answer)| !matches!(answer, Answer::Nothing))
+                .collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The names of libraries that a glob matches: those of the output, or else those of the first
+    /// library path that has some.
+    fn names_matching(&self, object: &Object, glob: &Pattern) -> Vec<String> {
+        let fits =
+            |found: &Object| found.fits(object.abi, object.os_abi) && found.path != object.path;
+        let ours: BTreeSet<String> = self
+            .tree
+            .objects()
+            .filter(|found| fits(found) && !self.dropped.contains(&found.path))
+            .filter_map(|found| found.file_name().to_str())
+            .filter(|name| glob.matches(name))
+            .map(ToOwned::to_owned)
+            .collect();
+        if !ours.is_empty() {
+            return ours.into_iter().collect();
+        }
+        let theirs = self
+            .index
+            .libraries()
+            .iter()
+            .filter(|library| fits(&library.object));
+        let matching: Vec<_> = theirs
+            .filter(|library| glob.matches(&library.name))
+            .collect();
+        let Some(first) = matching.first() else {
+            return Vec::new();
+        };
+        let same = matching
+            .iter()
+            .filter(|other| (other.tier, other.entry) == (first.tier, first.entry));
+        let names: BTreeSet<String> = same.map(|library| library.name.clone()).collect();
+        names.into_iter().collect()
+    }
 }

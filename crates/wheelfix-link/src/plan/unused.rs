@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use wheelfix_loader::Object;
 
-use crate::excuse::{ExcuseKind, Excused, Excuses};
+use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
-use crate::plan::dlopen_dependency::dependencies;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::plan::resolve::Resolver;
+use crate::rules::dlopen_dependency::dependencies;
 use crate::rules::{Pattern, Rule, any_matches};
 use crate::tree::{PythonSource, Tree};
 

@@ -7,10 +7,11 @@ use wheelfix_loader::{
     Event, FileKey, MinimumVersions, Object, Process, Stop, SymbolTables, Trace, normalize,
 };
 
-use crate::excuse::{ExcuseKind, Record};
+use crate::excuse::Record;
 use crate::fault::Fault;
+use crate::fault::evidence::Evidence;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
-use crate::plan::dlopen_dependency::Evidence;
 use crate::proof::assumption::Assumed;
 use crate::proof::dlopen_check::{Opened, SourceLibraries};
 use crate::proof::library_table::LibraryTable;

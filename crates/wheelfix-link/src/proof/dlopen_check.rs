@@ -9,10 +9,11 @@ use wheelfix_format::{AskedLibrary, PythonLoad, is_library_name};
 use wheelfix_loader::{Outcome, PathKind, Process, ReadOutcome, Target};
 
 use crate::excuse::Excuses;
-use crate::plan::dlopen_dependency::{DlopenDependency, Evidence, dependencies, rule_of_source};
+use crate::fault::evidence::Evidence;
 use crate::plan::replace::NamedPaths;
 use crate::proof::library_table::{LibraryTable, is_of_libc};
 use crate::proof::simulation::{LoadFailure, Simulation, driver_from_elsewhere};
+use crate::rules::dlopen_dependency::{DlopenDependency, dependencies, rule_of_source};
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::tree::imported::{Imports, is_for_other_system};
 use crate::tree::{PythonSource, Tree};

@@ -2,38 +2,17 @@
 //! first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use wheelfix_loader::{
     ContentId, Loaded, Outcome, Scope, SymbolTables, Target, content_of, normalize,
 };
 
-use crate::fault::{BREAK, Fault, some_of};
+use crate::fault::Fault;
+use crate::fault::soname_collision::{Binding, FailingPair};
 use crate::proof::assumption::Assumptions;
 use crate::proof::simulation::{LoadFailure, Simulation};
 use crate::rules::Rules;
-
-/// A file that a name leads to, and who is led there.
-#[derive(Clone, Debug, Serialize)]
-pub struct Binding {
-    /// The file, by its final path.
-    pub path: PathBuf,
-    /// Final paths of the modules that bring it along.
-    pub modules: BTreeSet<PathBuf>,
-}
-
-/// A module that does not load in a process in which another one is loaded.
-#[derive(Clone, Debug, Serialize)]
-pub struct FailingPair {
-    /// Final path of the one that is loaded first.
-    pub first: PathBuf,
-    /// Final path of the one that does not load then.
-    pub second: PathBuf,
-    /// The first thing that it lacks.
-    pub reason: String,
-}
 
 /// Modules that are tried for each two files of a name: they tend to need the same of them.
 const MODULES: usize = 8;
@@ -180,34 +159,4 @@ impl SonameCollisions<'_> {
         let symbol = symbols.find(|symbol| !self.assumptions.has(symbol, process))?;
         Some(format!("nothing defines `{symbol}`"))
     }
-}
-
-/// The message of a fault with different files of one name.
-pub(crate) fn fmt(
-    f: &mut fmt::Formatter<'_>,
-    soname: &str,
-    bound: &[Binding],
-    failing: Option<&FailingPair>,
-) -> fmt::Result {
-    write!(
-        f,
-        "`{soname}` is not the same file for all: in one process the first that is loaded serves all"
-    )?;
-    for Binding { path, modules } in bound {
-        let path = path.display();
-        write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
-    }
-    if let Some(pair) = failing {
-        let (first, second) = (pair.first.display(), pair.second.display());
-        write!(
-            f,
-            "{BREAK}  `{second}` does not load after `{first}`: {}",
-            pair.reason
-        )?;
-        write!(
-            f,
-            "{BREAK}  give both the newest file of that name with which they work"
-        )?;
-    }
-    Ok(())
 }

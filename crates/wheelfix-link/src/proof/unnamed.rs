@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use wheelfix_format::is_python_source;
+
 use crate::proof::dlopen_check::is_test;
 use crate::rules::{Pattern, Rules};
 use crate::tree::imported::{Imports, is_for_other_system};
 use crate::tree::site::Owners;
-use crate::tree::{PythonSource, Tree, is_python_source};
+use crate::tree::{PythonSource, Tree};
 
 /// Where sources open libraries by names that are not in them: path and line.
 ///

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::excuse::ExcuseKind;
+use crate::fault::excuse_kind::ExcuseKind;
 use crate::rules::{Rule, Rules};
 
 /// The tables that are compiled in, by name.

@@ -1,0 +1,24 @@
+//! Kinds of faults that a user may excuse.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The kind of thing that an excuse is about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExcuseKind {
+    /// A library, by the name that is needed or opened.
+    Library,
+    /// A symbol, by its name without a version.
+    Symbol,
+}
+
+impl fmt::Display for ExcuseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Library => "library",
+            Self::Symbol => "symbol",
+        })
+    }
+}

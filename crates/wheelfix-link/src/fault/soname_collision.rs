@@ -1,0 +1,59 @@
+//! The text of faults about different files that answer to one name in one process.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::fault::{BREAK, some_of};
+
+/// A file that a name leads to, and who is led there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Binding {
+    /// The file, by its final path.
+    pub path: PathBuf,
+    /// Final paths of the modules that bring it along.
+    pub modules: BTreeSet<PathBuf>,
+}
+
+/// A module that does not load in a process in which another one is loaded.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailingPair {
+    /// Final path of the one that is loaded first.
+    pub first: PathBuf,
+    /// Final path of the one that does not load then.
+    pub second: PathBuf,
+    /// The first thing that it lacks.
+    pub reason: String,
+}
+
+/// The message of a fault with different files of one name.
+pub(crate) fn fmt(
+    f: &mut fmt::Formatter<'_>,
+    soname: &str,
+    bound: &[Binding],
+    failing: Option<&FailingPair>,
+) -> fmt::Result {
+    write!(
+        f,
+        "`{soname}` is not the same file for all: in one process the first that is loaded serves all"
+    )?;
+    for Binding { path, modules } in bound {
+        let path = path.display();
+        write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
+    }
+    if let Some(pair) = failing {
+        let (first, second) = (pair.first.display(), pair.second.display());
+        write!(
+            f,
+            "{BREAK}  `{second}` does not load after `{first}`: {}",
+            pair.reason
+        )?;
+        write!(
+            f,
+            "{BREAK}  give both the newest file of that name with which they work"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Libraries that an object opens while it runs: dependencies that no `DT_NEEDED` shows.
+
+use std::path::Path;
+
+use wheelfix_loader::Object;
+
+use crate::fault::evidence::Evidence;
+use crate::rules::{Dlopen, Pattern, Rule, Rules, any_matches};
+
+/// One such dependency.
+#[derive(Debug)]
+pub(crate) struct DlopenDependency {
+    /// Alternatives; the first that is there is opened. A glob stands for all that are there.
+    pub(crate) alternatives: Vec<Pattern>,
+    /// The evidence for it.
+    pub(crate) evidence: Evidence,
+    /// Whether the object works without.
+    pub(crate) optional: bool,
+}
+
+impl DlopenDependency {
+    /// The name in messages: the alternatives, joined by ` or `.
+    pub(crate) fn name(&self) -> String {
+        self.names().join(" or ")
+    }
+
+    /// The alternatives as they are written.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.alternatives.iter().map(Pattern::text).collect()
+    }
+}
+
+/// The dependencies of an object: by the rules, by its own `.note.dlopen`, and by the names in its data
+/// that neither of them covers.
+pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependency> {
+    let file_name = object.file_name().to_string_lossy();
+    let soname = object.soname.as_deref().unwrap_or_default();
+    let mut dependencies = Vec::new();
+    for rule in &rules.dlopen {
+        let from = &rule.body.from;
+        if any_matches(from, &file_name) || any_matches(from, soname) {
+            dependencies.extend(rule.body.opens.iter().map(|opens| DlopenDependency {
+                alternatives: vec![opens.clone()],
+                evidence: Evidence::Rule(rule.name.clone()),
+                optional: rule.body.optional,
+            }));
+        }
+    }
+    for note in &object.dlopen_notes {
+        // Names of real libraries are not globs; one that cannot be compiled is left out.
+        let alternatives = note
+            .soname
+            .iter()
+            .filter_map(|name| Pattern::new(name).ok());
+        dependencies.push(DlopenDependency {
+            alternatives: alternatives.collect(),
+            evidence: Evidence::Note,
+            optional: note.priority.as_deref() != Some("required"),
+        });
+    }
+    for name in &object.names {
+        let mut known = dependencies
+            .iter()
+            .flat_map(|dependency| &dependency.alternatives);
+        if !known.any(|pattern| pattern.covers(name)) {
+            let probe = rules
+                .probe
+                .iter()
+                .find(|rule| any_matches(&rule.body.names, name));
+            dependencies.extend(Pattern::new(name).map(|pattern| DlopenDependency {
+                alternatives: vec![pattern],
+                evidence: probe.map_or(Evidence::Data, |rule| Evidence::Rule(rule.name.clone())),
+                // A text is not a promise; only the driver's libraries are what they look like.
+                optional: probe.is_some() || !rules.is_driver(name),
+            }));
+        }
+    }
+    dependencies
+}
+
+/// The rule for what a Python source opens.
+pub(crate) fn rule_of_source<'r>(
+    rules: &'r Rules,
+    path: &Path,
+    name: &str,
+) -> Option<&'r Rule<Dlopen>> {
+    rules.dlopen.iter().find(|rule| {
+        let body = &rule.body;
+        body.opens.iter().any(|opens| opens.covers(name))
+            && body.from.iter().any(|from| from.matches_end(path))
+    })
+}
