@@ -27,6 +27,7 @@ mod metadata_edit;
 mod package_name;
 mod pattern;
 mod pyproject;
+mod python_file;
 mod python_opener;
 mod python_preamble;
 mod python_source;
@@ -58,11 +59,12 @@ pub use metadata_edit::{Change, EditAction, EditedMetadata, MetadataEdit, NamePa
 pub use package_name::{PackageName, PackageNameError};
 pub use pattern::{Pattern, PatternError};
 pub use pyproject::{BuildSystem, BuildSystemError};
+pub use python_file::is_python_source;
 pub use python_opener::LibraryUse;
 pub use python_preamble::first_statement;
 pub use python_source::{
-    AskedLibrary, PythonLoad, SourceLoads, UnnamedLoad, is_python_source, may_open_libraries,
-    python_call, python_loads, source_loads,
+    AskedLibrary, PythonLoad, SourceLoads, UnnamedLoad, may_open_libraries, python_call,
+    python_loads, source_loads,
 };
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{

@@ -11,8 +11,6 @@ mod syntax;
 mod unnamed_call;
 mod value;
 
-use std::ffi::OsStr;
-
 use memchr::{memchr_iter, memmem};
 use ruff_python_ast::{ModModule, PySourceType};
 use ruff_python_parser::Parsed;
@@ -22,12 +20,6 @@ use self::opener::Opener;
 use self::scanner::Scanner;
 use crate::library_name::library_in;
 use crate::python_text::Masked;
-
-/// Whether a file of this name is a Python source.
-pub fn is_python_source(name: impl AsRef<OsStr>) -> bool {
-    // Python itself looks for this ending, in this case.
-    name.as_ref().as_encoded_bytes().ends_with(b".py")
-}
 
 /// A place of a Python source that opens a library, or looks for it.
 ///
