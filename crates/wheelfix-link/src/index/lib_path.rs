@@ -138,7 +138,7 @@ fn public(given: &Path) -> Result<Vec<PathBuf>, LibPathError> {
 }
 
 /// The site-packages directories of a prefix; the directory itself if it is one.
-fn site_packages(prefix: &Path) -> Result<Vec<PathBuf>, LibPathError> {
+pub(crate) fn site_packages(prefix: &Path) -> Result<Vec<PathBuf>, LibPathError> {
     if prefix.file_name() == Some(OsStr::new("site-packages")) {
         return Ok(vec![prefix.to_path_buf()]);
     }

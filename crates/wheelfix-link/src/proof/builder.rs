@@ -171,10 +171,7 @@ impl<'a> ProofBuilder<'a> {
             tree,
             unloaded,
             loaded,
-            &Definers {
-                simulations,
-                tables,
-            },
+            &Definers::new(simulations, tables, &self.options.lib_paths),
         );
     }
 

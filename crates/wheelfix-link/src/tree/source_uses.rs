@@ -96,6 +96,13 @@ impl SourceUses {
         let mut globals = self.globals.iter();
         globals.any(|source| self.owners.share(source, path))
     }
+
+    /// Whether the `__init__.py` of a package that a module lies in, which Python runs before it imports the module, makes
+    /// symbols visible to it.
+    pub(crate) fn precedes(&self, module: &Path) -> bool {
+        let mut packages = module.ancestors().skip(1);
+        packages.any(|package| self.globals.contains(&package.join("__init__.py")))
+    }
 }
 
 fn is_of_name(byte: u8) -> bool {

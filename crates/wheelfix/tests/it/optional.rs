@@ -452,14 +452,41 @@ fn a_library_that_is_opened_for_all_completes_others() {
     layered(source).fails(&[], "defines: `nowhere`");
     let text = layered(source).elf("m/libcore.so", core, &[]).passes(&[]);
     assert!(text.contains("  defined by: "), "{text}");
-    // A comment opens nothing, and a module is imported without any of it.
+    // A comment opens nothing, and a module of another package is imported without any of it.
     let case = layered("# RTLD_GLOBAL\nLAYER = 'layer'\n");
     case.elf("m/libcore.so", core, &[])
         .fails(&[], "defines: `nowhere`");
     let module = format!("{lacking} {MODULE}");
-    let case = Case::new(source).elf("m/x.so", &module, &[]);
+    let case = Case::new(source).elf("n/x.so", &module, &[]);
     case.elf("m/libcore.so", core, &[])
         .fails(&[], "defines: `nowhere`");
+}
+
+#[test]
+fn a_package_opens_what_its_modules_need_first() {
+    // As usearch, which opens a module of numkong for its own.
+    let source = "import ctypes\nctypes.CDLL(core(), mode=ctypes.RTLD_GLOBAL)\n";
+    let module = format!("int nowhere(void); int f(void) {{ return nowhere(); }} {MODULE}");
+    let case = Case::new(source).elf("m/x.so", &module, &[]);
+    case.fails(&[], "defines: `nowhere`");
+    let other = "other/lib/python3.11/site-packages/core";
+    fs_err::create_dir_all(case.sandbox.path(other)).unwrap();
+    let output = format!("{other}/core.cpython-311-x86_64-linux-gnu.so");
+    let core = "int nowhere(void) { return 1; }";
+    case.sandbox.library(core, &["-o", &output]);
+    let text = case.passes(&["--lib-path", "other"]);
+    assert!(
+        text.contains("loads only after what has its symbols"),
+        "{text}"
+    );
+    // Nothing opens it first, or something else does later.
+    let case = Case::new("").elf("m/x.so", &module, &[]);
+    fs_err::create_dir_all(case.sandbox.path(other)).unwrap();
+    case.sandbox.library(core, &["-o", &output]);
+    case.fails(&["--lib-path", "other"], "defines: `nowhere`");
+    let wheel = case.wheel.clone().file("m/late.py", source);
+    let case = Case { wheel, ..case };
+    case.fails(&["--lib-path", "other"], "defines: `nowhere`");
 }
 
 #[test]

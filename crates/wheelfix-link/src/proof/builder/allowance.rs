@@ -99,7 +99,7 @@ impl Allowances<'_> {
     /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
     /// others, if not all of it fails by itself, those that the output defines and makes visible to all, those of
     /// a program, which opens its own modules, and those that the output defines of what nobody opens by its name. What
-    /// Python imports is imported without any of them.
+    /// Python imports is imported without any of them, unless the source of its package makes some visible first.
     fn completed(
         self,
         roles: &Roles,
@@ -113,13 +113,18 @@ impl Allowances<'_> {
             let is_module = self.tree.get(path).is_some_and(is_module);
             let is_global =
                 !is_module && roles.sources.completes(path) && lacking.clone().all(is_defined);
+            let is_preceded = is_module
+                && roles.sources.precedes(path)
+                && lacking
+                    .clone()
+                    .all(|symbol| self.definers.is_anywhere(symbol));
             let is_of_program =
                 !is_module && lacking.clone().all(|symbol| self.has_program(symbol));
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             // Others that need it are proved with it; by itself only a source opens it that may open anything.
             let is_part = any_loads && lacking.clone().all(is_defined) && unnamed.contains(*path);
-            (is_carried || is_global || is_of_program || is_part).then(|| {
+            (is_carried || is_global || is_preceded || is_of_program || is_part).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
             })

@@ -1,27 +1,64 @@
-//! The objects of an output that define a symbol.
+//! The objects of an output, and of other wheels, that define a symbol.
 
-use std::path::Path;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 
-use wheelfix_elf::{HashedName, WantedVersion};
-use wheelfix_loader::{SymbolTables, Undefined};
+use walkdir::WalkDir;
+use wheelfix_elf::{HashedName, SymbolTable, WantedVersion};
+use wheelfix_loader::{SymbolTables, Undefined, read_table};
 
+use crate::index::lib_path::site_packages;
 use crate::proof::simulation::Simulation;
 
 /// All objects of an output with their symbols.
 pub(super) struct Definers<'a> {
     pub(super) simulations: &'a [Simulation<'a>],
     pub(super) tables: &'a SymbolTables,
+    /// The library paths, some of which may be prefixes of other wheels.
+    pub(super) lib_paths: &'a [PathBuf],
+    /// The symbols of all objects of these, once somebody asks.
+    others: OnceCell<Vec<SymbolTable>>,
 }
 
-impl Definers<'_> {
+impl<'a> Definers<'a> {
+    pub(super) fn new(
+        simulations: &'a [Simulation<'a>],
+        tables: &'a SymbolTables,
+        lib_paths: &'a [PathBuf],
+    ) -> Self {
+        Self {
+            simulations,
+            tables,
+            lib_paths,
+            others: OnceCell::new(),
+        }
+    }
+
+    /// Whether an object of the output defines a symbol, or one in a prefix of another wheel.
+    pub(super) fn is_anywhere(&self, symbol: &Undefined) -> bool {
+        let name = HashedName::new(&symbol.name);
+        let wanted = wanted(symbol);
+        let is_in = |table: &SymbolTable| table.definition(&name, wanted).is_some();
+        self.of(symbol).next().is_some() || self.others().iter().any(is_in)
+    }
+
+    /// The symbols of the objects in the site-packages of the library paths.
+    fn others(&self) -> &[SymbolTable] {
+        self.others.get_or_init(|| {
+            let sites = self.lib_paths.iter().map(|path| site_packages(path));
+            let files = sites.flatten().flatten().flat_map(WalkDir::new);
+            let files = files.filter_map(Result::ok);
+            let files = files.filter(|file| file.path().to_string_lossy().contains(".so"));
+            files
+                .filter_map(|file| read_table(file.path()).ok())
+                .collect()
+        })
+    }
+
     /// Final paths of the objects that define a symbol.
     pub(super) fn of(&self, symbol: &Undefined) -> impl Iterator<Item = &Path> {
         let name = HashedName::new(&symbol.name);
-        let version = symbol.version.as_deref();
-        let wanted = version.map(|name| WantedVersion {
-            name,
-            hidden: false,
-        });
+        let wanted = wanted(symbol);
         let has = move |simulation: &&Simulation<'_>| {
             let table = simulation.key().and_then(|key| self.tables.get(key));
             table.is_some_and(|table| table.definition(&name, wanted).is_some())
@@ -29,4 +66,12 @@ impl Definers<'_> {
         let simulations = self.simulations.iter().filter(has);
         simulations.map(|simulation| simulation.object.path.as_path())
     }
+}
+
+fn wanted(symbol: &Undefined) -> Option<WantedVersion<'_>> {
+    let version = symbol.version.as_deref();
+    version.map(|name| WantedVersion {
+        name,
+        hidden: false,
+    })
 }
