@@ -230,10 +230,11 @@ impl Tree {
     /// Reads the given files: final path, and where the bytes lie now. Other files than ELF files
     /// and Python sources are passed over.
     pub fn read(files: Vec<(PathBuf, PathBuf)>) -> Result<Self, TreeError> {
-        let read = |(path, file): (PathBuf, PathBuf)| {
-            content(&normalize(&path), &file).map(|outcome| (path, file, outcome))
+        let read = |buffer: &mut Vec<u8>, (path, file): (PathBuf, PathBuf)| {
+            content(&normalize(&path), &file, buffer).map(|outcome| (path, file, outcome))
         };
-        let outcomes: Result<Vec<_>, std::io::Error> = files.into_par_iter().map(read).collect();
+        let outcomes: Result<Vec<_>, std::io::Error> =
+            files.into_par_iter().map_init(Vec::new, read).collect();
         let (mut tree, mut sources) = (Self::default(), Vec::new());
         let mut of_others = BTreeMap::new();
         for (path, file, content) in outcomes? {
@@ -527,16 +528,18 @@ pub(crate) fn is_executable(file: &Path) -> std::io::Result<bool> {
     Ok(fs_err::metadata(file)?.permissions().mode() & 0o111 != 0)
 }
 
-/// The text of a Python source, in as few calls of the system as possible; nothing of one that is too long.
-fn source_text(file: &Path) -> std::io::Result<Vec<u8>> {
+/// Reads the text of a Python source, in as few calls of the system as possible; nothing of one that is too long.
+///
+/// The buffer is the same for many sources: most are read, looked through and forgotten.
+fn read_source(file: &Path, text: &mut Vec<u8>) -> std::io::Result<()> {
+    text.clear();
     let file = fs_err::File::open(file)?;
     let len = file.metadata()?.len();
-    let mut text = Vec::new();
     if len <= MAX_SOURCE_LEN {
-        text.reserve_exact(usize::try_from(len).unwrap_or_default());
-        file.take(len).read_to_end(&mut text)?;
+        text.reserve(usize::try_from(len).unwrap_or_default());
+        file.take(len).read_to_end(text)?;
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Whether a file is run as a source is: a script of `bin`, a `.pth` file, or byte code in the place of a source.
@@ -566,11 +569,12 @@ pub fn may_be_like_source(path: &Path) -> bool {
 }
 
 /// Reads one file of a tree, objects with the names in their data.
-fn content(path: &Path, file: &Path) -> std::io::Result<Content> {
+fn content(path: &Path, file: &Path, buffer: &mut Vec<u8>) -> std::io::Result<Content> {
     let is_source = is_python_source(path);
     if is_source || is_like_source(path, file)? {
         let mut source = PythonSource::plain(path, file.to_path_buf());
-        let found = source_loads(&source_text(file)?);
+        read_source(file, buffer)?;
+        let found = source_loads(buffer);
         source.unnamed_loads = found.unnamed;
         // What is only run as a source is asks for no library by its name.
         if is_source {
