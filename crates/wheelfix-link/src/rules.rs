@@ -96,6 +96,9 @@ pub struct Dlopen {
     /// Whether the object works without it.
     #[serde(default)]
     pub optional: bool,
+    /// Whether the object opens it only where the process has not what it wants of it, as one of Python has.
+    #[serde(default)]
+    pub in_process: bool,
 }
 
 /// `[[probe]]`: a library that embedded code looks for, and goes on without.

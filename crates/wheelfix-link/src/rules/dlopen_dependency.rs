@@ -36,15 +36,18 @@ pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependen
     let file_name = object.file_name().to_string_lossy();
     let soname = object.soname.as_deref().unwrap_or_default();
     let mut dependencies = Vec::new();
-    for rule in &rules.dlopen {
+    let is_ours = |rule: &&Rule<Dlopen>| {
         let from = &rule.body.from;
-        if any_matches(from, &file_name) || any_matches(from, soname) {
-            dependencies.extend(rule.body.opens.iter().map(|opens| DlopenDependency {
-                alternatives: vec![opens.clone()],
-                evidence: Evidence::Rule(rule.name.clone()),
-                optional: rule.body.optional,
-            }));
-        }
+        any_matches(from, &file_name) || any_matches(from, soname)
+    };
+    let ours = rules.dlopen.iter().filter(is_ours);
+    let (in_process, opened): (Vec<_>, Vec<_>) = ours.partition(|rule| rule.body.in_process);
+    for rule in opened {
+        dependencies.extend(rule.body.opens.iter().map(|opens| DlopenDependency {
+            alternatives: vec![opens.clone()],
+            evidence: Evidence::Rule(rule.name.clone()),
+            optional: rule.body.optional,
+        }));
     }
     for note in &object.dlopen_notes {
         // Names of real libraries are not globs; one that cannot be compiled is left out.
@@ -61,7 +64,8 @@ pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependen
     for name in &object.names {
         let mut known = dependencies
             .iter()
-            .flat_map(|dependency| &dependency.alternatives);
+            .flat_map(|dependency| &dependency.alternatives)
+            .chain(in_process.iter().flat_map(|rule| &rule.body.opens));
         if !known.any(|pattern| pattern.covers(name)) {
             let probe = rules
                 .probe

@@ -24,6 +24,22 @@ fn a_name_in_the_data_of_an_object_that_calls_dlopen_is_a_guess() {
     assert!(toolchain.prove().warnings.is_empty());
 }
 
+/// GDAL takes Python's API from the process that it is in.
+#[test]
+fn gdal_needs_no_library_of_python() {
+    let source = OPENER.replace("libopened.so.1", "libpython3.10.so");
+    for (name, count) in [
+        ("libgdal.so.36", 0),
+        ("libgdal-c8c9c467.so.36.3.10.3", 0),
+        ("libother.so.36", 1),
+    ] {
+        let toolchain = Toolchain::new();
+        toolchain.library(name, &source, &[]);
+        let warnings = toolchain.prove().warnings;
+        assert_eq!(warnings.len(), count, "{name}: {warnings:?}");
+    }
+}
+
 #[test]
 fn without_dlopen_a_name_is_only_a_text() {
     let toolchain = Toolchain::new();
