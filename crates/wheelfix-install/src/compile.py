@@ -25,7 +25,7 @@ def compile_file(path, final_path, levels, mode):
     if mode == "timestamp":
         os.utime(path, (TIMESTAMP, TIMESTAMP))
     # Level 1 drops asserts and what __debug__ guards, level 2 also docstrings.
-    uses_debug = b"assert" in source or b"__debug__" in source
+    uses_debug = b"__debug__" in source or may_assert(source)
     code = previous = None
     for level in levels:
         if code is None or uses_debug or (level == 2 and may_have_docstring(code)):
@@ -37,6 +37,18 @@ def compile_file(path, final_path, levels, mode):
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)
             file.write(previous)
+
+
+def may_assert(source):
+    # A statement begins a line, or stands behind a colon or a semicolon; a word in a text seldom does.
+    at = source.find(b"assert")
+    while at != -1:
+        start = 1 + max(source.rfind(b"\n", 0, at), source.rfind(b"\r", 0, at))
+        before = source[start:at].rstrip()
+        if before in (b"", b"\xef\xbb\xbf") or before.endswith((b":", b";", b"\\")):
+            return True
+        at = source.find(b"assert", at + 1)
+    return False
 
 
 def may_have_docstring(code):

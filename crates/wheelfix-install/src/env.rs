@@ -238,8 +238,8 @@ fn fill(
     let (request, installation) = (planner.request, planner.installation);
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     let has_wheels = !planner.wheels.is_empty();
-    let start = || install::start_compiler(installation).map_err(PipelineError::from);
-    let mut compiler = if has_wheels { start()? } else { None };
+    let start = |bytes| install::start_compiler(installation, bytes).map_err(PipelineError::from);
+    let mut compiler = if has_wheels { start(u64::MAX)? } else { None };
     let installing = Installation {
         request: installation,
         wheels: planner.wheels,
@@ -259,7 +259,8 @@ fn fill(
     let generated = decided.generated.len();
     let table = installing.library_table().map(LibraryTable::modules);
     if table.is_some() && !has_wheels {
-        compiler = start()?;
+        // For the table alone.
+        compiler = start(0)?;
     }
     let apart = add_own(
         &table::Place::of(planner, &decided.sources),

@@ -21,7 +21,7 @@ use crate::context::{Context, Libraries};
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
-use crate::files::{self, FileFault, Files, PlanFilesError, Source, WheelOptions};
+use crate::files::{self, File, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
 use crate::library_table::TableParts;
 use crate::linking::{self, Applied, LinkError};
@@ -181,7 +181,8 @@ fn fill(
         staging.refuse_existing(planned.list.iter().map(|file| file.path.as_str()))?;
     }
 
-    let compiler = start_compiler(request)?;
+    let sources = planned.list.iter().filter(|file| file.is_source());
+    let compiler = start_compiler(request, sources.map(len).sum())?;
     let installation = Installation {
         request,
         wheels,
@@ -271,21 +272,34 @@ pub(crate) fn plan_files<'a>(
     }
 }
 
-pub(crate) fn start_compiler(request: &InstallRequest) -> Result<Option<Compiler>, CompileError> {
+/// The bytes of sources that take an interpreter about as long as starting it costs ten times over.
+const BYTES_FOR_INTERPRETER: u64 = 128 << 10;
+
+/// Starts as many interpreters as there are jobs, and no more than so many bytes of sources are worth.
+pub(crate) fn start_compiler(
+    request: &InstallRequest,
+    bytes: u64,
+) -> Result<Option<Compiler>, CompileError> {
     match (&request.bytecode, request.python.compiler()) {
         (Some(bytecode), Some(python)) => {
-            Compiler::start(python, bytecode, request.jobs.get()).map(Some)
+            let worth =
+                usize::try_from(bytes.div_ceil(BYTES_FOR_INTERPRETER)).unwrap_or(usize::MAX);
+            let jobs = request.jobs.get().min(worth.max(1));
+            Compiler::start(python, bytecode, jobs).map(Some)
         }
         _ => Ok(None),
     }
 }
 
 fn total_len(files: &Files<'_>) -> u64 {
-    let lens = files.list.iter().map(|file| match &file.source {
+    files.list.iter().map(len).sum()
+}
+
+fn len(file: &File<'_>) -> u64 {
+    match &file.source {
         Source::Member { member, .. } => member.len,
         Source::Text(_) => 0,
-    });
-    lens.sum()
+    }
 }
 
 /// Wheels whose files are decided.

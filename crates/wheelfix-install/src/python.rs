@@ -111,13 +111,14 @@ pub enum PythonError {
 
 /// Prints what [`Python::probe`] reads, a line each. A value that does not exist is an empty line.
 const PROBE: &str = "
-import os, platform, sys, sysconfig
+import os, sys
+flags = getattr(sys, 'abiflags', '')
 print(sys.implementation.name)
 print('%d.%d' % sys.version_info[:2])
 print(sys.executable)
-print(platform.machine())
-print(sysconfig.get_config_var('Py_GIL_DISABLED') or '')
-print(sysconfig.get_config_var('Py_DEBUG') or '')
+print(os.uname().machine)
+print('1' if 't' in flags else '')
+print('1' if 'd' in flags else '')
 try:
     print(os.confstr('CS_GNU_LIBC_VERSION') or '')
 except (AttributeError, OSError, ValueError):
