@@ -10,7 +10,7 @@ use wheelfix_diff::Comparison;
 use wheelfix_format::TagMismatch;
 use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::UnbundlePlan;
-use wheelfix_wheel::{ContentFault, InstalledError, WheelError};
+use wheelfix_wheel::{ContentFault, ForeignWheel, InstalledError, WheelError};
 
 use crate::bytecode::CompileError;
 use crate::extraction::ExtractionError;
@@ -107,6 +107,9 @@ pub enum Refusal {
     /// It is for another Python or platform.
     #[error(transparent)]
     Tag(#[from] TagMismatch),
+    /// It is for another system than its name says.
+    #[error(transparent)]
+    Foreign(#[from] ForeignWheel),
 }
 
 /// A line for each directory.

@@ -124,7 +124,8 @@ impl Wheel {
     }
 }
 
-fn is_text(member: &Member) -> bool {
+/// Whether a file is text by its name.
+pub(crate) fn is_text(member: &Member) -> bool {
     TEXT_SUFFIXES
         .iter()
         .any(|suffix| member.path.as_str().ends_with(suffix))

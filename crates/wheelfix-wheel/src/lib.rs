@@ -21,6 +21,7 @@ mod digest;
 mod elf_members;
 mod elf_set;
 mod finding;
+mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gpu_code;
@@ -38,6 +39,7 @@ pub use digest::differs;
 pub use elf_members::{ElfMember, ElfMemberError, ElfOptions};
 pub use elf_set::{BundledLibrary, ElfSet, MinimumVersion, is_system_library};
 pub use finding::{Code, Finding};
+pub use foreign::ForeignWheel;
 pub use gpu_code::GpuCode;
 pub use installed::{InstalledDistribution, InstalledError, installed_distributions};
 pub use loads::RuntimeLoad;

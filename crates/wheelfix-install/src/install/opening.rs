@@ -35,7 +35,10 @@ pub(crate) fn open(
     let open = |path: &PathBuf| -> Result<Wheel, Refusal> {
         let wheel = Wheel::open_with(path, &options)?;
         request.python.target().rank(wheel.filename().tags())?;
-        Ok(wheel)
+        match wheel.foreign() {
+            Some(foreign) => Err(foreign.into()),
+            None => Ok(wheel),
+        }
     };
     let paths = distinct(&request.wheels);
     let results: Vec<_> = paths.par_iter().map(open).collect();

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod elf;
+mod foreign;
 mod installed;
 mod odd;
 mod refused;
