@@ -291,7 +291,7 @@ pub(crate) struct OutputArgs {
     /// Print errors only
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Print all rows of tables, also of what stays as it is
+    /// Print all rows of tables, also of what stays as it is, and all warnings whole
     #[arg(long, short, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

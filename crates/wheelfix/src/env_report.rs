@@ -87,7 +87,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
     }
     if !output.quiet {
         warn(report);
-        proof_report::print(report.proof.as_ref(), &report.link_plan);
+        proof_report::print(report.proof.as_ref(), &report.link_plan, output.verbose);
     }
     Ok(())
 }

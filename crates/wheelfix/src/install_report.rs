@@ -91,7 +91,7 @@ pub(crate) fn print(
     }
     if !output.quiet {
         warn(report);
-        proof_report::print(report.proof.as_ref(), &report.link_plan);
+        proof_report::print(report.proof.as_ref(), &report.link_plan, output.verbose);
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ pub(crate) struct FileArgs {
     #[command(flatten)]
     system: SystemArgs,
     #[command(flatten)]
-    libraries: LibraryArgs,
+    pub(crate) libraries: LibraryArgs,
     #[command(flatten)]
     pub(crate) relocation: RelocationArgs,
     /// Print what would be done
@@ -392,7 +392,7 @@ fn show(report: &PatchReport, unchanged: &[String], args: &FileArgs) -> Result<(
 /// error.
 pub(crate) fn tell(proof: Option<&Proof>, relocation: &LinkPlan, args: &FileArgs) {
     if !args.output.quiet {
-        proof_report::print(proof, relocation);
+        proof_report::print(proof, relocation, args.output.verbose);
     }
 }
 

@@ -2,11 +2,13 @@
 //! files that were left aside and the excuses.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{Excused, LinkPlan, Proof, count, some_of};
+use wheelfix_link::{Excused, Fault, FaultKind, LinkPlan, Proof, count, some_of};
 
 use crate::error;
+use crate::message::{BREAK, escaped};
 use crate::remedy::{advised, is_for_target, named};
 
 /// So many places of calls are told of a package.
@@ -113,13 +115,56 @@ fn excused(excused: &Excused) -> String {
     format!("the {kind} `{name}` is missing and excused by `{globs}`; needed by {needed_by}")
 }
 
+/// So many warnings of a kind are printed whole, whoever reads them.
+const FEW: usize = 2;
+
+/// So many warnings of a kind are printed by their first lines.
+const MANY: usize = 10;
+
+/// Prints warnings, those of a kind together.
+fn print_warnings(warnings: &[Fault], all: bool) {
+    let mut kinds: Vec<(FaultKind, Vec<&Fault>)> = Vec::new();
+    for warning in warnings {
+        let kind = warning.kind();
+        match kinds.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, same)) => same.push(warning),
+            None => kinds.push((kind, vec![warning])),
+        }
+    }
+    for (_, same) in kinds {
+        if all || same.len() <= FEW {
+            error::print("warning", same.into_iter().map(advised));
+        } else {
+            error::print("warning", [first_lines(&same)]);
+        }
+    }
+}
+
+/// The first lines of warnings of a kind.
+fn first_lines(warnings: &[&Fault]) -> impl Display {
+    fmt::from_fn(|f| {
+        let len = warnings.len();
+        write!(f, "{len} warnings of a kind, whole with --verbose")?;
+        for warning in warnings.iter().take(MANY) {
+            let text = escaped(warning);
+            write!(f, "{BREAK}  {}", text.lines().next().unwrap_or_default())?;
+        }
+        match len.saturating_sub(MANY) {
+            0 => Ok(()),
+            more => write!(f, "{BREAK}  and {more} more"),
+        }
+    })
+}
+
 /// Prints the files that a plan leaves out with what they lack, and the warnings and notes of a proof, or the
 /// excuses of the plan without one.
-pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan) {
-    error::print("warning", plan.warnings.iter().map(advised));
+///
+/// Of several warnings of a kind only the first lines are printed, unless all is asked for.
+pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan, all: bool) {
+    print_warnings(&plan.warnings, all);
     match proof {
         Some(proof) => {
-            error::print("warning", proof.warnings.iter().map(advised));
+            print_warnings(&proof.warnings, all);
             error::print("warning", unnamed(&proof.unnamed_loads));
             print_notes(proof);
             if !proof.assumed.libc.is_empty() {
@@ -127,5 +172,28 @@ pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan) {
             }
         }
         None => error::print("note", plan.excused.iter().map(excused)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wheelfix_link::ExcuseKind;
+
+    use super::*;
+
+    #[test]
+    fn many_warnings_of_a_kind_are_told_by_their_first_lines() {
+        let warnings: Vec<Fault> = (0..12)
+            .map(|number| Fault::UnusedIgnore {
+                kind: ExcuseKind::Library,
+                glob: format!("lib{number}\n.so"),
+            })
+            .collect();
+        let text = escaped(first_lines(&warnings.iter().collect::<Vec<_>>()));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 12);
+        assert_eq!(lines[0], "12 warnings of a kind, whole with --verbose");
+        assert!(lines[1].contains("lib0\\n.so"), "{text}");
+        assert_eq!(lines[11], "  and 2 more");
     }
 }

@@ -2,7 +2,7 @@
 
 use wheelfix_install::Scope;
 
-use crate::error::{Error, print_line, print_report};
+use crate::error::{self, Error, print_line, print_report};
 use crate::patch::{self, FileArgs, Task};
 use crate::unbundle_table;
 
@@ -12,6 +12,10 @@ pub(crate) struct UnbundleArgs {
     #[command(flatten)]
     args: FileArgs,
 }
+
+/// Told where there is nothing that could be used instead of bundled libraries.
+const NOTHING_ELSE: &str =
+    "no --lib-path is named: without one no other library can take the place of a bundled one";
 
 pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     let mut options = args.relocation.unbundle();
@@ -23,6 +27,9 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
         library_table: false,
         metadata: Vec::new(),
     };
+    if !args.output.quiet && args.libraries.lib_paths()?.is_empty() {
+        error::print("note", [NOTHING_ELSE]);
+    }
     if args.is_for_wheel()? {
         return patch::print_wheel(&patch::execute_wheel(args, task)?, args);
     }

@@ -242,7 +242,7 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
     let proof = report.proof.as_ref();
     let excused = proof.map_or(&report.link_plan.excused, |proof| &proof.excused);
     print("warning", unused(&args.ignore_missing, excused));
-    proof_report::print(proof, &report.link_plan);
+    proof_report::print(proof, &report.link_plan, true);
     let edited = report.elf_edited;
     let (edited, looked_at) = (count(edited, "ELF file"), report.link_plan.objects.len());
     let proved = proof_report::counts_if_proved(proof);

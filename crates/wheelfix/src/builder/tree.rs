@@ -62,7 +62,7 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     };
     let report = wheelfix_install::patch(&request, &|_| {}).map_err(explain)?;
     let proof = report.proof.as_ref();
-    proof_report::print(proof, &report.link_plan);
+    proof_report::print(proof, &report.link_plan, true);
     let edited = count(report.elf_edited, "ELF file");
     let proved = proof_report::counts_if_proved(proof);
     print_line(format_args!("{edited} edited; {proved}"))?;
