@@ -1,7 +1,7 @@
 //! Whether a wheel whose name says Linux was made for another system: its file was renamed.
 
 use wheelfix_archive::Member;
-use wheelfix_format::PlatformTag;
+use wheelfix_format::{PlatformTag, TagSet};
 
 use crate::Wheel;
 use crate::elf_members::is_text;
@@ -35,7 +35,7 @@ impl Format {
             [b'M', b'Z', ..] => Self::Of("Windows", "PE"),
             b"\xfe\xed\xfa\xce" | b"\xfe\xed\xfa\xcf" | b"\xce\xfa\xed\xfe"
             | b"\xcf\xfa\xed\xfe" => Self::Of("macOS", "Mach-O"),
-            b"\xca\xfe\xba\xbe" if !path.ends_with(".class") => Self::Of("macOS", "Mach-O"),
+            b"\xca\xfe\xba\xbe" if extension(path) != "class" => Self::Of("macOS", "Mach-O"),
             _ => Self::Other,
         }
     }
@@ -80,7 +80,7 @@ impl Wheel {
     /// Whether `WHEEL` has tags, and none that is for Linux or for every system.
     fn has_foreign_tags(&self) -> bool {
         let sets = self.wheel_file().tags.iter();
-        let mut platforms = sets.flat_map(|set| set.platforms()).peekable();
+        let mut platforms = sets.flat_map(TagSet::platforms).peekable();
         platforms.peek().is_some()
             && platforms.all(|tag| matches!(PlatformTag::parse(tag), PlatformTag::Other(_)))
     }
@@ -88,5 +88,9 @@ impl Wheel {
 
 /// Whether a file is an extension module by its name, or a library that is one of no system but Linux.
 fn is_module(path: &str) -> bool {
-    path.ends_with(".so") || path.ends_with(".pyd")
+    matches!(extension(path), "so" | "pyd")
+}
+
+fn extension(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, extension)| extension)
 }

@@ -54,3 +54,15 @@ pub(crate) fn print_failure() {
         }
     }
 }
+
+/// Prints what clap says of a command line as a document.
+pub(crate) fn print_usage(text: &str) {
+    for paragraph in text.split("\n\n").map(str::trim) {
+        match paragraph.split_once(": ") {
+            Some(("error", message)) => note("error", message),
+            Some(("tip", message)) => note("hint", message),
+            _ => {}
+        }
+    }
+    print_failure();
+}

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::inspect::has_sdist_name;
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
+use crate::pip::pip;
 use crate::quoting::shell_word;
 use crate::remedy::{command, is_in_build};
 
@@ -94,7 +95,8 @@ impl WrongInput {
                 .map(|name| format!("perhaps `{name}` is meant")),
             Kind::Url => Some(self.fetch()),
             Kind::Requirement => Some(format!(
-                "pip download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl"
+                "{} download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl",
+                pip(None)
             )),
             Kind::Lock => Some(format!("wheelfix lock {word} --target TARGET")),
             Kind::Sdist | Kind::Sources | Kind::Requirements => {
@@ -117,15 +119,15 @@ impl WrongInput {
         } else {
             format!("./{path}")
         };
-        let (wheels, path) = (wheels_directory(), shell_word(&path));
+        let (pip, wheels, path) = (pip(None), wheels_directory(), shell_word(&path));
         match &self.kind {
             Kind::Requirements => {
-                format!("pip download --only-binary=:all: -d {wheels} -r {path}")
+                format!("{pip} download --only-binary=:all: -d {wheels} -r {path}")
             }
             Kind::Url if is_wheel_name(&self.path) => {
-                format!("pip download --no-deps -d {wheels} {path}")
+                format!("{pip} download --no-deps -d {wheels} {path}")
             }
-            _ => format!("pip wheel --no-deps -w {wheels} {path}"),
+            _ => format!("{pip} wheel --no-deps -w {wheels} {path}"),
         }
     }
 

@@ -28,6 +28,7 @@ mod message;
 mod next_step;
 mod patch;
 mod patchelf;
+mod pip;
 mod progress;
 mod proof_report;
 mod quoting;
@@ -123,7 +124,7 @@ fn main() -> ExitCode {
         Err(error) => {
             error::report(&error);
             next_step::print_line();
-            if std::env::args_os().any(|argument| argument == "--json") {
+            if is_for_json() {
                 document::print_failure();
             }
             error.exit_code()
@@ -133,12 +134,26 @@ fn main() -> ExitCode {
 
 /// The command line; notes which subcommand it is.
 fn parse() -> Args {
-    let matches = Args::command().get_matches();
+    let matches = Args::command().try_get_matches();
+    let matches = matches.unwrap_or_else(|error| refuse(&error));
     if let Some(name) = matches.subcommand_name().filter(|name| *name != "builder") {
         remedy::in_shell(name);
     }
     Args::from_arg_matches(&matches)
-        .unwrap_or_else(|error| error.format(&mut Args::command()).exit())
+        .unwrap_or_else(|error| refuse(&error.format(&mut Args::command())))
+}
+
+/// Ends as clap does, with a document of what is wrong if one is asked for.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() && is_for_json() {
+        document::print_usage(&error.to_string());
+    }
+    error.exit()
+}
+
+/// Whether one JSON document is asked for.
+fn is_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
 }
 
 fn run(args: Args) -> Result<ExitCode, Error> {

@@ -12,6 +12,7 @@ use wheelfix_loader::absolute_path;
 
 use crate::error::{print, print_typed};
 use crate::inputs::is_wheel_name;
+use crate::pip::pip;
 use crate::quoting::{nix_string, shell_word};
 use crate::remedy::{self, Mendable, advised};
 
@@ -83,6 +84,13 @@ pub(crate) fn note_input(word: &str, instead: &str, before: Option<String>) {
         next.instead.push((word.to_owned(), instead.to_owned()));
         next.before.extend(before);
     });
+}
+
+/// Notes that another command does what is meant, and a word that it does not take.
+pub(crate) fn note_command(instead: &str, without: Option<&str>) {
+    note_input(remedy::command(), instead, None);
+    let without = without.map(|word| (word.to_owned(), String::new()));
+    change(|next| next.instead.extend(without));
 }
 
 /// Notes a requirement that a wheel would meet which has to be downloaded.
@@ -213,7 +221,7 @@ impl NextStep {
     fn in_shell(&self, given: &[String]) -> Option<String> {
         let mut words = self.words(given);
         let is_command = |word: &Word<'_>| word.given == Some(remedy::command());
-        let command = words.iter().position(is_command)?;
+        let command = words.iter().position(is_command);
         let mut before = self.before.clone();
         if !self.requirements.is_empty() {
             // Those that are there are brought along; a glob of them stays.
@@ -222,12 +230,14 @@ impl NextStep {
             before.push(self.download(given, wheels.map(|word| word.text.clone())));
             let all = format!("{}/*.whl", wheels_directory());
             words.retain(|word| !is_there(word) && word.text != all);
-            words.insert(command + 1, Word::new(all));
+            words.insert(command? + 1, Word::new(all));
         }
         // What only looks is told to `patch`, which makes run paths lead there.
         let offers = !(self.attributes.is_empty() && self.directories.is_empty());
         if offers && !remedy::edits() {
-            let command = words.get_mut(command).filter(|word| word.text == "check")?;
+            let command = words
+                .get_mut(command?)
+                .filter(|word| word.text == "check")?;
             "patch".clone_into(&mut command.text);
             words.retain(|word| word.text != "--warnings");
         }
@@ -292,9 +302,7 @@ impl NextStep {
     fn download(&self, given: &[String], wheels: impl Iterator<Item = String>) -> String {
         let python = given.iter().position(|word| word == "--python");
         let python = python.and_then(|at| given.get(at + 1));
-        let pip = python.map_or("pip".to_owned(), |exe| {
-            format!("{} -m pip", shell_word(exe))
-        });
+        let pip = pip(python.map(String::as_str));
         let requirements = self.requirements.iter().map(|text| shell_word(text));
         let words: Vec<String> = wheels.chain(requirements).collect();
         let words = words.join(" ");

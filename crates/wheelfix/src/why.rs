@@ -15,9 +15,10 @@ use wheelfix_loader::{
 use crate::check::place;
 use crate::common::{LibraryArgs, OutputArgs};
 use crate::error::{Error, print_report};
+use crate::inputs::is_wheel_name;
 use crate::message::BREAK;
 use crate::target::{TargetArgs, lib_path_error};
-use crate::{document, remedy};
+use crate::{document, next_step, remedy};
 
 /// Explain what satisfies each need of a library or program, and what was tried
 #[derive(Debug, clap::Args)]
@@ -64,6 +65,10 @@ struct Answer {
 enum WhyError {
     #[error("`{}` is not an ELF file", .0.display())]
     NoElf(PathBuf),
+    #[error("`{}` is a directory, not a library or program", .0.display())]
+    Directory(PathBuf),
+    #[error("`{}` is a wheel, not a library or program", .0.display())]
+    Wheel(PathBuf),
     #[error("`{}` {reason}", path.display())]
     Skipped { path: PathBuf, reason: &'static str },
     #[error("`{}` is linked statically: it needs nothing", .0.display())]
@@ -111,7 +116,7 @@ fn answer(args: &WhyArgs) -> Result<Answer, Error> {
     let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
     let path = place(&args.file)?;
     wheelfix_install::clean_up_above([&path])?;
-    let object = read(path.clone())?;
+    let object = read(path.clone(), args)?;
     let view = FileView::new(Vec::new());
     let program = resolved.program.as_ref().filter(|_| !object.is_program());
     let text = path.to_string_lossy();
@@ -161,13 +166,29 @@ fn answer(args: &WhyArgs) -> Result<Answer, Error> {
     })
 }
 
-fn read(path: PathBuf) -> Result<Arc<Object>, Error> {
+fn read(path: PathBuf, args: &WhyArgs) -> Result<Arc<Object>, Error> {
+    if path.is_dir() {
+        return Err(of_many(WhyError::Directory(args.file.clone()), args));
+    }
     match read_object(path.clone(), &path)? {
         ReadOutcome::Object(object) => Ok(object),
+        ReadOutcome::NoElf if is_wheel_name(&path) => {
+            Err(of_many(WhyError::Wheel(args.file.clone()), args))
+        }
         ReadOutcome::NoElf => Err(Error::refused(WhyError::NoElf(path))),
         ReadOutcome::Skipped(reason) => Err(Error::refused(WhyError::Skipped { path, reason })),
         ReadOutcome::Static { .. } => Err(Error::refused(WhyError::Static(path))),
         ReadOutcome::Malformed(reason) => Err(Error::refused(WhyError::Malformed { path, reason })),
+    }
+}
+
+/// The error for a path that holds many files, and so is for another command.
+fn of_many(error: WhyError, args: &WhyArgs) -> Error {
+    next_step::note_command("check", args.soname.as_deref());
+    let hint = "`wheelfix check` looks at all files of it, `wheelfix why` explains one";
+    Error::Refused {
+        error: Box::new(error),
+        hint: Some(hint.to_owned()),
     }
 }
 

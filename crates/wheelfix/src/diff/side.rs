@@ -17,7 +17,7 @@ use wheelfix_wheel::{
 
 use crate::diff::DiffArgs;
 use crate::error::Error;
-use crate::inputs::is_wheel_name;
+use crate::inputs::{existing, is_wheel_name};
 use crate::inspect::has_sdist_name;
 use crate::progress::Progress;
 use crate::unpack::refused_with;
@@ -65,6 +65,7 @@ impl Side {
             wheel: None,
             unpacked: None,
         };
+        existing(path)?;
         if fs_err::metadata(path)?.is_dir() {
             side.kind = Kind::Directory;
             side.listing = Listing::of_directory(path)?;

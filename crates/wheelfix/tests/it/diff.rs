@@ -293,7 +293,8 @@ fn what_cannot_be_compared_is_told() {
     assert_snapshot!(sandbox.run(&["diff", "a", "none"]), @"
     exit: 3
     --- stderr
-    error: failed to query resolved metadata `none`: No such file or directory (os error 2)
+    error: `none`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels none  # and name wheels/*.whl
     ");
     assert_snapshot!(sandbox.run(&["diff", "a", "b"]), @"
     exit: 1

@@ -42,6 +42,118 @@ fn expect(sandbox: &Sandbox, commands: &[&str], fault: &[&str], code: i32) {
     assert_eq!(sandbox.tree("."), before);
 }
 
+#[test]
+fn a_wrong_command_line_has_a_document_too() {
+    let sandbox = sandbox();
+    insta::assert_snapshot!(sandbox.run(&["check", "--json", "--quite", "a.so"]), @r#"
+    exit: 2
+    --- stdout
+    {
+      "version": 1,
+      "errors": [
+        "unexpected argument '--quite' found"
+      ],
+      "hints": [
+        "a similar argument exists: '--quiet'"
+      ],
+      "next": null
+    }
+    --- stderr
+    error: unexpected argument '--quite' found
+
+      tip: a similar argument exists: '--quiet'
+
+    Usage: wheelfix check --json --quiet <PATH>...
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(sandbox.run(&["install", "--json"]), @r#"
+    exit: 2
+    --- stdout
+    {
+      "version": 1,
+      "errors": [
+        "the following required arguments were not provided:\n  --prefix <DIR>\n  <WHEEL>..."
+      ],
+      "hints": [],
+      "next": null
+    }
+    --- stderr
+    error: the following required arguments were not provided:
+      --prefix <DIR>
+      <WHEEL>...
+
+    Usage: wheelfix install --prefix <DIR> --json <WHEEL>...
+
+    For more information, try '--help'.
+    "#);
+    let text = sandbox.run(&["check", "--json", "--help"]);
+    assert!(text.starts_with("exit: 0\n--- stdout\nProve"), "{text}");
+}
+
+#[test]
+fn a_wheel_of_another_system_is_refused_under_every_name() {
+    let sandbox = Sandbox::new();
+    let wheel = WheelBuilder::new("m", "1.0")
+        .tags("cp311-cp311-manylinux_2_17_x86_64")
+        .file("m/_c.pyd", b"MZ\x90\0\x03\0\0\0");
+    let wheel = sandbox.wheel(&wheel);
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "p",
+        "--python-version",
+        "3.11",
+    ];
+    insta::assert_snapshot!(sandbox.run(&args), @"
+    exit: 1
+    --- stderr
+    error: `m-1.0-cp311-cp311-manylinux_2_17_x86_64.whl`: the name says Linux, but the wheel is for Windows: `m/_c.pyd` is PE, and no file is ELF
+    ");
+}
+
+#[test]
+fn bundled_libraries_stay_where_no_other_is_named() {
+    let sandbox = sandbox();
+    let note = "note: no --lib-path is named: without one";
+    let text = sandbox.run(&["unbundle", "a.so"]);
+    assert!(
+        text.starts_with("exit: 0\n") && text.contains(note),
+        "{text}"
+    );
+    let text = sandbox.run(&["unbundle", "a.so", "--lib-path", "dir"]);
+    assert!(
+        text.starts_with("exit: 0\n") && !text.contains(note),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_has_many_files_is_for_another_command() {
+    let sandbox = sandbox();
+    insta::assert_snapshot!(sandbox.run(&["why", "dir", "libc.so.6", "--lib-path", "dir"]), @"
+    exit: 1
+    --- stderr
+    error: `dir` is a directory, not a library or program
+    hint: `wheelfix check` looks at all files of it, `wheelfix why` explains one
+    next: wheelfix check dir --lib-path dir
+    ");
+    insta::assert_snapshot!(sandbox.run(&["why", WHEEL]), @"
+    exit: 1
+    --- stderr
+    error: `a-1.0-py3-none-any.whl` is a wheel, not a library or program
+    hint: `wheelfix check` looks at all files of it, `wheelfix why` explains one
+    next: wheelfix check a-1.0-py3-none-any.whl
+    ");
+    insta::assert_snapshot!(sandbox.run(&["diff", WHEEL, "demo"]), @"
+    exit: 3
+    --- stderr
+    error: `demo`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels demo  # and name wheels/*.whl
+    ");
+}
+
 const WHEEL: &str = "a-1.0-py3-none-any.whl";
 
 /// Every command that reads libraries, with all that it needs.
