@@ -12,6 +12,8 @@ use std::io::{self, Read};
 
 pub(crate) use crate::content::stream::Stream;
 pub use crate::content::whole::Content;
+use data_encoding::HEXLOWER;
+
 use crate::libdeflate::{Decoder, Failure};
 use crate::zip::{Member, Method, ZipArchive};
 
@@ -61,7 +63,7 @@ pub enum ContentError {
         got: u32,
     },
     /// The digest differs from the one that the caller expects.
-    #[error("sha256 mismatch: expected {}, got {}", hex(.expected), hex(.got))]
+    #[error("sha256 mismatch: expected {}, got {}", HEXLOWER.encode(.expected), HEXLOWER.encode(.got))]
     Sha256 {
         /// Digest that the caller expects.
         expected: [u8; 32],
@@ -198,14 +200,4 @@ impl Read for MemberReader<'_> {
 
 fn invalid_data(error: ContentError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-fn hex(digest: &[u8; 32]) -> String {
-    use std::fmt::Write as _;
-
-    let mut text = String::with_capacity(64);
-    for byte in digest {
-        write!(text, "{byte:02x}").ok();
-    }
-    text
 }

@@ -4,6 +4,7 @@
 //! <https://www.sco.com/developers/gabi/latest/ch5.pheader.html#note_section>,
 //! <https://systemd.io/ELF_DLOPEN_METADATA/>, <https://gitlab.com/x86-psABIs/x86-64-ABI>
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use crate::encoding::{Class, Encoding, Fields};
@@ -135,7 +136,7 @@ impl Notes {
     fn take(&mut self, owner: &[u8], kind: u32, data: &[u8], encoding: Encoding) {
         match (owner, kind) {
             (b"GNU\0", NT_GNU_BUILD_ID) if data.len() <= MAX_BUILD_ID_LEN => {
-                self.build_id.get_or_insert_with(|| hexadecimal(data));
+                self.build_id.get_or_insert_with(|| HEXLOWER.encode(data));
             }
             (b"GNU\0", NT_GNU_PROPERTY_TYPE_0) => {
                 self.x86_level = self.x86_level.max(x86_level(data, encoding));
@@ -164,13 +165,6 @@ fn x86_level(mut properties: &[u8], encoding: Encoding) -> Option<u8> {
         let len = usize::try_from(len).ok()?.checked_next_multiple_of(align)?;
         properties = properties.get(8_usize.checked_add(len)?..)?;
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 #[cfg(test)]

@@ -69,7 +69,6 @@ pub use python_source::{
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{
     HashAlgorithm, ReadRecord, Record, RecordError, RecordHash, RecordOddity, RecordRow,
-    from_hexadecimal,
 };
 pub use requirement::{Constraint, Requirement, RequirementError};
 pub use runtime_deps::UnmetDependency;

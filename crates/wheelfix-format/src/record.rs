@@ -5,9 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::{BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
 /// The rows of a `RECORD`. Printing sorts them by path and quotes what needs quoting.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -148,12 +146,6 @@ pub enum RecordError {
     },
 }
 
-/// Some wheels pad their hashes, which Python's decoder tolerates.
-const URL_SAFE_ANY_PAD: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 impl Record {
     /// Parses a text; all faults at once.
     pub fn parse(text: &str) -> Result<Self, Vec<RecordError>> {
@@ -264,11 +256,13 @@ fn parse_hash(
     };
     // No Base64 of a digest is as long as its hexadecimal digits.
     let is_hexadecimal = value.len() == 2 * algorithm.digest_len();
-    let digest = if is_hexadecimal {
-        from_hexadecimal(value)
-    } else {
-        URL_SAFE_ANY_PAD.decode(value).ok()
+    let encoding = match value {
+        _ if is_hexadecimal => HEXLOWER_PERMISSIVE,
+        // Some wheels pad their hashes, which Python's decoder tolerates.
+        _ if value.ends_with('=') => BASE64URL,
+        _ => BASE64URL_NOPAD,
     };
+    let digest = encoding.decode(value.as_bytes()).ok();
     match digest.and_then(|digest| RecordHash::new(algorithm, digest)) {
         Some(hash) => Ok((Some(hash), is_hexadecimal)),
         None => Err(RecordError::HashValue {
@@ -278,16 +272,6 @@ fn parse_hash(
             got: value.to_owned(),
         }),
     }
-}
-
-/// The bytes that hexadecimal digits stand for; `None` for other texts.
-pub fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let byte = |pair: &[u8]| match pair {
-        [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
-        _ => None,
-    };
-    text.as_bytes().chunks(2).map(byte).collect()
 }
 
 impl RecordError {
@@ -393,7 +377,7 @@ impl fmt::Display for RecordHash {
             f,
             "{}={}",
             self.algorithm.name(),
-            URL_SAFE_NO_PAD.encode(&self.digest)
+            BASE64URL_NOPAD.encode(&self.digest)
         )
     }
 }

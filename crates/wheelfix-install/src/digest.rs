@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use wheelfix_elf::Source;
@@ -20,12 +21,6 @@ pub(crate) struct FileDigest {
     pub(crate) len: u64,
 }
 
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let bytes = bytes.iter().map(|byte| format!("{byte:02x}"));
-    bytes.collect::<Vec<_>>().concat()
-}
-
 impl FileDigest {
     /// The digest of bytes in memory.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
@@ -37,7 +32,7 @@ impl FileDigest {
 
     /// SHA-256 in hexadecimal.
     pub(crate) fn hex(&self) -> String {
-        hex(&self.sha256)
+        HEXLOWER.encode(&self.sha256)
     }
 
     /// The digest of a file, read in constant memory.

@@ -5,10 +5,8 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::{BASE64, BitOrder, Encoding, HEXLOWER_PERMISSIVE, Specification};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use wheelfix_format::from_hexadecimal;
 
 use crate::Problem;
 
@@ -97,7 +95,7 @@ impl Sri {
         let (algorithm, digest) = text.split_once('-').ok_or(SriError::Parts)?;
         let algorithm = Algorithm::of(algorithm)?;
         let expected = algorithm.len();
-        match STANDARD.decode(digest) {
+        match BASE64.decode(digest.as_bytes()) {
             Ok(digest) if digest.len() == expected => Ok(Self { algorithm, digest }),
             _ => Err(SriError::Base64 { expected }),
         }
@@ -143,30 +141,12 @@ impl Sri {
 
     /// Reads a SHA-256 in Nix' base32, which is written from its end.
     pub fn from_nix32(text: &str) -> Result<Self, SriError> {
-        const DIGITS: &str = "0123456789abcdfghijklmnpqrsvwxyz";
         let algorithm = Algorithm::Sha256;
         let expected = algorithm.len();
-        let mut digest = vec![0_u8; expected + 1];
-        let wrong = || SriError::Digest { expected };
-        if text.len() != 52 {
-            return Err(wrong());
-        }
-        for (at, digit) in text.chars().rev().enumerate() {
-            let digit = DIGITS.find(digit).ok_or_else(wrong)?;
-            let bits = u16::try_from(digit).unwrap_or_default() << (at * 5 % 8);
-            for (offset, byte) in bits.to_le_bytes().into_iter().enumerate() {
-                let place = digest.get_mut(at * 5 / 8 + offset);
-                match place {
-                    Some(place) => *place |= byte,
-                    None if byte == 0 => {}
-                    None => return Err(wrong()),
-                }
-            }
-        }
-        // The digits have four bits more than a digest.
-        if digest.pop() != Some(0) {
-            return Err(wrong());
-        }
+        let reversed: Vec<u8> = text.bytes().rev().collect();
+        let digest = nix32().and_then(|encoding| encoding.decode(&reversed).ok());
+        let digest = digest.filter(|digest| digest.len() == expected);
+        let digest = digest.ok_or(SriError::Digest { expected })?;
         Ok(Self { algorithm, digest })
     }
 
@@ -174,7 +154,8 @@ impl Sri {
     pub fn from_hex(algorithm: &str, digest: &str) -> Result<Self, SriError> {
         let algorithm = Algorithm::of(algorithm)?;
         let expected = algorithm.len();
-        let digest = from_hexadecimal(digest).filter(|digest| digest.len() == expected);
+        let digest = HEXLOWER_PERMISSIVE.decode(digest.as_bytes()).ok();
+        let digest = digest.filter(|digest| digest.len() == expected);
         let digest = digest.ok_or(SriError::Digest { expected })?;
         Ok(Self { algorithm, digest })
     }
@@ -198,13 +179,23 @@ impl Sri {
     }
 }
 
+/// The base32 of Nix, from the end of a text.
+fn nix32() -> Option<Encoding> {
+    let mut specification = Specification::new();
+    specification
+        .symbols
+        .push_str("0123456789abcdfghijklmnpqrsvwxyz");
+    specification.bit_order = BitOrder::LeastSignificantFirst;
+    specification.encoding().ok()
+}
+
 impl fmt::Display for Sri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{}-{}",
             self.algorithm.name(),
-            STANDARD.encode(&self.digest)
+            BASE64.encode(&self.digest)
         )
     }
 }

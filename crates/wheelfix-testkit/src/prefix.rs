@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
 /// Builds a prefix with one distribution, for Python 3.11.
@@ -111,7 +110,7 @@ impl PrefixBuilder {
             let row = inside.map_or_else(|| format!("../../../{path}"), str::to_owned);
             let is_bytecode = row.rsplit_once('.').is_some_and(|(_, it)| it == "pyc");
             if !is_bytecode {
-                let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(content));
+                let digest = BASE64URL_NOPAD.encode(&Sha256::digest(content));
                 writeln!(record, "{row},sha256={digest},{}", content.len()).unwrap();
             }
         }

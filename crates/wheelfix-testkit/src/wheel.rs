@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -268,7 +267,7 @@ impl WheelBuilder {
     fn record(&self, members: &[Member]) -> String {
         let mut text = String::new();
         for member in members.iter().filter(|member| member.is_recorded) {
-            let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&member.content));
+            let digest = BASE64URL_NOPAD.encode(&Sha256::digest(&member.content));
             let path = csv_field(&member.path);
             writeln!(text, "{path},sha256={digest},{}", member.content.len()).unwrap();
         }

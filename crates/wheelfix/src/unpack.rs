@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use wheelfix_archive::{ContentError, ExtractError, ItemFault, normalise_times};
 use wheelfix_format::Pattern;
@@ -289,7 +290,7 @@ fn entry(unpacked: &Unpacked) -> EntryDocument<'_> {
         } => KindDocument::File {
             bytes: *len,
             executable: *executable,
-            sha256: sha256.map(hex),
+            sha256: sha256.map(|digest| HEXLOWER.encode(&digest)),
         },
         UnpackedKind::Directory => KindDocument::Directory,
         UnpackedKind::Symlink { target } => KindDocument::Symlink { target },
@@ -301,9 +302,4 @@ fn entry(unpacked: &Unpacked) -> EntryDocument<'_> {
         path: unpacked.path.as_str(),
         kind,
     }
-}
-
-fn hex(digest: [u8; 32]) -> String {
-    let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
 }

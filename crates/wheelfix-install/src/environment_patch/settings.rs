@@ -3,13 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 use wheelfix_loader::{STORE, real_path};
 
 use super::units::fact;
-use crate::digest::hex;
 use crate::virtual_environment::VirtualEnvironment;
 
 /// The loader's cache, which is another one when libraries of the system change.
@@ -49,7 +49,7 @@ impl Settings {
             add(path.as_os_str().as_encoded_bytes());
             add(&of_libraries(path)?);
         }
-        Ok(hex(&hasher.finalize()))
+        Ok(HEXLOWER.encode(&hasher.finalize()))
     }
 }
 

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use wheelfix_elf::temporary_file;
 use wheelfix_link::Tree;
 
 use super::units::{Units, fact, name_in, unit_of};
-use crate::digest::hex;
 use crate::journal::Home;
 use crate::left_over::open_itself;
 use crate::patch_table::files_of_table;
@@ -163,7 +163,7 @@ pub(crate) fn facts_of_table(environment: &VirtualEnvironment) -> Vec<String> {
     let sites = environment.site_packages.iter();
     let files = sites.flat_map(|site| files_of_table(site));
     let facts = files.map(|file| {
-        let facts = fs::symlink_metadata(&file).map(|it| hex(&fact(&it)));
+        let facts = fs::symlink_metadata(&file).map(|it| HEXLOWER.encode(&fact(&it)));
         format!("{} {}", file.display(), facts.unwrap_or_default())
     });
     facts.collect()

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::slice::Chunks;
 
+use data_encoding::HEXLOWER;
 use fs_err as fs;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -17,7 +18,6 @@ use wheelfix_elf::is_temporary;
 use wheelfix_link::is_of_table;
 use wheelfix_loader::existing_path;
 
-use crate::digest::hex;
 use crate::left_over::is_ours;
 use crate::patch::tops;
 use crate::virtual_environment::{LOCK, VirtualEnvironment};
@@ -116,7 +116,7 @@ impl Units {
             }
         }
         let units = hashers.into_iter().map(|(path, hasher)| {
-            let digest = hex(&hasher.finalize());
+            let digest = HEXLOWER.encode(&hasher.finalize());
             (name_in(root, &path), Unit { path, digest })
         });
         Self {

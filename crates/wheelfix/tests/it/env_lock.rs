@@ -1,7 +1,6 @@
 //! Environments from a lock and downloaded wheels.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use wheelfix_testkit::wheel::WheelBuilder;
@@ -21,7 +20,7 @@ fn sandbox(more: &str) -> Sandbox {
         let wheel = wheel(name);
         wheel.write_to(&sandbox.path("dl"));
         let (file, bytes) = (wheel.file_name(), wheel.build());
-        let hash = STANDARD.encode(Sha256::digest(&bytes));
+        let hash = BASE64.encode(&Sha256::digest(&bytes));
         files.push(format!(
             r#""{file}": {{"url": "https://files.example.org/{file}", "hash": "sha256-{hash}", "size": 1}}"#
         ));

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
 use fs_err as fs;
 use wheelfix_testkit::wheel::WheelBuilder;
 
@@ -285,7 +284,7 @@ fn other_locks_of_the_tests_in_nix_are_what_their_documents_say() {
     fs::create_dir(sandbox.path("answers")).unwrap();
     for (name, file) in of_uv["files"].as_object().unwrap() {
         let hash = file["hash"].as_str().unwrap().trim_start_matches("sha256-");
-        let digest = base64::engine::general_purpose::STANDARD.decode(hash);
+        let digest = data_encoding::BASE64.decode(hash.as_bytes());
         let digits = digest
             .unwrap()
             .into_iter()

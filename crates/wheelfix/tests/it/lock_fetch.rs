@@ -337,8 +337,7 @@ fn an_sdist_says_what_it_is_built_with() {
 
 /// A hash as documents have it.
 fn wheelfix_lock_hash(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(bytes));
+    let digest = data_encoding::BASE64.encode(&Sha256::digest(bytes));
     format!("sha256-{digest}")
 }
 

@@ -162,9 +162,8 @@ fn resolve(dir: &str, path: &str) -> String {
 
 /// `sha256=` and URL-safe Base64 without padding.
 fn record_digest(digest: &[u8]) -> String {
-    use base64::Engine as _;
     let mut text = String::from("sha256=");
-    let base64 = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest);
+    let base64 = data_encoding::BASE64URL_NOPAD.encode(digest);
     write!(text, "{base64}").unwrap();
     text
 }
