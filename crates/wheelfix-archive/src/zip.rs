@@ -64,6 +64,9 @@ pub struct Member {
     /// Whether it is a regular file that its Unix mode lets anyone execute. Other bits of the mode
     /// are dropped.
     pub executable: bool,
+    /// Whether it is a symbolic link by its Unix mode. It becomes a file with the text of the link: no format of wheels or
+    /// zip archives has links, and no installer makes one.
+    pub is_link: bool,
     /// File offset of its data.
     pub(crate) data_offset: u64,
 }
@@ -218,6 +221,7 @@ fn assemble(
             crc32: entry.crc32,
             method: entry.method().unwrap_or(Method::Stored),
             executable: entry.is_executable(),
+            is_link: entry.is_link(),
             data_offset: extent.data_offset,
         });
     }

@@ -9,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+/// The type of a symbolic link in a Unix mode.
+const LINK: u32 = 0o120_000;
+
 /// Builds a wheel whose metadata and `RECORD` are right, unless it is told otherwise.
 ///
 /// ```
@@ -113,6 +116,12 @@ impl WheelBuilder {
     #[must_use]
     pub fn executable(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.member(path, content.into(), 0o755, true)
+    }
+
+    /// Adds a symbolic link, with the hash of its text in `RECORD`.
+    #[must_use]
+    pub fn link(self, path: &str, target: &str) -> Self {
+        self.member(path, target.into(), LINK | 0o777, true)
     }
 
     /// Adds a file that `RECORD` does not list.
@@ -293,6 +302,9 @@ impl WheelBuilder {
                 .unix_permissions(member.mode);
             if let Some(path) = member.path.strip_suffix('/') {
                 writer.add_directory(path, options).unwrap();
+            } else if member.mode & 0o170_000 == LINK {
+                let target = str::from_utf8(&member.content).unwrap();
+                writer.add_symlink(&member.path, target, options).unwrap();
             } else {
                 writer.start_file(&member.path, options).unwrap();
                 writer.write_all(&member.content).unwrap();

@@ -245,7 +245,7 @@ impl Parts {
         warnings.extend(accepted.map(|path| WheelWarning::Accepted(path.to_owned())));
         let (mut oddities, mut record_faults) = (Oddities::default(), WheelFaults::default());
         oddities.note_texts(&dist_info);
-        oddities.note_devices(archive);
+        oddities.note_members(archive);
         let rows = record::check(
             archive,
             &dist_info,

@@ -207,6 +207,11 @@ impl Entry<'_> {
         self.name.ends_with(b"/")
     }
 
+    /// Whether its Unix mode makes it a symbolic link.
+    pub(crate) fn is_link(&self) -> bool {
+        self.mode & TYPE_MASK == TYPE_SYMLINK
+    }
+
     /// Whether it is a regular file that its mode lets anyone execute.
     ///
     /// As in pip and pypa/installer: the mode counts whatever system the archive says it is from, and
@@ -270,9 +275,9 @@ impl Entry<'_> {
 
     fn check_type(&self) -> Result<(), ZipProblem> {
         match (self.mode & TYPE_MASK, self.is_dir()) {
-            (TYPE_SYMLINK, _) => Err(ZipProblem::Symlink),
             (TYPE_FILE, true) | (TYPE_DIRECTORY, false) => Err(ZipProblem::DirectoryName),
-            (0 | TYPE_FILE, false) => Ok(()),
+            // The text of a link becomes a file, as with every installer: nothing is followed.
+            (0 | TYPE_FILE | TYPE_SYMLINK, false) => Ok(()),
             (0 | TYPE_DIRECTORY, true) if self.len == 0 => Ok(()),
             (0 | TYPE_DIRECTORY, true) => Err(ZipProblem::DirectoryContent(self.len)),
             (other, _) => Err(ZipProblem::FileType(other)),

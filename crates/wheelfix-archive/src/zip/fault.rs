@@ -215,9 +215,6 @@ pub enum ZipProblem {
         /// Length of the data, in bytes.
         compressed_len: u64,
     },
-    /// The member is a symbolic link.
-    #[error("member is a symbolic link")]
-    Symlink,
     /// The member is neither a file nor a directory.
     #[error("member has the file type {0:#o}")]
     FileType(u32),

@@ -78,14 +78,6 @@ fn lengths() -> Vec<Case> {
 fn types() -> Vec<Case> {
     let mode = |name, mode| member(name, |member| member.mode = mode);
     vec![
-        member("symlink-out", |member| {
-            *member = RawMember::stored("demo/data.txt", b"/etc/passwd");
-            member.mode = 0o120_777;
-        }),
-        member("symlink-inside", |member| {
-            *member = RawMember::stored("demo/data.txt", b"__init__.py");
-            member.mode = 0o120_777;
-        }),
         mode("fifo", 0o10_644),
         mode("device", 0o60_644),
         mode("socket", 0o140_644),

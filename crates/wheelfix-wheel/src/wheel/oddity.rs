@@ -44,6 +44,8 @@ pub enum Oddity {
     SamePlace,
     /// A file that cannot be made on Windows.
     Device,
+    /// A symbolic link, as `npm` in nodejs-bin 18.4.0a4.
+    Link,
 }
 
 /// The oddities of a wheel: for each kind the first text, and how many there are.
@@ -82,11 +84,15 @@ impl Oddities {
         }
     }
 
-    /// Notes names that Windows has for devices.
-    pub(crate) fn note_devices(&mut self, archive: &ZipArchive) {
-        let members = archive.members().iter();
-        for member in members.filter(|member| member.path.has_device()) {
-            self.note(Oddity::Device, member.path.as_str());
+    /// Notes names that Windows has for devices, and symbolic links.
+    pub(crate) fn note_members(&mut self, archive: &ZipArchive) {
+        for member in archive.members() {
+            if member.path.has_device() {
+                self.note(Oddity::Device, member.path.as_str());
+            }
+            if member.is_link {
+                self.note(Oddity::Link, member.path.as_str());
+            }
         }
     }
 
@@ -132,6 +138,9 @@ impl fmt::Display for Oddity {
             Self::ScriptDirectory => "scripts lie in directories, and go to directories of `bin`",
             Self::SamePlace => "equal files go to one place",
             Self::Device => "a name is that of a device of Windows",
+            Self::Link => {
+                "symbolic links become files with their texts, as with pip: wheels have no links"
+            }
         })
     }
 }

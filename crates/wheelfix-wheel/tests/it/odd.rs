@@ -98,6 +98,7 @@ fn texts_and_places_that_hide_nothing_are_warnings() {
         base().data("scripts/sub/x", "#!python\n"),
         base().data("purelib/demo/data.txt", "some data\n"),
         base().file("demo/aux/con.py", ""),
+        base().link("demo/link.py", "/etc/passwd"),
     ];
     let lines: Vec<String> = wheels.iter().map(warnings).collect();
     insta::assert_snapshot!(lines.concat(), @r"
@@ -110,5 +111,6 @@ fn texts_and_places_that_hide_nothing_are_warnings() {
     scripts lie in directories, and go to directories of `bin`: `demo-1.0.data/scripts/sub/x`
     equal files go to one place: `demo-1.0.data/purelib/demo/data.txt`
     a name is that of a device of Windows: `demo/aux/con.py`
+    symbolic links become files with their texts, as with pip: wheels have no links: `demo/link.py`
     ");
 }

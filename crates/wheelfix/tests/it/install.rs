@@ -59,6 +59,23 @@ fn every_file_has_its_place_and_mode() {
 }
 
 #[test]
+fn a_link_in_a_wheel_becomes_a_file_with_its_text() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo().link("demo/passwd", "/etc/passwd"));
+    let text = install(&sandbox, &wheel, &[]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(text.contains("symbolic links become files"), "{text}");
+    let made = sandbox.path("out/lib/python3.11/site-packages/demo/passwd");
+    assert!(fs_err::symlink_metadata(&made).unwrap().is_file());
+    assert_eq!(fs_err::read_to_string(made).unwrap(), "/etc/passwd");
+    assert!(
+        sandbox
+            .tree("out")
+            .contains("644 lib/python3.11/site-packages/demo/passwd\n")
+    );
+}
+
+#[test]
 fn where_the_report_cannot_be_written_there_is_no_output() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&demo());
