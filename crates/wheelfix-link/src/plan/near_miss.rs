@@ -78,7 +78,29 @@ impl Resolver<'_> {
                 found.insert(NearMiss { path, reason });
             }
         }
-        damaged.chain(found).take(NAMED).collect()
+        let halves = self.other_halves(object).into_iter();
+        damaged.chain(halves).chain(found).take(NAMED).collect()
+    }
+
+    /// The directories of other wheels that are one with that of an object in an environment: the wheels were repaired
+    /// together, as meshlib and meshlib-core, and what installed the other left the library out for one of the system.
+    fn other_halves(&self, object: &Object) -> BTreeSet<NearMiss> {
+        let name = |directory: &Path| {
+            let name = directory.file_name()?.to_str()?;
+            name.ends_with(".libs").then(|| name.to_owned())
+        };
+        let Some(ours) = object.path.parent().and_then(name) else {
+            return BTreeSet::new();
+        };
+        let directories = self.index.libraries().iter();
+        let directories = directories.map(|library| library.directory.as_path());
+        let halves = directories.filter(|directory| name(directory).as_ref() == Some(&ours));
+        let reason = "of another wheel, which left it out: install that wheel with its own, or both as one environment";
+        let miss = |directory: &Path| NearMiss {
+            path: directory.to_path_buf(),
+            reason: reason.to_owned(),
+        };
+        halves.map(miss).collect()
     }
 }
 

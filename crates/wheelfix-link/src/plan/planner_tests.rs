@@ -365,6 +365,21 @@ fn what_provides_a_library_is_of_the_machine() {
 }
 
 #[test]
+fn the_other_half_of_a_directory_is_named() {
+    let case = Case::new(
+        vec![object("/p/m_core.libs/liba.so", "libx-0123abcd.so.1")],
+        vec![library(1, Tier::Bundled, "/b/m_core.libs/libother.so.1")],
+    );
+    case.check_faults(
+        "\
+`libx-0123abcd.so.1` is missing
+  needed by: /p/m_core.libs/liba.so
+  searched: the files themselves, /a, /b
+  near miss: /b/m_core.libs: of another wheel, which left it out: install that wheel with its own, or both as one environment",
+    );
+}
+
+#[test]
 fn near_misses_are_explained() {
     let mut arm = library(0, Tier::Public, "/a/lib/libx.so.1");
     arm.object.abi = Abi::AARCH64;
