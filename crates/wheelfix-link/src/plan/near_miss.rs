@@ -1,6 +1,7 @@
 //! Descriptions of missing libraries: libraries that almost fit, and remedies.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use wheelfix_format::LibraryName;
@@ -86,8 +87,11 @@ impl Resolver<'_> {
     /// together, as meshlib and meshlib-core, and what installed the other left the library out for one of the system.
     fn other_halves(&self, object: &Object) -> BTreeSet<NearMiss> {
         let name = |directory: &Path| {
-            let name = directory.file_name()?.to_str()?;
-            name.ends_with(".libs").then(|| name.to_owned())
+            let is_private = directory.extension().is_some_and(|it| it == "libs");
+            directory
+                .file_name()
+                .filter(|_| is_private)
+                .map(OsString::from)
         };
         let Some(ours) = object.path.parent().and_then(name) else {
             return BTreeSet::new();
