@@ -4,7 +4,7 @@ use std::panic::catch_unwind;
 
 use wheelfix_elf::fuzzing;
 use wheelfix_testkit::elf::{
-    Image, Kind, Layout, Mutant, Platform, Stripper, Toolchain, damaged_fields, scribbled,
+    Image, Kind, Layout, Mutant, Platform, Stripper, Tool, Toolchain, damaged_fields, scribbled,
     segment_type, tag, truncated,
 };
 
@@ -78,4 +78,37 @@ fn a_string_table_that_ends_nowhere_is_refused() {
         fuzzing::check_read(&longest);
         assert!(wheelfix_elf::Elf::read(&longest).is_err(), "{len:#x}");
     }
+}
+
+/// Found by fuzzing: the segment with the dynamic section lies elsewhere by its address, so that nothing maps the section
+/// where it is looked for. An edit takes that segment for strings, on the page of the section.
+#[test]
+fn a_dynamic_section_that_nothing_maps_is_not_mended_again_and_again() {
+    let toolchain = Toolchain::new(Platform::Glibc);
+    fs_err::write(toolchain.dir().join("m.c"), "int x;\n").unwrap();
+    let args = [
+        "-shared",
+        "-fPIC",
+        "-Wl,-z,noseparate-code,--spare-dynamic-tags=20",
+        "-nostdlib",
+        "-o",
+        "m.so",
+        "m.c",
+    ];
+    Tool::CC.run_in(toolchain.dir(), &args).expect();
+    let mut bytes = fs_err::read(toolchain.dir().join("m.so")).unwrap();
+    let image = Image::parse(&bytes).unwrap();
+    let dynamic = image.segments_of(segment_type::DYNAMIC).next().unwrap();
+    let dynamic = dynamic.vaddr;
+    let mut moved = 0;
+    for header in (64..).step_by(56).take(usize::from(bytes[56])) {
+        let field = |at: usize| u64::from_le_bytes(bytes[header + at..][..8].try_into().unwrap());
+        let (kind, vaddr, len) = (bytes[header], field(16), field(40));
+        if kind == 1 && (vaddr..vaddr + len).contains(&dynamic) {
+            bytes[header + 19] = 0x32;
+            moved += 1;
+        }
+    }
+    assert_eq!(moved, 1);
+    fuzzing::check_edit(&bytes);
 }
