@@ -284,7 +284,7 @@ let
     || wlib.systemsOf (wlib.parseWheelName (nameOf entries.${name}.wheel)) != null;
 
   make =
-    final: name: entry:
+    final: name: _entry:
     let
       members = membersOf name;
       first = head members;
