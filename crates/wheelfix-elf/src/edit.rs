@@ -128,6 +128,19 @@ fn check_strings(elf: &Elf, strings: StringTable) -> Result<(), EditError> {
     }
 }
 
+/// Refuses a file of which the loader does not find the dynamic section.
+fn check_mapped(elf: &Elf) -> Result<(), EditError> {
+    let Some(dynamic) = elf.program_header(SegmentKind::DYNAMIC) else {
+        return Ok(());
+    };
+    let vaddr = dynamic.vaddr;
+    let mut loads = elf.program_headers.iter().filter(|load| load.is_load());
+    if loads.any(|load| (load.vaddr..load.memory_end()).contains(&vaddr)) {
+        return Ok(());
+    }
+    Err(EditError::DynamicUnmapped { vaddr })
+}
+
 /// Whether all symbols have to be looked at, and not only the offsets of their names.
 fn needs_symbols(request: &Request) -> bool {
     request.heal || !request.rename_symbols.is_empty() || !request.clear_symbol_versions.is_empty()
@@ -143,6 +156,7 @@ fn plan_dynamic(
         .strings
         .ok_or(EditError::NoTable { what: "DT_STRTAB" })?;
     check_strings(elf, strings)?;
+    check_mapped(elf)?;
     let mut model = Model::new(source, elf, dynamic, strings);
     change::change(&mut model, request)?;
     if request.executable_stack.is_some() && model.segment(SegmentKind::GNU_STACK).is_none() {

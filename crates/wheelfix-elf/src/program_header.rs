@@ -141,11 +141,7 @@ impl ProgramHeader {
         };
         let pages = self.pages();
         let is_there = pages.start < dynamic.memory_end() && dynamic.vaddr < pages.end;
-        // What no segment maps is nowhere.
-        let mut loads = elf.program_headers.iter().filter(|load| load.is_load());
-        let is_mapped = loads
-            .any(|load| load.vaddr <= dynamic.vaddr && dynamic.memory_end() <= load.memory_end());
-        self.is_load() && is_there && is_mapped && self.flags & (PF_W | PF_X) == 0
+        self.is_load() && is_there && self.flags & (PF_W | PF_X) == 0
     }
 
     /// An entry that is not in use.

@@ -25,6 +25,12 @@ pub enum EditError {
     /// The file is linked statically.
     #[error("the file is not linked dynamically: it has no PT_DYNAMIC")]
     NotDynamic,
+    /// No segment maps the dynamic section to its address: whatever an edit does with it, nothing loads the file.
+    #[error("PT_DYNAMIC: expected an address in a segment that is loaded, got {vaddr:#x}")]
+    DynamicUnmapped {
+        /// Its address.
+        vaddr: u64,
+    },
     /// The file relocates itself before it runs, and does not start after such an edit.
     #[error("the file is {file}, which relocates itself and does not start {edit}")]
     RelocatesItself {
