@@ -97,7 +97,7 @@ let
       inherited = concatMap (
         found:
         let
-          parts = splitString "[.]" (elemAt found 0);
+          parts = splitString "." (elemAt found 0);
         in
         map (word: {
           root = builtins.head parts;
@@ -124,7 +124,7 @@ let
       filter (
         use:
         !asked.${use.root + use.path} or false
-        && !has source.roots.${use.root} (filter (part: part != "") (splitString "[.]" use.path))
+        && !has source.roots.${use.root} (filter (part: part != "") (splitString "." use.path))
       ) (used source)
     )
   ) sources;

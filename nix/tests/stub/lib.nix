@@ -16,8 +16,8 @@ rec {
     head
     mapAttrs
     ;
-  # The separator is one character.
-  splitString = separator: text: filter builtins.isString (builtins.split "[${separator}]" text);
+  splitString =
+    separator: text: filter builtins.isString (builtins.split (escapeRegex separator) text);
   id = x: x;
   toList = x: if builtins.isList x then x else [ x ];
   toLower = builtins.replaceStrings (letters "ABCDEFGHIJKLMNOPQRSTUVWXYZ") (
