@@ -9,7 +9,9 @@ import zipfile
 
 source, directory = map(pathlib.Path, sys.argv[1:])
 if source.is_file():
-    tarfile.open(source).extractall("unpacked", filter="data")
+    # Debian 12's Python has no filters, and asks for none.
+    filters = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    tarfile.open(source).extractall("unpacked", **filters)
     (source,) = pathlib.Path("unpacked").iterdir()
 project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
 name, version = project["name"].replace("-", "_"), project["version"]
