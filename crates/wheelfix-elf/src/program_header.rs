@@ -135,12 +135,16 @@ impl ProgramHeader {
     /// Whether a segment of a file is read-only and without code, and its pages hold a part of the dynamic section, which
     /// is to be written.
     pub(crate) fn covers_dynamic(&self, elf: &Elf) -> bool {
-        let dynamic = elf.program_header(SegmentKind::DYNAMIC);
-        let Some(dynamic) = dynamic.filter(|dynamic| dynamic.flags & PF_W != 0) else {
+        let header = elf.program_header(SegmentKind::DYNAMIC);
+        let header = header.filter(|header| header.flags & PF_W != 0);
+        let (Some(header), Some(dynamic)) = (header, &elf.dynamic) else {
             return false;
         };
+        // Up to `DT_NULL`, whatever the program header says.
+        let entries = dynamic.array.entries.len() + 1;
+        let len = (entries * elf.header.encoding.dynamic_entry_len()) as u64;
         let pages = self.pages();
-        let is_there = pages.start < dynamic.memory_end() && dynamic.vaddr < pages.end;
+        let is_there = pages.start < header.vaddr.saturating_add(len) && header.vaddr < pages.end;
         self.is_load() && is_there && self.flags & (PF_W | PF_X) == 0
     }
 
