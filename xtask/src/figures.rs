@@ -160,10 +160,13 @@ fn is_qualifier(word: &str) -> bool {
 /// Sets of folders that use one another. A file beside a folder of its name is part of it.
 fn circles(texts: &BTreeMap<PathBuf, String>) -> Vec<BTreeSet<String>> {
     let folders: BTreeSet<String> = texts.keys().map(|path| folder(path)).collect();
+    let root = texts.get(Path::new("lib.rs"));
+    let exports = root.map_or_else(BTreeMap::new, |root| exports(root));
+    let folder_of = |name: &str| exports.get(name).map_or(name, String::as_str).to_owned();
     let mut reached: BTreeMap<&String, BTreeSet<String>> = BTreeMap::new();
     for name in &folders {
         let own = texts.iter().filter(|(path, _)| folder(path) == *name);
-        let used = own.flat_map(|(_, text)| used(text));
+        let used = own.flat_map(|(_, text)| used(text)).map(folder_of);
         let used = used.filter(|used| used != name && folders.contains(used));
         reached.insert(name, used.collect());
     }
@@ -197,19 +200,39 @@ fn folder(path: &Path) -> String {
     first.strip_suffix(".rs").unwrap_or(&first).to_owned()
 }
 
-/// The modules at the top of the crate that a source uses.
-fn used(text: &str) -> BTreeSet<String> {
+/// The names behind `crate::` in a source: modules at the top of the crate, and what its root exports.
+fn used(text: &str) -> BTreeSet<&str> {
     let mut parts = text.split("crate::");
     parts.next();
+    parts.flat_map(first_names).collect()
+}
+
+/// The first name of a path; of a list in braces, that of each element.
+fn first_names(path: &str) -> Vec<&str> {
+    let list = path
+        .strip_prefix('{')
+        .and_then(|list| list.split('}').next());
+    let elements = list.map_or(vec![path], |list| list.split(',').collect());
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    parts
-        .map(|part| {
-            part.split(|letter| !is_part(letter))
-                .next()
-                .unwrap_or(part)
-                .to_owned()
-        })
-        .collect()
+    let names = elements.into_iter().map(str::trim);
+    let names = names.filter_map(|name| name.split(|letter| !is_part(letter)).next());
+    names.collect()
+}
+
+/// The folders of the names that the root of a crate exports.
+fn exports(root: &str) -> BTreeMap<&str, String> {
+    let mut found = BTreeMap::new();
+    for export in root.split("\npub use ").skip(1) {
+        let path = export.split(';').next().unwrap_or_default();
+        let Some((folder, _)) = path.split_once("::") else {
+            continue;
+        };
+        let names = path.rsplit_once("::{").or_else(|| path.rsplit_once("::"));
+        let names = names.map_or("", |(_, names)| names.trim_end_matches('}'));
+        let names = names.split(',').map(str::trim);
+        found.extend(names.map(|name| (name, folder.trim_start_matches("self::").to_owned())));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -237,9 +260,15 @@ mod tests {
             source("b/x.rs", "use crate::c;"),
             source("c.rs", "use crate::a;"),
             source("d.rs", "use crate::c;"),
+            source("e.rs", "use crate::{G, d};"),
+            source("f/g.rs", "use crate::{\n    E,\n};"),
+            source("lib.rs", "mod e;\npub use e::{D, E};\npub use f::g::G;\n"),
         ];
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        assert_eq!(circles(&texts.into()), [names(&["a", "b", "c"])]);
+        assert_eq!(
+            circles(&texts.into()),
+            [names(&["a", "b", "c"]), names(&["e", "f"])]
+        );
     }
 
     #[test]
