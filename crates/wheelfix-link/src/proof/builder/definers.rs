@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wheelfix_elf::{HashedName, SymbolTable, WantedVersion};
+use wheelfix_format::is_library_name;
 use wheelfix_loader::{SymbolTables, Undefined, read_table};
 
 use crate::index::lib_path::site_packages;
@@ -15,7 +16,7 @@ pub(super) struct Definers<'a> {
     pub(super) simulations: &'a [Simulation<'a>],
     pub(super) tables: &'a SymbolTables,
     /// The library paths, some of which may be prefixes of other wheels.
-    pub(super) lib_paths: &'a [PathBuf],
+    lib_paths: &'a [PathBuf],
     /// The symbols of all objects of these, once somebody asks.
     others: OnceCell<Vec<SymbolTable>>,
 }
@@ -48,7 +49,7 @@ impl<'a> Definers<'a> {
             let sites = self.lib_paths.iter().map(|path| site_packages(path));
             let files = sites.flatten().flatten().flat_map(WalkDir::new);
             let files = files.filter_map(Result::ok);
-            let files = files.filter(|file| file.path().to_string_lossy().contains(".so"));
+            let files = files.filter(|file| is_library_name(&file.file_name().to_string_lossy()));
             files
                 .filter_map(|file| read_table(file.path()).ok())
                 .collect()
