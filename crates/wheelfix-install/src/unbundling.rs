@@ -135,7 +135,7 @@ pub(crate) fn key(fault: &Fault) -> String {
             found,
             ..
         } => format!("version {soname} {version} {found:?}"),
-        Fault::Symbols { path, .. } => format!("symbols {}", path.display()),
+        Fault::Symbols(undefined) => format!("symbols {}", undefined.path.display()),
         Fault::Ambiguous { soname, .. } => format!("ambiguous {soname}"),
         other => other.to_string(),
     }

@@ -7,7 +7,7 @@ mod purpose;
 mod remedies;
 pub(crate) mod remedy;
 pub(crate) mod soname_collision;
-mod symbols;
+pub(crate) mod symbols;
 mod told;
 pub(crate) mod unusable;
 
@@ -21,6 +21,7 @@ use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Remedy};
 use crate::fault::soname_collision::{Binding, FailingPair};
+use crate::fault::symbols::{Lazy, UndefinedSymbols};
 use crate::fault::unusable::Unusable;
 
 pub use purpose::Purpose;
@@ -129,32 +130,10 @@ pub enum Fault {
         later: BTreeSet<PathBuf>,
     },
     /// Nothing that is loaded with an object defines what it refers to.
-    Symbols {
-        /// Final path of the object.
-        path: PathBuf,
-        /// Final paths of the objects with which it was opened.
-        opened_by: BTreeSet<PathBuf>,
-        /// The symbols, with their versions after `@`.
-        symbols: Vec<String>,
-        /// The libraries that should have them, as far as versions say so, with what has newer ones.
-        providers: BTreeMap<String, Vec<Candidate>>,
-        /// Final paths of objects of the output that define some of them, and are not loaded with it.
-        defined_by: BTreeSet<PathBuf>,
-    },
+    Symbols(UndefinedSymbols),
     /// Functions that nothing that is loaded with an object defines, which are looked up when they are
     /// called, unless whoever opens the object has all bound at once.
-    LazySymbols {
-        /// Final path of the object.
-        path: PathBuf,
-        /// Final paths of the objects with which it was opened.
-        opened_by: BTreeSet<PathBuf>,
-        /// The symbols, with their versions after `@`.
-        symbols: Vec<String>,
-        /// The libraries that should have them, as far as versions say so, with what has newer ones.
-        providers: BTreeMap<String, Vec<Candidate>>,
-        /// Final paths of objects of the output that define some of them, and are not loaded with it.
-        defined_by: BTreeSet<PathBuf>,
-    },
+    LazySymbols(UndefinedSymbols),
     /// Different files answer to one name in one process, which gets the first of them. A warning where
     /// each serves all.
     SonameCollision {
@@ -294,7 +273,8 @@ impl fmt::Display for Fault {
             } => soname_collision::fmt(f, soname, bound, failing.as_ref()),
             Self::Ambiguous { .. } => self.fmt_ambiguous(f),
             Self::Version { .. } => self.fmt_version(f),
-            Self::Symbols { .. } | Self::LazySymbols { .. } => self.fmt_symbols(f),
+            Self::Symbols(undefined) => undefined.fmt(f),
+            Self::LazySymbols(undefined) => Lazy(undefined).fmt(f),
             Self::UnusedIgnore { .. } | Self::UnusedBackend { .. } | Self::UnusedRule { .. } => {
                 self.fmt_unused(f)
             }

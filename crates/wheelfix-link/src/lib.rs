@@ -25,6 +25,7 @@ pub use fault::excuse_kind::ExcuseKind;
 pub use fault::missing::{Missing, NearMiss, Told, told_once};
 pub use fault::remedy::{Candidate, Choice, Remedy, RuleClass};
 pub use fault::soname_collision::{Binding, FailingPair};
+pub use fault::symbols::UndefinedSymbols;
 pub use fault::unusable::Unusable;
 pub use fault::{Fault, FaultKind, Purpose, some_of};
 pub use index::lib_path::{LibPathError, Tier};

@@ -10,6 +10,7 @@ use crate::fault::evidence::Evidence;
 use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Choice, Remedy, RuleClass};
+use crate::fault::symbols::UndefinedSymbols;
 use crate::fault::{Fault, Purpose};
 
 /// How many undefined symbols may be excused by their names; more are no slip of a makefile.
@@ -67,7 +68,7 @@ impl Fault {
                 name: name.clone(),
                 file: file.clone(),
             }],
-            Self::Symbols { .. } | Self::LazySymbols { .. } => self.of_symbols(),
+            Self::Symbols(undefined) | Self::LazySymbols(undefined) => of_symbols(undefined),
             Self::Stub { needed_by, .. } => vec![Remedy::DriverPathFirst {
                 paths: needed_by.clone(),
             }],
@@ -152,45 +153,36 @@ impl Fault {
             _ => Vec::new(),
         }
     }
+}
 
-    fn of_symbols(&self) -> Vec<Remedy> {
-        let (Self::Symbols {
-            path,
-            symbols,
-            providers,
-            ..
-        }
-        | Self::LazySymbols {
-            path,
-            symbols,
-            providers,
-            ..
-        }) = self
-        else {
-            return Vec::new();
-        };
-        let newer = providers
-            .iter()
-            .map(|(library, candidates)| Remedy::AddLibPath {
-                library: library.clone(),
-                newer: true,
-                needed_by: BTreeSet::from([path.clone()]),
-                candidates: candidates.clone(),
-            });
-        let mut remedies: Vec<Remedy> = newer.collect();
-        if remedies.is_empty() {
-            remedies.push(Remedy::exclude(path));
-        }
-        let names: BTreeSet<&str> = symbols
-            .iter()
-            .filter_map(|symbol| symbol.split('@').next())
-            .collect();
-        if names.len() <= EXCUSABLE {
-            let names = names.into_iter().map(str::to_owned).collect();
-            remedies.push(Remedy::IgnoreSymbol { names });
-        }
-        remedies
+fn of_symbols(undefined: &UndefinedSymbols) -> Vec<Remedy> {
+    let UndefinedSymbols {
+        path,
+        symbols,
+        providers,
+        ..
+    } = undefined;
+    let newer = providers
+        .iter()
+        .map(|(library, candidates)| Remedy::AddLibPath {
+            library: library.clone(),
+            newer: true,
+            needed_by: BTreeSet::from([path.clone()]),
+            candidates: candidates.clone(),
+        });
+    let mut remedies: Vec<Remedy> = newer.collect();
+    if remedies.is_empty() {
+        remedies.push(Remedy::exclude(path));
     }
+    let names: BTreeSet<&str> = symbols
+        .iter()
+        .filter_map(|symbol| symbol.split('@').next())
+        .collect();
+    if names.len() <= EXCUSABLE {
+        let names = names.into_iter().map(str::to_owned).collect();
+        remedies.push(Remedy::IgnoreSymbol { names });
+    }
+    remedies
 }
 
 /// Providers of a library, or leaving out its dependents where no provider is known.

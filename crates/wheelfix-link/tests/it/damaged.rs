@@ -107,7 +107,7 @@ const STRICTER: &[(&str, &str)] = &[
     ("no code at its address", "the same"),
     ("DT_HASH", "nothing looks at it beside DT_GNU_HASH"),
     (
-        "refers to what nothing",
+        "`: undefined symbol",
         "a Bloom filter or a chain that hides a symbol is not looked at for each",
     ),
     (

@@ -43,10 +43,7 @@ fn a_library_that_was_removed_is_named() {
 fn a_symbol_that_was_removed_is_named() {
     let toolchain = pair();
     toolchain.library("liba.so", "void g(void) {}", &[]);
-    assert_eq!(
-        toolchain.faults(),
-        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `f`"
-    );
+    assert_eq!(toolchain.faults(), "`DIR/libuser.so`: undefined symbol `f`");
     assert_eq!(toolchain.prove().unloadable, [toolchain.path("libuser.so")]);
 }
 
@@ -68,7 +65,7 @@ fn a_weak_reference_may_dangle_and_a_hidden_symbol_is_no_definition() {
     );
     assert_eq!(
         toolchain.faults(),
-        "`DIR/libstrong.so` refers to what nothing that is loaded with it defines: `f`"
+        "`DIR/libstrong.so`: undefined symbol `f`"
     );
 }
 
@@ -114,7 +111,7 @@ fn symbols_come_from_needs_of_needs_but_not_from_strangers() {
     toolchain.library("libstranger.so", user, &[]);
     assert_eq!(
         toolchain.faults(),
-        "`DIR/libstranger.so` refers to what nothing that is loaded with it defines: `deep`\n  \
+        "`DIR/libstranger.so`: undefined symbol `deep`\n  \
          defined by: DIR/libdeep.so"
     );
 }
@@ -169,7 +166,7 @@ fn the_driver_is_taken_for_granted_and_a_stub_is_not() {
     toolchain.library("libuser.so", other, &["stubs/libcuda.so.1", &driver]);
     assert_eq!(
         toolchain.faults(),
-        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `other`"
+        "`DIR/libuser.so`: undefined symbol `other`"
     );
     toolchain.library(
         "libuser.so",
@@ -312,8 +309,7 @@ fn an_older_library_is_told_with_what_has_a_newer_one() {
     toolchain.versioned("libgomp.so.1", "void f(void) {}", script);
     let proof = toolchain.prove();
     let faults = toolchain.describe(&proof);
-    let want =
-        "`DIR/libuser.so` refers to what nothing that is loaded with it defines: `g@libgomp.so.1`";
+    let want = "`DIR/libuser.so`: undefined symbol `g@libgomp.so.1`";
     assert!(faults.starts_with(want), "{faults}");
     let json = serde_json::to_value(&proof.faults[0]).unwrap();
     let fix = &json["providers"]["libgomp.so.1"][0];

@@ -123,10 +123,7 @@ fn a_symbol_is_excused_and_told() {
     let source = "extern int nowhere; int u(void) { return nowhere; }";
     library(&sandbox, "t/libx.so", source, &[]);
     let text = run(&sandbox, &["check", "t"]);
-    assert!(
-        text.contains("refers to what nothing that is loaded"),
-        "{text}"
-    );
+    assert!(text.contains("`: undefined symbol"), "{text}");
     for command in ["patch", "check"] {
         let text = run(&sandbox, &[command, "t", "--ignore-symbol", "nowhere"]);
         assert!(text.starts_with("exit: 0\n"), "{text}");

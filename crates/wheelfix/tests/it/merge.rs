@@ -85,7 +85,7 @@ fn what_is_added_may_not_break_what_is_there() {
     );
     let text = add(&sandbox, &new);
     assert!(text.starts_with("exit: 1\n"), "{text}");
-    assert!(text.contains("user/m.so` refers to what nothing"), "{text}");
+    assert!(text.contains("user/m.so`: undefined symbol"), "{text}");
     assert!(loads(&sandbox, "user/m.so"));
     // It is so indeed.
     fs_err::create_dir(sandbox.path(SITE).join("new")).unwrap();

@@ -50,6 +50,6 @@ fn a_part_that_nothing_completes_or_that_is_named_is_refused() {
     ] {
         let text = install(init, base);
         assert!(text.starts_with("exit: 1\n"), "{text}");
-        assert!(text.contains("libpart.so` calls what nothing"), "{text}");
+        assert!(text.contains("libpart.so`: undefined symbol"), "{text}");
     }
 }

@@ -8,6 +8,7 @@ use wheelfix_loader::{Stop, Undefined};
 use crate::fault::Fault;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Remedy};
+use crate::fault::symbols::UndefinedSymbols;
 use crate::proof::builder::definers::Definers;
 use crate::proof::simulation::{LoadFailure, VersionKey};
 use crate::rules::Rules;
@@ -181,23 +182,23 @@ impl Findings {
         }
         let defined_by = |path: &PathBuf| self.defined_by.get(path).cloned().unwrap_or_default();
         for (path, (opened_by, symbols)) in std::mem::take(&mut self.symbols) {
-            faults.push(Fault::Symbols {
+            faults.push(Fault::Symbols(UndefinedSymbols {
                 defined_by: defined_by(&path),
                 path,
                 opened_by,
                 providers: providers(rules, &symbols),
                 symbols: symbols.iter().map(ToString::to_string).collect(),
-            });
+            }));
         }
         for (path, (opened_by, symbols)) in std::mem::take(&mut self.lazy) {
             if !symbols.is_empty() {
-                faults.push(Fault::LazySymbols {
+                faults.push(Fault::LazySymbols(UndefinedSymbols {
                     defined_by: defined_by(&path),
                     path,
                     opened_by,
                     providers: providers(rules, &symbols),
                     symbols: symbols.iter().map(ToString::to_string).collect(),
-                });
+                }));
             }
         }
         faults
