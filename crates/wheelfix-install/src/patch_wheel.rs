@@ -103,7 +103,10 @@ fn link(
     phase(Phase::Read);
     let refuse = |reason: WheelError| refused(&request.wheel, reason);
     let wheel = Wheel::open_with(&request.wheel, &request.options).map_err(refuse)?;
-    let report = link_wheel(&wheel, request, listener);
+    let report = match wheel.foreign() {
+        Some(foreign) => Err(refused(&request.wheel, foreign)),
+        None => link_wheel(&wheel, request, listener),
+    };
     wheel.check_source()?;
     report
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_diff::Comparison;
 use wheelfix_elf::{PatchError, ReadError};
+use wheelfix_format::WheelFilename;
 use wheelfix_install::{
     CompileError, EditFailure, ExtractionError, FileFault, LinkError, MemberFault, PipelineError,
     RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError, StagingError,
@@ -18,8 +19,10 @@ use wheelfix_wheel::{ContentProblem, InstalledError, WheelError, WheelFault, Whe
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
 use crate::message::BREAK;
-use crate::next_step::{note_other, print_faults};
-use crate::remedy::{Mismatch, advised, ask, ask_plain};
+use crate::next_step::{note_input, note_other, print_faults, wheels_directory};
+use crate::pip::pip;
+use crate::quoting::shell_word;
+use crate::remedy::{Mismatch, advised, ask, ask_plain, is_for_target, is_in_build};
 use crate::target::{lib_path_error, loader_error};
 use crate::{inputs, limits};
 
@@ -115,12 +118,15 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
             wrong.note();
             wrong.is_absent()
         } else {
-            note_other();
+            match &wheel.reason {
+                Refusal::Foreign(_) => Replacement::of(&wheel.path).note(&wheel.path),
+                _ => note_other(),
+            }
             matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)))
         };
         fmt::from_fn(move |f| match &wrong {
             Some(wrong) => wrong.fmt(f),
-            None => in_file(&wheel.path, reason(&wheel.reason)).fmt(f),
+            None => in_file(&wheel.path, reason(&wheel.path, &wheel.reason)).fmt(f),
         })
     });
     print("error", refused_as);
@@ -129,6 +135,47 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
         Error::ReportedEnvironment
     } else {
         Error::Reported
+    }
+}
+
+/// The wheel of the same distribution that is for Linux.
+struct Replacement {
+    /// The command that downloads it; `None` where nothing is downloaded, or for a machine that is not this one.
+    download: Option<String>,
+}
+
+impl Replacement {
+    fn of(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.parse::<WheelFilename>().ok();
+        let name = name.filter(|_| !is_in_build() && !is_for_target());
+        let download = name.map(|name| {
+            let requirement = format!("{}=={}", name.name(), name.version());
+            let (pip, wheels) = (pip(None), wheels_directory());
+            let requirement = shell_word(&requirement);
+            format!("{pip} download --only-binary=:all: --no-deps -d {wheels} {requirement}")
+        });
+        Self { download }
+    }
+
+    /// Notes what to type next.
+    fn note(self, path: &Path) {
+        match self.download {
+            None => note_other(),
+            download => {
+                let wheels = format!("{}/*.whl", wheels_directory());
+                note_input(&path.to_string_lossy(), &wheels, download);
+            }
+        }
+    }
+}
+
+impl Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.download {
+            Some(line) => write!(f, "{line}  # and name {}/*.whl", wheels_directory()),
+            None => f.write_str("name the wheel for Linux"),
+        }
     }
 }
 
@@ -146,8 +193,11 @@ fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
 }
 
 /// Why a wheel is refused, with the fix of each fault that has one.
-fn reason(reason: &Refusal) -> impl Display {
+fn reason(path: &Path, reason: &Refusal) -> impl Display {
     fmt::from_fn(move |f| match reason {
+        Refusal::Foreign(foreign) => {
+            write!(f, "{foreign}{BREAK}  fix: {}", Replacement::of(path))
+        }
         Refusal::Wheel(WheelError::Wheel(faults)) => wheel_faults(faults).fmt(f),
         reason => chain(reason).fmt(f),
     })

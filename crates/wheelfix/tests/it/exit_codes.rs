@@ -98,19 +98,39 @@ fn a_wheel_of_another_system_is_refused_under_every_name() {
         .tags("cp311-cp311-manylinux_2_17_x86_64")
         .file("m/_c.pyd", b"MZ\x90\0\x03\0\0\0");
     let wheel = sandbox.wheel(&wheel);
-    let args = [
+    for command in [
+        &[
+            "install",
+            &wheel,
+            "--prefix",
+            "p",
+            "--python-version",
+            "3.11",
+        ] as &[&str],
+        &["patch", &wheel, "-o", "out"],
+    ] {
+        let line = command.join(" ").replace(&wheel, "wheels/*.whl");
+        let want = format!(
+            "exit: 1\n--- stderr\n\
+             error: `{wheel}`: the name says Linux, but the wheel is for Windows: `m/_c.pyd` is PE, and no file is ELF\n  \
+             fix: pip download --only-binary=:all: --no-deps -d wheels m==1.0  # and name wheels/*.whl\n\
+             next: pip download --only-binary=:all: --no-deps -d wheels m==1.0 && wheelfix {line}\n"
+        );
+        assert_eq!(sandbox.run(command), want);
+    }
+    // Where another machine is meant, pip would bring what is for this one.
+    let text = sandbox.run(&[
         "install",
         &wheel,
         "--prefix",
         "p",
-        "--python-version",
-        "3.11",
-    ];
-    insta::assert_snapshot!(sandbox.run(&args), @"
-    exit: 1
-    --- stderr
-    error: `m-1.0-cp311-cp311-manylinux_2_17_x86_64.whl`: the name says Linux, but the wheel is for Windows: `m/_c.pyd` is PE, and no file is ELF
-    ");
+        "--target",
+        "x86_64-linux-cp311",
+    ]);
+    assert!(
+        text.contains("\n  fix: name the wheel for Linux\n") && !text.contains("next:"),
+        "{text}"
+    );
 }
 
 #[test]
