@@ -66,6 +66,7 @@ const NEEDS: &[Need] = &[
     tests("elfutils", Proof::Program("eu-strip")),
     tests("elfutils", Proof::Program("eu-elflint")),
     tests("graphviz", Proof::Program("dot")),
+    tests("chromium fonts-dejavu-core", Proof::Program("chromium")),
     tests("musl-tools", Proof::Program("musl-gcc")),
     tests("shellcheck", Proof::Program("shellcheck")),
     tests("zsh", Proof::Program("zsh")),

@@ -18,7 +18,7 @@ mod rules;
 mod tree;
 
 pub use excuse::{EXCUSES_FILE, ExcuseError, Excused, Excuses, merged_excuses};
-pub use explain::graph::Graph;
+pub use explain::graph::{Graph, Kind as GraphKind, Node as GraphNode};
 pub use explain::why::{Lookup, LookupResult, Search, explain};
 pub use fault::evidence::Evidence;
 pub use fault::excuse_kind::ExcuseKind;

@@ -39,6 +39,21 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
     if extension != "dot" && extension != "svg" {
         return Err(Error::refused(GraphError::Kind(picture.to_owned())));
     }
+    let Some(graph) = read(subject, jobs)? else {
+        return Err(Error::refused(GraphError::Subject(subject.to_owned())));
+    };
+    let graph = graph.to_string();
+    let bytes = if extension == "dot" {
+        graph.into_bytes()
+    } else {
+        svg(&graph).map_err(Error::environment)?
+    };
+    fs::write(picture, bytes)?;
+    Ok(())
+}
+
+/// The graph of the libraries below a path or in a wheel; `None` if there are none.
+pub(crate) fn read(subject: &Path, jobs: NonZeroUsize) -> Result<Option<Graph>, Error> {
     let path = existing_path(subject)?;
     // It goes when this returns, or when a signal ends the run.
     let scratch = Staging::never(Path::new(IN_WHEEL), true).map_err(Error::environment)?;
@@ -54,18 +69,12 @@ pub(crate) fn draw(subject: &Path, picture: &Path, jobs: NonZeroUsize) -> Result
     let tree = scan_clean(std::slice::from_ref(&place), Tree::scan_all);
     let tree = tree.map_err(Error::environment)?;
     if tree.is_empty() {
-        return Err(Error::refused(GraphError::Subject(subject.to_owned())));
+        return Ok(None);
     }
     let rules = Rules::shipped().map_err(Error::refused)?;
     let target = Target::unknown(PathBuf::from("/run/opengl-driver/lib"));
-    let graph = Graph::new(&tree, &FileView::new(vec![place]), &target, &rules).to_string();
-    let bytes = if extension == "dot" {
-        graph.into_bytes()
-    } else {
-        svg(&graph).map_err(Error::environment)?
-    };
-    fs::write(picture, bytes)?;
-    Ok(())
+    let view = FileView::new(vec![place]);
+    Ok(Some(Graph::new(&tree, &view, &target, &rules)))
 }
 
 /// Writes the ELF files of a wheel into a directory, as they lie in it.

@@ -5,6 +5,7 @@
 
 mod elf;
 mod elf_text;
+mod html;
 mod sdist;
 mod sdist_text;
 pub(crate) mod text;
@@ -37,6 +38,9 @@ pub(crate) struct InspectArgs {
     /// Draw who needs whom into a .svg file, with Graphviz, or a .dot file
     #[arg(long, value_name = "FILE")]
     graph: Option<PathBuf>,
+    /// Write a page for a browser into this file, with all that is known and who needs whom; `-` prints it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["graph", "json"])]
+    html: Option<PathBuf>,
     /// Print long lists whole
     #[arg(long)]
     all: bool,
@@ -96,8 +100,14 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     if let Some(picture) = &args.graph {
         return pool.install(|| crate::graph::draw(&args.path, picture, args.jobs.count()));
     }
+    if let Some(page) = &args.html {
+        html::check(page)?;
+    }
     let report = pool.install(|| read(&args.path, options))?;
-    if args.output.json {
+    if let Some(page) = &args.html {
+        let graph = pool.install(|| html::graph_of(&args.path, &report, args.jobs.count()))?;
+        write_page(page, &html::render(&report, graph.as_ref()))?;
+    } else if args.output.json {
         let document = Document {
             version: VERSION,
             report: &report,
@@ -121,6 +131,16 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     } else {
         Err(Error::Reported)
     }
+}
+
+/// Writes a page into a file, or prints it.
+fn write_page(file: &Path, page: &str) -> io::Result<()> {
+    if file != Path::new("-") {
+        return fs_err::write(file, page);
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(page.as_bytes())?;
+    out.flush()
 }
 
 impl Report {

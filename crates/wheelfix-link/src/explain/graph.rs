@@ -30,18 +30,18 @@ enum Id {
 
 /// One box.
 #[derive(Clone, Debug)]
-struct Node {
+pub struct Node {
     /// File names; several if they differ in nothing that is drawn.
-    names: Vec<String>,
+    pub names: Vec<String>,
     /// Size of the files in bytes.
-    len: u64,
+    pub len: u64,
     /// The package that it belongs to, or its directory. `None` for a library that is not there.
-    group: Option<String>,
+    pub group: Option<String>,
 }
 
 /// The kind of an edge.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Kind {
+pub enum Kind {
     /// Needed, and a file of the output.
     Found,
     /// Needed, and a file elsewhere.
@@ -76,6 +76,24 @@ impl Graph {
         graph.join_twins();
         graph.reduce();
         graph
+    }
+
+    /// The boxes, in the order of their paths.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// The edges: from which box to which, by their numbers in [`Self::nodes`].
+    pub fn edges(&self) -> impl Iterator<Item = (usize, usize, Kind)> {
+        let numbers = self.numbers();
+        let edges = self.edges.iter();
+        edges.filter_map(move |((from, to), kind)| {
+            Some((*numbers.get(from)?, *numbers.get(to)?, *kind))
+        })
+    }
+
+    fn numbers(&self) -> BTreeMap<&Id, usize> {
+        self.nodes.keys().zip(0..).collect()
     }
 
     fn add(&mut self, path: &Path, file: &Path) -> Id {
@@ -274,7 +292,7 @@ impl fmt::Display for Graph {
              fontname=\"Helvetica\", fontsize=14, margin=\"0.08,0.04\"];"
         )?;
         writeln!(f, "  edge [arrowsize=0.6];")?;
-        let numbers: BTreeMap<&Id, usize> = self.nodes.keys().zip(0..).collect();
+        let numbers = self.numbers();
         let mut groups: BTreeMap<&Option<String>, Vec<&Id>> = BTreeMap::new();
         for (id, node) in &self.nodes {
             groups.entry(&node.group).or_default().push(id);
@@ -297,10 +315,8 @@ impl fmt::Display for Graph {
                 writeln!(f, "  }}")?;
             }
         }
-        for ((from, to), kind) in &self.edges {
-            if let (Some(from), Some(to)) = (numbers.get(from), numbers.get(to)) {
-                writeln!(f, "  n{from} -> n{to} [{}];", kind.style())?;
-            }
+        for (from, to, kind) in self.edges() {
+            writeln!(f, "  n{from} -> n{to} [{}];", kind.style())?;
         }
         writeln!(f, "}}")
     }

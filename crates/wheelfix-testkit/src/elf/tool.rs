@@ -36,6 +36,8 @@ impl Tool {
         &["ld.lld-19", "ld.lld-18", "ld.lld-20", "ld.lld"],
         "apt-get install lld-19",
     );
+    /// A browser.
+    pub const CHROMIUM: Self = Self::new(&["chromium"], "apt-get install chromium");
     /// The compiler of Go.
     pub const GO: Self = Self::new(&["go"], "apt-get install golang-go");
     /// The reader of binutils.

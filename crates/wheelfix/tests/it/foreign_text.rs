@@ -48,6 +48,7 @@ fn look_at_file(what: &str, name: &str, bytes: &[u8]) -> String {
     let commands: &[&[&str]] = &[
         &["inspect", name],
         &["inspect", name, "--deep", "--all"],
+        &["inspect", name, "--deep", "--html", "-"],
         &["unpack", name, "unpacked"],
         &["install", name, "--prefix", "dry", "--dry-run"],
         &["install", name, "--prefix", "out", "--check-deps", "."],

@@ -17,6 +17,7 @@ mod exit_codes;
 mod foreign_text;
 mod graph;
 mod hook;
+mod html;
 mod inspect;
 mod install;
 mod interruption;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod adversity;
+mod browser;
 mod jail;
 mod mutants;
 mod patchelf;
