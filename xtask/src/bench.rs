@@ -10,14 +10,16 @@ mod lock;
 mod nix;
 pub(crate) mod pair;
 mod proof;
+mod recorded;
 mod scale;
 mod scratch;
 mod venv;
 
 use pico_args::Arguments;
 
-use crate::arguments;
+use crate::bench::recorded::Figure;
 use crate::failure::Result;
+use crate::{arguments, corpus};
 
 struct Bench {
     name: &'static str,
@@ -103,9 +105,25 @@ pub(crate) struct Options {
     /// The text that the heading of a comparison has to contain, for benchmarks with long
     /// comparisons; `None` for all.
     pub(crate) only: Option<String>,
+    /// The machine in a few words, if figures are to be recorded.
+    pub(crate) record: Option<String>,
 }
 
 impl Options {
+    /// Keeps the seconds that both sides took, if that is wanted.
+    pub(crate) fn record(
+        &self,
+        bench: &str,
+        subject: &str,
+        beside: &str,
+        walls: [f64; 2],
+    ) -> Result {
+        match &self.record {
+            None => Ok(()),
+            Some(machine) => recorded::add(Figure::new(bench, subject, beside, walls, machine)?),
+        }
+    }
+
     /// Whether a comparison is wanted.
     pub(crate) fn wants(&self, title: &str) -> bool {
         self.only.as_ref().is_none_or(|only| title.contains(only))
@@ -118,8 +136,14 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         rounds: args.opt_value_from_str("--rounds")?.unwrap_or(5),
         wheel: args.opt_value_from_str("--wheel")?,
         only: args.opt_value_from_str("--only")?,
+        record: args.opt_value_from_str("--record")?,
     };
+    let charts = args.contains("--charts");
     arguments::finish(args)?;
+    if charts {
+        recorded::draw()?;
+        return corpus::draw_chart();
+    }
     let is_wanted = |bench: &&Bench| match name.as_deref() {
         Some(name) => name == bench.name,
         // A part comes with the whole.

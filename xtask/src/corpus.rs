@@ -4,6 +4,7 @@
 //! are said to load are opened; pip's copy in the same bed is the control. What was judged stays
 //! judged until wheelfix, the bed or the entry changes, so that a run can be taken up again.
 
+mod chart;
 mod copies;
 mod judge;
 mod list;
@@ -30,6 +31,11 @@ use crate::{arguments, build, digest, fetch, place};
 
 /// Of so many projects with ELF files, one is given to nixpkgs' auto-patchelf, too.
 const COMPARED: usize = 3;
+
+/// Draws the chart of the results that are recorded.
+pub(crate) fn draw_chart() -> Result {
+    chart::draw()
+}
 
 pub(crate) fn task(mut args: Arguments) -> Result {
     let only: Vec<String> = args.values_from_str("--only")?;

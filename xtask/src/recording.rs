@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use pico_args::Arguments;
 
+use crate::chart::escaped;
 use crate::failure::Result;
 use crate::{arguments, place};
 
@@ -73,12 +74,6 @@ fn color(line: &str) -> &'static str {
     } else {
         "#b6bec9"
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

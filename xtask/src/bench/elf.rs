@@ -50,8 +50,8 @@ pub(crate) fn run(options: &Options) -> Result {
         },
     ];
     let set = Set::extract()?;
-    largest(&editors, &set, options.rounds)?;
-    all(&editors, &set, options.rounds.min(MOST_ROUNDS))?;
+    largest(&editors, &set, options)?;
+    all(&editors, &set, options)?;
     print(&editors, &set)
 }
 
@@ -74,7 +74,7 @@ fn rpath(len: usize) -> String {
 }
 
 /// Edits a fresh copy of the largest library.
-fn largest(editors: &[Editor; 2], set: &Set, rounds: usize) -> Result {
+fn largest(editors: &[Editor; 2], set: &Set, options: &Options) -> Result {
     let library = set.named("libtorch_cuda.so")?;
     let edit = |editor: &Editor, dir: &Path| {
         let copy = dir.join("libtorch_cuda.so");
@@ -94,11 +94,12 @@ fn largest(editors: &[Editor; 2], set: &Set, rounds: usize) -> Result {
     ];
     let len = megabytes(fs_err::metadata(&library)?.len());
     let title = format!("a search path of {FIRST} characters for libtorch_cuda.so, {len:.0} MB");
-    let comparison = pair::compare(&title, rounds, [ours, theirs])?;
+    let comparison = pair::compare(&title, options.rounds, [ours, theirs])?;
     comparison.print();
     let ratio = 1.0 / comparison.wall_ratio();
     println!("  {ratio:.0} times as fast");
-    Ok(())
+    let subject = format!("libtorch_cuda.so, {len:.0} MB");
+    options.record("elf", &subject, editors[1].name, comparison.walls())
 }
 
 /// The cost of an edit of all libraries.
@@ -111,7 +112,8 @@ struct Edit {
 }
 
 /// Edits fresh copies of all libraries, twice.
-fn all(editors: &[Editor; 2], set: &Set, rounds: usize) -> Result {
+fn all(editors: &[Editor; 2], set: &Set, options: &Options) -> Result {
+    let rounds = options.rounds.min(MOST_ROUNDS);
     let mut best = [[Edit::default(); 2]; 2];
     for round in 0..rounds {
         for (editor, best) in editors.iter().zip(&mut best) {
@@ -134,6 +136,14 @@ fn all(editors: &[Editor; 2], set: &Set, rounds: usize) -> Result {
             );
         }
     }
+    print_edits(editors, set, rounds, &best);
+    let walls = best.map(|[first, _]| first.wall.as_secs_f64());
+    let size = megabytes(set::total(set.originals())?) / 1e3;
+    let subject = format!("{} libraries, {size:.1} GB", set.len());
+    options.record("elf", &subject, editors[1].name, walls)
+}
+
+fn print_edits(editors: &[Editor; 2], set: &Set, rounds: usize, best: &[[Edit; 2]; 2]) {
     println!("\n{} libraries, best of {rounds}", set.len());
     println!(
         "  {:<34}{:>10}{:>12}{:>14}",
@@ -154,7 +164,6 @@ fn all(editors: &[Editor; 2], set: &Set, rounds: usize) -> Result {
             );
         }
     }
-    Ok(())
 }
 
 /// Prints the search path of each library, in a process of its own.

@@ -26,10 +26,10 @@ pub(crate) fn run(options: &Options) -> Result {
     let bench = Bench::new()?;
     let rounds = options.rounds;
     if let Some(name) = &options.wheel {
-        return bench.compare(name, rounds);
+        return bench.compare(name, options);
     }
     for name in WHEELS {
-        bench.compare(name, rounds)?;
+        bench.compare(name, options)?;
     }
     bench.bytecode(bytecode::WHEEL, rounds)?;
     bench.small_files(rounds)?;
@@ -67,7 +67,7 @@ impl Bench {
         })
     }
 
-    fn compare(&self, name: &str, rounds: usize) -> Result {
+    fn compare(&self, name: &str, options: &Options) -> Result {
         let manifest = Manifest::read()?;
         let wheel = manifest.named(name)?;
         let wheels = fetch::fetch(wheel.set)?;
@@ -109,7 +109,13 @@ impl Bench {
         ];
         for theirs in theirs {
             let ours = named("wheelfix install --no-bytecode", &ours);
-            pair::compare(name, rounds, [ours, theirs])?.print();
+            let beside = theirs.name;
+            let comparison = pair::compare(name, options.rounds, [ours, theirs])?;
+            comparison.print();
+            if let Some((beside, _)) = beside.split_once(" --link-mode") {
+                let subject = format!("{name} {}", wheel.version());
+                options.record("install", &subject, beside, comparison.walls())?;
+            }
         }
         prefixes.finish(false)
     }

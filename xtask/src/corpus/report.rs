@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::corpus::chart;
 use crate::corpus::list::{Corpus, Project};
 use crate::corpus::outcome::{Judgement, Outcome};
 use crate::corpus::peer::PeerOutcome;
@@ -46,7 +47,7 @@ pub(crate) fn write(corpus: &Corpus, outcomes: &BTreeMap<String, Outcome>) -> Re
         rows(corpus, outcomes),
     );
     fs_err::write(place::root().join("docs/corpus.md"), text)?;
-    Ok(())
+    chart::draw()
 }
 
 fn totals(outcomes: &BTreeMap<String, Outcome>) -> String {
