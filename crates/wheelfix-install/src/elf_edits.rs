@@ -12,9 +12,10 @@ use wheelfix_elf::{
 use wheelfix_link::{LinkPlan, ObjectPlan, RunPathEdit};
 use wheelfix_loader::PathKind;
 
+use crate::applied::Applied;
 use crate::detach::{copy_file, detach};
 use crate::digest::FileDigest;
-use crate::linking::{Applied, LinkError, refuse};
+use crate::linking::{LinkError, refuse};
 use crate::report::InstallWarning;
 use crate::transaction::Changes;
 
@@ -113,7 +114,7 @@ impl ElfEdits {
         let mut edits = Vec::new();
         for elf in &self.edits {
             if elf.is_replaced {
-                edits.push((elf, applied.prepare(&elf.file)?));
+                edits.push((elf, applied.writer.prepare(&elf.file)?));
             } else if !elf.edit.as_plan().is_noop() {
                 edits.push((elf, elf.file.clone()));
             }

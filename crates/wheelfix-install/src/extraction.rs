@@ -2,13 +2,10 @@
 //! want to know of them while they are still in the cache.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use fs_err as fs;
-use fs_err::os::unix::fs::OpenOptionsExt as _;
 use wheelfix_archive::{
     ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
     Observer, Written, extract, write_files,
@@ -201,22 +198,6 @@ fn name_wheel(
         path: fault.name,
         source: fault.error,
     }
-}
-
-/// Writes a file that does not exist, and the directories above it.
-pub(crate) fn write_new(path: &Path, bytes: &[u8], executable: bool) -> std::io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mode = if executable { 0o755 } else { 0o644 };
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
-    file.write_all(bytes)?;
-    // Whatever the umask took away.
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 /// The items to extract, and for each the position of its file.

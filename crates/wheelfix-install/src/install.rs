@@ -16,6 +16,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::Wheel;
 
 use crate::aliases::Aliases;
+use crate::applied::Applied;
 use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::context::{Context, Libraries};
 use crate::elf_edits::ElfEdits;
@@ -24,7 +25,7 @@ use crate::extraction::{self, Destination, Extraction};
 use crate::files::{self, File, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::layout::Layout;
 use crate::library_table::TableParts;
-use crate::linking::{self, Applied, LinkError};
+use crate::linking::{self, LinkError};
 use crate::merging::{are_recorded, beside};
 use crate::patch::Scope;
 use crate::pipeline_error::PipelineError;
@@ -397,7 +398,7 @@ impl Installation<'_> {
         unbundling::apply(&unbundling, &mut applied)?;
         sboms::update(
             &unbundling,
-            &self.site().owners(&applied.removed),
+            &self.site().owners(&applied.changes.removed),
             &mut applied,
         )
         .map_err(LinkError::from)?;
@@ -519,7 +520,7 @@ impl Installation<'_> {
     /// The files to be proved: those that were written and not removed.
     pub(crate) fn to_verify(&self, written: &mut Written) -> ToVerify {
         let mut elf = self.elf_paths(&written.extraction);
-        elf.retain(|(_, file)| !written.applied.removed.contains(file));
+        elf.retain(|(_, file)| !written.applied.changes.removed.contains(file));
         ToVerify {
             elf,
             sources: std::mem::take(&mut written.sources),

@@ -1,6 +1,7 @@
 //! Install wheels into a prefix and assemble site-packages: one pipeline.
 
 mod aliases;
+mod applied;
 mod bytecode;
 mod check_wheels;
 mod cleanup;
@@ -47,6 +48,7 @@ mod twice;
 mod unbundling;
 mod virtual_environment;
 mod write_record;
+mod writer;
 
 pub use bytecode::{Bytecode, CompileError, CompileFailure, Compiler, Invalidation};
 pub use check_wheels::{check_wheels, prefix_of_wheels, python_of_wheels};

@@ -9,10 +9,11 @@ use wheelfix_format::is_python_source;
 use wheelfix_format::{Record, RecordHash, RecordRow};
 use wheelfix_link::{LibraryTable, PythonSource, is_of_table};
 
+use crate::applied::Applied;
 use crate::bytecode::Compiler;
 use crate::digest::FileDigest;
 use crate::install::{InstallRequest, Installation};
-use crate::linking::{Applied, LinkError};
+use crate::linking::LinkError;
 use crate::patch_table::files_of_table;
 use crate::sources::bytecode_of;
 
@@ -86,20 +87,22 @@ impl Installation<'_> {
         let mut digests = BTreeMap::new();
         for (name, text) in table.modules() {
             let (path, file) = (site.join(&name), in_staging.join(&name));
-            applied.write_new(&file, &text)?;
+            applied.writer.write_new(&file, &text)?;
             if let Some(compiler) = compiler.filter(|_| is_python_source(&name)) {
                 compiler.push(file.clone(), path);
             }
             let digest = FileDigest::of_bytes(text.as_bytes());
             if owner.is_none() {
-                applied.added.insert(file, digest);
+                applied.changes.added.insert(file, digest);
             }
             digests.insert(name, digest);
         }
         let mut replaced = before;
         if let Some((record, text)) = owner {
             let file = self.staging.root().join(self.below_prefix(&record));
-            applied.write_new(&file, &with_digests(&text, &digests))?;
+            applied
+                .writer
+                .write_new(&file, &with_digests(&text, &digests))?;
             replaced.insert(record, FileDigest::of_bytes(text.as_bytes()));
         }
         let replaced = replaced.into_iter();

@@ -1,11 +1,10 @@
 //! Decides and applies the relocation of files on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
-use wheelfix_elf::{PatchError, Plan};
+use wheelfix_elf::PatchError;
 use wheelfix_link::{
     Excused, Fault, LibPathError, LinkPlan, Proof, ProofOptions, Tree, TreeError,
     excuses_without_proof, merged_excuses,
@@ -13,14 +12,11 @@ use wheelfix_link::{
 use wheelfix_loader::{FileView, LoaderError, Place, STORE, Target, interpreter_fault};
 use wheelfix_unbundle::UnbundleError;
 
+use crate::applied::Applied;
 use crate::context::{Context, Libraries};
-use crate::digest::FileDigest;
-use crate::extraction::write_new;
-use crate::prepared::Prepared;
 use crate::report::InstallWarning;
 use crate::sboms::SbomUpdateError;
-use crate::staging::make_directory;
-use crate::{record_update, sources, unbundling};
+use crate::{sources, unbundling};
 
 /// Why a relocation cannot be decided or applied.
 #[derive(Debug, thiserror::Error)]
@@ -57,135 +53,6 @@ pub enum EditFailure {
     /// The edited file cannot be read back.
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// The changes that a plan made. Paths are where the files lie now.
-#[derive(Debug, Default)]
-pub(crate) struct Applied {
-    /// Files with new content, and what they are now.
-    pub(crate) edited: BTreeMap<PathBuf, FileDigest>,
-    /// Files with new content that [`hash`](Self::hash) has still to read, with their final paths.
-    unhashed: BTreeMap<PathBuf, PathBuf>,
-    /// How many ELF files were edited.
-    pub(crate) elf_edited: usize,
-    /// Warnings of what is worse in these than before.
-    pub(crate) warnings: Vec<InstallWarning>,
-    /// How many bytes were written to these.
-    pub(crate) bytes_written: u64,
-    /// Files that are gone.
-    pub(crate) removed: BTreeSet<PathBuf>,
-    /// Files that are new, for the RECORD of the `.dist-info` directory that they are in.
-    pub(crate) added: BTreeMap<PathBuf, FileDigest>,
-    /// The changes that are still to be made; `None` where each is made at once.
-    prepared: Option<Prepared>,
-}
-
-impl Applied {
-    /// Changes that are made when all are known.
-    pub(crate) fn later(prepared: Prepared) -> Self {
-        Self {
-            prepared: Some(prepared),
-            ..Self::default()
-        }
-    }
-
-    /// Makes the changes that are still to be made, but for those of ELF files in their place.
-    pub(crate) fn make(&self) -> io::Result<()> {
-        self.prepared.as_ref().map_or(Ok(()), Prepared::make)
-    }
-
-    /// Where to write what is to be at a path later.
-    pub(crate) fn prepare(&mut self, path: &Path) -> io::Result<PathBuf> {
-        match &mut self.prepared {
-            Some(prepared) => prepared.add(path),
-            None => Ok(path.to_owned()),
-        }
-    }
-
-    /// Reads a text as it is after the changes so far.
-    pub(crate) fn read(&self, path: &Path) -> io::Result<String> {
-        match &self.prepared {
-            Some(prepared) => prepared.read(path),
-            None => fs::read_to_string(path),
-        }
-    }
-
-    /// Replaces a text. RECORD is not told.
-    pub(crate) fn replace(&mut self, path: &Path, text: &str) -> io::Result<()> {
-        match &mut self.prepared {
-            Some(prepared) => prepared.replace(path, text.as_bytes()),
-            None => record_update::replace(path, text),
-        }
-    }
-
-    /// Writes a text to a file that is not there yet, nor need its directory be.
-    pub(crate) fn write_new(&mut self, path: &Path, text: &str) -> io::Result<()> {
-        if let Some(prepared) = &mut self.prepared {
-            return prepared.replace(path, text.as_bytes());
-        }
-        make_directory(path.parent().unwrap_or(path))?;
-        write_new(path, text.as_bytes(), false)
-    }
-
-    /// Removes a file.
-    pub(crate) fn remove(&mut self, file: &Path) -> io::Result<()> {
-        match &mut self.prepared {
-            Some(prepared) => prepared.remove(file),
-            None => fs::remove_file(file)?,
-        }
-        self.removed.insert(file.to_owned());
-        Ok(())
-    }
-
-    /// Removes a directory if nothing is left in it.
-    pub(crate) fn remove_empty(&mut self, directory: PathBuf) -> io::Result<()> {
-        if let Some(prepared) = &mut self.prepared {
-            prepared.remove_empty(directory);
-        } else if fs::read_dir(&directory)?.next().is_none() {
-            fs::remove_dir(&directory)?;
-        }
-        Ok(())
-    }
-
-    /// Notes that an ELF file will be edited, and what it will be.
-    pub(crate) fn add_planned(&mut self, file: &Path, digest: FileDigest, plan: &Plan) {
-        self.edited.insert(file.to_owned(), digest);
-        self.elf_edited += 1;
-        self.bytes_written += plan.written_len();
-    }
-
-    /// Notes that an ELF file was edited.
-    pub(crate) fn add_edited(&mut self, file: &Path, path: &Path, plan: &Plan) {
-        self.unhashed.insert(file.to_owned(), path.to_owned());
-        self.elf_edited += 1;
-        self.bytes_written += plan.written_len();
-    }
-
-    /// Notes that RECORD is to be made true of files that changed before.
-    pub(crate) fn add_untrue(&mut self, files: BTreeSet<PathBuf>) {
-        self.unhashed
-            .extend(files.into_iter().map(|file| (file.clone(), file)));
-    }
-
-    /// Reads the ELF files that were edited. [`ElfEdits`](crate::elf_edits::ElfEdits) leave this to be done beside something else, as
-    /// it takes far longer than the edits.
-    ///
-    /// Also after an error the others are known.
-    pub(crate) fn hash(&mut self) -> Result<(), LinkError> {
-        let unhashed = std::mem::take(&mut self.unhashed);
-        let mut failures = Vec::new();
-        for (file, digest) in FileDigest::of_files(unhashed.keys().cloned().collect()) {
-            match (digest, unhashed.get(&file)) {
-                (Ok(digest), _) => drop(self.edited.insert(file, digest)),
-                (Err(error), path) => {
-                    let path = path.unwrap_or(&file).clone();
-                    failures.push((path, error.into()));
-                }
-            }
-        }
-        failures.sort_by(|(one, _), (other, _)| one.cmp(other));
-        refuse(failures)
-    }
 }
 
 /// Proves that every object of a tree loads from its final place.

@@ -10,18 +10,18 @@ use wheelfix_link::{LibraryTable, LinkPlan, Proof, Tree, nothing_in};
 use wheelfix_loader::{Place, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
+use crate::applied::Applied;
 use crate::context::{Context, Libraries};
 use crate::detach::{behind_links, detach};
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::left_over::scan_clean;
-use crate::linking::{self, Applied, LinkError};
+use crate::linking::{self, LinkError};
 use crate::patch_table::TableEdits;
 use crate::pipeline_error::PipelineError;
 use crate::pool::in_pool;
 use crate::record_update::{
-    self, RecordUpdateError, check_beside, listing, owners, records_below, update_beside,
-    update_these,
+    RecordUpdateError, check_beside, listing, owners, records_below, update_beside, update_these,
 };
 use crate::report::InstallWarning;
 use crate::requirements::{self, EditedRequirements, Requirements};
@@ -29,6 +29,7 @@ use crate::sources::{Sources, bytecode_of};
 use crate::transaction::{Changes, Locked, Transaction};
 use crate::unbundling::{self, Planned};
 use crate::virtual_environment::{VirtualEnvironment, links_out};
+use crate::writer::Writer;
 use crate::{record_check, sboms};
 
 /// The files and options of a relocation.
@@ -184,12 +185,12 @@ pub(crate) fn link_in(
     let links = links_out(&request.environments, &records)?;
     links.iter().try_for_each(|link| changes.replace(link))?;
     let transaction = Transaction::begin(&extent.roots, changes)?;
-    let mut applied = Applied::later(transaction.prepared());
-    applied.add_untrue(untrue);
+    let writer = Writer::later(transaction.prepared());
+    let mut applied = Applied::new(writer, untrue);
     let prepared = prepare(&decision, records, &mut applied);
     let proved = prepared.and_then(|records| {
         decision.elf_edits.make()?;
-        applied.make()?;
+        applied.writer.make()?;
         // Some are dropped, or were edited.
         let mut left = links.iter().filter(|link| link.is_symlink());
         left.try_for_each(|link| detach(link))?;
@@ -406,20 +407,18 @@ fn prepare(
     linking::replace_and_drop(&planned.link_plan, applied)?;
     if !planned.unbundling.removed.is_empty() {
         unbundling::apply(&planned.unbundling, applied)?;
-        let owners = owners(&records, &applied.removed)?;
+        let owners = owners(&records, &applied.changes.removed)?;
         sboms::update(&planned.unbundling, &owners, applied).map_err(LinkError::from)?;
     }
     requirements::apply(&requirements.edited, applied)?;
     table.apply(applied)?;
-    let changes = record_update::Changes {
-        edited: applied.edited.clone(),
-        removed: applied.removed.clone(),
-        added: applied.added.clone(),
-    };
-    let mut updated = update_these(records, &changes, applied)?;
+    let Applied {
+        writer, changes, ..
+    } = applied;
+    let mut updated = update_these(records, changes, writer)?;
     for distribution in &requirements.edited {
         if let Some(digest) = changes.edited.get(&distribution.path) {
-            updated += update_beside(&distribution.path, *digest, &changes, applied)?;
+            updated += update_beside(&distribution.path, *digest, changes, writer)?;
         }
     }
     Ok(updated)

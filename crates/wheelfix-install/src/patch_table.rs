@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use wheelfix_link::{LibPathError, LibraryTable, Tree, is_of_table};
 
+use crate::applied::Applied;
 use crate::context::Context;
-use crate::digest::FileDigest;
-use crate::linking::Applied;
 use crate::patch::{Extent, PatchRequest};
 use crate::sources::bytecode_of;
 use crate::transaction::Changes;
@@ -96,9 +95,7 @@ impl TableEdits {
     /// Makes the changes.
     pub(crate) fn apply(&self, applied: &mut Applied) -> io::Result<()> {
         for (file, text) in &self.written {
-            applied.write_new(file, text)?;
-            let digest = FileDigest::of_bytes(text.as_bytes());
-            applied.edited.insert(file.clone(), digest);
+            applied.write(file, text)?;
         }
         self.removed
             .iter()

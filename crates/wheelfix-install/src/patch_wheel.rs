@@ -20,13 +20,14 @@ use wheelfix_loader::Place;
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Placement, Scheme, Wheel, WheelError};
 
+use crate::applied::Applied;
 use crate::context::{Context, Libraries};
 use crate::elf_edits::ElfEdits;
 use crate::event::{Event, Listener, Phase};
 use crate::files;
 use crate::layout::Layout;
 use crate::left_over::clean_up_above;
-use crate::linking::{self, Applied, LinkError};
+use crate::linking::{self, LinkError};
 use crate::patch::Scope;
 use crate::patch_wheel::edits::Edits;
 use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
@@ -400,7 +401,7 @@ fn prove(
     root: &Path,
 ) -> Result<Option<Proof>, PipelineError> {
     let mut paths = paths(unpacked, root);
-    paths.retain(|(_, file)| !applied.removed.contains(file));
+    paths.retain(|(_, file)| !applied.changes.removed.contains(file));
     let tree = Tree::read(paths).map_err(LinkError::from)?;
     Ok(linking::prove(&tree, vec![place(root)], context)?)
 }

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
 use walkdir::WalkDir;
-use wheelfix_elf::{is_temporary, temporary_file};
+use wheelfix_elf::is_temporary;
 use wheelfix_format::{Record, RecordError, RecordHash, RecordRow};
 
 use crate::digest::FileDigest;
-use crate::linking::Applied;
+use crate::writer::Writer;
 
 /// The changes to the files of a tree. Paths are absolute.
 #[derive(Debug, Default)]
@@ -45,14 +44,14 @@ pub enum RecordUpdateError {
 pub(crate) fn update_these(
     records: Vec<PathBuf>,
     changes: &Changes,
-    applied: &mut Applied,
+    writer: &mut Writer,
 ) -> Result<usize, RecordUpdateError> {
     let mut updated = 0;
     for path in records {
-        let text = applied.read(&path)?;
+        let text = writer.read(&path)?;
         let record = parse(path.clone(), &text)?;
         if let Some(record) = apply(record, &path, changes) {
-            applied.replace(&path, &record.to_string())?;
+            writer.replace(&path, &record.to_string())?;
             updated += 1;
         }
     }
@@ -133,20 +132,20 @@ pub(crate) fn update_beside(
     file: &Path,
     digest: FileDigest,
     changes: &Changes,
-    applied: &mut Applied,
+    writer: &mut Writer,
 ) -> Result<usize, RecordUpdateError> {
     let record = file.with_file_name("RECORD");
     if !record.is_file() {
         return Ok(0);
     }
-    let text = applied.read(&record)?;
+    let text = writer.read(&record)?;
     match with_row(&text, file, digest) {
         Some(new) if new == text => Ok(0),
         Some(new) => {
-            applied.replace(&record, &new)?;
+            writer.replace(&record, &new)?;
             Ok(1)
         }
-        None => update_these(vec![record], changes, applied),
+        None => update_these(vec![record], changes, writer),
     }
 }
 
@@ -278,24 +277,12 @@ pub(crate) fn normalise(path: &Path) -> PathBuf {
     result
 }
 
-/// Replaces a file by one rename, its mode kept.
-pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
-    let mode = fs::metadata(path)?.permissions().mode();
-    let parent = path.parent().unwrap_or(path);
-    let mut file = temporary_file(parent)?;
-    file.write_all(text.as_ref())?;
-    file.as_file()
-        .set_permissions(std::fs::Permissions::from_mode(mode))?;
-    file.persist(path)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn update(record: &Path, changes: &Changes) -> Result<usize, RecordUpdateError> {
-        update_these(vec![record.to_owned()], changes, &mut Applied::default())
+        update_these(vec![record.to_owned()], changes, &mut Writer::default())
     }
 
     #[test]

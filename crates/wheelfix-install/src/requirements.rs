@@ -8,9 +8,8 @@ use fs_err as fs;
 use wheelfix_format::{Change, Metadata, MetadataEdit, MetadataError};
 use wheelfix_loader::Place;
 
-use crate::digest::FileDigest;
+use crate::applied::Applied;
 use crate::files::{self, FileFault};
-use crate::linking::Applied;
 use crate::report::InstallWarning;
 
 /// A distribution with edited requirements.
@@ -125,8 +124,6 @@ fn chain(error: &MetadataError) -> String {
 pub(crate) fn apply(edited: &[EditedRequirements], applied: &mut Applied) -> io::Result<()> {
     for distribution in edited {
         applied.replace(&distribution.path, &distribution.text)?;
-        let digest = FileDigest::of_bytes(distribution.text.as_bytes());
-        applied.edited.insert(distribution.path.clone(), digest);
     }
     Ok(())
 }

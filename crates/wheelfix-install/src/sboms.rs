@@ -10,8 +10,8 @@ use fs_err as fs;
 use wheelfix_format::LibraryName;
 use wheelfix_unbundle::{Bundled, Component, Decision, Provider, Sbom, SbomError, UnbundlePlan};
 
+use crate::applied::Applied;
 use crate::digest::FileDigest;
-use crate::linking::Applied;
 use crate::transaction::Changes;
 
 /// The list that we write.
@@ -162,17 +162,13 @@ fn forget(
         return Ok(());
     };
     if list.remove(|name| names.contains(&name.to_lowercase())) {
-        let text = list.text();
-        applied.replace(path, &text)?;
-        applied
-            .edited
-            .insert(path.to_path_buf(), FileDigest::of_bytes(text.as_bytes()));
+        applied.replace(path, &list.text())?;
     }
     Ok(())
 }
 
 fn component(library: &Bundled, by: &Provider, applied: &Applied) -> io::Result<Component> {
-    let digest = match applied.edited.get(&by.file) {
+    let digest = match applied.changes.edited.get(&by.file) {
         Some(digest) => *digest,
         None => FileDigest::of_file(&by.file)?,
     };
@@ -209,10 +205,9 @@ fn write_own(
     if path.is_file() {
         applied.replace(&path, &text)?;
     } else {
-        applied.write_new(&path, &text)?;
+        applied.write(&path, &text)?;
     }
     let digest = FileDigest::of_bytes(text.as_bytes());
-    applied.edited.insert(path.clone(), digest);
-    applied.added.insert(path, digest);
+    applied.changes.added.insert(path, digest);
     Ok(())
 }

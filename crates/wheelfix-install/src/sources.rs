@@ -9,10 +9,10 @@ use wheelfix_format::HashAlgorithm;
 use wheelfix_link::{Fault, NamedPaths, SourceEdit, Tree};
 use wheelfix_wheel::Wheel;
 
+use crate::applied::Applied;
 use crate::context::Libraries;
 use crate::digest::FileDigest;
 use crate::files::{Files, Source};
-use crate::linking::Applied;
 use crate::staging::Staging;
 
 /// Larger Python sources are data; in bytes.
@@ -135,8 +135,6 @@ pub(crate) fn apply(edits: &[SourceEdit], applied: &mut Applied) -> io::Result<(
             applied.remove(&stale)?;
         }
         applied.replace(&edit.file, &edit.text)?;
-        let digest = FileDigest::of_bytes(edit.text.as_bytes());
-        applied.edited.insert(edit.file.clone(), digest);
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use wheelfix_link::{Edit, Fault, LinkPlan, Proof, Tree};
 use wheelfix_loader::Place;
 use wheelfix_unbundle::{Request, UnbundlePlan};
 
+use crate::applied::Applied;
 use crate::context::Context;
-use crate::linking::{self, Applied, LinkError};
+use crate::linking::{self, LinkError};
 use crate::patch::Scope;
 use crate::pipeline_error::PipelineError;
 
@@ -154,5 +155,5 @@ pub(crate) fn apply(plan: &UnbundlePlan, applied: &mut Applied) -> Result<(), Li
         directories.extend(removed.file.parent().map(Path::to_path_buf));
     }
     let mut directories = directories.into_iter();
-    Ok(directories.try_for_each(|directory| applied.remove_empty(directory))?)
+    Ok(directories.try_for_each(|directory| applied.writer.remove_empty(directory))?)
 }

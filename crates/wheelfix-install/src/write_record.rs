@@ -7,16 +7,16 @@ use fs_err as fs;
 use wheelfix_format::{Record, RecordHash, RecordRow};
 use wheelfix_wheel::Wheel;
 
+use crate::applied::Applied;
 use crate::digest::FileDigest;
-use crate::extraction::{Extraction, write_new};
+use crate::extraction::Extraction;
 use crate::files::{File, Files};
 use crate::launcher;
 use crate::layout::Layout;
-use crate::linking::Applied;
-use crate::record_update::replace;
 use crate::report::{InstallWarning, KeptScript};
 use crate::shebang::{Programs, foreign_interpreter};
 use crate::standalone;
+use crate::writer::{replace, write_new};
 
 /// An installation whose files are written.
 #[derive(Debug)]
@@ -82,14 +82,14 @@ impl Site<'_> {
             edited.ok()
         })?;
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
-        let is_changed = !(applied.removed.is_empty() && applied.edited.is_empty());
+        let is_changed = !(applied.changes.removed.is_empty() && applied.changes.edited.is_empty());
         for (file, mut digest) in self.planned.list.iter().zip(digests) {
             if is_changed {
                 let path = self.root.join(&file.path);
-                if applied.removed.contains(&path) {
+                if applied.changes.removed.contains(&path) {
                     continue;
                 }
-                digest = applied.edited.get(&path).copied().unwrap_or(digest);
+                digest = applied.changes.edited.get(&path).copied().unwrap_or(digest);
             }
             for wheel in &file.wheels {
                 if let Some(rows) = rows.get_mut(*wheel) {
@@ -170,7 +170,7 @@ impl Site<'_> {
         let mut wheels = self.wheels.iter().map(Wheel::dist_info);
         let is_first = wheels.all(|other| wheel.dist_info() <= other);
         let site = self.root.join(&site_packages);
-        let added = applied.added.iter().filter_map(|(path, digest)| {
+        let added = applied.changes.added.iter().filter_map(|(path, digest)| {
             let is_beside = is_first && path.parent() == Some(&site);
             if !is_beside {
                 path.strip_prefix(&dist_info).ok()?;

@@ -14,9 +14,9 @@ use crate::env::content::end_of_shebang;
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedContent, GeneratedFile};
 use crate::env::merge::{Node, Source, What};
-use crate::extraction::write_new;
 use crate::launcher::{self, Interpreter};
 use crate::layout::join;
+use crate::writer::write_new;
 
 /// How files of prefixes come into an environment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]

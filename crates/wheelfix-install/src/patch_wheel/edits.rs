@@ -13,8 +13,8 @@ use wheelfix_wheel::{Placement, Wheel, WheelMember};
 
 use super::sbom::{self, WheelSbom};
 use super::{PREFIX, PatchWheelReport, Unpacked};
+use crate::applied::Applied;
 use crate::digest::FileDigest;
-use crate::linking::Applied;
 use crate::pipeline_error::PipelineError;
 use crate::sboms;
 
@@ -46,7 +46,7 @@ impl Edits {
         let link_plan = &report.link_plan;
         for object in link_plan.edits() {
             if let Some(name) = member(&object.path)
-                && let Some(digest) = applied.edited.get(&object.file)
+                && let Some(digest) = applied.changes.edited.get(&object.file)
             {
                 let notes = object.edit.to_string();
                 sbom.edited(&name, digest, &notes.trim().replace("\n  ", "; "));
@@ -55,7 +55,7 @@ impl Edits {
         }
         for source in &link_plan.sources {
             if let Some(name) = member(&source.path)
-                && let Some(digest) = applied.edited.get(&source.file)
+                && let Some(digest) = applied.changes.edited.get(&source.file)
             {
                 let notes = format!("texts replaced by rule {}", source.rules.join(", "));
                 sbom.edited(&name, digest, &notes);
