@@ -32,22 +32,22 @@ use wheelfix_format::is_python_source;
 use wheelfix_link::{Excused, LibraryTable, Pattern, Proof, Tree, Variable, count, merged_excuses};
 use wheelfix_loader::real_path;
 
+use crate::atomic::left_over::{clean_up, clean_up_above};
+use crate::atomic::staging::{Staging, StagingError, Unpublished};
 use crate::bytecode::{CompileFailure, Compiler};
 use crate::env::generated::GeneratedFile;
 use crate::env::materialize::Materializer;
 use crate::env::merge::Node;
 use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::event::{Event, Listener, Phase};
+use crate::install::twice;
 use crate::install::{self, InstallRequest, Installation, ToVerify, Written};
 use crate::launcher::Interpreter;
 use crate::layout::Layout;
-use crate::left_over::{clean_up, clean_up_above};
-use crate::linking::{self, LinkError};
-use crate::pipeline_error::PipelineError;
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::linking::{self, LinkError};
+use crate::pipeline::sources::Sources;
 use crate::pool::in_pool;
-use crate::sources::Sources;
-use crate::staging::{Staging, StagingError, Unpublished};
-use crate::twice;
 
 pub use collision::{
     CollisionAction, CollisionRule, CollisionRuleError, EnvCandidate, EnvCollision,

@@ -1,6 +1,12 @@
 //! Which files an installation consists of: decided from the wheels alone, before anything is
 //! written.
 
+pub(crate) mod aliases;
+pub(crate) mod cleanup;
+pub(crate) mod dependencies;
+pub(crate) mod provenance;
+pub(crate) mod tree;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
@@ -12,14 +18,14 @@ use wheelfix_format::{Change, EditAction, MetadataEdit, RecordHash, Selector};
 use wheelfix_link::{Alias, Choice, EXCUSES_FILE, Excuses, Pattern, Remedy};
 use wheelfix_wheel::{Placement, Scheme, Wheel, WheelMember};
 
-use crate::cleanup::{Cleaner, Cleanup};
-use crate::dependencies::UnmetDependencies;
+use crate::files::cleanup::{Cleaner, Cleanup};
+use crate::files::dependencies::UnmetDependencies;
+use crate::files::provenance::Provenance;
+use crate::files::tree::{Candidates, Collision, Content, Tree};
 use crate::launcher::{self, Interpreter};
 use crate::layout::Layout;
-use crate::provenance::Provenance;
-use crate::report::InstallWarning;
-use crate::sources::Sources;
-use crate::tree::{Candidates, Collision, Content, Tree};
+use crate::pipeline::sources::Sources;
+use crate::warning::InstallWarning;
 
 /// The files of an installation.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! <https://docs.python.org/3/library/sysconfig.html#installation-paths>. `headers` has no entry
 //! there and follows pip and pypa/installer: a directory of the distribution's own.
 
-use wheelfix_format::PythonVersion;
+use wheelfix_format::{PythonVersion, WheelFilename};
 use wheelfix_wheel::{Scheme, Wheel};
 
 use crate::python::Python;
@@ -82,6 +82,20 @@ pub(crate) fn join(directory: &str, path: &str) -> String {
     } else {
         format!("{directory}/{path}")
     }
+}
+
+/// The newest Python in the tags: `cp311` and `py3` are 3.11.
+pub(crate) fn python_version(name: &WheelFilename) -> PythonVersion {
+    let versions = name.tags().pythons().iter().filter_map(|tag| {
+        let digits = tag.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let (major, minor) = digits.split_at_checked(1)?;
+        Some(PythonVersion {
+            major: major.parse().ok()?,
+            minor: minor.parse().unwrap_or(0),
+        })
+    });
+    let default = PythonVersion { major: 3, minor: 0 };
+    versions.max().unwrap_or(default)
 }
 
 #[cfg(test)]

@@ -1,36 +1,41 @@
 //! The relocation of what is on disk already.
 
+pub(crate) mod environment;
+pub(crate) mod table;
+pub(crate) mod virtual_environment;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wheelfix_format::MetadataEdit;
 use wheelfix_link::{LibraryTable, LinkPlan, Proof, Tree, nothing_in};
 use wheelfix_loader::{Place, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
-use crate::applied::Applied;
-use crate::context::{Context, Libraries};
-use crate::detach::{behind_links, detach};
-use crate::elf_edits::ElfEdits;
+use crate::atomic::detach::{behind_links, detach};
+use crate::atomic::left_over::scan_clean;
+use crate::atomic::transaction::{Changes, Locked, Transaction};
+use crate::atomic::writer::Writer;
 use crate::event::{Event, Listener, Phase};
-use crate::left_over::scan_clean;
-use crate::linking::{self, LinkError};
-use crate::patch_table::TableEdits;
-use crate::pipeline_error::PipelineError;
+use crate::patch::table::TableEdits;
+use crate::patch::virtual_environment::{VirtualEnvironment, links_out};
+use crate::pipeline::applied::Applied;
+use crate::pipeline::context::{Context, Libraries};
+use crate::pipeline::elf_edits::ElfEdits;
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::linking::{self, LinkError};
+use crate::pipeline::requirements::{self, EditedRequirements, Requirements};
+use crate::pipeline::sboms;
+use crate::pipeline::sources::{Sources, bytecode_of};
+use crate::pipeline::unbundling::{self, Planned, Scope};
 use crate::pool::in_pool;
-use crate::record_update::{
+use crate::record::update::{
     RecordUpdateError, check_beside, listing, owners, records_below, update_beside, update_these,
 };
-use crate::report::InstallWarning;
-use crate::requirements::{self, EditedRequirements, Requirements};
-use crate::sources::{Sources, bytecode_of};
-use crate::transaction::{Changes, Locked, Transaction};
-use crate::unbundling::{self, Planned};
-use crate::virtual_environment::{VirtualEnvironment, links_out};
-use crate::writer::Writer;
-use crate::{record_check, sboms};
+use crate::record::{check as record_check, record_roots};
+use crate::warning::InstallWarning;
 
 /// The files and options of a relocation.
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
@@ -60,16 +65,6 @@ pub struct PatchRequest {
     pub dry_run: bool,
     /// How many threads to use.
     pub jobs: NonZeroUsize,
-}
-
-/// The scope of the edits of a relocation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scope {
-    /// Every library and program is linked, and has to load in the end.
-    Everything,
-    /// Only those are edited that use a bundled library which goes. What did not load before need not
-    /// load afterwards.
-    Unbundling,
 }
 
 /// The report on a relocation that was made, or would be.
@@ -468,40 +463,5 @@ fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> 
         records_updated,
         unbundling: planned.unbundling,
         link_plan: planned.link_plan,
-    }
-}
-
-/// Where RECORD files that list the files of the places may be: a place itself, or the
-/// `site-packages` around it. None is below another.
-pub(crate) fn record_roots<'p>(places: impl Iterator<Item = &'p Path>) -> BTreeSet<PathBuf> {
-    let around = |path: &Path| {
-        let mut ancestors = path.ancestors();
-        let found = ancestors.find(|it| it.file_name().is_some_and(|name| name == "site-packages"));
-        found.unwrap_or(path).to_owned()
-    };
-    tops(&places.map(around).collect())
-}
-
-/// Those of the paths that are not below another.
-pub(crate) fn tops(paths: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let is_top = |path: &&PathBuf| {
-        let mut above = path.ancestors().skip(1);
-        !above.any(|ancestor| paths.contains(ancestor))
-    };
-    paths.iter().filter(is_top).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_are_looked_for_around_a_place() {
-        let places = ["/p", "/p/lib/x", "/q/site-packages/a/b.so", "/r/b.so"];
-        let roots: Vec<_> = record_roots(places.map(Path::new).into_iter())
-            .into_iter()
-            .collect();
-        let want = ["/p", "/q/site-packages", "/r/b.so"].map(PathBuf::from);
-        assert_eq!(roots, want);
     }
 }

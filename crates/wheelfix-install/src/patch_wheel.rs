@@ -20,26 +20,23 @@ use wheelfix_loader::Place;
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Placement, Scheme, Wheel, WheelError};
 
-use crate::applied::Applied;
-use crate::context::{Context, Libraries};
-use crate::elf_edits::ElfEdits;
+use crate::atomic::left_over::clean_up_above;
+use crate::atomic::staging::Destination;
 use crate::event::{Event, Listener, Phase};
 use crate::files;
-use crate::layout::Layout;
-use crate::left_over::clean_up_above;
-use crate::linking::{self, LinkError};
-use crate::patch::Scope;
+use crate::layout::{Layout, python_version};
 use crate::patch_wheel::edits::Edits;
-use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
+use crate::pipeline::applied::Applied;
+use crate::pipeline::context::{Context, Libraries};
+use crate::pipeline::elf_edits::ElfEdits;
+use crate::pipeline::error::{PipelineError, Refusal, RefusedWheel};
+use crate::pipeline::linking::{self, LinkError};
+use crate::pipeline::requirements::{EditedRequirements, Requirements};
+use crate::pipeline::sources::Sources;
+use crate::pipeline::unbundling::{self, Planned, Scope};
 use crate::pool::in_pool;
 use crate::python::Python;
-use crate::report::InstallWarning;
-use crate::requirements::{EditedRequirements, Requirements};
-use crate::sources::Sources;
-use crate::staging::Destination;
-use crate::unbundling::{self, Planned};
-pub use name::OutputNameError;
-pub(crate) use name::python_version;
+use crate::warning::InstallWarning;
 
 /// The wheel and options of a relocation into a new wheel.
 #[derive(Clone, Debug)]
@@ -207,7 +204,7 @@ fn refused(wheel: &Path, reason: impl Into<Refusal>) -> PipelineError {
 /// The layout that the wheel is unpacked in; an error if it is not for a target that is named.
 fn layout(wheel: &Wheel, request: &PatchWheelRequest) -> Result<Layout, PipelineError> {
     let Some(python) = &request.python else {
-        return Ok(Layout::new(name::python_version(wheel.filename())));
+        return Ok(Layout::new(python_version(wheel.filename())));
     };
     if python.system().is_some() {
         let rank = python.target().rank(wheel.filename().tags());
@@ -295,7 +292,7 @@ pub fn names_in_wheel(wheel: &Path, python: Option<&Python>) -> Vec<(String, Str
     let Some(name) = file_name.and_then(|name| name.parse::<WheelFilename>().ok()) else {
         return Vec::new();
     };
-    let of_name = || Layout::new(name::python_version(&name));
+    let of_name = || Layout::new(python_version(&name));
     let layout = python.map_or_else(of_name, Layout::of);
     let parts: Vec<&str> = file_name.unwrap_or_default().split('-').take(2).collect();
     let (stem, distribution) = (parts.join("-"), parts.first().copied().unwrap_or_default());

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use crate::launcher::{Interpreter, LONGEST_SHEBANG};
-use crate::report::KeptScript;
 
 /// Programs that each Linux system has, NixOS included.
 const EVERYWHERE: [&str; 2] = ["/bin/sh", "/usr/bin/env"];
@@ -53,6 +52,27 @@ const PACKAGES: [(&str, &str); 8] = [
 pub(crate) fn package_of(program: &str) -> Option<&'static str> {
     let known = PACKAGES.iter().find(|(name, _)| *name == program)?;
     Some(known.1)
+}
+
+/// Why a script keeps its first line; the middle of a sentence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeptScript {
+    /// Nothing has the program.
+    #[error("and no library path has it in the `bin` beside it")]
+    NotFound,
+    /// A module has bytecode that belongs to its text, which is the one that was proved.
+    #[error("and is a Python source of a package, which is not edited")]
+    Source,
+    /// Its line ends with what the kernel takes for a part of the name.
+    #[error("with a carriage return or another blank that is part of the name")]
+    LineEnd,
+    /// It is not text to its end, and may know by number where the rest begins.
+    #[error("and is not text to its end, so that it is not edited")]
+    Payload,
+    /// The program has a path that cannot stand in a first line.
+    #[error("and the path of the one for it is too long for a first line, or has a space")]
+    Awkward,
 }
 
 /// Where programs of the target are.

@@ -17,10 +17,10 @@ use wheelfix_link::is_of_table;
 
 use crate::env::variables::PTH;
 
+use crate::atomic::left_over::has_edits;
 use crate::env::fault::EnvFault;
 use crate::env::input::is_loop;
 use crate::layout::join;
-use crate::left_over::has_edits;
 
 /// One entry of a directory.
 #[derive(Clone, Debug, Eq, PartialEq)]

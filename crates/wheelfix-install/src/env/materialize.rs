@@ -10,13 +10,13 @@ use fs_err::os::unix::fs::symlink;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::atomic::writer::write_new;
 use crate::env::content::end_of_shebang;
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedContent, GeneratedFile};
 use crate::env::merge::{Node, Source, What};
 use crate::launcher::{self, Interpreter};
 use crate::layout::join;
-use crate::writer::write_new;
 
 /// How files of prefixes come into an environment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]

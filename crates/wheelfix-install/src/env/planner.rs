@@ -21,8 +21,8 @@ use crate::env::requirements_check::{self, RequirementsCheck};
 use crate::env::{EnvError, EnvRequest, interpreter, plan, torch, variables};
 use crate::files::{self, Collected, File, Files};
 use crate::install::InstallRequest;
+use crate::install::report;
 use crate::layout::Layout;
-use crate::report;
 
 /// An environment that is to be decided.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl<'a> EnvPlanner<'a> {
         found.elf.sort_unstable();
         found.python.sort_unstable();
         let files = Files {
-            sources: crate::sources::Sources::default(),
+            sources: crate::pipeline::sources::Sources::default(),
             list: kept_files(files, &nodes, &found.twins),
             metadata,
             excluded,

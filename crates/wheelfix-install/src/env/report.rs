@@ -12,7 +12,8 @@ use crate::env::input::Prefix;
 use crate::env::materialize::Counts;
 use crate::env::plan::PlannedEntry;
 use crate::env::requirements_check::UnmetRequirement;
-use crate::report::{InstallWarning, InstalledWheel};
+use crate::install::report::InstalledWheel;
+use crate::warning::InstallWarning;
 
 /// The report on an environment that was made, or would be.
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use serde::Serialize;
 use wheelfix_format::{Constraint, PackageName, TagSet, Target, VersionSpecifiers};
 use wheelfix_link::Pattern;
 
-use crate::aliases::Aliases;
-use crate::dependencies::BREAK;
 use crate::env::distribution::Distribution;
 use crate::env::fault::EnvFault;
 use crate::files::FileFault;
-use crate::report::InstallWarning;
+use crate::files::aliases::Aliases;
+use crate::files::dependencies::BREAK;
+use crate::warning::InstallWarning;
 
 /// One distribution, brought by two inputs.
 ///

@@ -8,8 +8,8 @@ use crate::env::materialize::LinkMode;
 use crate::env::merge::{Node, Source, What};
 use crate::env::planner::{EnvPlan, EnvPlanner};
 use crate::env::record::entries;
+use crate::install::library_table::TableParts;
 use crate::layout::{Layout, join};
-use crate::library_table::TableParts;
 
 /// The parts of the table; `None` if none is made.
 pub(crate) fn parts<'a>(

@@ -10,7 +10,7 @@ use wheelfix_wheel::{OpenOptions, Wheel};
 
 use crate::event::{Event, Listener, Phase};
 use crate::install::InstallRequest;
-use crate::pipeline_error::{PipelineError, Refusal, RefusedWheel};
+use crate::pipeline::error::{PipelineError, Refusal, RefusedWheel};
 
 /// An error if a wheel could not be read to its end: it explains all others.
 pub(crate) fn check_sources(wheels: &[Wheel]) -> io::Result<()> {

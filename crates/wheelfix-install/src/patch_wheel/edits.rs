@@ -13,10 +13,10 @@ use wheelfix_wheel::{Placement, Wheel, WheelMember};
 
 use super::sbom::{self, WheelSbom};
 use super::{PREFIX, PatchWheelReport, Unpacked};
-use crate::applied::Applied;
 use crate::digest::FileDigest;
-use crate::pipeline_error::PipelineError;
-use crate::sboms;
+use crate::pipeline::applied::Applied;
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::sboms;
 
 /// The differences of the new wheel from the old one.
 #[derive(Debug, Default)]

@@ -4,37 +4,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use wheelfix_format::{PlatformTag, PythonVersion, WheelFilename, WheelFilenameError};
+use wheelfix_format::{PlatformTag, WheelFilename};
 use wheelfix_link::{LinkPlan, RunPathEdit};
 use wheelfix_loader::real_path;
 
-/// Why a wheel cannot be written under a name.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OutputNameError {
-    /// It is not a file name of a wheel.
-    #[error("`{}` is not the name of a wheel", path.display())]
-    Filename {
-        /// The output as asked for.
-        path: PathBuf,
-        /// The reason why it is not one.
-        source: Box<WheelFilenameError>,
-    },
-    /// It is the name of something else.
-    #[error("`{got}` is the name of another wheel, expected {expected}")]
-    Other {
-        /// Name and version.
-        expected: String,
-        /// The file name.
-        got: String,
-    },
-    /// It promises platforms on which the wheel will not work.
-    #[error("the wheel uses libraries outside of it, so that its tag must be plain: `{expected}`")]
-    Platform {
-        /// The name that would be true.
-        expected: String,
-    },
-}
+use crate::pipeline::error::OutputNameError;
 
 /// The directory and the name of an output.
 #[derive(Debug)]
@@ -137,23 +111,10 @@ fn plain(name: &WheelFilename) -> String {
     )
 }
 
-/// The newest Python in the tags: `cp311` and `py3` are 3.11.
-pub(crate) fn python_version(name: &WheelFilename) -> PythonVersion {
-    let versions = name.tags().pythons().iter().filter_map(|tag| {
-        let digits = tag.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let (major, minor) = digits.split_at_checked(1)?;
-        Some(PythonVersion {
-            major: major.parse().ok()?,
-            minor: minor.parse().unwrap_or(0),
-        })
-    });
-    let default = PythonVersion { major: 3, minor: 0 };
-    versions.max().unwrap_or(default)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::python_version;
 
     #[track_caller]
     fn check(name: &str, want: &str, want_python: &str) {

@@ -1,0 +1,232 @@
+//! The relocation of a virtual environment that was relocated before: only of what has changed since.
+//!
+//! The [stamps] say what each part was when it was proved, and tell it from another one by what cannot change
+//! without notice: the names, numbers, sizes and times of all files. Where none is different, nothing is
+//! read. Otherwise the distributions that changed are linked and proved with those that depend on them and what all of
+//! these need, as an environment of their own; where that fails, all is looked at, which decides.
+
+mod affected;
+mod settings;
+mod stamps;
+mod units;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use wheelfix_link::{LibraryTable, Tree};
+use wheelfix_loader::Place;
+
+use self::affected::{Affected, Distributions, names_with};
+pub use self::settings::Settings;
+use self::stamps::{Stamp, Stamps, facts_of_table, key, names_of};
+use self::units::Units;
+use crate::atomic::left_over::{clean_up_above, scan_clean};
+use crate::event::Listener;
+use crate::patch::table::table_of;
+use crate::patch::virtual_environment::VirtualEnvironment;
+use crate::patch::{Extent, PatchReport, PatchRequest, link_in};
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::linking::LinkError;
+use crate::pool::in_pool;
+use crate::record::tops;
+
+/// The system's clock for files may stand still for so long.
+const TICK: Duration = Duration::from_millis(12);
+
+/// An environment that may have changed since it was last proved.
+#[derive(Debug)]
+pub struct Outdated {
+    environment: VirtualEnvironment,
+    settings: String,
+    stamps: Option<Stamps>,
+    /// Whether an earlier run has made the table of libraries.
+    owns_table: bool,
+    units: Units,
+}
+
+/// The state of an environment.
+#[derive(Debug)]
+pub enum EnvironmentState {
+    /// Nothing has changed: the names of the `.dist-info` directories, sorted.
+    Unchanged(Vec<String>),
+    /// Something may have.
+    Outdated(Box<Outdated>),
+}
+
+/// The report on an environment.
+#[derive(Debug)]
+pub struct EnvironmentReport {
+    /// The report on what was looked at.
+    pub report: PatchReport,
+    /// The names of the `.dist-info` directories of distributions that have not changed and were not
+    /// looked at, sorted.
+    pub unchanged: Vec<String>,
+}
+
+/// Tells whether an environment is as it was when it was last proved with these settings. No ELF file is
+/// read.
+pub fn look_at_environment(
+    environment: VirtualEnvironment,
+    settings: &Settings,
+    jobs: NonZeroUsize,
+) -> Result<EnvironmentState, PipelineError> {
+    in_pool(jobs, || {
+        clean_up_above([&environment.root])?;
+        let settings = settings.digest(&environment)?;
+        let units = Units::of(&environment)?;
+        let stamps = Stamps::read(&environment);
+        let owns_table = stamps.as_ref().is_some_and(|stamps| stamps.owns_table);
+        let stamps = stamps.filter(|stamps| {
+            let is_known = !units.is_open && !units.is_disturbed && stamps.settings == settings;
+            is_known && stamps.table == facts_of_table(&environment)
+        });
+        if let Some(stamps) = &stamps
+            && stamps.changed(&units).is_empty()
+        {
+            return Ok(EnvironmentState::Unchanged(affected::directories(
+                &environment,
+            )?));
+        }
+        Ok(EnvironmentState::Outdated(Box::new(Outdated {
+            environment,
+            settings,
+            stamps,
+            owns_table,
+            units,
+        })))
+    })
+}
+
+impl Outdated {
+    /// Links and proves what has changed, and all if need be.
+    ///
+    /// `request` is about the environment as a whole.
+    pub fn patch(
+        self,
+        request: &PatchRequest,
+        listener: &Listener<'_>,
+    ) -> Result<EnvironmentReport, PipelineError> {
+        in_pool(request.jobs, || {
+            if let Some(affected) = self.affected()?
+                && let Ok(report) = self.patch_in(request, Some(affected), listener)
+            {
+                return Ok(report);
+            }
+            self.patch_in(request, None, listener)
+        })
+    }
+
+    /// The parts to look at; `None` for all of them.
+    fn affected(&self) -> Result<Option<Affected>, PipelineError> {
+        let Some(stamps) = &self.stamps else {
+            return Ok(None);
+        };
+        let changed = stamps.changed(&self.units);
+        let distributions = Distributions::of(&self.environment)?;
+        let places = self.places(&changed);
+        let tree = scan_clean(&places, Tree::scan_own).map_err(LinkError::from)?;
+        let names = names_with(&stamps.units, &names_of(&self.environment, &tree));
+        let affected = distributions.affected(&changed, &names, &self.units);
+        let is_most = self.units.found.len() <= affected.units.len() * 4 / 3;
+        Ok((!is_most).then_some(affected))
+    }
+
+    /// The places of parts that are there; none is below another.
+    fn places(&self, units: &BTreeSet<String>) -> Vec<Place> {
+        let found = units.iter().filter_map(|name| self.units.found.get(name));
+        let tops = tops(&found.map(|unit| unit.path.clone()).collect());
+        tops.into_iter().map(Place::fixed).collect()
+    }
+
+    fn patch_in(
+        &self,
+        request: &PatchRequest,
+        affected: Option<Affected>,
+        listener: &Listener<'_>,
+    ) -> Result<EnvironmentReport, PipelineError> {
+        let root = &self.environment.root;
+        let roots = BTreeSet::from([root.clone()]);
+        let mut extent = Extent {
+            places: vec![Place::fixed(root.clone())],
+            roots,
+            records: None,
+            known_table: LibraryTable::default(),
+            owns_table: self.owns_table,
+        };
+        let (mut looked_at, mut unchanged) = (None, Vec::new());
+        if let Some(affected) = affected {
+            extent.places = self.places(&affected.units);
+            extent.records = Some(affected.records);
+            extent.known_table = self.known_table(&affected.units);
+            (looked_at, unchanged) = (Some(affected.units), affected.unchanged);
+        }
+        let seen = RefCell::new(None);
+        let before_proof = || -> io::Result<()> {
+            thread::sleep(TICK);
+            seen.replace(Some(self.look_again(looked_at.as_ref())?));
+            Ok(())
+        };
+        let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
+        if !request.dry_run
+            && let Some(units) = seen.into_inner()
+        {
+            self.write(&units, &tree, looked_at.as_ref(), request.library_table)?;
+        }
+        Ok(EnvironmentReport { report, unchanged })
+    }
+
+    /// The entries of the table for parts that are not looked at.
+    fn known_table(&self, looked_at: &BTreeSet<String>) -> LibraryTable {
+        let stamps = self.stamps.iter().flat_map(|stamps| &stamps.units);
+        let others = stamps
+            .filter(|(name, _)| self.units.found.contains_key(*name) && !looked_at.contains(*name));
+        let needs: BTreeSet<&str> = others
+            .flat_map(|(_, stamp)| stamp.names.needs.iter().map(String::as_str))
+            .collect();
+        let mut table = table_of(&self.environment);
+        table.retain(|name| needs.contains(key(name).as_str()));
+        table
+    }
+
+    /// The parts that are looked at, as they are now; all parts if it is all of them.
+    fn look_again(&self, looked_at: Option<&BTreeSet<String>>) -> io::Result<Units> {
+        match looked_at {
+            Some(names) => self.units.again(&self.environment, names),
+            None => Units::of(&self.environment),
+        }
+    }
+
+    /// Writes the stamps of what was proved, and keeps those of what was not looked at.
+    fn write(
+        &self,
+        units: &Units,
+        tree: &Tree,
+        looked_at: Option<&BTreeSet<String>>,
+        owns_table: bool,
+    ) -> io::Result<()> {
+        if units.is_open {
+            return Stamps::remove(&self.environment.root);
+        }
+        let mut names = names_of(&self.environment, tree);
+        let mut stamps = BTreeMap::new();
+        if let (Some(looked_at), Some(old)) = (looked_at, &self.stamps) {
+            // One that has gone since the first look is noticed as gone by the next run.
+            let kept = old.units.iter().filter(|(name, _)| {
+                self.units.found.contains_key(*name) && !looked_at.contains(*name)
+            });
+            stamps.extend(kept.map(|(name, stamp)| (name.clone(), stamp.clone())));
+        }
+        for (name, unit) in &units.found {
+            let stamp = Stamp {
+                digest: unit.digest.clone(),
+                names: names.remove(name).unwrap_or_default(),
+            };
+            stamps.insert(name.clone(), stamp);
+        }
+        Stamps::write(&self.environment, self.settings.clone(), stamps, owns_table)
+    }
+}
