@@ -44,9 +44,10 @@ use crate::install::twice;
 use crate::install::{self, InstallRequest, Installation, ToVerify, Written};
 use crate::launcher::Interpreter;
 use crate::layout::Layout;
+use crate::pipeline::error::LinkError;
 use crate::pipeline::error::PipelineError;
-use crate::pipeline::linking::{self, LinkError};
 use crate::pipeline::sources::Sources;
+use crate::pipeline::verify;
 use crate::pool::in_pool;
 
 pub use collision::{
@@ -206,7 +207,7 @@ fn make(request: &EnvRequest, listener: &Listener<'_>) -> Result<Unpublished<Env
         };
         if let Some(libraries) = &installation.libraries {
             let sources = Sources::in_wheels(&mut decided.files, &wheels, libraries, &staging);
-            decided.files.sources = sources;
+            decided.replaced = sources;
         }
         let report = fill(&planner, decided, &staging, listener);
         install::check_sources(&wheels)?;
@@ -244,6 +245,7 @@ fn fill(
         request: installation,
         wheels: planner.wheels,
         planned: &decided.files,
+        replaced: std::mem::take(&mut decided.replaced),
         layout: planner.layout,
         staging,
         context: installation.context()?,
@@ -370,8 +372,8 @@ fn reported(
     if let Some(written) = written {
         report.elf_edited = written.applied.elf_edited;
         report.warnings.extend(written.applied.warnings);
-        report.unbundling = written.unbundling;
-        report.link_plan = written.link_plan;
+        report.unbundling = written.plan.unbundling;
+        report.link_plan = written.plan.link;
     }
     report
 }
@@ -449,7 +451,7 @@ impl Prover<'_> {
             install::refuse_unused(tree, planned, libraries)?;
             return Ok((None, None));
         }
-        let mut proof = linking::prove_together(tree, vec![installing.place()], context)?;
+        let mut proof = verify::prove_together(tree, vec![installing.place()], context)?;
         let both = request.proof == ProofScope::Both && request.link.is_symbolic();
         let input_proof = if both && !self.decided.elf.is_empty() {
             let elf = self.decided.elf.iter();
@@ -458,14 +460,14 @@ impl Prover<'_> {
                 (disk.clone(), disk)
             });
             let tree = Tree::read(paths.collect()).map_err(LinkError::from)?;
-            linking::prove(&tree, vec![installing.place()], context)?
+            verify::prove(&tree, vec![installing.place()], context)?
         } else {
             None
         };
         if let Some(proof) = &mut proof {
             let excused = input_proof.iter().flat_map(|proof| &proof.excused);
             let excused = merged_excuses(planned.iter().chain(excused));
-            linking::settle(proof, &excused, libraries);
+            verify::settle(proof, &excused, libraries);
         } else {
             install::refuse_unused(tree, planned, libraries)?;
         }

@@ -24,7 +24,6 @@ use crate::files::provenance::Provenance;
 use crate::files::tree::{Candidates, Collision, Content, Tree};
 use crate::launcher::{self, Interpreter};
 use crate::layout::Layout;
-use crate::pipeline::sources::Sources;
 use crate::warning::InstallWarning;
 
 /// The files of an installation.
@@ -38,8 +37,6 @@ pub(crate) struct Files<'a> {
     pub(crate) excluded: Vec<usize>,
     /// Warnings about the options.
     pub(crate) warnings: Vec<InstallWarning>,
-    /// The edits of Python sources by rules.
-    pub(crate) sources: Sources,
 }
 
 /// A file that is to be made.
@@ -195,7 +192,6 @@ pub(crate) fn plan<'a>(
         Ok(files) if faults.is_empty() => Ok(Files {
             list: files.into_iter().map(join).collect(),
             metadata: collected.metadata,
-            sources: Sources::default(),
             excluded: collected.excluded,
             warnings: collected.warnings,
         }),

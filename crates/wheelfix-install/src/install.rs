@@ -1,6 +1,6 @@
 //! From wheels to a prefix: the one pipeline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
 use std::io;
 use std::num::NonZeroUsize;
@@ -12,7 +12,6 @@ use wheelfix_link::{
     may_be_like_source,
 };
 use wheelfix_loader::Place;
-use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::Wheel;
 
 use crate::atomic::staging::{Staging, StagingError, Unpublished};
@@ -30,12 +29,12 @@ use crate::install::write_record::Site;
 use crate::layout::Layout;
 use crate::pipeline::applied::Applied;
 use crate::pipeline::context::{Context, Libraries};
-use crate::pipeline::elf_edits::ElfEdits;
+use crate::pipeline::error::LinkError;
 use crate::pipeline::error::PipelineError;
-use crate::pipeline::linking::{self, LinkError};
+use crate::pipeline::plan::{Draft, Plan, Scope, Subject};
 use crate::pipeline::sboms;
 use crate::pipeline::sources::Sources;
-use crate::pipeline::unbundling::{self, Planned, Scope};
+use crate::pipeline::verify;
 use crate::pool::in_pool;
 use crate::python::Python;
 use crate::shebang::Programs;
@@ -184,7 +183,7 @@ fn fill(
 ) -> Result<InstallReport, PipelineError> {
     let phase = |phase, bytes| listener(Event::Phase { phase, bytes });
     let layout = Layout::of(&request.python);
-    let planned = plan_files(request, wheels, &layout, staging)?;
+    let (planned, replaced) = plan_files(request, wheels, &layout, staging)?;
 
     let may_be_done = request.merge && are_recorded(wheels, &layout, staging.prefix());
     if !may_be_done {
@@ -197,6 +196,7 @@ fn fill(
         request,
         wheels,
         planned: &planned,
+        replaced,
         layout: &layout,
         staging,
         context: request.context()?,
@@ -228,8 +228,8 @@ fn fill(
     Ok(InstallReport {
         prefix: staging.prefix().to_owned(),
         wheels,
-        unbundling: written.unbundling,
-        link_plan: written.link_plan,
+        unbundling: written.plan.unbundling,
+        link_plan: written.plan.link,
         proof,
         elf_edited: written.applied.elf_edited,
         elf_bytes_written: written.applied.bytes_written,
@@ -245,7 +245,7 @@ pub(crate) fn plan_files<'a>(
     wheels: &'a [Wheel],
     layout: &Layout,
     staging: &Staging,
-) -> Result<Files<'a>, PipelineError> {
+) -> Result<(Files<'a>, Sources), PipelineError> {
     let interpreter = &request.python.interpreter();
     let wheel_options = &request.wheel_options;
     let mut faults = Vec::new();
@@ -268,10 +268,11 @@ pub(crate) fn plan_files<'a>(
         request.excuses(),
     ) {
         Ok(mut planned) if faults.is_empty() => {
+            let mut replaced = Sources::default();
             if let Some(libraries) = &request.libraries {
-                planned.sources = Sources::in_wheels(&mut planned, wheels, libraries, staging);
+                replaced = Sources::in_wheels(&mut planned, wheels, libraries, staging);
             }
-            Ok(planned)
+            Ok((planned, replaced))
         }
         Ok(_) => Err(PipelineError::Files(faults)),
         Err(PlanFilesError::Faults(more)) => {
@@ -318,6 +319,8 @@ pub(crate) struct Installation<'a> {
     pub(crate) request: &'a InstallRequest,
     pub(crate) wheels: &'a [Wheel],
     pub(crate) planned: &'a Files<'a>,
+    /// The texts that rules replace in Python sources; the files have them already.
+    pub(crate) replaced: Sources,
     pub(crate) layout: &'a Layout,
     pub(crate) staging: &'a Staging,
     /// The context of the linking; `None` leaves ELF files as they are.
@@ -332,8 +335,7 @@ pub(crate) struct Installation<'a> {
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) extraction: Extraction,
-    pub(crate) unbundling: UnbundlePlan,
-    pub(crate) link_plan: LinkPlan,
+    pub(crate) plan: Plan,
     pub(crate) applied: Applied,
     /// The Python sources, of which nothing changes any more.
     sources: Vec<PythonSource>,
@@ -379,42 +381,32 @@ impl Installation<'_> {
 
         phase(Phase::Plan, 0);
         let mut paths = self.elf_paths(&extraction);
-        let (read, plain) = self.sources(&extraction);
-        paths.extend(read);
+        let (unread, others) = self.sources(&extraction);
+        paths.extend(unread);
         // A program of `bin` is in both.
         paths.sort();
         paths.dedup();
         let mut tree = Tree::read(paths).map_err(LinkError::from)?;
-        tree.add_sources(plain);
+        tree.add_sources(others);
         tree.add_beside(&self.beside);
         let mut tree = tree.compared().map_err(LinkError::from)?;
         self.decide_table(&tree.sources)?;
-        let Planned {
-            unbundling,
-            link_plan,
-        } = self.plan(&tree)?;
-        let elf_edits = ElfEdits::plan(&link_plan, false)?;
+        let plan = self.plan(&tree)?;
         let made_executable = self.allow_execution(&tree)?;
         let sources = std::mem::take(&mut tree.sources);
 
         phase(Phase::Apply, 0);
         let mut applied = Applied::default();
         applied.warnings.extend(made_executable);
-        applied.warnings.extend(elf_edits.warnings.iter().cloned());
-        elf_edits.apply(&mut applied)?;
-        // Sources were written with their new texts.
-        linking::remove_dropped(&link_plan, &mut applied)?;
-        unbundling::apply(&unbundling, &mut applied)?;
-        sboms::update(
-            &unbundling,
-            &self.site().owners(&applied.changes.removed),
-            &mut applied,
-        )
-        .map_err(LinkError::from)?;
+        applied
+            .warnings
+            .extend(plan.elf_edits.warnings.iter().cloned());
+        plan.apply(&mut applied)?;
+        let owners = self.site().owners(&applied.changes.removed);
+        sboms::update(&plan.unbundling, &owners, &mut applied).map_err(LinkError::from)?;
         Ok(Written {
             extraction,
-            unbundling,
-            link_plan,
+            plan,
             applied,
             sources,
         })
@@ -466,22 +458,19 @@ impl Installation<'_> {
     }
 
     /// Plans the edits of the libraries, and refuses a plan that cannot be carried out.
-    fn plan(&self, tree: &Tree) -> Result<Planned, PipelineError> {
+    fn plan(&self, tree: &Tree) -> Result<Plan, PipelineError> {
         let Some(context) = &self.context else {
-            return Ok(Planned {
-                unbundling: UnbundlePlan::default(),
-                link_plan: LinkPlan::empty(),
-            });
+            return Ok(Plan::empty());
         };
-        let place = self.place();
-        let places = std::slice::from_ref(&place);
-        let mut planned = unbundling::plan(tree, places, context, Scope::Everything)?;
-        let sources = self.planned.sources.faults.iter().cloned();
-        planned.link_plan.faults.extend(sources);
-        let mut planned = planned.refuse_unsound(tree, vec![place], context, Scope::Everything)?;
-        let edits = &self.planned.sources.edits;
-        planned.link_plan.sources.clone_from(edits);
-        Ok(planned)
+        let places = [self.place()];
+        let mut draft = Draft::of(Subject {
+            tree,
+            places: &places,
+            context,
+            scope: Scope::Everything,
+        })?;
+        draft.add_replaced_sources(self.replaced.clone());
+        draft.finish(false)
     }
 
     /// Where the files lie, and where they will be.
@@ -500,30 +489,14 @@ impl Installation<'_> {
         let excused = to_verify.excused.clone();
         let mut tree = to_verify.read()?;
         tree.extend(self.beside.clone());
-        match linking::prove(&tree, vec![self.place()], context)? {
-            Some(mut proof) => {
-                self.retain_new(&mut proof, context)?;
-                linking::settle(&mut proof, &excused, context.libraries);
-                if proof.faults.is_empty() {
-                    Ok(Some(proof))
-                } else {
-                    Err(PipelineError::Unproved(Box::new(proof)))
-                }
-            }
-            None => refuse_unused(&tree, &excused, context.libraries).map(|()| None),
+        let Some(proof) = verify::prove(&tree, vec![self.place()], context)? else {
+            return refuse_unused(&tree, &excused, context.libraries).map(|()| None);
+        };
+        let mut before = BTreeSet::new();
+        if !proof.faults.is_empty() && !self.beside.is_empty() {
+            before = verify::faults_of(&self.beside, Vec::new(), context)?;
         }
-    }
-
-    /// Takes those faults out of a proof that what is in the prefix already has without what is added.
-    fn retain_new(&self, proof: &mut Proof, context: &Context<'_>) -> Result<(), LinkError> {
-        if proof.faults.is_empty() || self.beside.is_empty() {
-            return Ok(());
-        }
-        let before = linking::prove(&self.beside, Vec::new(), context)?;
-        let before = before.into_iter().flat_map(|proof| proof.faults);
-        let before = before.map(|fault| unbundling::key(&fault)).collect();
-        unbundling::retain_new(proof, &before);
-        Ok(())
+        verify::accept(Some(proof), &before, &excused, context.libraries)
     }
 
     /// The files to be proved: those that were written and not removed.
@@ -533,7 +506,7 @@ impl Installation<'_> {
         ToVerify {
             elf,
             sources: std::mem::take(&mut written.sources),
-            excused: written.link_plan.excused.clone(),
+            excused: written.plan.link.excused.clone(),
         }
     }
 

@@ -51,11 +51,12 @@ pub use patch_wheel::{
     site_packages,
 };
 pub use pipeline::context::Libraries;
-pub use pipeline::error::{OutputNameError, PipelineError, Refusal, RefusedWheel};
-pub use pipeline::linking::{EditFailure, LinkError};
+pub use pipeline::error::{
+    EditFailure, LinkError, OutputNameError, PipelineError, Refusal, RefusedWheel,
+};
+pub use pipeline::plan::Scope;
 pub use pipeline::requirements::EditedRequirements;
 pub use pipeline::sboms::SbomUpdateError;
-pub use pipeline::unbundling::Scope;
 pub use python::{BasePython, Python, PythonError};
 pub use record::check::{UntrueRecord, untrue_records};
 pub use record::update::RecordUpdateError;

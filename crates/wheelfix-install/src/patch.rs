@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use wheelfix_format::MetadataEdit;
-use wheelfix_link::{LibraryTable, LinkPlan, Proof, Tree, nothing_in};
+use wheelfix_link::{LibraryTable, LinkPlan, Proof, Tree};
 use wheelfix_loader::{Place, existing_path};
 use wheelfix_unbundle::UnbundlePlan;
 
@@ -23,13 +23,13 @@ use crate::patch::table::TableEdits;
 use crate::patch::virtual_environment::{VirtualEnvironment, links_out};
 use crate::pipeline::applied::Applied;
 use crate::pipeline::context::{Context, Libraries};
-use crate::pipeline::elf_edits::ElfEdits;
+use crate::pipeline::error::LinkError;
 use crate::pipeline::error::PipelineError;
-use crate::pipeline::linking::{self, LinkError};
+use crate::pipeline::plan::{Draft, Plan, Scope, Subject};
 use crate::pipeline::requirements::{self, EditedRequirements, Requirements};
 use crate::pipeline::sboms;
 use crate::pipeline::sources::{Sources, bytecode_of};
-use crate::pipeline::unbundling::{self, Planned, Scope};
+use crate::pipeline::verify;
 use crate::pool::in_pool;
 use crate::record::update::{
     RecordUpdateError, check_beside, listing, owners, records_below, update_beside, update_these,
@@ -165,11 +165,11 @@ pub(crate) fn link_in(
     let tree = tree.map_err(LinkError::from)?;
 
     phase(Phase::Plan);
-    let mut decision = plan(request, &tree, extent)?;
+    let decision = decide(request, &tree, extent)?;
     let (records, untrue) = decision.records(extent)?;
     if request.dry_run {
         let report = PatchReport {
-            elf_edited: decision.elf_edits.count(),
+            elf_edited: decision.plan.elf_edits.count(),
             ..report(decision, &Applied::default(), 0)
         };
         return Ok((report, tree));
@@ -184,8 +184,7 @@ pub(crate) fn link_in(
     let mut applied = Applied::new(writer, untrue);
     let prepared = prepare(&decision, records, &mut applied);
     let proved = prepared.and_then(|records| {
-        decision.elf_edits.make()?;
-        applied.writer.make()?;
+        decision.plan.make(&applied)?;
         // Some are dropped, or were edited.
         let mut left = links.iter().filter(|link| link.is_symlink());
         left.try_for_each(|link| detach(link))?;
@@ -213,31 +212,14 @@ pub(crate) fn link_in(
 /// The plan for all edits, and their effect.
 struct Decision<'a> {
     context: Context<'a>,
-    planned: Planned,
+    plan: Plan,
     requirements: Requirements,
-    /// The edits of ELF files.
-    elf_edits: ElfEdits,
     table: TableEdits,
     /// Keys of the faults that were there before and may be there afterwards.
     before: BTreeSet<String>,
 }
 
 impl Decision<'_> {
-    /// The files that change or go, but for METADATA.
-    fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let link_plan = &self.planned.link_plan;
-        let removed = self.planned.unbundling.removed.iter();
-        let dropped = link_plan.drops.iter().map(|drop| &drop.file);
-        let sources = link_plan.sources.iter().map(|source| &source.file);
-        let gone = removed.map(|removed| &removed.file).chain(dropped);
-        let table = self.table.files();
-        self.elf_edits
-            .files()
-            .chain(gone)
-            .chain(sources)
-            .chain(table)
-    }
-
     /// The RECORD files that list a file which changes, but for METADATA: what lists that lies beside it, and there
     /// is no need to look for it among thousands of files. Also libraries that changed before, and
     /// that RECORD is not true of.
@@ -247,16 +229,17 @@ impl Decision<'_> {
         &self,
         extent: &Extent,
     ) -> Result<(Vec<PathBuf>, BTreeSet<PathBuf>), RecordUpdateError> {
-        let mut files: BTreeSet<PathBuf> = self.files().cloned().collect();
+        let changing = self.plan.files().chain(self.table.files());
+        let mut files: BTreeSet<PathBuf> = changing.cloned().collect();
         let mut edited = self.requirements.edited.iter();
         edited.try_for_each(|distribution| check_beside(&distribution.path))?;
         let (mut records, mut untrue) = (Vec::new(), BTreeSet::new());
-        let objects = self.planned.link_plan.objects.iter();
+        let objects = self.plan.link.objects.iter();
         let objects: BTreeSet<&PathBuf> = objects.map(|object| &object.file).collect();
         if !files.is_empty() || !objects.is_empty() {
             let metadata = self.requirements.edited.iter();
             files.extend(metadata.map(|distribution| distribution.path.clone()));
-            for source in &self.planned.link_plan.sources {
+            for source in &self.plan.link.sources {
                 files.extend(bytecode_of(&source.file)?);
             }
             records = extent.records()?;
@@ -268,20 +251,10 @@ impl Decision<'_> {
     }
 
     /// Everything that changes.
-    fn changes(&mut self, records: &[PathBuf]) -> io::Result<Changes> {
+    fn changes(&self, records: &[PathBuf]) -> io::Result<Changes> {
         let mut changes = Changes::default();
-        self.elf_edits.add_to(&mut changes)?;
+        self.plan.add_to(&mut changes)?;
         self.table.add_to(&mut changes)?;
-        let link_plan = &self.planned.link_plan;
-        for dropped in &link_plan.drops {
-            changes.replace(&dropped.file)?;
-        }
-        for source in &link_plan.sources {
-            changes.replace(&source.file)?;
-            for stale in bytecode_of(&source.file)? {
-                changes.replace(&stale)?;
-            }
-        }
         for distribution in &self.requirements.edited {
             changes.replace(&distribution.path)?;
             let record = distribution.path.with_file_name("RECORD");
@@ -289,15 +262,9 @@ impl Decision<'_> {
                 changes.replace(&record)?;
             }
         }
-        for removed in &self.planned.unbundling.removed {
-            changes.replace(&removed.file)?;
-            if let Some(directory) = removed.file.parent() {
-                changes.remove_directory(directory)?;
-            }
-        }
         for record in records {
             changes.replace(record)?;
-            if !self.planned.unbundling.removed.is_empty() {
+            if !self.plan.unbundling.removed.is_empty() {
                 sboms::add_to(&mut changes, record)?;
             }
         }
@@ -306,7 +273,7 @@ impl Decision<'_> {
 }
 
 /// Decides, and refuses what cannot be done.
-fn plan<'a>(
+fn decide<'a>(
     request: &'a PatchRequest,
     tree: &Tree,
     extent: &Extent,
@@ -318,39 +285,35 @@ fn plan<'a>(
     }
     let context = Context::new(&request.libraries, request.python.as_deref());
     let context = context.map_err(LinkError::from)?;
-    let unstarted = linking::unstarted(tree, &context);
+    let unstarted = verify::unstarted(tree, &context);
     requirements.warnings.extend(unstarted);
     for environment in &request.environments {
         requirements.warnings.extend(environment.warnings()?);
     }
-    let mut planned = unbundling::plan(tree, places, &context, request.scope)?;
+    let mut draft = Draft::of(Subject {
+        tree,
+        places,
+        context: &context,
+        scope: request.scope,
+    })?;
     let mut before = BTreeSet::new();
-    if request.scope == Scope::Unbundling {
-        if !request.dry_run {
-            let proof = linking::prove(tree, Vec::new(), &context)?;
-            let faults = proof.into_iter().flat_map(|proof| proof.faults);
-            before = faults.map(|fault| unbundling::key(&fault)).collect();
-        }
-    } else {
-        let sources = Sources::on_disk(tree, &request.libraries)?;
-        planned.link_plan.sources = sources.edits;
-        planned.link_plan.faults.extend(sources.faults);
+    if request.scope == Scope::Everything {
+        draft.replace_sources(Sources::on_disk(tree, &request.libraries)?);
+    } else if !request.dry_run {
+        before = verify::faults_of(tree, Vec::new(), &context)?;
     }
     let table = TableEdits::plan(request, &context, tree, extent);
     let table = table.map_err(LinkError::from)?;
-    linking::refuse_unused(&mut planned.link_plan, tree, &context);
-    if request.wants_some && request.metadata.is_empty() && planned.link_plan.sources.is_empty() {
-        let named: Vec<PathBuf> = places.iter().map(|place| place.used_at.clone()).collect();
-        planned.link_plan.faults.extend(nothing_in(tree, &named));
+    draft.refuse_unused();
+    if request.wants_some && request.metadata.is_empty() {
+        draft.refuse_nothing();
     }
-    let planned = planned.refuse_unsound(tree, Vec::new(), &context, request.scope)?;
-    let elf_edits = ElfEdits::plan(&planned.link_plan, request.heal)?;
-    refuse_behind_links(places, &planned, &requirements)?;
+    let plan = draft.finish(request.heal)?;
+    refuse_behind_links(places, &plan, &requirements)?;
     Ok(Decision {
         context,
-        planned,
+        plan,
         requirements,
-        elf_edits,
         table,
         before,
     })
@@ -359,24 +322,11 @@ fn plan<'a>(
 /// Refuses to change what lies elsewhere, in a directory that a link leads to.
 fn refuse_behind_links(
     places: &[Place],
-    planned: &Planned,
+    plan: &Plan,
     requirements: &Requirements,
 ) -> Result<(), PipelineError> {
-    let link_plan = &planned.link_plan;
-    let edited = link_plan.edits().map(|object| &object.file);
-    let dropped = link_plan.drops.iter().map(|drop| &drop.file);
-    let sources = link_plan.sources.iter().map(|source| &source.file);
-    let removed = planned
-        .unbundling
-        .removed
-        .iter()
-        .map(|removed| &removed.file);
     let metadata = requirements.edited.iter().map(|edited| &edited.path);
-    let files = edited
-        .chain(dropped)
-        .chain(sources)
-        .chain(removed)
-        .chain(metadata);
+    let files = plan.wanted_files().chain(metadata);
     let behind = behind_links(places, files.map(PathBuf::as_path))?;
     if behind.is_empty() {
         Ok(())
@@ -388,22 +338,18 @@ fn refuse_behind_links(
 /// Writes all that is to take the place of files, before anything changes; gives how many RECORD files are updated.
 fn prepare(
     Decision {
-        planned,
+        plan,
         requirements,
-        elf_edits,
         table,
         ..
     }: &Decision<'_>,
     records: Vec<PathBuf>,
     applied: &mut Applied,
 ) -> Result<usize, PipelineError> {
-    elf_edits.prepare(applied)?;
-    applied.hash()?;
-    linking::replace_and_drop(&planned.link_plan, applied)?;
-    if !planned.unbundling.removed.is_empty() {
-        unbundling::apply(&planned.unbundling, applied)?;
+    plan.apply(applied)?;
+    if !plan.unbundling.removed.is_empty() {
         let owners = owners(&records, &applied.changes.removed)?;
-        sboms::update(&planned.unbundling, &owners, applied).map_err(LinkError::from)?;
+        sboms::update(&plan.unbundling, &owners, applied).map_err(LinkError::from)?;
     }
     requirements::apply(&requirements.edited, applied)?;
     table.apply(applied)?;
@@ -430,28 +376,22 @@ fn prove(
         return Ok((planned, None));
     }
     let tree = Tree::scan_all(places).map_err(LinkError::from)?;
-    let mut proof = linking::prove(&tree, Vec::new(), &decision.context)?;
-    if let Some(proof) = &mut proof {
-        unbundling::retain_new(proof, &decision.before);
-        let excused = &decision.planned.link_plan.excused;
-        linking::settle(proof, excused, decision.context.libraries);
-    }
-    if let Some(proof) = proof.take_if(|proof| !proof.faults.is_empty()) {
-        return Err(PipelineError::Unproved(Box::new(proof)));
-    }
+    let context = &decision.context;
+    let proof = verify::prove(&tree, Vec::new(), context)?;
+    let excused = &decision.plan.link.excused;
+    let proof = verify::accept(proof, &decision.before, excused, context.libraries)?;
     Ok((tree, proof))
 }
 
 fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> PatchReport {
     let Decision {
-        planned,
+        plan,
         requirements,
-        elf_edits,
         table,
         ..
     } = decision;
     let mut warnings = requirements.warnings;
-    warnings.extend(elf_edits.warnings);
+    warnings.extend(plan.elf_edits.warnings);
     PatchReport {
         metadata: requirements.edited,
         warnings,
@@ -461,7 +401,7 @@ fn report(decision: Decision<'_>, applied: &Applied, records_updated: usize) -> 
         elf_edited: applied.elf_edited,
         elf_bytes_written: applied.bytes_written,
         records_updated,
-        unbundling: planned.unbundling,
-        link_plan: planned.link_plan,
+        unbundling: plan.unbundling,
+        link_plan: plan.link,
     }
 }

@@ -28,12 +28,12 @@ use crate::layout::{Layout, python_version};
 use crate::patch_wheel::edits::Edits;
 use crate::pipeline::applied::Applied;
 use crate::pipeline::context::{Context, Libraries};
-use crate::pipeline::elf_edits::ElfEdits;
+use crate::pipeline::error::LinkError;
 use crate::pipeline::error::{PipelineError, Refusal, RefusedWheel};
-use crate::pipeline::linking::{self, LinkError};
+use crate::pipeline::plan::{Draft, Plan, Scope, Subject};
 use crate::pipeline::requirements::{EditedRequirements, Requirements};
 use crate::pipeline::sources::Sources;
-use crate::pipeline::unbundling::{self, Planned, Scope};
+use crate::pipeline::verify;
 use crate::pool::in_pool;
 use crate::python::Python;
 use crate::warning::InstallWarning;
@@ -122,28 +122,22 @@ fn link_wheel(
     let scratch = destination.scratch()?;
     let root = scratch.path().join("unpacked");
     fs::create_dir(&root)?;
-    let faults = wheel.verify_contents();
-    if !faults.is_empty() {
-        return Err(PipelineError::Contents {
-            wheel: request.wheel.clone(),
-            faults,
-        });
-    }
+    refuse_contents(wheel, request)?;
     let layout = layout(wheel, request)?;
     let unpacked = unpack(wheel, &layout, &root, request.jobs)?;
 
     phase(Phase::Plan);
     let program = request.python.as_ref().and_then(Python::program);
     let context = Context::new(&request.libraries, program).map_err(LinkError::from)?;
-    let (planned, elf_edits) = plan(&context, request.scope, &unpacked, &root)?;
-    let filename = name::of_output(wheel.filename(), &output, &planned.link_plan)?;
+    let plan = plan(&context, request.scope, &unpacked, &root)?;
+    let filename = name::of_output(wheel.filename(), &output, &plan.link)?;
     let mut warnings = requirements.warnings;
     warnings.extend(wheel.accepted().cloned().map(InstallWarning::Wheel));
-    warnings.extend(elf_edits.warnings.iter().cloned());
-    let mut report = PatchWheelReport {
+    warnings.extend(plan.elf_edits.warnings.iter().cloned());
+    let report = |plan: Plan| PatchWheelReport {
         output: output.directory.join(filename.to_string()),
-        unbundling: planned.unbundling,
-        link_plan: planned.link_plan,
+        unbundling: plan.unbundling,
+        link_plan: plan.link,
         metadata: requirements.edited.pop(),
         warnings,
         proof: None,
@@ -151,28 +145,46 @@ fn link_wheel(
         copied: 0,
     };
     if request.dry_run {
-        return Ok(report);
+        return Ok(report(plan));
     }
 
-    let before = faults_before(&context, request.scope, &unpacked, &root)?;
+    let mut before = BTreeSet::new();
+    if request.scope == Scope::Unbundling {
+        let tree = Tree::read(paths(&unpacked, &root)).map_err(LinkError::from)?;
+        before = verify::faults_of(&tree, vec![place(&root)], &context)?;
+    }
     phase(Phase::Apply);
     let mut applied = Applied::default();
-    elf_edits.apply(&mut applied)?;
-    linking::replace_and_drop(&report.link_plan, &mut applied)?;
-    unbundling::apply(&report.unbundling, &mut applied)?;
+    plan.apply(&mut applied)?;
     phase(Phase::Verify);
-    let mut proof = prove(&context, &unpacked, &applied, &root)?;
-    if let Some(proof) = &mut proof {
-        linking::settle(proof, &report.link_plan.excused, &request.libraries);
-    }
-    report.proof = refuse_new(proof, &before)?;
+    let mut left = paths(&unpacked, &root);
+    left.retain(|(_, file)| !applied.changes.removed.contains(file));
+    let tree = Tree::read(left).map_err(LinkError::from)?;
+    let proof = verify::prove(&tree, vec![place(&root)], &context)?;
+    let proof = verify::accept(proof, &before, &plan.link.excused, &request.libraries)?;
     applied.hash()?;
-    report.elf_edited = applied.elf_edited;
+    let mut report = PatchWheelReport {
+        proof,
+        elf_edited: applied.elf_edited,
+        ..report(plan)
+    };
 
     phase(Phase::Publish);
     let edits = Edits::new(wheel, &filename, &unpacked, &applied, &report)?;
     report.copied = publish(&edits, wheel, request, (&report.output, scratch.path()))?;
     Ok(report)
+}
+
+/// Refuses a wheel whose files are not as its RECORD says.
+fn refuse_contents(wheel: &Wheel, request: &PatchWheelRequest) -> Result<(), PipelineError> {
+    let faults = wheel.verify_contents();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(PipelineError::Contents {
+        wheel: request.wheel.clone(),
+        faults,
+    })
 }
 
 /// Writes the wheel and lets it appear; returns how many members were copied as they are.
@@ -230,19 +242,21 @@ fn plan(
     scope: Scope,
     unpacked: &[Unpacked],
     root: &Path,
-) -> Result<(Planned, ElfEdits), PipelineError> {
+) -> Result<Plan, PipelineError> {
     let tree = Tree::read(paths(unpacked, root)).and_then(Tree::compared);
     let tree = tree.map_err(LinkError::from)?;
-    let mut planned = unbundling::plan(&tree, &[place(root)], context, scope)?;
+    let places = [place(root)];
+    let mut draft = Draft::of(Subject {
+        tree: &tree,
+        places: &places,
+        context,
+        scope,
+    })?;
     if scope == Scope::Everything {
-        let sources = Sources::on_disk(&tree, context.libraries)?;
-        planned.link_plan.sources = sources.edits;
-        planned.link_plan.faults.extend(sources.faults);
+        draft.replace_sources(Sources::on_disk(&tree, context.libraries)?);
     }
-    linking::refuse_unused(&mut planned.link_plan, &tree, context);
-    let planned = planned.refuse_unsound(&tree, vec![place(root)], context, scope)?;
-    let elf_edits = ElfEdits::plan(&planned.link_plan, false)?;
-    Ok((planned, elf_edits))
+    draft.refuse_unused();
+    draft.finish(false)
 }
 
 /// Where the files lie, and where they are said to be.
@@ -250,38 +264,6 @@ fn place(root: &Path) -> Place {
     Place {
         on_disk: root.to_owned(),
         used_at: PathBuf::from(PREFIX),
-    }
-}
-
-/// Faults that are there before anything is edited, and may be there afterwards if nothing is
-/// looked after but bundled libraries.
-fn faults_before(
-    context: &Context<'_>,
-    scope: Scope,
-    unpacked: &[Unpacked],
-    root: &Path,
-) -> Result<BTreeSet<String>, PipelineError> {
-    if scope == Scope::Everything {
-        return Ok(BTreeSet::new());
-    }
-    let proof = prove(context, unpacked, &Applied::default(), root)?;
-    let faults = proof.into_iter().flat_map(|proof| proof.faults);
-    Ok(faults.map(|fault| unbundling::key(&fault)).collect())
-}
-
-/// Refuses a proof with faults that were not there before.
-fn refuse_new(
-    proof: Option<Proof>,
-    before: &BTreeSet<String>,
-) -> Result<Option<Proof>, PipelineError> {
-    let Some(mut proof) = proof else {
-        return Ok(None);
-    };
-    unbundling::retain_new(&mut proof, before);
-    if proof.faults.is_empty() {
-        Ok(Some(proof))
-    } else {
-        Err(PipelineError::Unproved(Box::new(proof)))
     }
 }
 
@@ -389,16 +371,4 @@ fn paths(unpacked: &[Unpacked], root: &Path) -> Vec<(PathBuf, PathBuf)> {
         (Path::new(PREFIX).join(below), root.join(below))
     };
     unpacked.iter().map(path).collect()
-}
-
-fn prove(
-    context: &Context<'_>,
-    unpacked: &[Unpacked],
-    applied: &Applied,
-    root: &Path,
-) -> Result<Option<Proof>, PipelineError> {
-    let mut paths = paths(unpacked, root);
-    paths.retain(|(_, file)| !applied.changes.removed.contains(file));
-    let tree = Tree::read(paths).map_err(LinkError::from)?;
-    Ok(linking::prove(&tree, vec![place(root)], context)?)
 }

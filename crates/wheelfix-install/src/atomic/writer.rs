@@ -26,6 +26,11 @@ impl Writer {
         }
     }
 
+    /// Whether the changes are made when all are known.
+    pub(crate) fn is_later(&self) -> bool {
+        self.prepared.is_some()
+    }
+
     /// Makes the changes that are still to be made.
     pub(crate) fn make(&self) -> io::Result<()> {
         self.prepared.as_ref().map_or(Ok(()), Prepared::make)

@@ -23,6 +23,7 @@ use crate::files::{self, Collected, File, Files};
 use crate::install::InstallRequest;
 use crate::install::report;
 use crate::layout::Layout;
+use crate::pipeline::sources::Sources;
 
 /// An environment that is to be decided.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(crate) struct EnvPlan<'a> {
     pub(crate) installed: usize,
     /// The files of wheels that are in the environment.
     pub(crate) files: Files<'a>,
+    /// The texts that rules replace in their Python sources.
+    pub(crate) replaced: Sources,
     /// Files of prefixes that may be ELF files: path, and source. Sorted.
     pub(crate) elf: Vec<(String, usize)>,
     /// Python sources of prefixes: path, and source. Sorted.
@@ -149,7 +152,6 @@ impl<'a> EnvPlanner<'a> {
         found.elf.sort_unstable();
         found.python.sort_unstable();
         let files = Files {
-            sources: crate::pipeline::sources::Sources::default(),
             list: kept_files(files, &nodes, &found.twins),
             metadata,
             excluded,
@@ -161,6 +163,7 @@ impl<'a> EnvPlanner<'a> {
             generated,
             installed,
             files,
+            replaced: Sources::default(),
             elf: found.elf,
             python: found.python,
             whole_files: found.whole_files,

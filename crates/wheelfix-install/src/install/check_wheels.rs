@@ -12,7 +12,7 @@ use crate::install::{InstallRequest, Installation, open, plan_files};
 use crate::layout::Layout;
 use crate::layout::python_version;
 use crate::pipeline::error::PipelineError;
-use crate::pipeline::linking;
+use crate::pipeline::verify;
 use crate::pool::in_pool;
 
 /// Installs wheels into a temporary directory and proves them as if that were the prefix; nothing is
@@ -34,11 +34,12 @@ pub fn check_wheels(
         let wheels = open(request, listener)?;
         let staging = Staging::never(&request.prefix, true)?;
         let layout = Layout::of(&request.python);
-        let planned = plan_files(request, &wheels, &layout, &staging)?;
+        let (planned, replaced) = plan_files(request, &wheels, &layout, &staging)?;
         let installation = Installation {
             request,
             wheels: &wheels,
             planned: &planned,
+            replaced,
             layout: &layout,
             staging: &staging,
             context: request.context()?,
@@ -66,8 +67,8 @@ pub fn check_wheels(
             return Ok(Proof::default());
         };
         let mut proof = prove(&tree, &view, target, &libraries.rules, options);
-        linking::settle(&mut proof, &excused, libraries);
-        proof.warnings.extend(written.link_plan.warnings);
+        verify::settle(&mut proof, &excused, libraries);
+        proof.warnings.extend(written.plan.link.warnings);
         Ok(proof)
     })
 }

@@ -13,7 +13,7 @@ use crate::bytecode::Compiler;
 use crate::digest::FileDigest;
 use crate::install::{InstallRequest, Installation};
 use crate::pipeline::applied::Applied;
-use crate::pipeline::linking::LinkError;
+use crate::pipeline::error::LinkError;
 use crate::pipeline::sources::{bytecode_of, files_of_table};
 
 /// The parts of a table of libraries, besides the sources of wheels.

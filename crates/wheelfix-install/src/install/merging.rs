@@ -12,7 +12,7 @@ use crate::atomic::staging::Staging;
 use crate::files::Files;
 use crate::install::InstallRequest;
 use crate::layout::Layout;
-use crate::pipeline::linking::LinkError;
+use crate::pipeline::error::LinkError;
 
 /// Whether a prefix has a RECORD of each wheel: then it may have all that is to be added.
 pub(crate) fn are_recorded(wheels: &[Wheel], layout: &Layout, prefix: &Path) -> bool {

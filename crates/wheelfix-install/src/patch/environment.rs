@@ -29,8 +29,8 @@ use crate::event::Listener;
 use crate::patch::table::table_of;
 use crate::patch::virtual_environment::VirtualEnvironment;
 use crate::patch::{Extent, PatchReport, PatchRequest, link_in};
+use crate::pipeline::error::LinkError;
 use crate::pipeline::error::PipelineError;
-use crate::pipeline::linking::LinkError;
 use crate::pool::in_pool;
 use crate::record::tops;
 

@@ -8,7 +8,7 @@ use wheelfix_elf::Plan;
 
 use crate::atomic::writer::Writer;
 use crate::digest::FileDigest;
-use crate::pipeline::linking::{LinkError, refuse};
+use crate::pipeline::error::{LinkError, refuse};
 use crate::record::update::Changes;
 use crate::warning::InstallWarning;
 

@@ -16,7 +16,7 @@ use crate::atomic::detach::{copy_file, detach};
 use crate::atomic::transaction::Changes;
 use crate::digest::FileDigest;
 use crate::pipeline::applied::Applied;
-use crate::pipeline::linking::{LinkError, refuse};
+use crate::pipeline::error::{EditFailure, LinkError, refuse};
 use crate::warning::InstallWarning;
 
 /// The edits of a plan.
@@ -47,13 +47,15 @@ impl ElfEdits {
         let objects = plan.objects.iter();
         let objects = objects.filter(|object| heal || !object.edit.is_empty());
         let objects: Vec<&ObjectPlan> = objects.collect();
-        let plan_one = |object: &&ObjectPlan| FileEdit::plan(&object.file, &request(object, heal));
-        let results: Vec<_> = objects.par_iter().map(plan_one).collect();
+        let results: Vec<_> = objects
+            .par_iter()
+            .map(|object| ElfEdit::plan(object, heal))
+            .collect();
         let (mut edits, mut failures) = (Self::default(), Vec::new());
         for (object, result) in objects.into_iter().zip(results) {
             match result {
-                Ok(edit) => edits.add(object, edit),
-                Err(error) => failures.push((object.path.clone(), error.into())),
+                Ok(edit) => edits.add(edit),
+                Err(error) => failures.push((object.path.clone(), error)),
             }
         }
         refuse(failures)?;
@@ -64,20 +66,14 @@ impl ElfEdits {
         Ok(edits)
     }
 
-    fn add(&mut self, object: &ObjectPlan, edit: FileEdit) {
-        let warnings = edit.as_plan().warnings.iter();
+    fn add(&mut self, elf: ElfEdit) {
+        let warnings = elf.edit.as_plan().warnings.iter();
         self.warnings
             .extend(warnings.map(|warning| InstallWarning::Elf {
-                path: object.path.clone(),
+                path: elf.path.clone(),
                 warning: *warning,
             }));
-        self.edits.push(ElfEdit {
-            path: object.path.clone(),
-            file: object.file.clone(),
-            edit,
-            is_linked: !object.edit.is_empty(),
-            is_replaced: false,
-        });
+        self.edits.push(elf);
     }
 
     /// How many files change.
@@ -94,15 +90,11 @@ impl ElfEdits {
     }
 
     /// Adds the edits to what is to be changed.
-    pub(crate) fn add_to(&mut self, changes: &mut Changes) -> io::Result<()> {
-        for elf in &mut self.edits {
-            let is_noop = elf.edit.as_plan().is_noop();
-            let is_link = fs::symlink_metadata(&elf.file)?.is_symlink();
-            let is_detached = is_link && (elf.is_linked || !is_noop);
-            elf.is_replaced = is_detached || !is_noop && elf.edit.needs_copy(&elf.file)?;
+    pub(crate) fn add_to(&self, changes: &mut Changes) -> io::Result<()> {
+        for elf in &self.edits {
             if elf.is_replaced {
                 changes.replace(&elf.file)?;
-            } else if !is_noop {
+            } else if !elf.edit.as_plan().is_noop() {
                 changes.edit(&elf.file, elf.edit.original(&elf.file)?)?;
             }
         }
@@ -165,6 +157,21 @@ impl ElfEdits {
 }
 
 impl ElfEdit {
+    fn plan(object: &ObjectPlan, heal: bool) -> Result<Self, EditFailure> {
+        let file = &object.file;
+        let edit = FileEdit::plan(file, &request(object, heal))?;
+        let (is_linked, is_noop) = (!object.edit.is_empty(), edit.as_plan().is_noop());
+        let is_link = fs::symlink_metadata(file)?.is_symlink();
+        let is_detached = is_link && (is_linked || !is_noop);
+        Ok(Self {
+            path: object.path.clone(),
+            file: file.clone(),
+            is_linked,
+            is_replaced: is_detached || !is_noop && edit.needs_copy(file)?,
+            edit,
+        })
+    }
+
     /// Writes the file that takes its place to `new`, if one does; gives what it will be, if it changes.
     fn prepare(&self, new: &Path) -> Result<Option<FileDigest>, PatchError> {
         let plan = self.edit.as_plan();

@@ -7,16 +7,18 @@ use std::path::PathBuf;
 
 use wheelfix_archive::{ExtractError, MemberPathError};
 use wheelfix_diff::Comparison;
+use wheelfix_elf::PatchError;
 use wheelfix_format::{TagMismatch, WheelFilenameError};
-use wheelfix_link::{LinkPlan, Proof, count};
-use wheelfix_unbundle::UnbundlePlan;
+use wheelfix_link::{LibPathError, LinkPlan, Proof, TreeError, count};
+use wheelfix_loader::LoaderError;
+use wheelfix_unbundle::{UnbundleError, UnbundlePlan};
 use wheelfix_wheel::{ContentFault, ForeignWheel, InstalledError, WheelError};
 
 use crate::atomic::staging::StagingError;
 use crate::bytecode::CompileError;
 use crate::extraction::ExtractionError;
 use crate::files::FileFault;
-use crate::pipeline::linking::LinkError;
+use crate::pipeline::sboms::SbomUpdateError;
 use crate::record::update::RecordUpdateError;
 
 /// Why nothing was made.
@@ -137,6 +139,60 @@ pub enum Refusal {
     /// It is for another system than its name says.
     #[error(transparent)]
     Foreign(#[from] ForeignWheel),
+}
+
+/// Why a relocation cannot be decided or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The libraries that may be used cannot be read.
+    #[error(transparent)]
+    LibPath(#[from] LibPathError),
+    /// The interpreter that is named is not one.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// The files of the output cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Bundled libraries cannot be read.
+    #[error(transparent)]
+    Unbundle(#[from] UnbundleError),
+    /// A list of software that names a removed library cannot be updated.
+    #[error(transparent)]
+    Sbom(#[from] SbomUpdateError),
+    /// Files that cannot be edited, by path: their final place, and why.
+    #[error("{}", list(.0))]
+    Edit(Vec<(PathBuf, EditFailure)>),
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why a file is not edited, or what it is now not known.
+#[derive(Debug, thiserror::Error)]
+pub enum EditFailure {
+    /// The edit is refused, or cannot be written; the file is as it was.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The edited file cannot be read back.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Fails with the files that cannot be edited, if there are any.
+pub(crate) fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(LinkError::Edit(failures))
+    }
+}
+
+/// A line for each file.
+fn list(refused: &[(PathBuf, EditFailure)]) -> String {
+    let lines = refused
+        .iter()
+        .map(|(path, error)| format!("`{}`: {error}", path.display()));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A line for each directory.

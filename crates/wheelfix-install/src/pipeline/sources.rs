@@ -19,7 +19,7 @@ use crate::pipeline::context::Libraries;
 const MAX_LEN: u64 = 16 << 20;
 
 /// The edits of Python sources by rules.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
     /// The new texts.
     pub(crate) edits: Vec<SourceEdit>,

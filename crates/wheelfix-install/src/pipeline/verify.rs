@@ -1,59 +1,16 @@
-//! Decides and applies the relocation of files on disk.
+//! The proof that a tree loads, and which of its faults count.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use wheelfix_elf::PatchError;
 use wheelfix_link::{
-    Excused, Fault, LibPathError, LinkPlan, Proof, ProofOptions, Tree, TreeError,
-    excuses_without_proof, merged_excuses,
+    Excused, Fault, LinkPlan, Proof, ProofOptions, Tree, excuses_without_proof, merged_excuses,
 };
-use wheelfix_loader::{FileView, LoaderError, Place, STORE, Target, interpreter_fault};
-use wheelfix_unbundle::UnbundleError;
+use wheelfix_loader::{FileView, Place, STORE, Target, interpreter_fault};
 
-use crate::pipeline::applied::Applied;
 use crate::pipeline::context::{Context, Libraries};
-use crate::pipeline::sboms::SbomUpdateError;
-use crate::pipeline::{sources, unbundling};
+use crate::pipeline::error::{LinkError, PipelineError};
 use crate::warning::InstallWarning;
-
-/// Why a relocation cannot be decided or applied.
-#[derive(Debug, thiserror::Error)]
-pub enum LinkError {
-    /// The libraries that may be used cannot be read.
-    #[error(transparent)]
-    LibPath(#[from] LibPathError),
-    /// The interpreter that is named is not one.
-    #[error(transparent)]
-    Loader(#[from] LoaderError),
-    /// The files of the output cannot be read.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
-    /// Bundled libraries cannot be read.
-    #[error(transparent)]
-    Unbundle(#[from] UnbundleError),
-    /// A list of software that names a removed library cannot be updated.
-    #[error(transparent)]
-    Sbom(#[from] SbomUpdateError),
-    /// Files that cannot be edited, by path: their final place, and why.
-    #[error("{}", list(.0))]
-    Edit(Vec<(PathBuf, EditFailure)>),
-    /// The operating system said no.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// Why a file is not edited, or what it is now not known.
-#[derive(Debug, thiserror::Error)]
-pub enum EditFailure {
-    /// The edit is refused, or cannot be written; the file is as it was.
-    #[error(transparent)]
-    Patch(#[from] PatchError),
-    /// The edited file cannot be read back.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
 
 /// Proves that every object of a tree loads from its final place.
 ///
@@ -80,23 +37,23 @@ pub(crate) fn prove_together(
 /// faults are reported in one run. One that follows from a fault of the plan is not reported again.
 pub(crate) fn foresee(
     tree: &Tree,
-    places: Vec<Place>,
+    places: &[Place],
     context: &Context<'_>,
     plan: &mut LinkPlan,
 ) -> Result<(), LinkError> {
-    let view = FileView::new(places);
+    let view = FileView::new(places.to_vec());
     let foreseen = wheelfix_link::foresee(tree, plan, &view);
     let Some(proof) = prove_in(&foreseen, &view, context, false)? else {
         return Ok(());
     };
-    let mut known: BTreeSet<String> = plan.faults.iter().map(unbundling::key).collect();
+    let mut known: BTreeSet<String> = plan.faults.iter().map(key).collect();
     known.extend(plan.faults.iter().filter_map(|fault| match fault {
-        Fault::Ambiguous { soname, .. } => Some(unbundling::missing_key(soname)),
+        Fault::Ambiguous { soname, .. } => Some(missing_key(soname)),
         _ => None,
     }));
     let is_new = |fault: &Fault| {
         // Sources get their new texts later.
-        !matches!(fault, Fault::StaleSource { .. }) && !known.contains(&unbundling::key(fault))
+        !matches!(fault, Fault::StaleSource { .. }) && !known.contains(&key(fault))
     };
     plan.faults.extend(proof.faults.into_iter().filter(is_new));
     Ok(())
@@ -176,33 +133,58 @@ fn stores(tree: &Tree) -> Vec<PathBuf> {
     }
 }
 
-/// Writes the Python sources that a plan replaces, and removes the files that it drops.
-pub(crate) fn replace_and_drop(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
-    sources::apply(&plan.sources, applied)?;
-    remove_dropped(plan, applied)
+/// Takes those faults out of a proof that were there before.
+fn retain_new(proof: &mut Proof, before: &BTreeSet<String>) {
+    proof.faults.retain(|fault| !before.contains(&key(fault)));
 }
 
-/// Removes the files that a plan drops.
-pub(crate) fn remove_dropped(plan: &LinkPlan, applied: &mut Applied) -> Result<(), LinkError> {
-    for dropped in &plan.drops {
-        applied.remove(&dropped.file)?;
-    }
-    Ok(())
+/// The keys of the faults that a tree has as it is.
+pub(crate) fn faults_of(
+    tree: &Tree,
+    places: Vec<Place>,
+    context: &Context<'_>,
+) -> Result<BTreeSet<String>, LinkError> {
+    let proof = prove(tree, places, context)?;
+    let faults = proof.iter().flat_map(|proof| &proof.faults);
+    Ok(faults.map(key).collect())
 }
 
-/// Fails with the files that cannot be edited, if there are any.
-pub(crate) fn refuse(failures: Vec<(PathBuf, EditFailure)>) -> Result<(), LinkError> {
-    if failures.is_empty() {
-        Ok(())
+/// Accepts a proof, to which what the plan excused is added, if it has no faults but those with the keys of `before`.
+pub(crate) fn accept(
+    proof: Option<Proof>,
+    before: &BTreeSet<String>,
+    planned: &[Excused],
+    libraries: &Libraries,
+) -> Result<Option<Proof>, PipelineError> {
+    let Some(mut proof) = proof else {
+        return Ok(None);
+    };
+    retain_new(&mut proof, before);
+    settle(&mut proof, planned, libraries);
+    if proof.faults.is_empty() {
+        Ok(Some(proof))
     } else {
-        Err(LinkError::Edit(failures))
+        Err(PipelineError::Unproved(Box::new(proof)))
     }
 }
 
-/// A line for each file.
-pub(crate) fn list(refused: &[(PathBuf, EditFailure)]) -> String {
-    let lines = refused
-        .iter()
-        .map(|(path, error)| format!("`{}`: {error}", path.display()));
-    lines.collect::<Vec<_>>().join("\n")
+/// The key of a fault: equal for faults of one cause, whichever files these keep from loading.
+pub(crate) fn key(fault: &Fault) -> String {
+    match fault {
+        Fault::Missing(missing) => missing_key(&missing.soname),
+        Fault::Version {
+            soname,
+            version,
+            found,
+            ..
+        } => format!("version {soname} {version} {found:?}"),
+        Fault::Symbols(undefined) => format!("symbols {}", undefined.path.display()),
+        Fault::Ambiguous { soname, .. } => format!("ambiguous {soname}"),
+        other => other.to_string(),
+    }
+}
+
+/// The key of the fault that a library is missing.
+fn missing_key(soname: &str) -> String {
+    format!("missing {soname}")
 }
