@@ -16,10 +16,11 @@ mod wheel_options;
 use std::num::NonZeroUsize;
 
 use crate::builder::attributes::{Attributes, AttributesError};
-use crate::builder::settings::{Scope, SettingFault, Settings};
+use crate::builder::settings::{SettingFault, Settings};
 use crate::common::OutputArgs;
 use crate::error::{Error, print, to_log};
 use crate::remedy;
+use crate::settings::Scope;
 
 /// Build a Nix derivation; its attributes say what
 ///

@@ -62,6 +62,12 @@ pub(crate) struct RelocationArgs {
     /// Write run paths inside the output relative ($ORIGIN) or absolute
     #[arg(long, value_name = "STYLE", default_value = "origin")]
     rpath: RunPathArg,
+    /// Element to append to every run path that is written
+    #[arg(long, value_name = "ELEMENT")]
+    append_rpath: Vec<String>,
+    /// Prefix or store path whose `lib` the run paths of programs begin with
+    #[arg(long, value_name = "DIR")]
+    runtime_dependency: Vec<PathBuf>,
 }
 
 /// The values of `--rpath`.
@@ -161,6 +167,10 @@ impl LibraryArgs {
             RunPathArg::Origin => RunPathStyle::Origin,
             RunPathArg::Absolute => RunPathStyle::Absolute,
         };
+        options.append.clone_from(&relocation.append_rpath);
+        let prefixes = relocation.runtime_dependency.iter();
+        let libraries_of = |prefix: &PathBuf| Ok(absolute_path(prefix)?.join("lib"));
+        options.runtime_dependencies = prefixes.map(libraries_of).collect::<io::Result<_>>()?;
         Ok(libraries)
     }
 }

@@ -16,7 +16,7 @@ use wheelfix_wheel::WheelWarning;
 
 use crate::message::BREAK;
 use crate::quoting::{nix_string, nix_text, shell_word};
-use crate::settings::{Setting, setting};
+use crate::settings;
 
 /// How many files one line names.
 const NAMED: usize = 5;
@@ -153,7 +153,7 @@ impl Voice {
             let longs = longs.filter_map(clap::Arg::get_long);
             longs.map(|long| format!("--{long}")).collect()
         });
-        options.contains(option) && (!self.in_build || setting(option).is_some())
+        options.contains(option) && (!self.in_build || settings::of_option(option).is_some())
     }
 
     /// Whether run paths are made to lead to what it is told of.
@@ -184,10 +184,8 @@ pub(crate) fn ask_plain(option: &str) -> String {
 }
 
 fn written(voice: &Voice, option: &str, values: &[Cow<'_, str>]) -> String {
-    let (template, word) = match setting(option) {
-        Some(Setting(_, template, word)) => (*template, *word),
-        None => ("", ""),
-    };
+    let of_option = settings::of_option(option);
+    let (template, word) = of_option.map(|it| it.template(option)).unwrap_or_default();
     if voice.in_build {
         let values: Vec<String> = values.iter().map(|value| nix_text(value)).collect();
         let value = match values.as_slice() {
@@ -519,7 +517,7 @@ fn remove(voice: &Voice, choice: Choice, value: &str) -> String {
         };
         return format!("remove {option}{word}");
     }
-    let name = setting(option).and_then(|setting| setting.1.split(' ').next());
+    let name = settings::of_option(option).map(|setting| setting.name);
     let name = name.unwrap_or_default();
     match value {
         "" => format!("remove `wheelfix.{name}`"),
@@ -567,7 +565,7 @@ mod tests {
             Choice::RemoveAllDeps,
             Choice::RelaxAll,
         ] {
-            assert!(setting(option(choice)).is_some(), "{choice:?}");
+            assert!(settings::of_option(option(choice)).is_some(), "{choice:?}");
         }
     }
 }

@@ -6,102 +6,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::builder::attributes::Attributes;
-
-/// The type of a setting.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
-    Text,
-    List,
-    /// `true` stands for all there are.
-    ListOrTrue,
-    /// Optimisation levels of bytecode; `false` is none of them, `true` the usual ones.
-    Levels,
-    Flag,
-    /// A number, or a text like `64G`.
-    Size,
-}
-
-/// The purpose of a setting.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Scope {
-    /// Everything.
-    Any,
-    /// Wheels, also those of an environment.
-    Wheels,
-    /// Environments.
-    Environments,
-    /// Trees that are on disk already.
-    Trees,
-    /// Wheels, but not those of an environment.
-    Installs,
-    /// Packages of the builder: a recipe says what it propagates itself.
-    Packages,
-}
-
-/// All settings, sorted.
-const SETTINGS: &[(&str, Kind, Scope)] = &[
-    ("acceptMismatch", Kind::List, Scope::Wheels),
-    ("action", Kind::Text, Scope::Any),
-    ("activate", Kind::Text, Scope::Environments),
-    ("allowUnmet", Kind::List, Scope::Environments),
-    ("appendRunpaths", Kind::List, Scope::Any),
-    ("backends", Kind::List, Scope::Any),
-    ("bundled", Kind::List, Scope::Any),
-    ("bytecode", Kind::Levels, Scope::Wheels),
-    ("checkDeps", Kind::List, Scope::Installs),
-    ("checkTwice", Kind::Flag, Scope::Wheels),
-    ("directUrl", Kind::Text, Scope::Wheels),
-    ("driverPath", Kind::Text, Scope::Any),
-    ("exclude", Kind::List, Scope::Wheels),
-    ("heal", Kind::Flag, Scope::Trees),
-    ("ignoreMissing", Kind::List, Scope::Any),
-    ("ignoreSymbols", Kind::List, Scope::Any),
-    ("inputs", Kind::List, Scope::Environments),
-    ("installer", Kind::Text, Scope::Wheels),
-    ("interpreter", Kind::Text, Scope::Any),
-    ("invalidation", Kind::Text, Scope::Wheels),
-    ("keepNamespacePth", Kind::Flag, Scope::Wheels),
-    ("libraryTable", Kind::Flag, Scope::Wheels),
-    ("libs", Kind::List, Scope::Any),
-    ("link", Kind::Text, Scope::Environments),
-    ("maxRatio", Kind::Size, Scope::Wheels),
-    ("maxSize", Kind::Size, Scope::Wheels),
-    ("namespaces", Kind::List, Scope::Wheels),
-    ("nixpkgsNames", Kind::Flag, Scope::Any),
-    ("onCollision", Kind::List, Scope::Environments),
-    ("package", Kind::Text, Scope::Any),
-    ("propagate", Kind::List, Scope::Packages),
-    ("prove", Kind::Text, Scope::Environments),
-    ("provides", Kind::List, Scope::Wheels),
-    ("python", Kind::Text, Scope::Any),
-    ("pythonVersion", Kind::Text, Scope::Wheels),
-    ("relax", Kind::ListOrTrue, Scope::Any),
-    ("relaxUpper", Kind::List, Scope::Any),
-    ("removeBinBytecode", Kind::Flag, Scope::Wheels),
-    ("removeDeps", Kind::ListOrTrue, Scope::Any),
-    ("removeTests", Kind::Flag, Scope::Wheels),
-    ("requested", Kind::Flag, Scope::Wheels),
-    ("rpath", Kind::Text, Scope::Any),
-    ("rules", Kind::List, Scope::Any),
-    ("runtimeDependencies", Kind::List, Scope::Any),
-    ("standalone", Kind::Flag, Scope::Packages),
-    ("target", Kind::Text, Scope::Any),
-    ("targetPython", Kind::Text, Scope::Any),
-    ("unify", Kind::Flag, Scope::Any),
-];
-
-/// The names of all settings, sorted.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    SETTINGS.iter().map(|(name, _, _)| *name)
-}
+use crate::settings::{Kind, SETTINGS, Scope, Setting, names};
 
 /// The settings of a derivation: known names, right types.
 #[derive(Debug, Default)]
-pub(crate) struct Settings(BTreeMap<&'static str, Setting>);
+pub(crate) struct Settings(BTreeMap<&'static str, Given>);
 
 /// The value of a setting.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Setting {
+enum Given {
     Text(String),
     List(Vec<String>),
     Flag(bool),
@@ -150,30 +63,34 @@ impl Kind {
     fn describe(self) -> &'static str {
         match self {
             Self::Text => "a string",
-            Self::List => "a list of strings: [ \"...\" ]",
+            Self::List | Self::Paths => "a list of strings: [ \"...\" ]",
             Self::ListOrTrue => "a list of strings, or `true`: [ \"...\" ]",
             Self::Levels => "`true`, `false` or a list of levels: [ 0 1 ]",
             Self::Flag => "`true` or `false`",
-            Self::Size => "a number, or a string like \"64G\"",
+            Self::Size | Self::Number => "a number, or a string like \"64G\"",
         }
     }
 
     /// Reads a value with types. `None` if it is of another kind.
-    fn read(self, value: &Value) -> Option<Setting> {
+    fn read(self, value: &Value) -> Option<Given> {
         match (self, value) {
-            (Self::Text | Self::Size, Value::String(text)) => Some(Setting::Text(text.clone())),
-            (Self::Size, Value::Number(number)) => Some(Setting::Text(number.to_string())),
-            (Self::ListOrTrue | Self::Levels | Self::Flag, Value::Bool(flag)) => {
-                Some(Setting::Flag(*flag))
+            (Self::Text | Self::Size | Self::Number, Value::String(text)) => {
+                Some(Given::Text(text.clone()))
             }
-            (Self::Levels, Value::Array(list)) if list.is_empty() => Some(Setting::Flag(false)),
+            (Self::Size | Self::Number, Value::Number(number)) => {
+                Some(Given::Text(number.to_string()))
+            }
+            (Self::ListOrTrue | Self::Levels | Self::Flag, Value::Bool(flag)) => {
+                Some(Given::Flag(*flag))
+            }
+            (Self::Levels, Value::Array(list)) if list.is_empty() => Some(Given::Flag(false)),
             (Self::Levels, Value::Array(list)) => {
                 let words = list.iter().map(|it| it.as_u64().map(|it| it.to_string()));
-                words.collect::<Option<_>>().map(Setting::List)
+                words.collect::<Option<_>>().map(Given::List)
             }
-            (Self::List | Self::ListOrTrue, Value::Array(list)) => {
+            (Self::List | Self::Paths | Self::ListOrTrue, Value::Array(list)) => {
                 let words = list.iter().map(|it| it.as_str().map(str::to_owned));
-                words.collect::<Option<_>>().map(Setting::List)
+                words.collect::<Option<_>>().map(Given::List)
             }
             _ => None,
         }
@@ -181,16 +98,16 @@ impl Kind {
 
     /// Reads a variable, in which Nix writes `true` as `1`, `false` as nothing and a list as words.
     /// `None` if it is of another kind, or may mean several things.
-    fn read_text(self, text: &str) -> Option<Setting> {
+    fn read_text(self, text: &str) -> Option<Given> {
         Some(match (self, text) {
-            (Self::Text | Self::Size, text) => Setting::Text(text.to_owned()),
+            (Self::Text | Self::Size | Self::Number, text) => Given::Text(text.to_owned()),
             (Self::ListOrTrue | Self::Flag, "1" | "true") | (Self::Levels, "true") => {
-                Setting::Flag(true)
+                Given::Flag(true)
             }
-            (Self::Flag, "0" | "false") | (Self::Levels, "false" | "") => Setting::Flag(false),
+            (Self::Flag, "0" | "false") | (Self::Levels, "false" | "") => Given::Flag(false),
             // `true`, or level 1.
             (Self::Flag, _) | (Self::Levels, "1") => return None,
-            _ => Setting::List(text.split_whitespace().map(str::to_owned).collect()),
+            _ => Given::List(text.split_whitespace().map(str::to_owned).collect()),
         })
     }
 }
@@ -260,17 +177,18 @@ impl Settings {
     pub(crate) fn refuse_idle(&self, scopes: &[Scope]) -> Result<(), Vec<SettingFault>> {
         let is_set = |name: &str| match self.0.get(name) {
             None => false,
-            Some(Setting::List(list)) => !list.is_empty(),
-            Some(Setting::Flag(flag)) => *flag,
-            Some(Setting::Text(_)) => true,
+            Some(Given::List(list)) => !list.is_empty(),
+            Some(Given::Flag(flag)) => *flag,
+            Some(Given::Text(_)) => true,
         };
-        let idle = SETTINGS.iter().filter(|(name, _, scope)| {
-            *scope != Scope::Any && !scopes.contains(scope) && is_set(name)
+        let idle = SETTINGS.iter().filter(|setting| {
+            let scope = setting.scope;
+            scope != Scope::Any && !scopes.contains(&scope) && is_set(setting.name)
         });
         let faults: Vec<_> = idle
-            .map(|(name, _, scope)| SettingFault::Idle {
-                name,
-                use_for: scope.describe(),
+            .map(|setting| SettingFault::Idle {
+                name: setting.name,
+                use_for: setting.scope.describe(),
             })
             .collect();
         if faults.is_empty() {
@@ -283,7 +201,7 @@ impl Settings {
     /// A text, if it is set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
-            Some(Setting::Text(text)) => Some(text),
+            Some(Given::Text(text)) => Some(text),
             _ => None,
         }
     }
@@ -291,7 +209,7 @@ impl Settings {
     /// A list; empty if it is not set.
     pub(crate) fn list(&self, name: &str) -> &[String] {
         match self.0.get(name) {
-            Some(Setting::List(list)) => list,
+            Some(Given::List(list)) => list,
             _ => &[],
         }
     }
@@ -299,7 +217,7 @@ impl Settings {
     /// A flag; `None` if it is not set, or set to a list.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         match self.0.get(name) {
-            Some(Setting::Flag(flag)) => Some(*flag),
+            Some(Given::Flag(flag)) => Some(*flag),
             _ => None,
         }
     }
@@ -322,7 +240,8 @@ struct Reader {
 impl Reader {
     /// Takes a setting; `as_written` is its name in the derivation.
     fn take(&mut self, as_written: &str, name: &str, value: &Value, untyped: bool) {
-        let Some((name, kind, _)) = SETTINGS.iter().find(|(known, _, _)| *known == name) else {
+        let known = SETTINGS.iter().find(|setting| setting.name == name);
+        let Some(Setting { name, kind, .. }) = known else {
             self.faults.push(SettingFault::Unknown {
                 name: as_written.to_owned(),
                 nearest: nearest(name),
@@ -363,9 +282,8 @@ impl Reader {
 /// The known name that is most like the given one, if any is much like it.
 fn nearest(name: &str) -> Option<&'static str> {
     let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
-    let (best, score) = SETTINGS
-        .iter()
-        .map(|(known, _, _)| (*known, likeness(known)))
+    let (best, score) = names()
+        .map(|known| (known, likeness(known)))
         .max_by(|one, other| one.1.total_cmp(&other.1))?;
     (0.75 <= score).then_some(best)
 }
@@ -397,11 +315,6 @@ mod tests {
     fn settings(attributes: &Attributes) -> Result<Settings, Vec<String>> {
         Settings::read(attributes)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn settings_are_sorted() {
-        assert!(names().is_sorted());
     }
 
     #[test]
