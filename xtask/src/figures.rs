@@ -274,7 +274,12 @@ mod tests {
     #[test]
     fn crates_without_circles_get_none() {
         let crates = place::root().join("crates");
-        for name in ["wheelfix-format", "wheelfix-link", "wheelfix-wheel"] {
+        for name in [
+            "wheelfix-format",
+            "wheelfix-install",
+            "wheelfix-link",
+            "wheelfix-wheel",
+        ] {
             let figures = read(&crates.join(name).join("src")).unwrap();
             assert!(0 < figures.files, "{name}");
             assert_eq!(figures.circles, [], "{name}");
