@@ -1,4 +1,4 @@
-//! What is to be done to the files of a tree: decided once and whole, before anything is written.
+//! The plan for the files of a tree: decided once and whole, before anything is written.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -33,7 +33,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) tree: &'a Tree,
     /// Where they lie, and where they will be.
     pub(crate) places: &'a [Place],
-    /// What they may use, and what will load them.
+    /// The libraries that they may use, and the target that will load them.
     pub(crate) context: &'a Context<'a>,
     /// Which edits are wanted.
     pub(crate) scope: Scope,
@@ -222,7 +222,7 @@ impl Plan {
 
     /// Makes the changes; where they are only written beside the files, [`make`](Self::make) is to be called.
     ///
-    /// What ELF files are now that were edited at once is known after [`Applied::hash`] only.
+    /// The digests of ELF files that were edited at once are known after [`Applied::hash`] only.
     pub(crate) fn apply(&self, applied: &mut Applied) -> Result<(), LinkError> {
         if applied.writer.is_later() {
             self.elf_edits.prepare(applied)?;
