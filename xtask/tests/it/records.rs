@@ -111,48 +111,6 @@ fn wheels_are_listed_once_and_in_full() {
 }
 
 #[test]
-fn links_between_documents_lead_somewhere() {
-    let docs = tree::names("docs")
-        .into_iter()
-        .map(|name| format!("docs/{name}"));
-    let tops = ["README.md", "CHANGELOG.md"].map(str::to_owned);
-    for document in docs
-        .chain(tops)
-        .filter(|name| name.strip_suffix(".md").is_some())
-    {
-        let text = tree::read(&document);
-        let dir = document.rsplit_once('/').map_or("", |(dir, _)| dir);
-        for target in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let path = target.split('#').next().unwrap();
-            if path.is_empty() || target.contains("://") {
-                continue;
-            }
-            let there = tree::root().join(dir).join(path).try_exists().unwrap();
-            assert!(there, "{document}: the link to {target} leads nowhere");
-        }
-    }
-}
-
-#[test]
-fn every_document_is_linked_from_the_readme() {
-    let readme = tree::read("README.md");
-    let names = tree::names("docs");
-    let lost: Vec<&String> = names
-        .iter()
-        .filter(|name| name.split('.').next_back() == Some("md"))
-        .filter(|name| !readme.contains(&format!("](docs/{name})")))
-        .collect();
-    assert!(
-        lost.is_empty(),
-        "README.md does not link to these documents: {lost:?}"
-    );
-}
-
-#[test]
 fn every_fuzz_target_is_run() {
     let (manifest, chore) = (
         tree::read("fuzz/Cargo.toml"),
