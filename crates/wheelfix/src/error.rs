@@ -13,7 +13,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
 
 use crate::document;
-use crate::message::{BREAK, escaped, escaped_report, typed};
+use crate::message::{BREAK, escaped, escaped_named_report, escaped_report, typed};
 
 /// Messages of one kind that are printed; `--json` has all of them.
 const MAX_MESSAGES: usize = 1_000;
@@ -169,6 +169,11 @@ pub(crate) fn print_line(line: impl Display) -> io::Result<()> {
 /// Prints a report on standard output, escaped; it ends its lines itself.
 pub(crate) fn print_report(report: impl Display) -> io::Result<()> {
     write!(io::stdout(), "{}", escaped_report(report))
+}
+
+/// Prints a report on files that lie nowhere yet, named as messages name them.
+pub(crate) fn print_named_report(report: impl Display) -> io::Result<()> {
+    write!(io::stdout(), "{}", escaped_named_report(report))
 }
 
 /// The outcome of printing a report. That nobody reads it any more is not a failure.

@@ -30,7 +30,11 @@ pub(crate) fn say_as(starts: Vec<(String, String)>) {
 
 /// A message, ready for a terminal.
 pub(crate) fn escaped(message: impl Display) -> String {
-    let text = cut(message, MAX_LINES);
+    said(cut(message, MAX_LINES))
+}
+
+/// The text with the paths of which the user knows nothing told as they are to be.
+fn said(text: String) -> String {
     match SAID_AS.get() {
         Some(starts) => renamed(&text, starts),
         None => text,
@@ -70,6 +74,11 @@ pub(crate) fn typed(line: &str) -> String {
 /// A report, ready for a terminal: a message of any number of lines.
 pub(crate) fn escaped_report(report: impl Display) -> String {
     cut(report, usize::MAX)
+}
+
+/// Like [`escaped_report`], with files named as messages name them.
+pub(crate) fn escaped_named_report(report: impl Display) -> String {
+    said(escaped_report(report))
 }
 
 fn cut(message: impl Display, lines_left: usize) -> String {

@@ -17,7 +17,7 @@ use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
-use crate::error::{self, Error, print_line, print_report};
+use crate::error::{self, Error, print_line, print_named_report, print_report};
 use crate::inputs::is_wheel_name;
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
@@ -328,8 +328,8 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
         serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
         writeln!(stdout)?;
     } else if args.dry_run && !args.output.quiet {
-        print_report(&report.unbundling)?;
-        print_report(&report.link_plan)?;
+        print_named_report(&report.unbundling)?;
+        print_named_report(&report.link_plan)?;
         print_report(changes(report.metadata.as_slice()))?;
     } else if !args.output.quiet {
         print_report(changes(report.metadata.as_slice()))?;

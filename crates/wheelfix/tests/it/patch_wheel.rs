@@ -351,4 +351,19 @@ fn messages_name_files_as_they_are_in_the_wheel() {
         assert!(names.iter().all(|name| line.contains(name)), "{text}");
         assert!(!text.contains("/prefix"), "{text}");
     }
+    let planned = [
+        "patch",
+        &wheel,
+        "-o",
+        "new",
+        "--dry-run",
+        "--lib-path",
+        "dep/lib",
+    ];
+    let text = sandbox.run(&[&planned[..], &target].concat());
+    assert!(
+        text.starts_with("exit: 0\n") && text.contains("demo/x.so"),
+        "{text}"
+    );
+    assert!(!text.contains("/prefix"), "{text}");
 }
