@@ -13,6 +13,7 @@ mod programs;
 mod red;
 mod removal;
 mod same_tree;
+mod transcripts;
 mod tree;
 mod unbundle;
 mod venv;
