@@ -5,6 +5,7 @@ mod conflicts;
 mod environment;
 mod hook;
 mod inputs;
+mod options;
 mod outputs;
 mod request;
 pub(crate) mod settings;

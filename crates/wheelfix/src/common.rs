@@ -157,9 +157,17 @@ impl LibraryArgs {
 
     /// The same, with the choices of the user for relocation; bundled libraries stay.
     pub(crate) fn resolve(&self, relocation: &RelocationArgs) -> Result<Libraries, Error> {
-        let mut libraries = self.plain()?;
-        libraries.unbundle = None;
-        let options = &mut libraries.options;
+        Ok(Libraries {
+            options: self.options(relocation)?,
+            unbundle: None,
+            ..self.plain()?
+        })
+    }
+
+    /// The options of the plan.
+    pub(crate) fn options(&self, relocation: &RelocationArgs) -> io::Result<PlanOptions> {
+        let mut options = PlanOptions::new(self.driver_path()?);
+        options.excuses = self.excuses();
         options.backends.clone_from(&relocation.backends);
         let interpreter = relocation.interpreter.as_deref();
         options.interpreter = interpreter.map(absolute_path).transpose()?;
@@ -171,7 +179,7 @@ impl LibraryArgs {
         let prefixes = relocation.runtime_dependency.iter();
         let libraries_of = |prefix: &PathBuf| Ok(absolute_path(prefix)?.join("lib"));
         options.runtime_dependencies = prefixes.map(libraries_of).collect::<io::Result<_>>()?;
-        Ok(libraries)
+        Ok(options)
     }
 }
 

@@ -34,19 +34,8 @@ pub(crate) struct EnvArgs {
     prefix: PathBuf,
     #[command(flatten)]
     python: EnvPythonArgs,
-    /// How files of prefixes come into the environment
-    #[arg(long, value_name = "MODE", default_value = "auto")]
-    link: LinkArg,
-    /// Rule for inputs that collide, as `GLOB=first`, `GLOB=last` or `GLOB=error`; the first rule
-    /// that matches counts
-    #[arg(long, value_name = "GLOB=ACTION")]
-    on_collision: Vec<CollisionRule>,
-    /// Distribution that may be required and missing, or there in another version
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
-    allow_unmet: Vec<Pattern>,
-    /// By which paths libraries are proved to load
-    #[arg(long, value_name = "PATHS", default_value = "both")]
-    prove: ProofArg,
+    #[command(flatten)]
+    assembly: AssemblyArgs,
     #[command(flatten)]
     bytecode: BytecodeArgs,
     #[command(flatten)]
@@ -82,8 +71,31 @@ struct EnvPythonArgs {
     python_version: Option<PythonVersion>,
     #[command(flatten)]
     system: SystemArgs,
+}
+
+/// How an environment is assembled
+#[derive(Debug, clap::Args)]
+pub(crate) struct AssemblyArgs {
+    /// How files of prefixes come into the environment
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    link: LinkArg,
+    /// Rule for inputs that collide, as `GLOB=first`, `GLOB=last` or `GLOB=error`; the first rule
+    /// that matches counts
+    #[arg(long, value_name = "GLOB=ACTION")]
+    on_collision: Vec<CollisionRule>,
+    /// Distribution that may be required and missing, or there in another version
+    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
+    allow_unmet: Vec<Pattern>,
+    /// By which paths libraries are proved to load
+    #[arg(long, value_name = "PATHS", default_value = "both")]
+    prove: ProofArg,
     /// How the interpreter learns where the modules are
-    #[arg(long, value_name = "HOW", default_value = "venv")]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "venv",
+        help_heading = "Python"
+    )]
     activate: ActivationArg,
 }
 
@@ -122,6 +134,36 @@ enum ProofArg {
     Environment,
     /// Nothing is proved
     None,
+}
+
+impl AssemblyArgs {
+    /// The activation of an interpreter that can be run.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        match self.activate {
+            ActivationArg::Venv => Some(Activation::Venv),
+            ActivationArg::Variables => Some(Activation::Variables),
+            ActivationArg::None => None,
+        }
+    }
+
+    /// The scope of the proof.
+    pub(crate) fn scope(&self) -> ProofScope {
+        self.prove.scope()
+    }
+
+    /// The environment of inputs and wheels, assembled so.
+    pub(crate) fn request(&self, inputs: Vec<PathBuf>, installation: InstallRequest) -> EnvRequest {
+        EnvRequest {
+            inputs,
+            installation,
+            activation: self.activation(),
+            link: self.link.mode(),
+            on_collision: self.on_collision.clone(),
+            allow_unmet: self.allow_unmet.clone(),
+            proof: self.scope(),
+            dry_run: false,
+        }
+    }
 }
 
 impl LinkArg {
@@ -172,17 +214,10 @@ impl EnvPythonArgs {
         }
     }
 
-    fn activation(&self, python: &Python) -> Option<Activation> {
-        // The Python of prefixes, of which nothing but the version is known, and no other.
-        python.base()?;
-        if self.system.target.is_none() {
-            self.python.as_ref()?;
-        }
-        match self.activate {
-            ActivationArg::Venv => Some(Activation::Venv),
-            ActivationArg::Variables => Some(Activation::Variables),
-            ActivationArg::None => None,
-        }
+    /// Whether the environment may get an interpreter: not of the Python of prefixes, of which nothing but the
+    /// version is known.
+    fn runs(&self, python: &Python) -> bool {
+        python.base().is_some() && (self.system.target.is_some() || self.python.is_some())
     }
 }
 
@@ -202,7 +237,7 @@ impl EnvArgs {
 pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     args.wheel_options.refuse_check_deps()?;
     let python = args.python.resolve(&args.inputs)?;
-    let activation = args.python.activation(&python);
+    let runs = args.python.runs(&python);
     let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let mut inputs = args.inputs.clone();
     inputs.extend(args.locked.wheels(&python, &args.inputs)?);
@@ -217,26 +252,23 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     libraries.system = python.system();
+    let installation = InstallRequest {
+        merge: false,
+        bytecode: args.bytecode.resolve(&python, &prefix)?,
+        prefix,
+        wheel_options: args.wheel_options.resolve(wheels.len(), &args.limits)?,
+        libraries: Some(libraries),
+        library_table: !args.no_library_table,
+        check_twice: args.making.check_twice,
+        jobs: args.jobs.count(),
+        python,
+        wheels,
+    };
+    let assembly = &args.assembly;
     let request = EnvRequest {
-        inputs,
-        installation: InstallRequest {
-            merge: false,
-            bytecode: args.bytecode.resolve(&python, &prefix)?,
-            prefix,
-            wheel_options: args.wheel_options.resolve(&wheels, &args.limits)?,
-            libraries: Some(libraries),
-            library_table: !args.no_library_table,
-            check_twice: args.making.check_twice,
-            jobs: args.jobs.count(),
-            python,
-            wheels,
-        },
-        activation,
-        link: args.link.mode(),
-        on_collision: args.on_collision.clone(),
-        allow_unmet: args.allow_unmet.clone(),
-        proof: args.prove.scope(),
+        activation: assembly.activation().filter(|_| runs),
         dry_run: args.making.dry_run,
+        ..assembly.request(inputs, installation)
     };
     let progress = Progress::bytes(args.output.quiet);
     let result = wheelfix_install::prepare_environment(&request, &|event| progress.show(event));

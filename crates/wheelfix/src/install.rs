@@ -213,7 +213,9 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         bytecode: args.bytecode.resolve(&python, &prefix)?,
         prefix,
         python,
-        wheel_options: args.wheel_options.resolve(&args.wheels, &args.limits)?,
+        wheel_options: args
+            .wheel_options
+            .resolve(args.wheels.len(), &args.limits)?,
         libraries: Some(libraries),
         library_table: args.library_table,
         check_twice: args.making.check_twice,

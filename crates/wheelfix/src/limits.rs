@@ -14,7 +14,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = size)]
     max_size: u64,
     /// Refuse archives that unpack to more than N times their size, beyond 64M
-    #[arg(long, value_name = "N", default_value_t = Limits::default().ratio)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().ratio, value_parser = size)]
     max_ratio: u64,
 }
 

@@ -136,6 +136,12 @@ impl Setting {
         }
     }
 
+    /// The option that gives it its value or a word of its list, and the one that stands for another value.
+    pub(crate) fn options(&self) -> (Option<&'static str>, Option<&'static str>) {
+        let name = |option: Option<(&'static str, _)>| option.map(|(name, _)| name);
+        (name(self.option), name(self.other))
+    }
+
     /// The setting as it is written for an option, with `{}` for the value, and a word for that.
     pub(crate) fn template(&self, option: &str) -> (String, &'static str) {
         let name = self.name;

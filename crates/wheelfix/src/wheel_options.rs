@@ -9,13 +9,15 @@ use wheelfix_link::{Alias, Pattern};
 use crate::common::real_paths;
 use crate::error::Error;
 use crate::limits::LimitArgs;
+use crate::message::BREAK;
+use crate::remedy::ask_plain;
 
 /// Options for wheels and their files
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Wheels")]
 pub(crate) struct WheelArgs {
     #[command(flatten)]
-    metadata: MetadataArgs,
+    pub(crate) metadata: MetadataArgs,
     /// Files to leave out, relative to the prefix or to site-packages
     #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
     exclude: Vec<Pattern>,
@@ -63,10 +65,10 @@ pub(crate) struct MetadataArgs {
 #[command(next_help_heading = "Files that nixpkgs removes")]
 struct CleanupArgs {
     /// Package that is a namespace, like `google.cloud`: it and its parents get no __init__.py
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = namespace)]
     namespace: Vec<String>,
     /// Keep `*-nspkg.pth` where there is a `--namespace`
-    #[arg(long, requires = "namespace")]
+    #[arg(long)]
     keep_namespace_pth: bool,
     /// Leave out `tests` and `test` at the top of site-packages
     #[arg(long)]
@@ -81,14 +83,55 @@ struct CleanupArgs {
 #[command(next_help_heading = "Origin")]
 struct ProvenanceArgs {
     /// Write INSTALLER with this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = installer_name)]
     installer: Option<String>,
     /// Write REQUESTED
     #[arg(long)]
     requested: bool,
     /// Write `direct_url.json` with this URL; for one wheel
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = direct_url)]
     direct_url: Option<String>,
+}
+
+/// A value of an option that makes no sense.
+#[derive(Debug)]
+pub(crate) struct OptionFault {
+    /// The option.
+    pub(crate) option: &'static str,
+    pub(crate) value: String,
+    /// The reason why it is refused.
+    pub(crate) reason: String,
+}
+
+/// All values of options that make no sense.
+#[derive(Debug)]
+pub(crate) struct OptionFaults(pub(crate) Vec<OptionFault>);
+
+impl OptionFaults {
+    fn of_one(option: &'static str, value: &str, reason: impl Into<String>) -> Self {
+        Self(vec![OptionFault {
+            option,
+            value: value.to_owned(),
+            reason: reason.into(),
+        }])
+    }
+}
+
+impl From<OptionFaults> for Error {
+    fn from(faults: OptionFaults) -> Self {
+        let lines = faults.0.iter().map(|fault| {
+            let OptionFault {
+                option,
+                value,
+                reason,
+            } = fault;
+            match value.as_str() {
+                "" => format!("`{option}` {reason}"),
+                value => format!("invalid value `{value}` for `{option}`: {reason}"),
+            }
+        });
+        Self::Usage(lines.collect::<Vec<_>>().join(&BREAK.to_string()))
+    }
 }
 
 /// Why a glob is not taken for files that may differ from RECORD.
@@ -215,37 +258,43 @@ impl WheelArgs {
         Err(Error::Usage(text.to_owned()))
     }
 
-    /// The options as the pipeline takes them.
+    /// The options for so many wheels as the pipeline takes them.
     pub(crate) fn resolve(
         &self,
-        wheels: &[PathBuf],
+        wheels: usize,
         limits: &LimitArgs,
-    ) -> Result<WheelOptions, Error> {
-        if self.provenance.direct_url.is_some() && wheels.len() != 1 {
-            let text = "`--direct-url` is for one wheel: each has a URL of its own";
-            return Err(Error::Usage(text.to_owned()));
-        }
+    ) -> Result<WheelOptions, OptionFaults> {
+        let mut faults = Vec::new();
         if let Some(url) = &self.provenance.direct_url
-            && let Err(error) = direct_url(url)
+            && wheels != 1
         {
-            let text = format!("`--direct-url {}` {error}", url.escape_default());
-            return Err(Error::Usage(text));
+            let reason = "is for one wheel: each has a URL of its own";
+            faults.extend(OptionFaults::of_one("--direct-url", url, reason).0);
         }
-        if let Some(name) = &self.provenance.installer
-            && let Err(error) = installer_name(name)
-        {
-            let text = format!("`--installer {}` {error}", name.escape_default());
-            return Err(Error::Usage(text));
+        let mut take = |faulty: OptionFaults| faults.extend(faulty.0);
+        let check_deps = real_paths(&self.check_deps).unwrap_or_else(|error| {
+            take(OptionFaults::of_one("--check-deps", "", error.to_string()));
+            Vec::new()
+        });
+        let metadata = self.metadata.resolve().unwrap_or_else(|faulty| {
+            take(faulty);
+            Vec::new()
+        });
+        let cleanup = self.cleanup.resolve().unwrap_or_else(|faulty| {
+            take(faulty);
+            Cleanup::default()
+        });
+        if !faults.is_empty() {
+            return Err(OptionFaults(faults));
         }
-        let check_deps = real_paths(&self.check_deps)?;
         Ok(WheelOptions {
             standalone: None,
-            metadata: self.metadata.resolve()?,
+            metadata,
             exclude: self.exclude.clone(),
             accept_mismatch: self.accept_mismatch.clone(),
             provides: self.provides.clone(),
             limits: limits.resolve(),
-            cleanup: self.cleanup.resolve()?,
+            cleanup,
             provenance: self.provenance.resolve(),
             dependencies: (!check_deps.is_empty()).then_some(check_deps),
         })
@@ -254,8 +303,8 @@ impl WheelArgs {
 
 impl MetadataArgs {
     /// The edits, in an order that does not depend on that of the command line.
-    pub(crate) fn resolve(&self) -> Result<Vec<MetadataEdit>, Error> {
-        let mut edits = Vec::new();
+    pub(crate) fn resolve(&self) -> Result<Vec<MetadataEdit>, OptionFaults> {
+        let (mut edits, mut faults) = (Vec::new(), Vec::new());
         let all = [
             (self.relax_all, EditAction::Relax),
             (self.remove_all_deps, EditAction::Remove),
@@ -268,19 +317,22 @@ impl MetadataArgs {
             (&self.remove_dep, "--remove-dep", EditAction::Remove),
         ] {
             for name in names {
-                edits.push(self.named(action, name).map_err(|error| {
-                    Error::Usage(format!("invalid value `{name}` for `{option}`: {error}"))
-                })?);
+                match self.named(action, name) {
+                    Ok(edit) => edits.push(edit),
+                    Err(error) => {
+                        faults.extend(OptionFaults::of_one(option, name, error.to_string()).0);
+                    }
+                }
             }
         }
-        Ok(edits)
+        if faults.is_empty() {
+            Ok(edits)
+        } else {
+            Err(OptionFaults(faults))
+        }
     }
 
-    fn named(
-        &self,
-        action: EditAction,
-        name: &str,
-    ) -> Result<MetadataEdit, wheelfix_format::PackageNameError> {
+    fn named(&self, action: EditAction, name: &str) -> Result<MetadataEdit, PackageNameError> {
         if self.nixpkgs_names && !name.is_empty() {
             Ok(MetadataEdit::nixpkgs(action, name))
         } else {
@@ -290,11 +342,10 @@ impl MetadataArgs {
 }
 
 impl CleanupArgs {
-    fn resolve(&self) -> Result<Cleanup, Error> {
-        for name in &self.namespace {
-            namespace(name).map_err(|error| {
-                Error::Usage(format!("invalid value `{name}` for `--namespace`: {error}"))
-            })?;
+    fn resolve(&self) -> Result<Cleanup, OptionFaults> {
+        if self.keep_namespace_pth && self.namespace.is_empty() {
+            let reason = format!("needs {}", ask_plain("--namespace"));
+            return Err(OptionFaults::of_one("--keep-namespace-pth", "", reason));
         }
         Ok(Cleanup {
             namespaces: self.namespace.clone(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_install::{Activation, EnvError, EnvRequest, InstallRequest, LinkMode, ProofScope};
+use wheelfix_install::{EnvError, EnvRequest, InstallRequest, ProofScope};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
@@ -11,29 +11,6 @@ use crate::builder::{OUTPUT, jobs, outputs, wheel};
 use crate::error::{Error, print};
 use crate::inputs::is_wheel_name;
 use crate::{env_error, env_report};
-
-/// How files of packages come into the environment.
-const LINKS: &[(&str, LinkMode); 5] = &[
-    ("auto", LinkMode::Auto),
-    ("symlink", LinkMode::Symlink),
-    ("copy", LinkMode::Copy),
-    ("hardlink", LinkMode::Hardlink),
-    ("reflink", LinkMode::Reflink),
-];
-
-/// How the interpreter learns where the modules are.
-const ACTIVATIONS: &[(&str, Option<Activation>); 3] = &[
-    ("venv", Some(Activation::Venv)),
-    ("variables", Some(Activation::Variables)),
-    ("none", None),
-];
-
-/// By which paths libraries are proved to load; by none if nothing is known of the target.
-const PROOFS: &[(&str, ProofScope); 3] = &[
-    ("both", ProofScope::Both),
-    ("environment", ProofScope::Environment),
-    ("none", ProofScope::None),
-];
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     outputs::refuse_unknown(attributes, &["out"])?;
@@ -70,15 +47,12 @@ fn request(
     let mut reader = Reader::new(settings);
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
-    let wheel_options = reader.wheel_options(wheels.len());
-    let mut libraries = reader.libraries()?;
+    let options = reader.options()?;
+    let wheel_options = reader.wheel_options(&options, wheels.len());
+    let mut libraries = reader.libraries(&options)?;
     // As for wheels that are installed.
     libraries.unbundle.get_or_insert_default();
-    let link = reader.choice("link", LINKS);
-    let activation = reader.choice("activate", ACTIVATIONS);
-    let on_collision = reader.parse("onCollision", str::parse);
-    let proof = reader.choice("prove", PROOFS);
-    let allow_unmet = reader.parse("allowUnmet", wheelfix_link::Pattern::new);
+    let (activation, proof) = (options.assembly.activation(), options.assembly.scope());
     let runs = python.as_ref().is_some_and(|it| it.executable().is_some());
     let is_known =
         runs || settings.text("target").is_some() || settings.text("interpreter").is_some();
@@ -89,28 +63,26 @@ fn request(
         reader.refuse_unless(proof == ProofScope::None || is_known, "prove", reason);
     }
     reader.finish()?;
-    let (Some(python), Some(out)) = (python, attributes.output("out")) else {
+    let (Some(python), Some(out), Some(wheel_options)) =
+        (python, attributes.output("out"), wheel_options)
+    else {
         return Err(Error::Reported);
     };
+    let installation = InstallRequest {
+        wheels,
+        prefix: Path::new(out).to_owned(),
+        merge: false,
+        python,
+        bytecode,
+        wheel_options,
+        libraries: Some(libraries),
+        library_table: settings.flag("libraryTable") != Some(false),
+        check_twice: settings.flag("checkTwice") == Some(true),
+        jobs: jobs(),
+    };
     Ok(EnvRequest {
-        installation: InstallRequest {
-            wheels,
-            prefix: Path::new(out).to_owned(),
-            merge: false,
-            python,
-            bytecode,
-            wheel_options,
-            libraries: Some(libraries),
-            library_table: settings.flag("libraryTable") != Some(false),
-            check_twice: settings.flag("checkTwice") == Some(true),
-            jobs: jobs(),
-        },
-        inputs,
         activation: activation.filter(|_| runs),
-        link,
-        on_collision,
-        allow_unmet,
         proof: if is_known { proof } else { ProofScope::None },
-        dry_run: false,
+        ..options.assembly.request(inputs, installation)
     })
 }

@@ -111,7 +111,8 @@ fn install(
     settings: &Settings,
 ) -> Result<(), Error> {
     let mut reader = Reader::new(settings);
-    let mut wheel_options = reader.wheel_options(args.paths.len());
+    let options = reader.options()?;
+    let mut wheel_options = reader.wheel_options(&options, args.paths.len());
     let python = match &args.python {
         Some(program) if settings.text("target").is_none() => {
             let build = probe(program)?;
@@ -125,7 +126,9 @@ fn install(
     };
     let mut bytecode = reader.bytecode(python.as_ref());
     if hook == Hook::Install {
-        of_nixpkgs(attributes, &mut wheel_options)?;
+        if let Some(wheel_options) = &mut wheel_options {
+            of_nixpkgs(attributes, wheel_options)?;
+        }
     } else {
         bytecode = reader.bytecode_of_uv(bytecode, attributes);
         if !attributes.words("uvPipInstallFlags").is_empty() {
@@ -134,7 +137,9 @@ fn install(
         }
     }
     reader.finish()?;
-    let (Some(python), Some(out)) = (python, attributes.output("out")) else {
+    let (Some(python), Some(out), Some(wheel_options)) =
+        (python, attributes.output("out"), wheel_options)
+    else {
         return Err(Error::Reported);
     };
     let request = InstallRequest {
@@ -208,7 +213,8 @@ fn is_true(value: Option<&Value>) -> bool {
 fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     let recurses = !tell_flags(args, attributes);
     let mut reader = Reader::new(settings);
-    let mut libraries = reader.libraries()?;
+    let options = reader.options()?;
+    let mut libraries = reader.libraries(&options)?;
     let named = match reader.named_python() {
         Some(python) => Some(python),
         None => target_of(args)?,

@@ -6,18 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wheelfix_format::Target;
 use wheelfix_install::{Bytecode, Invalidation, Libraries, Python, PythonError};
-use wheelfix_link::{ExcuseKind, Pattern, PlanOptions, RunPathStyle};
-use wheelfix_loader::{System, absolute_path, with_causes};
-use wheelfix_unbundle::UnbundleOptions;
+use wheelfix_loader::{System, with_causes};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::inputs;
+use crate::builder::options::Options;
 use crate::builder::settings::{SettingFault, Settings};
 use crate::builder::{Error, report_settings};
 use crate::common::{read_rules, real_paths};
-
-/// Where the driver's libraries are on NixOS.
-const DRIVER_PATH: &str = "/run/opengl-driver/lib";
 
 /// How Python sees that bytecode is stale; what is in the store never changes.
 const INVALIDATIONS: &[(&str, Invalidation); 3] = &[
@@ -262,50 +258,16 @@ impl<'a> Reader<'a> {
 
     /// The libraries that the output may use: those of `libs` and of propagated inputs, and of the
     /// inputs that these propagate.
-    pub(crate) fn libraries(&mut self) -> Result<Libraries, Error> {
-        let driver = self.settings.text("driverPath").unwrap_or(DRIVER_PATH);
-        let mut options = PlanOptions::new(absolute_path(Path::new(driver))?);
-        options.excuses.libraries =
-            self.parse("ignoreMissing", |text| ExcuseKind::Library.glob(text));
-        options.excuses.symbols = self.parse("ignoreSymbols", |text| ExcuseKind::Symbol.glob(text));
-        options.backends = self.parse("backends", Pattern::new);
-        let interpreter = self.settings.text("interpreter").map(Path::new);
-        options.interpreter = interpreter.map(absolute_path).transpose()?;
-        options.append = self.settings.list("appendRunpaths").to_vec();
-        options.runtime_dependencies = self
-            .settings
-            .list("runtimeDependencies")
-            .iter()
-            .map(|path| Path::new(path).join("lib"))
-            .collect();
-        options.style = match self.settings.text("rpath") {
-            None | Some("origin") => RunPathStyle::Origin,
-            Some("absolute") => RunPathStyle::Absolute,
-            Some(other) => {
-                self.fault("rpath", other, "expected `origin` or `absolute`");
-                RunPathStyle::Origin
-            }
-        };
-        let files: Vec<PathBuf> = self
-            .settings
-            .list("rules")
-            .iter()
-            .map(PathBuf::from)
-            .collect();
+    pub(crate) fn libraries(&mut self, options: &Options) -> Result<Libraries, Error> {
+        let relocation = &options.relocation;
         Ok(Libraries {
             lib_paths: self.lib_paths()?,
-            rules: read_rules(&files, &[])?,
-            options,
-            unbundle: self.unbundle(),
+            rules: read_rules(options.libraries.rules_files(), &[])?,
+            options: options.libraries.options(relocation)?,
+            // Without a choice all of them are left alone.
+            unbundle: relocation.wants_unbundling().then(|| relocation.unbundle()),
             system: self.system(),
         })
-    }
-
-    /// The options for bundled libraries; `None` leaves all of them alone.
-    fn unbundle(&mut self) -> Option<UnbundleOptions> {
-        let overrides = self.parse("bundled", str::parse);
-        let unify = self.settings.flag("unify") == Some(true);
-        (unify || !overrides.is_empty()).then_some(UnbundleOptions { overrides, unify })
     }
 
     fn lib_paths(&mut self) -> Result<Vec<PathBuf>, Error> {

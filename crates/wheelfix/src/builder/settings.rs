@@ -198,6 +198,25 @@ impl Settings {
         }
     }
 
+    /// The options that say the same as a setting, each with its value; none if it is not set.
+    pub(crate) fn options(&self, setting: &'static Setting) -> Vec<(&'static str, Option<&str>)> {
+        let (option, other) = setting.options();
+        let words: Vec<Option<&str>> = match self.0.get(setting.name) {
+            Some(Given::Text(text)) => vec![Some(text)],
+            Some(Given::List(list)) => list.iter().map(|word| Some(word.as_str())).collect(),
+            Some(Given::Flag(true)) if setting.kind == Kind::Flag => vec![None],
+            // What stands for all, or for none.
+            Some(Given::Flag(flag)) => {
+                let stands = *flag == (setting.kind == Kind::ListOrTrue);
+                let other = other.filter(|_| stands);
+                return other.map(|option| (option, None)).into_iter().collect();
+            }
+            None => Vec::new(),
+        };
+        let words = words.into_iter();
+        words.filter_map(|word| Some((option?, word))).collect()
+    }
+
     /// A text, if it is set.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {

@@ -43,8 +43,9 @@ pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Er
     } else {
         None
     };
-    let libraries = reader.libraries()?;
-    let metadata = reader.metadata();
+    let options = reader.options()?;
+    let libraries = reader.libraries(&options)?;
+    let metadata = reader.metadata(&options);
     reader.finish()?;
     copy_tree(&source, out)?;
     let request = PatchRequest {

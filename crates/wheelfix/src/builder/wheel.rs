@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_install::{InstallReport, InstallRequest, Layout, PipelineError, Refusal};
+use wheelfix_install::{
+    InstallReport, InstallRequest, Layout, PipelineError, Refusal, WheelOptions,
+};
 
 use crate::builder::attributes::Attributes;
 use crate::builder::outputs::{self, OutputError};
@@ -33,13 +35,16 @@ fn request(
     let mut reader = Reader::new(settings);
     let python = reader.python();
     let bytecode = reader.bytecode(python.as_ref());
-    let mut wheel_options = reader.wheel_options(wheels.len());
-    wheel_options.standalone = reader.standalone(python.as_ref())?;
-    let mut libraries = reader.libraries()?;
+    let options = reader.options()?;
+    let wheel_options = reader.wheel_options(&options, wheels.len());
+    let standalone = reader.standalone(python.as_ref())?;
+    let mut libraries = reader.libraries(&options)?;
     // What the rules say of bundled libraries holds for wheels without being asked for.
     libraries.unbundle.get_or_insert_default();
     reader.finish()?;
-    let (Some(python), Some(out)) = (python, attributes.output("out")) else {
+    let (Some(python), Some(out), Some(wheel_options)) =
+        (python, attributes.output("out"), wheel_options)
+    else {
         return Err(Error::Reported);
     };
     Ok(InstallRequest {
@@ -48,7 +53,10 @@ fn request(
         merge: false,
         python,
         bytecode,
-        wheel_options,
+        wheel_options: WheelOptions {
+            standalone,
+            ..wheel_options
+        },
         libraries: Some(libraries),
         library_table: settings.flag("libraryTable") == Some(true),
         check_twice: settings.flag("checkTwice") == Some(true),

@@ -2,50 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use wheelfix_archive::Limits;
-use wheelfix_format::{EditAction, MetadataEdit, Selector};
-use wheelfix_install::{Cleanup, Provenance, Python, WheelOptions};
-use wheelfix_link::Pattern;
+use wheelfix_format::MetadataEdit;
+use wheelfix_install::{Python, WheelOptions};
 
 use crate::builder::inputs;
+use crate::builder::options::Options;
 use crate::builder::request::Reader;
 use crate::error::Error;
-use crate::limits::size;
-use crate::wheel_options::{accepted, alias, direct_url, installer_name, namespace};
+use crate::settings::{self, Kind};
+use crate::wheel_options::OptionFaults;
 
 impl Reader<'_> {
     /// The options for so many wheels and their files.
-    pub(crate) fn wheel_options(&mut self, wheels: usize) -> WheelOptions {
-        let direct_url = self.one("directUrl", direct_url);
-        if let Some(url) = &direct_url
-            && wheels != 1
-        {
-            let reason = "is for one wheel: each has a URL of its own";
-            self.fault("directUrl", url, reason);
+    pub(crate) fn wheel_options(
+        &mut self,
+        options: &Options,
+        wheels: usize,
+    ) -> Option<WheelOptions> {
+        for word in self.settings.list("checkDeps") {
+            if !Path::new(word).is_dir() {
+                self.fault("checkDeps", word, "is not a directory in this build");
+            }
         }
-        if self.is_set("keepNamespacePth") && self.settings.list("namespaces").is_empty() {
-            self.fault("keepNamespacePth", "true", "needs `namespaces`");
-        }
-        WheelOptions {
-            metadata: self.metadata(),
-            exclude: self.parse("exclude", Pattern::new),
-            accept_mismatch: self.parse("acceptMismatch", accepted),
-            provides: self.parse("provides", alias),
-            limits: self.limits(),
-            cleanup: Cleanup {
-                namespaces: self.parse("namespaces", namespace),
-                keep_namespace_pth: self.is_set("keepNamespacePth"),
-                tests: self.is_set("removeTests"),
-                bin_bytecode: self.is_set("removeBinBytecode"),
-            },
-            provenance: Provenance {
-                installer: self.one("installer", installer_name),
-                requested: self.is_set("requested"),
-                direct_url,
-            },
-            standalone: None,
-            dependencies: self.check_deps(),
-        }
+        self.refuse_no_names();
+        let resolved = options.wheels.resolve(wheels, &options.limits);
+        self.taken(resolved)
     }
 
     /// Prefixes that scripts find by themselves: those of what is propagated. `None` if that is not wanted,
@@ -70,55 +51,37 @@ impl Reader<'_> {
     }
 
     /// The edits of requirements.
-    pub(crate) fn metadata(&mut self) -> Vec<MetadataEdit> {
-        let nixpkgs = self.is_set("nixpkgsNames");
-        let mut edits = Vec::new();
-        for (name, action) in [
-            ("relax", EditAction::Relax),
-            ("relaxUpper", EditAction::RelaxUpper),
-            ("removeDeps", EditAction::Remove),
-        ] {
-            if self.is_set(name) {
-                edits.push(MetadataEdit::all(action));
-            }
-            edits.extend(self.parse(name, |word| {
-                if nixpkgs && !word.is_empty() {
-                    Ok(MetadataEdit::nixpkgs(action, word))
-                } else {
-                    MetadataEdit::named(action, word)
-                }
-            }));
-        }
-        if nixpkgs && edits.iter().all(|edit| edit.selector == Selector::All) {
+    pub(crate) fn metadata(&mut self, options: &Options) -> Vec<MetadataEdit> {
+        self.refuse_no_names();
+        let resolved = options.wheels.metadata.resolve();
+        self.taken(resolved).unwrap_or_default()
+    }
+
+    /// Refuses `nixpkgsNames` where there are no names.
+    fn refuse_no_names(&mut self) {
+        let lists = ["relax", "relaxUpper", "removeDeps"].map(|name| self.settings.list(name));
+        let is_set = self.settings.flag("nixpkgsNames") == Some(true);
+        if is_set && lists.iter().all(|list| list.is_empty()) {
             let reason = "there are no names in `relax`, `relaxUpper` or `removeDeps`";
             self.fault("nixpkgsNames", "true", reason);
         }
-        edits
     }
 
-    fn limits(&mut self) -> Limits {
-        let mut limits = Limits::default();
-        if let Some(total) = self.one("maxSize", size) {
-            limits.total = total;
-        }
-        if let Some(ratio) = self.one("maxRatio", size) {
-            limits.ratio = ratio;
-        }
-        limits
-    }
-
-    /// The prefixes that have to hold what the wheels require; `None` to check nothing.
-    fn check_deps(&mut self) -> Option<Vec<PathBuf>> {
-        let prefixes = self.settings.list("checkDeps");
-        for word in prefixes {
-            if !Path::new(word).is_dir() {
-                self.fault("checkDeps", word, "is not a directory in this build");
-            }
-        }
-        (!prefixes.is_empty()).then(|| prefixes.iter().map(PathBuf::from).collect())
-    }
-
-    fn is_set(&self, name: &str) -> bool {
-        self.settings.flag(name) == Some(true)
+    /// The options, if they make sense.
+    fn taken<T>(&mut self, resolved: Result<T, OptionFaults>) -> Option<T> {
+        resolved
+            .map_err(|faults| {
+                for fault in faults.0 {
+                    let setting = settings::of_option(fault.option);
+                    let is_flag = setting.is_some_and(|it| it.kind == Kind::Flag);
+                    let value = if is_flag { "true" } else { &fault.value };
+                    self.fault(
+                        setting.map_or(fault.option, |it| it.name),
+                        value,
+                        fault.reason,
+                    );
+                }
+            })
+            .ok()
     }
 }

@@ -195,9 +195,9 @@ fn settings_are_checked_before_anything_is_made() {
     --- stderr
     error: `pythonVersion`: `three`: expected a version such as `3.11`, got `three`
     error: `bytecode`: `7`: expected a level from 0 to 2
-    error: `relax`: `a b`: a name may have only ASCII letters, digits, `-`, `_` and `.`, got ' ': `a b`
     error: `exclude`: `[`: error parsing glob '[': unclosed character class; missing ']'
-    error: `rpath`: `x`: expected `origin` or `absolute`
+    error: `rpath`: `x`: expected one of: origin, absolute
+    error: `relax`: `a b`: a name may have only ASCII letters, digits, `-`, `_` and `.`, got ' ': `a b`
     error: `libs`: `/no/such/directory`: is not a directory in this build
     hint: change `wheelfix = { ... }` in the .nix file
     ");
@@ -472,10 +472,10 @@ fn values_of_settings_are_checked() {
     exit: 1
     --- stderr
     error: `invalidation`: `never`: expected one of: unchecked-hash, checked-hash, timestamp
-    error: `maxSize`: `many`: expected a number, or a number with K, M, G or T
-    error: `maxRatio`: `-1`: expected a number, or a number with K, M, G or T
-    error: `namespaces`: `a-b`: expected a.b.c
     error: `installer`: ``: is not a name
+    error: `maxRatio`: `-1`: expected a number, or a number with K, M, G or T
+    error: `maxSize`: `many`: expected a number, or a number with K, M, G or T
+    error: `namespaces`: `a-b`: expected a.b.c
     hint: change `wheelfix = { ... }` in the .nix file
     ");
     let text = build(
@@ -540,14 +540,14 @@ fn an_environment_takes_its_settings() {
     "#);
     let idle = json!({"prove": "environment", "activate": "venv", "keepNamespacePth": true});
     let text = build(&sandbox, &["out"], attributes(idle));
-    insta::assert_snapshot!(text, @"
+    insta::assert_snapshot!(text, @r#"
     exit: 1
     --- stderr
-    error: `keepNamespacePth`: `true`: needs `namespaces`
+    error: `keepNamespacePth`: `true`: needs `wheelfix.namespaces = [ "NAME" ];`
     error: `activate`: `venv`: needs `python`: `pythonVersion` names no program
     error: `prove`: `environment`: needs `python` or `interpreter`, without which the C library is not known
     hint: change `wheelfix = { ... }` in the .nix file
-    ");
+    "#);
     let rules = json!({"onCollision": ["**/demo/__init__.py=last"], "allowUnmet": ["numpy"],
         "prove": "none"});
     let text = build(&sandbox, &["out"], attributes(rules));
