@@ -346,7 +346,10 @@ fn all_faults_are_told_in_one_run() {
         let text = sandbox.run(&[args, &target].concat());
         assert!(text.starts_with("exit: 1\n"), "{text}");
         assert!(text.contains("`libgone.so` is missing"), "{args:?}: {text}");
-        assert!(text.contains("defines: `nowhere`"), "{args:?}: {text}");
+        assert!(
+            text.contains("undefined symbol `nowhere`"),
+            "{args:?}: {text}"
+        );
         let errors = text.lines().filter(|line| line.starts_with("error: `"));
         assert_eq!(errors.count(), 2, "{args:?}: {text}");
     }

@@ -67,7 +67,10 @@ fn a_wheel_is_checked_as_it_would_be_installed() {
     // Nothing says that the symbol is not one of a Python that is not known.
     let broken = ["check", LOST, "--python", python];
     let text = expect(&sandbox, &broken, 1, "`lost`");
-    assert!(text.contains("error: `lost/m.so` refers"), "{text}");
+    assert!(
+        text.contains("error: `lost/m.so`: undefined symbol"),
+        "{text}"
+    );
     let both = [
         "check",
         GOOD,
@@ -77,7 +80,7 @@ fn a_wheel_is_checked_as_it_would_be_installed() {
         "--lib-path",
         "libs",
     ];
-    expect(&sandbox, &both, 1, "error: `lost/m.so` refers");
+    expect(&sandbox, &both, 1, "error: `lost/m.so`: undefined symbol");
 }
 
 #[test]

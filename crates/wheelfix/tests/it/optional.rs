@@ -422,7 +422,7 @@ fn what_is_named_or_needed_is_no_alternative() {
 fn symbols_of_a_carrier_may_come_from_its_users() {
     let lacking = "int nowhere(void); int f(void) { return nowhere(); }";
     let case = Case::new("").elf("m/liblayer.so", lacking, &[]);
-    case.fails(&[], "defines: `nowhere`");
+    case.fails(&[], "undefined symbol `nowhere`");
     let case = case.elf("m/libcore.so", "int nowhere(void) { return 1; }", &[]);
     let text = case.passes(&[]);
     assert!(text.contains("m/libcore.so\n"), "{text}");
@@ -438,7 +438,7 @@ fn symbols_of_a_carrier_may_come_from_its_users() {
     let module = format!("{lacking} {MODULE}");
     let case = Case::new("").elf("m/x.so", &module, &[]);
     let case = case.elf("m/libcore.so", "int nowhere(void) { return 1; }", &[]);
-    case.fails(&[], "defines: `nowhere`");
+    case.fails(&[], "undefined symbol `nowhere`");
 }
 
 #[test]
@@ -451,17 +451,17 @@ fn a_library_that_is_opened_for_all_completes_others() {
             .module()
             .elf("m/liblayer.so", lacking, &[])
     };
-    layered(source).fails(&[], "defines: `nowhere`");
+    layered(source).fails(&[], "undefined symbol `nowhere`");
     let text = layered(source).elf("m/libcore.so", core, &[]).passes(&[]);
     assert!(text.contains("  defined by: "), "{text}");
     // A comment opens nothing, and a module of another package is imported without any of it.
     let case = layered("# RTLD_GLOBAL\nLAYER = 'layer'\n");
     case.elf("m/libcore.so", core, &[])
-        .fails(&[], "defines: `nowhere`");
+        .fails(&[], "undefined symbol `nowhere`");
     let module = format!("{lacking} {MODULE}");
     let case = Case::new(source).elf("n/x.so", &module, &[]);
     case.elf("m/libcore.so", core, &[])
-        .fails(&[], "defines: `nowhere`");
+        .fails(&[], "undefined symbol `nowhere`");
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn a_package_opens_what_its_modules_need_first() {
     let source = "import ctypes\nctypes.CDLL(core(), mode=ctypes.RTLD_GLOBAL)\n";
     let module = format!("int nowhere(void); int f(void) {{ return nowhere(); }} {MODULE}");
     let case = Case::new(source).elf("m/x.so", &module, &[]);
-    case.fails(&[], "defines: `nowhere`");
+    case.fails(&[], "undefined symbol `nowhere`");
     let other = "other/lib/python3.11/site-packages/core";
     fs_err::create_dir_all(case.sandbox.path(other)).unwrap();
     let output = format!("{other}/core.cpython-311-x86_64-linux-gnu.so");
@@ -485,10 +485,10 @@ fn a_package_opens_what_its_modules_need_first() {
     let case = Case::new("").elf("m/x.so", &module, &[]);
     fs_err::create_dir_all(case.sandbox.path(other)).unwrap();
     case.sandbox.library(core, &["-o", &output]);
-    case.fails(&["--lib-path", "other"], "defines: `nowhere`");
+    case.fails(&["--lib-path", "other"], "undefined symbol `nowhere`");
     let wheel = case.wheel.clone().file("m/late.py", source);
     let case = Case { wheel, ..case };
-    case.fails(&["--lib-path", "other"], "defines: `nowhere`");
+    case.fails(&["--lib-path", "other"], "undefined symbol `nowhere`");
 }
 
 #[test]
@@ -501,7 +501,7 @@ fn a_program_completes_what_it_opens() {
             .module()
             .elf("m/liblayer.so", lacking, &[])
     };
-    module().fails(&[], "defines: `of_host`");
+    module().fails(&[], "undefined symbol `of_host`");
     let host = "int of_host(void) { return 1; } int main(void) { return 0; }";
     let case = module();
     fs_err::write(case.sandbox.path("host.c"), host).unwrap();
@@ -517,7 +517,7 @@ fn a_program_completes_what_it_opens() {
     // What Python imports is not opened by it.
     let module = format!("{lacking} {MODULE}");
     let case = case.elf("m/y.so", &module, &[]);
-    case.fails(&[], "defines: `of_host`");
+    case.fails(&[], "undefined symbol `of_host`");
 }
 
 #[test]
@@ -526,7 +526,7 @@ fn a_rule_says_what_completes_a_module() {
     let case = Case::new("")
         .elf("m/x.so", &lacking, &[])
         .elf("m/y.so", "int PyInit_y;", &[]);
-    case.fails(&[], "defines: `bridge_f`");
+    case.fails(&[], "undefined symbol `bridge_f`");
     let rule = "[[together]]\nname = 'mine'\nreason = 'a'\nsource = 'b'\ncompleted = ['m/x.so']\nsymbols = ";
     let write = |globs: &str| fs_err::write(case.sandbox.path("r.toml"), format!("{rule}{globs}"));
     write("['bridge_*']").unwrap();
@@ -536,7 +536,7 @@ fn a_rule_says_what_completes_a_module() {
         "{text}"
     );
     write("['other_*']").unwrap();
-    case.fails(&["--rules", "r.toml"], "defines: `bridge_f`");
+    case.fails(&["--rules", "r.toml"], "undefined symbol `bridge_f`");
     write("['*']").unwrap();
     case.fails(
         &["--rules", "r.toml"],
