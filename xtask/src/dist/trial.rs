@@ -12,13 +12,14 @@ use crate::{nixos, place, program, python};
 pub(super) fn all(release: &Release, archive: &Path, wheel: &Path) -> Result {
     let root = place::target().join("dist-trial");
     place::empty(&root)?;
-    let ways: [(&str, &dyn Fn() -> Result); 6] = [
+    let ways: [(&str, &dyn Fn() -> Result); 7] = [
         ("archive", &|| of_archive(release, archive, &root)),
         ("on a machine shaped like NixOS", &|| {
             in_the_bed(release, &root)
         }),
         ("pip install", &|| by_pip(release, wheel, &root)),
         ("uvx", &|| by_uv(release, wheel)),
+        ("pipx run", &|| by_pipx(release, wheel, &root)),
         ("auditwheel", &|| is_portable(release, wheel)),
         ("workflows", &|| workflows(release)),
     ];
@@ -105,6 +106,22 @@ fn by_uv(release: &Release, wheel: &Path) -> Result {
     let mut uv = Command::new(release.tools.join("uv"));
     uv.args(["tool", "run", "--offline", "--no-cache", "--from"]);
     is_it(release, uv.arg(wheel).args(["wheelfix", "--version"]))
+}
+
+/// pipx calls uv: with pip it would fetch a newer pip first.
+fn by_pipx(release: &Release, wheel: &Path, root: &Path) -> Result {
+    let mut pipx = Command::new(release.tools.join("pipx"));
+    pipx.args(["run", "--backend", "uv", "--no-cache", "--spec"]);
+    pipx.arg(wheel).args(["wheelfix", "--version"]);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        std::iter::once(release.tools.clone()).chain(std::env::split_paths(&path)),
+    );
+    pipx.env("PATH", path.map_err(|error| error.to_string())?);
+    pipx.env("PIPX_HOME", root.join("pipx"));
+    pipx.env("PIPX_BIN_DIR", root.join("pipx/bin"));
+    pipx.env("UV_OFFLINE", "1").env("UV_NO_CACHE", "1");
+    is_it(release, &mut pipx)
 }
 
 /// Whether auditwheel finds nothing in the wheel that its names of platforms do not allow.
