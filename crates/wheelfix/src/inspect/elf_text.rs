@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::inspect::elf::ElfReport;
 use crate::inspect::text::{BAD, BOLD, Text, clean, count, paint, shown, thousands};
-use crate::inspect::tree::{TreeReport, Unreadable};
+use crate::inspect::tree::{Installed, TreeReport, Unreadable};
 use crate::inspect::wheel::{Library, Link, MinimumVersion};
 use crate::table::bytes;
 use wheelfix_wheel::is_system_library;
@@ -29,12 +29,26 @@ pub(super) fn print_tree(report: &TreeReport, all: bool) -> String {
     text.line(&paint(BOLD, &clean(&report.path)));
     let files = count(report.file_count, "file", "files");
     text.row("size", &format!("{} in {files}", bytes(report.len)));
+    distributions(&mut text, &report.distributions, all);
     section(&mut text, &report.elf_files, all);
     unreadable(&mut text, &report.unreadable);
     external(&mut text, &report.external_libraries, all);
     minimum_versions(&mut text, &report.minimum_versions);
     bundled(&mut text, &report.bundled_libraries, all);
     text.finish()
+}
+
+/// The distributions that are installed.
+fn distributions(text: &mut Text, list: &[Installed], all: bool) {
+    if list.is_empty() {
+        return;
+    }
+    text.heading(&format!("Distributions ({})", list.len()), "");
+    let number = shown(list.len(), 3 * MAX_LINES, all);
+    let rows = list.iter().take(number);
+    let rows = rows.map(|it| [clean(&it.name), clean(&it.version)]);
+    text.table(&rows.collect::<Vec<_>>(), [false, false]);
+    text.more(list.len() - number);
 }
 
 /// The facts of a file, one row for each.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 use wheelfix_elf::{Elf, FileSource, ReadError};
+use wheelfix_format::Headers;
 use wheelfix_wheel::ElfSet;
 
 use crate::error::Error;
@@ -21,6 +22,8 @@ pub(crate) struct TreeReport {
     pub(crate) file_count: usize,
     /// Their length in bytes.
     pub(crate) len: u64,
+    /// The distributions that are installed below it, by path.
+    pub(crate) distributions: Vec<Installed>,
     /// The ELF files, by path.
     pub(crate) elf_files: Vec<ElfReport>,
     /// The libraries that they need and none of them provides.
@@ -32,6 +35,15 @@ pub(crate) struct TreeReport {
     pub(crate) bundled_libraries: Vec<Library>,
     /// ELF files that cannot be read, each with the reason.
     pub(crate) unreadable: Vec<Unreadable>,
+}
+
+/// An installed distribution, as its METADATA has it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Installed {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// Its `.dist-info`, relative to the directory.
+    pub(crate) path: String,
 }
 
 /// A file that cannot be read.
@@ -76,6 +88,7 @@ pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, Er
         path: dir.display().to_string(),
         file_count,
         len,
+        distributions: distributions(dir, &paths)?,
         external_libraries: links(&set),
         minimum_versions: set
             .minimum_versions()
@@ -86,6 +99,25 @@ pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, Er
         elf_files,
         unreadable,
     })
+}
+
+/// The distributions whose METADATA is among the files.
+fn distributions(dir: &Path, paths: &[String]) -> Result<Vec<Installed>, Error> {
+    let found = paths.iter().filter_map(|path| {
+        let info = path.strip_suffix("/METADATA")?;
+        info.strip_suffix(".dist-info").map(|_| (path, info))
+    });
+    let read = |(path, info): (&String, &str)| {
+        let bytes = fs_err::read(dir.join(path))?;
+        let headers = Headers::parse(String::from_utf8_lossy(&bytes).into_owned());
+        let text = |name: &str| headers.get(name).unwrap_or_default().to_owned();
+        Ok(Installed {
+            name: text("Name"),
+            version: text("Version"),
+            path: info.to_owned(),
+        })
+    };
+    found.map(read).collect()
 }
 
 /// The regular files below a directory, by path, links followed.

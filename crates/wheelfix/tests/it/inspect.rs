@@ -216,6 +216,36 @@ fn an_elf_file_and_a_directory_are_described() {
 }
 
 #[test]
+fn distributions_of_an_environment_are_listed() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&demo());
+    let made = [
+        "install",
+        &wheel,
+        "--prefix",
+        "e",
+        "--python-version",
+        "3.11",
+    ];
+    let text = sandbox.run(&made);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let document = json(&sandbox, &["inspect", "--json", "e"]);
+    let path = "lib/python3.11/site-packages/demo-1.0.dist-info";
+    let want = serde_json::json!([{ "name": "demo", "version": "1.0", "path": path }]);
+    assert_eq!(document["distributions"], want);
+    let text = sandbox.run(&["inspect", "e"]);
+    assert!(
+        text.contains("\nDistributions (1)\n  demo  1.0\n"),
+        "{text}"
+    );
+    let page = sandbox.run(&["inspect", "e", "--html", "-"]);
+    assert!(
+        page.contains("<td><code>demo</code></td><td><code>1.0</code></td>"),
+        "{page}"
+    );
+}
+
+#[test]
 fn a_source_distribution_is_described() {
     let sandbox = Sandbox::new();
     let sdist = SdistBuilder::new("demo", "1.0").file_with_mode("configure", 0o755, "#!/bin/sh\n");

@@ -11,7 +11,7 @@ use crate::inspect::elf::ElfReport;
 use crate::inspect::html::picture::picture;
 use crate::inspect::html::{code, codes, head, notices, section, size, table};
 use crate::inspect::text::{clean, count, thousands};
-use crate::inspect::tree::{TreeReport, Unreadable};
+use crate::inspect::tree::{Installed, TreeReport, Unreadable};
 use crate::inspect::wheel::{Library, Link, MinimumVersion};
 use crate::table::bytes;
 
@@ -47,6 +47,10 @@ pub(super) fn tree_page(report: &TreeReport, graph: Option<&Graph>) -> (String, 
     let tiles = [
         ("size", bytes(report.len)),
         ("files", thousands(report.file_count as u64)),
+        (
+            "distributions",
+            thousands(report.distributions.len() as u64),
+        ),
         ("ELF files", thousands(report.elf_files.len() as u64)),
         ("size of these", bytes(elf)),
         (
@@ -64,9 +68,27 @@ pub(super) fn tree_page(report: &TreeReport, graph: Option<&Graph>) -> (String, 
     let body = html! {
         (head(&title, "", &tiles))
         (section("faults", "Faults and warnings", "", &notices(&bad, &[])))
+        (distributions(&report.distributions))
         (set.all(graph))
     };
     (title, body)
+}
+
+/// The distributions that are installed.
+fn distributions(list: &[Installed]) -> Markup {
+    let rows = list.iter();
+    let rows = rows.map(|it| [code(&it.name), code(&it.version), code(&it.path)]);
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let body = table(["name", "version", "at"], &rows);
+    section(
+        "distributions",
+        "Distributions",
+        "that are installed",
+        &body,
+    )
 }
 
 /// Files that cannot be read, and rules that those do not keep which can.
