@@ -357,12 +357,14 @@ impl<'a> Decider<'a> {
 
     fn drop_unneeded(&mut self) -> bool {
         let removed = self.removed();
+        let stand_ins = self.stand_ins();
         let graph = self.prover.graph;
         let mut changed = false;
         let candidates = self.candidates.iter().zip(&self.mentioned);
         for ((copy, mentioned), decision) in candidates.zip(&mut self.decisions) {
             let path = &copy.object.path;
             let stays = mentioned.is_some()
+                || stand_ins.contains(path)
                 || matches!(
                     decision,
                     Decision::Drop { .. }
@@ -386,6 +388,15 @@ impl<'a> Decider<'a> {
             }
         }
         changed
+    }
+
+    /// Final paths of the copies that users of others get, whoever needs them by their own names.
+    fn stand_ins(&self) -> BTreeSet<PathBuf> {
+        let stand_ins = self.decisions.iter().filter_map(|decision| match decision {
+            Decision::Replace { by, .. } => Some(by.path.clone()),
+            _ => None,
+        });
+        stand_ins.collect()
     }
 
     /// Final paths of the libraries that go.

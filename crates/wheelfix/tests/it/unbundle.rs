@@ -1,6 +1,7 @@
 //! `wheelfix unbundle`: what is replaced, and which substitutes are refused.
 
 mod carriers;
+mod copies;
 mod wheel;
 
 use std::path::Path;
