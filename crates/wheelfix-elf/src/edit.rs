@@ -15,6 +15,7 @@ mod rehash;
 mod relocations;
 mod rename;
 mod request;
+mod settle;
 mod strings;
 mod symbols;
 mod versions;
@@ -45,7 +46,11 @@ impl Plan {
         elf: &Elf,
         request: &Request,
     ) -> Result<Self, EditError> {
-        plan(&source, elf, request)
+        let plan = plan(&source, elf, request)?;
+        if request.heal && !plan.is_noop() {
+            return settle::settle(&source, plan, request);
+        }
+        Ok(plan)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::section_header::SHT_SYMTAB;
 use crate::verify::verify;
 
 /// Plans an edit, checks everything that holds for any edit, and returns the result.
-fn edit(bytes: &[u8], request: &Request) -> Result<(Vec<u8>, Plan), EditError> {
+pub(crate) fn edit(bytes: &[u8], request: &Request) -> Result<(Vec<u8>, Plan), EditError> {
     let elf = Elf::read(bytes)?;
     let plan = Plan::new(bytes, &elf, request)?;
     let after = Planned::new(&bytes, &plan).to_bytes().unwrap();
@@ -72,7 +72,7 @@ fn add(names: &[String]) -> Request {
     }
 }
 
-fn dynamic(bytes: &[u8]) -> crate::elf::Dynamic {
+pub(crate) fn dynamic(bytes: &[u8]) -> crate::elf::Dynamic {
     Elf::read(bytes).unwrap().dynamic.unwrap()
 }
 

@@ -15,6 +15,8 @@ mod dynamic;
 pub mod dynamic_tag;
 mod edit;
 #[cfg(test)]
+mod edit_again_tests;
+#[cfg(test)]
 mod edit_tests;
 mod elf;
 #[cfg(test)]

@@ -153,6 +153,9 @@ pub enum EditError {
         /// The new name.
         name: String,
     },
+    /// Whatever is healed leaves something else to heal.
+    #[error("the file cannot be healed: after each edit of it there is something else to mend")]
+    Unsettled,
     /// The result would break a rule that the file keeps now. This is a bug in the planner; nothing was written.
     #[error("the planned file breaks {}", list(.violations))]
     Violations {
