@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use wheelfix_elf::{Elf, Plan, Request, fuzzing};
+use wheelfix_elf::{Elf, Plan, Planned, Request, RunPath, fuzzing};
 use wheelfix_testkit::elf::{
     Image, Kind, Layout, Mutant, Platform, Stripper, Tool, Toolchain, damaged_fields, scribbled,
     segment_type, tag, truncated,
@@ -114,5 +114,41 @@ fn a_dynamic_section_that_nothing_maps_is_refused() {
     let error = Plan::new(&bytes[..], &elf, &Request::set_run_path("/x")).unwrap_err();
     let want = "PT_DYNAMIC: expected an address in a segment that is loaded, got ";
     assert_eq!(error.to_string(), format!("{want}{dynamic:#x}"));
+    fuzzing::check_edit(&bytes);
+}
+
+/// Found by fuzzing: strings that reach out of their segment moved to where its last page had room, which was theirs, and
+/// were wiped there.
+#[test]
+fn strings_that_reach_out_of_their_segment_are_not_wiped() {
+    let toolchain = Toolchain::new(Platform::Glibc);
+    fs_err::write(toolchain.dir().join("m.c"), "int f(void) { return 1; }\n").unwrap();
+    let args = [
+        "-shared",
+        "-fPIC",
+        "-nostdlib",
+        "-Wl,-z,separate-code",
+        "-o",
+        "m.so",
+        "m.c",
+    ];
+    Tool::CC.run_in(toolchain.dir(), &args).expect();
+    let mut bytes = fs_err::read(toolchain.dir().join("m.so")).unwrap();
+    let image = Image::parse(&bytes).unwrap();
+    let dynamic = image.segments_of(segment_type::DYNAMIC).next().unwrap();
+    let mut entries = (dynamic.offset..).step_by(16);
+    let len = entries.find(|at| image.word(*at) == Some(tag::STRSZ));
+    let len = usize::try_from(len.unwrap()).unwrap() + 8;
+    bytes[len] += 0x90;
+    // No section says what follows the strings.
+    bytes[40..48].fill(0);
+    bytes[60..64].fill(0);
+    let elf = Elf::read(&bytes).unwrap();
+    let request = Request::set_run_path("/r");
+    let plan = Plan::new(&bytes, &elf, &request).unwrap();
+    let after = Planned::new(&bytes, &plan).to_bytes().unwrap();
+    let run_path = Elf::read(&after).unwrap().dynamic.unwrap().run_path;
+    let path = "/r".to_owned();
+    assert_eq!(run_path, RunPath::Runpath { path }, "{plan}");
     fuzzing::check_edit(&bytes);
 }

@@ -151,6 +151,8 @@ fn limit(model: &Model<'_>, load: &ProgramHeader) -> Option<u64> {
         model.program_headers.len(),
         encoding.program_header_len(),
     ));
+    // Strings may reach out of their segment, where no section says so.
+    used.push((model.strings.offset, model.strings.len));
     let mut limit = model.elf.file_len;
     for (offset, len) in used.into_iter().filter(|(_, len)| *len != 0) {
         if end <= offset {
