@@ -33,3 +33,29 @@ fn what_an_edit_leaves_dead_is_healed_by_it() {
     assert_eq!(dynamic(&after).needed.len(), 11);
     fuzzing::check_edit(&bytes);
 }
+
+/// Found by fuzzing: a `PT_INTERP` that reaches over the dynamic section, in a file without sections, which would say so.
+#[test]
+fn an_interpreter_that_holds_the_dynamic_section_is_refused() {
+    let sample = Sample {
+        program: true,
+        sections: false,
+        ..Sample::default()
+    };
+    let mut bytes = sample.build();
+    // PT_PHDR, PT_INTERP, two PT_LOAD, PT_DYNAMIC.
+    let dynamic = bytes[64 + 4 * 56 + 8..][..32].to_vec();
+    bytes[64 + 56 + 8..][..32].copy_from_slice(&dynamic);
+    let request = Request {
+        interpreter: Some("/a/loader".to_owned()),
+        ..Request::default()
+    };
+    let offset = u64::from_le_bytes(dynamic[..8].try_into().unwrap());
+    let len = u64::from_le_bytes(dynamic[24..].try_into().unwrap());
+    let error = edit(&bytes, &request).unwrap_err();
+    let want = format!(
+        "PT_INTERP at {offset:#x}: expected the interpreter's name alone, got: {len} bytes with the dynamic section"
+    );
+    assert_eq!(error.to_string(), want);
+    fuzzing::check_edit(&bytes);
+}

@@ -53,15 +53,15 @@ pub enum EditError {
     },
     /// `PT_INTERP` holds something else, and not the interpreter's name in a section of its own.
     #[error(
-        "PT_INTERP at {offset:#x}: expected the interpreter's name alone, got: {len} bytes with the section `{section}`"
+        "PT_INTERP at {offset:#x}: expected the interpreter's name alone, got: {len} bytes with {content}"
     )]
     NoInterpreterName {
         /// `p_offset`.
         offset: u64,
         /// `p_filesz`.
         len: u64,
-        /// The name of the first section in there.
-        section: String,
+        /// The first thing in there, in words.
+        content: String,
     },
     /// The dynamic section lacks a table that the edit needs.
     #[error("the dynamic section has no {what}")]

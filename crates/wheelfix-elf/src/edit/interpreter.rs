@@ -1,8 +1,9 @@
 //! The place of the interpreter's name: that of `PT_INTERP`, unless a linker script put more into it.
 
+use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::elf::Elf;
-use crate::program_header::ProgramHeader;
+use crate::program_header::{ProgramHeader, SegmentKind};
 use crate::section_header::{SHT_PROGBITS, SectionHeader};
 
 /// The section that linkers make for the name.
@@ -19,7 +20,7 @@ pub(crate) fn place(elf: &Elf, segment: &ProgramHeader) -> Result<ProgramHeader,
     };
     let sections: Vec<&SectionHeader> = elf.sections.iter().filter(is_inside).collect();
     let first = match sections[..] {
-        [] => return Ok(*segment),
+        [] => return alone(elf, segment),
         [only] if only.kind == SHT_PROGBITS => return Ok(*segment),
         [first, ..] => first,
     };
@@ -39,10 +40,41 @@ pub(crate) fn place(elf: &Elf, segment: &ProgramHeader) -> Result<ProgramHeader,
             align: section.align,
             ..*segment
         }),
-        None => Err(EditError::NoInterpreterName {
-            offset: segment.offset,
-            len: segment.file_len,
-            section: first.name.clone(),
-        }),
+        None => Err(shared(segment, format!("the section `{}`", first.name))),
+    }
+}
+
+/// Checks that `PT_INTERP` holds nothing that a file without sections tells of: all of it is written anew.
+fn alone(elf: &Elf, segment: &ProgramHeader) -> Result<ProgramHeader, EditError> {
+    let holds = |offset: u64, len: u64| {
+        len != 0 && offset < segment.file_end() && segment.offset < offset.saturating_add(len)
+    };
+    let dynamic = elf.program_header(SegmentKind::DYNAMIC);
+    if dynamic.is_some_and(|dynamic| holds(dynamic.offset, dynamic.file_len)) {
+        return Err(shared(segment, "the dynamic section".to_owned()));
+    }
+    if let Some(dynamic) = &elf.dynamic {
+        let strings = dynamic.strings;
+        if strings.is_some_and(|strings| holds(strings.offset, strings.len)) {
+            return Err(shared(segment, "the string table".to_owned()));
+        }
+        let places = segment.vaddr..segment.vaddr.saturating_add(segment.file_len);
+        let mut tags = Tag::ADDRESSES.iter();
+        let is_inside = |tag: &&Tag| {
+            let vaddr = dynamic.array.get(**tag);
+            vaddr.is_some_and(|vaddr| places.contains(&vaddr))
+        };
+        if let Some(tag) = tags.find(is_inside) {
+            return Err(shared(segment, format!("what {tag} is about")));
+        }
+    }
+    Ok(*segment)
+}
+
+fn shared(segment: &ProgramHeader, content: String) -> EditError {
+    EditError::NoInterpreterName {
+        offset: segment.offset,
+        len: segment.file_len,
+        content,
     }
 }
