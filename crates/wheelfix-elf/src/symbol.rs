@@ -60,7 +60,7 @@ impl Symbol<'_> {
         self.is_defined()
             && valued
             && visible
-            && self.binding != Binding::LOCAL
+            && self.binding.is_global()
             && self.kind.is_bindable()
     }
 }
@@ -130,6 +130,13 @@ numbered! {
     TLS = 6;
     /// Code that returns the address of the code.
     GNU_IFUNC = 10;
+}
+
+impl Binding {
+    /// Whether the loader finds symbols of this binding when it looks one up.
+    pub fn is_global(self) -> bool {
+        matches!(self, Self::GLOBAL | Self::WEAK | Self::GNU_UNIQUE)
+    }
 }
 
 impl SymbolKind {

@@ -33,7 +33,9 @@ pub use self::library_dir::LibraryDir;
 pub use self::linking::{GnuHash, Linking, VersionNeed, tag};
 pub use self::matrix::{Editor, run as run_matrix};
 pub use self::member::{Member, for_each_member, unpack_members};
-pub use self::mutate::{Mutant, damaged_fields, drop_section_headers, scribbled, truncated};
+pub use self::mutate::{
+    Mutant, damaged_fields, drop_section_headers, mixed_up, scribbled, truncated,
+};
 pub use self::patchelf::{PATCHELF_RELEASES, Patchelf, patchelf, patchelf_release};
 pub use self::platform::{Cross, Platform};
 pub use self::strip::Stripper;

@@ -205,13 +205,16 @@ fn check_sysv_hash(
     let Some(words) = words else {
         return refuse("is not in memory as a whole");
     };
-    let mut words = words.chunks_exact(4);
-    let is_symbol = |word: &[u8]| {
-        let number = encoding.u32_at(word, 0).unwrap_or_default();
-        u64::from(number) < symbols
-    };
-    if !words.all(is_symbol) {
+    let words = words.chunks_exact(4);
+    let words: Vec<u32> = words
+        .map(|word| encoding.u32_at(word, 0).unwrap_or_default())
+        .collect();
+    if !words.iter().all(|number| u64::from(*number) < symbols) {
         return refuse("names a symbol beyond those that it counts");
+    }
+    let (buckets, chains) = words.split_at(words.len().min(usize::try_from(buckets).unwrap_or(0)));
+    if !chains_end(buckets, chains) {
+        return refuse("has a chain of symbols that does not end");
     }
     // A look-up compares the names of a whole chain.
     let [strings, table] =
@@ -228,6 +231,25 @@ fn check_sysv_hash(
         Some(table) if table.chunks_exact(symbol_len).all(has_name) => Ok(()),
         _ => refuse("counts symbols that have no name"),
     }
+}
+
+/// Whether no look-up runs in a circle: for what a chain does not have it is followed to its end.
+fn chains_end(buckets: &[u32], chains: &[u32]) -> bool {
+    // From which bucket each symbol was come upon first.
+    let mut seen_from = vec![0; chains.len()];
+    for (bucket, first) in (1_u32..).zip(buckets) {
+        let mut next = *first;
+        while next != 0 {
+            let place = next as usize;
+            match seen_from.get_mut(place) {
+                Some(from) if *from == bucket => return false,
+                Some(from) if *from == 0 => *from = bucket,
+                _ => break,
+            }
+            next = chains.get(place).copied().unwrap_or_default();
+        }
+    }
+    true
 }
 
 /// `setup_hash`, and the reach of what a look-up reads.

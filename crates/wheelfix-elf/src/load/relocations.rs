@@ -267,7 +267,9 @@ impl Pass<'_> {
                 return self.resolver(relocation.place, at);
             }
             _ => {
-                self.functions(relocation.place, None);
+                if effect != Effect::ThreadLocal {
+                    self.functions(relocation.place, None);
+                }
                 let how = if effect == Effect::Call {
                     Reference::Call
                 } else {

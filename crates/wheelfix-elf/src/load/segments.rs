@@ -8,7 +8,7 @@ use crate::load::{LoaderKind, Loading};
 use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
 
 /// More zeroes than any kernel promises.
-const MOST_ZEROES: u64 = 1 << 40;
+const MOST_ZEROES: u64 = 1 << 38;
 
 /// More thread-local data than any thread gets.
 const MOST_THREAD_LOCAL: u64 = 1 << 30;

@@ -113,7 +113,12 @@ fn known_names<'a>(
 }
 
 impl Judge<'_> {
-    /// Whether there is a name, be it behind the end that the file gives for its string table.
+    /// Whether a name begins behind the end that the file gives for its string table.
+    fn is_behind_names(&self, name: u32) -> bool {
+        !self.known_names.is_empty() && self.known_names.len() <= name as usize
+    }
+
+    /// Whether there is a name.
     fn has_name(&self, name: u32) -> bool {
         if let Some(first) = self.known_names.get(name as usize) {
             return *first != 0;
@@ -130,10 +135,14 @@ impl Judge<'_> {
         how: Reference,
         number: u16,
     ) -> Option<&'static str> {
-        if symbol.kind == SymbolKind::TLS && symbol.is_defined() {
-            return (!self.has_thread_local).then_some("is thread-local, and there is no PT_TLS");
+        let is_thread_local = symbol.kind == SymbolKind::TLS && symbol.is_defined();
+        if is_thread_local && !self.has_thread_local {
+            return Some("is thread-local, and there is no PT_TLS");
         }
         if is_own(symbol) {
+            if is_thread_local {
+                return None;
+            }
             return self.fault_of_own(symbol, how);
         }
         let [_, names] = self.strings;
@@ -141,6 +150,10 @@ impl Judge<'_> {
             return Some("has its name outside of the string table");
         }
         let is_needed = !symbol.is_defined() && symbol.is_strong_and_visible();
+        if is_needed && self.is_behind_names(name) {
+            // What the loader looks up then is no name that anybody has given.
+            return Some("has a name that is outside of the string table");
+        }
         if is_needed && !self.has_name(name) {
             return Some("has no name, so that nothing can define it");
         }
@@ -153,6 +166,9 @@ impl Judge<'_> {
         };
         if self.loading.loader == LoaderKind::Glibc && !is_known {
             return Some("has a version that is not in the tables of versions");
+        }
+        if is_thread_local {
+            return None;
         }
         let is_protected = symbol.visibility == Visibility::Protected && symbol.is_defined();
         if is_protected || symbol.is_defined() && how == Reference::Call {

@@ -9,7 +9,7 @@ use wheelfix_elf::load::{self, Condition, LoaderKind};
 use wheelfix_elf::{Elf, ReadError};
 use wheelfix_link::{Excuses, Proof, ProofOptions, Rules, Tree, prove};
 use wheelfix_loader::{FileView, Place, Target};
-use wheelfix_testkit::elf::Tool;
+use wheelfix_testkit::elf::{Mutant, Tool, mixed_up};
 
 mod mutants;
 
@@ -175,6 +175,17 @@ fn condition(bytes: &Vec<u8>, loader: LoaderKind) -> Option<Condition> {
 
 /// Makes all damaged copies and opens them.
 fn cases(root: &Path, libc: &Libc) -> Vec<Case> {
+    cases_of(root, libc, &|bytes, flags| {
+        // One layout has them all.
+        mutants::mutants(bytes, if flags.is_empty() { 1 } else { 3 })
+    })
+}
+
+/// The damaged copies of a module that is linked with these flags.
+type Damage<'d> = &'d dyn Fn(&[u8], &[&str]) -> Vec<Mutant>;
+
+/// Makes damaged copies and opens them.
+fn cases_of(root: &Path, libc: &Libc, damage: Damage<'_>) -> Vec<Case> {
     let at = |name: &str| root.join(name);
     for (name, text) in [
         ("opener.c", OPENER),
@@ -194,9 +205,7 @@ fn cases(root: &Path, libc: &Libc) -> Vec<Case> {
             .run_in(root, &[&start, flags].concat())
             .expect();
         fs_err::create_dir(at(layout)).unwrap();
-        // One layout has them all.
-        let step = if flags.is_empty() { 1 } else { 3 };
-        let mutants = mutants::mutants(&fs_err::read(at(&module)).unwrap(), step);
+        let mutants = damage(&fs_err::read(at(&module)).unwrap(), flags);
         for (index, mutant) in mutants.into_iter().enumerate() {
             let file = at(layout).join(format!("m{index}.so"));
             fs_err::write(&file, &mutant.bytes).unwrap();
@@ -369,4 +378,25 @@ fn the_proof_refuses_what_the_loader_of_musl_refuses() {
     );
     let loads = |case: &&Case| case.real == "loads" && proof.loadable.contains(&case.file);
     assert!(200 <= cases.iter().filter(loads).count());
+}
+
+/// The damage of the copies below.
+const SEED: u64 = 20_261_203;
+
+/// Fields that are wrong together, or have the value of another one: whatever the loader refuses, the proof refuses.
+#[test]
+fn what_is_mixed_up_is_refused_where_the_loader_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = fs_err::canonicalize(dir.path()).unwrap();
+    let cases = cases_of(&root, &GLIBC, &|bytes, _| {
+        mixed_up(bytes, SEED, 400).collect()
+    });
+    let proof = proof(&root);
+    let refused = || cases.iter().filter(|case| case.real != "loads");
+    let wrong: Vec<String> = refused()
+        .filter(|case| proof.loadable.contains(&case.file))
+        .map(|case| format!("{} module, {}: {}", case.layout, case.damage, case.real))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(500 <= refused().count(), "{}", refused().count());
 }

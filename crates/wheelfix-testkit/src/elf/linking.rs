@@ -6,6 +6,8 @@ use super::image::{Image, segment_type};
 
 /// Dynamic tags that the checks know.
 pub mod tag {
+    /// `DT_INIT`, `DT_FINI`, `DT_INIT_ARRAY` and `DT_FINI_ARRAY`: what is called at the start and at the end.
+    pub const FUNCTIONS: [u64; 4] = [12, 13, 25, 26];
     /// A needed library.
     pub const NEEDED: u64 = 1;
     /// Address of the hash table of System V.

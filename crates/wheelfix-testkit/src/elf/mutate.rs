@@ -1,6 +1,7 @@
 //! Damaged copies of a file: every field of its tables in turn, its length, and random bytes.
 
 use super::image::{Image, segment_type};
+use super::linking::tag;
 
 /// A damaged copy.
 #[derive(Clone, Debug)]
@@ -65,26 +66,92 @@ pub fn truncated(bytes: &[u8]) -> impl Iterator<Item = Mutant> {
     })
 }
 
+/// Numbers that look random, the same ones for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        let Self(state) = self;
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        usize::try_from(*state >> 11).unwrap() % limit
+    }
+}
+
 /// Copies with a few random bytes, the same ones for the same seed.
 pub fn scribbled(bytes: &[u8], seed: u64, count: usize) -> impl Iterator<Item = Mutant> {
-    let mut state = seed | 1;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 11).unwrap() % below
-    };
+    let mut random = Random::new(seed);
     (0..count).map(move |number| {
         let mut copy = bytes.to_vec();
-        for _ in 0..=random(6) {
-            let at = random(copy.len());
-            copy[at] = u8::try_from(random(256)).unwrap();
+        for _ in 0..=random.below(6) {
+            let at = random.below(copy.len());
+            copy[at] = u8::try_from(random.below(256)).unwrap();
         }
         Mutant {
             damage: format!("scribble {number} of seed {seed}"),
             bytes: copy,
         }
     })
+}
+
+/// Copies of a well-formed file in which up to three fields that a loader looks at have a value near their own, one with
+/// another bit, or that of another field; the same ones for the same seed.
+pub fn mixed_up(bytes: &[u8], seed: u64, count: usize) -> impl Iterator<Item = Mutant> {
+    let image = Image::parse(bytes).expect("a well-formed file");
+    let big_endian = image.big_endian;
+    let is_meaning = meanings(&image);
+    let fields: Vec<Field> = fields(&image)
+        .into_iter()
+        .filter(|field| field.table != "section header" && !is_meaning(field.offset))
+        .collect();
+    let mut random = Random::new(seed);
+    (0..count).map(move |_| {
+        let mut copy = bytes.to_vec();
+        let mut damage = Vec::new();
+        for _ in 0..=random.below(3) {
+            let field = fields[random.below(fields.len())];
+            let old = read(&copy, field, big_endian);
+            let step = 1 << random.below(17);
+            let value = match random.below(4) {
+                0 => old.wrapping_add(step),
+                1 => old.wrapping_sub(step),
+                2 => old ^ 1 << random.below(8 * usize::try_from(field.len).unwrap()),
+                _ => read(&copy, fields[random.below(fields.len())], big_endian),
+            };
+            write(&mut copy, field, value, big_endian);
+            let Field { table, offset, len } = field;
+            damage.push(format!(
+                "{table}: {len} bytes at {offset:#x} set to {value:#x}"
+            ));
+        }
+        Mutant {
+            damage: damage.join(", "),
+            bytes: copy,
+        }
+    })
+}
+
+/// Tells whether the bytes at an offset are a place, a value or a name of which no loader knows that another one was meant:
+/// those of relocations and of symbols, and the functions that are called at the start and at the end.
+fn meanings(image: &Image<'_>) -> impl Fn(u64) -> bool + use<> {
+    let names = [".rela.dyn", ".rela.plt", ".relr.dyn", ".dynsym"];
+    let sections = names.map(|name| image.section(name)).into_iter().flatten();
+    let mut ranges: Vec<_> = sections
+        .map(|section| section.offset..section.offset + section.size)
+        .collect();
+    let dynamic = image.segments_of(segment_type::DYNAMIC);
+    let entries = dynamic.flat_map(|place| (place.offset..place.offset + place.filesz).step_by(16));
+    let functions = entries.filter(|at| {
+        let tag = image.word(*at);
+        tag.is_some_and(|tag| tag::FUNCTIONS.contains(&tag))
+    });
+    ranges.extend(functions.map(|at| at + 8..at + 16));
+    move |offset| ranges.iter().any(|range| range.contains(&offset))
 }
 
 /// Sections with tables, and the length of what is damaged at once.

@@ -28,6 +28,7 @@ pub(crate) fn mutants(bytes: &[u8], step: usize) -> Vec<Mutant> {
     header(&image, &mut all);
     segments(&image, &mut all);
     entries(&image, &mut all);
+    symbols(&image, &mut all);
     let mut many = Vec::new();
     relocations(&image, &mut many);
     all.extend(many.into_iter().step_by(step));
@@ -219,6 +220,39 @@ fn entries(image: &Image<'_>, all: &mut Vec<Mutant>) {
                 );
             }
         }
+    }
+}
+
+/// Bindings that no loader looks for, versions that there are not, and chains of a hash table that lead to themselves.
+fn symbols(image: &Image<'_>, all: &mut Vec<Mutant>) {
+    let section = |name: &str| image.section(name).into_iter();
+    for symbols in section(".dynsym") {
+        for at in (symbols.offset + 24..symbols.offset + symbols.size).step_by(24) {
+            for binding in [3_u8, 5, 9, 12, 15] {
+                let kind = image.bytes[usize::try_from(at).unwrap() + 4] & 0xf;
+                let text = format!(".dynsym {at:#x}: binding {binding}");
+                put(image, at + 4, &[binding << 4 | kind], text, all);
+            }
+        }
+    }
+    for versions in section(".gnu.version") {
+        for at in (versions.offset + 2..versions.offset + versions.size).step_by(2) {
+            let text = format!(".gnu.version {at:#x}: version 0x7ff0");
+            put(image, at, &0x7ff0_u16.to_le_bytes(), text, all);
+        }
+    }
+    for table in section(".hash") {
+        let word = |index: u64| {
+            let at = usize::try_from(table.offset + 4 * index).unwrap();
+            u32::from_le_bytes(image.bytes[at..at + 4].try_into().unwrap())
+        };
+        let (buckets, symbols) = (u64::from(word(0)), u64::from(word(1)));
+        // The loader runs until it is stopped.
+        let symbol = symbols / 2;
+        let itself = u32::try_from(symbol).unwrap().to_le_bytes();
+        let at = table.offset + 4 * (2 + buckets + symbol);
+        let text = format!(".hash: a circle at {symbol}");
+        put(image, at, &itself, text, all);
     }
 }
 
