@@ -105,8 +105,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     }
     let report = pool.install(|| read(&args.path, options))?;
     if let Some(page) = &args.html {
-        let graph = pool.install(|| html::graph_of(&args.path, &report, args.jobs.count()))?;
-        write_page(page, &html::render(&report, graph.as_ref()))?;
+        let drawing = pool.install(|| html::drawing_of(&args.path, &report, args.jobs.count()))?;
+        write_page(page, &html::render(&report, drawing.as_ref()))?;
     } else if args.output.json {
         let document = Document {
             version: VERSION,

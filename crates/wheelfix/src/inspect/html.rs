@@ -12,11 +12,12 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use wheelfix_link::Graph;
+use wheelfix_loader::existing_path;
 
 use crate::error::Error;
 use crate::graph;
 use crate::inspect::Report;
+use crate::inspect::html::picture::Drawing;
 use crate::inspect::text::{clean, count};
 use crate::table::bytes;
 
@@ -29,17 +30,24 @@ const STYLE: &str = include_str!("html/page.css");
 struct NoPage(PathBuf);
 
 /// The graph of what was read; `None` where no file is ELF.
-pub(super) fn graph_of(
+pub(super) fn drawing_of(
     subject: &Path,
     report: &Report,
     jobs: NonZeroUsize,
-) -> Result<Option<Graph>, Error> {
+) -> Result<Option<Drawing>, Error> {
     match report {
-        Report::Wheel(report) if report.elf_files.is_empty() => Ok(None),
-        Report::Directory(report) if report.elf_files.is_empty() => Ok(None),
-        Report::Sdist(_) => Ok(None),
-        Report::Wheel(_) | Report::Directory(_) | Report::Elf(_) => graph::read(subject, jobs),
+        Report::Wheel(report) if report.elf_files.is_empty() => return Ok(None),
+        Report::Directory(report) if report.elf_files.is_empty() => return Ok(None),
+        Report::Sdist(_) => return Ok(None),
+        Report::Wheel(_) | Report::Directory(_) | Report::Elf(_) => {}
     }
+    let graph = graph::read(subject, jobs)?;
+    let path = existing_path(subject)?;
+    let root = match (report, path.parent()) {
+        (Report::Directory(_), _) | (_, None) => path,
+        (_, Some(directory)) => directory.to_owned(),
+    };
+    Ok(graph.map(|graph| Drawing::new(graph, root)))
 }
 
 /// Whether a file may be written as a page: a wheel that is named by mistake is not.
@@ -55,16 +63,16 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
 }
 
 /// The page of a report.
-pub(super) fn render(report: &Report, graph: Option<&Graph>) -> String {
-    page(report, graph).into_string()
+pub(super) fn render(report: &Report, drawing: Option<&Drawing>) -> String {
+    page(report, drawing).into_string()
 }
 
-fn page(report: &Report, graph: Option<&Graph>) -> Markup {
+fn page(report: &Report, drawing: Option<&Drawing>) -> Markup {
     let (title, body) = match report {
-        Report::Wheel(report) => wheel::page(report, graph),
+        Report::Wheel(report) => wheel::page(report, drawing),
         Report::Sdist(report) => wheel::sdist_page(report),
-        Report::Elf(report) => elf::file_page(report, graph),
-        Report::Directory(report) => elf::tree_page(report, graph),
+        Report::Elf(report) => elf::file_page(report, drawing),
+        Report::Directory(report) => elf::tree_page(report, drawing),
     };
     html! {
         (DOCTYPE)

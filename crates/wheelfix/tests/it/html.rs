@@ -136,6 +136,8 @@ fn files_directories_and_source_distributions_have_pages() {
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
+    // A file at the top of it has no group, wherever the directory lies.
+    assert!(!text.contains(" · "), "{text}");
     let text = page("libx.so");
     for part in [
         "<h1>libx.so</h1>",

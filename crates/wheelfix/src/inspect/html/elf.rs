@@ -4,11 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use wheelfix_link::Graph;
 use wheelfix_wheel::is_system_library;
 
 use crate::inspect::elf::ElfReport;
-use crate::inspect::html::picture::picture;
+use crate::inspect::html::picture::{Drawing, picture};
 use crate::inspect::html::{code, codes, head, notices, section, size, table};
 use crate::inspect::text::{clean, count, thousands};
 use crate::inspect::tree::{Installed, TreeReport, Unreadable};
@@ -19,7 +18,7 @@ use crate::table::bytes;
 const OPEN: usize = 40;
 
 /// The page of one file: its title, and all that is in it.
-pub(super) fn file_page(report: &ElfReport, graph: Option<&Graph>) -> (String, Markup) {
+pub(super) fn file_page(report: &ElfReport, drawing: Option<&Drawing>) -> (String, Markup) {
     let title = clean(&report.path);
     let tiles = [
         ("kind", report.object.to_owned()),
@@ -35,13 +34,13 @@ pub(super) fn file_page(report: &ElfReport, graph: Option<&Graph>) -> (String, M
         (head(&title, "", &tiles))
         (section("faults", "Faults and warnings", "", &notices(&faults(files, &[]), &[])))
         (section("facts", "What it says", "", &facts(report, &Names::default(), &[])))
-        (picture(graph))
+        (picture(drawing))
     };
     (title, body)
 }
 
 /// The page of a directory: its title, and all that is in it.
-pub(super) fn tree_page(report: &TreeReport, graph: Option<&Graph>) -> (String, Markup) {
+pub(super) fn tree_page(report: &TreeReport, drawing: Option<&Drawing>) -> (String, Markup) {
     let title = clean(&report.path);
     let elf: u64 = report.elf_files.iter().map(|file| file.len).sum();
     let tiles = [
@@ -69,7 +68,7 @@ pub(super) fn tree_page(report: &TreeReport, graph: Option<&Graph>) -> (String, 
         (head(&title, "", &tiles))
         (section("faults", "Faults and warnings", "", &notices(&bad, &[])))
         (distributions(&report.distributions))
-        (set.all(graph))
+        (set.all(drawing))
     };
     (title, body)
 }
@@ -113,9 +112,9 @@ pub(super) struct ElfSections<'a> {
 
 impl ElfSections<'_> {
     /// All sections that have something in them.
-    pub(super) fn all(&self, graph: Option<&Graph>) -> Markup {
+    pub(super) fn all(&self, drawing: Option<&Drawing>) -> Markup {
         html! {
-            (picture(graph))
+            (picture(drawing))
             (self.minimum_versions())
             (self.external())
             (self.bundled())

@@ -1,6 +1,7 @@
 //! The graph of who needs whom as a picture within the page.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use maud::{Markup, html};
 use wheelfix_link::{Graph, GraphKind, GraphNode};
@@ -29,13 +30,41 @@ struct At {
     y: usize,
 }
 
+/// A graph, and where its subject lies.
+#[derive(Debug)]
+pub(in crate::inspect) struct Drawing {
+    graph: Graph,
+    /// The directory that is looked at, or that of the file.
+    root: PathBuf,
+}
+
+impl Drawing {
+    pub(super) fn new(graph: Graph, root: PathBuf) -> Self {
+        Self { graph, root }
+    }
+
+    /// The boxes, with groups that are directories called by their names below the root.
+    fn nodes(&self) -> Vec<GraphNode> {
+        let nodes = self.graph.nodes().cloned().map(|mut node| {
+            let group = node.group.as_mut();
+            if let Some(group) = group
+                && let Ok(below) = Path::new(group.as_str()).strip_prefix(&self.root)
+            {
+                *group = below.display().to_string();
+            }
+            node
+        });
+        nodes.collect()
+    }
+}
+
 /// The section with the picture; nothing where there is no graph.
-pub(super) fn picture(graph: Option<&Graph>) -> Markup {
-    let Some(graph) = graph else {
+pub(super) fn picture(drawing: Option<&Drawing>) -> Markup {
+    let Some(drawing) = drawing else {
         return html! {};
     };
-    let nodes: Vec<&GraphNode> = graph.nodes().collect();
-    let edges: Vec<(usize, usize, GraphKind)> = graph.edges().collect();
+    let nodes = drawing.nodes();
+    let edges: Vec<(usize, usize, GraphKind)> = drawing.graph.edges().collect();
     let remark = "the C library is left out; a bar is the size of a file beside the largest";
     let body = if MAX_BOXES < nodes.len() {
         html! {
@@ -50,7 +79,7 @@ pub(super) fn picture(graph: Option<&Graph>) -> Markup {
     section("graph", "Who needs whom", remark, &body)
 }
 
-fn svg(nodes: &[&GraphNode], edges: &[(usize, usize, GraphKind)]) -> Markup {
+fn svg(nodes: &[GraphNode], edges: &[(usize, usize, GraphKind)]) -> Markup {
     let pairs: Vec<(usize, usize)> = edges.iter().map(|(from, to, _)| (*from, *to)).collect();
     let columns = layout::columns(nodes.len(), &pairs);
     let tallest = columns.iter().map(Vec::len).max().unwrap_or(0);
@@ -120,6 +149,7 @@ fn drawn(node: &GraphNode, at: At, largest: u64, kind: Option<GraphKind>) -> Mar
         names => count(names.len(), "module alike", "modules alike"),
     };
     let below = match &node.group {
+        Some(group) if group.is_empty() => bytes(node.len),
         Some(group) => fitting(&format!("{} · {}", bytes(node.len), clean(group))),
         None if kind == Some(GraphKind::Driver) => "left to the driver".to_owned(),
         None => "not found in here".to_owned(),

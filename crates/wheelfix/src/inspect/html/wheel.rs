@@ -1,10 +1,9 @@
 //! The pages of wheels and source distributions.
 
 use maud::{Markup, html};
-use wheelfix_link::Graph;
 
 use crate::inspect::html::elf::{ElfSections, faults};
-use crate::inspect::html::picture::picture;
+use crate::inspect::html::picture::{Drawing, picture};
 use crate::inspect::html::{code, head, notices, section, size, table};
 use crate::inspect::sdist::SdistReport;
 use crate::inspect::text::{clean, count, thousands};
@@ -12,7 +11,7 @@ use crate::inspect::wheel::{Distribution, RuntimeLoad, WheelReport};
 use crate::table::bytes;
 
 /// The page of a wheel: its title, and all that is in it.
-pub(super) fn page(report: &WheelReport, graph: Option<&Graph>) -> (String, Markup) {
+pub(super) fn page(report: &WheelReport, drawing: Option<&Drawing>) -> (String, Markup) {
     let title = title(&report.distribution);
     let summary = clean(report.distribution.summary.as_deref().unwrap_or_default());
     let set = ElfSections {
@@ -25,7 +24,7 @@ pub(super) fn page(report: &WheelReport, graph: Option<&Graph>) -> (String, Mark
         (head(&title, &summary, &tiles(report)))
         (section("faults", "Faults and warnings", &compared(report), &warnings(report)))
         (tags(report))
-        @if report.elf_files.is_empty() { (picture(None)) } @else { (set.all(graph)) }
+        @if report.elf_files.is_empty() { (picture(None)) } @else { (set.all(drawing)) }
         (gpu_code(report))
         (runtime_loads(report))
         (dependencies(&report.distribution))
