@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use wheelfix_format::{PackageName, RankedTags, Requirement, Target};
 
 use crate::lock::{Edge, Lock, Package};
-use crate::pylock::requirements;
-use crate::reading::Reading;
+use crate::read::pylock::requirements;
+use crate::read::reading::Reading;
 use crate::{DocumentOptions, Faults, File, Provider, Selection, Source, Sri, choose, resolve};
 
 /// A file that is installed.

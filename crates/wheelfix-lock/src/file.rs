@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use wheelfix_format::{SdistFilename, Version, WheelFilename};
+use wheelfix_format::{PackageName, SdistFilename, Version, WheelFilename};
 
+use crate::Sri;
 use crate::fault::Problem;
-use crate::{Sri, lock::Package};
 
 /// A wheel or an sdist.
 #[derive(Clone, Debug)]
@@ -157,10 +157,18 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     String::from_utf8(decoded).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// The package that files are of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner<'p> {
+    pub(crate) name: &'p PackageName,
+    /// `None` if it is not known.
+    pub(crate) version: Option<&'p Version>,
+}
+
 impl<'a> File<'a> {
     /// A file of a package; its name has to be one of the package's.
     pub(crate) fn new(
-        package: &Package<'_>,
+        package: Owner<'_>,
         name: Option<Cow<'a, str>>,
         location: Location<'a>,
         hash: Option<Sri>,
@@ -176,8 +184,8 @@ impl<'a> File<'a> {
             file: name.clone().into_owned(),
             of: format!("{of_name} {version}"),
         };
-        let is_other = |of: &wheelfix_format::PackageName, version: &Version| {
-            *of != package.name || package.version.as_ref().is_some_and(|it| it != version)
+        let is_other = |of: &PackageName, version: &Version| {
+            of != package.name || package.version.is_some_and(|it| it != version)
         };
         let wheel = if is_wheel {
             let wheel: WheelFilename = name
@@ -189,7 +197,7 @@ impl<'a> File<'a> {
             Some(wheel)
         } else {
             if let Ok(sdist) = name.parse::<SdistFilename>()
-                && *sdist.name() != package.name
+                && sdist.name() != package.name
             {
                 return Err(other(sdist.name().as_str(), sdist.version()));
             }

@@ -8,8 +8,6 @@ use std::io::{self, Read};
 use data_encoding::{BASE64, BitOrder, Encoding, HEXLOWER_PERMISSIVE, Specification};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use crate::Problem;
-
 /// A hash that is good enough to vouch for a file.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Sri {
@@ -126,17 +124,6 @@ impl Sri {
             algorithm: self.algorithm,
             digest,
         })
-    }
-
-    /// Reads the hash of a file that has one.
-    pub(crate) fn optional(text: Option<&str>) -> Result<Option<Self>, Problem> {
-        let hash = text.map(|text| {
-            Self::parse(text).map_err(|error| {
-                let text = text.to_owned();
-                Problem::Hash { text, error }
-            })
-        });
-        hash.transpose()
     }
 
     /// Reads a SHA-256 in Nix' base32, which is written from its end.

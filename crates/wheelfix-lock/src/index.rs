@@ -191,7 +191,7 @@ fn add_by_version(package: &mut Package<'_>, files: &[IndexFile]) {
         let of_other = |sdist: SdistFilename| Some(sdist.version()) != package.version.as_ref();
         let is_other = sdist.is_ok_and(of_other);
         let name = Some(Cow::Owned(known.filename.clone()));
-        match File::new(package, name, location, Some(hash), known.size) {
+        match File::new(package.owner(), name, location, Some(hash), known.size) {
             Ok(file) if file.wheel.is_some() => package.wheels.push(file),
             Ok(file) if !is_other && is_sdist(&file.name) => package.sdist = Some(file),
             Ok(_) | Err(_) => {}
@@ -219,7 +219,7 @@ fn add_by_hash(package: &mut Package<'_>, files: &[IndexFile]) {
         };
         let name = Some(Cow::Owned(known.filename.clone()));
         // A file of another version is none of the package, whatever its hash.
-        match File::new(package, name, location, Some(hash), known.size) {
+        match File::new(package.owner(), name, location, Some(hash), known.size) {
             Ok(file) if file.wheel.is_some() => package.wheels.push(file),
             Ok(file) => package.sdist = Some(file),
             Err(_) => {}

@@ -6,8 +6,6 @@
 
 mod choose;
 mod component;
-mod conda;
-mod conda_lock;
 mod document;
 mod fault;
 mod fetched;
@@ -19,23 +17,12 @@ mod hash;
 mod index;
 mod lock;
 mod locked;
-mod makes;
 mod marker_pool;
-mod pdm;
-mod pipfile;
-mod pixi;
-mod poetry;
 mod profile;
-mod pylock;
-mod reading;
-mod requirements;
+mod read;
 mod resolve;
 mod selection;
 mod text;
-mod toml_text;
-mod unknown_keys;
-mod uv;
-mod yaml_text;
 
 pub use choose::{Choice, Preference, Provider, RejectedWheel, WheelReason, choose, ranked};
 pub use document::{Document, DocumentOptions, NixpkgsPackage};

@@ -5,13 +5,9 @@ use std::collections::BTreeMap;
 
 use wheelfix_format::{PackageName, Requirement, Version, VersionSpecifiers};
 
-use crate::file::File;
+use crate::file::{File, Owner};
 use crate::marker_pool::{MarkerNumber, MarkerPool};
-use crate::{Fault, Faults, Format, Problem, Sri};
-
-/// Most values in a file, counted by the characters around them. A lock of 3,000 packages with 16 wheels
-/// each has a million.
-const MAX_VALUES: usize = 4_000_000;
+use crate::{Fault, Format, Problem, Sri};
 
 /// A lock file.
 #[derive(Debug)]
@@ -186,46 +182,21 @@ impl Package<'_> {
         }
     }
 
+    /// Its name and version, which those of its files have to be.
+    pub(crate) fn owner(&self) -> Owner<'_> {
+        Owner {
+            name: &self.name,
+            version: self.version.as_ref(),
+        }
+    }
+
     /// A fault of the package.
     pub(crate) fn fault(&self, key: impl Into<String>, problem: Problem) -> Fault {
         Fault::of(self.label(), key, problem)
     }
 }
 
-impl<'a> Lock<'a> {
-    /// Reads a lock file; its name decides about the format, where the contents do not.
-    pub fn read(name: &str, text: &'a str) -> Result<Self, Faults> {
-        if text.starts_with("version https://git-lfs") {
-            return Err(vec![Fault::of_file(Problem::LfsPointer)]);
-        }
-        if let Some(line) = conflict_line(text) {
-            return Err(vec![Fault::of_file(Problem::MergeConflict(line))]);
-        }
-        // Values take memory that their texts do not.
-        let values = text
-            .bytes()
-            .filter(|byte| b",=[{:\n".contains(byte))
-            .count();
-        if MAX_VALUES < values {
-            return Err(vec![Fault::of_file(Problem::TooMany(MAX_VALUES))]);
-        }
-        match Format::of(name).or_else(|| Format::of_text(text)) {
-            Some(Format::CondaLock) => crate::conda_lock::read(text),
-            Some(Format::Makes) => crate::makes::read(text),
-            Some(Format::Pdm) => crate::pdm::read(text),
-            Some(Format::Pipfile) => crate::pipfile::read(text),
-            Some(Format::Pixi) => crate::pixi::read(text),
-            Some(Format::Poetry) => crate::poetry::read(text),
-            Some(Format::Pylock) => crate::pylock::read(text),
-            Some(Format::Requirements) => crate::requirements::read(text),
-            Some(Format::Uv) => crate::uv::read(text),
-            None => Err(vec![Fault::of_file(Problem::UnknownFormat(format!(
-                "expected {}, got `{name}`",
-                Format::EXPECTED
-            )))]),
-        }
-    }
-
+impl Lock<'_> {
     /// The numbers of the packages with a name.
     pub fn named(&self, name: &PackageName) -> impl Iterator<Item = usize> {
         let packages = self.packages.iter().enumerate();
@@ -236,15 +207,4 @@ impl<'a> Lock<'a> {
         let marker = self.markers.get(number);
         marker.map(ToString::to_string).unwrap_or_default()
     }
-}
-
-/// The line of a marker that a merge has left.
-fn conflict_line(text: &str) -> Option<usize> {
-    let is_marker = |line: &str| {
-        ["<<<<<<< ", ">>>>>>> "]
-            .iter()
-            .any(|marker| line.starts_with(marker))
-            || line == "======="
-    };
-    text.lines().position(is_marker).map(|line| line + 1)
 }

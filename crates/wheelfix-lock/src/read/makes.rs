@@ -10,7 +10,7 @@ use wheelfix_format::{PackageName, SdistFilename, WheelFilename};
 
 use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package};
-use crate::reading::{ListedLock, Reading};
+use crate::read::reading::{ListedLock, Reading};
 use crate::{Fault, Faults, Format, Problem, Sri};
 
 /// A link to a file.
@@ -64,7 +64,8 @@ pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
         });
         let location = Location::of(Cow::Borrowed(link.url));
         let name = Some(Cow::Borrowed(link.name));
-        let file = hash.and_then(|hash| File::new(package, name, location, Some(hash), None));
+        let file =
+            hash.and_then(|hash| File::new(package.owner(), name, location, Some(hash), None));
         match reading.file(package, &key, file) {
             Some(file) if file.wheel.is_some() => package.wheels.push(file),
             Some(file) => package.sdist = Some(file),

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wheelfix_format::PackageName;
 
+use crate::Problem;
 use crate::file::{File, Location};
 use crate::lock::{Listing, Package, Source};
-use crate::reading::{NamedEdge, Reading};
-use crate::{Problem, Sri};
+use crate::read::reading::{NamedEdge, Reading, optional_hash};
 
 /// The marker of a platform with a Python; `None` where nothing can be installed.
 pub(crate) fn platform_marker(platform: &str, python: Option<&str>) -> Option<String> {
@@ -134,7 +134,7 @@ pub(crate) fn locate(
     ];
     let label = package.label();
     if let Some(git) = location.strip_prefix("git+") {
-        match crate::uv::git(&git.to_owned().into()) {
+        match crate::read::uv::git(&git.to_owned().into()) {
             Some((source, subdirectory)) => {
                 package.source = source;
                 package.subdirectory = subdirectory;
@@ -154,8 +154,8 @@ pub(crate) fn locate(
         return;
     }
     let hash = hash.map(|digest| format!("sha256:{digest}"));
-    let hash = Sri::optional(hash.as_deref());
-    let file = hash.and_then(|hash| File::new(package, None, place, hash, None));
+    let hash = optional_hash(hash.as_deref());
+    let file = hash.and_then(|hash| File::new(package.owner(), None, place, hash, None));
     match reading.file(package, key, file) {
         Some(file) if file.wheel.is_some() => package.wheels.push(file),
         Some(file) => package.sdist = Some(file),

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use wheelfix_format::PackageName;
 
 use crate::lock::{Listing, Lock, Package, Source};
-use crate::reading::{ListedLock, Reading};
-use crate::requirements::url_source;
+use crate::read::reading::{ListedLock, Reading};
+use crate::read::requirements::url_source;
 use crate::{Fault, Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::fault::{Fault, Problem};
-use crate::unknown_keys::UnknownKeys;
+use crate::read::unknown_keys::UnknownKeys;
 
 /// Deepest nesting, which takes a part of the stack for each level once it is read.
 const MAX_DEPTH: usize = 32;

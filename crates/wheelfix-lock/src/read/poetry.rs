@@ -11,9 +11,10 @@ use wheelfix_format::{PackageName, VersionSpecifiers};
 
 use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package, Source};
-use crate::reading::{ListedLock, NamedEdge, Reading};
+use crate::read::reading::{ListedLock, NamedEdge, Reading, optional_hash};
+use crate::read::toml_text;
 use crate::text::{Text, Unread};
-use crate::{Fault, Faults, Format, Problem, Sri, toml_text};
+use crate::{Fault, Faults, Format, Problem};
 
 /// The file, as far as it says which version it has.
 #[derive(Debug, serde::Deserialize)]
@@ -428,6 +429,12 @@ fn artifact<'a>(
         Some(url) => Location::of(url.0),
         None => location.clone(),
     };
-    let hash = Sri::optional(read.hash.as_deref())?;
-    File::new(package, Some(read.file.0), location, hash, read.size)
+    let hash = optional_hash(read.hash.as_deref())?;
+    File::new(
+        package.owner(),
+        Some(read.file.0),
+        location,
+        hash,
+        read.size,
+    )
 }

@@ -12,9 +12,10 @@ use wheelfix_format::{PackageName, VersionSpecifiers};
 
 use crate::file::{File, Location, decoded};
 use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
-use crate::reading::Reading;
+use crate::read::reading::{Reading, optional_hash};
+use crate::read::toml_text;
 use crate::text::Text;
-use crate::{Fault, Faults, Format, Problem, Sri, toml_text};
+use crate::{Fault, Faults, Format, Problem};
 
 /// The newest revision whose keys are all known.
 const NEWEST_REVISION: i64 = 5;
@@ -526,9 +527,9 @@ fn artifact<'a>(
             None => return Err(Problem::NoLocation),
         },
     };
-    let hash = Sri::optional(read.hash.as_deref())?;
+    let hash = optional_hash(read.hash.as_deref())?;
     let name = read.filename.map(|name| name.0);
-    File::new(package, name, location, hash, read.size)
+    File::new(package.owner(), name, location, hash, read.size)
 }
 
 /// Reads `URL?tag=..&subdirectory=..&lfs=true#COMMIT`.

@@ -240,3 +240,14 @@ impl<'a> ListedLock<'a> {
         })
     }
 }
+
+/// Reads the hash of a file that has one.
+pub(crate) fn optional_hash(text: Option<&str>) -> Result<Option<Sri>, Problem> {
+    let hash = text.map(|text| {
+        Sri::parse(text).map_err(|error| {
+            let text = text.to_owned();
+            Problem::Hash { text, error }
+        })
+    });
+    hash.transpose()
+}

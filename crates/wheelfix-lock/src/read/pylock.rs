@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package, Source};
-use crate::reading::{ListedLock, NamedEdge, Reading};
+use crate::read::reading::{ListedLock, NamedEdge, Reading};
+use crate::read::toml_text;
 use crate::text::{Text, Unread};
-use crate::{Fault, Faults, Format, Problem, Sri, toml_text};
+use crate::{Fault, Faults, Format, Problem, Sri};
 
 /// The file, as far as it says which version it has.
 #[derive(Debug, Deserialize)]
@@ -308,7 +309,7 @@ fn artifact<'a>(package: &Package<'a>, read: Artifact<'a>) -> Result<File<'a>, P
     let hash = Sri::strongest(hashes).transpose();
     let hash = hash.map_err(|(text, error)| Problem::Hash { text, error })?;
     let name = read.name.map(|name| name.0);
-    File::new(package, name, location, hash, read.size)
+    File::new(package.owner(), name, location, hash, read.size)
 }
 
 fn references_of(reading: &mut Reading, of: &str, read: &[Reference<'_>]) -> Vec<NamedEdge> {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::fault::{Fault, Problem};
-use crate::unknown_keys::UnknownKeys;
+use crate::read::unknown_keys::UnknownKeys;
 
 /// A value and the notes on its unknown keys.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, Vec<String>), Box<Fault>> {

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use wheelfix_format::PackageName;
 
-use crate::conda::{self, Packages, platform_marker};
 use crate::lock::{Listing, Lock, Package};
-use crate::reading::{ListedLock, NamedEdge, Reading};
+use crate::read::conda::{self, Packages, platform_marker};
+use crate::read::reading::{ListedLock, NamedEdge, Reading};
+use crate::read::unknown_keys::UnknownKeys;
+use crate::read::yaml_text;
 use crate::text::Unread;
-use crate::unknown_keys::UnknownKeys;
-use crate::{Faults, Format, Problem, yaml_text};
+use crate::{Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
 struct CondaLockFile {

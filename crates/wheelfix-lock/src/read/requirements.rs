@@ -9,7 +9,7 @@ use wheelfix_format::{Constraint, Requirement, SdistFilename, WheelFilename};
 
 use crate::file::{File, Location, decoded};
 use crate::lock::{Listing, Lock, Package, Source};
-use crate::reading::{ListedLock, Reading};
+use crate::read::reading::{ListedLock, Reading};
 use crate::{Faults, Format, Problem, Sri};
 
 pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
@@ -141,7 +141,13 @@ fn local(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option
     package.origin = Cow::Owned(path.to_owned());
     package.listed = listed(reading, &package.label(), marker);
     let location = Location::Path(path.to_owned());
-    let file = File::new(&package, None, location, hashes.iter().max().cloned(), None);
+    let file = File::new(
+        package.owner(),
+        None,
+        location,
+        hashes.iter().max().cloned(),
+        None,
+    );
     let file = reading.file(&package, key, file);
     place(&mut package, file);
     Some(package)
@@ -232,7 +238,7 @@ pub(crate) fn url_source(
     let of_fragment = value("sha256").and_then(|hash| Sri::from_hex("sha256", &hash).ok());
     let hash = hashes.iter().max().cloned().or(of_fragment);
     let location = Location::of(Cow::Owned(address.to_owned()));
-    let file = File::new(package, None, location, hash, None);
+    let file = File::new(package.owner(), None, location, hash, None);
     let file = reading.file(package, key, file);
     // The version is the one of the wheel; that of an sdist its build tells.
     package.version = file

@@ -11,10 +11,11 @@ use wheelfix_format::PackageName;
 
 use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package, Source};
-use crate::pylock::requirements;
-use crate::reading::{ListedLock, NamedEdge, Reading};
+use crate::read::pylock::requirements;
+use crate::read::reading::{ListedLock, NamedEdge, Reading, optional_hash};
+use crate::read::toml_text;
 use crate::text::{Text, Unread};
-use crate::{Fault, Faults, Format, Problem, Sri, toml_text};
+use crate::{Fault, Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
@@ -210,7 +211,7 @@ fn files<'a>(
     files: Vec<Artifact<'a>>,
 ) {
     if files.is_empty() && *location != Location::Unknown {
-        let file = File::new(package, None, location.clone(), None, None);
+        let file = File::new(package.owner(), None, location.clone(), None, None);
         let file = reading.file(package, "files", file);
         place(package, file);
     }
@@ -220,8 +221,8 @@ fn files<'a>(
             Some(url) => Location::of(url.0),
             None => location.clone(),
         };
-        let file = Sri::optional(read.hash.as_deref())
-            .and_then(|hash| File::new(package, name, location, hash, None));
+        let file = optional_hash(read.hash.as_deref())
+            .and_then(|hash| File::new(package.owner(), name, location, hash, None));
         let file = reading.file(package, &format!("files[{number}]"), file);
         place(package, file);
     }

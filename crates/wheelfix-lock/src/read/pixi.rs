@@ -9,14 +9,15 @@ use serde::Deserialize;
 use serde_json::Value;
 use wheelfix_format::PackageName;
 
-use crate::conda::{self, Packages, platform_marker};
 use crate::lock::{Listing, Lock, Package};
 use crate::marker_pool::MarkerNumber;
-use crate::pylock::requirements;
-use crate::reading::{ListedLock, Reading};
+use crate::read::conda::{self, Packages, platform_marker};
+use crate::read::pylock::requirements;
+use crate::read::reading::{ListedLock, Reading};
+use crate::read::unknown_keys::UnknownKeys;
+use crate::read::yaml_text;
 use crate::text::Unread;
-use crate::unknown_keys::UnknownKeys;
-use crate::{Faults, Format, Problem, yaml_text};
+use crate::{Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
 struct PixiFile {
