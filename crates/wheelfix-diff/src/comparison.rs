@@ -1,10 +1,10 @@
 //! The result of a comparison, as data.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::listing::Entry;
+use crate::listing::{Entry, lossy};
 
 /// How two listings differ.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -115,10 +115,6 @@ fn without(list: &[String], other: &[String]) -> Vec<String> {
         _ => true,
     };
     list.iter().filter(is_new).cloned().collect()
-}
-
-pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
 }
 
 #[cfg(test)]

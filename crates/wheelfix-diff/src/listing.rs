@@ -7,10 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use walkdir::WalkDir;
-
-use crate::comparison::lossy;
 
 /// Entries, by the paths under which they are compared.
 #[derive(Clone, Debug, Default)]
@@ -128,4 +126,8 @@ impl Listing {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+}
+
+pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }

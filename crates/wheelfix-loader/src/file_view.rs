@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::place::Place;
 use crate::read::{Answers, ReadOutcome, read_object};
 use crate::run_path::normalize;
-use crate::target::LoaderKind;
+use wheelfix_elf::load::LoaderKind;
 
 /// The identity of a file: the loader takes two paths with the same one for one file.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -1,5 +1,8 @@
 //! The machine that will load the output, as far as its loader is concerned.
 
+pub(crate) mod interpreter;
+pub(crate) mod system;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,12 +10,12 @@ pub use wheelfix_elf::load::LoaderKind;
 
 use crate::abi::Abi;
 use crate::absolute::{absolute_path, existing_path};
-use crate::interpreter::{Loader, LoaderError};
 use crate::ld_cache::LdCache;
 use crate::read::{ReadOutcome, read_object};
 use crate::run_path::Tokens;
-use crate::system::System;
 use crate::system_dirs::system_directories;
+use crate::target::interpreter::{Loader, LoaderError};
+use crate::target::system::System;
 
 /// How the loader of the target searches beyond the run paths.
 #[derive(Clone, Debug)]

@@ -1,5 +1,8 @@
 //! The decisions about bundled libraries: pure, from the facts of all.
 
+mod deduplicate;
+mod duplicates;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +20,7 @@ use crate::plan::{Removed, UnbundlePlan};
 use crate::prove::{Prover, Substitute};
 use crate::references::{Wanted, references};
 use crate::request::Request;
-use crate::{deduplicate, duplicates, glibc_version, upstream};
+use crate::{glibc_version, upstream};
 
 /// Why nothing can be decided.
 #[derive(Debug, thiserror::Error)]

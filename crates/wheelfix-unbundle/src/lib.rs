@@ -8,8 +8,7 @@
 
 mod bundled;
 mod decide;
-mod deduplicate;
-mod duplicates;
+mod duplicate;
 mod facts;
 mod fault;
 mod glibc_version;
@@ -26,7 +25,7 @@ mod upstream;
 
 pub use bundled::{Bundled, Decision, DropReason, KeepReason, Provider};
 pub use decide::{UnbundleError, plan};
-pub use duplicates::{Copy, Duplicate};
+pub use duplicate::{Copy, Duplicate};
 pub use fault::UnbundleFault;
 pub use incompatibility::Incompatibility;
 pub use overrides::{BundledOverride, OverrideError, UnbundleOptions};

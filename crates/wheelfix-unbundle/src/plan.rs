@@ -8,7 +8,7 @@ use serde::Serialize;
 use wheelfix_link::{LinkPlan, Satisfied, Substitutions};
 
 use crate::bundled::{Bundled, Decision, Provider};
-use crate::duplicates::Duplicate;
+use crate::duplicate::Duplicate;
 use crate::fault::{BREAK, UnbundleFault};
 
 /// The decisions about the bundled libraries of a tree, and their consequences.

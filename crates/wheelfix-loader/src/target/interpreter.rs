@@ -13,7 +13,7 @@ use crate::absolute::existing_path;
 use crate::file_view::FileView;
 use crate::object::Object;
 use crate::read::{ReadOutcome, STATIC, read_object};
-use crate::system::System;
+use crate::target::system::System;
 use crate::target::{LoaderKind, STORE, Target};
 
 /// A dynamic loader.
