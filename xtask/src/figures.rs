@@ -273,14 +273,9 @@ mod tests {
 
     #[test]
     fn crates_without_circles_get_none() {
-        let crates = place::root().join("crates");
-        for name in [
-            "wheelfix-format",
-            "wheelfix-install",
-            "wheelfix-link",
-            "wheelfix-wheel",
-        ] {
-            let figures = read(&crates.join(name).join("src")).unwrap();
+        let directory = place::root().join("crates");
+        for name in crates().unwrap().iter().filter(|it| *it != "wheelfix-elf") {
+            let figures = read(&directory.join(name).join("src")).unwrap();
             assert!(0 < figures.files, "{name}");
             assert_eq!(figures.circles, [], "{name}");
         }

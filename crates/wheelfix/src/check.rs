@@ -14,7 +14,7 @@ use wheelfix_loader::{FileView, Place, STORE, absolute_path, existing_path};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::error::{Error, print, print_line};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::next_step::print_faults;
 use crate::progress::Progress;
 use crate::remedy::{self, advised};

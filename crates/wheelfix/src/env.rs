@@ -13,7 +13,7 @@ use wheelfix_loader::real_path;
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::env_lock::LockedArgs;
 use crate::error::{Error, printed};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::install::{BytecodeArgs, default_python, path_word, print_start, with_python_path};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;

@@ -8,7 +8,7 @@ use fs_err as fs;
 use wheelfix_format::Requirement;
 
 use crate::error::Error;
-use crate::inspect::has_sdist_name;
+use crate::file_names::{has_sdist_name, is_wheel_name};
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
 use crate::pip::pip;
@@ -199,11 +199,6 @@ fn wheels_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.filter(|name| is_wheel_name(name)).collect();
     names.sort_unstable();
     names
-}
-
-/// Whether a path ends as the names of wheels do.
-pub(crate) fn is_wheel_name(path: impl AsRef<Path>) -> bool {
-    path.as_ref().extension().is_some_and(|it| it == "whl")
 }
 
 fn of_file(path: &Path) -> Kind {

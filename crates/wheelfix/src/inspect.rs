@@ -17,11 +17,11 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_format::{SdistFilename, SdistFilenameError};
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::Error;
+use crate::file_names::{has_sdist_name, is_wheel_name};
 use crate::inputs;
 
 /// Print what a wheel, a source distribution, an ELF file or a directory holds
@@ -166,7 +166,7 @@ fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
     if fs_err::metadata(path)?.is_dir() {
         return tree::read(path, options).map(Report::Directory);
     }
-    if inputs::is_wheel_name(path) {
+    if is_wheel_name(path) {
         return wheel::read(path, options).map(|report| Report::Wheel(Box::new(report)));
     }
     if has_sdist_name(path) {
@@ -176,18 +176,6 @@ fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
         return elf::read(path, options).map(|report| Report::Elf(Box::new(report)));
     }
     Err(Error::refused(InspectError::Unknown(path.to_owned())))
-}
-
-/// Whether a file has one of the suffixes of source distributions.
-pub(crate) fn has_sdist_name(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    !matches!(
-        name.parse::<SdistFilename>(),
-        Err(SdistFilenameError::Extension(_))
-    )
 }
 
 /// Whether a file begins as ELF files do.

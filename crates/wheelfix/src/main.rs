@@ -14,6 +14,7 @@ mod env_error;
 mod env_lock;
 mod env_report;
 mod error;
+mod file_names;
 mod graph;
 mod inputs;
 mod inspect;

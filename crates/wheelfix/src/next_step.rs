@@ -11,7 +11,7 @@ use wheelfix_link::{Candidate, Remedy};
 use wheelfix_loader::absolute_path;
 
 use crate::error::{print, print_typed};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::pip::pip;
 use crate::quoting::{nix_string, shell_word};
 use crate::remedy::{self, Mendable, advised};

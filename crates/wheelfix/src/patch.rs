@@ -18,7 +18,7 @@ use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{self, Error, print_line, print_named_report, print_report};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;

@@ -18,7 +18,7 @@ use wheelfix_wheel::{
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::{self, Error, print_line, printed};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;

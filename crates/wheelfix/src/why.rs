@@ -15,7 +15,7 @@ use wheelfix_loader::{
 use crate::check::place;
 use crate::common::{LibraryArgs, OutputArgs};
 use crate::error::{Error, print_report};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::message::BREAK;
 use crate::target::{TargetArgs, lib_path_error};
 use crate::{document, next_step, remedy};

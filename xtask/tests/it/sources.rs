@@ -235,7 +235,7 @@ const OTHER_OPTIONS: &[(&str, &str)] = &[
         "--invalidation-mode of compileall",
     ),
     (
-        "crates/wheelfix-lock/src/requirements.rs",
+        "crates/wheelfix-lock/src/read/requirements.rs",
         "those of pip in its files",
     ),
 ];

@@ -9,7 +9,7 @@ use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, jobs, outputs, wheel};
 use crate::error::{Error, print};
-use crate::inputs::is_wheel_name;
+use crate::file_names::is_wheel_name;
 use crate::{env_error, env_report};
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {

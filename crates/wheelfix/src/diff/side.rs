@@ -17,8 +17,8 @@ use wheelfix_wheel::{
 
 use crate::diff::DiffArgs;
 use crate::error::Error;
-use crate::inputs::{existing, is_wheel_name};
-use crate::inspect::has_sdist_name;
+use crate::file_names::{has_sdist_name, is_wheel_name};
+use crate::inputs::existing;
 use crate::progress::Progress;
 use crate::unpack::refused_with;
 use crate::{install_error, limits};
