@@ -280,6 +280,13 @@ impl Python {
         })
     }
 
+    /// The program of an interpreter that was asked before, without asking it again; `None` if it is a script, which alone
+    /// knows the program that runs in the end.
+    pub fn program_at(executable: &Path) -> Option<PathBuf> {
+        let path = absolute_path(executable).ok()?;
+        is_program(&path).then_some(path)
+    }
+
     /// Major and minor version.
     pub fn version(&self) -> PythonVersion {
         self.target.python

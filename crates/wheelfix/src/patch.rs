@@ -270,26 +270,31 @@ pub(crate) fn execute(args: &FileArgs, task: Task) -> Result<PatchReport, Error>
         let text = "`--library-table` is for one virtual environment: `wheelfix install --library-table` and `wheelfix env` make tables for others";
         return Err(Error::Usage(text.to_owned()));
     }
-    let request = request(args, task, environments)?;
+    let request = request(args, task, environments, None)?;
     let progress = Progress::bytes(args.output.quiet);
     let result = wheelfix_install::patch(&request, &|event| progress.show(event));
     progress.finish();
     result.map_err(|error| install_error::explain(error, &args.output))
 }
 
-/// The request for these edits; the environments are among the paths.
+/// The request for these edits; the environments are among the paths. `program` is that of the Python, if it is known.
 fn request(
     args: &FileArgs,
     task: Task,
     environments: Vec<VirtualEnvironment>,
+    program: Option<PathBuf>,
 ) -> Result<PatchRequest, Error> {
     let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = task.unbundle;
-    let python = python(args, &environments)?;
-    libraries.system = python.as_ref().and_then(Python::system);
+    let mut python = program;
+    if python.is_none() {
+        let asked = self::python(args, &environments)?;
+        libraries.system = asked.as_ref().and_then(Python::system);
+        python = asked.and_then(|python| python.program().map(Path::to_owned));
+    }
     Ok(PatchRequest {
         paths: args.paths.clone(),
-        python: python.and_then(|python| python.program().map(Path::to_owned)),
+        python,
         libraries,
         metadata: task.metadata,
         scope: task.scope,

@@ -1,8 +1,8 @@
 //! An edit that leaves more to heal than there was before: it is followed by another one, as part of the same plan.
 //!
-//! The reason for which a segment is kept may go with the edit: a program header that makes way for another one, tables that move. Which of
-//! them do is known when everything has its place, and a segment that is retired may be that place. So the file is looked
-//! at again as it will be, until nothing is left.
+//! The reason for which a segment is kept may go with the edit: a program header that makes way for another one, tables
+//! that move. Which of them do is known when everything has its place, and a segment that is retired may be that place. So
+//! the file is looked at again as it will be, until nothing is left.
 
 use std::io;
 

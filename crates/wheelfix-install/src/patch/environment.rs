@@ -102,6 +102,11 @@ pub fn look_at_environment(
 }
 
 impl Outdated {
+    /// Whether the environment was proved before with these settings, so that its Python is the one that was asked then.
+    pub fn knows_python(&self) -> bool {
+        self.stamps.is_some()
+    }
+
     /// Links and proves what has changed, and all if need be.
     ///
     /// `request` is about the environment as a whole.

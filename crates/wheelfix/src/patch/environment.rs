@@ -1,7 +1,9 @@
 //! `wheelfix patch` of a virtual environment: of what has changed since the last time alone.
 
+use std::path::PathBuf;
+
 use wheelfix_install::{
-    EnvironmentReport, EnvironmentState, Settings, VirtualEnvironment, look_at_environment,
+    EnvironmentReport, EnvironmentState, Python, Settings, VirtualEnvironment, look_at_environment,
 };
 use wheelfix_link::count;
 
@@ -36,12 +38,23 @@ pub(crate) fn execute(
         }
         EnvironmentState::Outdated(outdated) => outdated,
     };
-    let request = request(args, task, environments)?;
+    // To start a Python takes longer than all else for a small wheel.
+    let known = known_program(args, &environments).filter(|_| outdated.knows_python());
+    let request = request(args, task, environments, known)?;
     let progress = Progress::bytes(args.output.quiet);
     let result = outdated.patch(&request, &|event| progress.show(event));
     progress.finish();
     let report = result.map_err(explained)?;
     Ok(Outcome::Patched(Box::new(report)))
+}
+
+/// The program of the Python, as it says itself when it is asked, where that can be told without.
+fn known_program(args: &FileArgs, environments: &[VirtualEnvironment]) -> Option<PathBuf> {
+    let of_environment = environments.first().map(|it| &it.python);
+    let python = args.python.as_ref().or(of_environment)?;
+    // A name alone is looked up on the PATH.
+    let is_path = 1 < python.components().count();
+    (is_path && args.system.target.is_none()).then(|| Python::program_at(python))?
 }
 
 /// Everything that decides, the files of the environment left out. No rule is read yet.

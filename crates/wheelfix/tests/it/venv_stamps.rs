@@ -4,6 +4,8 @@
 use std::fs::FileTimes;
 use std::path::PathBuf;
 
+use wheelfix_testkit::cache;
+use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::venv::Venv;
@@ -214,4 +216,41 @@ fn two_runs_at_once_both_succeed() {
     }
     venv.expect(&PATCH, 0, NOTHING);
     agrees(&venv);
+}
+
+/// A program in the place of a Python that notes each start and becomes it.
+const NOTING: &str = "#include <stdio.h>\n#include <unistd.h>\n\
+    int main(int count, char **words) {\n\
+    FILE *file = fopen(STARTED, \"a\");\n\
+    fputs(\"started\\n\", file);\n\
+    fclose(file);\n\
+    execv(PYTHON, words);\n\
+    return 1; }\n";
+
+#[test]
+fn a_python_that_is_known_is_not_started() {
+    let venv = Venv::new();
+    let started = venv.path("started");
+    let python = fs_err::canonicalize(cache::tool("python3")).unwrap();
+    fs_err::write(venv.path("python.c"), NOTING).unwrap();
+    let paths = [("STARTED", &started), ("PYTHON", &python)];
+    let defines = paths.map(|(name, path)| format!("-D{name}=\"{}\"", path.display()));
+    let [first, second] = &defines;
+    let args = [first, second, "-o", "noting", "python.c"];
+    Tool::CC.run_in(&venv.path("."), &args).expect();
+    let place = venv.path("v/bin/python");
+    fs_err::remove_file(&place).unwrap();
+    fs_err::rename(venv.path("noting"), &place).unwrap();
+    let starts = |name: &str| {
+        venv.install("copy", &venv.wheel(name, "1.0", "a"));
+        // uv asks it, too.
+        fs_err::write(&started, "").unwrap();
+        venv.expect(&PATCH, 0, "1 ELF file edited");
+        fs_err::read_to_string(&started).unwrap().lines().count()
+    };
+    assert_eq!(starts("one"), 1);
+    assert_eq!(starts("two"), 0);
+    let bytes = fs_err::read(&place).unwrap();
+    fs_err::write(&place, bytes).unwrap();
+    assert_eq!(starts("three"), 1, "another file is asked");
 }
