@@ -20,6 +20,8 @@ pub enum Preference {
     Wheel,
     /// The sdist, else the best wheel.
     Sdist,
+    /// The package of nixpkgs that has its name; of the files the same as [`Wheel`](Self::Wheel).
+    Nixpkgs,
 }
 
 /// The thing that a package is made from.

@@ -51,6 +51,19 @@ impl DocumentOptions {
         let own = self.preferences.get(name).copied();
         own.unwrap_or(self.preference)
     }
+
+    /// The attribute of the package set of a Python that provides a package; `None` if nixpkgs does not. What
+    /// comes from no index, as a member of a workspace, does so only where it is named.
+    pub fn attribute_of(&self, package: &Package<'_>) -> Option<String> {
+        let name = &package.name;
+        let mut named = self.nixpkgs.iter();
+        if let Some(named) = named.find(|it| it.name == *name) {
+            return Some(named.attribute.clone());
+        }
+        let is_asked = self.preference_of(name) == Preference::Nixpkgs;
+        let is_named = self.preferences.contains_key(name);
+        (is_asked && (is_named || package.source == Source::Files)).then(|| name.to_string())
+    }
 }
 
 /// A package that nixpkgs provides.
@@ -350,13 +363,8 @@ impl<'l> Maker<'l> {
         tags: &RankedTags,
         package: &'l Package<'l>,
     ) -> Result<(ProviderDocument, Option<String>), Box<Fault>> {
-        let of_nixpkgs = self
-            .options
-            .nixpkgs
-            .iter()
-            .find(|it| it.name == package.name);
-        if let Some(NixpkgsPackage { attribute, .. }) = of_nixpkgs {
-            return Ok((ProviderDocument::Nixpkgs(attribute.clone()), None));
+        if let Some(attribute) = self.options.attribute_of(package) {
+            return Ok((ProviderDocument::Nixpkgs(attribute), None));
         }
         let preference = self.options.preference_of(&package.name);
         let chosen = choose(package, tags, preference).map_err(|reasons| {

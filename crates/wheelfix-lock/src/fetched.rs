@@ -50,8 +50,7 @@ impl<'a> Lock<'a> {
         options: &DocumentOptions,
     ) -> Option<Wanted> {
         let package = self.packages.get(number)?;
-        let is_of_nixpkgs = options.nixpkgs.iter().any(|it| it.name == package.name);
-        if package.source != Source::Files || is_of_nixpkgs {
+        if package.source != Source::Files || options.attribute_of(package).is_some() {
             return None;
         }
         let preference = options.preference_of(&package.name);

@@ -66,8 +66,8 @@ pub(crate) struct LockArgs {
     /// versions for more, as +cu133; nothing looks at this machine
     #[arg(long)]
     profile: Option<Profile>,
-    /// Take wheels or sdists, of all packages or of one
-    #[arg(long, value_name = "[NAME=]wheel|sdist", value_parser = prefer)]
+    /// Take wheels, sdists or the packages of nixpkgs, for all that comes from an index or for one
+    #[arg(long, value_name = "[NAME=]wheel|sdist|nixpkgs", value_parser = prefer)]
     prefer: Vec<(Option<PackageName>, Preference)>,
     /// Package that nixpkgs provides, and its attribute if it has another name
     #[arg(long, value_name = "NAME[=ATTR]", value_parser = from_nixpkgs)]
@@ -120,7 +120,7 @@ const MAX_LEN: u64 = 100 << 20;
 /// Why a word is not a preference.
 #[derive(Debug, thiserror::Error)]
 enum ChoiceError {
-    #[error("expected `wheel` or `sdist`, got `{0}`")]
+    #[error("expected `wheel`, `sdist` or `nixpkgs`, got `{0}`")]
     Preference(String),
     #[error(transparent)]
     Name(#[from] wheelfix_format::PackageNameError),
@@ -136,6 +136,7 @@ fn prefer(text: &str) -> Result<(Option<PackageName>, Preference), ChoiceError> 
     let preference = match word {
         "wheel" => Preference::Wheel,
         "sdist" => Preference::Sdist,
+        "nixpkgs" => Preference::Nixpkgs,
         word => return Err(ChoiceError::Preference(word.to_owned())),
     };
     Ok((name, preference))

@@ -45,7 +45,13 @@ pub(super) fn explain(
                 None => "not selected".to_owned(),
             };
             lines.push(format!("{} on {target}, {selected}", package.label()));
-            lines.extend(reasons(package, &tags, options.preference_of(name)));
+            let mut of_files = reasons(package, &tags, options.preference_of(name));
+            if let Some(attribute) = options.attribute_of(package) {
+                let taken = |line: &String| line.contains(": taken");
+                of_files.retain(|line| !taken(line));
+                lines.push(format!("  taken from nixpkgs, as `{attribute}`"));
+            }
+            lines.extend(of_files);
         }
     }
     printed(lines.iter().try_for_each(|line| Ok(print_line(line)?)))

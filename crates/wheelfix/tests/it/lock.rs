@@ -95,6 +95,25 @@ fn the_explanation_prefers_what_the_document_does() {
 }
 
 #[test]
+fn all_that_comes_from_an_index_may_be_left_to_nixpkgs() {
+    let sandbox = sandbox();
+    let target = ["lock", "uv.lock", "--target", "x86_64-linux-cp311.9"];
+    let all = [&target[..], &["--prefer", "nixpkgs"]].concat();
+    let text = sandbox.run(&[&all[..], &["--explain", "one"]].concat());
+    assert!(text.contains("taken from nixpkgs, as `one`"), "{text}");
+    assert!(!text.contains(": taken"), "{text}");
+    let document = sandbox.run(&all);
+    assert!(document.contains("\"nixpkgs\": \"one\""), "{document}");
+    // The project itself is in no index.
+    assert!(!document.contains("\"nixpkgs\": \"app\""), "{document}");
+    let document = sandbox.run(&[&all[..], &["--prefer", "one=wheel"]].concat());
+    assert!(!document.contains("\"nixpkgs\""), "{document}");
+    let one = [&target[..], &["--prefer", "one=nixpkgs"]].concat();
+    let document = sandbox.run(&one);
+    assert!(document.contains("\"nixpkgs\": \"one\""), "{document}");
+}
+
+#[test]
 fn faults_come_with_a_fix() {
     let sandbox = sandbox();
     let run = |args: &[&str]| sandbox.run(&[&["lock", "uv.lock"], args].concat());
@@ -143,7 +162,7 @@ fn wrong_usage_and_what_is_not_there_are_told() {
     insta::assert_snapshot!(run(&["--target", "x86_64-linux-cp311.9", "--prefer", "one=tar"]), @r"
     exit: 2
     --- stderr
-    error: invalid value 'one=tar' for '--prefer <[NAME=]wheel|sdist>': expected `wheel` or `sdist`, got `tar`
+    error: invalid value 'one=tar' for '--prefer <[NAME=]wheel|sdist|nixpkgs>': expected `wheel`, `sdist` or `nixpkgs`, got `tar`
 
     For more information, try '--help'.
     ");
