@@ -11,6 +11,9 @@ let
     inherit pkgs;
     inherit (settings) libs driver options;
   };
+  path = ''
+    export PATH=${hook}/bin:$PATH
+  '';
 in
 {
   options.wheelfix = {
@@ -34,8 +37,16 @@ in
   config = lib.mkIf settings.enable {
     # Not among `packages`: there the wrappers would collide with what they wrap.
     env = hook.variables;
-    enterShell = lib.mkBefore ''
-      export PATH=${hook}/bin:$PATH
-    '';
+    enterShell = lib.mkMerge [
+      (lib.mkBefore path)
+      # An environment is activated meanwhile, and devenv fills it by programs that it calls by their paths: `uv sync`,
+      # `poetry install`, `pip install`.
+      (lib.mkAfter (
+        path
+        + ''
+          ${hook.program} venv-run --within-uv-run
+        ''
+      ))
+    ];
   };
 }

@@ -31,7 +31,10 @@ let
   hook =
     pkgs.runCommand "wheelfix-venv-hook"
       {
-        passthru = { inherit variables; };
+        passthru = {
+          inherit variables;
+          program = "${wheelfix}/bin/wheelfix";
+        };
         libPath = variables.WHEELFIX_LIB_PATH;
         venvOptions = variables.WHEELFIX_VENV_OPTIONS;
       }

@@ -397,6 +397,8 @@ in
             assert condition;
             value;
           mkBefore = text: text;
+          mkAfter = text: text;
+          mkMerge = builtins.concatStringsSep "";
           types = {
             listOf = type: type;
             package = { };
@@ -408,7 +410,6 @@ in
     assert hook.variables.WHEELFIX_LIB_PATH == "${pkgs.zlib}";
     assert (wlib.venvHook { inherit pkgs; }).drvPath != hook.drvPath;
     assert module.config.env == hook.variables;
-    assert module.config.enterShell == "export PATH=${hook}/bin:$PATH\n";
     test "venv-hook" ''
       mkdir real
       printf '#!/bin/sh\necho real "$@"; exit 6\n' >real/uv
@@ -431,6 +432,20 @@ in
       echo "home = ${python}/bin" >.venv/pyvenv.cfg
       uv sync || true
       [[ -f .venv/.wheelfix-stamps.json ]]
+      # devenv activates an environment that it has filled itself.
+      cp -r .venv active
+      rm active/.wheelfix-stamps.json
+      mkdir first
+      printf '#!/bin/sh\necho first\n' >first/uv
+      chmod +x first/uv
+      (
+        unset -f uv
+        PATH=$PWD/first:$PATH
+        VIRTUAL_ENV=$PWD/active
+        export VIRTUAL_ENV
+        ${module.config.enterShell}
+        [[ $(type -P uv) == ${hook}/bin/uv && -f active/.wheelfix-stamps.json ]]
+      )
       echo ok >$out
     '';
 
