@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn crates_without_circles_get_none() {
         let directory = place::root().join("crates");
-        for name in crates().unwrap().iter().filter(|it| *it != "wheelfix-elf") {
+        for name in &crates().unwrap() {
             let figures = read(&directory.join(name).join("src")).unwrap();
             assert!(0 < figures.files, "{name}");
             assert_eq!(figures.circles, [], "{name}");

@@ -24,18 +24,18 @@ pub use error::EditError;
 pub use plan::{Data, Plan, Planned, Warning, Write};
 pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
 
-use crate::dynamic::StringTable;
-use crate::dynamic_tag::Tag;
-use crate::elf::{Dynamic, Elf};
 use crate::error::ReadError;
-use crate::header::ObjectType;
-use crate::load::PAGE;
-use crate::program_header::{ProgramHeader, SegmentKind};
-use crate::section_header::SectionHeader;
+use crate::read::dynamic::StringTable;
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::{Dynamic, Elf};
+use crate::read::header::ObjectType;
+use crate::read::image::PAGE;
+use crate::read::program_header::{ProgramHeader, SegmentKind};
+use crate::read::section_header::SectionHeader;
+use crate::read::symbol_table::{SymbolTable, read_hashes, symbol_count};
+use crate::read::window::{Window, read_range};
 use crate::source::Source;
-use crate::symbol_table::{SymbolTable, read_hashes, symbol_count};
 use crate::verify::Rule;
-use crate::window::{Window, read_range};
 use model::Model;
 use strings::StringLayout;
 

@@ -3,15 +3,15 @@
 use goblin::elf::Elf as Goblin;
 use proptest::prelude::*;
 
-use crate::dynamic_tag::Tag;
 use crate::edit::{
     Data, EditError, NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathKind, RunPathRequest,
     Warning,
 };
-use crate::elf::{Elf, RunPath};
-use crate::program_header::SegmentKind;
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::{Elf, RunPath};
+use crate::read::program_header::SegmentKind;
+use crate::read::section_header::SHT_SYMTAB;
 use crate::sample::{self, Behind, Sample};
-use crate::section_header::SHT_SYMTAB;
 use crate::verify::verify;
 
 /// Plans an edit, checks everything that holds for any edit, and returns the result.
@@ -72,7 +72,7 @@ fn add(names: &[String]) -> Request {
     }
 }
 
-pub(crate) fn dynamic(bytes: &[u8]) -> crate::elf::Dynamic {
+pub(crate) fn dynamic(bytes: &[u8]) -> crate::read::elf::Dynamic {
     Elf::read(bytes).unwrap().dynamic.unwrap()
 }
 

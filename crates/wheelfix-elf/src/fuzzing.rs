@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::io;
 
 use crate::edit::{NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathRequest};
-use crate::elf::Elf;
-use crate::hash::HashedName;
 use crate::load::{self, LoaderKind};
+use crate::read::elf::Elf;
+use crate::read::hash::HashedName;
 use crate::source::Source;
 use crate::verify::Checked;
 

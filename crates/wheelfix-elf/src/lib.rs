@@ -11,62 +11,47 @@
 //! assert_eq!(error.to_string(), "not an ELF file: expected the bytes 7f 45 4c 46 at 0x0, got: `50 4b 03 04`");
 //! ```
 
-mod dynamic;
-pub mod dynamic_tag;
 mod edit;
 #[cfg(test)]
 mod edit_again_tests;
 #[cfg(test)]
 mod edit_tests;
-mod elf;
-#[cfg(test)]
-mod elf_tests;
 mod encoding;
 mod error;
 mod file;
 #[doc(hidden)]
 pub mod fuzzing;
-mod hash;
-mod header;
-mod lazy;
 pub mod load;
 mod machine;
-mod minimum_versions;
-mod notes;
-pub mod program_header;
+pub(crate) mod read;
 #[cfg(test)]
 mod sample;
-pub mod section_header;
 mod source;
-pub mod symbol;
-mod symbol_table;
-mod text_scan;
 mod verify;
-mod versions;
-mod window;
 
-pub use dynamic::{DynamicArray, DynamicEntry, StringTable};
-pub use dynamic_tag::Tag;
 pub use edit::{
     Data, EditError, NeededEdit, Plan, Planned, Request, RunPathEdit, RunPathKind, RunPathRequest,
     Warning, Write,
 };
-pub use elf::{Dynamic, Elf, RunPath};
 pub use encoding::{ByteOrder, Class, Encoding};
 pub use error::ReadError;
 pub use file::{
     Applied, ApplyError, FileEdit, Method, Original, Outcome, PatchError, RANDOM_LEN, TEMPORARY,
     is_temporary, open_regular, patch_file, patch_file_to, plan_file, temporary_file,
 };
-pub use hash::{HashedName, gnu_hash, sysv_hash};
-pub use header::{Header, ObjectType};
 pub use machine::{Machine, MachineFacts};
-pub use minimum_versions::{is_newer_version, minimum_versions};
-pub use notes::Notes;
-pub use program_header::{ProgramHeader, SegmentKind};
-pub use section_header::SectionHeader;
+pub use read::dynamic::{DynamicArray, DynamicEntry, StringTable};
+pub use read::dynamic_tag::Tag;
+pub use read::elf::{Dynamic, Elf, RunPath};
+pub use read::hash::{HashedName, gnu_hash, sysv_hash};
+pub use read::header::{Header, ObjectType};
+pub use read::minimum_versions::{is_newer_version, minimum_versions};
+pub use read::notes::Notes;
+pub use read::program_header::{ProgramHeader, SegmentKind};
+pub use read::section_header::SectionHeader;
+pub use read::symbol::{Binding, Symbol, SymbolKind, VersionIndex, Visibility};
+pub use read::symbol_table::{SymbolTable, VersionName, WantedVersion};
+pub use read::versions::{VersionDefinition, VersionNeed, VersionNeeds};
+pub use read::{dynamic_tag, program_header, section_header, symbol};
 pub use source::{FileSource, Prefix, Source};
-pub use symbol::{Binding, Symbol, SymbolKind, VersionIndex, Visibility};
-pub use symbol_table::{SymbolTable, VersionName, WantedVersion};
 pub use verify::{Rule, Violation, new_violations, verify};
-pub use versions::{VersionDefinition, VersionNeed, VersionNeeds};

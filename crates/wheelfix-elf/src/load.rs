@@ -7,7 +7,6 @@
 mod dynamic;
 mod edited;
 mod header;
-mod image;
 mod refusal;
 mod relocation_types;
 mod relocations;
@@ -21,16 +20,15 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::elf::Elf;
 use crate::error::ReadError;
+use crate::read::elf::Elf;
+use crate::read::image::Image;
+use crate::read::symbol_table::SymbolTable;
 use crate::source::Source;
-use crate::symbol_table::SymbolTable;
 use dynamic::Linking;
 pub(crate) use edited::{Edited, refusal_of_edited};
-pub(crate) use image::{Image, PAGE};
 pub use refusal::{Condition, Refusal};
 use relocations::Reference;
-pub(crate) use segments::map_what_is_there;
 
 /// Whose loader it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -3,12 +3,12 @@
 mod headers;
 mod sections;
 
-use crate::dynamic::DynamicEntry;
-use crate::dynamic_tag::Tag;
 use crate::encoding::{ByteOrder, Class, Encoding, FieldWriter};
-use crate::hash::{gnu_hash, sysv_hash};
 use crate::machine::Machine;
-use crate::section_header::{
+use crate::read::dynamic::DynamicEntry;
+use crate::read::dynamic_tag::Tag;
+use crate::read::hash::{gnu_hash, sysv_hash};
+use crate::read::section_header::{
     SHF_ALLOC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERNEED, SHT_GNU_VERSYM, SHT_HASH, SHT_NOTE,
     SHT_PROGBITS, SHT_STRTAB, SectionHeader,
 };

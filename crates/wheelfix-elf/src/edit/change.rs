@@ -1,11 +1,11 @@
 //! From the request to the changed entries of the dynamic section: what has to be different, not where it goes.
 
-use crate::dynamic_tag::{Tag, flags_1};
 use crate::edit::error::EditError;
 use crate::edit::model::{Entry, Model, TextField, Value};
 use crate::edit::request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
-use crate::elf::RunPath;
-use crate::program_header::{PF_X, SegmentKind};
+use crate::read::dynamic_tag::{Tag, flags_1};
+use crate::read::elf::RunPath;
+use crate::read::program_header::{PF_X, SegmentKind};
 
 /// Checks that every text of a request can be a string of an ELF file.
 pub(crate) fn check_texts(request: &Request) -> Result<(), EditError> {
@@ -114,7 +114,7 @@ pub(crate) fn change_interpreter(model: &mut Model<'_>, path: &str) -> Result<()
 
 /// Changes `PT_GNU_STACK` and the OS ABI, which files without a dynamic section have too.
 pub(crate) fn change_headers(
-    program_headers: &mut [crate::program_header::ProgramHeader],
+    program_headers: &mut [crate::read::program_header::ProgramHeader],
     summary: &mut Vec<String>,
     request: &Request,
 ) -> Result<(), EditError> {

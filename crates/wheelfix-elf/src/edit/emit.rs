@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::dynamic::DynamicEntry;
 use crate::edit::error::EditError;
 use crate::edit::layout::Layout;
 use crate::edit::layout::addresses::Item;
@@ -12,9 +11,10 @@ use crate::edit::strings::{Piece, PieceData, StringLayout};
 use crate::edit::{headers, old_dynamic, rename, versions};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
-use crate::program_header::SegmentKind;
-use crate::symbol_table::SymbolTable;
-use crate::window::{Window, read_range};
+use crate::read::dynamic::DynamicEntry;
+use crate::read::program_header::SegmentKind;
+use crate::read::symbol_table::SymbolTable;
+use crate::read::window::{Window, read_range};
 
 /// A retired string table with at most this much left of it is wiped; of a longer one only what may name a path.
 const MAX_WIPE: u64 = 1 << 15;

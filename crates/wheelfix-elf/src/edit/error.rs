@@ -1,9 +1,9 @@
 //! Why a file is not edited.
 
 use crate::error::ReadError;
-use crate::header::ObjectType;
 use crate::machine::Machine;
-use crate::program_header::SegmentKind;
+use crate::read::header::ObjectType;
+use crate::read::program_header::SegmentKind;
 use crate::verify::Violation;
 
 /// Why a request cannot be planned. The file was not touched.

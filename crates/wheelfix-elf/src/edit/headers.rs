@@ -5,7 +5,7 @@ use crate::edit::model::Model;
 use crate::edit::plan::Data;
 use crate::encoding::{Encoding, FieldWriter};
 use crate::error::ReadError;
-use crate::window::read_range;
+use crate::read::window::read_range;
 
 /// The largest number of program headers or sections that the ELF header holds itself.
 const MAX_COUNT: usize = 0xfeff;

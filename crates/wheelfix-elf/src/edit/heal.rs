@@ -11,13 +11,13 @@
 
 use std::ops::Range;
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::relocations;
-use crate::load::PAGE;
-use crate::program_header::{PF_W, ProgramHeader};
-use crate::symbol_table::SymbolTable;
+use crate::read::dynamic_tag::Tag;
+use crate::read::image::PAGE;
+use crate::read::program_header::{PF_W, ProgramHeader};
+use crate::read::symbol_table::SymbolTable;
 
 /// Turns the dead segments into `PT_NULL`, and mends alignments and protections.
 pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), EditError> {

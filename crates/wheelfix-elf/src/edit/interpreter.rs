@@ -1,10 +1,10 @@
 //! The place of the interpreter's name: that of `PT_INTERP`, unless a linker script put more into it.
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
-use crate::elf::Elf;
-use crate::program_header::{ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_PROGBITS, SectionHeader};
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::Elf;
+use crate::read::program_header::{ProgramHeader, SegmentKind};
+use crate::read::section_header::{SHT_PROGBITS, SectionHeader};
 
 /// The section that linkers make for the name.
 const SECTION: &str = ".interp";

@@ -9,7 +9,6 @@ pub(crate) mod segment_padding;
 pub(crate) mod segment_start;
 pub(crate) mod shift_sections;
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::layout::addresses::{Item, Place, assign_addresses, enter};
 use crate::edit::layout::last_segment::LastSegment;
@@ -22,7 +21,8 @@ use crate::edit::model::Model;
 use crate::edit::old_dynamic;
 use crate::edit::plan::{Data, Warning};
 use crate::edit::strings::StringLayout;
-use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
 
 /// The new places of the parts that move.
 #[derive(Debug)]

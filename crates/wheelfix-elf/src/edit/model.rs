@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dynamic::StringTable;
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::interpreter;
 use crate::edit::plan::{Data, Warning, Write};
-use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::program_header::{self, ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_DYNAMIC, SHT_STRTAB, SectionHeader};
+use crate::read::dynamic::StringTable;
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::{Dynamic, Elf};
+use crate::read::program_header::{self, ProgramHeader, SegmentKind};
+use crate::read::section_header::{SHT_DYNAMIC, SHT_STRTAB, SectionHeader};
+use crate::read::window::read_range;
 use crate::source::Source;
-use crate::window::read_range;
 
 /// An entry of the dynamic section whose string may not have its place yet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,7 +93,7 @@ impl<'a> Model<'a> {
         dynamic: &'a Dynamic,
         strings: StringTable,
     ) -> Self {
-        let number = |entry: &crate::dynamic::DynamicEntry| Entry {
+        let number = |entry: &crate::read::dynamic::DynamicEntry| Entry {
             tag: entry.tag,
             value: Value::Number(entry.value),
         };

@@ -4,13 +4,13 @@
 //! as far as there is room for them, and get a section of their own, since `strip` wipes what no section covers. Later edits
 //! keep them up to date.
 
-use crate::dynamic::DynamicArray;
-use crate::dynamic_tag::Tag;
 use crate::edit::model::{Entry, Model};
 use crate::error::ReadError;
-use crate::program_header::{self, ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_PROGBITS, SectionHeader};
-use crate::window::{Window, read_range};
+use crate::read::dynamic::DynamicArray;
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::{self, ProgramHeader, SegmentKind};
+use crate::read::section_header::{SHT_PROGBITS, SectionHeader};
+use crate::read::window::{Window, read_range};
 
 /// No dynamic section is longer, in bytes.
 const MAX_LEN: u64 = 1 << 16;

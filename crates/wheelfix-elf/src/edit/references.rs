@@ -1,11 +1,13 @@
 //! Everything that refers to the dynamic string table.
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::model::{Model, Value};
 use crate::edit::strings::References;
-use crate::section_header::{SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_VERDEF, SHT_GNU_VERNEED, SHT_NULL};
-use crate::window::{Window, check_range, read_range};
+use crate::read::dynamic_tag::Tag;
+use crate::read::section_header::{
+    SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_VERDEF, SHT_GNU_VERNEED, SHT_NULL,
+};
+use crate::read::window::{Window, check_range, read_range};
 
 /// Length of an entry of prelink's library list.
 const LIBLIST_ENTRY_LEN: usize = 20;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::encoding::{Class, FieldWriter};
-use crate::hash::{GnuHash, SysvHash};
+use crate::read::hash::{GnuHash, SysvHash};
 
 impl GnuHash {
     /// Encodes the table anew. `hash` gives the hash of the symbol with a new number; the symbols are in the order of their

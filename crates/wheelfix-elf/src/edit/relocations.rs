@@ -1,10 +1,10 @@
 //! The relocations of a file, entry by entry.
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::encoding::Class;
-use crate::window::read_range;
+use crate::read::dynamic_tag::Tag;
+use crate::read::window::read_range;
 
 /// How much of the relocations is read at once, in bytes: a multiple of all entry lengths.
 const BLOCK: u64 = 24 * 4096;

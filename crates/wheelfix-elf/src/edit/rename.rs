@@ -5,16 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dynamic_tag::Tag;
 use crate::edit::emit::string_offset;
 use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::plan::Data;
 use crate::edit::relocations;
 use crate::encoding::FieldWriter;
-use crate::hash::{GnuHash, gnu_hash, sysv_hash};
-use crate::symbol_table::SymbolTable;
-use crate::window::read_range;
+use crate::read::dynamic_tag::Tag;
+use crate::read::hash::{GnuHash, gnu_hash, sysv_hash};
+use crate::read::symbol_table::SymbolTable;
+use crate::read::window::read_range;
 
 /// Tables that have numbers of symbols in them and that we do not rewrite.
 const UNSUPPORTED: [(Tag, &str); 4] = [
@@ -91,7 +91,8 @@ pub(crate) fn emit(
     if model.renamed_symbols.is_empty() {
         return Ok(());
     }
-    let (gnu, sysv) = crate::symbol_table::read_hashes(model.elf, model.dynamic, model.source)?;
+    let (gnu, sysv) =
+        crate::read::symbol_table::read_hashes(model.elf, model.dynamic, model.source)?;
     let (renamed, texts) = (model.renamed_symbols.clone(), model.texts.clone());
     let count = u32::try_from(table.len()).unwrap_or(u32::MAX);
     let name = |index: u32| {

@@ -9,8 +9,8 @@ use std::io;
 use crate::edit::error::EditError;
 use crate::edit::plan::{Data, Plan, Planned, Write};
 use crate::edit::request::Request;
-use crate::elf::Elf;
 use crate::error::ReadError;
+use crate::read::elf::Elf;
 use crate::source::Source;
 
 /// How often a file is looked at again. Each time a program header goes, of which there are few.

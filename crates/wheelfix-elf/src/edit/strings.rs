@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::dynamic::StringTable;
 use crate::error::ReadError;
-use crate::window::Window;
+use crate::read::dynamic::StringTable;
+use crate::read::window::Window;
 
 /// A string table with new strings.
 #[derive(Debug)]

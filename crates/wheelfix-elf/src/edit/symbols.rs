@@ -4,9 +4,9 @@ use crate::edit::error::EditError;
 use crate::edit::model::Model;
 use crate::edit::plan::Data;
 use crate::encoding::{Class, FieldWriter};
-use crate::section_header::{SHT_DYNSYM, SHT_SYMTAB, SectionHeader};
-use crate::symbol::{RawSymbol, SHN_LORESERVE, SymbolKind};
-use crate::window::{check_range, read_range};
+use crate::read::section_header::{SHT_DYNSYM, SHT_SYMTAB, SectionHeader};
+use crate::read::symbol::{RawSymbol, SHN_LORESERVE, SymbolKind};
+use crate::read::window::{check_range, read_range};
 
 /// How much of a table is read at once, in bytes: a multiple of both symbol lengths.
 const BLOCK: u64 = 24 * 4096;

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::dynamic_tag::Tag;
 use crate::edit::emit::string_offset;
 use crate::edit::error::EditError;
 use crate::edit::model::{Model, TextField};
 use crate::edit::plan::Data;
-use crate::elf::Dynamic;
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
-use crate::section_header::{SHT_GNU_VERNEED, SHT_PROGBITS};
-use crate::symbol_table::SymbolTable;
-use crate::versions::{NEED_LEN, VER_FLG_WEAK, VersionNeeds};
-use crate::window::read_range;
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::Dynamic;
+use crate::read::section_header::{SHT_GNU_VERNEED, SHT_PROGBITS};
+use crate::read::symbol_table::SymbolTable;
+use crate::read::versions::{NEED_LEN, VER_FLG_WEAK, VersionNeeds};
+use crate::read::window::read_range;
 
 /// How much of the version table is read at once, in bytes.
 const BLOCK: u64 = 1 << 16;

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::edit::{EditError, Plan, Request};
-use crate::elf::Elf;
 use crate::error::ReadError;
 use crate::file::apply::ApplyError;
 use crate::file::attributes;
 use crate::file::temporary::temporary_file;
+use crate::read::elf::Elf;
 use crate::source::FileSource;
 use crate::verify::{Checked, Names, Violation, verify_source};
 

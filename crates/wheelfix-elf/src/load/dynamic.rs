@@ -1,14 +1,14 @@
 //! The dynamic section: `elf_get_dynamic_info` of glibc's `elf/get-dynamic-info.h`, and `setup_hash`.
 
-use crate::dynamic::DynamicArray;
-use crate::dynamic_tag::Tag;
-use crate::elf::Elf;
 use crate::encoding::Encoding;
-use crate::load::image::Image;
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::{LoaderKind, Loading};
 use crate::machine::Machine;
-use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
+use crate::read::dynamic::DynamicArray;
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::Elf;
+use crate::read::image::Image;
+use crate::read::program_header::{PF_W, ProgramHeader, SegmentKind};
 
 /// The entries that `elf_get_dynamic_info` adds the base address to, in place.
 const RELOCATED: [Tag; 8] = [

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::dynamic_tag::Tag;
-use crate::elf::Elf;
 use crate::error::ReadError;
 use crate::load::dynamic::Linking;
 use crate::load::refusal::Refusal;
 use crate::load::{LoaderKind, Loading, any_refusal, check_tables, refusal, segments};
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::Elf;
 use crate::source::Source;
 
 /// A file before and after an edit.

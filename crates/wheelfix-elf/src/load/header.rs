@@ -1,8 +1,8 @@
 //! The ELF header, as `open_verify` of glibc's `elf/dl-load.c` looks at it.
 
-use crate::header::ObjectType;
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::{LoaderKind, Loading};
+use crate::read::header::ObjectType;
 
 /// `EI_OSABI` of files that name no system in particular, and of those for Linux.
 const SYSTEM_V: u8 = 0;

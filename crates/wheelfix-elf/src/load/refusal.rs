@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::elf::Elf;
-use crate::program_header::ProgramHeader;
+use crate::read::elf::Elf;
+use crate::read::program_header::ProgramHeader;
 
 /// A condition that a loader sets a file, each a place where it gives up or is killed; in the order in which they are
 /// looked at here.

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::dynamic_tag::{Tag, flags};
 use crate::encoding::{Class, Encoding};
 use crate::load::dynamic::Linking;
-use crate::load::image::{Image, protection};
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::relocation_types::{Effect, effect};
 use crate::load::{LoaderKind, Loading};
-use crate::program_header::SegmentKind;
+use crate::read::dynamic_tag::{Tag, flags};
+use crate::read::image::{Image, protection};
+use crate::read::program_header::SegmentKind;
 
 /// How much of a table is read at once, in bytes: whole entries of all kinds.
 const BLOCK: u64 = 24 * 4096;

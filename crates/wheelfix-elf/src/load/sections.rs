@@ -2,15 +2,15 @@
 //! where they say different things of one address, the program headers or the dynamic section were changed without them:
 //! the loader then finds other bytes there than the code was linked for.
 
-use crate::dynamic_tag::Tag;
-use crate::elf::Elf;
 use crate::load::Loading;
 use crate::load::dynamic::Linking;
-use crate::load::image::{Image, page_start, protection};
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::start;
-use crate::program_header::{PF_W, PF_X, SegmentKind};
-use crate::section_header::{
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::Elf;
+use crate::read::image::{Image, page_start, protection};
+use crate::read::program_header::{PF_W, PF_X, SegmentKind};
+use crate::read::section_header::{
     SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERDEF, SHT_GNU_VERNEED,
     SHT_GNU_VERSYM, SHT_HASH, SHT_NOBITS, SectionHeader,
 };

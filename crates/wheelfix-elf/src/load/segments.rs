@@ -1,28 +1,15 @@
 //! From the program headers to memory, as the loaders do it.
 
-use crate::elf::Elf;
 use crate::encoding::Class;
-use crate::load::image::{Image, PAGE, page_end, page_start};
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::{LoaderKind, Loading};
-use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
-
-/// More zeroes than any kernel promises.
-const MOST_ZEROES: u64 = 1 << 38;
+use crate::read::elf::Elf;
+use crate::read::image::{Image, PAGE, page_end, page_start};
+use crate::read::mapping::{LoadCommand, Unmappable, command, map_command, map_zeroes};
+use crate::read::program_header::{PF_W, ProgramHeader, SegmentKind};
 
 /// More thread-local data than any thread gets.
 const MOST_THREAD_LOCAL: u64 = 1 << 30;
-
-/// A `PT_LOAD` as `struct loadcmd` of glibc's `elf/dl-load.h`.
-#[derive(Clone, Copy)]
-struct LoadCommand {
-    map_start: u64,
-    map_end: u64,
-    data_end: u64,
-    alloc_end: u64,
-    map_offset: u64,
-    flags: u32,
-}
 
 /// Maps the segments.
 pub(crate) fn map(loading: &Loading<'_>) -> Result<Image, Refusal> {
@@ -42,38 +29,21 @@ fn address_space(elf: &Elf) -> u64 {
     }
 }
 
-/// Maps what can be mapped, for whoever reads a file that a loader need not take: as glibc does, but for segments that are
-/// not where their addresses say, of which no more is taken than they name.
-pub(crate) fn map_what_is_there(headers: &[ProgramHeader], file_len: u64) -> Image {
-    let mut image = Image::default();
-    for load in headers.iter().filter(|header| header.is_load()) {
-        if let Ok(command) = command(load, u64::MAX) {
-            // What has no room for its zeroes has them nowhere.
-            drop(map_command(command, file_len, &mut image));
-        } else {
-            let end = load.vaddr.saturating_add(load.file_len);
-            let flags = load.flags & 7;
-            image.map_bytes([load.vaddr, end], load.offset, flags, file_len);
-        }
-    }
-    image
-}
-
 /// `_dl_map_object_from_fd`, then `_dl_map_segments` of `elf/dl-map-segments.h`.
 fn map_by_glibc(loading: &Loading<'_>, loads: &[&ProgramHeader]) -> Result<Image, Refusal> {
     let reach = address_space(loading.elf);
     let commands = loads.iter().map(|load| {
-        command(load, reach).map_err(|condition| match condition {
-            Condition::Congruence => Refusal::incongruent(loading.elf, load),
-            condition => {
-                let text = format!(
-                    "its PT_LOAD of {:#x} bytes at address {:#x}, offset {:#x}, does not fit into memory",
-                    load.file_len.max(load.memory_len),
-                    load.vaddr,
-                    load.offset
-                );
-                Refusal::new(condition, text)
+        command(load, reach).map_err(|reason| {
+            if reason == Unmappable::Incongruent {
+                return Refusal::incongruent(loading.elf, load);
             }
+            let text = format!(
+                "its PT_LOAD of {:#x} bytes at address {:#x}, offset {:#x}, does not fit into memory",
+                load.file_len.max(load.memory_len),
+                load.vaddr,
+                load.offset
+            );
+            Refusal::new(Condition::SegmentRange, text)
         })
     });
     let commands: Vec<LoadCommand> = commands.collect::<Result<_, _>>()?;
@@ -103,69 +73,30 @@ fn map_by_glibc(loading: &Loading<'_>, loads: &[&ProgramHeader]) -> Result<Image
             );
             return Err(Refusal::new(Condition::SegmentOrder, text));
         }
-        map_command(*command, loading.elf.file_len, &mut image)?;
+        let mapped = map_command(*command, loading.elf.file_len, &mut image);
+        mapped.map_err(|reason| refused(loading, reason))?;
     }
     Ok(image)
 }
 
-/// The part of memory that a segment takes, all of it below `reach`.
-fn command(load: &ProgramHeader, reach: u64) -> Result<LoadCommand, Condition> {
-    let &ProgramHeader { vaddr, offset, .. } = load;
-    if !vaddr.wrapping_sub(offset).is_multiple_of(PAGE) {
-        return Err(Condition::Congruence);
-    }
-    let ends = [load.file_len, load.memory_len].map(|len| vaddr.checked_add(len));
-    let command = match ends {
-        [Some(data_end), Some(alloc_end)] => page_end(data_end).map(|map_end| LoadCommand {
-            map_start: page_start(vaddr),
-            map_end,
-            data_end,
-            alloc_end,
-            map_offset: page_start(offset),
-            flags: load.flags & 7,
-        }),
-        _ => None,
-    };
-    command
-        .filter(|command| command.map_end.max(command.alloc_end) <= reach && offset < u64::MAX / 2)
-        .ok_or(Condition::SegmentRange)
-}
-
-fn map_command(command: LoadCommand, file_len: u64, image: &mut Image) -> Result<(), Refusal> {
-    let LoadCommand {
-        map_start,
-        map_end,
-        data_end,
-        alloc_end,
-        map_offset,
-        flags,
-    } = command;
-    if map_start < map_end {
-        image.map_file([map_start, map_end], map_offset, flags, file_len);
-    }
-    if alloc_end <= data_end {
-        return Ok(());
-    }
-    let page = map_end.min(alloc_end);
-    if !image.zero(data_end, page) {
-        let text = format!(
-            "its PT_LOAD at {map_start:#x} has {:#x} bytes in a file of {file_len:#x}: the loader fills up a page behind the end of it, which is the signal `SIGBUS`",
-            (data_end - map_start).saturating_add(map_offset)
-        );
-        return Err(Refusal::new(Condition::Truncated, text));
-    }
-    map_zeroes(image, page, page_end(alloc_end).unwrap_or(alloc_end), flags)
-}
-
-fn map_zeroes(image: &mut Image, start: u64, end: u64, flags: u32) -> Result<(), Refusal> {
-    if start < end {
-        if flags & PF_W != 0 && MOST_ZEROES < end - start {
-            let text = format!("wants {:#x} bytes of zeroes", end - start);
-            return Err(Refusal::new(Condition::SegmentRange, text));
+/// The refusal of a segment that is being mapped.
+fn refused(loading: &Loading<'_>, reason: Unmappable) -> Refusal {
+    match reason {
+        Unmappable::Truncated { map_start, len } => {
+            let file_len = loading.elf.file_len;
+            let text = format!(
+                "its PT_LOAD at {map_start:#x} has {len:#x} bytes in a file of {file_len:#x}: the loader fills up a page behind the end of it, which is the signal `SIGBUS`"
+            );
+            Refusal::new(Condition::Truncated, text)
         }
-        image.map_zeroes(start, end, flags);
+        Unmappable::Zeroes(len) => Refusal::new(
+            Condition::SegmentRange,
+            format!("wants {len:#x} bytes of zeroes"),
+        ),
+        Unmappable::Incongruent | Unmappable::Range => {
+            Refusal::new(Condition::SegmentRange, "does not fit into memory")
+        }
     }
-    Ok(())
 }
 
 /// `map_library` of musl's `ldso/dynlink.c`. It asks for nothing: what does not agree with a page is mapped from the
@@ -200,7 +131,8 @@ fn map_by_musl(loading: &Loading<'_>, loads: &[&ProgramHeader]) -> Result<Image,
             );
             return Err(Refusal::new(Condition::Truncated, text));
         }
-        map_zeroes(&mut image, page, end, flags)?;
+        let mapped = map_zeroes(&mut image, page, end, flags);
+        mapped.map_err(|reason| refused(loading, reason))?;
     }
     Ok(image)
 }
@@ -268,25 +200,4 @@ pub(crate) fn old_alignment(elf: &Elf) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_as_long_as_memory_is_mapped_without_a_panic() {
-        let load = ProgramHeader {
-            kind: SegmentKind::LOAD,
-            flags: 5,
-            offset: 0xff_ffff_f000,
-            vaddr: 0x1000,
-            paddr: 0,
-            file_len: u64::MAX - 0x2800,
-            memory_len: u64::MAX - 0x1800,
-            align: 0x1000,
-        };
-        // Found by fuzzing: the message of a segment without room for its zeroes.
-        drop(map_what_is_there(&[load], 0x2000));
-    }
 }

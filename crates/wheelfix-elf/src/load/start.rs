@@ -1,15 +1,15 @@
 //! Code that is run on load and on unload: `call_init` of glibc's `elf/dl-init.c`, `_dl_fini`.
 
-use crate::dynamic_tag::Tag;
-use crate::header::ObjectType;
 use crate::load::Loading;
 use crate::load::dynamic::Linking;
-use crate::load::image::Image;
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::relocations::Relocated;
 use crate::machine::Machine;
-use crate::symbol::{Symbol, SymbolKind};
-use crate::symbol_table::SymbolTable;
+use crate::read::dynamic_tag::Tag;
+use crate::read::header::ObjectType;
+use crate::read::image::Image;
+use crate::read::symbol::{Symbol, SymbolKind};
+use crate::read::symbol_table::SymbolTable;
 
 /// Machines where the address of a function is that of its code, and `DT_INIT` is run.
 pub(crate) const PLAIN: [Machine; 4] = [

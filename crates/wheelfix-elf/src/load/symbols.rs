@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::dynamic_tag::Tag;
 use crate::load::dynamic::Linking;
-use crate::load::image::Image;
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::relocations::Reference;
 use crate::load::{LoaderKind, Loading};
-use crate::program_header::SegmentKind;
-use crate::symbol::{Binding, RawSymbol, SHN_ABS, Symbol, SymbolKind, Visibility};
-use crate::symbol_table::SymbolTable;
+use crate::read::dynamic_tag::Tag;
+use crate::read::image::Image;
+use crate::read::program_header::SegmentKind;
+use crate::read::symbol::{Binding, RawSymbol, SHN_ABS, Symbol, SymbolKind, Visibility};
+use crate::read::symbol_table::SymbolTable;
 
 /// The facts that symbols are judged by.
 struct Judge<'a> {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::dynamic_tag::Tag;
 use crate::encoding::Fields;
-use crate::hash::sysv_hash;
 use crate::load::dynamic::Linking;
-use crate::load::image::Image;
 use crate::load::refusal::{Condition, Refusal};
 use crate::load::{LoaderKind, Loading};
+use crate::read::dynamic_tag::Tag;
+use crate::read::hash::sysv_hash;
+use crate::read::image::Image;
 
 /// More structures than any real file has.
 const MOST_RECORDS: usize = 1 << 17;

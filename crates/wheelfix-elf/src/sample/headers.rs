@@ -2,7 +2,7 @@
 
 use super::{Builder, DATA_LEAD, Data};
 use crate::encoding::{ByteOrder, Class};
-use crate::program_header::{PF_R, PF_W, PF_X, ProgramHeader, SegmentKind};
+use crate::read::program_header::{PF_R, PF_W, PF_X, ProgramHeader, SegmentKind};
 
 /// A program header of what is in memory as it is in the file.
 fn header(kind: SegmentKind, flags: u32, place: Data, align: u64) -> ProgramHeader {

@@ -2,7 +2,7 @@
 
 use super::{Builder, Data};
 use crate::encoding::Class;
-use crate::section_header::{
+use crate::read::section_header::{
     SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_VERNEED, SHT_NOBITS,
     SHT_NULL, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB, SectionHeader,
 };

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::dynamic::StringTable;
-use crate::dynamic_tag::Tag;
-use crate::elf::Elf;
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::load::{Edited, Image, LoaderKind, any_refusal, refusal_of_edited};
-use crate::program_header::{PF_W, ProgramHeader, SegmentKind};
-use crate::section_header::SectionHeader;
+use crate::load::{Edited, LoaderKind, any_refusal, refusal_of_edited};
+use crate::read::dynamic::StringTable;
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::Elf;
+use crate::read::image::Image;
+use crate::read::program_header::{PF_W, ProgramHeader, SegmentKind};
+use crate::read::section_header::SectionHeader;
+use crate::read::symbol_table::{read_hashes, symbol_count};
+use crate::read::window::read_range;
 use crate::source::Source;
-use crate::symbol_table::{read_hashes, symbol_count};
 use crate::verify::Names;
 use crate::verify::rule::{Report, Rule, Violation};
-use crate::window::read_range;
 
 /// Entries that an edit may add, remove or change.
 const EDITED: [Tag; 9] = [

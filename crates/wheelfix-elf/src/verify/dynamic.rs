@@ -1,11 +1,11 @@
 //! Rules for the entries of the dynamic section and for the ranges that they name.
 
-use crate::dynamic_tag::Tag;
 use crate::error::ReadError;
-use crate::program_header::SegmentKind;
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::SegmentKind;
+use crate::read::window::Window;
 use crate::verify::elf_image::{ElfImage, Linking};
 use crate::verify::rule::{Report, Rule};
-use crate::window::Window;
 
 /// Tables whose address and length are entries, and which must come from the file as a whole.
 const RANGES: [(Tag, Tag, Rule); 6] = [

@@ -1,17 +1,18 @@
 //! The file under examination, read without taking anything for granted.
 
-use crate::dynamic::{DynamicArray, StringTable};
-use crate::dynamic_tag::Tag;
-use crate::elf::is_debug_file;
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::header::{Header, ObjectType};
-use crate::load::{Image, map_what_is_there};
-use crate::program_header::{self, PF_W, ProgramHeader, SegmentKind};
-use crate::section_header::SectionHeader;
+use crate::read::dynamic::{DynamicArray, StringTable};
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::is_debug_file;
+use crate::read::header::{Header, ObjectType};
+use crate::read::image::Image;
+use crate::read::mapping::map_what_is_there;
+use crate::read::program_header::{self, PF_W, ProgramHeader, SegmentKind};
+use crate::read::section_header::SectionHeader;
+use crate::read::window::Window;
 use crate::source::Source;
 use crate::verify::rule::{Report, Rule};
-use crate::window::Window;
 
 /// The headers of a program or library.
 pub(crate) struct ElfImage<'a> {

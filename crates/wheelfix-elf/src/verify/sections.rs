@@ -1,7 +1,7 @@
 //! Rules for the section headers.
 
-use crate::dynamic_tag::Tag;
-use crate::section_header::{
+use crate::read::dynamic_tag::Tag;
+use crate::read::section_header::{
     SHF_TLS, SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERDEF, SHT_GNU_VERNEED,
     SHT_GNU_VERSYM, SHT_HASH, SHT_NOBITS, SHT_STRTAB, SectionHeader,
 };

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use crate::encoding::Fields;
 use crate::error::ReadError;
-use crate::load::PAGE;
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::read::image::PAGE;
+use crate::read::program_header::{ProgramHeader, SegmentKind};
+use crate::read::window::Window;
 use crate::verify::elf_image::ElfImage;
 use crate::verify::rule::{Report, Rule};
-use crate::window::Window;
 
 pub(crate) fn check(elf_image: &ElfImage<'_>, report: &mut Report) -> Result<(), ReadError> {
     let at = elf_image.header.program_headers_offset;

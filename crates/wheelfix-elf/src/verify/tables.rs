@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dynamic_tag::Tag;
 use crate::error::ReadError;
-use crate::hash::{GnuHash, SysvHash, gnu_hash, sysv_hash};
-use crate::section_header::SHT_DYNSYM;
-use crate::symbol::RawSymbol;
+use crate::read::dynamic_tag::Tag;
+use crate::read::hash::{GnuHash, SysvHash, gnu_hash, sysv_hash};
+use crate::read::section_header::SHT_DYNSYM;
+use crate::read::symbol::RawSymbol;
+use crate::read::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
+use crate::read::window::{Window, read_range};
 use crate::verify::Names;
 use crate::verify::elf_image::{ElfImage, Linking};
 use crate::verify::rule::{Report, Rule};
-use crate::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
-use crate::window::{Window, read_range};
 
 /// How much of a table is read at once, in bytes: a multiple of both symbol lengths, and of 2.
 const BLOCK: u64 = 24 * 2048;

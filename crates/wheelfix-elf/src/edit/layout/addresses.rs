@@ -1,11 +1,11 @@
 //! One thing after the other: places for what goes into a segment, entered into the tables of the model.
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::layout::Layout;
 use crate::edit::model::Model;
 use crate::edit::strings::StringLayout;
-use crate::program_header::SegmentKind;
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::SegmentKind;
 
 /// No linker aligns a table further; a damaged file may say so, and would grow by as much.
 const MAX_ALIGN: u64 = 64;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{PF_R, PF_W};
-use crate::window::read_range;
+use crate::read::program_header::{PF_R, PF_W};
+use crate::read::window::read_range;
 
 /// Zero bytes that earlier tools left at the end of the file.
 const MAX_PADDING: u64 = 32;

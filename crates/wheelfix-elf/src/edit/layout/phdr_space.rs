@@ -4,15 +4,15 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::dynamic_tag::Tag;
 use crate::edit::error::EditError;
 use crate::edit::layout::segment_padding::SegmentPadding;
 use crate::edit::layout::shift_sections::SectionShift;
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
-use crate::section_header::SHF_TLS;
-use crate::window::read_range;
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
+use crate::read::section_header::SHF_TLS;
+use crate::read::window::read_range;
 
 /// Where the program header of a new segment goes.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,13 +1,13 @@
 //! A segment that an earlier edit made, which something now follows in the file: `strip` puts its headers there. All that
 //! is in it moves on to the new segment, which takes its program header, so that neither headers nor dead segments pile up.
 
-use crate::dynamic_tag::Tag;
 use crate::edit::layout::Moves;
 use crate::edit::layout::addresses::Item;
 use crate::edit::layout::shift_sections::movable_tag;
 use crate::edit::model::Model;
-use crate::program_header::{PF_R, ProgramHeader, SegmentKind};
-use crate::section_header::SectionHeader;
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::{PF_R, ProgramHeader, SegmentKind};
+use crate::read::section_header::SectionHeader;
 
 /// A segment that is given up.
 #[derive(Clone, Debug, Eq, PartialEq)]

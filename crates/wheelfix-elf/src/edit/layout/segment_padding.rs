@@ -3,8 +3,8 @@
 
 use crate::edit::model::Model;
 use crate::error::ReadError;
-use crate::program_header::{PF_W, PF_X, ProgramHeader};
-use crate::window::read_range;
+use crate::read::program_header::{PF_W, PF_X, ProgramHeader};
+use crate::read::window::read_range;
 
 /// The alignment of strings that follow code or data.
 const ALIGN: u64 = 16;

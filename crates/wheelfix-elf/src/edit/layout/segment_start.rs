@@ -3,7 +3,7 @@
 use crate::edit::error::EditError;
 use crate::edit::layout::phdr_space::{self, PhdrSpace, Reach};
 use crate::edit::model::Model;
-use crate::program_header::{ProgramHeader, SegmentKind};
+use crate::read::program_header::{ProgramHeader, SegmentKind};
 
 /// The first byte of a new segment.
 #[derive(Clone, Copy, Debug)]

@@ -3,16 +3,16 @@
 
 use std::ops::Range;
 
-use crate::dynamic_tag::Tag;
 use crate::edit::layout::Layout;
 use crate::edit::layout::addresses::{Item, Place, enter};
 use crate::edit::layout::phdr_space::{self, has_memory};
 use crate::edit::model::Model;
 use crate::encoding::Fields;
 use crate::error::ReadError;
-use crate::program_header::SegmentKind;
-use crate::section_header::{SHT_NOTE, SectionHeader};
-use crate::window::read_range;
+use crate::read::dynamic_tag::Tag;
+use crate::read::program_header::SegmentKind;
+use crate::read::section_header::{SHT_NOTE, SectionHeader};
+use crate::read::window::read_range;
 
 /// The sections that have to move so that the program headers can grow by one.
 #[derive(Clone, Debug, Eq, PartialEq)]

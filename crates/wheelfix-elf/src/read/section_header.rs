@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::encoding::{Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
-use crate::header::Header;
-use crate::window::{Window, read_range};
+use crate::read::header::Header;
+use crate::read::window::{Window, read_range};
 
 /// One section header with its name. Offsets are file offsets, lengths are bytes.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::dynamic_tag::{Tag, flags, flags_1};
-use crate::elf::{Dynamic, Elf};
 use crate::encoding::Class;
 use crate::error::ReadError;
+use crate::read::dynamic_tag::{Tag, flags, flags_1};
+use crate::read::elf::{Dynamic, Elf};
+use crate::read::window::read_range;
 use crate::source::Source;
-use crate::window::read_range;
 
 /// A table of relocations: its address, its length in bytes, and how many words an entry has.
 type Table = (u64, u64, usize);

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-use crate::elf::Elf;
-use crate::section_header::{SHT_NOBITS, SectionHeader};
+use crate::read::elf::Elf;
+use crate::read::section_header::{SHT_NOBITS, SectionHeader};
 use crate::source::Source;
 
 /// The longest text that is reported, in bytes without its NUL.

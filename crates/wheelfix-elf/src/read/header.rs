@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::encoding::{ByteOrder, Class, Encoding, Fields};
 use crate::error::ReadError;
 use crate::machine::Machine;
-use crate::window::Window;
+use crate::read::window::Window;
 
 /// The fields of the ELF header that say what the file is and where its tables are.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

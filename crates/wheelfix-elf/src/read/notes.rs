@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::encoding::{Class, Encoding, Fields};
 use crate::error::ReadError;
-use crate::program_header::{ProgramHeader, SegmentKind};
-use crate::section_header::{SHT_NOTE, SectionHeader};
-use crate::window::Window;
+use crate::read::program_header::{ProgramHeader, SegmentKind};
+use crate::read::section_header::{SHT_NOTE, SectionHeader};
+use crate::read::window::Window;
 
 /// `n_type` of the build id, owner `GNU`.
 const NT_GNU_BUILD_ID: u32 = 3;

@@ -5,15 +5,15 @@ use std::fmt;
 
 use memchr::memchr;
 
-use crate::dynamic_tag::Tag;
-use crate::elf::{Dynamic, Elf};
 use crate::encoding::Encoding;
 use crate::error::ReadError;
-use crate::hash::{GnuHash, HashedName, SysvHash, gnu_hash};
-use crate::section_header::{SHT_DYNSYM, SectionHeader};
+use crate::read::dynamic_tag::Tag;
+use crate::read::elf::{Dynamic, Elf};
+use crate::read::hash::{GnuHash, HashedName, SysvHash, gnu_hash};
+use crate::read::section_header::{SHT_DYNSYM, SectionHeader};
+use crate::read::symbol::{RawSymbol, SHN_UNDEF, Symbol, VersionIndex};
+use crate::read::window::read_range;
 use crate::source::Source;
-use crate::symbol::{RawSymbol, SHN_UNDEF, Symbol, VersionIndex};
-use crate::window::read_range;
 
 /// The dynamic symbols of one object: one buffer for the symbols, one for the names, one for the versions, and the hash
 /// table. A symbol is decoded when it is looked at.

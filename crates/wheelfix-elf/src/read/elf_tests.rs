@@ -3,10 +3,10 @@
 
 use goblin::elf::Elf as Goblin;
 
-use crate::elf::{Elf, RunPath};
-use crate::hash::HashedName;
+use crate::read::elf::{Elf, RunPath};
+use crate::read::hash::HashedName;
+use crate::read::symbol_table::WantedVersion;
 use crate::source::FileSource;
-use crate::symbol_table::WantedVersion;
 
 /// The running program, its loader, and every library mapped into it.
 fn files() -> Vec<std::path::PathBuf> {
@@ -83,7 +83,10 @@ fn every_exported_symbol_is_found_through_the_hash_table() {
     for path in files() {
         let source = FileSource::open(&path).unwrap();
         let symbols = Elf::read(&source).unwrap().symbols(&source).unwrap();
-        for symbol in symbols.iter().filter(crate::symbol::Symbol::is_exported) {
+        for symbol in symbols
+            .iter()
+            .filter(crate::read::symbol::Symbol::is_exported)
+        {
             let name = HashedName::new(symbol.name);
             assert!(
                 symbols

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::ReadError;
-use crate::program_header::{PF_R, PF_W, PF_X};
+use crate::read::program_header::{PF_R, PF_W, PF_X};
 use crate::source::Source;
 
 /// Bytes next to each other that come from one place and have one protection.

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
-use crate::elf::Elf;
 use crate::encoding::{Class, Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
-use crate::header::Header;
-use crate::load::PAGE;
-use crate::window::{Window, read_range};
+use crate::read::elf::Elf;
+use crate::read::header::Header;
+use crate::read::image::PAGE;
+use crate::read::window::{Window, read_range};
 
 /// One program header. Offsets are file offsets, lengths are bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -112,7 +112,7 @@ pub const PF_R: u32 = 4;
 
 /// The file offset of an address as the `PT_LOAD` says that names it, and how many bytes of that lie behind it.
 ///
-/// More may be in memory, see [`crate::load`]; but `strip` keeps no more than this.
+/// More may be in memory, as the loader maps whole pages; but `strip` keeps no more than this.
 pub(crate) fn locate(headers: &[ProgramHeader], vaddr: u64) -> Option<(u64, u64)> {
     let mut loads = headers.iter().filter(|header| header.is_load());
     loads.find_map(|load| {

@@ -4,12 +4,12 @@
 
 use serde::Serialize;
 
-use crate::dynamic_tag::Tag;
 use crate::encoding::{Class, Encoding, FieldWriter, Fields};
 use crate::error::ReadError;
-use crate::load::Image;
-use crate::program_header::{ProgramHeader, SegmentKind};
-use crate::window::{Window, read_range};
+use crate::read::dynamic_tag::Tag;
+use crate::read::image::Image;
+use crate::read::program_header::{ProgramHeader, SegmentKind};
+use crate::read::window::{Window, read_range};
 
 /// Real files have up to about a hundred entries.
 const MAX_ENTRIES: u64 = 1 << 16;

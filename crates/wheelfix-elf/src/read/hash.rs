@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use crate::encoding::{Class, Encoding, FieldWriter};
 use crate::error::ReadError;
-use crate::load::Image;
 use crate::machine::Machine;
+use crate::read::image::Image;
+use crate::read::window::read_range;
 use crate::source::Source;
-use crate::window::read_range;
 
 /// A name with its hashes, to be looked up in many objects.
 #[derive(Clone, Copy, Debug)]

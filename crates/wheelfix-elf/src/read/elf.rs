@@ -2,17 +2,18 @@
 
 use serde::Serialize;
 
-use crate::dynamic::{DynamicArray, StringTable};
-use crate::dynamic_tag::{Tag, flags_1};
 use crate::error::ReadError;
-use crate::header::{Header, ObjectType};
-use crate::load::{Image, map_what_is_there};
-use crate::notes::Notes;
-use crate::program_header::{PF_X, ProgramHeader, SegmentKind};
-use crate::section_header::{SHF_TLS, SHT_NOBITS, SectionHeader};
+use crate::read::dynamic::{DynamicArray, StringTable};
+use crate::read::dynamic_tag::{Tag, flags_1};
+use crate::read::header::{Header, ObjectType};
+use crate::read::image::Image;
+use crate::read::mapping::map_what_is_there;
+use crate::read::notes::Notes;
+use crate::read::program_header::{PF_X, ProgramHeader, SegmentKind};
+use crate::read::section_header::{SHF_TLS, SHT_NOBITS, SectionHeader};
+use crate::read::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
+use crate::read::window::Window;
 use crate::source::Source;
-use crate::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
-use crate::window::Window;
 
 /// The headers and the dynamic section of an ELF file. Everything is owned; the source is not kept.
 #[derive(Clone, Debug, Serialize)]
@@ -54,9 +55,9 @@ pub struct Dynamic {
     pub soname: Option<String>,
     /// The search path.
     pub run_path: RunPath,
-    /// `DT_FLAGS`, 0 if not given; see [`crate::dynamic_tag::flags`].
+    /// `DT_FLAGS`, 0 if not given; see [`crate::read::dynamic_tag::flags`].
     pub flags: u64,
-    /// `DT_FLAGS_1`, 0 if not given; see [`crate::dynamic_tag::flags_1`].
+    /// `DT_FLAGS_1`, 0 if not given; see [`crate::read::dynamic_tag::flags_1`].
     pub flags_1: u64,
     /// The versions that are needed, by library.
     pub version_needs: Vec<VersionNeeds>,

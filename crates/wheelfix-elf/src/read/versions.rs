@@ -4,10 +4,10 @@
 
 use serde::Serialize;
 
-use crate::dynamic::StringTable;
 use crate::encoding::{Encoding, Fields};
 use crate::error::ReadError;
-use crate::window::Window;
+use crate::read::dynamic::StringTable;
+use crate::read::window::Window;
 
 /// Real files need versions of tens of libraries, and define at most hundreds.
 const MAX_VERSIONS: u64 = 1 << 16;
