@@ -1,13 +1,13 @@
 //! Editing: from a request to a plan of writes.
 
 mod change;
+mod edits;
 mod emit;
 mod error;
 mod headers;
 mod heal;
 mod interpreter;
 mod layout;
-mod model;
 mod old_dynamic;
 mod plan;
 mod references;
@@ -18,7 +18,9 @@ mod request;
 mod settle;
 mod strings;
 mod symbols;
+mod tables;
 mod versions;
+mod writes;
 
 pub use error::EditError;
 pub use plan::{Data, Plan, Planned, Warning, Write};
@@ -36,7 +38,7 @@ use crate::read::symbol_table::{SymbolTable, read_hashes, symbol_count};
 use crate::read::window::{Window, read_range};
 use crate::source::Source;
 use crate::verify::Rule;
-use model::Model;
+use edits::Edits;
 use strings::StringLayout;
 
 impl Plan {
@@ -162,45 +164,50 @@ fn plan_dynamic(
         .ok_or(EditError::NoTable { what: "DT_STRTAB" })?;
     check_strings(elf, strings)?;
     check_mapped(elf)?;
-    let mut model = Model::new(source, elf, dynamic, strings);
-    change::change(&mut model, request)?;
-    if request.executable_stack.is_some() && model.segment(SegmentKind::GNU_STACK).is_none() {
-        layout::phdr_space::add_stack(&mut model)?;
+    let mut edits = Edits::new(source, elf, dynamic, strings);
+    change::change(&mut edits, request)?;
+    if request.executable_stack.is_some() && edits.tables.segment(SegmentKind::GNU_STACK).is_none()
+    {
+        layout::phdr_space::add_stack(&mut edits)?;
     }
-    change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
-    model.retired = old_dynamic::find(&model)?;
+    change::change_headers(
+        &mut edits.tables.program_headers,
+        &mut edits.summary,
+        request,
+    )?;
+    edits.retired = old_dynamic::find(&edits)?;
     let (gnu, sysv) = read_hashes(elf, dynamic, source)?;
-    model.symbol_count = symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref());
+    edits.symbol_count = symbol_count(elf, dynamic, gnu.as_ref(), sysv.as_ref());
     let symbols = if needs_symbols(request) {
         Some(elf.symbols(&source)?)
     } else {
         None
     };
     if let Some(symbols) = &symbols {
-        rename::find(&mut model, symbols, &request.rename_symbols)?;
-        versions::find_cleared(&mut model, symbols, &request.clear_symbol_versions);
+        rename::find(&mut edits, symbols, &request.rename_symbols)?;
+        versions::find_cleared(&mut edits, symbols, &request.clear_symbol_versions);
         if request.heal {
-            heal::heal(&mut model, symbols)?;
+            heal::heal(&mut edits, symbols)?;
         }
     }
-    versions::change(&mut model);
-    model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
-    if model.is_unchanged() {
+    versions::change(&mut edits);
+    edits.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
+    if edits.is_unchanged() {
         return Ok(Plan::noop(elf.file_len));
     }
-    heal::mend_dynamic(&mut model);
-    check_bootstrap(elf, dynamic, &model)?;
-    let mut references = references::collect(&model)?;
+    heal::mend_dynamic(&mut edits);
+    check_bootstrap(elf, dynamic, &edits)?;
+    let mut references = references::collect(&edits)?;
     if !references.complete {
-        model.warnings.push(Warning::StringsKept);
+        edits.warnings.push(Warning::StringsKept);
     }
     let mut layout = StringLayout::new(&mut Window::new(source), strings, &mut references)?;
-    let offsets: Vec<u64> = model
+    let offsets: Vec<u64> = edits
         .texts
         .iter()
         .map(|text| layout.add(text, &references))
         .collect();
-    finish(model, &layout, &offsets, symbols.as_ref())
+    finish(&mut edits, &layout, &offsets, symbols.as_ref())
 }
 
 /// Whether there are bytes behind all segments, sections and their headers that are not padding.
@@ -228,7 +235,7 @@ fn has_appended_data(source: &dyn Source, elf: &Elf) -> Result<bool, ReadError> 
 /// Checks that a file which relocates itself still starts: glibc's loader reads its own dynamic section before it can look
 /// for anything, and it and position-independent static programs stop where it has a search path
 /// (`elf_get_dynamic_info` in `elf/get-dynamic-info.h`).
-fn check_bootstrap(elf: &Elf, dynamic: &Dynamic, model: &Model<'_>) -> Result<(), EditError> {
+fn check_bootstrap(elf: &Elf, dynamic: &Dynamic, edits: &Edits<'_>) -> Result<(), EditError> {
     let is_glibc_loader = |soname: &String| {
         ["ld-linux", "ld.so.", "ld64.so."]
             .iter()
@@ -243,7 +250,8 @@ fn check_bootstrap(elf: &Elf, dynamic: &Dynamic, model: &Model<'_>) -> Result<()
             edit: "after an edit of its dynamic section",
         });
     }
-    let has_run_path = model
+    let has_run_path = edits
+        .tables
         .entries
         .iter()
         .any(|entry| matches!(entry.tag, Tag::RPATH | Tag::RUNPATH));
@@ -260,58 +268,64 @@ fn check_bootstrap(elf: &Elf, dynamic: &Dynamic, model: &Model<'_>) -> Result<()
 fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan, EditError> {
     let dynamic = Dynamic::absent();
     let strings = StringTable::ABSENT;
-    let mut model = Model::new(source, elf, &dynamic, strings);
+    let mut edits = Edits::new(source, elf, &dynamic, strings);
     if let Some(path) = &request.interpreter {
-        change::change_interpreter(&mut model, path)?;
+        change::change_interpreter(&mut edits, path)?;
     }
-    change::change_headers(&mut model.program_headers, &mut model.summary, request)?;
+    change::change_headers(
+        &mut edits.tables.program_headers,
+        &mut edits.summary,
+        request,
+    )?;
     if request.heal {
-        heal::mend_alignments(&mut model);
+        heal::mend_alignments(&mut edits);
     }
-    model.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
-    if model.is_unchanged() {
+    edits.os_abi = request.os_abi.filter(|os_abi| *os_abi != elf.header.os_abi);
+    if edits.is_unchanged() {
         return Ok(Plan::noop(elf.file_len));
     }
-    finish(model, &StringLayout::absent(strings), &[], None)
+    finish(&mut edits, &StringLayout::absent(strings), &[], None)
 }
 
 /// Finds places for everything, and writes all that has changed.
 fn finish(
-    mut model: Model<'_>,
-    layout: &StringLayout,
+    edits: &mut Edits<'_>,
+    strings: &StringLayout,
     offsets: &[u64],
     symbols: Option<&SymbolTable>,
 ) -> Result<Plan, EditError> {
-    if model
-        .program_headers
-        .iter()
-        .any(ProgramHeader::is_misaligned)
-    {
-        model.warnings.push(Warning::LoadMisaligned);
+    let headers = &edits.tables.program_headers;
+    if headers.iter().any(ProgramHeader::is_misaligned) {
+        edits.warnings.push(Warning::LoadMisaligned);
     }
-    let placement = layout::place(&mut model, layout)?;
-    emit::emit(&mut model, layout, offsets, &placement, symbols)?;
-    symbols::adjust(&mut model)?;
-    if model.new_len > model.elf.file_len && has_appended_data(model.source, model.elf)? {
-        model.warnings.push(Warning::DataBehindEnd);
+    let layout = layout::place(edits, strings)?;
+    let writes = emit::emit(&layout, strings, offsets, symbols)?;
+    let mut warnings = [edits.warnings.clone(), layout.warnings].concat();
+    if layout.new_len > edits.elf.file_len && has_appended_data(edits.source, edits.elf)? {
+        warnings.push(Warning::DataBehindEnd);
     }
+    Ok(Plan {
+        writes,
+        old_len: edits.elf.file_len,
+        new_len: layout.new_len,
+        summary: [edits.summary.clone(), layout.summary].concat(),
+        warnings,
+        accepted: accepted(edits),
+    })
+}
+
+/// The rules of the check that the edits mean to break.
+fn accepted(edits: &Edits<'_>) -> Vec<Rule> {
     let mut accepted = Vec::new();
-    if !model.renamed_symbols.is_empty() {
+    if !edits.renamed_symbols.is_empty() {
         accepted.push(Rule::ChangedSymbol);
     }
-    if model.os_abi.is_some() {
+    if edits.os_abi.is_some() {
         // Whoever names another system than the loader's means it.
         accepted.push(Rule::ChangedAdmission);
     }
-    if model.mends_alignments {
+    if edits.mends_alignments {
         accepted.push(Rule::AlignMixed);
     }
-    Ok(Plan {
-        writes: model.writes,
-        old_len: model.elf.file_len,
-        new_len: model.new_len,
-        summary: model.summary,
-        warnings: model.warnings,
-        accepted,
-    })
+    accepted
 }

@@ -1,8 +1,9 @@
 //! From the request to the changed entries of the dynamic section: what has to be different, not where it goes.
 
+use crate::edit::edits::{Edits, TextField};
 use crate::edit::error::EditError;
-use crate::edit::model::{Entry, Model, TextField, Value};
 use crate::edit::request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
+use crate::edit::tables::{Entry, Value};
 use crate::read::dynamic_tag::{Tag, flags_1};
 use crate::read::elf::RunPath;
 use crate::read::program_header::{PF_X, SegmentKind};
@@ -63,51 +64,51 @@ pub(crate) fn check_texts(request: &Request) -> Result<(), EditError> {
 }
 
 /// Makes the changes to the entries, and to the program headers that hold no address.
-pub(crate) fn change(model: &mut Model<'_>, request: &Request) -> Result<(), EditError> {
-    change_needed(model, &request.needed);
+pub(crate) fn change(edits: &mut Edits<'_>, request: &Request) -> Result<(), EditError> {
+    change_needed(edits, &request.needed);
     if let Some(name) = &request.soname
-        && model.dynamic.soname.as_ref() != Some(name)
+        && edits.dynamic.soname.as_ref() != Some(name)
     {
-        let old = model.dynamic.soname.as_deref().unwrap_or("none");
-        model.summary.push(format!("soname {old} -> {name}"));
-        let text = Value::Text(model.text(name));
-        model.set_or_add(Tag::SONAME, text);
+        let old = edits.dynamic.soname.as_deref().unwrap_or("none");
+        edits.summary.push(format!("soname {old} -> {name}"));
+        let text = Value::Text(edits.text(name));
+        edits.tables.set_or_add(Tag::SONAME, text);
     }
     if let Some(run_path) = &request.run_path {
-        change_run_path(model, run_path);
+        change_run_path(edits, run_path);
     }
-    if request.no_default_lib && model.dynamic.flags_1 & flags_1::NODEFLIB == 0 {
-        model
+    if request.no_default_lib && edits.dynamic.flags_1 & flags_1::NODEFLIB == 0 {
+        edits
             .summary
             .push("default directories are not searched".to_owned());
-        model.set_or_add(
+        edits.tables.set_or_add(
             Tag::FLAGS_1,
-            Value::Number(model.dynamic.flags_1 | flags_1::NODEFLIB),
+            Value::Number(edits.dynamic.flags_1 | flags_1::NODEFLIB),
         );
     }
-    if request.debug_tag && model.number(Tag::DEBUG).is_none() {
-        model.summary.push("DT_DEBUG added".to_owned());
-        model.entries.push(Entry {
+    if request.debug_tag && edits.tables.number(Tag::DEBUG).is_none() {
+        edits.summary.push("DT_DEBUG added".to_owned());
+        edits.tables.entries.push(Entry {
             tag: Tag::DEBUG,
             value: Value::Number(0),
         });
     }
     if let Some(path) = &request.interpreter {
-        change_interpreter(model, path)?;
+        change_interpreter(edits, path)?;
     }
     Ok(())
 }
 
 /// Changes the interpreter, which a file without a dynamic section may have, too.
-pub(crate) fn change_interpreter(model: &mut Model<'_>, path: &str) -> Result<(), EditError> {
-    let Some(old) = &model.elf.interpreter else {
+pub(crate) fn change_interpreter(edits: &mut Edits<'_>, path: &str) -> Result<(), EditError> {
+    let Some(old) = &edits.elf.interpreter else {
         return Err(EditError::NoProgramHeader {
             kind: SegmentKind::INTERP,
         });
     };
     if old != path {
-        model.summary.push(format!("interpreter {old} -> {path}"));
-        model.set_interpreter(path)?;
+        edits.summary.push(format!("interpreter {old} -> {path}"));
+        edits.tables.set_interpreter(edits.elf, path)?;
     }
     Ok(())
 }
@@ -145,8 +146,8 @@ pub(crate) fn change_headers(
     Ok(())
 }
 
-fn change_run_path(model: &mut Model<'_>, request: &RunPathRequest) {
-    let old = model.dynamic.run_path.clone();
+fn change_run_path(edits: &mut Edits<'_>, request: &RunPathRequest) {
+    let old = edits.dynamic.run_path.clone();
     let old_kind = match old {
         RunPath::None => None,
         RunPath::Rpath { .. } => Some(RunPathKind::Rpath),
@@ -170,7 +171,7 @@ fn change_run_path(model: &mut Model<'_>, request: &RunPathRequest) {
     if new == old {
         return;
     }
-    model
+    edits
         .summary
         .push(format!("search path {} -> {}", show(&old), show(&new)));
     let tag = match new {
@@ -180,18 +181,20 @@ fn change_run_path(model: &mut Model<'_>, request: &RunPathRequest) {
     };
     let is_path = |entry: &Entry| matches!(entry.tag, Tag::RPATH | Tag::RUNPATH);
     // Where the path was, so that the order of the other entries is not disturbed.
-    let place = model
+    let place = edits
+        .tables
         .entries
         .iter()
         .position(is_path)
-        .unwrap_or(model.entries.len());
-    model.entries.retain(|entry| !is_path(entry));
+        .unwrap_or(edits.tables.entries.len());
+    edits.tables.entries.retain(|entry| !is_path(entry));
     if let Some(tag) = tag {
         // A path that only changes its tag keeps its string.
-        let value = Value::Text(model.text(&path));
-        model
+        let value = Value::Text(edits.text(&path));
+        edits
+            .tables
             .entries
-            .insert(place.min(model.entries.len()), Entry { tag, value });
+            .insert(place.min(edits.tables.entries.len()), Entry { tag, value });
     }
 }
 
@@ -211,44 +214,44 @@ struct Need {
     old: Option<u64>,
 }
 
-fn change_needed(model: &mut Model<'_>, edits: &[NeededEdit]) {
-    let values: Vec<u64> = model.dynamic.array.all(Tag::NEEDED).collect();
+fn change_needed(edits: &mut Edits<'_>, wanted: &[NeededEdit]) {
+    let values: Vec<u64> = edits.dynamic.array.all(Tag::NEEDED).collect();
     let mut needs: Vec<Need> = Vec::new();
-    for (name, value) in model.dynamic.needed.iter().zip(values) {
+    for (name, value) in edits.dynamic.needed.iter().zip(values) {
         needs.push(Need {
             name: name.clone(),
             old: Some(value),
         });
     }
-    let mut files: Vec<Option<String>> = model
+    let mut files: Vec<Option<String>> = edits
         .dynamic
         .version_needs
         .iter()
         .map(|needs| Some(needs.file.clone()))
         .collect();
-    for edit in edits {
-        apply(edit, &mut needs, &mut files, &mut model.summary);
+    for edit in wanted {
+        apply(edit, &mut needs, &mut files, &mut edits.summary);
     }
     let is_needed = |entry: &Entry| entry.tag == Tag::NEEDED;
-    let place = model.entries.iter().position(is_needed).unwrap_or(0);
+    let place = edits.tables.entries.iter().position(is_needed).unwrap_or(0);
     let mut entries = Vec::new();
     for need in needs {
         let kept = need
             .old
-            .filter(|value| old_name(model, *value) == Some(&need.name));
-        let value = kept.map_or_else(|| Value::Text(model.text(&need.name)), Value::Number);
+            .filter(|value| old_name(edits, *value) == Some(&need.name));
+        let value = kept.map_or_else(|| Value::Text(edits.text(&need.name)), Value::Number);
         entries.push(Entry {
             tag: Tag::NEEDED,
             value,
         });
     }
-    model.entries.retain(|entry| !is_needed(entry));
-    model.entries.splice(place..place, entries);
-    for (needs, file) in model.dynamic.version_needs.iter().zip(&files) {
+    edits.tables.entries.retain(|entry| !is_needed(entry));
+    edits.tables.entries.splice(place..place, entries);
+    for (needs, file) in edits.dynamic.version_needs.iter().zip(&files) {
         match file {
             Some(name) if *name != needs.file => {
-                let text = model.text(name);
-                model.text_fields.push(TextField {
+                let text = edits.text(name);
+                edits.text_fields.push(TextField {
                     offset: needs.offset + 4,
                     text,
                     what: "library of version needs",
@@ -257,15 +260,15 @@ fn change_needed(model: &mut Model<'_>, edits: &[NeededEdit]) {
             _ => {}
         }
     }
-    model.removed_needs = files.iter().map(Option::is_none).collect();
+    edits.removed_needs = files.iter().map(Option::is_none).collect();
 }
 
-fn old_name<'m>(model: &'m Model<'_>, value: u64) -> Option<&'m String> {
-    let mut pairs = model
+fn old_name<'m>(edits: &'m Edits<'_>, value: u64) -> Option<&'m String> {
+    let mut pairs = edits
         .dynamic
         .array
         .all(Tag::NEEDED)
-        .zip(&model.dynamic.needed);
+        .zip(&edits.dynamic.needed);
     pairs.find(|(old, _)| *old == value).map(|(_, name)| name)
 }
 

@@ -1,8 +1,9 @@
 //! The headers as they will be, written where they differ.
 
 use crate::edit::error::EditError;
-use crate::edit::model::Model;
+use crate::edit::layout::Layout;
 use crate::edit::plan::Data;
+use crate::edit::writes::Writes;
 use crate::encoding::{Encoding, FieldWriter};
 use crate::error::ReadError;
 use crate::read::window::read_range;
@@ -11,62 +12,68 @@ use crate::read::window::read_range;
 const MAX_COUNT: usize = 0xfeff;
 
 /// Adds the writes of the section headers, the program headers and the ELF header.
-pub(crate) fn emit(model: &mut Model<'_>) -> Result<(), EditError> {
-    emit_section_headers(model);
-    emit_program_headers(model)?;
-    emit_header(model)
+pub(crate) fn emit(writes: &mut Writes<'_>) -> Result<(), EditError> {
+    emit_section_headers(writes);
+    emit_program_headers(writes)?;
+    emit_header(writes)
 }
 
-fn emit_section_headers(model: &mut Model<'_>) {
-    let entry_len = model.encoding().section_header_len() as u64;
-    let moved = model.section_headers_offset != model.elf.header.section_headers_offset;
+fn emit_section_headers(writes: &mut Writes<'_>) {
+    let layout = writes.layout;
+    let entry_len = layout.edits.encoding().section_header_len() as u64;
+    let moved = layout.section_headers_offset != layout.edits.elf.header.section_headers_offset;
     let mut all = Vec::new();
-    for (index, section) in model.sections.clone().iter().enumerate() {
-        let mut writer = FieldWriter::new(model.encoding());
-        section.write(&mut writer);
-        let bytes = writer.finish();
+    for (index, section) in layout.tables.sections.clone().iter().enumerate() {
+        let mut fields = FieldWriter::new(layout.edits.encoding());
+        section.write(&mut fields);
+        let bytes = fields.finish();
         if moved {
             all.extend(bytes);
-        } else if model.elf.sections.get(index) != Some(section) {
-            let offset = model.section_headers_offset + index as u64 * entry_len;
-            model.put(offset, "section header", Data::Bytes(bytes));
+        } else if layout.edits.elf.sections.get(index) != Some(section) {
+            let offset = layout.section_headers_offset + index as u64 * entry_len;
+            writes.put(offset, "section header", Data::Bytes(bytes));
         }
     }
-    model.put(
-        model.section_headers_offset,
+    writes.put(
+        layout.section_headers_offset,
         "section headers",
         Data::Bytes(all),
     );
 }
 
-fn emit_program_headers(model: &mut Model<'_>) -> Result<(), ReadError> {
-    let mut writer = FieldWriter::new(model.encoding());
-    for header in &model.program_headers {
-        header.write(&mut writer, model.encoding().class);
+fn emit_program_headers(writes: &mut Writes<'_>) -> Result<(), ReadError> {
+    let layout = writes.layout;
+    let mut fields = FieldWriter::new(layout.edits.encoding());
+    for header in &layout.tables.program_headers {
+        header.write(&mut fields, layout.edits.encoding().class);
     }
-    let bytes = writer.finish();
-    let offset = model.program_headers_offset;
-    let same_place = offset == model.elf.header.program_headers_offset;
-    if same_place && model.program_headers.len() == model.elf.program_headers.len() {
-        return model.put_changed(offset, "program headers", &bytes);
+    let bytes = fields.finish();
+    let offset = layout.program_headers_offset;
+    let same_place = offset == layout.edits.elf.header.program_headers_offset;
+    if same_place && layout.tables.program_headers.len() == layout.edits.elf.program_headers.len() {
+        return writes.put_changed(offset, "program headers", &bytes);
     }
-    model.put(offset, "program headers", Data::Bytes(bytes));
+    writes.put(offset, "program headers", Data::Bytes(bytes));
     Ok(())
 }
 
 /// Writes the fields of the ELF header that change: counts, the places of the tables, the OS ABI.
-fn emit_header(model: &mut Model<'_>) -> Result<(), EditError> {
-    let encoding = model.encoding();
-    let mut header = RawHeader::read(model)?;
-    header.set_word(header.program_headers_at(), model.program_headers_offset);
-    header.set_word(header.section_headers_at(), model.section_headers_offset);
-    let count = count("number of program headers", model.program_headers.len())?;
+fn emit_header(writes: &mut Writes<'_>) -> Result<(), EditError> {
+    let layout = writes.layout;
+    let encoding = layout.edits.encoding();
+    let mut header = RawHeader::read(layout)?;
+    header.set_word(header.program_headers_at(), layout.program_headers_offset);
+    header.set_word(header.section_headers_at(), layout.section_headers_offset);
+    let count = count(
+        "number of program headers",
+        layout.tables.program_headers.len(),
+    )?;
     header.set_half(header.counts_at() + 2, count);
-    if model.sections.len() != model.elf.sections.len() {
-        let count = self::count("number of section headers", model.sections.len())?;
+    if layout.tables.sections.len() != layout.edits.elf.sections.len() {
+        let count = self::count("number of section headers", layout.tables.sections.len())?;
         header.set_half(header.counts_at() + 6, count);
     }
-    if let Some(os_abi) = model.os_abi {
+    if let Some(os_abi) = layout.edits.os_abi {
         header.set(7, &[os_abi]);
     }
     debug_assert_eq!(
@@ -74,7 +81,7 @@ fn emit_header(model: &mut Model<'_>) -> Result<(), EditError> {
         encoding.header_len(),
         "nothing was added"
     );
-    model.put_changed(0, "ELF header", &header.bytes)?;
+    writes.put_changed(0, "ELF header", &header.bytes)?;
     Ok(())
 }
 
@@ -94,9 +101,14 @@ struct RawHeader {
 }
 
 impl RawHeader {
-    fn read(model: &Model<'_>) -> Result<Self, ReadError> {
-        let encoding = model.encoding();
-        let bytes = read_range(model.source, "ELF header", 0, encoding.header_len() as u64)?;
+    fn read(layout: &Layout<'_>) -> Result<Self, ReadError> {
+        let encoding = layout.edits.encoding();
+        let bytes = read_range(
+            layout.edits.source,
+            "ELF header",
+            0,
+            encoding.header_len() as u64,
+        )?;
         Ok(Self { encoding, bytes })
     }
 
@@ -116,15 +128,15 @@ impl RawHeader {
     }
 
     fn set_word(&mut self, at: usize, value: u64) {
-        let mut writer = FieldWriter::new(self.encoding);
-        writer.word(value);
-        self.set(at, &writer.finish());
+        let mut fields = FieldWriter::new(self.encoding);
+        fields.word(value);
+        self.set(at, &fields.finish());
     }
 
     fn set_half(&mut self, at: usize, value: u16) {
-        let mut writer = FieldWriter::new(self.encoding);
-        writer.u16(value);
-        self.set(at, &writer.finish());
+        let mut fields = FieldWriter::new(self.encoding);
+        fields.u16(value);
+        self.set(at, &fields.finish());
     }
 
     fn set(&mut self, at: usize, value: &[u8]) {

@@ -11,8 +11,8 @@
 
 use std::ops::Range;
 
+use crate::edit::edits::Edits;
 use crate::edit::error::EditError;
-use crate::edit::model::Model;
 use crate::edit::relocations;
 use crate::read::dynamic_tag::Tag;
 use crate::read::image::PAGE;
@@ -20,36 +20,39 @@ use crate::read::program_header::{PF_W, ProgramHeader};
 use crate::read::symbol_table::SymbolTable;
 
 /// Turns the dead segments into `PT_NULL`, and mends alignments and protections.
-pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), EditError> {
-    mend_alignments(model);
-    mend_dynamic(model);
-    if model.sections.is_empty() {
+pub(crate) fn heal(edits: &mut Edits<'_>, symbols: &SymbolTable) -> Result<(), EditError> {
+    mend_alignments(edits);
+    mend_dynamic(edits);
+    if edits.tables.sections.is_empty() {
         return Ok(());
     }
     let dead = |index: &usize| {
-        model
+        edits
+            .tables
             .program_headers
             .get(*index)
-            .is_some_and(|load| is_dead(model, load, symbols))
+            .is_some_and(|load| is_dead(edits, load, symbols))
     };
-    let candidates: Vec<usize> = (1..model.program_headers.len()).filter(dead).collect();
+    let candidates: Vec<usize> = (1..edits.tables.program_headers.len())
+        .filter(dead)
+        .collect();
     if candidates.is_empty() {
         return Ok(());
     }
     let ranges: Vec<Range<u64>> = candidates
         .iter()
-        .filter_map(|index| model.program_headers.get(*index))
+        .filter_map(|index| edits.tables.program_headers.get(*index))
         .map(memory)
         .collect();
-    let relocated = relocated(model, &ranges)?;
+    let relocated = relocated(edits, &ranges)?;
     for ((index, range), relocated) in candidates.into_iter().zip(ranges).zip(relocated) {
         if relocated {
             continue;
         }
-        if let Some(header) = model.program_headers.get_mut(index) {
+        if let Some(header) = edits.tables.program_headers.get_mut(index) {
             *header = ProgramHeader::NULL;
         }
-        model.summary.push(format!(
+        edits.summary.push(format!(
             "segment at {:#x} without sections: retired",
             range.start
         ));
@@ -60,18 +63,24 @@ pub(crate) fn heal(model: &mut Model<'_>, symbols: &SymbolTable) -> Result<(), E
 /// Lowers each alignment that address and offset of its segment do not agree with to the largest that they do.
 ///
 /// Loaders place a file by the largest alignment of all. One that a section asks for, and no other segment, stays.
-pub(crate) fn mend_alignments(model: &mut Model<'_>) {
-    let loads = || model.program_headers.iter().filter(|load| load.is_load());
+pub(crate) fn mend_alignments(edits: &mut Edits<'_>) {
+    let loads = || {
+        edits
+            .tables
+            .program_headers
+            .iter()
+            .filter(|load| load.is_load())
+    };
     let sound = loads().filter(|load| !load.is_misaligned());
     let kept = sound.map(|load| load.align).fold(PAGE, u64::max);
     let wanted = |load: &ProgramHeader| {
-        let inside = model.sections.iter().filter(|section| {
+        let inside = edits.tables.sections.iter().filter(|section| {
             section.is_alloc() && load.vaddr <= section.vaddr && section.vaddr < load.memory_end()
         });
         inside.map(|section| section.align).fold(PAGE, u64::max)
     };
     let mut mended = Vec::new();
-    for (index, load) in model.program_headers.iter().enumerate() {
+    for (index, load) in edits.tables.program_headers.iter().enumerate() {
         let distance = load.vaddr.wrapping_sub(load.offset);
         let most: u64 = 1 << distance.trailing_zeros().min(63);
         // Of a number that is no power of two, the largest that is not above it.
@@ -82,25 +91,25 @@ pub(crate) fn mend_alignments(model: &mut Model<'_>) {
         }
     }
     for (index, align) in mended {
-        if let Some(load) = model.program_headers.get_mut(index) {
+        if let Some(load) = edits.tables.program_headers.get_mut(index) {
             let line = format!(
                 "segment at {:#x}: alignment {:#x} -> {align:#x}",
                 load.vaddr, load.align
             );
             load.align = align;
-            model.summary.push(line);
-            model.mends_alignments = true;
+            edits.summary.push(line);
+            edits.mends_alignments = true;
         }
     }
 }
 
 /// Lets the loader write to the dynamic section where a segment without code is mapped over it.
-pub(crate) fn mend_dynamic(model: &mut Model<'_>) {
-    let elf = model.elf;
-    let loads = model.program_headers.iter_mut();
+pub(crate) fn mend_dynamic(edits: &mut Edits<'_>) {
+    let elf = edits.elf;
+    let loads = edits.tables.program_headers.iter_mut();
     for load in loads.filter(|load| load.covers_dynamic(elf)) {
         load.flags |= PF_W;
-        model.summary.push(format!(
+        edits.summary.push(format!(
             "segment at {:#x}: writable, as the dynamic section on its first page is",
             load.vaddr
         ));
@@ -112,16 +121,16 @@ fn memory(header: &ProgramHeader) -> Range<u64> {
 }
 
 /// Whether a segment holds nothing that the headers, the dynamic section or a symbol refer to.
-fn is_dead(model: &Model<'_>, load: &ProgramHeader, symbols: &SymbolTable) -> bool {
+fn is_dead(edits: &Edits<'_>, load: &ProgramHeader, symbols: &SymbolTable) -> bool {
     let range = memory(load);
     let inside = |vaddr: u64| range.contains(&vaddr);
-    let by_section = model.sections.iter().any(|section| {
+    let by_section = edits.tables.sections.iter().any(|section| {
         section.is_alloc()
             && section.len != 0
             && section.vaddr < range.end
             && range.start < section.memory_end()
     });
-    let by_segment = model.program_headers.iter().any(|header| {
+    let by_segment = edits.tables.program_headers.iter().any(|header| {
         !header.is_load()
             && header.memory_len != 0
             && header.vaddr < range.end
@@ -129,20 +138,20 @@ fn is_dead(model: &Model<'_>, load: &ProgramHeader, symbols: &SymbolTable) -> bo
     });
     let by_tag = Tag::ADDRESSES
         .iter()
-        .any(|tag| model.number(*tag).is_some_and(inside));
-    let table = model.program_headers_offset;
+        .any(|tag| edits.tables.number(*tag).is_some_and(inside));
+    let table = edits.elf.header.program_headers_offset;
     let by_table = load.offset <= table && table < load.file_end();
     let by_symbol = symbols
         .iter()
         .any(|symbol| symbol.is_defined() && inside(symbol.value));
     let is_used = by_section || by_segment || by_tag || by_table || by_symbol;
-    load.is_load() && !range.is_empty() && !is_used && !inside(model.elf.header.entry)
+    load.is_load() && !range.is_empty() && !is_used && !inside(edits.elf.header.entry)
 }
 
 /// For each range: whether a relocation has its place there, or leads there.
-fn relocated(model: &Model<'_>, ranges: &[Range<u64>]) -> Result<Vec<bool>, EditError> {
+fn relocated(edits: &Edits<'_>, ranges: &[Range<u64>]) -> Result<Vec<bool>, EditError> {
     let mut found = vec![false; ranges.len()];
-    relocations::visit(model, &mut |relocation| {
+    relocations::visit(edits, &mut |relocation| {
         for (range, found) in ranges.iter().zip(&mut found) {
             *found |= range.contains(&relocation.vaddr) || range.contains(&relocation.addend);
         }

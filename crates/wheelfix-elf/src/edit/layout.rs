@@ -4,11 +4,16 @@
 pub(crate) mod addresses;
 pub(crate) mod last_segment;
 pub(crate) mod phdr_space;
+pub(crate) mod places;
+pub(crate) mod retired_dynamic;
 pub(crate) mod reuse_segment;
 pub(crate) mod segment_padding;
 pub(crate) mod segment_start;
 pub(crate) mod shift_sections;
 
+pub(crate) use places::Layout;
+
+use crate::edit::edits::Edits;
 use crate::edit::error::EditError;
 use crate::edit::layout::addresses::{Item, Place, assign_addresses, enter};
 use crate::edit::layout::last_segment::LastSegment;
@@ -16,36 +21,10 @@ use crate::edit::layout::phdr_space::{PhdrSpace, Reach};
 use crate::edit::layout::reuse_segment::ReusedSegment;
 use crate::edit::layout::segment_padding::SegmentPadding;
 use crate::edit::layout::segment_start::SegmentStart;
-use crate::edit::layout::shift_sections::SectionShift;
-use crate::edit::model::Model;
-use crate::edit::old_dynamic;
-use crate::edit::plan::{Data, Warning};
+use crate::edit::plan::Warning;
 use crate::edit::strings::StringLayout;
 use crate::read::dynamic_tag::Tag;
 use crate::read::program_header::{PF_R, PF_W, ProgramHeader, SegmentKind};
-
-/// The new places of the parts that move.
-#[derive(Debug)]
-pub(crate) struct Layout {
-    /// The new place of the strings: file offset and length. The same offset as before if they do not move.
-    pub(crate) strings: (u64, u64),
-    /// The items with their file offsets, in order.
-    pub(crate) items: Vec<(Item, u64)>,
-    /// File offset from which on everything is laid out anew. The end of the file if nothing is.
-    pub(crate) start: u64,
-    /// The sections that make room for a program header. `None` if none have to.
-    pub(crate) shift: Option<SectionShift>,
-    /// Tables that move into the place of the old strings: section, its new file offset.
-    pub(crate) into_old_strings: Vec<(usize, u64)>,
-}
-
-impl Layout {
-    /// Whether the interpreter's name leaves its place.
-    pub(crate) fn moves_interpreter(&self) -> bool {
-        let mut items = self.items.iter();
-        items.any(|(item, _)| *item == Item::Interpreter)
-    }
-}
 
 /// Nothing with a program header of its own may lie at the first byte of a `PT_LOAD`: LLVM's tools take one of the two for
 /// the parent of the other, and it may be the wrong one.
@@ -61,8 +40,12 @@ pub(crate) struct Moves {
 
 impl Moves {
     /// The length of what moves, if all of it may lie behind a segment that is there: texts.
-    fn text_len(self, model: &Model<'_>, strings: &StringLayout) -> Option<u64> {
-        let name = model.interpreter.iter().filter(|_| self.interpreter);
+    fn text_len(self, layout: &Layout<'_>, strings: &StringLayout) -> Option<u64> {
+        let name = layout
+            .tables
+            .interpreter
+            .iter()
+            .filter(|_| self.interpreter);
         let name: u64 = name.map(|bytes| bytes.len() as u64).sum();
         let strings = if self.strings { strings.content_len } else { 0 };
         (!self.dynamic).then_some(name + strings)
@@ -78,28 +61,33 @@ impl Moves {
     }
 }
 
-/// Decides on the places and changes the tables of the model accordingly.
-pub(crate) fn place(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, EditError> {
-    let placement = find_places(model, strings)?;
-    reuse_segment::retire_empty(model);
-    if model.program_headers_offset != model.encoding().header_len() as u64 {
-        model.warnings.push(Warning::ProgramHeadersAtEnd);
+/// Finds places for all that the edits make.
+pub(crate) fn place<'e>(
+    edits: &'e Edits<'e>,
+    strings: &StringLayout,
+) -> Result<Layout<'e>, EditError> {
+    let mut layout = Layout::unmoved(edits);
+    find_places(&mut layout, strings)?;
+    reuse_segment::retire_empty(&mut layout);
+    if layout.program_headers_offset != edits.encoding().header_len() as u64 {
+        layout.warnings.push(Warning::ProgramHeadersAtEnd);
     }
-    Ok(placement)
+    Ok(layout)
 }
 
-fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, EditError> {
-    let dynamic = !fit_entries(model);
-    let last_segment = LastSegment::find(model)?;
-    let room = model
+fn find_places(layout: &mut Layout<'_>, strings: &StringLayout) -> Result<(), EditError> {
+    let dynamic = !fit_entries(layout);
+    let last_segment = LastSegment::find(layout)?;
+    let room = layout
         .interpreter_place()
         .map_or(0, |segment| segment.file_len);
-    let too_long = model
+    let too_long = layout
+        .tables
         .interpreter
         .as_ref()
         .is_some_and(|bytes| bytes.len() as u64 > room);
     let in_padding = match &last_segment {
-        None => SegmentPadding::with_strings(model, too_long)?,
+        None => SegmentPadding::with_strings(layout, too_long)?,
         Some(_) => None,
     };
     let moves = Moves {
@@ -108,42 +96,35 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, 
             .is_some_and(|last_segment| last_segment.has_strings)
             || in_padding.is_some() && strings.content_len != strings.old().len
             || strings.content_len > strings.old().len
-            || model.strings_stick_out(),
+            || layout.edits.strings_stick_out(),
         interpreter: last_segment
             .as_ref()
             .is_some_and(|last_segment| last_segment.has_interpreter)
             || too_long,
         dynamic,
     };
-    let placement = Layout {
-        strings: (model.strings.offset, model.strings.len),
-        items: Vec::new(),
-        start: model.elf.file_len,
-        shift: None,
-        into_old_strings: Vec::new(),
-    };
     if moves == Moves::default() {
-        if model.dynamic.strings.is_some() {
-            model.summary.push("strings: in place".to_owned());
+        if layout.edits.dynamic.strings.is_some() {
+            layout.summary.push("strings: in place".to_owned());
         }
-        return Ok(placement);
+        return Ok(());
     }
     if dynamic {
-        model
+        layout
             .summary
             .push("dynamic section: moves, no entry is free".to_owned());
-        model.warnings.push(Warning::DynamicNotRelro);
+        layout.warnings.push(Warning::DynamicNotRelro);
     }
     if let Some(padding) = in_padding
         && moves.strings
-        && let Some(len) = moves.text_len(model, strings)
+        && let Some(len) = moves.text_len(layout, strings)
         && padding.holds(len)
     {
-        return fill(model, strings, moves, padding, placement);
+        return fill(layout, strings, moves, padding);
     }
-    match last_segment.filter(|last_segment| !dynamic || last_segment.can_be_writable(model)) {
-        Some(last_segment) => extend(model, strings, moves, &last_segment, placement),
-        None => append(model, strings, moves, placement),
+    match last_segment.filter(|last_segment| !dynamic || last_segment.can_be_writable(layout)) {
+        Some(last_segment) => extend(layout, strings, moves, &last_segment),
+        None => append(layout, strings, moves),
     }
 }
 
@@ -151,17 +132,21 @@ fn find_places(model: &mut Model<'_>, strings: &StringLayout) -> Result<Layout, 
 ///
 /// glibc and musl process relative relocations without `DT_RELACOUNT` too (`elf_machine_rela` in glibc's
 /// `sysdeps/*/dl-machine.h`).
-fn fit_entries(model: &mut Model<'_>) -> bool {
-    if model.entries.len() < model.capacity {
+fn fit_entries(layout: &mut Layout<'_>) -> bool {
+    if layout.tables.entries.len() < layout.capacity {
         return true;
     }
     let is_hint = |tag: Tag| matches!(tag, Tag::RELACOUNT | Tag::RELCOUNT);
-    let hint = model.entries.iter().position(|entry| is_hint(entry.tag));
-    let Some(hint) = hint.filter(|_| model.entries.len() == model.capacity) else {
+    let hint = layout
+        .tables
+        .entries
+        .iter()
+        .position(|entry| is_hint(entry.tag));
+    let Some(hint) = hint.filter(|_| layout.tables.entries.len() == layout.capacity) else {
         return false;
     };
-    let entry = model.entries.remove(hint);
-    model
+    let entry = layout.tables.entries.remove(hint);
+    layout
         .summary
         .push(format!("{}: dropped, its entry is needed", entry.tag));
     true
@@ -169,14 +154,14 @@ fn fit_entries(model: &mut Model<'_>) -> bool {
 
 /// Lays the items out at the end of the last segment.
 fn extend(
-    model: &mut Model<'_>,
+    layout: &mut Layout<'_>,
     strings: &StringLayout,
     moves: Moves,
     last_segment: &LastSegment,
-    mut placement: Layout,
-) -> Result<Layout, EditError> {
+) -> Result<(), EditError> {
     let kind = SegmentKind::LOAD;
-    let load = model
+    let load = layout
+        .tables
         .program_headers
         .get(last_segment.load)
         .copied()
@@ -187,21 +172,23 @@ fn extend(
         start = start.next_multiple_of(16);
     }
     if moves.dynamic {
-        start = old_dynamic::add_section(model, start);
+        start = retired_dynamic::add_section(layout, start);
     }
     let what = if last_segment.has_strings {
         "grows at the end of the file"
     } else {
         "appended to it"
     };
-    model.summary.push(format!("last segment: {what}"));
-    placement.start = start;
+    layout.summary.push(format!("last segment: {what}"));
+    layout.start = start;
     if start == load.offset && items.first().is_some_and(|item| item.has_segment()) {
         start += LEAD;
     }
-    let vaddr = model.check_word("last segment", load.vaddr.checked_add(start - load.offset))?;
+    let vaddr = layout
+        .edits
+        .check_word("last segment", load.vaddr.checked_add(start - load.offset))?;
     let end = assign_addresses(
-        model,
+        layout,
         strings,
         &items,
         Place {
@@ -209,28 +196,26 @@ fn extend(
             vaddr,
             len: 0,
         },
-        &mut placement,
     )?;
-    if let Some(header) = model.program_headers.get_mut(last_segment.load) {
+    if let Some(header) = layout.tables.program_headers.get_mut(last_segment.load) {
         header.file_len = end - load.offset;
         header.memory_len = header.file_len;
         if moves.dynamic {
             header.flags |= PF_W;
         }
     }
-    model.new_len = end;
-    Ok(placement)
+    layout.new_len = end;
+    Ok(())
 }
 
 /// Lays texts out behind a segment, in its last page.
 fn fill(
-    model: &mut Model<'_>,
+    layout: &mut Layout<'_>,
     strings: &StringLayout,
     moves: Moves,
     padding: SegmentPadding,
-    mut placement: Layout,
-) -> Result<Layout, EditError> {
-    let Some(load) = model.program_headers.get(padding.load).copied() else {
+) -> Result<(), EditError> {
+    let Some(load) = layout.tables.program_headers.get(padding.load).copied() else {
         let kind = SegmentKind::LOAD;
         return Err(EditError::NoProgramHeader { kind });
     };
@@ -240,75 +225,74 @@ fn fill(
         len: 0,
     };
     let items = moves.items(Vec::new());
-    if (padding.start..padding.limit).contains(&model.strings.offset) {
-        placement.start = padding.start;
+    if (padding.start..padding.limit).contains(&layout.edits.strings.offset) {
+        layout.start = padding.start;
     }
-    let end = assign_addresses(model, strings, &items, first, &mut placement)?;
-    if let Some(header) = model.program_headers.get_mut(padding.load) {
+    let end = assign_addresses(layout, strings, &items, first)?;
+    if let Some(header) = layout.tables.program_headers.get_mut(padding.load) {
         header.file_len = end - load.offset;
         header.memory_len = header.file_len;
     }
-    model
+    layout
         .summary
         .push("texts: in the last page of a segment".to_owned());
-    Ok(placement)
+    Ok(())
 }
 
 /// Lays the items out in a new segment at the end of the file.
 fn append(
-    model: &mut Model<'_>,
+    layout: &mut Layout<'_>,
     strings: &StringLayout,
     mut moves: Moves,
-    mut placement: Layout,
-) -> Result<Layout, EditError> {
+) -> Result<(), EditError> {
     let mut tables = Vec::new();
-    let space = if let Some(reused) = ReusedSegment::find(model, moves) {
+    let space = if let Some(reused) = ReusedSegment::find(layout, moves) {
         if reused.interpreter {
             moves.interpreter = true;
-            model.keep_interpreter()?;
+            layout.keep_interpreter()?;
         }
         tables = reused.tables;
         PhdrSpace::Replace(reused.load)
     } else {
-        let mut space = phdr_space::find(model, moves.interpreter)?;
-        if is_last_resort(&space) && !moves.interpreter && model.interpreter_section().is_some() {
+        let mut space = phdr_space::find(layout, moves.interpreter)?;
+        if is_last_resort(&space) && !moves.interpreter && layout.interpreter_section().is_some() {
             // The name may be what is in the way.
-            let other = phdr_space::find(model, true)?;
+            let other = phdr_space::find(layout, true)?;
             if !is_last_resort(&other) {
                 moves.interpreter = true;
-                model.keep_interpreter()?;
+                layout.keep_interpreter()?;
                 space = other;
             }
         }
         if is_last_resort(&space)
-            && let Some(len) = moves.text_len(model, strings)
-            && let Some(padding) = SegmentPadding::find(model, len)?
+            && let Some(len) = moves.text_len(layout, strings)
+            && let Some(padding) = SegmentPadding::find(layout, len)?
         {
-            return fill(model, strings, moves, padding, placement);
+            return fill(layout, strings, moves, padding);
         }
         space
     };
-    if space == PhdrSpace::End(Reach::Anywhere) && model.elf.is_program() {
-        model.warnings.push(Warning::NeedsLinux518);
+    if space == PhdrSpace::End(Reach::Anywhere) && layout.edits.elf.is_program() {
+        layout.warnings.push(Warning::NeedsLinux518);
     }
-    model.summary.push(space.to_string());
+    layout.summary.push(space.to_string());
     match &space {
         PhdrSpace::Shift(shift) => {
             moves.strings |= shift.strings;
-            tables = shift.apply(model, moves.strings, &mut placement);
+            tables = shift.apply(layout, moves.strings);
         }
-        PhdrSpace::SegmentPadding(padding) => put_headers_behind(model, *padding),
+        PhdrSpace::SegmentPadding(padding) => put_headers_behind(layout, *padding),
         PhdrSpace::End(_) => tables.insert(0, Item::ProgramHeaders),
         PhdrSpace::Free | PhdrSpace::Replace(_) => {}
     }
     let mut items = moves.items(tables);
     items.sort_by_key(|item| *item != Item::ProgramHeaders);
-    let mut start = make_way(model, &space);
+    let mut start = make_way(layout, &space);
     if moves.dynamic {
-        start = old_dynamic::add_section(model, start);
+        start = retired_dynamic::add_section(layout, start);
     }
-    let segment_start = SegmentStart::find(model, start, &space)?;
-    placement.start = segment_start.offset;
+    let segment_start = SegmentStart::find(layout, start, &space)?;
+    layout.start = segment_start.offset;
     let mut first = Place {
         offset: segment_start.offset,
         vaddr: segment_start.vaddr,
@@ -317,22 +301,22 @@ fn append(
     if items.first().is_some_and(|item| item.has_segment()) {
         (first.offset, first.vaddr) = (first.offset + LEAD, first.vaddr + LEAD);
     }
-    model.new_len = assign_addresses(model, strings, &items, first, &mut placement)?;
+    layout.new_len = assign_addresses(layout, strings, &items, first)?;
     let flags = if moves.dynamic { PF_R | PF_W } else { PF_R };
-    insert_load(model, &space, segment_start, flags);
-    Ok(placement)
+    insert_load(layout, &space, segment_start, flags);
+    Ok(())
 }
 
 /// Moves the program headers, with one more, behind a segment that is there.
-fn put_headers_behind(model: &mut Model<'_>, padding: SegmentPadding) {
-    let count = model.program_headers.len() as u64 + 1;
-    let len = count * model.encoding().program_header_len() as u64;
-    if let Some(load) = model.program_headers.get_mut(padding.load) {
+fn put_headers_behind(layout: &mut Layout<'_>, padding: SegmentPadding) {
+    let count = layout.tables.program_headers.len() as u64 + 1;
+    let len = count * layout.edits.encoding().program_header_len() as u64;
+    if let Some(load) = layout.tables.program_headers.get_mut(padding.load) {
         let (offset, inside) = (padding.start, padding.start - load.offset);
         let vaddr = load.vaddr + inside;
         load.file_len = inside + len;
         load.memory_len = load.file_len;
-        enter(model, Item::ProgramHeaders, Place { offset, vaddr, len });
+        enter(layout, Item::ProgramHeaders, Place { offset, vaddr, len });
     }
 }
 
@@ -343,33 +327,38 @@ fn is_last_resort(space: &PhdrSpace) -> bool {
 
 /// Moves the section headers to the end of the file if the program headers, or what they displace, will reach into them:
 /// Go's linker puts them there. Returns where the file ends then.
-fn make_way(model: &mut Model<'_>, space: &PhdrSpace) -> u64 {
-    let end = model.elf.file_len;
-    let table_end = phdr_space::table_end(model);
+fn make_way(layout: &mut Layout<'_>, space: &PhdrSpace) -> u64 {
+    let end = layout.edits.elf.file_len;
+    let table_end = phdr_space::table_end(layout);
     let limit = match space {
-        PhdrSpace::Free => table_end + model.encoding().program_header_len() as u64,
+        PhdrSpace::Free => table_end + layout.edits.encoding().program_header_len() as u64,
         PhdrSpace::Shift(shift) => shift.limit,
         PhdrSpace::Replace(_) | PhdrSpace::SegmentPadding(_) | PhdrSpace::End(_) => return end,
     };
-    let Some(headers) = phdr_space::section_headers(model)
+    let Some(headers) = phdr_space::section_headers(layout)
         .filter(|headers| headers.start < limit && table_end < headers.end)
     else {
         return end;
     };
     let len = headers.end - headers.start;
-    model.put(headers.start, "retired section headers", Data::Zeros(len));
-    model.section_headers_offset = end.next_multiple_of(8);
-    model.section_headers_offset + len
+    layout.retired_section_headers = Some(headers);
+    layout.section_headers_offset = end.next_multiple_of(8);
+    layout.section_headers_offset + len
 }
 
 /// Enters a new segment behind the last one; it reaches to the end of the file.
-fn insert_load(model: &mut Model<'_>, space: &PhdrSpace, segment_start: SegmentStart, flags: u32) {
+fn insert_load(
+    layout: &mut Layout<'_>,
+    space: &PhdrSpace,
+    segment_start: SegmentStart,
+    flags: u32,
+) {
     let SegmentStart {
         offset,
         vaddr,
         align,
     } = segment_start;
-    let len = model.new_len - offset;
+    let len = layout.new_len - offset;
     let kind = SegmentKind::LOAD;
     let load = ProgramHeader {
         kind,
@@ -381,21 +370,24 @@ fn insert_load(model: &mut Model<'_>, space: &PhdrSpace, segment_start: SegmentS
         memory_len: len,
         align,
     };
-    model.summary.push(format!(
+    layout.summary.push(format!(
         "segment: {len} bytes at {offset:#x}, address {vaddr:#x}"
     ));
     if let PhdrSpace::Replace(index) = space {
-        model.program_headers.remove(*index);
+        layout.tables.program_headers.remove(*index);
     }
-    let last = model
+    let last = layout
+        .tables
         .program_headers
         .iter()
         .rposition(ProgramHeader::is_load);
-    model
+    layout
+        .tables
         .program_headers
         .insert(last.map_or(0, |index| index + 1), load);
-    let len = model.program_headers.len() as u64 * model.encoding().program_header_len() as u64;
-    if let Some(header) = model.segment_mut(SegmentKind::PHDR) {
+    let len = layout.tables.program_headers.len() as u64
+        * layout.edits.encoding().program_header_len() as u64;
+    if let Some(header) = layout.tables.segment_mut(SegmentKind::PHDR) {
         (header.file_len, header.memory_len) = (len, len);
     }
 }

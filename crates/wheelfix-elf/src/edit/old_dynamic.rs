@@ -4,7 +4,8 @@
 //! as far as there is room for them, and get a section of their own, since `strip` wipes what no section covers. Later edits
 //! keep them up to date.
 
-use crate::edit::model::{Entry, Model};
+use crate::edit::edits::Edits;
+use crate::edit::tables::Entry;
 use crate::error::ReadError;
 use crate::read::dynamic::DynamicArray;
 use crate::read::dynamic_tag::Tag;
@@ -19,23 +20,23 @@ const MAX_LEN: u64 = 1 << 16;
 const NAME: &str = "dynamic";
 
 /// Finds the section that an earlier edit has made. Returns its file offset and how many entries fit.
-pub(crate) fn find(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
-    if model.elf.sections.is_empty() {
-        return find_by_got(model);
+pub(crate) fn find(edits: &Edits<'_>) -> Result<Option<(u64, usize)>, ReadError> {
+    if edits.elf.sections.is_empty() {
+        return find_by_got(edits);
     }
-    let entry_len = model.encoding().dynamic_entry_len() as u64;
+    let entry_len = edits.encoding().dynamic_entry_len() as u64;
     let looks_right = |section: &&SectionHeader| {
         section.kind == SHT_PROGBITS && section.name == NAME && section.entry_len == entry_len
     };
-    let Some(section) = model.elf.sections.iter().find(looks_right) else {
+    let Some(section) = edits.elf.sections.iter().find(looks_right) else {
         return Ok(None);
     };
-    let array = read(model, (section.offset, section.vaddr), section.len)?;
-    Ok(is_copy(model, &array).then_some((section.offset, array.capacity)))
+    let array = read(edits, (section.offset, section.vaddr), section.len)?;
+    Ok(is_copy(edits, &array).then_some((section.offset, array.capacity)))
 }
 
 fn read(
-    model: &Model<'_>,
+    edits: &Edits<'_>,
     (offset, vaddr): (u64, u64),
     len: u64,
 ) -> Result<DynamicArray, ReadError> {
@@ -48,66 +49,38 @@ fn read(
         memory_len: len,
         ..ProgramHeader::NULL
     };
-    DynamicArray::read(&Window::new(model.source), model.encoding(), &place)
+    DynamicArray::read(&Window::new(edits.source), edits.encoding(), &place)
 }
 
-fn is_copy(model: &Model<'_>, array: &DynamicArray) -> bool {
-    array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == model.number(Tag::STRTAB)
+fn is_copy(edits: &Edits<'_>, array: &DynamicArray) -> bool {
+    array.get(Tag::STRTAB).is_some() && array.get(Tag::STRTAB) == edits.tables.number(Tag::STRTAB)
 }
 
 /// Finds the old place without section headers: linkers put its address into the first word of the global offset table. Only
 /// as many entries fit as are there, since what follows them is not known.
-fn find_by_got(model: &Model<'_>) -> Result<Option<(u64, usize)>, ReadError> {
-    let image = model.elf.image();
-    let word_len = model.encoding().word_len() as u64;
-    let table = model
+fn find_by_got(edits: &Edits<'_>) -> Result<Option<(u64, usize)>, ReadError> {
+    let image = edits.elf.image();
+    let word_len = edits.encoding().word_len() as u64;
+    let table = edits
+        .tables
         .number(Tag::PLTGOT)
         .and_then(|vaddr| image.locate(vaddr));
     let Some((offset, _)) = table.filter(|(_, left)| word_len <= *left) else {
         return Ok(None);
     };
-    let word = read_range(model.source, "DT_PLTGOT", offset, word_len)?;
-    let vaddr = model.encoding().word_at(&word, 0).unwrap_or_default();
-    if vaddr == model.dynamic.array.vaddr {
+    let word = read_range(edits.source, "DT_PLTGOT", offset, word_len)?;
+    let vaddr = edits.encoding().word_at(&word, 0).unwrap_or_default();
+    if vaddr == edits.dynamic.array.vaddr {
         return Ok(None);
     }
-    let Some((offset, left)) = program_header::locate(&model.elf.program_headers, vaddr) else {
+    let Some((offset, left)) = program_header::locate(&edits.elf.program_headers, vaddr) else {
         return Ok(None);
     };
-    match read(model, (offset, vaddr), left.min(MAX_LEN)) {
-        Ok(array) if is_copy(model, &array) => Ok(Some((offset, array.entries.len() + 1))),
+    match read(edits, (offset, vaddr), left.min(MAX_LEN)) {
+        Ok(array) if is_copy(edits, &array) => Ok(Some((offset, array.entries.len() + 1))),
         Err(error @ ReadError::Io { .. }) => Err(error),
         _ => Ok(None),
     }
-}
-
-/// Adds the section for a dynamic section that moves for the first time. `end` is where the next thing may lie in the file;
-/// returned is where it may lie after that, since the section headers grow.
-pub(crate) fn add_section(model: &mut Model<'_>, end: u64) -> u64 {
-    let section = model
-        .dynamic_section()
-        .and_then(|index| model.elf.sections.get(index));
-    let Some(section) = section.filter(|_| model.retired.is_none()) else {
-        return end;
-    };
-    let dot = u32::from(section.name.starts_with('.'));
-    let retired = SectionHeader {
-        name: section.name.trim_start_matches('.').to_owned(),
-        name_offset: section.name_offset + dot,
-        kind: SHT_PROGBITS,
-        link: 0,
-        info: 0,
-        ..section.clone()
-    };
-    model.retired_dynamic = Some(model.sections.len());
-    model.sections.push(retired);
-    let entry_len = model.encoding().section_header_len() as u64;
-    let old_end = model.section_headers_offset + model.elf.sections.len() as u64 * entry_len;
-    let is_last = end >= model.elf.file_len && old_end <= end && end - old_end <= 8;
-    if !is_last {
-        model.section_headers_offset = end.next_multiple_of(8);
-    }
-    model.section_headers_offset + model.sections.len() as u64 * entry_len
 }
 
 /// Returns the entries for the old place: those of the new one, without the last needed libraries if there is no room.

@@ -1,8 +1,9 @@
 //! Everything that refers to the dynamic string table.
 
+use crate::edit::edits::Edits;
 use crate::edit::error::EditError;
-use crate::edit::model::{Model, Value};
 use crate::edit::strings::References;
+use crate::edit::tables::Value;
 use crate::read::dynamic_tag::Tag;
 use crate::read::section_header::{
     SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_VERDEF, SHT_GNU_VERNEED, SHT_NULL,
@@ -17,23 +18,23 @@ const SHT_GNU_LIBLIST: u32 = 0x6fff_fff7;
 const BLOCK: u64 = 24 * 2048;
 
 /// Collects the references that remain after the changes to the entries.
-pub(crate) fn collect(model: &Model<'_>) -> Result<References, EditError> {
+pub(crate) fn collect(edits: &Edits<'_>) -> Result<References, EditError> {
     let mut references = References {
         complete: true,
         ..References::default()
     };
-    let mut window = Window::new(model.source);
-    for entry in &model.entries {
+    let mut window = Window::new(edits.source);
+    for entry in &edits.tables.entries {
         if let (true, Value::Number(offset)) = (entry.tag.is_string(), entry.value) {
-            let text = model.strings.bytes(&mut window, "dynamic string", offset)?;
+            let text = edits.strings.bytes(&mut window, "dynamic string", offset)?;
             add_named(&mut references, offset, text);
         }
         references.complete &= !may_be_unknown_string(entry.tag);
     }
-    add_versions(model, &mut references);
-    add_symbols(model, &mut references)?;
-    add_library_list(model, &mut references)?;
-    references.complete &= !is_shared(model);
+    add_versions(edits, &mut references);
+    add_symbols(edits, &mut references)?;
+    add_library_list(edits, &mut references)?;
+    references.complete &= !is_shared(edits);
     Ok(references)
 }
 
@@ -47,12 +48,12 @@ fn add_named(references: &mut References, offset: u64, text: Vec<u8>) {
     }
 }
 
-fn add_versions(model: &Model<'_>, references: &mut References) {
-    for (needs, removed) in model.dynamic.version_needs.iter().zip(&model.removed_needs) {
+fn add_versions(edits: &Edits<'_>, references: &mut References) {
+    for (needs, removed) in edits.dynamic.version_needs.iter().zip(&edits.removed_needs) {
         if *removed {
             continue;
         }
-        let renamed = model
+        let renamed = edits
             .text_fields
             .iter()
             .any(|field| field.offset == needs.offset + 4);
@@ -71,7 +72,7 @@ fn add_versions(model: &Model<'_>, references: &mut References) {
             );
         }
     }
-    for definition in &model.dynamic.version_definitions {
+    for definition in &edits.dynamic.version_definitions {
         for (offset, name) in definition.name_offsets.iter().zip(definition.names()) {
             add_named(references, (*offset).into(), name.clone().into_bytes());
         }
@@ -79,35 +80,35 @@ fn add_versions(model: &Model<'_>, references: &mut References) {
 }
 
 /// Reads the column of names of the symbol table, block by block.
-fn add_symbols(model: &Model<'_>, references: &mut References) -> Result<(), EditError> {
-    let Some(vaddr) = model.dynamic.array.get(Tag::SYMTAB) else {
+fn add_symbols(edits: &Edits<'_>, references: &mut References) -> Result<(), EditError> {
+    let Some(vaddr) = edits.dynamic.array.get(Tag::SYMTAB) else {
         return Ok(());
     };
-    let count = model.symbol_count;
+    let count = edits.symbol_count;
     if count == 0 {
         // Undefined symbols are in no GNU hash table: without another hint there may be some that we do not see.
         references.complete = false;
         return Ok(());
     }
-    let symbol_len = model.encoding().symbol_len();
+    let symbol_len = edits.encoding().symbol_len();
     let len = count.saturating_mul(symbol_len as u64);
-    let offset = model.elf.image().place("DT_SYMTAB", vaddr, len)?;
-    check_range("DT_SYMTAB", offset, len, model.elf.file_len)?;
+    let offset = edits.elf.image().place("DT_SYMTAB", vaddr, len)?;
+    check_range("DT_SYMTAB", offset, len, edits.elf.file_len)?;
     let mut at = 0;
     let mut index = 0;
     while at < len {
         let block = read_range(
-            model.source,
+            edits.source,
             "DT_SYMTAB",
             offset + at,
             (len - at).min(BLOCK),
         )?;
         at += block.len() as u64;
         for symbol in block.chunks_exact(symbol_len) {
-            if !model.renamed_symbols.contains_key(&index) {
+            if !edits.renamed_symbols.contains_key(&index) {
                 references
                     .offsets
-                    .extend(model.encoding().u32_at(symbol, 0));
+                    .extend(edits.encoding().u32_at(symbol, 0));
             }
             index += 1;
         }
@@ -115,19 +116,19 @@ fn add_symbols(model: &Model<'_>, references: &mut References) -> Result<(), Edi
     Ok(())
 }
 
-fn add_library_list(model: &Model<'_>, references: &mut References) -> Result<(), EditError> {
-    let array = &model.dynamic.array;
+fn add_library_list(edits: &Edits<'_>, references: &mut References) -> Result<(), EditError> {
+    let array = &edits.dynamic.array;
     let (Some(vaddr), Some(len)) = (array.get(Tag::GNU_LIBLIST), array.get(Tag::GNU_LIBLISTSZ))
     else {
         return Ok(());
     };
-    let offset = model.elf.image().place("DT_GNU_LIBLIST", vaddr, len)?;
-    let list = read_range(model.source, "DT_GNU_LIBLIST", offset, len)?;
+    let offset = edits.elf.image().place("DT_GNU_LIBLIST", vaddr, len)?;
+    let list = read_range(edits.source, "DT_GNU_LIBLIST", offset, len)?;
     for entry in list.chunks_exact(LIBLIST_ENTRY_LEN) {
         // `l_name` and `l_version`.
         let fields = [0, 12]
             .into_iter()
-            .filter_map(|at| model.encoding().u32_at(entry, at));
+            .filter_map(|at| edits.encoding().u32_at(entry, at));
         references.offsets.extend(fields);
     }
     Ok(())
@@ -142,8 +143,8 @@ fn may_be_unknown_string(tag: Tag) -> bool {
 }
 
 /// Whether sections use the string table that are not those of dynamic linking.
-fn is_shared(model: &Model<'_>) -> bool {
-    let Some(strings) = model.strings_section() else {
+fn is_shared(edits: &Edits<'_>) -> bool {
+    let Some(strings) = edits.strings_section() else {
         return false;
     };
     let known = [
@@ -154,11 +155,11 @@ fn is_shared(model: &Model<'_>) -> bool {
         SHT_GNU_LIBLIST,
         SHT_NULL,
     ];
-    let mut others = model
+    let mut others = edits
         .elf
         .sections
         .iter()
         .filter(|section| !known.contains(&section.kind));
-    let used_for_names = usize::from(model.elf.header.section_names_index) == strings;
+    let used_for_names = usize::from(edits.elf.header.section_names_index) == strings;
     used_for_names || others.any(|section| usize::try_from(section.link) == Ok(strings))
 }

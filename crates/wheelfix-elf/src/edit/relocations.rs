@@ -1,7 +1,7 @@
 //! The relocations of a file, entry by entry.
 
+use crate::edit::edits::Edits;
 use crate::edit::error::EditError;
-use crate::edit::model::Model;
 use crate::encoding::Class;
 use crate::read::dynamic_tag::Tag;
 use crate::read::window::read_range;
@@ -34,10 +34,10 @@ pub(crate) fn symbol_shift(class: Class) -> u32 {
 
 /// Reports every relocation of the file once; packed ones, which have no symbols, are left out.
 pub(crate) fn visit(
-    model: &Model<'_>,
+    edits: &Edits<'_>,
     report: &mut dyn FnMut(Relocation),
 ) -> Result<(), EditError> {
-    let array = &model.dynamic.array;
+    let array = &edits.dynamic.array;
     let with_addends = array.get(Tag::PLTREL) == Some(Tag::RELA.0.cast_unsigned());
     let plt_words = if with_addends { 3 } else { 2 };
     let tables = [
@@ -50,7 +50,7 @@ pub(crate) fn visit(
         let (Some(vaddr), Some(len)) = (array.get(tag), array.get(len_tag)) else {
             continue;
         };
-        let offset = model.elf.image().place("relocations", vaddr, len)?;
+        let offset = edits.elf.image().place("relocations", vaddr, len)?;
         let mut filtered = |relocation: Relocation| {
             // Some linkers count the relocations for the PLT among the others.
             let known = |(start, end): &(u64, u64)| {
@@ -60,25 +60,25 @@ pub(crate) fn visit(
                 report(relocation);
             }
         };
-        visit_table(model, (offset, len), words, &mut filtered)?;
+        visit_table(edits, (offset, len), words, &mut filtered)?;
         seen.push((offset, offset + len));
     }
     Ok(())
 }
 
 fn visit_table(
-    model: &Model<'_>,
+    edits: &Edits<'_>,
     (offset, len): (u64, u64),
     words: usize,
     report: &mut dyn FnMut(Relocation),
 ) -> Result<(), EditError> {
-    let encoding = model.encoding();
+    let encoding = edits.encoding();
     let word_len = encoding.word_len();
     let shift = symbol_shift(encoding.class);
     let mut at = 0;
     while at < len {
         let block = read_range(
-            model.source,
+            edits.source,
             "relocations",
             offset + at,
             (len - at).min(BLOCK),

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::edit::emit::string_offset;
+use crate::edit::edits::Edits;
 use crate::edit::error::EditError;
-use crate::edit::model::Model;
 use crate::edit::plan::Data;
 use crate::edit::relocations;
+use crate::edit::writes::{Writes, string_offset};
 use crate::encoding::FieldWriter;
 use crate::read::dynamic_tag::Tag;
 use crate::read::hash::{GnuHash, gnu_hash, sysv_hash};
-use crate::read::symbol_table::SymbolTable;
+use crate::read::symbol_table::{SymbolTable, read_hashes};
 use crate::read::window::read_range;
 
 /// Tables that have numbers of symbols in them and that we do not rewrite.
@@ -26,7 +26,7 @@ const UNSUPPORTED: [(Tag, &str); 4] = [
 
 /// Finds the symbols that get new names.
 pub(crate) fn find(
-    model: &mut Model<'_>,
+    edits: &mut Edits<'_>,
     table: &SymbolTable,
     names: &BTreeMap<String, String>,
 ) -> Result<(), EditError> {
@@ -37,16 +37,16 @@ pub(crate) fn find(
             .and_then(|name| names.get(name));
         match new {
             Some(new) if new.as_bytes() != symbol.name => {
-                let text = model.text(new);
-                model.renamed_symbols.insert(symbol.index, text);
+                let text = edits.text(new);
+                edits.renamed_symbols.insert(symbol.index, text);
             }
             _ => {
                 kept.insert(symbol.name);
             }
         }
     }
-    for text in model.renamed_symbols.values() {
-        if let Some(name) = model
+    for text in edits.renamed_symbols.values() {
+        if let Some(name) = edits
             .texts
             .get(*text)
             .filter(|name| kept.contains(name.as_slice()))
@@ -56,10 +56,10 @@ pub(crate) fn find(
             });
         }
     }
-    if !model.renamed_symbols.is_empty() {
-        model
+    if !edits.renamed_symbols.is_empty() {
+        edits
             .summary
-            .push(format!("symbols renamed: {}", model.renamed_symbols.len()));
+            .push(format!("symbols renamed: {}", edits.renamed_symbols.len()));
     }
     Ok(())
 }
@@ -71,7 +71,32 @@ struct Renaming<'m> {
     order: Vec<u32>,
 }
 
-impl Renaming<'_> {
+impl<'m> Renaming<'m> {
+    /// Gives the symbols their new names and, as a GNU hash table wants it, their order.
+    fn new(edits: &'m Edits<'_>, table: &'m SymbolTable, gnu: Option<&GnuHash>) -> Self {
+        let count = u32::try_from(table.len()).unwrap_or(u32::MAX);
+        let name = |index: u32| {
+            let text = edits.renamed_symbols.get(&index);
+            let new = text.and_then(|text| edits.texts.get(*text));
+            let old = || table.get(index).map_or(&b""[..], |symbol| symbol.name);
+            new.map_or_else(old, Vec::as_slice)
+        };
+        let mut renaming = Self {
+            names: (0..count).map(name).collect(),
+            order: (0..count).collect(),
+        };
+        if let Some(gnu) = gnu {
+            sort(&mut renaming, gnu);
+        }
+        renaming
+    }
+
+    /// The symbols that have another number: old and new.
+    fn moved(&self) -> BTreeMap<u32, u32> {
+        let numbers = self.order.iter().copied().zip(0..);
+        numbers.filter(|(old, new)| old != new).collect()
+    }
+
     fn name(&self, new_index: u32) -> &[u8] {
         let old = self
             .order
@@ -82,71 +107,39 @@ impl Renaming<'_> {
     }
 }
 
-/// Adds the writes, and enters into the model where the symbols have gone.
+/// Adds the writes, and enters where the symbols have gone.
 pub(crate) fn emit(
-    model: &mut Model<'_>,
+    writes: &mut Writes<'_>,
     table: &SymbolTable,
     offsets: &[u64],
 ) -> Result<(), EditError> {
-    if model.renamed_symbols.is_empty() {
+    let layout = writes.layout;
+    let edits = layout.edits;
+    if edits.renamed_symbols.is_empty() {
         return Ok(());
     }
-    let (gnu, sysv) =
-        crate::read::symbol_table::read_hashes(model.elf, model.dynamic, model.source)?;
-    let (renamed, texts) = (model.renamed_symbols.clone(), model.texts.clone());
-    let count = u32::try_from(table.len()).unwrap_or(u32::MAX);
-    let name = |index: u32| {
-        let text = renamed
-            .get(&index)
-            .and_then(|text| texts.get(*text))
-            .map(Vec::as_slice);
-        text.unwrap_or_else(|| {
-            table
-                .get(index)
-                .map_or(b"".as_slice(), |symbol| symbol.name)
-        })
-    };
-    let mut renaming = Renaming {
-        names: (0..count).map(name).collect(),
-        order: (0..count).collect(),
-    };
-    if let Some(gnu) = &gnu {
-        sort(&mut renaming, gnu);
-    }
-    let moved: BTreeMap<u32, u32> = renaming
-        .order
-        .iter()
-        .zip(0..)
-        .filter(|(old, new)| *old != new)
-        .map(|(old, new)| (*old, new))
-        .collect();
-    if !moved.is_empty()
-        && let Some((_, what)) = UNSUPPORTED
-            .iter()
-            .find(|(tag, _)| model.number(*tag).is_some())
-    {
+    let (gnu, sysv) = read_hashes(edits.elf, edits.dynamic, edits.source)?;
+    let renaming = Renaming::new(edits, table, gnu.as_ref());
+    let moved = renaming.moved();
+    let mut unsupported = UNSUPPORTED.iter().filter(|_| !moved.is_empty());
+    let there = unsupported.find(|(tag, _)| layout.tables.number(*tag).is_some());
+    if let Some((_, what)) = there {
         return Err(EditError::Unsupported { what });
     }
-    emit_symbols(model, table, &renaming, offsets)?;
-    emit_versions(model, &renaming)?;
+    emit_symbols(writes, table, &renaming, offsets)?;
+    emit_versions(writes, &renaming)?;
     if let Some(gnu) = &gnu {
         let bytes = gnu.rebuild(|index| gnu_hash(renaming.name(index)));
-        model.put(
-            model.moved_offset(gnu.offset),
-            "GNU hash table",
-            Data::Bytes(bytes),
-        );
+        let place = layout.moved_offset(gnu.offset);
+        writes.put(place, "GNU hash table", Data::Bytes(bytes));
     }
     if let Some(sysv) = &sysv {
         let bytes = sysv.rebuild(&moved, |index| sysv_hash(renaming.name(index)));
-        model.put(
-            model.moved_offset(sysv.offset),
-            "hash table",
-            Data::Bytes(bytes),
-        );
+        let place = layout.moved_offset(sysv.offset);
+        writes.put(place, "hash table", Data::Bytes(bytes));
     }
-    emit_relocations(model, &moved)?;
-    model.symbol_moves = moved;
+    emit_relocations(writes, &moved)?;
+    writes.symbol_moves = moved;
     Ok(())
 }
 
@@ -163,40 +156,43 @@ fn sort(renaming: &mut Renaming<'_>, gnu: &GnuHash) {
 }
 
 fn emit_symbols(
-    model: &mut Model<'_>,
+    writes: &mut Writes<'_>,
     table: &SymbolTable,
     renaming: &Renaming<'_>,
     offsets: &[u64],
 ) -> Result<(), EditError> {
-    let Some(vaddr) = model.dynamic.array.get(Tag::SYMTAB) else {
+    let layout = writes.layout;
+    let Some(vaddr) = layout.edits.dynamic.array.get(Tag::SYMTAB) else {
         return Ok(());
     };
-    let symbol_len = model.encoding().symbol_len() as u64;
-    let offset = model
-        .elf
-        .image()
-        .place("DT_SYMTAB", vaddr, table.len() as u64 * symbol_len)?;
+    let symbol_len = layout.edits.encoding().symbol_len() as u64;
+    let offset =
+        layout
+            .edits
+            .elf
+            .image()
+            .place("DT_SYMTAB", vaddr, table.len() as u64 * symbol_len)?;
     for (old, new) in renaming.order.iter().zip(0_u64..) {
-        let text = model.renamed_symbols.get(old).copied();
+        let text = layout.edits.renamed_symbols.get(old).copied();
         if text.is_none() && u64::from(*old) == new {
             continue;
         }
         let mut bytes = read_range(
-            model.source,
+            layout.edits.source,
             "symbol",
             offset + u64::from(*old) * symbol_len,
             symbol_len,
         )?;
         if let Some(text) = text {
-            let mut writer = FieldWriter::new(model.encoding());
-            writer.u32(string_offset(
+            let mut fields = FieldWriter::new(layout.edits.encoding());
+            fields.u32(string_offset(
                 offsets.get(text).copied().unwrap_or_default(),
             )?);
-            let name = writer.finish();
+            let name = fields.finish();
             bytes.splice(..name.len(), name);
         }
-        model.put(
-            model.moved_offset(offset + new * symbol_len),
+        writes.put(
+            layout.moved_offset(offset + new * symbol_len),
             "symbol",
             Data::Bytes(bytes),
         );
@@ -204,21 +200,26 @@ fn emit_symbols(
     Ok(())
 }
 
-fn emit_versions(model: &mut Model<'_>, renaming: &Renaming<'_>) -> Result<(), EditError> {
-    let Some(vaddr) = model.dynamic.array.get(Tag::VERSYM) else {
+fn emit_versions(writes: &mut Writes<'_>, renaming: &Renaming<'_>) -> Result<(), EditError> {
+    let layout = writes.layout;
+    let Some(vaddr) = layout.edits.dynamic.array.get(Tag::VERSYM) else {
         return Ok(());
     };
     let len = renaming.order.len() as u64 * 2;
-    let offset = model.elf.image().place("DT_VERSYM", vaddr, len.max(1))?;
-    let old = read_range(model.source, "DT_VERSYM", offset, len)?;
+    let offset = layout
+        .edits
+        .elf
+        .image()
+        .place("DT_VERSYM", vaddr, len.max(1))?;
+    let old = read_range(layout.edits.source, "DT_VERSYM", offset, len)?;
     let mut new = Vec::with_capacity(old.len());
     for index in &renaming.order {
         let at = *index as usize * 2;
         new.extend(old.get(at..at + 2).unwrap_or_default());
     }
     if new != old {
-        model.put(
-            model.moved_offset(offset),
+        writes.put(
+            layout.moved_offset(offset),
             "symbol versions",
             Data::Bytes(new),
         );
@@ -227,23 +228,28 @@ fn emit_versions(model: &mut Model<'_>, renaming: &Renaming<'_>) -> Result<(), E
 }
 
 /// Gives the relocations the new numbers of their symbols.
-fn emit_relocations(model: &mut Model<'_>, moved: &BTreeMap<u32, u32>) -> Result<(), EditError> {
+fn emit_relocations(writes: &mut Writes<'_>, moved: &BTreeMap<u32, u32>) -> Result<(), EditError> {
+    let layout = writes.layout;
     if moved.is_empty() {
         return Ok(());
     }
-    let encoding = model.encoding();
+    let encoding = layout.edits.encoding();
     let mut changes = Vec::new();
-    relocations::visit(model, &mut |relocation| {
+    relocations::visit(layout.edits, &mut |relocation| {
         if let Some(new) = moved.get(&relocation.symbol) {
-            let mut writer = FieldWriter::new(encoding);
-            writer.word(
+            let mut fields = FieldWriter::new(encoding);
+            fields.word(
                 u64::from(*new) << relocations::symbol_shift(encoding.class) | relocation.kind,
             );
-            changes.push((relocation.info_offset, writer.finish()));
+            changes.push((relocation.info_offset, fields.finish()));
         }
     })?;
     for (offset, bytes) in changes {
-        model.put(model.moved_offset(offset), "relocation", Data::Bytes(bytes));
+        writes.put(
+            layout.moved_offset(offset),
+            "relocation",
+            Data::Bytes(bytes),
+        );
     }
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::edit::emit::string_offset;
+use crate::edit::edits::{Edits, TextField};
 use crate::edit::error::EditError;
-use crate::edit::model::{Model, TextField};
+use crate::edit::layout::Layout;
 use crate::edit::plan::Data;
+use crate::edit::writes::{Writes, string_offset};
 use crate::encoding::FieldWriter;
 use crate::error::ReadError;
 use crate::read::dynamic_tag::Tag;
@@ -21,7 +22,7 @@ const BLOCK: u64 = 1 << 16;
 const VER_NDX_GLOBAL: u16 = 1;
 
 /// Finds the symbols that are to lose their version.
-pub(crate) fn find_cleared(model: &mut Model<'_>, table: &SymbolTable, names: &BTreeSet<String>) {
+pub(crate) fn find_cleared(edits: &mut Edits<'_>, table: &SymbolTable, names: &BTreeSet<String>) {
     if !table.is_versioned() {
         return;
     }
@@ -31,35 +32,37 @@ pub(crate) fn find_cleared(model: &mut Model<'_>, table: &SymbolTable, names: &B
             .map_or(0, super::super::symbol::VersionIndex::number);
         let wanted = std::str::from_utf8(symbol.name).is_ok_and(|name| names.contains(name));
         if wanted && version > VER_NDX_GLOBAL {
-            model.cleared_symbols.insert(symbol.index);
+            edits.cleared_symbols.insert(symbol.index);
         }
     }
-    if !model.cleared_symbols.is_empty() {
-        model.summary.push(format!(
+    if !edits.cleared_symbols.is_empty() {
+        edits.summary.push(format!(
             "symbols without version: {}",
-            model.cleared_symbols.len()
+            edits.cleared_symbols.len()
         ));
     }
 }
 
 /// Changes the entries and the section headers for the version needs that go.
-pub(crate) fn change(model: &mut Model<'_>) {
-    let kept = model
+pub(crate) fn change(edits: &mut Edits<'_>) {
+    let kept = edits
         .removed_needs
         .iter()
         .filter(|removed| !**removed)
         .count();
-    if kept == model.removed_needs.len() {
+    if kept == edits.removed_needs.len() {
         return;
     }
-    model.set_number(Tag::VERNEEDNUM, kept as u64);
-    let vaddr = model.number(Tag::VERNEED);
+    edits.tables.set_number(Tag::VERNEEDNUM, kept as u64);
+    let vaddr = edits.tables.number(Tag::VERNEED);
     if kept == 0 {
-        model
+        edits
+            .tables
             .entries
             .retain(|entry| !matches!(entry.tag, Tag::VERNEED | Tag::VERNEEDNUM));
     }
-    for section in model
+    for section in edits
+        .tables
         .sections
         .iter_mut()
         .filter(|section| section.kind == SHT_GNU_VERNEED)
@@ -75,13 +78,14 @@ pub(crate) fn change(model: &mut Model<'_>) {
 }
 
 /// Adds the writes: the needs that stay, close together, and the symbols that have no version any more.
-pub(crate) fn emit(model: &mut Model<'_>, offsets: &[u64]) -> Result<(), EditError> {
-    let dynamic = model.dynamic;
+pub(crate) fn emit(writes: &mut Writes<'_>, offsets: &[u64]) -> Result<(), EditError> {
+    let layout = writes.layout;
+    let dynamic = layout.edits.dynamic;
     let pairs = || {
         dynamic
             .version_needs
             .iter()
-            .zip(model.removed_needs.clone())
+            .zip(layout.edits.removed_needs.clone())
     };
     let removed: Vec<&VersionNeeds> = pairs()
         .filter_map(|(needs, removed)| removed.then_some(needs))
@@ -90,25 +94,26 @@ pub(crate) fn emit(model: &mut Model<'_>, offsets: &[u64]) -> Result<(), EditErr
         .filter_map(|(needs, removed)| (!removed).then_some(needs))
         .collect();
     if !removed.is_empty() {
-        emit_needs(model, &kept, offsets)?;
+        emit_needs(writes, &kept, offsets)?;
     }
     let numbers: BTreeSet<u16> = removed
         .iter()
         .flat_map(|needs| &needs.versions)
         .map(|version| version.index & 0x7fff)
         .collect();
-    if numbers.is_empty() && model.cleared_symbols.is_empty() {
+    if numbers.is_empty() && layout.edits.cleared_symbols.is_empty() {
         return Ok(());
     }
-    emit_version_table(model, dynamic, &numbers)
+    emit_version_table(writes, dynamic, &numbers)
 }
 
 fn emit_needs(
-    model: &mut Model<'_>,
+    writes: &mut Writes<'_>,
     kept: &[&VersionNeeds],
     offsets: &[u64],
 ) -> Result<(), EditError> {
-    let all = &model.dynamic.version_needs;
+    let layout = writes.layout;
+    let all = &layout.edits.dynamic.version_needs;
     let versions = |needs: &[&VersionNeeds]| -> u64 {
         needs.iter().map(|needs| needs.versions.len() as u64).sum()
     };
@@ -133,24 +138,22 @@ fn emit_needs(
             what: "version needs that are not side by side",
         });
     }
-    let mut writer = FieldWriter::new(model.encoding());
+    let mut fields = FieldWriter::new(layout.edits.encoding());
     for (needs, left) in kept.iter().zip((0..kept.len()).rev()) {
         let is_field = |field: &&TextField| field.offset == needs.offset + 4;
-        let renamed = model
+        let renamed = layout
+            .edits
             .text_fields
             .iter()
             .find(is_field)
             .and_then(|field| offsets.get(field.text));
         let file = renamed.map_or(Ok(needs.file_offset), |offset| string_offset(*offset))?;
-        write_needs(&mut writer, needs, file, left == 0);
+        write_needs(&mut fields, needs, file, left == 0);
     }
-    model
-        .text_fields
-        .retain(|field| !all.iter().any(|needs| field.offset == needs.offset + 4));
-    let mut bytes = writer.finish();
+    let mut bytes = fields.finish();
     bytes.resize(usize::try_from(len).unwrap_or(bytes.len()), 0);
-    model.put(
-        model.moved_offset(start),
+    writes.put(
+        layout.moved_offset(start),
         "version needs",
         Data::Bytes(bytes),
     );
@@ -158,7 +161,7 @@ fn emit_needs(
 }
 
 /// Writes the structures of one library, one after the other.
-fn write_needs(writer: &mut FieldWriter, needs: &VersionNeeds, file: u32, last: bool) {
+fn write_needs(fields: &mut FieldWriter, needs: &VersionNeeds, file: u32, last: bool) {
     const LEN: u32 = 16;
     const _: () = assert!(LEN as u64 == NEED_LEN, "both structures have this length");
     // There were as many before, and their number fitted.
@@ -169,11 +172,11 @@ fn write_needs(writer: &mut FieldWriter, needs: &VersionNeeds, file: u32, last: 
     } else {
         LEN + LEN * u32::from(count)
     };
-    writer.u16(1).u16(count).u32(file).u32(aux).u32(next);
+    fields.u16(1).u16(count).u32(file).u32(aux).u32(next);
     for (version, left) in needs.versions.iter().zip((0..count).rev()) {
         let flags = if version.weak { VER_FLG_WEAK } else { 0 };
         let next = if left == 0 { 0 } else { LEN };
-        writer
+        fields
             .u32(version.hash)
             .u16(flags)
             .u16(version.index)
@@ -183,31 +186,36 @@ fn write_needs(writer: &mut FieldWriter, needs: &VersionNeeds, file: u32, last: 
 }
 
 fn emit_version_table(
-    model: &mut Model<'_>,
+    writes: &mut Writes<'_>,
     dynamic: &Dynamic,
     numbers: &BTreeSet<u16>,
 ) -> Result<(), EditError> {
+    let layout = writes.layout;
     let Some(vaddr) = dynamic.array.get(Tag::VERSYM) else {
         return Ok(());
     };
-    let len = model.symbol_count.saturating_mul(2);
-    let offset = model.elf.image().place("DT_VERSYM", vaddr, len.max(1))?;
-    let encoding = model.encoding();
-    let mut writer = FieldWriter::new(encoding);
-    writer.u16(VER_NDX_GLOBAL);
-    let none = writer.finish();
+    let len = layout.edits.symbol_count.saturating_mul(2);
+    let offset = layout
+        .edits
+        .elf
+        .image()
+        .place("DT_VERSYM", vaddr, len.max(1))?;
+    let encoding = layout.edits.encoding();
+    let mut fields = FieldWriter::new(encoding);
+    fields.u16(VER_NDX_GLOBAL);
+    let none = fields.finish();
     let mut at = 0;
     while at < len {
-        let block = read_block(model, offset + at, (len - at).min(BLOCK))?;
+        let block = read_block(layout, offset + at, (len - at).min(BLOCK))?;
         for (bytes, place) in block.chunks_exact(2).zip((at..).step_by(2)) {
             let number = encoding.u16_at(bytes, 0).unwrap_or_default() & 0x7fff;
             let Ok(index) = u32::try_from(place / 2) else {
                 break;
             };
-            if model.cleared_symbols.contains(&index) || numbers.contains(&number) {
-                let index = model.symbol_moves.get(&index).copied().unwrap_or(index);
-                let place = model.moved_offset(offset + u64::from(index) * 2);
-                model.put(place, "symbol version", Data::Bytes(none.clone()));
+            if layout.edits.cleared_symbols.contains(&index) || numbers.contains(&number) {
+                let index = writes.symbol_moves.get(&index).copied().unwrap_or(index);
+                let place = layout.moved_offset(offset + u64::from(index) * 2);
+                writes.put(place, "symbol version", Data::Bytes(none.clone()));
             }
         }
         at += block.len() as u64;
@@ -215,6 +223,6 @@ fn emit_version_table(
     Ok(())
 }
 
-fn read_block(model: &Model<'_>, offset: u64, len: u64) -> Result<Vec<u8>, ReadError> {
-    read_range(model.source, "DT_VERSYM", offset, len)
+fn read_block(layout: &Layout<'_>, offset: u64, len: u64) -> Result<Vec<u8>, ReadError> {
+    read_range(layout.edits.source, "DT_VERSYM", offset, len)
 }

@@ -1,8 +1,7 @@
-//! One thing after the other: places for what goes into a segment, entered into the tables of the model.
+//! One thing after the other: places for what goes into a segment, entered into the tables of the layout.
 
 use crate::edit::error::EditError;
-use crate::edit::layout::Layout;
-use crate::edit::model::Model;
+use crate::edit::layout::places::Layout;
 use crate::edit::strings::StringLayout;
 use crate::read::dynamic_tag::Tag;
 use crate::read::program_header::SegmentKind;
@@ -46,27 +45,33 @@ impl Item {
     }
 
     /// Length and alignment in bytes.
-    fn shape(self, model: &Model<'_>, strings: &StringLayout) -> (u64, u64) {
-        let encoding = model.encoding();
+    fn shape(self, layout: &Layout<'_>, strings: &StringLayout) -> (u64, u64) {
+        let encoding = layout.edits.encoding();
         match self {
             Self::ProgramHeaders => {
-                let count = model.program_headers.len() as u64 + 1;
+                let count = layout.tables.program_headers.len() as u64 + 1;
                 (count * encoding.program_header_len() as u64, 8)
             }
             Self::Dynamic => {
-                let section = model.dynamic_section();
-                let align = section.map_or(16, |index| section_align(model, index).max(16));
+                let section = layout.edits.dynamic_section();
+                let align = section.map_or(16, |index| section_align(layout, index).max(16));
                 (
-                    (model.capacity * encoding.dynamic_entry_len()) as u64,
+                    (layout.capacity * encoding.dynamic_entry_len()) as u64,
                     align,
                 )
             }
             Self::Table(index, _) => {
-                let len = model.elf.sections.get(index).map_or(0, |table| table.len);
-                (len, section_align(model, index))
+                let len = layout
+                    .edits
+                    .elf
+                    .sections
+                    .get(index)
+                    .map_or(0, |table| table.len);
+                (len, section_align(layout, index))
             }
             Self::Interpreter => (
-                model
+                layout
+                    .tables
                     .interpreter
                     .as_ref()
                     .map_or(0, |bytes| bytes.len() as u64),
@@ -78,8 +83,9 @@ impl Item {
 }
 
 /// The alignment that a section of numbers is laid out at.
-fn section_align(model: &Model<'_>, index: usize) -> u64 {
-    let align = model
+fn section_align(layout: &Layout<'_>, index: usize) -> u64 {
+    let align = layout
+        .edits
         .elf
         .sections
         .get(index)
@@ -93,59 +99,63 @@ fn section_align(model: &Model<'_>, index: usize) -> u64 {
 
 /// Gives each item its place from `start` on and enters it into the tables. Returns the file offset where the last ends.
 pub(crate) fn assign_addresses(
-    model: &mut Model<'_>,
+    layout: &mut Layout<'_>,
     strings: &StringLayout,
     items: &[Item],
     start: Place,
-    placement: &mut Layout,
 ) -> Result<u64, EditError> {
     let what = "new segment";
     let mut offset = start.offset;
     for item in items {
         if *item == Item::Dynamic {
-            model.capacity = model.entries.len() + 1 + SPARE_ENTRIES;
+            layout.capacity = layout.tables.entries.len() + 1 + SPARE_ENTRIES;
         }
-        let (len, align) = item.shape(model, strings);
-        offset = model.check_word(what, offset.checked_next_multiple_of(align))?;
-        let vaddr = model.check_word(what, start.vaddr.checked_add(offset - start.offset))?;
-        enter(model, *item, Place { offset, vaddr, len });
+        let (len, align) = item.shape(layout, strings);
+        offset = layout
+            .edits
+            .check_word(what, offset.checked_next_multiple_of(align))?;
+        let vaddr = layout
+            .edits
+            .check_word(what, start.vaddr.checked_add(offset - start.offset))?;
+        enter(layout, *item, Place { offset, vaddr, len });
         if *item == Item::Strings {
-            placement.strings = (offset, len);
+            layout.strings = (offset, len);
         }
-        placement.items.push((*item, offset));
-        model.check_word(what, vaddr.checked_add(len))?;
-        offset = model.check_word(what, offset.checked_add(len))?;
+        layout.items.push((*item, offset));
+        layout.edits.check_word(what, vaddr.checked_add(len))?;
+        offset = layout.edits.check_word(what, offset.checked_add(len))?;
     }
     Ok(offset)
 }
 
 /// Enters the new place of an item into the sections, the program headers and the entries of the dynamic section.
-pub(crate) fn enter(model: &mut Model<'_>, item: Item, place: Place) {
+pub(crate) fn enter(layout: &mut Layout<'_>, item: Item, place: Place) {
     let Place { offset, vaddr, len } = place;
     let (section, kind) = match item {
         Item::ProgramHeaders => {
-            model.program_headers_offset = offset;
+            layout.program_headers_offset = offset;
             (None, Some(SegmentKind::PHDR))
         }
-        Item::Dynamic => (model.dynamic_section(), Some(SegmentKind::DYNAMIC)),
+        Item::Dynamic => (layout.edits.dynamic_section(), Some(SegmentKind::DYNAMIC)),
         Item::Table(index, tag) => {
-            model.set_number(tag, vaddr);
-            let old = model
+            layout.tables.set_number(tag, vaddr);
+            let old = layout
+                .edits
                 .elf
                 .sections
                 .get(index)
                 .map_or(0, |table| table.offset);
-            model.moved.push((old, len, offset));
+            layout.moved.push((old, len, offset));
             (Some(index), None)
         }
-        Item::Interpreter => (model.interpreter_section(), Some(SegmentKind::INTERP)),
+        Item::Interpreter => (layout.interpreter_section(), Some(SegmentKind::INTERP)),
         Item::Strings => {
-            model.set_number(Tag::STRTAB, vaddr);
-            model.set_number(Tag::STRSZ, len);
-            (model.strings_section(), None)
+            layout.tables.set_number(Tag::STRTAB, vaddr);
+            layout.tables.set_number(Tag::STRSZ, len);
+            (layout.edits.strings_section(), None)
         }
     };
-    if let Some(section) = section.and_then(|index| model.sections.get_mut(index)) {
+    if let Some(section) = section.and_then(|index| layout.tables.sections.get_mut(index)) {
         (section.offset, section.vaddr, section.len) = (offset, vaddr, len);
         section.align = match item {
             // Texts: earlier tools may have said more, which is kept by nobody.
@@ -154,7 +164,7 @@ pub(crate) fn enter(model: &mut Model<'_>, item: Item, place: Place) {
             _ => 1 << vaddr.trailing_zeros().min(3),
         };
     }
-    if let Some(header) = kind.and_then(|kind| model.segment_mut(kind)) {
+    if let Some(header) = kind.and_then(|kind| layout.tables.segment_mut(kind)) {
         (header.offset, header.vaddr, header.paddr) = (offset, vaddr, vaddr);
         (header.file_len, header.memory_len) = (len, len);
     }

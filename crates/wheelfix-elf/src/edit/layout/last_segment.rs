@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::edit::model::Model;
+use crate::edit::layout::places::Layout;
 use crate::error::ReadError;
 use crate::read::program_header::{PF_R, PF_W};
 use crate::read::window::read_range;
@@ -25,8 +25,9 @@ pub(crate) struct LastSegment {
 
 impl LastSegment {
     /// Finds the tail. `None` if something follows the last segment in the file, or if it has memory without bytes.
-    pub(crate) fn find(model: &Model<'_>) -> Result<Option<Self>, ReadError> {
-        let loads = model
+    pub(crate) fn find(layout: &Layout<'_>) -> Result<Option<Self>, ReadError> {
+        let loads = layout
+            .tables
             .program_headers
             .iter()
             .enumerate()
@@ -35,7 +36,7 @@ impl LastSegment {
             return Ok(None);
         };
         let end = header.file_end();
-        let file_len = model.elf.file_len;
+        let file_len = layout.edits.elf.file_len;
         if header.file_len != header.memory_len || header.file_len == 0 || end > file_len {
             return Ok(None);
         }
@@ -45,24 +46,29 @@ impl LastSegment {
             has_strings: false,
             has_interpreter: false,
         };
-        let strings = model.strings.offset..model.strings.offset.saturating_add(model.strings.len);
-        let content_end = if header.offset <= strings.start && is_last(model, &strings) {
+        let strings = layout.edits.strings.offset
+            ..layout
+                .edits
+                .strings
+                .offset
+                .saturating_add(layout.edits.strings.len);
+        let content_end = if header.offset <= strings.start && is_last(layout, &strings) {
             strings.end
         } else {
             end
         };
-        if file_len - content_end > MAX_PADDING || !is_zero(model, content_end..file_len)? {
+        if file_len - content_end > MAX_PADDING || !is_zero(layout, content_end..file_len)? {
             return Ok(None);
         }
         if content_end == strings.end {
             (last_segment.start, last_segment.has_strings) = (strings.start, true);
         }
-        if let (Some(_), Some(interp)) = (&model.interpreter, model.interpreter_place()) {
+        if let (Some(_), Some(interp)) = (&layout.tables.interpreter, layout.interpreter_place()) {
             let adjoins = interp.file_end() <= last_segment.start
                 && last_segment.start - interp.file_end() < 16;
             if adjoins
                 && header.offset <= interp.offset
-                && model.elf.sections.iter().all(|section| {
+                && layout.edits.elf.sections.iter().all(|section| {
                     !section.has_bytes()
                         || section.file_end() <= interp.offset
                         || section.offset >= last_segment.start
@@ -76,8 +82,9 @@ impl LastSegment {
     }
 
     /// Whether the dynamic section may lie in the segment: it is writable, or can be made so.
-    pub(crate) fn can_be_writable(&self, model: &Model<'_>) -> bool {
-        let flags = model
+    pub(crate) fn can_be_writable(&self, layout: &Layout<'_>) -> bool {
+        let flags = layout
+            .tables
             .program_headers
             .get(self.load)
             .map_or(0, |header| header.flags);
@@ -86,31 +93,34 @@ impl LastSegment {
 }
 
 /// Whether nothing that is in use lies behind the range.
-fn is_last(model: &Model<'_>, range: &Range<u64>) -> bool {
-    let encoding = model.encoding();
-    let sections_len = model.sections.len() as u64 * encoding.section_header_len() as u64;
-    let headers_len = model.program_headers.len() as u64 * encoding.program_header_len() as u64;
+fn is_last(layout: &Layout<'_>, range: &Range<u64>) -> bool {
+    let encoding = layout.edits.encoding();
+    let sections_len = layout.tables.sections.len() as u64 * encoding.section_header_len() as u64;
+    let headers_len =
+        layout.tables.program_headers.len() as u64 * encoding.program_header_len() as u64;
     let tables = [
-        (model.section_headers_offset, sections_len),
-        (model.program_headers_offset, headers_len),
+        (layout.section_headers_offset, sections_len),
+        (layout.program_headers_offset, headers_len),
     ];
     tables
         .into_iter()
         .all(|(offset, len)| offset.saturating_add(len) <= range.start)
-        && model
+        && layout
+            .edits
             .elf
             .sections
             .iter()
             .all(|section| !section.has_bytes() || section.offset < range.end)
-        && model
+        && layout
+            .tables
             .program_headers
             .iter()
             .all(|header| header.file_len == 0 || header.offset < range.end)
 }
 
-fn is_zero(model: &Model<'_>, range: Range<u64>) -> Result<bool, ReadError> {
+fn is_zero(layout: &Layout<'_>, range: Range<u64>) -> Result<bool, ReadError> {
     let bytes = read_range(
-        model.source,
+        layout.edits.source,
         "end of the file",
         range.start,
         range.end - range.start,

@@ -3,10 +3,9 @@
 
 use std::ops::Range;
 
-use crate::edit::layout::Layout;
 use crate::edit::layout::addresses::{Item, Place, enter};
 use crate::edit::layout::phdr_space::{self, has_memory};
-use crate::edit::model::Model;
+use crate::edit::layout::places::Layout;
 use crate::encoding::Fields;
 use crate::error::ReadError;
 use crate::read::dynamic_tag::Tag;
@@ -54,13 +53,13 @@ const MOVABLE: [Tag; 9] = [
 impl SectionShift {
     /// Finds out what has to move; `None` if something is there that cannot.
     pub(crate) fn find(
-        model: &Model<'_>,
+        layout: &Layout<'_>,
         table_end: u64,
         interpreter_moves: bool,
     ) -> Result<Option<Self>, ReadError> {
-        let entry_len = model.encoding().program_header_len() as u64;
-        let (block, rest) = block_behind(model, table_end, interpreter_moves);
-        let sections = || block.iter().filter_map(|index| section(model, *index));
+        let entry_len = layout.edits.encoding().program_header_len() as u64;
+        let (block, rest) = block_behind(layout, table_end, interpreter_moves);
+        let sections = || block.iter().filter_map(|index| section(layout, *index));
         let range = match (sections().next(), sections().next_back()) {
             (Some(first), Some(last)) => first.offset..last.file_end(),
             _ => table_end..table_end,
@@ -79,26 +78,26 @@ impl SectionShift {
             .saturating_sub(range.start)
             .next_multiple_of(align);
         let limit = (range.end + distance).max(table_end + entry_len);
-        if !phdr_space::first_load_covers(model, limit) {
+        if !phdr_space::first_load_covers(layout, limit) {
             return Ok(None);
         }
         let in_way = rest.into_iter();
         let in_way: Vec<usize> = in_way
             .take_while(|index| {
-                section(model, *index).is_some_and(|section| section.offset < limit)
+                section(layout, *index).is_some_and(|section| section.offset < limit)
             })
             .collect();
-        if !notes_may_slide(model, &block)?
-            || has_memory(model, table_end, limit)
-            || !segments_allow(model, &range, table_end..limit, interpreter_moves)
+        if !notes_may_slide(layout, &block)?
+            || has_memory(layout, table_end, limit)
+            || !segments_allow(layout, &range, table_end..limit, interpreter_moves)
         {
             // Something refers to its own place.
             return Ok(None);
         }
-        let strings = model.strings_section();
+        let strings = layout.edits.strings_section();
         let mut tables = Vec::new();
         for index in in_way.iter().filter(|index| Some(**index) != strings) {
-            match movable_tag(model, *index) {
+            match movable_tag(layout, *index) {
                 Some(tag) => tables.push((*index, tag)),
                 None => return Ok(None),
             }
@@ -116,25 +115,20 @@ impl SectionShift {
 }
 
 impl SectionShift {
-    /// Slides the block up in the tables of the model, and moves what is in its way: into the place of the old strings as
+    /// Slides the block up in the tables of the layout, and moves what is in its way: into the place of the old strings as
     /// far as that is free; the rest is returned.
-    pub(crate) fn apply(
-        &self,
-        model: &mut Model<'_>,
-        strings_move: bool,
-        placement: &mut Layout,
-    ) -> Vec<Item> {
-        self.slide(model);
-        let old = model.strings;
+    pub(crate) fn apply(&self, layout: &mut Layout<'_>, strings_move: bool) -> Vec<Item> {
+        self.slide(layout);
+        let old = layout.edits.strings;
         let mut free = old.offset.max(self.limit);
         let free_end = if strings_move {
-            old.offset + model.strings_in_segment()
+            old.offset + layout.edits.strings_in_segment()
         } else {
             free
         };
         let mut rest = Vec::new();
         for (index, tag) in &self.tables {
-            let Some(section) = model.elf.sections.get(*index) else {
+            let Some(section) = layout.edits.elf.sections.get(*index) else {
                 continue;
             };
             let item = Item::Table(*index, *tag);
@@ -142,32 +136,32 @@ impl SectionShift {
             let len = section.len;
             if offset.checked_add(len).is_some_and(|end| end <= free_end) {
                 let vaddr = old.vaddr + (offset - old.offset);
-                model.summary.push(format!(
+                layout.summary.push(format!(
                     "{}: into the place of the old strings",
                     section.name
                 ));
-                enter(model, item, Place { offset, vaddr, len });
-                placement.into_old_strings.push((*index, offset));
+                enter(layout, item, Place { offset, vaddr, len });
+                layout.into_old_strings.push((*index, offset));
                 free = offset + len;
             } else {
-                model
+                layout
                     .summary
                     .push(format!("{}: into the new segment", section.name));
                 rest.push(item);
             }
         }
-        placement.shift = Some(self.clone());
+        layout.shift = Some(self.clone());
         rest
     }
 
-    fn slide(&self, model: &mut Model<'_>) {
+    fn slide(&self, layout: &mut Layout<'_>) {
         for index in &self.block {
-            if let Some(section) = model.sections.get_mut(*index) {
+            if let Some(section) = layout.tables.sections.get_mut(*index) {
                 section.offset += self.distance;
                 section.vaddr += self.distance;
             }
         }
-        for header in &mut model.program_headers {
+        for header in &mut layout.tables.program_headers {
             let inside = self.range.start <= header.offset && header.file_end() <= self.range.end;
             if inside
                 && header.file_len != 0
@@ -184,21 +178,21 @@ impl SectionShift {
 
 /// Returns the sections that slide, and those that follow them, in the order of the file.
 fn block_behind(
-    model: &Model<'_>,
+    layout: &Layout<'_>,
     table_end: u64,
     interpreter_moves: bool,
 ) -> (Vec<usize>, Vec<usize>) {
-    let interpreter = model.interpreter_section();
+    let interpreter = layout.interpreter_section();
     let leaving = |index: usize| interpreter_moves && Some(index) == interpreter;
-    let mut rest: Vec<usize> = (0..model.sections.len())
+    let mut rest: Vec<usize> = (0..layout.tables.sections.len())
         .filter(|index| !leaving(*index))
         .collect();
     rest.retain(|index| {
-        section(model, *index).is_some_and(|section| lies_behind(section, table_end))
+        section(layout, *index).is_some_and(|section| lies_behind(section, table_end))
     });
-    rest.sort_by_key(|index| section(model, *index).map(|section| section.offset));
+    rest.sort_by_key(|index| section(layout, *index).map(|section| section.offset));
     let slides = |index: &&usize| {
-        let kind = section(model, **index).map(|section| section.kind);
+        let kind = section(layout, **index).map(|section| section.kind);
         kind == Some(SHT_NOTE) || Some(**index) == interpreter
     };
     let block: Vec<usize> = rest.iter().take_while(slides).copied().collect();
@@ -206,8 +200,8 @@ fn block_behind(
     (block, rest)
 }
 
-fn section<'m>(model: &'m Model<'_>, index: usize) -> Option<&'m SectionHeader> {
-    model.elf.sections.get(index)
+fn section<'m>(layout: &'m Layout<'_>, index: usize) -> Option<&'m SectionHeader> {
+    layout.edits.elf.sections.get(index)
 }
 
 /// Whether a section is loaded from the file, somewhere behind `offset`. One that begins before it is in the way too.
@@ -216,11 +210,11 @@ fn lies_behind(section: &SectionHeader, offset: u64) -> bool {
 }
 
 /// Returns the tag that alone refers to the section.
-pub(crate) fn movable_tag(model: &Model<'_>, index: usize) -> Option<Tag> {
-    let section = section(model, index).filter(|section| section.align <= MAX_ALIGN)?;
+pub(crate) fn movable_tag(layout: &Layout<'_>, index: usize) -> Option<Tag> {
+    let section = section(layout, index).filter(|section| section.align <= MAX_ALIGN)?;
     let tag = MOVABLE
         .into_iter()
-        .find(|tag| model.number(*tag) == Some(section.vaddr))?;
+        .find(|tag| layout.tables.number(*tag) == Some(section.vaddr))?;
     let len_tag = match tag {
         Tag::RELA => Tag::RELASZ,
         Tag::REL => Tag::RELSZ,
@@ -228,21 +222,22 @@ pub(crate) fn movable_tag(model: &Model<'_>, index: usize) -> Option<Tag> {
         _ => return Some(tag),
     };
     // Some linkers count the relocations for the PLT, a section of their own, among the others.
-    (model.number(len_tag) == Some(section.len)).then_some(tag)
+    (layout.tables.number(len_tag) == Some(section.len)).then_some(tag)
 }
 
 /// Whether all notes are of owners whose notes do not refer to their own place. Crashpad's, for one, do.
-fn notes_may_slide(model: &Model<'_>, block: &[usize]) -> Result<bool, ReadError> {
+fn notes_may_slide(layout: &Layout<'_>, block: &[usize]) -> Result<bool, ReadError> {
     let notes = block
         .iter()
-        .filter_map(|index| section(model, *index))
+        .filter_map(|index| section(layout, *index))
         .filter(|section| section.kind == SHT_NOTE);
     for section in notes {
-        let bytes = read_range(model.source, "notes", section.offset, section.len)?;
+        let bytes = read_range(layout.edits.source, "notes", section.offset, section.len)?;
         let align = if section.align == 8 { 8 } else { 4 };
         let mut at = 0;
         while at + 12 <= bytes.len() {
-            let mut fields = Fields::new(model.encoding(), bytes.get(at..).unwrap_or_default());
+            let mut fields =
+                Fields::new(layout.edits.encoding(), bytes.get(at..).unwrap_or_default());
             let (Some(owner_len), Some(len)) = (fields.u32(), fields.u32()) else {
                 break;
             };
@@ -265,12 +260,13 @@ fn notes_may_slide(model: &Model<'_>, block: &[usize]) -> Result<bool, ReadError
 
 /// Whether every program header is either wholly in the block, or does not touch what is overwritten.
 fn segments_allow(
-    model: &Model<'_>,
+    layout: &Layout<'_>,
     block: &Range<u64>,
     room: Range<u64>,
     interpreter_moves: bool,
 ) -> bool {
-    let mut others = model
+    let mut others = layout
+        .tables
         .program_headers
         .iter()
         .filter(|header| !header.is_load() && header.file_len != 0);
