@@ -63,8 +63,8 @@ pub use python_file::is_python_source;
 pub use python_opener::LibraryUse;
 pub use python_preamble::first_statement;
 pub use python_source::{
-    AskedLibrary, PythonLoad, SourceLoads, UnnamedLoad, may_open_libraries, python_call,
-    python_loads, source_loads,
+    AskedLibrary, PythonImport, PythonLoad, SourceLoads, UnnamedLoad, may_open_libraries,
+    python_call, python_import, python_loads, source_loads,
 };
 pub use python_version::{PythonVersion, PythonVersionError};
 pub use record::{

@@ -1,6 +1,7 @@
 //! Libraries that a Python source opens with `ctypes`, cffi and their like, as far as their names stand in it.
 
 mod depth;
+mod importer;
 mod opener;
 mod opening_call;
 mod own_place;
@@ -16,6 +17,7 @@ use ruff_python_ast::{ModModule, PySourceType};
 use ruff_python_parser::Parsed;
 use ruff_text_size::TextSize;
 
+pub use self::importer::{PythonImport, python_import};
 use self::opener::Opener;
 use self::scanner::Scanner;
 use crate::library_name::library_in;
@@ -171,10 +173,8 @@ pub fn python_call(line: &str) -> Option<&'static str> {
 }
 
 fn names(load: &PythonLoad) -> Vec<String> {
-    load.names
-        .iter()
-        .map(|library| library.name.clone())
-        .collect()
+    let names = load.names.iter();
+    names.map(|library| library.name.clone()).collect()
 }
 
 /// The library that an opener looks for by a text; `None` for those of other systems.

@@ -15,7 +15,7 @@ use crate::proof::library_table::{LibraryTable, is_of_libc};
 use crate::proof::simulation::{LoadFailure, Simulation, driver_from_elsewhere};
 use crate::rules::dlopen_dependency::{DlopenDependency, dependencies, rule_of_source};
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
-use crate::tree::imported::{Imports, is_for_other_system};
+use crate::tree::imported::{Imports, is_for_other_system, is_test};
 use crate::tree::{PythonSource, Tree};
 
 /// The results for the libraries that one file opens at run time.
@@ -152,12 +152,6 @@ impl DlopenCheck<'_> {
     }
 }
 
-/// Whether a source is one of tests.
-pub(crate) fn is_test(source: &PythonSource) -> bool {
-    let mut parts = source.path.components();
-    parts.any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test")
-}
-
 /// Opens what a Python source opens: from the interpreter, which has no run path of ours. What such a
 /// library needs itself is looked at only if it is of the output. One for another system opens nothing here.
 pub(crate) fn opened_by_source<'a>(
@@ -172,7 +166,7 @@ pub(crate) fn opened_by_source<'a>(
     if is_for_other_system(source) {
         return opened;
     }
-    let is_test = is_test(source);
+    let is_test = is_test(&source.path);
     // Tests are run by those who know what they need.
     for load in source
         .loads
@@ -208,7 +202,7 @@ pub(crate) fn opened_by_source<'a>(
                 || is_test
                 || rule.is_some_and(|rule| rule.body.optional)
                 || is_carried(load, tree)
-                || !imports.get_or_init(|| Imports::of(tree)).has(source),
+                || !imports.get_or_init(|| Imports::of(tree)).needs(source),
             evidence: match rule {
                 Some(rule) => Evidence::Rule(rule.name.clone()),
                 None => Evidence::Source(BTreeSet::from([place])),

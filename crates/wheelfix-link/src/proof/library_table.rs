@@ -8,9 +8,8 @@ use wheelfix_format::AskedLibrary;
 use wheelfix_loader::{Abi, LoaderKind, ReadOutcome, read_object};
 
 use crate::index::lib_path::{LibPathError, public_directories};
-use crate::proof::dlopen_check::is_test;
 use crate::rules::{Pattern, Rules};
-use crate::tree::imported::is_for_other_system;
+use crate::tree::imported::{is_for_other_system, is_test};
 use crate::tree::{PythonSource, Tree};
 
 /// The module that has the table, in `site-packages`.
@@ -51,7 +50,8 @@ impl LibraryTable {
         places: TablePlaces<'_>,
     ) -> Result<Self, LibPathError> {
         let mut asked: BTreeSet<&str> = BTreeSet::new();
-        let sources = sources.filter(|source| !is_test(source) && !is_for_other_system(source));
+        let sources =
+            sources.filter(|source| !is_test(&source.path) && !is_for_other_system(source));
         for library in sources.flat_map(PythonSource::asked) {
             if is_by_name(library) {
                 asked.insert(&library.name);

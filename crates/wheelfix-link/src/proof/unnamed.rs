@@ -6,9 +6,8 @@ use std::sync::OnceLock;
 
 use wheelfix_format::is_python_source;
 
-use crate::proof::dlopen_check::is_test;
 use crate::rules::{Pattern, Rules};
-use crate::tree::imported::{Imports, is_for_other_system};
+use crate::tree::imported::{Imports, is_for_other_system, is_test};
 use crate::tree::site::Owners;
 use crate::tree::{PythonSource, Tree};
 
@@ -22,7 +21,7 @@ pub(crate) fn unnamed_loads(
     imports: &OnceLock<Imports>,
 ) -> Vec<(PathBuf, usize)> {
     let is_one = |source: &&PythonSource| {
-        !source.unnamed_loads.is_empty() && !is_test(source) && !is_for_other_system(source)
+        !source.unnamed_loads.is_empty() && !is_test(&source.path) && !is_for_other_system(source)
     };
     let sources: Vec<&PythonSource> = tree.sources.iter().filter(is_one).collect();
     let mut with_objects = BTreeSet::new();

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
 use rayon::prelude::*;
+use wheelfix_format::{PythonImport, python_import};
 
 use crate::tree::site::SITE_PACKAGES;
 use crate::tree::{PythonSource, Tree};
@@ -42,11 +44,24 @@ pub(crate) fn is_for_other_system(source: &PythonSource) -> bool {
     })
 }
 
+/// Whether a source is one of tests, which are run by those who know what they need.
+pub(crate) fn is_test(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test")
+}
+
+/// A file in whose text a name stands.
+#[derive(Clone, Debug)]
+struct Holder {
+    path: PathBuf,
+    file: PathBuf,
+}
+
 /// The sources of a tree whose names stand in others.
 #[derive(Debug)]
 pub(crate) struct Imports {
-    /// The sources that a name stands in: two at most, as one may be that of the name itself.
-    holders: BTreeMap<String, Vec<PathBuf>>,
+    /// For each name the files that it stands in, with their final paths.
+    holders: BTreeMap<String, Vec<Holder>>,
 }
 
 impl Imports {
@@ -66,15 +81,16 @@ impl Imports {
                 .filter(|word| wanted.contains(word))
                 .map(str::to_owned)
                 .collect();
-            (source.path.clone(), found)
+            let holder = Holder {
+                path: source.path.clone(),
+                file: source.file.clone(),
+            };
+            (holder, found)
         });
-        let mut holders: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-        for (path, words) in in_each.collect::<Vec<_>>() {
+        let mut holders: BTreeMap<String, Vec<Holder>> = BTreeMap::new();
+        for (holder, words) in in_each.collect::<Vec<_>>() {
             for word in words {
-                let known = holders.entry(word).or_default();
-                if known.len() < 2 {
-                    known.push(path.clone());
-                }
+                holders.entry(word).or_default().push(holder.clone());
             }
         }
         Self { holders }
@@ -83,15 +99,46 @@ impl Imports {
     /// Whether a source may be imported by users of the output or by another source: one that lies in
     /// `site-packages` itself, the package of such a name, and one whose name stands in another source.
     pub(crate) fn has(&self, source: &PythonSource) -> bool {
-        let module = module(source);
-        let is_top = module.parent().is_none_or(|parent| {
-            let is_site = |parent: &Path| parent.ends_with(SITE_PACKAGES);
-            is_site(parent) || !parent.ancestors().any(is_site)
-        });
-        let holders = name(module).and_then(|name| self.holders.get(name));
-        let mut holders = holders.into_iter().flatten();
-        is_top || holders.any(|path| *path != source.path)
+        is_top(module(source)) || self.others(source).next().is_some()
     }
+
+    /// Whether what goes wrong while a source is imported reaches users of the output: no other source imports it by a
+    /// statement, or one does whenever it is imported itself, and does not catch the error. Tests aside.
+    pub(crate) fn needs(&self, source: &PythonSource) -> bool {
+        if is_top(module(source)) {
+            return true;
+        }
+        let name = name(module(source)).unwrap_or_default();
+        let raises = |text: &[u8]| memmem::find(text, b"raise ImportError").is_some();
+        let raises = fs_err::read(&source.file).is_ok_and(|text| raises(&text));
+        let mut import = None;
+        for holder in self.others(source).filter(|it| !is_test(&it.path)) {
+            let text = fs_err::read(&holder.file).unwrap_or_default();
+            import = import.max(python_import(&text, name, raises));
+            if import == Some(PythonImport::Always) {
+                break;
+            }
+        }
+        match import {
+            Some(import) => import == PythonImport::Always,
+            None => self.has(source),
+        }
+    }
+
+    /// The files that the name of a source stands in, but for its own.
+    fn others<'s>(&'s self, source: &'s PythonSource) -> impl Iterator<Item = &'s Holder> {
+        let holders = name(module(source)).and_then(|name| self.holders.get(name));
+        let holders = holders.into_iter().flatten();
+        holders.filter(|holder| holder.path != source.path)
+    }
+}
+
+/// Whether a module lies in `site-packages` itself.
+fn is_top(module: &Path) -> bool {
+    module.parent().is_none_or(|parent| {
+        let is_site = |parent: &Path| parent.ends_with(SITE_PACKAGES);
+        is_site(parent) || !parent.ancestors().any(is_site)
+    })
 }
 
 /// The path of the module or package that a source is.
@@ -129,17 +176,9 @@ mod tests {
         assert!(!is_other("m/linux.py") && !is_other("m/darwinian.py"));
     }
 
-    #[test]
-    fn a_module_is_imported_by_its_name() {
-        let temp = tempfile::tempdir().unwrap();
-        let site = temp.path().join("lib/python3.11/site-packages");
-        let files = [
-            ("m/__init__.py", "from . import used\n"),
-            ("m/used.py", "import othertools\n"),
-            ("m/tools.py", ""),
-            ("m/sub/__init__.py", ""),
-            ("top.py", ""),
-        ];
+    /// Sources that all open a library, in a directory.
+    fn tree_of(temp: &Path, files: &[(&str, &str)]) -> Tree {
+        let site = temp.join("lib/python3.11/site-packages");
         let mut tree = Tree::default();
         for (path, text) in files {
             let path = site.join(path);
@@ -152,6 +191,44 @@ mod tests {
                 unnamed_loads: Vec::new(),
             });
         }
+        tree
+    }
+
+    #[test]
+    fn an_import_that_may_fail_needs_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let caught = "try:\n    from . import egl\nexcept OSError:\n    pass\n";
+        let files = [
+            (
+                "m/__init__.py",
+                "from . import font\nBACKENDS = ['m.egl', 'm.dynamic']\n",
+            ),
+            ("m/backend.py", caught),
+            ("m/qt.py", "def f():\n    from . import egl, font\n"),
+            ("m/tests/all.py", "from .. import egl\n"),
+            ("m/egl.py", ""),
+            ("m/font.py", ""),
+            ("m/dynamic.py", ""),
+        ];
+        let tree = tree_of(temp.path(), &files);
+        let imports = Imports::of(&tree);
+        let needed = tree.sources.iter().filter(|source| imports.needs(source));
+        let names: Vec<_> = needed.map(|source| source.path.file_name()).collect();
+        let want = ["__init__.py", "font.py", "dynamic.py"];
+        assert_eq!(names, want.map(|name| Some(name.as_ref())));
+    }
+
+    #[test]
+    fn a_module_is_imported_by_its_name() {
+        let temp = tempfile::tempdir().unwrap();
+        let files = [
+            ("m/__init__.py", "from . import used\n"),
+            ("m/used.py", "import othertools\n"),
+            ("m/tools.py", ""),
+            ("m/sub/__init__.py", ""),
+            ("top.py", ""),
+        ];
+        let tree = tree_of(temp.path(), &files);
         let imports = Imports::of(&tree);
         let imported: Vec<bool> = tree
             .sources
