@@ -17,6 +17,7 @@
 
 mod build_tag;
 mod entry_points;
+mod file_names;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
@@ -51,6 +52,7 @@ pub use entry_points::{
     EntryPoint, EntryPointOddity, EntryPoints, EntryPointsError, ObjectReference, Script,
     ScriptKind,
 };
+pub use file_names::{has_sdist_name, is_wheel_name};
 pub use headers::{Field, Headers};
 pub use library_name::{LibraryName, is_library_name, library_in};
 pub use marker::{Marker, MarkerEnvironment, MarkerError, MarkerSets};

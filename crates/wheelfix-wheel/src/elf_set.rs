@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use wheelfix_elf::{Elf, is_newer_version, minimum_versions};
 use wheelfix_format::LibraryName;
 
@@ -13,7 +14,7 @@ pub struct ElfSet<'a> {
 }
 
 /// The newest version of one kind that some file needs from outside the set.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct MinimumVersion {
     /// The kind: `GLIBC`, `GLIBCXX`.
     pub name: String,
@@ -28,7 +29,7 @@ pub struct MinimumVersion {
 }
 
 /// A library of others that a wheel carries.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct BundledLibrary {
     /// Its path.
     pub path: String,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A finding about a wheel that its maker should know.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Finding {
     /// The rule that it breaks.
     pub code: Code,
@@ -14,7 +16,7 @@ pub struct Finding {
 }
 
 /// The rules. `W` codes are those of check-wheel-contents, `T` codes ask whether the tags are true.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Code {
     /// A glibc is needed that is newer than the platform tag says.
     T001,

@@ -1,6 +1,6 @@
 //! `wheelfix check`
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -14,12 +14,12 @@ use wheelfix_loader::{FileView, Place, STORE, absolute_path, existing_path};
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::error::{Error, print, print_line};
-use crate::file_names::is_wheel_name;
 use crate::next_step::print_faults;
 use crate::progress::Progress;
 use crate::remedy::{self, advised};
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
 use crate::{document, inputs, install_error, message, proof_report};
+use wheelfix_format::is_wheel_name;
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]
@@ -46,10 +46,9 @@ pub(crate) struct CheckArgs {
     output: OutputArgs,
 }
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     /// Whether there is no fault.
     proved: bool,
     /// RECORD files that do not match what they list.
@@ -207,17 +206,13 @@ fn report(proof: &Proof, untrue: &[UntrueRecord], args: &CheckArgs) -> Result<()
         proof_report::print_notes(proof);
     }
     let proved = proof.faults.is_empty();
-    let mut stdout = io::stdout().lock();
     if args.output.json {
         let document = Document {
-            version: 1,
             proved,
             untrue_records: untrue,
             proof,
         };
-        document::begun();
-        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
-        writeln!(stdout)?;
+        document::print(&document)?;
     } else if !args.output.quiet {
         for line in summary(proof, args.warnings) {
             print_line(line)?;

@@ -1,7 +1,7 @@
 //! Arguments that several commands share.
 
 use std::ffi::OsStr;
-use std::io::{self, Write as _};
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -280,12 +280,8 @@ impl<T: Serialize> Serialize for Named<'_, T> {
 
 /// Prints a document that holds one value under a name.
 fn print_json(name: &'static str, value: &impl Serialize) -> io::Result<()> {
-    document::begun();
-    let mut stdout = io::stdout().lock();
     // A map of ours would sort the keys of the value.
-    let document = Named { name, value };
-    serde_json::to_writer_pretty(&mut stdout, &document)?;
-    writeln!(stdout)
+    document::print_whole(&Named { name, value })
 }
 
 /// How often all is made, if at all

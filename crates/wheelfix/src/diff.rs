@@ -3,7 +3,7 @@
 mod side;
 mod text;
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -41,10 +41,9 @@ pub(crate) struct DiffArgs {
     output: OutputArgs,
 }
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     a: SideDocument<'a>,
     b: SideDocument<'a>,
     /// Whether there is no difference.
@@ -84,18 +83,13 @@ pub(crate) fn run(args: &DiffArgs) -> Result<ExitCode, Error> {
     let is_equal = comparison.is_equal() && same_bytes != Some(false);
     if args.output.json {
         let document = Document {
-            version: 1,
             a: document_of(&a),
             b: document_of(&b),
             is_equal,
             same_bytes,
             comparison: &comparison,
         };
-        document::begun();
-        let mut stdout = io::BufWriter::new(io::stdout().lock());
-        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
-        writeln!(stdout)?;
-        stdout.flush()?;
+        document::print(&document)?;
     } else if !args.output.quiet {
         let text = text::print(&a, &b, &comparison, same_bytes, args.all);
         anstream::stdout().lock().write_all(text.as_bytes())?;

@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use wheelfix_inspect::Document;
 
-/// The document of a failure, version 1.
+/// The content of the document of a failure, version 1.
 #[derive(Serialize)]
 struct Failure {
-    version: u32,
     errors: Vec<String>,
     hints: Vec<String>,
     /// The line to type next; `null` if none is known.
@@ -17,7 +17,6 @@ struct Failure {
 
 /// The messages that were printed so far.
 static FAILURE: Mutex<Option<Failure>> = Mutex::new(Some(Failure {
-    version: 1,
     errors: Vec::new(),
     hints: Vec::new(),
     next: None,
@@ -27,9 +26,23 @@ fn failure() -> MutexGuard<'static, Option<Failure>> {
     FAILURE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that the document of a command is printed: there must be no other.
-pub(crate) fn begun() {
+/// Prints the document of a command: its content behind the version.
+pub(crate) fn print(content: &impl Serialize) -> io::Result<()> {
+    print_whole(&Document::new(content))
+}
+
+/// Prints the document of a command that has its version, or whose content says what it is.
+pub(crate) fn print_whole(document: &impl Serialize) -> io::Result<()> {
+    // There must be no other.
     *failure() = None;
+    write(document)
+}
+
+fn write(document: &impl Serialize) -> io::Result<()> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut stdout, document)?;
+    writeln!(stdout)?;
+    stdout.flush()
 }
 
 /// Notes a message that is printed on standard error.
@@ -47,11 +60,8 @@ pub(crate) fn note(label: &str, message: &str) {
 /// Prints the errors as a document, unless the command has printed one.
 pub(crate) fn print_failure() {
     if let Some(failure) = failure().take() {
-        let mut stdout = io::stdout().lock();
         // If standard output is gone there is nobody left to tell; the exit code says that it failed.
-        if serde_json::to_writer_pretty(&mut stdout, &failure).is_ok() {
-            writeln!(stdout).ok();
-        }
+        write(&Document::new(failure)).ok();
     }
 }
 

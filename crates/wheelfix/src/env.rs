@@ -13,13 +13,13 @@ use wheelfix_loader::real_path;
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::env_lock::LockedArgs;
 use crate::error::{Error, printed};
-use crate::file_names::is_wheel_name;
 use crate::install::{BytecodeArgs, default_python, path_word, print_start, with_python_path};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
 use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
 use crate::{env_error, env_report, message};
+use wheelfix_format::is_wheel_name;
 
 /// Make one site-packages from wheels, prefixes and store paths
 #[derive(Debug, clap::Args)]

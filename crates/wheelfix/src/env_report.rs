@@ -1,6 +1,5 @@
 //! The report that `wheelfix env` prints when it is done.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,10 +15,9 @@ use crate::install_report::{compile_failures, made_twice, of_wheels};
 use crate::remedy::advised;
 use crate::{document, proof_report, unbundle_table};
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     prefix: &'a Path,
     /// Whether nothing was made.
     dry_run: bool,
@@ -66,11 +64,7 @@ struct FailureDocument<'a> {
 /// Prints a report.
 pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> Result<(), Error> {
     if output.json {
-        let mut stdout = io::stdout().lock();
-        document::begun();
-        serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
-            .map_err(io::Error::from)?;
-        writeln!(stdout)?;
+        document::print(&document(report, dry_run))?;
     } else if !output.quiet {
         for entry in report.plan.iter().flatten() {
             let verb = entry.action.verb();
@@ -172,7 +166,6 @@ fn copies(copies: &RuntimeCopies) -> String {
 
 fn document(report: &EnvReport, dry_run: bool) -> Document<'_> {
     Document {
-        version: 1,
         prefix: &report.prefix,
         dry_run,
         prefixes: &report.prefixes,

@@ -13,7 +13,7 @@ use wheelfix_loader::{FileView, Place, Target, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;
-use crate::file_names::is_wheel_name;
+use wheelfix_format::is_wheel_name;
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]

@@ -8,12 +8,12 @@ use fs_err as fs;
 use wheelfix_format::Requirement;
 
 use crate::error::Error;
-use crate::file_names::{has_sdist_name, is_wheel_name};
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
 use crate::pip::pip;
 use crate::quoting::shell_word;
 use crate::remedy::{command, is_in_build};
+use wheelfix_format::{has_sdist_name, is_wheel_name};
 
 /// A path that does not name a file, or names one of another kind than is wanted.
 #[derive(Debug, thiserror::Error)]

@@ -1,27 +1,22 @@
 //! `wheelfix inspect`
 //!
-//! Each kind of subject has a report, plain data that is printed either as JSON or as text, so both
-//! say the same.
+//! The report of `wheelfix-inspect` is printed as JSON, as text or as a page for a browser.
 
-mod elf;
 mod elf_text;
 mod html;
-mod sdist;
 mod sdist_text;
 pub(crate) mod text;
-mod tree;
-mod wheel;
 mod wheel_text;
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use wheelfix_elf::ReadError;
+use wheelfix_inspect::{InspectError, InspectOptions, Report};
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::Error;
-use crate::file_names::{has_sdist_name, is_wheel_name};
 use crate::inputs;
 
 /// Print what a wheel, a source distribution, an ELF file or a directory holds
@@ -50,48 +45,10 @@ pub(crate) struct InspectArgs {
     output: OutputArgs,
 }
 
-/// The version of the JSON documents below.
-const VERSION: u32 = 1;
-
-#[derive(Debug, Serialize)]
-struct Document<'a> {
-    version: u32,
-    #[serde(flatten)]
-    report: &'a Report,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase", tag = "kind")]
-enum Report {
-    Wheel(Box<wheel::WheelReport>),
-    Sdist(Box<sdist::SdistReport>),
-    Elf(Box<elf::ElfReport>),
-    Directory(tree::TreeReport),
-}
-
-/// The options of a report.
-#[derive(Clone, Copy, Debug)]
-struct InspectOptions {
-    /// Whether contents are checked as well.
-    verify: bool,
-    /// Whether contents are searched for what is loaded at run time.
-    deep: bool,
-    /// Whether long lists are printed whole.
-    all: bool,
-}
-
-/// Why a path cannot be inspected.
-#[derive(Debug, thiserror::Error)]
-enum InspectError {
-    #[error("`{0}` is not a wheel, source distribution, ELF file or directory")]
-    Unknown(PathBuf),
-}
-
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
     let options = InspectOptions {
         verify: args.verify,
         deep: args.deep,
-        all: args.all,
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs.count().get())
@@ -108,21 +65,13 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
         let drawing = pool.install(|| html::drawing_of(&args.path, &report, args.jobs.count()))?;
         write_page(page, &html::render(&report, drawing.as_ref()))?;
     } else if args.output.json {
-        let document = Document {
-            version: VERSION,
-            report: &report,
-        };
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        document::begun();
-        serde_json::to_writer_pretty(&mut out, &document).map_err(io::Error::from)?;
-        writeln!(out)?;
-        out.flush()?;
+        document::print(&report)?;
     } else if !args.output.quiet {
         let text = match &report {
-            Report::Wheel(report) => wheel_text::print(report, options.all),
-            Report::Sdist(report) => sdist_text::print(report, options.all),
+            Report::Wheel(report) => wheel_text::print(report, args.all),
+            Report::Sdist(report) => sdist_text::print(report, args.all),
             Report::Elf(report) => elf_text::print_file(report),
-            Report::Directory(report) => elf_text::print_tree(report, options.all),
+            Report::Directory(report) => elf_text::print_tree(report, args.all),
         };
         anstream::stdout().lock().write_all(text.as_bytes())?;
     }
@@ -143,44 +92,18 @@ fn write_page(file: &Path, page: &str) -> io::Result<()> {
     out.flush()
 }
 
-impl Report {
-    /// Whether nothing was found that contradicts the subject's own claims.
-    fn is_sound(&self) -> bool {
-        match self {
-            Self::Wheel(report) => report.record.mismatches.is_empty(),
-            Self::Sdist(_) => true,
-            Self::Elf(report) => report.violations.as_ref().is_none_or(Vec::is_empty),
-            Self::Directory(report) => {
-                let violations = report
-                    .elf_files
-                    .iter()
-                    .filter_map(|file| file.violations.as_ref());
-                violations.map(Vec::len).sum::<usize>() == 0
-            }
-        }
-    }
-}
-
 fn read(path: &Path, options: InspectOptions) -> Result<Report, Error> {
     inputs::existing(path)?;
-    if fs_err::metadata(path)?.is_dir() {
-        return tree::read(path, options).map(Report::Directory);
-    }
-    if is_wheel_name(path) {
-        return wheel::read(path, options).map(|report| Report::Wheel(Box::new(report)));
-    }
-    if has_sdist_name(path) {
-        return sdist::read(path).map(|report| Report::Sdist(Box::new(report)));
-    }
-    if is_elf(path)? {
-        return elf::read(path, options).map(|report| Report::Elf(Box::new(report)));
-    }
-    Err(Error::refused(InspectError::Unknown(path.to_owned())))
-}
-
-/// Whether a file begins as ELF files do.
-fn is_elf(path: &Path) -> io::Result<bool> {
-    let mut magic = Vec::new();
-    fs_err::File::open(path)?.take(4).read_to_end(&mut magic)?;
-    Ok(magic == b"\x7fELF")
+    wheelfix_inspect::inspect(path, options).map_err(|error| match error {
+        InspectError::Io(error) => Error::from(error),
+        InspectError::Walk(_)
+        | InspectError::Elf {
+            source: ReadError::Io { .. },
+            ..
+        } => Error::environment(error),
+        InspectError::Unknown(_)
+        | InspectError::Wheel { .. }
+        | InspectError::Sdist { .. }
+        | InspectError::Elf { .. } => Error::refused(error),
+    })
 }

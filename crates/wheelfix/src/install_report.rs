@@ -1,7 +1,7 @@
 //! The report that `wheelfix install` prints when it is done.
 
 use std::fmt::{self, Display};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use serde::Serialize;
@@ -16,10 +16,9 @@ use crate::message::{BREAK, Lines};
 use crate::remedy::advised;
 use crate::{document, proof_report, table, unbundle_table};
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     prefix: &'a Path,
     /// Whether nothing was written.
     dry_run: bool,
@@ -72,11 +71,7 @@ pub(crate) fn print(
     output: &OutputArgs,
 ) -> Result<(), Error> {
     if output.json {
-        let mut stdout = io::stdout().lock();
-        document::begun();
-        serde_json::to_writer_pretty(&mut stdout, &document(report, dry_run))
-            .map_err(io::Error::from)?;
-        writeln!(stdout)?;
+        document::print(&document(report, dry_run))?;
     } else if dry_run && !output.quiet {
         print_report(&report.unbundling)?;
         print_report(&report.link_plan)?;
@@ -172,7 +167,6 @@ fn summary(report: &InstallReport) -> String {
 
 fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
     Document {
-        version: 1,
         prefix: &report.prefix,
         dry_run,
         wheels: report.wheels.iter().map(wheel_document).collect(),

@@ -8,7 +8,7 @@ mod nix;
 mod verify;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use explain::explain;
@@ -495,10 +495,7 @@ fn write(args: &LockArgs, document: &Document) -> Result<(), Error> {
             return Ok(());
         }
     }
-    document::begun();
-    let mut stdout = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut stdout, document).map_err(io::Error::from)?;
-    writeln!(stdout)?;
+    document::print_whole(document)?;
     Ok(())
 }
 

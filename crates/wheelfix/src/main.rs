@@ -14,7 +14,6 @@ mod env_error;
 mod env_lock;
 mod env_report;
 mod error;
-mod file_names;
 mod graph;
 mod inputs;
 mod inspect;

@@ -11,10 +11,10 @@ use wheelfix_link::{Candidate, Remedy};
 use wheelfix_loader::absolute_path;
 
 use crate::error::{print, print_typed};
-use crate::file_names::is_wheel_name;
 use crate::pip::pip;
 use crate::quoting::{nix_string, shell_word};
 use crate::remedy::{self, Mendable, advised};
+use wheelfix_format::is_wheel_name;
 
 /// Where wheels are put that have to be downloaded or built: a directory that does not exist.
 pub(crate) fn wheels_directory() -> &'static str {

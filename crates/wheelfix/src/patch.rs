@@ -3,7 +3,7 @@
 pub(crate) mod environment;
 
 use std::fmt::{self, Display};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -18,7 +18,6 @@ use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{self, Error, print_line, print_named_report, print_report};
-use crate::file_names::is_wheel_name;
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::progress::Progress;
@@ -26,6 +25,7 @@ use crate::remedy::{advised, ask_plain};
 use crate::target::SystemArgs;
 use crate::wheel_options::{MetadataArgs, accepted};
 use crate::{document, install_error, message, proof_report, table, unbundle_table};
+use wheelfix_format::is_wheel_name;
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
@@ -72,10 +72,9 @@ pub(crate) struct FileArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     /// Whether nothing was written.
     dry_run: bool,
     elf_edited: usize,
@@ -96,10 +95,9 @@ struct Document<'a> {
     proof: Option<&'a Proof>,
 }
 
-/// The JSON document for a wheel, version 1.
+/// The content of the JSON document for a wheel, version 1.
 #[derive(Serialize)]
 struct WheelDocument<'a> {
-    version: u32,
     /// Whether nothing was written.
     dry_run: bool,
     output: &'a Path,
@@ -316,9 +314,7 @@ fn python(args: &FileArgs, environments: &[VirtualEnvironment]) -> Result<Option
 
 pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<(), Error> {
     if args.output.json {
-        let mut stdout = io::stdout().lock();
         let document = WheelDocument {
-            version: 1,
             dry_run: args.dry_run,
             output: &report.output,
             elf_edited: report.elf_edited,
@@ -329,9 +325,7 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
             warnings: report.warnings.iter().map(ToString::to_string).collect(),
             proof: report.proof.as_ref(),
         };
-        document::begun();
-        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
-        writeln!(stdout)?;
+        document::print(&document)?;
     } else if args.dry_run && !args.output.quiet {
         print_named_report(&report.unbundling)?;
         print_named_report(&report.link_plan)?;
@@ -472,7 +466,6 @@ impl<'a> Summary<'a> {
         let metadata = report.iter().flat_map(|report| &report.metadata);
         let warnings = report.iter().flat_map(|report| &report.warnings);
         let document = Document {
-            version: 1,
             dry_run: args.dry_run,
             elf_edited: report.map_or(0, |report| report.elf_edited),
             elf_bytes_written: report.map_or(0, |report| report.elf_bytes_written),
@@ -485,10 +478,7 @@ impl<'a> Summary<'a> {
             unchanged: self.unchanged,
             proof: report.and_then(|report| report.proof.as_ref()),
         };
-        document::begun();
-        let mut stdout = io::stdout().lock();
-        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
-        writeln!(stdout)?;
+        document::print(&document)?;
         Ok(())
     }
 }

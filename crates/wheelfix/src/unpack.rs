@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -18,12 +18,12 @@ use wheelfix_wheel::{
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::{self, Error, print_line, printed};
-use crate::file_names::is_wheel_name;
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
 use crate::table;
 use crate::wheel_options::accepted;
+use wheelfix_format::is_wheel_name;
 
 /// Unpack a wheel or a source distribution, safely
 ///
@@ -212,10 +212,9 @@ enum TargetError {
     NotADirectory(PathBuf),
 }
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     archive: &'a Path,
     kind: Kind,
     dir: &'a Path,
@@ -259,18 +258,14 @@ fn print(args: &UnpackArgs, kind: Kind, unpacked: &[Unpacked]) -> io::Result<()>
     });
     let bytes = lens.sum();
     if args.output.json {
-        let mut stdout = io::stdout().lock();
         let document = Document {
-            version: 1,
             archive: &args.archive,
             kind,
             dir: &args.dir,
             bytes,
             entries: unpacked.iter().map(entry).collect(),
         };
-        document::begun();
-        serde_json::to_writer_pretty(&mut stdout, &document)?;
-        writeln!(stdout)?;
+        document::print(&document)?;
     } else if !args.output.quiet {
         let is_dir = |entry: &&Unpacked| entry.kind == UnpackedKind::Directory;
         let files = unpacked.iter().filter(|entry| !is_dir(entry)).count();

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,10 +14,10 @@ use wheelfix_loader::{
 use crate::check::place;
 use crate::common::{LibraryArgs, OutputArgs};
 use crate::error::{Error, print_report};
-use crate::file_names::is_wheel_name;
 use crate::message::BREAK;
 use crate::target::{TargetArgs, lib_path_error};
 use crate::{document, next_step, remedy};
+use wheelfix_format::is_wheel_name;
 
 /// Explain what satisfies each need of a library or program, and what was tried
 #[derive(Debug, clap::Args)]
@@ -37,10 +36,9 @@ pub(crate) struct WhyArgs {
     output: OutputArgs,
 }
 
-/// The JSON document, version 1.
+/// The content of the JSON document, version 1.
 #[derive(Serialize)]
 struct Document<'a> {
-    version: u32,
     object: &'a Object,
     /// Why the interpreter of a program does not start it; `null` if it does, or is not known to not.
     interpreter_fault: Option<&'a str>,
@@ -80,18 +78,14 @@ enum WhyError {
 pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
     let answer = answer(args)?;
     if args.output.json {
-        let mut stdout = io::stdout().lock();
         let document = Document {
-            version: 1,
             object: &answer.object,
             interpreter_fault: answer.interpreter_fault.as_deref(),
             unneeded: answer.unneeded,
             lookups: &answer.lookups,
             near: &answer.near,
         };
-        document::begun();
-        serde_json::to_writer_pretty(&mut stdout, &document).map_err(io::Error::from)?;
-        writeln!(stdout)?;
+        document::print(&document)?;
     } else if !args.output.quiet {
         print_report(report(&answer, args.soname.is_some()))?;
     }

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "wheelfix-diff",
     ],
     &["wheelfix-link"],
-    &["wheelfix-unbundle"],
+    &["wheelfix-unbundle", "wheelfix-inspect"],
     &["wheelfix-install"],
     &["wheelfix"],
     &["xtask"],

@@ -9,8 +9,8 @@ use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, jobs, outputs, wheel};
 use crate::error::{Error, print};
-use crate::file_names::is_wheel_name;
 use crate::{env_error, env_report};
+use wheelfix_format::is_wheel_name;
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     outputs::refuse_unknown(attributes, &["out"])?;

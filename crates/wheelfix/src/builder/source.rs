@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
-use crate::file_names::is_wheel_name;
+use wheelfix_format::is_wheel_name;
 
 /// A source that is not a wheel.
 #[derive(Debug, thiserror::Error)]

@@ -17,11 +17,11 @@ use wheelfix_wheel::{
 
 use crate::diff::DiffArgs;
 use crate::error::Error;
-use crate::file_names::{has_sdist_name, is_wheel_name};
 use crate::inputs::existing;
 use crate::progress::Progress;
 use crate::unpack::refused_with;
 use crate::{install_error, limits};
+use wheelfix_format::{has_sdist_name, is_wheel_name};
 
 /// The kind of what is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

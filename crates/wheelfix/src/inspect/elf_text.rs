@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::inspect::elf::ElfReport;
 use crate::inspect::text::{BAD, BOLD, Text, clean, count, paint, shown, thousands};
-use crate::inspect::tree::{Installed, TreeReport, Unreadable};
-use crate::inspect::wheel::{Library, Link, MinimumVersion};
 use crate::table::bytes;
+use wheelfix_inspect::ElfReport;
+use wheelfix_inspect::Link;
+use wheelfix_inspect::{Installed, TreeReport, Unreadable};
 use wheelfix_wheel::is_system_library;
+use wheelfix_wheel::{BundledLibrary, MinimumVersion};
 
 /// Files that are listed unless all are wanted.
 const MAX_FILES: usize = 12;
@@ -244,7 +245,7 @@ pub(super) fn minimum_versions(text: &mut Text, minimum_versions: &[MinimumVersi
 }
 
 /// Libraries of others.
-pub(super) fn bundled(text: &mut Text, libraries: &[Library], all: bool) {
+pub(super) fn bundled(text: &mut Text, libraries: &[BundledLibrary], all: bool) {
     if libraries.is_empty() {
         return;
     }

@@ -16,10 +16,10 @@ use wheelfix_loader::existing_path;
 
 use crate::error::Error;
 use crate::graph;
-use crate::inspect::Report;
 use crate::inspect::html::picture::Drawing;
 use crate::inspect::text::{clean, count};
 use crate::table::bytes;
+use wheelfix_inspect::Report;
 
 /// The looks of the page. It holds no text of strangers.
 const STYLE: &str = include_str!("html/page.css");

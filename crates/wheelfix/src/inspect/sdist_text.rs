@@ -1,9 +1,9 @@
 //! The report on a source distribution for people.
 
-use crate::inspect::sdist::{Build, SdistReport};
 use crate::inspect::text::{Text, clean, count, thousands};
 use crate::inspect::wheel_text;
 use crate::table::bytes;
+use wheelfix_inspect::{Build, SdistReport};
 
 pub(super) fn print(report: &SdistReport, all: bool) -> String {
     let mut text = Text::default();

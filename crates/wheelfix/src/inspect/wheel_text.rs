@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::inspect::elf_text;
 use crate::inspect::text::{BAD, BOLD, DIM, Text, WARN, clean, count, paint, shown, thousands};
-use crate::inspect::wheel::{
-    Dependency, Distribution, Finding, GpuCode, RecordStatus, WheelReport,
-};
 use crate::table::bytes;
+use wheelfix_inspect::{Dependency, Distribution, GpuCode, RecordStatus, WheelReport};
+use wheelfix_wheel::Finding;
 
 /// Dependencies that are listed unless all are wanted.
 const MAX_DEPENDENCIES: usize = 30;
@@ -254,7 +253,7 @@ fn findings(text: &mut Text, report: &WheelReport, all: bool) {
         };
         text.line(&format!(
             "  {} {}{remark}",
-            paint(WARN, code),
+            paint(WARN, &code.to_string()),
             clean(message)
         ));
         let number = shown(paths.len(), MAX_PATHS, all);

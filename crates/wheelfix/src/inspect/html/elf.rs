@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use wheelfix_wheel::is_system_library;
 
-use crate::inspect::elf::ElfReport;
 use crate::inspect::html::picture::{Drawing, picture};
 use crate::inspect::html::{code, codes, head, notices, section, size, table};
 use crate::inspect::text::{clean, count, thousands};
-use crate::inspect::tree::{Installed, TreeReport, Unreadable};
-use crate::inspect::wheel::{Library, Link, MinimumVersion};
 use crate::table::bytes;
+use wheelfix_inspect::ElfReport;
+use wheelfix_inspect::Link;
+use wheelfix_inspect::{Installed, TreeReport, Unreadable};
+use wheelfix_wheel::{BundledLibrary, MinimumVersion};
 
 /// So many files are drawn open; the list of more is closed.
 const OPEN: usize = 40;
@@ -107,7 +108,7 @@ pub(super) struct ElfSections<'a> {
     pub(super) files: &'a [ElfReport],
     pub(super) external: &'a [Link],
     pub(super) minimum_versions: &'a [MinimumVersion],
-    pub(super) bundled: &'a [Library],
+    pub(super) bundled: &'a [BundledLibrary],
 }
 
 impl ElfSections<'_> {

@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use crate::inspect::html::elf::{ElfSections, faults};
 use crate::inspect::html::picture::{Drawing, picture};
 use crate::inspect::html::{code, head, notices, section, size, table};
-use crate::inspect::sdist::SdistReport;
 use crate::inspect::text::{clean, count, thousands};
-use crate::inspect::wheel::{Distribution, RuntimeLoad, WheelReport};
 use crate::table::bytes;
+use wheelfix_inspect::SdistReport;
+use wheelfix_inspect::{Distribution, RuntimeLoad, WheelReport};
 
 /// The page of a wheel: its title, and all that is in it.
 pub(super) fn page(report: &WheelReport, drawing: Option<&Drawing>) -> (String, Markup) {
@@ -111,7 +111,7 @@ fn warnings(report: &WheelReport) -> Markup {
     let warnings = warnings.map(|text| ("warning".to_owned(), text.clone(), Vec::new()));
     let findings = report.findings.iter().map(|finding| {
         let paths = finding.paths.clone();
-        (finding.code.clone(), finding.message.clone(), paths)
+        (finding.code.to_string(), finding.message.clone(), paths)
     });
     notices(&bad, &warnings.chain(findings).collect::<Vec<_>>())
 }

@@ -1,98 +1,79 @@
 //! The report on one ELF file.
 
-use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_elf::{Class, Elf, FileSource, ObjectType, ReadError, RunPath, Violation};
 
-use crate::error::Error;
-use crate::inspect::InspectOptions;
-use crate::message::BREAK;
+use crate::InspectError;
+use crate::InspectOptions;
 
 /// The facts of an ELF file.
 #[derive(Debug, Serialize)]
-pub(crate) struct ElfReport {
+pub struct ElfReport {
     /// Where it is: as given, or relative to the wheel or directory.
-    pub(crate) path: String,
+    pub path: String,
     /// Length in bytes.
-    pub(crate) len: u64,
+    pub len: u64,
     /// `library`, `program`, `static program`, `object`, `core` or `debug`.
-    pub(crate) object: &'static str,
+    pub object: &'static str,
     /// The machine that it is for.
-    pub(crate) machine: String,
+    pub machine: String,
     /// Word size: 32 or 64.
-    pub(crate) bits: u8,
+    pub bits: u8,
     /// The library's own name.
-    pub(crate) soname: Option<String>,
+    pub soname: Option<String>,
     /// The libraries it needs, in order.
-    pub(crate) needed: Vec<String>,
+    pub needed: Vec<String>,
     /// The directories in which they are searched.
-    pub(crate) run_path: RunPath,
+    pub run_path: RunPath,
     /// The program that loads it.
-    pub(crate) interpreter: Option<String>,
+    pub interpreter: Option<String>,
     /// The versions it needs, by library.
-    pub(crate) version_needs: Vec<VersionNeeds>,
+    pub version_needs: Vec<VersionNeeds>,
     /// The largest alignment of a segment in bytes.
-    pub(crate) alignment: u64,
+    pub alignment: u64,
     /// Its build id.
-    pub(crate) build_id: Option<String>,
+    pub build_id: Option<String>,
     /// Texts of its `dlopen` notes.
-    pub(crate) dlopen_notes: Vec<String>,
+    pub dlopen_notes: Vec<String>,
     /// Broken rules; `None` if they were not looked for.
-    pub(crate) violations: Option<Vec<Violation>>,
+    pub violations: Option<Vec<Violation>>,
 }
 
 /// The versions that are needed of one library.
 #[derive(Debug, Serialize)]
-pub(crate) struct VersionNeeds {
+pub struct VersionNeeds {
     /// The library.
-    pub(crate) library: String,
+    pub library: String,
     /// The versions, in the order of the file.
-    pub(crate) versions: Vec<String>,
+    pub versions: Vec<String>,
 }
 
-/// Why an ELF file cannot be inspected.
-#[derive(Debug, thiserror::Error)]
-#[error("`{path}` cannot be read{}", list(.violations))]
-struct ElfFileError {
-    path: String,
-    /// Broken rules, if they were looked for and enough of the file can be read for that.
-    violations: Vec<Violation>,
-    source: ReadError,
+/// A file that cannot be read.
+#[derive(Debug, Serialize)]
+pub struct Unreadable {
+    /// Relative to the directory.
+    pub path: String,
+    /// Why.
+    pub reason: String,
 }
 
-fn list(violations: &[Violation]) -> impl fmt::Display {
-    fmt::from_fn(|f| {
-        if violations.is_empty() {
-            return Ok(());
-        }
-        write!(f, "; {} broken rules:", violations.len())?;
-        let mut violations = violations.iter();
-        violations.try_for_each(|violation| write!(f, "{BREAK}  {violation}"))
-    })
-}
-
-pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<ElfReport, Error> {
+pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<ElfReport, InspectError> {
     let source = FileSource::open(path)?;
     let name = path.display().to_string();
     let report = read_source(&name, &source, options).map(|(_, report)| report);
-    report.map_err(|error| {
-        let fails = matches!(error, ReadError::Io { .. });
+    report.map_err(|source_error| {
+        let fails = matches!(source_error, ReadError::Io { .. });
         let violations = if options.verify && !fails {
             wheelfix_elf::verify(&source).unwrap_or_default()
         } else {
             Vec::new()
         };
-        let error = ElfFileError {
+        InspectError::Elf {
             path: name,
             violations,
-            source: error,
-        };
-        if fails {
-            Error::Environment(Box::new(error))
-        } else {
-            Error::refused(error)
+            source: source_error,
         }
     })
 }
@@ -113,7 +94,7 @@ pub(crate) fn read_source(
 
 impl ElfReport {
     /// The report on a file that was read.
-    pub(crate) fn new(path: &str, elf: &Elf) -> Self {
+    pub fn new(path: &str, elf: &Elf) -> Self {
         let dynamic = elf.dynamic.as_ref();
         let needs = dynamic
             .iter()
@@ -159,7 +140,7 @@ impl ElfReport {
     }
 
     /// The names of its tags, and the elements of the search path that counts; `None` without one.
-    pub(crate) fn search_path(&self) -> Option<(&'static str, Vec<&str>)> {
+    pub fn search_path(&self) -> Option<(&'static str, Vec<&str>)> {
         let (kind, path) = match &self.run_path {
             RunPath::None => return None,
             RunPath::Rpath { path } => ("RPATH", path),

@@ -6,53 +6,46 @@ use rayon::prelude::*;
 use serde::Serialize;
 use wheelfix_elf::{Elf, FileSource, ReadError};
 use wheelfix_format::Headers;
-use wheelfix_wheel::ElfSet;
+use wheelfix_wheel::{BundledLibrary, ElfSet, MinimumVersion};
 
-use crate::error::Error;
-use crate::inspect::elf::{self, ElfReport};
-use crate::inspect::wheel::{Library, Link, MinimumVersion, links};
-use crate::inspect::{InspectOptions, is_elf};
+use crate::InspectError;
+use crate::elf::{self, ElfReport, Unreadable};
+use crate::links::{Link, links};
+use crate::{InspectOptions, is_elf};
 
 /// The facts of the ELF files below a directory.
 #[derive(Debug, Serialize)]
-pub(crate) struct TreeReport {
+pub struct TreeReport {
     /// The directory as given.
-    pub(crate) path: String,
+    pub path: String,
     /// Number of files of any kind.
-    pub(crate) file_count: usize,
+    pub file_count: usize,
     /// Their length in bytes.
-    pub(crate) len: u64,
+    pub len: u64,
     /// The distributions that are installed below it, by path.
-    pub(crate) distributions: Vec<Installed>,
+    pub distributions: Vec<Installed>,
     /// The ELF files, by path.
-    pub(crate) elf_files: Vec<ElfReport>,
+    pub elf_files: Vec<ElfReport>,
     /// The libraries that they need and none of them provides.
-    pub(crate) external_libraries: Vec<Link>,
+    pub external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
     #[serde(rename = "version_floors")]
-    pub(crate) minimum_versions: Vec<MinimumVersion>,
+    pub minimum_versions: Vec<MinimumVersion>,
     /// Libraries of others among them.
-    pub(crate) bundled_libraries: Vec<Library>,
+    pub bundled_libraries: Vec<BundledLibrary>,
     /// ELF files that cannot be read, each with the reason.
-    pub(crate) unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// An installed distribution, as its METADATA has it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Installed {
-    pub(crate) name: String,
-    pub(crate) version: String,
+pub struct Installed {
+    /// `Name`.
+    pub name: String,
+    /// `Version`.
+    pub version: String,
     /// Its `.dist-info`, relative to the directory.
-    pub(crate) path: String,
-}
-
-/// A file that cannot be read.
-#[derive(Debug, Serialize)]
-pub(crate) struct Unreadable {
-    /// Relative to the directory.
-    pub(crate) path: String,
-    /// Why.
-    pub(crate) reason: String,
+    pub path: String,
 }
 
 struct FoundFile {
@@ -61,9 +54,9 @@ struct FoundFile {
     elf: Option<Result<(Elf, ElfReport), ReadError>>,
 }
 
-pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, Error> {
+pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, InspectError> {
     let paths = walk(dir)?;
-    let found: Result<Vec<FoundFile>, Error> = paths
+    let found: Result<Vec<FoundFile>, InspectError> = paths
         .par_iter()
         .map(|path| read_file(dir, path, options))
         .collect();
@@ -90,19 +83,15 @@ pub(crate) fn read(dir: &Path, options: InspectOptions) -> Result<TreeReport, Er
         len,
         distributions: distributions(dir, &paths)?,
         external_libraries: links(&set),
-        minimum_versions: set
-            .minimum_versions()
-            .into_iter()
-            .map(MinimumVersion::from)
-            .collect(),
-        bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
+        minimum_versions: set.minimum_versions(),
+        bundled_libraries: set.bundled(),
         elf_files,
         unreadable,
     })
 }
 
 /// The distributions whose METADATA is among the files.
-fn distributions(dir: &Path, paths: &[String]) -> Result<Vec<Installed>, Error> {
+fn distributions(dir: &Path, paths: &[String]) -> Result<Vec<Installed>, InspectError> {
     let found = paths.iter().filter_map(|path| {
         let info = path.strip_suffix("/METADATA")?;
         info.strip_suffix(".dist-info").map(|_| (path, info))
@@ -121,8 +110,8 @@ fn distributions(dir: &Path, paths: &[String]) -> Result<Vec<Installed>, Error> 
 }
 
 /// The regular files below a directory, by path, links followed.
-fn walk(dir: &Path) -> Result<Vec<String>, Error> {
-    let found = wheelfix_link::walk(&[dir.to_owned()]).map_err(Error::environment)?;
+fn walk(dir: &Path) -> Result<Vec<String>, InspectError> {
+    let found = wheelfix_link::walk(&[dir.to_owned()])?;
     let files = found.files.iter().chain(&found.outside);
     // A name that is not UTF-8 is printed as well as it can be, and not found again.
     let relative = |path: &PathBuf| {
@@ -134,7 +123,7 @@ fn walk(dir: &Path) -> Result<Vec<String>, Error> {
     Ok(files)
 }
 
-fn read_file(dir: &Path, path: &str, options: InspectOptions) -> Result<FoundFile, Error> {
+fn read_file(dir: &Path, path: &str, options: InspectOptions) -> Result<FoundFile, InspectError> {
     let full = dir.join(path);
     let len = fs_err::metadata(&full)?.len();
     let elf = if is_elf(&full)? {

@@ -1,90 +1,87 @@
 //! The report on a source distribution.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_archive::{Limits, OpenError, TarError};
 use wheelfix_format::BuildSystem;
 use wheelfix_wheel::{Sdist, SdistError};
 
-use crate::error::Error;
-use crate::inspect::wheel::Distribution;
+use crate::InspectError;
+use crate::wheel::Distribution;
 
 /// The facts of a source distribution.
 #[derive(Debug, Serialize)]
-pub(crate) struct SdistReport {
+pub struct SdistReport {
     /// The archive as given.
-    pub(crate) path: String,
-    pub(crate) file_name: String,
+    pub path: String,
+    /// Its file name.
+    pub file_name: String,
     /// Length of the archive in bytes.
-    pub(crate) len: u64,
+    pub len: u64,
     /// `PKG-INFO`.
-    pub(crate) distribution: Distribution,
+    pub distribution: Distribution,
     /// `Metadata-Version`.
-    pub(crate) metadata_version: String,
+    pub metadata_version: String,
     /// Fields that the build may change; `None` if it may change all, because the metadata are too old
     /// to say.
-    pub(crate) dynamic: Option<Vec<String>>,
+    pub dynamic: Option<Vec<String>>,
     /// The way in which it is built.
-    pub(crate) build: Build,
+    pub build: Build,
     /// The files.
-    pub(crate) files: Files,
+    pub files: Files,
 }
 
 /// The way in which a source distribution is built.
 #[derive(Debug, Serialize)]
-pub(crate) struct Build {
+pub struct Build {
     /// Whether there is a `pyproject.toml`.
-    pub(crate) has_pyproject: bool,
+    pub has_pyproject: bool,
     /// Whether there is a `setup.py`.
-    pub(crate) has_setup_py: bool,
-    pub(crate) requires: Vec<String>,
+    pub has_setup_py: bool,
+    /// The requirements of the build.
+    pub requires: Vec<String>,
     /// `None` is setuptools' legacy backend.
-    pub(crate) backend: Option<String>,
+    pub backend: Option<String>,
     /// Directories in the tree that the backend is imported from.
-    pub(crate) backend_path: Vec<String>,
+    pub backend_path: Vec<String>,
     /// Fields of `[project]` that the backend computes.
-    pub(crate) dynamic: Vec<String>,
+    pub dynamic: Vec<String>,
 }
 
 /// The files of a source distribution.
 #[derive(Debug, Serialize)]
-pub(crate) struct Files {
+pub struct Files {
     /// The directory that everything lies in.
-    pub(crate) dir: String,
-    pub(crate) count: usize,
+    pub dir: String,
+    /// How many there are.
+    pub count: usize,
     /// Unpacked, in bytes.
-    pub(crate) len: u64,
-    pub(crate) list: Vec<File>,
+    pub len: u64,
+    /// The files, in the order of the archive.
+    pub list: Vec<File>,
 }
 
 /// A file of a source distribution.
 #[derive(Debug, Serialize)]
-pub(crate) struct File {
+pub struct File {
     /// Relative to the directory.
-    pub(crate) path: String,
+    pub path: String,
     /// In bytes.
-    pub(crate) len: u64,
-    pub(crate) executable: bool,
+    pub len: u64,
+    /// Whether it is executable.
+    pub executable: bool,
 }
 
-/// Why a source distribution cannot be inspected.
-#[derive(Debug, thiserror::Error)]
-#[error("`{}` is refused", path.display())]
-struct RefusedSdist {
-    path: PathBuf,
-    source: SdistError,
-}
-
-pub(crate) fn read(path: &Path) -> Result<SdistReport, Error> {
+pub(crate) fn read(path: &Path) -> Result<SdistReport, InspectError> {
     let sdist = Sdist::open(path, &Limits::default()).map_err(|source| match source {
         SdistError::Zip(OpenError::Io(error)) | SdistError::Tar(TarError::Io(error)) => {
-            Error::from(error)
+            InspectError::Io(error)
         }
-        source => Error::refused(RefusedSdist {
+        source => InspectError::Sdist {
             path: path.to_owned(),
-            source,
-        }),
+            source: Box::new(source),
+        },
     })?;
     let metadata = sdist.metadata();
     let (major, minor) = metadata.metadata_version();

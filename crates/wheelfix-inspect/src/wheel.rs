@@ -1,223 +1,192 @@
 //! The report on a wheel.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_elf::Elf;
 use wheelfix_format::{EntryPoints, Metadata};
 use wheelfix_wheel::{
-    BundledLibrary, ElfMember, ElfOptions, ElfSet, OpenOptions, Placement, Wheel, WheelError,
+    BundledLibrary, ElfMember, ElfOptions, ElfSet, Finding, MinimumVersion, OpenOptions, Placement,
+    Wheel, WheelError,
 };
 
-use crate::error::Error;
-use crate::inspect::InspectOptions;
-use crate::inspect::elf::ElfReport;
-use crate::inspect::tree::Unreadable;
+use crate::InspectError;
+use crate::InspectOptions;
+use crate::elf::{ElfReport, Unreadable};
+use crate::links::{Link, links};
 
 /// The facts of a wheel.
 #[derive(Debug, Serialize)]
-pub(crate) struct WheelReport {
+pub struct WheelReport {
     /// The wheel as given.
-    pub(crate) path: String,
+    pub path: String,
     /// Its file name.
-    pub(crate) file_name: String,
+    pub file_name: String,
     /// Length of the wheel in bytes.
-    pub(crate) len: u64,
+    pub len: u64,
     /// `METADATA`.
-    pub(crate) distribution: Distribution,
+    pub distribution: Distribution,
     /// The file name and `WHEEL`.
-    pub(crate) wheel: WheelFacts,
+    pub wheel: WheelFacts,
     /// `entry_points.txt`, by group.
-    pub(crate) entry_points: BTreeMap<String, Vec<EntryPoint>>,
+    pub entry_points: BTreeMap<String, Vec<EntryPoint>>,
     /// The files.
-    pub(crate) files: Files,
+    pub files: Files,
     /// How far `RECORD` was compared, and with what result.
-    pub(crate) record: RecordStatus,
+    pub record: RecordStatus,
     /// The ELF files, by path.
-    pub(crate) elf_files: Vec<ElfReport>,
+    pub elf_files: Vec<ElfReport>,
     /// ELF files that cannot be read, each with the reason.
-    pub(crate) unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<Unreadable>,
     /// The libraries that the ELF files need and none of them provides.
-    pub(crate) external_libraries: Vec<Link>,
+    pub external_libraries: Vec<Link>,
     /// The newest versions that are needed from outside.
     #[serde(rename = "version_floors")]
-    pub(crate) minimum_versions: Vec<MinimumVersion>,
+    pub minimum_versions: Vec<MinimumVersion>,
     /// Code for GPUs, by file.
-    pub(crate) gpu_code: Vec<GpuCode>,
+    pub gpu_code: Vec<GpuCode>,
     /// Things that may be loaded or looked for while the wheel runs; `None` if they were not
     /// searched for.
-    pub(crate) runtime_loads: Option<Vec<RuntimeLoad>>,
+    pub runtime_loads: Option<Vec<RuntimeLoad>>,
     /// Libraries of others in the wheel.
-    pub(crate) bundled_libraries: Vec<Library>,
+    pub bundled_libraries: Vec<BundledLibrary>,
     /// Findings for the maker of the wheel.
-    pub(crate) findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// Warnings about the wheel.
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// `METADATA`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Distribution {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) summary: Option<String>,
-    pub(crate) license: Option<String>,
-    pub(crate) requires_python: Option<String>,
-    pub(crate) dependencies: Vec<Dependency>,
-    pub(crate) extras: Vec<String>,
+pub struct Distribution {
+    /// `Name`.
+    pub name: String,
+    /// `Version`.
+    pub version: String,
+    /// `Summary`; `None` without one.
+    pub summary: Option<String>,
+    /// `License-Expression`, or else `License`; `None` without either.
+    pub license: Option<String>,
+    /// `Requires-Python`; `None` without one.
+    pub requires_python: Option<String>,
+    /// `Requires-Dist`.
+    pub dependencies: Vec<Dependency>,
+    /// `Provides-Extra`.
+    pub extras: Vec<String>,
 }
 
 /// A `Requires-Dist` field.
 #[derive(Debug, Serialize)]
-pub(crate) struct Dependency {
+pub struct Dependency {
     /// As written.
-    pub(crate) requirement: String,
+    pub requirement: String,
     /// The normalised name; `None` if the requirement cannot be read.
-    pub(crate) name: Option<String>,
+    pub name: Option<String>,
     /// The condition, as written.
-    pub(crate) marker: Option<String>,
+    pub marker: Option<String>,
 }
 
 /// The file name and `WHEEL`.
 #[derive(Debug, Serialize)]
-pub(crate) struct WheelFacts {
+pub struct WheelFacts {
     /// All tags, expanded.
-    pub(crate) tags: Vec<String>,
-    pub(crate) build: Option<String>,
-    pub(crate) variant: Option<String>,
+    pub tags: Vec<String>,
+    /// The build tag of the file name; `None` without one.
+    pub build: Option<String>,
+    /// The label of the variant in the file name; `None` without one.
+    pub variant: Option<String>,
     /// `Wheel-Version`.
-    pub(crate) format: String,
-    pub(crate) generator: Option<String>,
+    pub format: String,
+    /// `Generator`; `None` without one.
+    pub generator: Option<String>,
     /// `purelib` or `platlib`.
-    pub(crate) root: &'static str,
+    pub root: &'static str,
 }
 
 /// An entry point.
 #[derive(Debug, Serialize)]
-pub(crate) struct EntryPoint {
-    pub(crate) name: String,
-    pub(crate) object: String,
+pub struct EntryPoint {
+    /// Its name: of the command, for `console_scripts`.
+    pub name: String,
+    /// The object that it names: `module:attribute`.
+    pub object: String,
 }
 
 /// The files of a wheel.
 #[derive(Debug, Serialize)]
-pub(crate) struct Files {
-    pub(crate) count: usize,
+pub struct Files {
+    /// How many there are.
+    pub count: usize,
     /// Unpacked, in bytes.
-    pub(crate) len: u64,
-    pub(crate) list: Vec<File>,
+    pub len: u64,
+    /// The files, in the order of the archive.
+    pub list: Vec<File>,
 }
 
 /// A file of a wheel.
 #[derive(Debug, Serialize)]
-pub(crate) struct File {
-    pub(crate) path: String,
+pub struct File {
+    /// Its path.
+    pub path: String,
     /// Unpacked, in bytes.
-    pub(crate) len: u64,
+    pub len: u64,
     /// In the wheel, in bytes.
-    pub(crate) compressed_len: u64,
-    pub(crate) executable: bool,
+    pub compressed_len: u64,
+    /// Whether it is executable.
+    pub executable: bool,
     /// The scheme it is installed to; `record`, `signature` or `bytecode` for what is not installed.
-    pub(crate) place: &'static str,
+    pub place: &'static str,
     /// As in `RECORD`.
-    pub(crate) hash: Option<String>,
+    pub hash: Option<String>,
 }
 
 /// How far `RECORD` was compared, and with what result.
 #[derive(Debug, Serialize)]
-pub(crate) struct RecordStatus {
+pub struct RecordStatus {
     /// Number of rows.
-    pub(crate) rows: usize,
+    pub rows: usize,
     /// `names and sizes`, or `contents` as well.
-    pub(crate) compared: &'static str,
+    pub compared: &'static str,
     /// Rows that are wrong, and files whose contents differ, each with the reason.
-    pub(crate) mismatches: Vec<Unreadable>,
-}
-
-/// A library that is needed from outside.
-#[derive(Debug, Serialize)]
-pub(crate) struct Link {
-    pub(crate) soname: String,
-    pub(crate) needed_by: Vec<String>,
-}
-
-/// The newest version of a kind that is needed from outside.
-#[derive(Debug, Serialize)]
-pub(crate) struct MinimumVersion {
-    /// `GLIBC`, `GLIBCXX`.
-    pub(crate) name: String,
-    pub(crate) version: String,
-    /// The library that has to define it.
-    pub(crate) library: String,
-    /// The first file that needs it.
-    pub(crate) path: String,
-    /// Number of files that need it.
-    pub(crate) count: usize,
+    pub mismatches: Vec<Unreadable>,
 }
 
 /// Code for GPUs in a file.
 #[derive(Debug, Serialize)]
-pub(crate) struct GpuCode {
-    pub(crate) path: String,
+pub struct GpuCode {
+    /// The file.
+    pub path: String,
     /// The platform that the file is linked with: `CUDA 13`, `ROCm`, `oneAPI`.
-    pub(crate) platform: Option<String>,
+    pub platform: Option<String>,
     /// The machines there is code for; `None` if contents were not searched.
-    pub(crate) targets: Option<Vec<String>>,
+    pub targets: Option<Vec<String>>,
 }
 
 /// Something that a file may load or look for while it runs.
 #[derive(Debug, Serialize)]
-pub(crate) struct RuntimeLoad {
+pub struct RuntimeLoad {
     /// The name of a library, or a place.
-    pub(crate) what: String,
-    pub(crate) path: String,
+    pub what: String,
+    /// The file that does.
+    pub path: String,
     /// The line of a Python source, counted from 1.
-    pub(crate) line: Option<usize>,
+    pub line: Option<usize>,
     /// The text of that line.
-    pub(crate) text: Option<String>,
+    pub text: Option<String>,
 }
 
-/// A library of others.
-#[derive(Debug, Serialize)]
-pub(crate) struct Library {
-    pub(crate) path: String,
-    pub(crate) soname: Option<String>,
-    /// Its name as its makers had it.
-    pub(crate) canonical: String,
-    /// Whether a hash was put into its name.
-    pub(crate) is_renamed: bool,
-    /// The files in the wheel that need it; none of them may load it by `dlopen`.
-    pub(crate) needed_by: Vec<String>,
-}
-
-/// A finding for the maker of a wheel.
-#[derive(Debug, Serialize)]
-pub(crate) struct Finding {
-    pub(crate) code: String,
-    pub(crate) message: String,
-    pub(crate) paths: Vec<String>,
-}
-
-/// Why a wheel cannot be inspected.
-#[derive(Debug, thiserror::Error)]
-#[error("`{}` is refused", path.display())]
-struct RefusedWheel {
-    path: PathBuf,
-    source: WheelError,
-}
-
-pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, Error> {
+pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, InspectError> {
     let open = OpenOptions {
         with_record_faults: true,
         ..OpenOptions::default()
     };
     let wheel = Wheel::open_with(path, &open).map_err(|source| match source {
-        WheelError::Io(error) => Error::from(error),
-        source => Error::refused(RefusedWheel {
+        WheelError::Io(error) => InspectError::Io(error),
+        source => InspectError::Wheel {
             path: path.to_owned(),
-            source,
-        }),
+            source: Box::new(source),
+        },
     })?;
     let (members, (contents_lint, files)) = rayon::join(
         || {
@@ -248,18 +217,14 @@ pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, 
             .collect(),
         unreadable: members.iter().filter_map(unreadable).collect(),
         external_libraries: links(&set),
-        minimum_versions: set
-            .minimum_versions()
-            .into_iter()
-            .map(MinimumVersion::from)
-            .collect(),
+        minimum_versions: set.minimum_versions(),
         gpu_code: members
             .iter()
             .filter_map(|member| gpu_code(member, options))
             .collect(),
         runtime_loads: options.deep.then(|| runtime_loads(&wheel, &members)),
-        bundled_libraries: set.bundled().into_iter().map(Library::from).collect(),
-        findings: findings.map(Finding::from).collect(),
+        bundled_libraries: set.bundled(),
+        findings: findings.collect(),
         warnings: wheel.warnings().iter().map(ToString::to_string).collect(),
     };
     wheel.check_source()?;
@@ -268,7 +233,7 @@ pub(crate) fn read(path: &Path, options: InspectOptions) -> Result<WheelReport, 
 
 impl Distribution {
     /// The part of core metadata that is reported.
-    pub(crate) fn new(metadata: &Metadata) -> Self {
+    pub fn new(metadata: &Metadata) -> Self {
         let text = |name: &str| metadata.headers().get(name).map(str::to_owned);
         let dependencies = metadata.requires_dist().map(|(field, requirement)| {
             let requirement = requirement.ok();
@@ -419,61 +384,4 @@ fn runtime_loads(wheel: &Wheel, members: &[ElfMember<'_>]) -> Vec<RuntimeLoad> {
         }
     });
     in_libraries.chain(in_sources).collect()
-}
-
-/// The libraries that a set of ELF files needs from outside.
-pub(crate) fn links(set: &ElfSet<'_>) -> Vec<Link> {
-    let links = set.external().into_iter().map(|(soname, needed_by)| Link {
-        soname: soname.to_owned(),
-        needed_by: needed_by.into_iter().map(str::to_owned).collect(),
-    });
-    links.collect()
-}
-
-impl From<wheelfix_wheel::MinimumVersion> for MinimumVersion {
-    fn from(minimum: wheelfix_wheel::MinimumVersion) -> Self {
-        let wheelfix_wheel::MinimumVersion {
-            name,
-            version,
-            library,
-            path,
-            count,
-        } = minimum;
-        Self {
-            name,
-            version,
-            library,
-            path,
-            count,
-        }
-    }
-}
-
-impl From<BundledLibrary> for Library {
-    fn from(library: BundledLibrary) -> Self {
-        let BundledLibrary {
-            path,
-            soname,
-            canonical,
-            is_renamed,
-            needed_by,
-        } = library;
-        Self {
-            path,
-            soname,
-            canonical,
-            is_renamed,
-            needed_by,
-        }
-    }
-}
-
-impl From<wheelfix_wheel::Finding> for Finding {
-    fn from(finding: wheelfix_wheel::Finding) -> Self {
-        Self {
-            code: finding.code.to_string(),
-            message: finding.message,
-            paths: finding.paths,
-        }
-    }
 }

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use wheelfix_format::{SdistFilename, SdistFilenameError};
+use crate::sdist_filename::{SdistFilename, SdistFilenameError};
 
 /// Whether a path ends as the names of wheels do.
-pub(crate) fn is_wheel_name(path: impl AsRef<Path>) -> bool {
+pub fn is_wheel_name(path: impl AsRef<Path>) -> bool {
     path.as_ref().extension().is_some_and(|it| it == "whl")
 }
 
 /// Whether a file has one of the suffixes of source distributions.
-pub(crate) fn has_sdist_name(path: &Path) -> bool {
+pub fn has_sdist_name(path: &Path) -> bool {
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
