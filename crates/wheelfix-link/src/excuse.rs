@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::fault::excuse_kind::ExcuseKind;
+use crate::fault::unused::UnusedIgnore;
 use crate::rules::Pattern;
 
 /// Excuses for libraries and symbols that may be missing.
@@ -132,7 +133,7 @@ impl Excuses {
             !used.contains(&(*kind, glob)) && !self.unchecked.contains(glob)
         });
         unused
-            .map(|(kind, glob)| Fault::UnusedIgnore { kind, glob })
+            .map(|(kind, glob)| Fault::UnusedIgnore(UnusedIgnore { kind, glob }))
             .collect()
     }
 }

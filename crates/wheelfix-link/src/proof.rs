@@ -24,9 +24,11 @@ use wheelfix_loader::{
 
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
+use crate::fault::choice::UndefinedVersion;
 use crate::fault::evidence::Evidence;
 use crate::fault::missing::NearMiss;
 use crate::fault::remedy::Candidate;
+use crate::fault::source::StaleSource;
 use crate::index::{Library, LibraryIndex};
 use crate::plan::replace::NamedPaths;
 use crate::proof::assumption::{Assumed, Assumptions};
@@ -114,14 +116,14 @@ impl Proof {
     pub fn look_for_versions(&mut self, index: &LibraryIndex) {
         let libraries = || index.libraries().iter();
         for fault in &mut self.faults {
-            let Fault::Version {
+            let Fault::Version(UndefinedVersion {
                 soname,
                 version,
                 found: Some(found),
                 later,
                 candidates,
                 ..
-            } = fault
+            }) = fault
             else {
                 continue;
             };
@@ -336,9 +338,11 @@ fn unreplaced(
     for (source, text) in matched {
         let (new, faults) = rules.replace_in(&source.path, text, paths);
         found.extend(faults);
-        found.extend(new.map(|(_, rules)| Fault::StaleSource {
-            path: source.path.clone(),
-            rules,
+        found.extend(new.map(|(_, rules)| {
+            Fault::StaleSource(StaleSource {
+                path: source.path.clone(),
+                rules,
+            })
         }));
     }
     found

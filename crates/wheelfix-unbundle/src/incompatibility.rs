@@ -1,17 +1,18 @@
 //! Reasons why a library cannot stand in for a bundled copy.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use thiserror::Error;
 
 /// One reason why a library cannot stand in.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Error, Serialize)]
 #[serde(tag = "lack", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Incompatibility {
     /// It does not define symbols that users take from the copy.
+    #[error("it does not define {}", list_of(.symbols, "symbols"))]
     Symbols {
         /// The symbols, with their versions after `@`, sorted.
         symbols: BTreeSet<String>,
@@ -19,6 +20,7 @@ pub enum Incompatibility {
         needed_by: BTreeSet<PathBuf>,
     },
     /// It does not define versions that users need of the copy.
+    #[error("it does not define the version {}", list_of(.versions, "versions"))]
     Versions {
         /// The versions, sorted.
         versions: BTreeSet<String>,
@@ -26,6 +28,7 @@ pub enum Incompatibility {
         needed_by: BTreeSet<PathBuf>,
     },
     /// A symbol is something else there: code, data, thread-local data.
+    #[error("`{symbol}` is {got} there, expected {expected}")]
     Kind {
         /// The symbol.
         symbol: String,
@@ -35,6 +38,7 @@ pub enum Incompatibility {
         got: String,
     },
     /// A symbol whose length is fixed in a user has another one there.
+    #[error("`{symbol}` has {got} bytes there, expected {expected} as in {}", .user.display())]
     Length {
         /// The symbol.
         symbol: String,
@@ -46,6 +50,7 @@ pub enum Incompatibility {
         user: PathBuf,
     },
     /// Its block of thread-local data is smaller than that of the copy, from which users take some.
+    #[error("its thread-local data has {got} bytes, expected at least {expected}")]
     TlsBlock {
         /// In bytes.
         expected: u64,
@@ -53,6 +58,7 @@ pub enum Incompatibility {
         got: u64,
     },
     /// It needs thread-local data that is set aside when a thread starts, more than the copy does.
+    #[error("it needs {len} bytes of static thread-local data, expected at most {allowed}")]
     StaticTls {
         /// In bytes.
         len: u64,
@@ -60,6 +66,7 @@ pub enum Incompatibility {
         allowed: u64,
     },
     /// It is for another machine.
+    #[error("it is for {got}, expected {expected}")]
     Machine {
         /// The ABI of the copy.
         expected: String,
@@ -67,6 +74,7 @@ pub enum Incompatibility {
         got: String,
     },
     /// It has other machine-specific flags in its ELF header, which state calling conventions.
+    #[error("its machine flags are {got:#x}, expected {expected:#x}")]
     MachineFlags {
         /// Those of the copy.
         expected: u32,
@@ -74,6 +82,7 @@ pub enum Incompatibility {
         got: u32,
     },
     /// It has another soname, so that the loader would not know it again.
+    #[error("{}, expected `{expected}`", soname_of(.got.as_deref()))]
     Soname {
         /// The name that it would be needed by.
         expected: String,
@@ -81,12 +90,14 @@ pub enum Incompatibility {
         got: Option<String>,
     },
     /// It lacks symbols that identify this library.
+    #[error("it only has the name: it does not define {}", list_of(.symbols, "symbols"))]
     Identity {
         /// The symbols.
         symbols: BTreeSet<String>,
     },
     /// Something that it brings along needs a newer C library than the target has.
     #[serde(rename = "libc-floor")]
+    #[error("{} needs GLIBC_{needed}, there is {available}", .path.display())]
     LibcVersion {
         /// The library that needs it.
         path: PathBuf,
@@ -96,6 +107,7 @@ pub enum Incompatibility {
         available: String,
     },
     /// It is linked to another C library than the tree.
+    #[error("it is linked to `{got}`, expected `{expected}`")]
     OtherLibc {
         /// The C library that it needs.
         got: String,
@@ -103,6 +115,7 @@ pub enum Incompatibility {
         expected: String,
     },
     /// A library that it needs is on no library path.
+    #[error("{} needs `{soname}`, which no library path has", .path.display())]
     Needs {
         /// The object that needs it.
         path: PathBuf,
@@ -110,108 +123,19 @@ pub enum Incompatibility {
         soname: String,
     },
     /// Several libraries of the name differ.
+    #[error("several that differ: {}", paths_of(.candidates))]
     Ambiguous {
         /// Where they are.
         candidates: Vec<PathBuf>,
     },
     /// A file cannot be read.
+    #[error("{}: {reason}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
         reason: String,
     },
-}
-
-#[expect(clippy::too_many_lines, reason = "one arm for each variant")]
-impl fmt::Display for Incompatibility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Symbols { symbols, .. } => {
-                write!(f, "it does not define {}", list_of(symbols, "symbols"))
-            }
-            Self::Versions { versions, .. } => {
-                write!(
-                    f,
-                    "it does not define the version {}",
-                    list_of(versions, "versions")
-                )
-            }
-            Self::Kind {
-                symbol,
-                expected,
-                got,
-            } => {
-                write!(f, "`{symbol}` is {got} there, expected {expected}")
-            }
-            Self::Length {
-                symbol,
-                expected,
-                got,
-                user,
-            } => write!(
-                f,
-                "`{symbol}` has {got} bytes there, expected {expected} as in {}",
-                user.display()
-            ),
-            Self::TlsBlock { expected, got } => write!(
-                f,
-                "its thread-local data has {got} bytes, expected at least {expected}"
-            ),
-            Self::StaticTls { len, allowed } => write!(
-                f,
-                "it needs {len} bytes of static thread-local data, expected at most {allowed}"
-            ),
-            Self::Machine { expected, got } => write!(f, "it is for {got}, expected {expected}"),
-            Self::MachineFlags { expected, got } => {
-                write!(f, "its machine flags are {got:#x}, expected {expected:#x}")
-            }
-            Self::Soname {
-                expected,
-                got: Some(got),
-            } => {
-                write!(f, "its soname is `{got}`, expected `{expected}`")
-            }
-            Self::Soname {
-                expected,
-                got: None,
-            } => write!(f, "it has no soname, expected `{expected}`"),
-            Self::Identity { symbols } => {
-                write!(
-                    f,
-                    "it only has the name: it does not define {}",
-                    list_of(symbols, "symbols")
-                )
-            }
-            Self::LibcVersion {
-                path,
-                needed,
-                available,
-            } => write!(
-                f,
-                "{} needs GLIBC_{needed}, there is {available}",
-                path.display()
-            ),
-            Self::OtherLibc { got, expected } => {
-                write!(f, "it is linked to `{got}`, expected `{expected}`")
-            }
-            Self::Needs { path, soname } => {
-                write!(
-                    f,
-                    "{} needs `{soname}`, which no library path has",
-                    path.display()
-                )
-            }
-            Self::Ambiguous { candidates } => {
-                let paths: Vec<_> = candidates
-                    .iter()
-                    .map(|path| path.to_string_lossy())
-                    .collect();
-                write!(f, "several that differ: {}", paths.join(", "))
-            }
-            Self::Unreadable { path, reason } => write!(f, "{}: {reason}", path.display()),
-        }
-    }
 }
 
 /// How many names a line has before it only counts them.
@@ -228,6 +152,18 @@ pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+fn soname_of(soname: Option<&str>) -> String {
+    match soname {
+        Some(soname) => format!("its soname is `{soname}`"),
+        None => "it has no soname".to_owned(),
+    }
+}
+
+fn paths_of(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+    paths.join(", ")
 }
 
 fn list_of(names: &BTreeSet<String>, noun: &str) -> String {

@@ -177,16 +177,18 @@ pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan, all: bool) {
 
 #[cfg(test)]
 mod tests {
-    use wheelfix_link::ExcuseKind;
+    use wheelfix_link::{ExcuseKind, UnusedIgnore};
 
     use super::*;
 
     #[test]
     fn many_warnings_of_a_kind_are_told_by_their_first_lines() {
         let warnings: Vec<Fault> = (0..12)
-            .map(|number| Fault::UnusedIgnore {
-                kind: ExcuseKind::Library,
-                glob: format!("lib{number}\n.so"),
+            .map(|number| {
+                Fault::UnusedIgnore(UnusedIgnore {
+                    kind: ExcuseKind::Library,
+                    glob: format!("lib{number}\n.so"),
+                })
             })
             .collect();
         let text = escaped(first_lines(&warnings.iter().collect::<Vec<_>>()));

@@ -282,6 +282,6 @@ fn retain_unbundling(
 fn is_of_option(fault: &Fault) -> bool {
     matches!(
         fault,
-        Fault::UnusedBackend { .. } | Fault::UnusedIgnore { .. } | Fault::WrongInterpreter { .. }
+        Fault::UnusedBackend(_) | Fault::UnusedIgnore(_) | Fault::WrongInterpreter(_)
     )
 }

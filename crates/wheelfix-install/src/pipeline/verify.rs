@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use wheelfix_link::{Ambiguous, UndefinedVersion};
 use wheelfix_link::{
     Excused, Fault, LinkPlan, Proof, ProofOptions, Tree, excuses_without_proof, merged_excuses,
 };
@@ -48,12 +49,12 @@ pub(crate) fn foresee(
     };
     let mut known: BTreeSet<String> = plan.faults.iter().map(key).collect();
     known.extend(plan.faults.iter().filter_map(|fault| match fault {
-        Fault::Ambiguous { soname, .. } => Some(missing_key(soname)),
+        Fault::Ambiguous(Ambiguous { soname, .. }) => Some(missing_key(soname)),
         _ => None,
     }));
     let is_new = |fault: &Fault| {
         // Sources get their new texts later.
-        !matches!(fault, Fault::StaleSource { .. }) && !known.contains(&key(fault))
+        !matches!(fault, Fault::StaleSource(_)) && !known.contains(&key(fault))
     };
     plan.faults.extend(proof.faults.into_iter().filter(is_new));
     Ok(())
@@ -81,7 +82,7 @@ fn prove_in(
     };
     let rules = &libraries.rules;
     let mut proof = wheelfix_link::prove(tree, view, target, rules, &options);
-    let is_version = |fault: &Fault| matches!(fault, Fault::Version { .. });
+    let is_version = |fault: &Fault| matches!(fault, Fault::Version(_));
     if proof.faults.iter().any(is_version) {
         proof.look_for_versions(&context.index(tree)?);
     }
@@ -172,14 +173,14 @@ pub(crate) fn accept(
 pub(crate) fn key(fault: &Fault) -> String {
     match fault {
         Fault::Missing(missing) => missing_key(&missing.soname),
-        Fault::Version {
+        Fault::Version(UndefinedVersion {
             soname,
             version,
             found,
             ..
-        } => format!("version {soname} {version} {found:?}"),
+        }) => format!("version {soname} {version} {found:?}"),
         Fault::Symbols(undefined) => format!("symbols {}", undefined.path.display()),
-        Fault::Ambiguous { soname, .. } => format!("ambiguous {soname}"),
+        Fault::Ambiguous(Ambiguous { soname, .. }) => format!("ambiguous {soname}"),
         other => other.to_string(),
     }
 }

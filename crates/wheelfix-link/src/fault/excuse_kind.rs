@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::fault::remedy::Choice;
+
 /// The kind of thing that an excuse is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -12,6 +14,16 @@ pub enum ExcuseKind {
     Library,
     /// A symbol, by its name without a version.
     Symbol,
+}
+
+impl ExcuseKind {
+    /// The option by which the user makes the excuse.
+    pub(crate) fn choice(self) -> Choice {
+        match self {
+            Self::Library => Choice::IgnoreMissing,
+            Self::Symbol => Choice::IgnoreSymbol,
+        }
+    }
 }
 
 impl fmt::Display for ExcuseKind {

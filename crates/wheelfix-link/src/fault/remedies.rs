@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 use wheelfix_format::is_python_source;
 
+use crate::fault::choice::{Ambiguous, UndefinedVersion};
 use crate::fault::evidence::Evidence;
-use crate::fault::excuse_kind::ExcuseKind;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Choice, Remedy, RuleClass};
 use crate::fault::symbols::UndefinedSymbols;
@@ -51,107 +51,87 @@ kinds! {
 impl Fault {
     /// Remedies, each of which mends it by itself; empty if that is not known.
     pub fn remedies(&self) -> Vec<Remedy> {
-        let one = |path: &Path| BTreeSet::from([path.to_path_buf()]);
         match self {
-            Self::Missing(missing) => of_missing(missing),
-            Self::Ambiguous { .. } | Self::Version { .. } => self.of_choice(),
-            Self::Unreadable { path, .. } => vec![Remedy::exclude(path)],
-            Self::UnusedIgnore { kind, glob } => {
-                let choice = match kind {
-                    ExcuseKind::Library => Choice::IgnoreMissing,
-                    ExcuseKind::Symbol => Choice::IgnoreSymbol,
-                };
-                vec![Remedy::remove(choice, glob)]
-            }
-            Self::UnusedBackend { glob, .. } => vec![Remedy::remove(Choice::Backend, glob)],
-            Self::UnusedRule { name, file } => vec![Remedy::RemoveRule {
-                name: name.clone(),
-                file: file.clone(),
+            Self::Missing(fault) => of_missing(fault),
+            Self::Symbols(fault) | Self::LazySymbols(fault) => of_symbols(fault),
+            Self::Ambiguous(fault) => of_ambiguous(fault),
+            Self::Version(fault) => of_version(fault),
+            Self::LeftOut(fault) => of_left_out(&fault.paths, &fault.missing),
+            Self::Unreadable(fault) => vec![Remedy::exclude(&fault.path)],
+            Self::Stub(fault) => vec![Remedy::DriverPathFirst {
+                paths: fault.needed_by.clone(),
             }],
-            Self::Symbols(undefined) | Self::LazySymbols(undefined) => of_symbols(undefined),
-            Self::Stub { needed_by, .. } => vec![Remedy::DriverPathFirst {
-                paths: needed_by.clone(),
-            }],
-            Self::Blocked {
-                remedy, needed_by, ..
-            } => {
-                let exclude = Remedy::Exclude {
-                    paths: needed_by.clone(),
-                };
-                remedy.iter().cloned().chain([exclude]).collect()
-            }
-            Self::ChangedSource { path, .. } => {
-                vec![Remedy::rule(RuleClass::Replace, path.to_string_lossy())]
-            }
-            Self::StaleSource { path, .. } | Self::Element { path, .. } => {
-                vec![Remedy::Patch { paths: one(path) }]
-            }
-            Self::Foreign { path, purpose, .. } | Self::Untried { path, purpose, .. } => {
-                of_untried(path, purpose)
-            }
-            Self::ExecutableStack { path } => vec![Remedy::ClearExecStack { path: path.clone() }],
-            Self::NoInterpreter { path, .. } => vec![Remedy::SetInterpreter { paths: one(path) }],
-            Self::WrongInterpreter { interpreter, .. } => {
-                vec![Remedy::remove(
-                    Choice::Interpreter,
-                    interpreter.to_string_lossy(),
+            Self::Blocked(fault) => fault
+                .remedy
+                .iter()
+                .cloned()
+                .chain([Remedy::Exclude {
+                    paths: fault.needed_by.clone(),
+                }])
+                .collect(),
+            Self::ChangedSource(fault) => {
+                vec![Remedy::rule(
+                    RuleClass::Replace,
+                    fault.path.to_string_lossy(),
                 )]
             }
-            Self::SonameCollision { .. } => self.of_collision(),
-            Self::LeftOut { paths, missing, .. } => of_left_out(paths, missing),
-            Self::Data { .. }
-            | Self::Unusable { .. }
-            | Self::Dependent { .. }
-            | Self::Sibling { .. }
-            | Self::Sought { .. }
-            | Self::Program { .. }
-            | Self::Nothing { .. } => Vec::new(),
-        }
-    }
-
-    /// Of different files of one name.
-    fn of_collision(&self) -> Vec<Remedy> {
-        match self {
-            Self::SonameCollision {
-                soname,
-                failing: Some(_),
-                ..
-            } => vec![Remedy::IgnoreMissing {
-                names: vec![soname.clone()],
+            Self::StaleSource(fault) => vec![Remedy::patch(&fault.path)],
+            Self::Element(fault) => vec![Remedy::patch(&fault.path)],
+            Self::Foreign(fault) => of_untried(&fault.path, &fault.purpose),
+            Self::Untried(fault) => of_untried(&fault.path, &fault.purpose),
+            Self::ExecutableStack(fault) => vec![Remedy::ClearExecStack {
+                path: fault.path.clone(),
             }],
-            _ => Vec::new(),
+            Self::NoInterpreter(fault) => vec![Remedy::SetInterpreter {
+                paths: BTreeSet::from([fault.path.clone()]),
+            }],
+            Self::WrongInterpreter(fault) => {
+                let interpreter = fault.interpreter.to_string_lossy();
+                vec![Remedy::remove(Choice::Interpreter, interpreter)]
+            }
+            Self::UnusedIgnore(fault) => vec![Remedy::remove(fault.kind.choice(), &fault.glob)],
+            Self::UnusedBackend(fault) => vec![Remedy::remove(Choice::Backend, &fault.glob)],
+            Self::UnusedRule(fault) => vec![Remedy::RemoveRule {
+                name: fault.name.clone(),
+                file: fault.file.clone(),
+            }],
+            Self::SonameCollision(fault) => {
+                let failing = fault.failing.iter();
+                let names = || vec![fault.soname.clone()];
+                failing
+                    .map(|_| Remedy::IgnoreMissing { names: names() })
+                    .collect()
+            }
+            Self::Data(_)
+            | Self::Unusable(_)
+            | Self::Dependent(_)
+            | Self::Sibling(_)
+            | Self::Sought(_)
+            | Self::Program(_)
+            | Self::Nothing(_) => Vec::new(),
         }
     }
+}
 
-    /// Of a fault about which of several libraries it is to be.
-    fn of_choice(&self) -> Vec<Remedy> {
-        match self {
-            Self::Ambiguous {
-                soname,
-                candidates,
-                needed_by,
-                ..
-            } => {
-                let directories = candidates.iter().filter_map(|path| path.parent());
-                let mut directories: Vec<_> = directories.map(Path::to_path_buf).collect();
-                directories.dedup();
-                of_order(soname, directories, needed_by)
-            }
-            Self::Version {
-                soname,
-                needed_by,
-                later,
-                candidates,
-                ..
-            } if later.is_empty() => of_library(soname, true, candidates, needed_by),
-            Self::Version {
-                soname,
-                needed_by,
-                later,
-                ..
-            } => of_order(soname, later.iter().cloned().collect(), needed_by),
-            _ => Vec::new(),
-        }
+fn of_ambiguous(fault: &Ambiguous) -> Vec<Remedy> {
+    let directories = fault.candidates.iter().filter_map(|path| path.parent());
+    let mut directories: Vec<_> = directories.map(Path::to_path_buf).collect();
+    directories.dedup();
+    of_order(&fault.soname, directories, &fault.needed_by)
+}
+
+fn of_version(fault: &UndefinedVersion) -> Vec<Remedy> {
+    let UndefinedVersion {
+        soname,
+        needed_by,
+        candidates,
+        later,
+        ..
+    } = fault;
+    if later.is_empty() {
+        of_library(soname, true, candidates, needed_by)
+    } else {
+        of_order(soname, later.iter().cloned().collect(), needed_by)
     }
 }
 

@@ -201,6 +201,13 @@ impl Remedy {
         }
     }
 
+    /// To patch one file again.
+    pub(crate) fn patch(path: impl Into<PathBuf>) -> Self {
+        Self::Patch {
+            paths: BTreeSet::from([path.into()]),
+        }
+    }
+
     /// To leave one file out.
     pub fn exclude(path: impl Into<PathBuf>) -> Self {
         Self::Exclude {

@@ -1,4 +1,4 @@
-//! The text of faults about different files that answer to one name in one process.
+//! Faults about different files that answer to one name in one process.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,32 +28,45 @@ pub struct FailingPair {
     pub reason: String,
 }
 
-/// The message of a fault with different files of one name.
-pub(crate) fn fmt(
-    f: &mut fmt::Formatter<'_>,
-    soname: &str,
-    bound: &[Binding],
-    failing: Option<&FailingPair>,
-) -> fmt::Result {
-    write!(
-        f,
-        "`{soname}` is not the same file for all: in one process the first that is loaded serves all"
-    )?;
-    for Binding { path, modules } in bound {
-        let path = path.display();
-        write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
-    }
-    if let Some(pair) = failing {
-        let (first, second) = (pair.first.display(), pair.second.display());
+/// Different files answer to one name in one process, which gets the first of them. A warning where
+/// each serves all.
+#[derive(Clone, Debug, Serialize)]
+pub struct SonameCollision {
+    /// The name.
+    pub soname: String,
+    /// The files, and who is led to each.
+    pub bound: Vec<Binding>,
+    /// A module that does not load after another one.
+    pub failing: Option<FailingPair>,
+}
+
+impl fmt::Display for SonameCollision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            soname,
+            bound,
+            failing,
+        } = self;
         write!(
             f,
-            "{BREAK}  `{second}` does not load after `{first}`: {}",
-            pair.reason
+            "`{soname}` is not the same file for all: in one process the first that is loaded serves all"
         )?;
-        write!(
-            f,
-            "{BREAK}  give both the newest file of that name with which they work"
-        )?;
+        for Binding { path, modules } in bound {
+            let path = path.display();
+            write!(f, "{BREAK}  {path}: for {}", some_of(modules))?;
+        }
+        if let Some(pair) = failing {
+            let (first, second) = (pair.first.display(), pair.second.display());
+            write!(
+                f,
+                "{BREAK}  `{second}` does not load after `{first}`: {}",
+                pair.reason
+            )?;
+            write!(
+                f,
+                "{BREAK}  give both the newest file of that name with which they work"
+            )?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use wheelfix_loader::{Abi, Object};
 
 use crate::fault::Fault;
+use crate::fault::left_out::LeftOut;
+use crate::fault::unused::UnusedBackend;
 use crate::plan::DroppedFile;
 use crate::plan::resolve::{Answer, Resolver};
 use crate::role::Roles;
@@ -87,9 +89,11 @@ fn unused(resolver: Resolver<'_>, groups: &[Group<'_>]) -> Vec<Fault> {
     let wanted = resolver.options.backends.iter();
     let unused = wanted.filter(|glob| !known.iter().any(|name| glob.matches(name)));
     unused
-        .map(|glob| Fault::UnusedBackend {
-            glob: glob.text().to_owned(),
-            known: known.clone(),
+        .map(|glob| {
+            Fault::UnusedBackend(UnusedBackend {
+                glob: glob.text().to_owned(),
+                known: known.clone(),
+            })
         })
         .collect()
 }
@@ -212,11 +216,11 @@ fn warnings(resolver: Resolver<'_>, drops: &[DroppedFile]) -> Vec<Fault> {
         let providers = missing
             .into_iter()
             .map(|name| (name.to_owned(), resolver.rules.candidates(name)));
-        Fault::LeftOut {
+        Fault::LeftOut(LeftOut {
             rule: rule.to_owned(),
             paths,
             missing: providers.collect(),
-        }
+        })
     });
     left_out.collect()
 }

@@ -7,8 +7,11 @@ use wheelfix_loader::{Abi, Loader, Object};
 
 use crate::excuse::Record;
 use crate::fault::Fault;
+use crate::fault::choice::Ambiguous;
 use crate::fault::evidence::Evidence;
 use crate::fault::excuse_kind::ExcuseKind;
+use crate::fault::file::DamagedFile;
+use crate::fault::interpreter::WrongInterpreter;
 use crate::fault::missing::Missing;
 use crate::index::LibraryIndex;
 use crate::plan::resolve::{Answer, Resolver};
@@ -109,27 +112,31 @@ struct Faults {
 impl Faults {
     fn into_list(self, tree: &Tree, loader: Option<&Loader>) -> Vec<Fault> {
         let unstarted = loader.filter(|_| !self.unstarted.is_empty());
-        let unstarted = unstarted.map(|loader| Fault::WrongInterpreter {
-            interpreter: loader.path.clone(),
-            machine: format!("{} and {}", loader.abi, loader.kind),
-            programs: self.unstarted,
+        let unstarted = unstarted.map(|loader| {
+            Fault::WrongInterpreter(WrongInterpreter {
+                interpreter: loader.path.clone(),
+                machine: format!("{} and {}", loader.abi, loader.kind),
+                programs: self.unstarted,
+            })
         });
-        let unreadable = tree.unreadable.iter().map(|file| Fault::Unreadable {
-            path: file.path.clone(),
-            reason: file.reason.clone(),
+        let unreadable = tree.unreadable.iter().map(|file| {
+            Fault::Unreadable(DamagedFile {
+                path: file.path.clone(),
+                reason: file.reason.clone(),
+            })
         });
         let missing = self.missing.into_values().map(Fault::Missing);
         let ambiguous =
             self.ambiguous
                 .into_iter()
-                .map(
-                    |((soname, candidates), (needed_by, reason))| Fault::Ambiguous {
+                .map(|((soname, candidates), (needed_by, reason))| {
+                    Fault::Ambiguous(Ambiguous {
                         soname,
                         needed_by,
                         candidates,
                         reason,
-                    },
-                );
+                    })
+                });
         unreadable
             .chain(missing)
             .chain(ambiguous)

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::fault::Fault;
+use crate::fault::source::ChangedSource;
+use crate::fault::unused::UnusedRule;
 use crate::index::lib_path::PUBLIC;
 use crate::rules::{Replace, Rule, Rules};
 
@@ -95,12 +97,12 @@ impl Rules {
                     new = text;
                     names.push(rule.name.clone());
                 }
-                Replaced::Unknown => faults.push(Fault::ChangedSource {
+                Replaced::Unknown => faults.push(Fault::ChangedSource(ChangedSource {
                     path: path.to_path_buf(),
                     rule: rule.name.clone(),
                     expected: rule.body.old.clone(),
                     reason: rule.reason.clone(),
-                }),
+                })),
             }
         }
         ((!names.is_empty()).then_some((new, names)), faults)
@@ -138,10 +140,10 @@ impl Rules {
             let globs = &rule.body.file;
             let mut paths = paths.by_ref().clone();
             if !paths.any(|path| globs.iter().any(|glob| glob.matches_end(path))) {
-                faults.push(Fault::UnusedRule {
+                faults.push(Fault::UnusedRule(UnusedRule {
                     name: rule.name.clone(),
                     file: file.clone(),
-                });
+                }));
             }
         }
         faults

@@ -7,6 +7,7 @@ use wheelfix_loader::Object;
 use crate::excuse::{Excused, Excuses};
 use crate::fault::Fault;
 use crate::fault::excuse_kind::ExcuseKind;
+use crate::fault::unused::{UnusedIgnore, UnusedRule};
 use crate::plan::resolve::Resolver;
 use crate::rules::dlopen_dependency::dependencies;
 use crate::rules::{Pattern, Rule, any_matches};
@@ -48,10 +49,10 @@ pub fn excuses_without_proof(tree: &Tree, excuses: &Excuses, used: &[Excused]) -
 /// Those of the unused excuses that are for libraries and match none of some names.
 fn libraries_beside(mut unused: Vec<Fault>, matches: impl Fn(&Pattern) -> bool) -> Vec<Fault> {
     unused.retain(|fault| match fault {
-        Fault::UnusedIgnore {
+        Fault::UnusedIgnore(UnusedIgnore {
             kind: ExcuseKind::Library,
             glob,
-        } => !Pattern::new(glob).is_ok_and(|glob| matches(&glob)),
+        }) => !Pattern::new(glob).is_ok_and(|glob| matches(&glob)),
         _ => false,
     });
     unused
@@ -145,10 +146,10 @@ impl Unused {
             if let Some(file) = &rule.file
                 && !applies(&rule.body)
             {
-                self.faults.push(Fault::UnusedRule {
+                self.faults.push(Fault::UnusedRule(UnusedRule {
                     name: rule.name.clone(),
                     file: PathBuf::clone(file),
-                });
+                }));
             }
         }
     }

@@ -11,7 +11,11 @@ use crate::excuse::Record;
 use crate::fault::Fault;
 use crate::fault::evidence::Evidence;
 use crate::fault::excuse_kind::ExcuseKind;
+use crate::fault::file::{DamagedFile, KeptData};
+use crate::fault::interpreter::UnstartedProgram;
 use crate::fault::missing::Missing;
+use crate::fault::object::DependentObject;
+use crate::fault::soname_collision::SonameCollision;
 use crate::proof::assumption::Assumed;
 use crate::proof::dlopen_check::{Opened, SourceLibraries};
 use crate::proof::library_table::LibraryTable;
@@ -81,9 +85,11 @@ impl<'a> ProofBuilder<'a> {
 
     /// Adds the faults of the program that opens the objects.
     pub(crate) fn program(&mut self, program: &Path, process: &Process<'_>) {
-        let fault = |reason: String| Fault::Program {
-            path: program.to_path_buf(),
-            reason,
+        let fault = |reason: String| {
+            Fault::Program(UnstartedProgram {
+                path: program.to_path_buf(),
+                reason,
+            })
         };
         if process.loaded.is_empty() {
             self.faults
@@ -116,11 +122,11 @@ impl<'a> ProofBuilder<'a> {
     pub(crate) fn collisions(&mut self, (faults, warnings): (Vec<Fault>, Vec<Fault>)) {
         for fault in faults {
             let excused = match &fault {
-                Fault::SonameCollision {
+                Fault::SonameCollision(SonameCollision {
                     soname,
                     failing: Some(pair),
                     ..
-                } => self.is_excused(&[soname], &pair.second),
+                }) => self.is_excused(&[soname], &pair.second),
                 _ => false,
             };
             let list = if excused {
@@ -211,10 +217,10 @@ impl<'a> ProofBuilder<'a> {
         let path = &simulation.object.path;
         let reason = format!("loads only together with `{}`", with.path.display());
         self.left_aside.insert(path.clone(), reason);
-        self.warnings.push(Fault::Dependent {
+        self.warnings.push(Fault::Dependent(DependentObject {
             path: path.clone(),
             with: with.path.clone(),
-        });
+        }));
     }
 
     /// Adds the objects that do not load, as faults unless they need not.
@@ -402,9 +408,11 @@ impl<'a> ProofBuilder<'a> {
         self.unloadable
             .extend(tree.unreadable.iter().map(|file| file.path.clone()));
         let (loadable, left_aside) = self.count(tree, base.abi());
-        let unreadable = tree.unreadable.iter().map(|file| Fault::Unreadable {
-            path: file.path.clone(),
-            reason: file.reason.clone(),
+        let unreadable = tree.unreadable.iter().map(|file| {
+            Fault::Unreadable(DamagedFile {
+                path: file.path.clone(),
+                reason: file.reason.clone(),
+            })
         });
         let mut faults: Vec<Fault> = unreadable.collect();
         faults.append(&mut self.faults);
@@ -415,11 +423,12 @@ impl<'a> ProofBuilder<'a> {
         faults.extend(self.findings.into_faults(self.rules));
         self.warnings.extend(self.allowed.into_faults(self.rules));
         self.warnings.extend(self.siblings.into_faults());
-        self.warnings
-            .extend(tree.data.iter().map(|file| Fault::Data {
+        self.warnings.extend(tree.data.iter().map(|file| {
+            Fault::Data(KeptData {
                 path: file.path.clone(),
                 reason: file.reason.clone(),
-            }));
+            })
+        }));
         let unopened = self.unopened.into_values().map(Fault::Missing);
         Proof {
             faults,

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use wheelfix_loader::{FileView, LoaderKind, Object, Target, existing_path, normalize};
 
 use crate::fault::Fault;
+use crate::fault::file::ForbiddenElement;
+use crate::fault::object::ExecutableStack;
 use crate::proof::ProofOptions;
 use crate::proof::simulation::Simulation;
 use crate::rules::{Rule, Rules, Stale, any_matches};
@@ -47,10 +49,12 @@ impl Lint<'_> {
     pub(crate) fn object(&self, object: &Object) -> (Vec<Fault>, Vec<Fault>) {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         for element in object.run_path.iter().flat_map(|path| &path.elements) {
-            let fault = |reason: String| Fault::Element {
-                path: object.path.clone(),
-                element: element.clone(),
-                reason,
+            let fault = |reason: String| {
+                Fault::Element(ForbiddenElement {
+                    path: object.path.clone(),
+                    element: element.clone(),
+                    reason,
+                })
             };
             if let Some(reason) = self.danger(object, element) {
                 faults.push(fault(reason));
@@ -61,7 +65,7 @@ impl Lint<'_> {
         let is_glibc = self.target.loader == LoaderKind::Glibc;
         if is_glibc && object.load_conditions.executable_stack && !object.is_program() {
             let path = object.path.clone();
-            warnings.push(Fault::ExecutableStack { path });
+            warnings.push(Fault::ExecutableStack(ExecutableStack { path }));
         }
         (faults, warnings)
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use wheelfix_loader::STATIC;
 
+use crate::fault::untried::{NothingToProve, Untried};
 use crate::fault::{Fault, Purpose};
 use crate::tree::Tree;
 
@@ -28,10 +29,12 @@ pub fn nothing_in(tree: &Tree, named: &[PathBuf]) -> Vec<Fault> {
         if tree.get(path).is_some() || is_source(path) || is_unreadable(path) {
             continue;
         }
-        let untried = |reason: &str| Fault::Untried {
-            path: path.clone(),
-            reason: reason.to_owned(),
-            purpose: Purpose::Named,
+        let untried = |reason: &str| {
+            Fault::Untried(Untried {
+                path: path.clone(),
+                reason: reason.to_owned(),
+                purpose: Purpose::Named,
+            })
         };
         match skipped.get(path) {
             // It needs nothing, so it lacks nothing.
@@ -43,7 +46,7 @@ pub fn nothing_in(tree: &Tree, named: &[PathBuf]) -> Vec<Fault> {
     }
     let is_empty = tree.is_empty() && skipped.is_empty() && tree.unreadable.is_empty();
     if is_empty && !tree.has_outside() && !none.is_empty() {
-        faults.push(Fault::Nothing { paths: none });
+        faults.push(Fault::Nothing(NothingToProve { paths: none }));
     }
     faults
 }

@@ -9,6 +9,7 @@ use wheelfix_loader::{
 };
 
 use crate::fault::Fault;
+use crate::fault::soname_collision::SonameCollision;
 use crate::fault::soname_collision::{Binding, FailingPair};
 use crate::proof::assumption::Assumptions;
 use crate::proof::simulation::{LoadFailure, Simulation};
@@ -51,11 +52,11 @@ impl SonameCollisions<'_> {
                 path: normalize(Path::new(&file.path)),
                 modules: self.paths(simulations),
             });
-            list.push(Fault::SonameCollision {
+            list.push(Fault::SonameCollision(SonameCollision {
                 soname: name.to_owned(),
                 bound: bound.collect(),
                 failing,
-            });
+            }));
         }
         (faults, warnings)
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use wheelfix_loader::FileView;
 
 use crate::fault::Fault;
+use crate::fault::left_out::SoughtFile;
 use crate::rules::Rules;
 use crate::tree::Tree;
 use crate::tree::site::SITE_PACKAGES;
@@ -25,12 +26,14 @@ pub(crate) fn sought(tree: &Tree, rules: &Rules, view: &FileView) -> Vec<Fault> 
             }
             let files = rule.body.files.iter().map(|file| site.join(file));
             let missing = files.filter(|file| !is_there(file, view));
-            faults.extend(missing.map(|file| Fault::Sought {
-                path: object.path.clone(),
-                file,
-                distribution: rule.body.distribution.clone(),
-                rule: rule.name.clone(),
-                reason: rule.reason.clone(),
+            faults.extend(missing.map(|file| {
+                Fault::Sought(SoughtFile {
+                    path: object.path.clone(),
+                    file,
+                    distribution: rule.body.distribution.clone(),
+                    rule: rule.name.clone(),
+                    reason: rule.reason.clone(),
+                })
             }));
         }
     }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use wheelfix_loader::{Stop, Undefined};
 
 use crate::fault::Fault;
+use crate::fault::choice::UndefinedVersion;
+use crate::fault::file::{Blocked, Stub};
+use crate::fault::interpreter::NoInterpreter;
 use crate::fault::missing::Missing;
 use crate::fault::remedy::{Candidate, Remedy};
 use crate::fault::symbols::UndefinedSymbols;
@@ -88,11 +91,11 @@ impl Findings {
             LoadFailure::Interpreter {
                 interpreter,
                 reason,
-            } => self.faults.push(Fault::NoInterpreter {
+            } => self.faults.push(Fault::NoInterpreter(NoInterpreter {
                 path: failed.root.to_path_buf(),
                 interpreter,
                 reason,
-            }),
+            })),
             LoadFailure::Version { key, dependent } => {
                 self.versions.entry(key).or_default().insert(dependent);
             }
@@ -148,25 +151,31 @@ impl Findings {
     /// The faults of libraries that are found.
     fn library_faults(&mut self, rules: &Rules) -> Vec<Fault> {
         let blocked = std::mem::take(&mut self.blocked).into_iter();
-        let blocked = blocked.map(|(stop, needed_by)| Fault::Blocked {
-            remedy: Remedy::for_stop(&stop),
-            reason: stop.reason,
-            needed_by,
+        let blocked = blocked.map(|(stop, needed_by)| {
+            Fault::Blocked(Blocked {
+                remedy: Remedy::for_stop(&stop),
+                reason: stop.reason,
+                needed_by,
+            })
         });
         let drivers = std::mem::take(&mut self.drivers).into_iter();
-        let drivers = drivers.map(|((soname, path), needed_by)| Fault::Stub {
-            soname,
-            path,
-            needed_by,
+        let drivers = drivers.map(|((soname, path), needed_by)| {
+            Fault::Stub(Stub {
+                soname,
+                path,
+                needed_by,
+            })
         });
         let versions = std::mem::take(&mut self.versions).into_iter();
-        let versions = versions.map(|((soname, version, found), needed_by)| Fault::Version {
-            candidates: rules.candidates(&soname),
-            later: BTreeSet::new(),
-            soname,
-            version,
-            found,
-            needed_by,
+        let versions = versions.map(|((soname, version, found), needed_by)| {
+            Fault::Version(UndefinedVersion {
+                candidates: rules.candidates(&soname),
+                later: BTreeSet::new(),
+                soname,
+                version,
+                found,
+                needed_by,
+            })
         });
         blocked.chain(drivers).chain(versions).collect()
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::excuse::Excuses;
 use crate::fault::Fault;
+use crate::fault::left_out::IncompleteSibling;
 use crate::proof::simulation::LoadFailure;
 use crate::tree::{Tree, site};
 
@@ -59,10 +60,12 @@ impl Siblings {
     pub(super) fn into_faults(self) -> impl Iterator<Item = Fault> {
         self.lacking
             .into_iter()
-            .map(|((prefix, lacking), needed_by)| Fault::Sibling {
-                prefix,
-                lacking,
-                needed_by,
+            .map(|((prefix, lacking), needed_by)| {
+                Fault::Sibling(IncompleteSibling {
+                    prefix,
+                    lacking,
+                    needed_by,
+                })
             })
     }
 }

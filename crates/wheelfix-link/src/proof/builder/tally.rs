@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wheelfix_loader::{Abi, Object, read_table, runs_on};
 
+use crate::fault::untried::{ForeignObject, Untried};
 use crate::fault::{Fault, Purpose};
 use crate::proof::LeftAside;
 use crate::proof::builder::ProofBuilder;
@@ -48,11 +49,11 @@ impl ProofBuilder<'_> {
         for (path, machine) in foreign {
             if loadable.is_empty() && !starts {
                 self.unloadable.insert(path.clone());
-                self.faults.push(Fault::Foreign {
+                self.faults.push(Fault::Foreign(ForeignObject {
                     path,
                     machine,
                     purpose: Purpose::Only,
-                });
+                }));
             } else {
                 let reason = format!("is for another machine or system, {machine}");
                 self.left_aside.insert(path, reason);
@@ -76,11 +77,11 @@ impl ProofBuilder<'_> {
             if let Some(name) = name
                 && self.unloadable.insert(skipped.path.clone())
             {
-                self.faults.push(Fault::Untried {
+                self.faults.push(Fault::Untried(Untried {
                     path: skipped.path.clone(),
                     reason: skipped.reason.to_owned(),
                     purpose: Purpose::Imported(name.to_owned()),
-                });
+                }));
             }
         }
     }
@@ -90,8 +91,8 @@ impl ProofBuilder<'_> {
         // Libraries that sources open are something to prove.
         let opens = tree.sources.iter().any(|source| !source.loads.is_empty());
         let faults = nothing_in(tree, &self.options.named).into_iter();
-        for fault in faults.filter(|fault| !(opens && matches!(fault, Fault::Nothing { .. }))) {
-            if let Fault::Untried { path, .. } = &fault
+        for fault in faults.filter(|fault| !(opens && matches!(fault, Fault::Nothing(_)))) {
+            if let Fault::Untried(Untried { path, .. }) = &fault
                 && tree.skipped.iter().any(|skipped| skipped.path == *path)
             {
                 self.unloadable.insert(path.clone());
@@ -127,11 +128,11 @@ impl ProofBuilder<'_> {
         match purpose {
             Some(purpose) => {
                 self.unloadable.insert(path.to_owned());
-                self.faults.push(Fault::Foreign {
+                self.faults.push(Fault::Foreign(ForeignObject {
                     path: path.to_owned(),
                     machine,
                     purpose,
-                });
+                }));
             }
             None => drop(self.foreign.insert(path.to_owned(), machine)),
         }
