@@ -12,11 +12,14 @@ mod units;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use wheelfix_elf::temporary_file;
 use wheelfix_link::{LibraryTable, Tree};
 use wheelfix_loader::Place;
 
@@ -34,8 +37,11 @@ use crate::pipeline::error::PipelineError;
 use crate::pool::in_pool;
 use crate::record::tops;
 
-/// The system's clock for files may stand still for so long.
-const TICK: Duration = Duration::from_millis(12);
+/// A clock of file times that stands still for longer is not waited for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// So long passes between looks at that clock.
+const STEP: Duration = Duration::from_micros(200);
 
 /// An environment that may have changed since it was last proved.
 #[derive(Debug)]
@@ -171,15 +177,16 @@ impl Outdated {
         }
         let seen = RefCell::new(None);
         let before_proof = || -> io::Result<()> {
-            thread::sleep(TICK);
-            seen.replace(Some(self.look_again(looked_at.as_ref())?));
+            if moves_on(root)? {
+                seen.replace(Some(self.look_again(looked_at.as_ref())?));
+            }
             Ok(())
         };
         let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
-        if !request.dry_run
-            && let Some(units) = seen.into_inner()
-        {
-            self.write(&units, &tree, looked_at.as_ref(), request.library_table)?;
+        match seen.into_inner() {
+            Some(units) => self.write(&units, &tree, looked_at.as_ref(), request.library_table)?,
+            None if request.dry_run => {}
+            None => Stamps::remove(root)?,
         }
         Ok(EnvironmentReport { report, unchanged })
     }
@@ -233,5 +240,53 @@ impl Outdated {
             stamps.insert(name.clone(), stamp);
         }
         Stamps::write(&self.environment, self.settings.clone(), stamps, owns_table)
+    }
+}
+
+/// Waits until the clock of file times in a directory has moved on, so that whatever changes later has another time than
+/// what has changed by now. Tells whether it has.
+///
+/// The clock of most systems stands still for some milliseconds, and that of a network's file system is not ours: a file
+/// that is written again and again shows it.
+fn moves_on(directory: &Path) -> io::Result<bool> {
+    let begin = Instant::now();
+    let mut file = temporary_file(directory)?;
+    let mut time = || -> io::Result<(i64, i64)> {
+        file.write_all(b".")?;
+        let metadata = file.as_file().metadata()?;
+        Ok((metadata.ctime(), metadata.ctime_nsec()))
+    };
+    let first = time()?;
+    loop {
+        if first < time()? {
+            return Ok(true);
+        }
+        if TICK < begin.elapsed() {
+            return Ok(false);
+        }
+        thread::sleep(STEP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_later_has_another_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = ["one", "other"].map(|name| dir.path().join(name));
+        for _ in 0..50 {
+            fs_err::write(&files[0], "x").unwrap();
+            assert!(moves_on(dir.path()).unwrap());
+            fs_err::write(&files[1], "x").unwrap();
+            // Some systems give a file that was looked at a time of its own anyway.
+            let times = files.each_ref().map(|file| {
+                let metadata = fs_err::metadata(file).unwrap();
+                (metadata.ctime(), metadata.ctime_nsec())
+            });
+            assert!(times[0] < times[1], "{times:?}");
+        }
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 2);
     }
 }
