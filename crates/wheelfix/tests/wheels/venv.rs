@@ -56,6 +56,36 @@ fn what_pip_installs_works() {
     project.starts("ruff");
 }
 
+#[test]
+fn two_shells_at_once_leave_what_works() {
+    let project = Project::new("hardlink");
+    project.uv("add numpy ruff greenlet");
+    let cached = project.cached();
+    let uv = cache::tool("uv");
+    let uv = uv.to_str().unwrap();
+    let sync = ["sync", "--reinstall"];
+    let install = ["pip", "install", "--reinstall", "greenlet"];
+    let install = [
+        &install[..],
+        &["-p", ".venv", "--no-index", "--find-links", "wheels"],
+    ]
+    .concat();
+    for _ in 0..3 {
+        let runs = [&sync[..], &install, &sync].map(|args| {
+            let mut run = project.wheelfix(&["venv-run", uv]);
+            run.args(args).spawn().unwrap()
+        });
+        for mut run in runs {
+            assert!(run.wait().unwrap().success());
+        }
+        project.uv("sync");
+        project.computes(GREENLET);
+        project.computes("import numpy; assert (numpy.eye(3) @ numpy.ones(3)).sum() == 3");
+        project.starts("ruff");
+        project.keeps(&cached);
+    }
+}
+
 /// The guide says so of `LD_LIBRARY_PATH`, and of doing nothing.
 #[test]
 fn a_library_path_of_the_shell_is_not_enough_and_leaks() {
