@@ -107,13 +107,13 @@ pub(crate) struct OptionFault {
 #[derive(Debug)]
 pub(crate) struct OptionFaults(pub(crate) Vec<OptionFault>);
 
-impl OptionFaults {
-    fn of_one(option: &'static str, value: &str, reason: impl Into<String>) -> Self {
-        Self(vec![OptionFault {
+impl OptionFault {
+    fn new(option: &'static str, value: &str, reason: impl Into<String>) -> Self {
+        Self {
             option,
             value: value.to_owned(),
             reason: reason.into(),
-        }])
+        }
     }
 }
 
@@ -269,13 +269,13 @@ impl WheelArgs {
             && wheels != 1
         {
             let reason = "is for one wheel: each has a URL of its own";
-            faults.extend(OptionFaults::of_one("--direct-url", url, reason).0);
+            faults.push(OptionFault::new("--direct-url", url, reason));
         }
-        let mut take = |faulty: OptionFaults| faults.extend(faulty.0);
         let check_deps = real_paths(&self.check_deps).unwrap_or_else(|error| {
-            take(OptionFaults::of_one("--check-deps", "", error.to_string()));
+            faults.push(OptionFault::new("--check-deps", "", error.to_string()));
             Vec::new()
         });
+        let mut take = |faulty: OptionFaults| faults.extend(faulty.0);
         let metadata = self.metadata.resolve().unwrap_or_else(|faulty| {
             take(faulty);
             Vec::new()
@@ -319,9 +319,7 @@ impl MetadataArgs {
             for name in names {
                 match self.named(action, name) {
                     Ok(edit) => edits.push(edit),
-                    Err(error) => {
-                        faults.extend(OptionFaults::of_one(option, name, error.to_string()).0);
-                    }
+                    Err(error) => faults.push(OptionFault::new(option, name, error.to_string())),
                 }
             }
         }
@@ -345,7 +343,8 @@ impl CleanupArgs {
     fn resolve(&self) -> Result<Cleanup, OptionFaults> {
         if self.keep_namespace_pth && self.namespace.is_empty() {
             let reason = format!("needs {}", ask_plain("--namespace"));
-            return Err(OptionFaults::of_one("--keep-namespace-pth", "", reason));
+            let fault = OptionFault::new("--keep-namespace-pth", "", reason);
+            return Err(OptionFaults(vec![fault]));
         }
         Ok(Cleanup {
             namespaces: self.namespace.clone(),

@@ -219,18 +219,10 @@ impl StringTable {
         what: &'static str,
         offset: u64,
     ) -> Result<String, ReadError> {
-        if offset >= self.len {
-            return Err(ReadError::StringOffset {
-                what,
-                got: offset,
-                offset: self.offset,
-                len: self.len,
-            });
-        }
-        window.text(
+        let offset_in_file = self.offset.saturating_add(offset);
+        String::from_utf8(self.bytes(window, what, offset)?).map_err(|_| ReadError::NotUtf8 {
             what,
-            self.offset.saturating_add(offset),
-            self.offset.saturating_add(self.len),
-        )
+            offset: offset_in_file,
+        })
     }
 }
