@@ -30,7 +30,7 @@ use crate::tree::python_module::imported_name;
 use crate::tree::source_uses::SourceUses;
 use crate::tree::stray::stray_module;
 use crate::tree::text_names::read_named_object;
-use crate::tree::walk::walk;
+use crate::tree::walk::{is_half_copied, walk};
 
 /// The objects of one output.
 #[derive(Clone, Debug, Default)]
@@ -325,15 +325,16 @@ impl Tree {
     }
 
     /// Of what begins like an ELF file and is not a valid one, sets apart what is neither a library or program
-    /// by its place and name nor asked for by name: test data of tools for ELF files is like that.
+    /// by its place and name nor asked for by name: test data of tools for ELF files is like that, and what uv
+    /// leaves of a copy that was broken off.
     fn set_data_apart(&mut self) {
         let unreadable = std::mem::take(&mut self.unreadable);
         let wanted = self.asked_names();
         let is_loaded = |file: &Unreadable| {
             let name = file.path.file_name().and_then(|name| name.to_str());
             let directory = file.path.parent().and_then(Path::file_name);
-            file.is_executable
-                || directory.is_some_and(|directory| directory == "bin")
+            let is_program = file.is_executable || directory.is_some_and(|it| it == "bin");
+            is_program && !name.is_some_and(is_half_copied)
                 || name.is_none_or(|name| is_library_name(name) || wanted.contains(name))
         };
         let (loaded, data) = unreadable.into_iter().partition(is_loaded);

@@ -25,6 +25,15 @@ pub struct Walk {
     pub temporary: Vec<PathBuf>,
 }
 
+/// Whether a file name is that of a copy that uv has not finished, and leaves behind when it is interrupted: that of
+/// temporary files of the crate `tempfile`.
+pub(crate) fn is_half_copied(name: &str) -> bool {
+    let rest = name.strip_prefix(".tmp");
+    rest.is_some_and(|rest| {
+        rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
 /// Walks places, each a directory or a file.
 ///
 /// A link to a directory above one of the places is not followed, and nothing that leads nowhere.

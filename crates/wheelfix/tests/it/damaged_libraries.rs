@@ -55,6 +55,33 @@ fn expect(sandbox: &Sandbox, wheel: &str, code: i32, wants: &[&str]) {
 }
 
 #[test]
+fn a_copy_that_uv_broke_off_is_a_warning() {
+    let (sandbox, _) = bench();
+    let module = fs_err::read(sandbox.path("t/m.so")).unwrap();
+    let python = cache::tool("python3");
+    let target = ["--lib-path", "libs", "--python", python.to_str().unwrap()];
+    let patch = [&["patch", "t", "--dry-run"], &target[..]].concat();
+    for (name, code) in [(".tmpAeBtQ0", 0), (".tmpAeBtQ0.so", 1), ("tmpAeBtQ0", 1)] {
+        let file = sandbox.path(&format!("t/{name}"));
+        fs_err::write(&file, &module[..module.len() / 2]).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs_err::set_permissions(&file, mode).unwrap();
+        let text = sandbox.run(&patch);
+        let said = if code == 0 {
+            "begins as an ELF file does"
+        } else {
+            "is a damaged ELF file"
+        };
+        assert!(
+            text.starts_with(&format!("exit: {code}\n")),
+            "{name}: {text}"
+        );
+        assert!(text.contains(said), "{name}: {text}");
+        fs_err::remove_file(file).unwrap();
+    }
+}
+
+#[test]
 fn what_nothing_needs_is_a_warning() {
     let (sandbox, wheel) = bench();
     let want = "warning: `[DIR]/libs/libworn.so` is not a library for anyone: it is damaged: ";

@@ -2,7 +2,11 @@
 //! the bed, and uv's cache stays as it is.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use wheelfix_testkit::cache;
 
@@ -54,6 +58,61 @@ fn what_pip_installs_works() {
     let said = project.program(&pip, &format!("{install} --force-reinstall --no-deps ruff"));
     assert!(said.contains("wheelfix: 1 ELF file edited"), "{said}");
     project.starts("ruff");
+}
+
+/// uv with wheelfix behind it on a terminal of its own, whose keyboard is the input.
+fn uv_on_terminal(project: &Project, args: &str) -> Command {
+    let (wheelfix, uv) = (env!("CARGO_BIN_EXE_wheelfix"), cache::tool("uv"));
+    let line = format!("exec {wheelfix} venv-run {} {args}", uv.display());
+    let mut command = Command::new("script");
+    project.equip(command.args(["-qec", &line, "typescript"]));
+    command.env("SHELL", "/bin/sh");
+    command
+}
+
+/// Presses Ctrl-C on the terminal of uv when a path appears; gives the exit code.
+fn interrupted(project: &Project, args: &str, path: &Path) -> Option<i32> {
+    let mut run = uv_on_terminal(project, args);
+    let mut run = run
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while !path.try_exists().unwrap() {
+        assert!(begin.elapsed() < Duration::from_mins(1), "{args}");
+        sleep(Duration::from_micros(200));
+    }
+    let keyboard = run.stdin.as_mut().unwrap();
+    // It may have ended by now.
+    keyboard.write_all(b"\x03").ok();
+    run.wait().unwrap().code()
+}
+
+#[test]
+fn the_keyboard_interrupts_uv_in_the_middle() {
+    let project = Project::new("copy");
+    project.uv("add numpy scipy ruff greenlet pygments");
+    let cached = project.cached();
+    let site = project.path(".venv/lib/python3.11/site-packages");
+    let mut codes = Vec::new();
+    for name in ["pygments", "numpy", "scipy", "scipy/linalg"] {
+        fs_err::remove_dir_all(project.path(".venv")).unwrap();
+        codes.push(interrupted(&project, "sync", &site.join(name)));
+        project.keeps(&cached);
+        // What uv had written a part of it takes for installed.
+        project.uv("sync --reinstall");
+        project.computes(GREENLET);
+        project.computes("import scipy.linalg, numpy; scipy.linalg.inv(numpy.eye(2))");
+        project.computes("import pygments.lexers; pygments.lexers.get_lexer_by_name('python')");
+        project.starts("ruff");
+        project.keeps(&cached);
+    }
+    let is_known = |code: &Option<i32>| [Some(0), Some(130)].contains(code);
+    assert!(
+        codes.iter().all(is_known) && codes.contains(&Some(130)),
+        "{codes:?}"
+    );
 }
 
 #[test]

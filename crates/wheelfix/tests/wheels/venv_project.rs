@@ -59,13 +59,18 @@ impl Project {
 
     pub(crate) fn wheelfix(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelfix"));
-        self.place(command.args(args));
+        self.equip(command.args(args));
+        command
+    }
+
+    /// As [`Self::place`], with the libraries of the bed.
+    pub(crate) fn equip(&self, command: &mut Command) {
+        self.place(command);
         command.env("WHEELFIX_LIB_PATH", self.library_path());
         command.env(
             "WHEELFIX_VENV_OPTIONS",
             "--driver-path=/run/opengl-driver/lib",
         );
-        command
     }
 
     /// The directories of all libraries of the bed.
