@@ -10,13 +10,12 @@
   # as settings of mkWheel
   relax ? [ ],
   removeDeps ? [ ],
-  # the directory of the lock, and that of the package in it
-  root,
+  # where the package lies, as the lock says it and for this evaluation
   path,
+  directory,
 }:
 let
   wlib = import ./lib;
-  directory = root + "/${path}";
   file = directory + "/pyproject.toml";
   project =
     (if builtins.pathExists file then builtins.fromTOML (builtins.readFile file) else { }).project

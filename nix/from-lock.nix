@@ -152,22 +152,44 @@ let
         name = nameOf key;
         inherit (file) url hash;
       }
-    else if builtins.substring 0 1 file.path == "/" then
-      builtins.path {
-        path = /. + file.path;
-        name = nameOf key;
-      }
-    else if root == null then
-      throw "fromLock: `${key}` lies at `${file.path}` beside the lock: name its directory with `root`"
     else
-      builtins.path {
-        path = root + "/${file.path}";
-        name = nameOf key;
-      }
+      builtins.path (
+        {
+          path = placeOf key file.path;
+          name = nameOf key;
+        }
+        # Another file than the one of the lock is an error then.
+        // lib.optionalAttrs (lib.hasPrefix "sha256-" (toString file.hash)) {
+          recursive = false;
+          sha256 = file.hash;
+        }
+      )
   ) document.files;
 
+  # Where a path of the lock is on this machine.
+  isAbsolute = lib.hasPrefix "/";
+  placeOf =
+    name: path:
+    let
+      place = if isAbsolute path then /. + path else root + "/${path}";
+      why =
+        if isAbsolute path then
+          "a path that does not begin at the lock is read only by an evaluation with `--impure`"
+        else if lib.hasPrefix "../" path then
+          "that is outside of `root`; a flake reads nothing but what git tracks of its own repository: one that has both, with `root = ./PROJECT`, will do, or `nixpkgs` with the package from elsewhere"
+        else
+          "`root` has to be the directory of the lock, and a flake reads nothing but what git tracks";
+    in
+    if !isAbsolute path && root == null then
+      throw "fromLock: `${name}` lies at `${path}` beside the lock: name its directory with `root`"
+    else if builtins.pathExists place then
+      place
+    else
+      throw "fromLock: `${name}` lies at `${path}`, where nothing is: ${why}";
+
   # What lies in a directory is built if it is said where; a virtual project is not installed at all.
-  isLocal = entry: entry ? virtual || entry ? directory && root == null;
+  isLocal =
+    entry: entry ? virtual || entry ? directory && root == null && !isAbsolute entry.directory.path;
   isKnown = all (entry: entry.dependencies != null) (attrValues entries);
   required = name: filter (other: other != name && !isOfCuda other) entries.${name}.dependencies;
 
@@ -193,7 +215,8 @@ let
     let
       requires = entries.${name}.dependencies;
       ours = if relaxed == true then requires != [ ] else filter (it: elem it requires) relaxed;
-      gone = filter isOfCuda requires;
+      # A virtual project is never installed, though others require it.
+      gone = filter (it: isOfCuda it || (entries.${it} or { }) ? virtual) requires;
     in
     lib.optionalAttrs (ours != [ ] && ours != false) { relax = ours; }
     // lib.optionalAttrs (gone != [ ]) { removeDeps = gone; };
@@ -203,7 +226,7 @@ let
     name: path:
     builtins.path {
       inherit name;
-      path = root + "/${path}";
+      path = placeOf name path;
       filter =
         path: _type:
         !elem (baseNameOf path) [
@@ -239,7 +262,8 @@ let
               // lib.optionalAttrs (entry.git.lfs or false) { lfs = true; }
             );
         build-system = (buildSystems.${name} or (buildSystemOf name entry)) python.pkgs;
-        ${if entry ? subdirectory then "sourceRoot" else null} = "source/${entry.subdirectory}";
+        # Below a directory that only the archive names.
+        ${if entry ? subdirectory then "postUnpack" else null} = "sourceRoot+=/${entry.subdirectory}";
         # Neither the tests nor what it requires is there.
         doCheck = false;
         dontCheckRuntimeDeps = true;
@@ -436,9 +460,10 @@ in
           editableOf (
             edits name
             // {
-              inherit name root;
+              inherit name;
               version = versionOf entries.${name};
               path = members.${name};
+              directory = placeOf name members.${name};
             }
           )
         ) editable

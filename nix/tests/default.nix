@@ -183,6 +183,48 @@ in
       if ${envOf "default"}/bin/python -c 'import accel'; then exit 1; fi
       echo ok >$out
     '';
+  # Packages from directories, files and URLs, most of them beside the directory of the lock.
+  sources =
+    { lock, root }:
+    let
+      made = pkgs.fromLock { inherit lock root; };
+      isRefused = value: !(builtins.tryEval value.drvPath).success;
+      # The same lock where nothing lies beside it.
+      alone = pkgs.fromLock {
+        inherit lock;
+        root = builtins.path {
+          path = root;
+          name = "alone";
+        };
+      };
+      projects = builtins.path {
+        path = root + "/..";
+        name = "projects";
+      };
+    in
+    assert isRefused alone.packages.plain && isRefused alone.packages.pathly;
+    assert isRefused alone.packages.sourcely && isRefused (alone.shell { }).env;
+    assert !isRefused alone.packages.member && !isRefused alone.packages.urly;
+    assert !(made.packages ? asked);
+    pkgs.runCommand "sources" { } ''
+      names="app edited flatly member nested pathly plain sourcely urly"
+      show='import importlib, sys; print([getattr(importlib.import_module(it), "word") for it in sys.argv[1:]])'
+      want="['of app', 'of edited', 'of flatly', 'of member', 'of nested', 'of pathly', 'of plain', 'of sourcely', 'of urly']"
+      [[ "$(${made.env}/bin/python -c "$show" $names)" == "$want" ]]
+      ${made.env}/bin/python -c 'import importlib.metadata as it; assert it.version("app") == "0.1.0"'
+      cp -r ${projects} work
+      chmod -R u+w work
+      export REPO_ROOT=$PWD/work/app
+      env=${(made.shell { }).env}
+      [[ "$($env/bin/python -c "$show" $names)" == "$want" ]]
+      for name in ../edited ../plain member; do
+        sed -i 's/of /new /' work/app/$name/*.py
+      done
+      want="''${want/of edited/new edited}"
+      want="''${want/of plain/new plain}"
+      [[ "$($env/bin/python -c "$show" $names)" == "''${want/of member/new member}" ]]
+      echo ok >$out
+    '';
   inherit (import ./guides.nix { inherit pkgs; }) documented documentedBuilt;
   inherit announcing;
   announcingSays = lib.mapAttrs (_: it: it.says) announcing;

@@ -8,6 +8,7 @@ pub(crate) mod debian;
 pub(crate) mod host;
 pub(crate) mod lint;
 pub(crate) mod second_python;
+pub(crate) mod sources;
 pub(crate) mod store;
 pub(crate) mod test;
 pub(crate) mod variants;

@@ -214,6 +214,12 @@ impl Document {
         packages.any(|package| matches!(package.provider, ProviderDocument::Directory(_)))
     }
 
+    /// Whether a file lies at a path that begins at the lock.
+    pub fn has_paths(&self) -> bool {
+        let mut paths = self.files.values().filter_map(|file| file.path.as_ref());
+        paths.any(|path| !path.starts_with('/'))
+    }
+
     /// Everything that the user should know.
     pub fn notes(&self) -> impl Iterator<Item = &str> {
         self.notes.iter().map(String::as_str)

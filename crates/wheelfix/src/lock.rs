@@ -237,7 +237,7 @@ fn check_init(args: &LockArgs) -> Result<(), Error> {
 
 /// Writes the document and a flake around it.
 fn init(args: &LockArgs, document: &Document) -> Result<(), Error> {
-    let flake = nix::flake(&args.name(), &args.targets, document.has_projects());
+    let flake = nix::flake(&args.name(), &args.targets, document);
     let flake = flake.map_err(Error::refused)?;
     check_init(args)?;
     let [of_document, of_flake] = init_paths(args);

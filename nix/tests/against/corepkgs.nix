@@ -272,6 +272,16 @@ let
                 };
               patchelf = tool "patchelf";
               uv = make "uv" "install -Dm755 ${stored "uv" described.uv} $out/bin/uv" { };
+              # It has none.
+              mkShell =
+                args:
+                self.stdenv.mkDerivation (
+                  {
+                    name = "shell";
+                    buildCommand = "touch $out";
+                  }
+                  // args
+                );
               python311-version = "0";
               python311 = pythonOf self;
               python3 = self.python311;

@@ -1,4 +1,4 @@
-# What build systems make of plain Python sources: python build_wheel.py SOURCE DIRECTORY
+# What build systems make of plain Python sources: python build_wheel.py SOURCE SUBDIRECTORY DIRECTORY
 import base64
 import hashlib
 import pathlib
@@ -7,12 +7,13 @@ import tarfile
 import tomllib
 import zipfile
 
-source, directory = map(pathlib.Path, sys.argv[1:])
+source, subdirectory, directory = map(pathlib.Path, sys.argv[1:])
 if source.is_file():
     # Debian 12's Python has no filters, and asks for none.
     filters = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     tarfile.open(source).extractall("unpacked", **filters)
     (source,) = pathlib.Path("unpacked").iterdir()
+source /= subdirectory
 project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
 name, version = project["name"].replace("-", "_"), project["version"]
 info = f"{name}-{version}.dist-info"

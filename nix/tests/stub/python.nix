@@ -121,9 +121,9 @@ let
         }
         ''
           mkdir $out $dist
-          ${python.interpreter} ${./build_wheel.py} ${args.src}${
-            builtins.substring 6 (-1) (args.sourceRoot or "")
-          } $dist
+          ${python.interpreter} ${./build_wheel.py} ${args.src} "${
+            builtins.substring 13 (-1) (args.postUnpack or "")
+          }" $dist
         ''
     else
       self.stdenv.mkDerivation (

@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::host::{self, Profile};
 use crate::nix::store::{self, Tests};
-use crate::nix::{Nix, against, lint, second_python, variants};
+use crate::nix::{Nix, against, lint, second_python, sources, variants};
 use crate::setup::{self, Purpose};
 use crate::{arguments, build, place, program, python};
 
@@ -43,8 +43,10 @@ fn build_only(attribute: &str) -> Result {
     store::add_wheels(&nix, Set::Small)?;
     second_python::add_wheels(&nix)?;
     let tests = Tests { nix: &nix, host };
-    if attribute == "variants" {
-        return variants::run(&tests, &program);
+    match attribute {
+        "sources" => return sources::run(&tests, &program),
+        "variants" => return variants::run(&tests, &program),
+        _ => {}
     }
     tests.build(&[attribute], &[]).map(drop)
 }
@@ -75,6 +77,7 @@ pub(crate) fn run() -> Result {
     step("cuda", || cuda(&tests, &program))?;
     step("hooks", || hooks(&tests))?;
     step("variants", || variants::run(&tests, &program))?;
+    step("sources", || sources::run(&tests, &program))?;
     step("announcements", || announcements(&tests))?;
     step("failures", || failures(&tests))?;
     step("flake", || flake(&tests, &program))?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use wheelfix_format::{Implementation, Libc, PackageName, Target};
-use wheelfix_lock::{Locked, LockedFile, LockedPackage, LockedSource};
+use wheelfix_lock::{Document, Locked, LockedFile, LockedPackage, LockedSource};
 
 use crate::quoting::nix_string;
 
@@ -65,7 +65,7 @@ fn python(target: &Target) -> Result<String, NixError> {
 pub(crate) fn flake(
     lock: &str,
     targets: &[Target],
-    has_projects: bool,
+    document: &Document,
 ) -> Result<String, NixError> {
     let mut systems: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for target in targets {
@@ -80,17 +80,17 @@ pub(crate) fn flake(
         let pythons: Vec<String> = pythons.iter().map(|name| nix_string(name)).collect();
         writeln!(listed, "        {system} = [ {} ];", pythons.join(" ")).ok();
     }
-    let (root, shell) = if has_projects {
-        // Projects are read where they lie.
-        (
-            "\n          root = ./.;",
-            "(locked system (builtins.head pythons)).shell { }",
-        )
+    let has_projects = document.has_projects();
+    let root = if has_projects || document.has_paths() {
+        "\n          root = ./.;"
     } else {
-        (
-            "",
-            "(pkgsOf system).mkShell { packages = [ (locked system (builtins.head pythons)).env ]; }",
-        )
+        ""
+    };
+    let shell = if has_projects {
+        // Projects are read where they lie.
+        "(locked system (builtins.head pythons)).shell { }"
+    } else {
+        "(pkgsOf system).mkShell { packages = [ (locked system (builtins.head pythons)).env ]; }"
     };
     let description = nix_string(&format!("The packages of {lock}"));
     let texts = [
