@@ -55,6 +55,34 @@ fn a_flake_is_written_around_a_lock() {
     );
 }
 
+#[test]
+fn a_flake_says_where_the_paths_of_a_lock_begin() {
+    let file = "{ path = \"../beside/demo-1.0-py3-none-any.whl\" }";
+    let url = "{ url = \"https://files.example.org/demo-1.0-py3-none-any.whl\" }";
+    for (source, has_root) in [(file, true), (url, false)] {
+        let sandbox = Sandbox::new();
+        let hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let name = "demo-1.0-py3-none-any.whl";
+        let wheel = if has_root {
+            format!("filename = \"{name}\"")
+        } else {
+            format!("url = \"https://files.example.org/{name}\"")
+        };
+        let lock = format!(
+            "version = 1\n[[package]]\nname = \"demo\"\nversion = \"1.0\"\nsource = {source}\n\
+            wheels = [{{ {wheel}, hash = \"{hash}\" }}]\n\
+            [manifest]\nrequirements = [{{ name = \"demo\" }}]\n"
+        );
+        fs::write(sandbox.path("uv.lock"), lock).unwrap();
+        let text = sandbox.run(&[&["lock", "uv.lock", "--init"][..], &TARGET].concat());
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let flake = fs::read_to_string(sandbox.path("flake.nix")).unwrap();
+        assert_eq!(flake.contains("root = ./.;"), has_root, "{flake}");
+        // No project is read where it lies.
+        assert!(!flake.contains(".shell {"), "{flake}");
+    }
+}
+
 const BUILT: &str = r#"version = 1
 [[package]]
 name = "built"
