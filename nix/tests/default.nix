@@ -212,13 +212,13 @@ in
       want="['of app', 'of edited', 'of flatly', 'of member', 'of nested', 'of pathly', 'of plain', 'of sourcely', 'of urly']"
       [[ "$(${made.env}/bin/python -c "$show" $names)" == "$want" ]]
       ${made.env}/bin/python -c 'import importlib.metadata as it; assert it.version("app") == "0.1.0"'
-      cp -r ${projects} work
-      chmod -R u+w work
-      export REPO_ROOT=$PWD/work/app
+      cp -r ${projects} copy
+      chmod -R u+w copy
+      export REPO_ROOT=$PWD/copy/app
       env=${(made.shell { }).env}
       [[ "$($env/bin/python -c "$show" $names)" == "$want" ]]
       for name in ../edited ../plain member; do
-        sed -i 's/of /new /' work/app/$name/*.py
+        sed -i 's/of /new /' copy/app/$name/*.py
       done
       want="''${want/of edited/new edited}"
       want="''${want/of plain/new plain}"
