@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_format::PythonVersion;
+use wheelfix_format::{PythonVersion, is_wheel_name};
 use wheelfix_install::{
     InstallRequest, Python, UntrueRecord, WheelOptions, names_in_prefix, prefix_of_wheels,
     python_of_wheels, scan_clean, untrue_records,
@@ -19,7 +19,6 @@ use crate::progress::Progress;
 use crate::remedy::{self, advised};
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
 use crate::{document, inputs, install_error, message, proof_report};
-use wheelfix_format::is_wheel_name;
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]

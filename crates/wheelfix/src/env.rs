@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use wheelfix_format::PythonVersion;
+use wheelfix_format::{PythonVersion, is_wheel_name};
 use wheelfix_install::{
     Activation, CollisionRule, EnvRequest, InstallRequest, LinkMode, ProofScope, Python, pythons_of,
 };
@@ -19,7 +19,6 @@ use crate::progress::Progress;
 use crate::target::{SystemArgs, probe};
 use crate::wheel_options::WheelArgs;
 use crate::{env_error, env_report, message};
-use wheelfix_format::is_wheel_name;
 
 /// Make one site-packages from wheels, prefixes and store paths
 #[derive(Debug, clap::Args)]

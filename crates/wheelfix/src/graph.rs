@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 
 use fs_err as fs;
 use wheelfix_archive::{Digest, ExtractError, ExtractItem, Silent, extract};
+use wheelfix_format::is_wheel_name;
 use wheelfix_install::{Staging, scan_clean};
 use wheelfix_link::{Graph, Rules, Tree};
 use wheelfix_loader::{FileView, Place, Target, existing_path};
 use wheelfix_wheel::{Placement, Wheel, WheelError};
 
 use crate::error::Error;
-use wheelfix_format::is_wheel_name;
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use wheelfix_format::Requirement;
+use wheelfix_format::{Requirement, has_sdist_name, is_wheel_name};
 
 use crate::error::Error;
 use crate::message::BREAK;
@@ -13,7 +13,6 @@ use crate::next_step::{note_input, note_other, note_requirement, wheels_director
 use crate::pip::pip;
 use crate::quoting::shell_word;
 use crate::remedy::{command, is_in_build};
-use wheelfix_format::{has_sdist_name, is_wheel_name};
 
 /// A path that does not name a file, or names one of another kind than is wanted.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::CommandFactory as _;
+use wheelfix_format::is_wheel_name;
 use wheelfix_link::{Candidate, Remedy};
 use wheelfix_loader::absolute_path;
 
@@ -14,7 +15,6 @@ use crate::error::{print, print_typed};
 use crate::pip::pip;
 use crate::quoting::{nix_string, shell_word};
 use crate::remedy::{self, Mendable, advised};
-use wheelfix_format::is_wheel_name;
 
 /// Where wheels are put that have to be downloaded or built: a directory that does not exist.
 pub(crate) fn wheels_directory() -> &'static str {

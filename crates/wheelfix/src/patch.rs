@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_format::MetadataEdit;
+use wheelfix_format::{MetadataEdit, is_wheel_name};
 use wheelfix_install::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
     PatchWheelRequest, Python, Scope, VirtualEnvironment,
@@ -25,7 +25,6 @@ use crate::remedy::{advised, ask_plain};
 use crate::target::SystemArgs;
 use crate::wheel_options::{MetadataArgs, accepted};
 use crate::{document, install_error, message, proof_report, table, unbundle_table};
-use wheelfix_format::is_wheel_name;
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]

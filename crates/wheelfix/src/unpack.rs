@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use wheelfix_archive::{ContentError, ExtractError, ItemFault, normalise_times};
-use wheelfix_format::Pattern;
+use wheelfix_format::{Pattern, is_wheel_name};
 use wheelfix_install::{Event, Phase, Staging, StagingError};
 use wheelfix_wheel::{
     OpenOptions, SourceArchive, SourceArchiveError, UnpackError, Unpacked, UnpackedKind, Wheel,
@@ -23,7 +23,6 @@ use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
 use crate::table;
 use crate::wheel_options::accepted;
-use wheelfix_format::is_wheel_name;
 
 /// Unpack a wheel or a source distribution, safely
 ///

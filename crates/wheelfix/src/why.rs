@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
+use wheelfix_format::is_wheel_name;
 use wheelfix_link::{Candidate, LibraryIndex, Lookup, LookupResult, Remedy, explain};
 use wheelfix_loader::{
     FileView, Object, ReadOutcome, existing_path, interpreter_fault, read_object,
@@ -17,7 +18,6 @@ use crate::error::{Error, print_report};
 use crate::message::BREAK;
 use crate::target::{TargetArgs, lib_path_error};
 use crate::{document, next_step, remedy};
-use wheelfix_format::is_wheel_name;
 
 /// Explain what satisfies each need of a library or program, and what was tried
 #[derive(Debug, clap::Args)]

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{Ambiguous, UndefinedVersion};
 use wheelfix_link::{
-    Excused, Fault, LinkPlan, Proof, ProofOptions, Tree, excuses_without_proof, merged_excuses,
+    Ambiguous, Excused, Fault, LinkPlan, Proof, ProofOptions, Tree, UndefinedVersion,
+    excuses_without_proof, merged_excuses,
 };
 use wheelfix_loader::{FileView, Place, STORE, Target, interpreter_fault};
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use wheelfix_format::is_wheel_name;
 use wheelfix_install::{EnvError, EnvRequest, InstallRequest, ProofScope};
 
 use crate::builder::attributes::Attributes;
@@ -10,7 +11,6 @@ use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, jobs, outputs, wheel};
 use crate::error::{Error, print};
 use crate::{env_error, env_report};
-use wheelfix_format::is_wheel_name;
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     outputs::refuse_unknown(attributes, &["out"])?;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use fs_err::File;
 use serde_json::Value;
+use wheelfix_format::is_wheel_name;
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
-use wheelfix_format::is_wheel_name;
 
 /// A source that is not a wheel.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_archive::{Digest, ExtractItem, Member, Observer, extract};
 use wheelfix_diff::Listing;
-use wheelfix_format::{PythonVersion, Record};
+use wheelfix_format::{PythonVersion, Record, has_sdist_name, is_wheel_name};
 use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
 use wheelfix_loader::{existing_path, normalize};
 use wheelfix_wheel::{
@@ -21,7 +21,6 @@ use crate::inputs::existing;
 use crate::progress::Progress;
 use crate::unpack::refused_with;
 use crate::{install_error, limits};
-use wheelfix_format::{has_sdist_name, is_wheel_name};
 
 /// The kind of what is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use wheelfix_inspect::{ElfReport, Installed, Link, TreeReport, Unreadable};
+use wheelfix_wheel::{BundledLibrary, MinimumVersion, is_system_library};
+
 use crate::inspect::text::{BAD, BOLD, Text, clean, count, paint, shown, thousands};
 use crate::table::bytes;
-use wheelfix_inspect::ElfReport;
-use wheelfix_inspect::Link;
-use wheelfix_inspect::{Installed, TreeReport, Unreadable};
-use wheelfix_wheel::is_system_library;
-use wheelfix_wheel::{BundledLibrary, MinimumVersion};
 
 /// Files that are listed unless all are wanted.
 const MAX_FILES: usize = 12;

@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use wheelfix_inspect::Report;
 use wheelfix_loader::existing_path;
 
 use crate::error::Error;
@@ -19,7 +20,6 @@ use crate::graph;
 use crate::inspect::html::picture::Drawing;
 use crate::inspect::text::{clean, count};
 use crate::table::bytes;
-use wheelfix_inspect::Report;
 
 /// The looks of the page. It holds no text of strangers.
 const STYLE: &str = include_str!("html/page.css");

@@ -1,9 +1,10 @@
 //! The report on a source distribution for people.
 
+use wheelfix_inspect::{Build, SdistReport};
+
 use crate::inspect::text::{Text, clean, count, thousands};
 use crate::inspect::wheel_text;
 use crate::table::bytes;
-use wheelfix_inspect::{Build, SdistReport};
 
 pub(super) fn print(report: &SdistReport, all: bool) -> String {
     let mut text = Text::default();

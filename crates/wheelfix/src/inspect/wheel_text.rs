@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use wheelfix_inspect::{Dependency, Distribution, GpuCode, RecordStatus, WheelReport};
+use wheelfix_wheel::Finding;
+
 use crate::inspect::elf_text;
 use crate::inspect::text::{BAD, BOLD, DIM, Text, WARN, clean, count, paint, shown, thousands};
 use crate::table::bytes;
-use wheelfix_inspect::{Dependency, Distribution, GpuCode, RecordStatus, WheelReport};
-use wheelfix_wheel::Finding;
 
 /// Dependencies that are listed unless all are wanted.
 const MAX_DEPENDENCIES: usize = 30;

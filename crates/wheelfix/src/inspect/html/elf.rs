@@ -4,16 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
-use wheelfix_wheel::is_system_library;
+use wheelfix_inspect::{ElfReport, Installed, Link, TreeReport, Unreadable};
+use wheelfix_wheel::{BundledLibrary, MinimumVersion, is_system_library};
 
 use crate::inspect::html::picture::{Drawing, picture};
 use crate::inspect::html::{code, codes, head, notices, section, size, table};
 use crate::inspect::text::{clean, count, thousands};
 use crate::table::bytes;
-use wheelfix_inspect::ElfReport;
-use wheelfix_inspect::Link;
-use wheelfix_inspect::{Installed, TreeReport, Unreadable};
-use wheelfix_wheel::{BundledLibrary, MinimumVersion};
 
 /// So many files are drawn open; the list of more is closed.
 const OPEN: usize = 40;

@@ -1,14 +1,13 @@
 //! The pages of wheels and source distributions.
 
 use maud::{Markup, html};
+use wheelfix_inspect::{Distribution, RuntimeLoad, SdistReport, WheelReport};
 
 use crate::inspect::html::elf::{ElfSections, faults};
 use crate::inspect::html::picture::{Drawing, picture};
 use crate::inspect::html::{code, head, notices, section, size, table};
 use crate::inspect::text::{clean, count, thousands};
 use crate::table::bytes;
-use wheelfix_inspect::SdistReport;
-use wheelfix_inspect::{Distribution, RuntimeLoad, WheelReport};
 
 /// The page of a wheel: its title, and all that is in it.
 pub(super) fn page(report: &WheelReport, drawing: Option<&Drawing>) -> (String, Markup) {
