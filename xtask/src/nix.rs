@@ -11,6 +11,7 @@ pub(crate) mod second_python;
 pub(crate) mod sources;
 pub(crate) mod store;
 pub(crate) mod test;
+pub(crate) mod uv_lock;
 pub(crate) mod variants;
 
 use std::path::PathBuf;

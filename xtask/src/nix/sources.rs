@@ -1,40 +1,22 @@
 //! A lock with every kind of source but an index and a repository, made by uv and built from its document.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::failure::Result;
-use crate::nix::store::{self, Tests};
-use crate::{digest, place, program, python};
+use crate::nix::store::Tests;
+use crate::nix::uv_lock;
 
 /// Makes projects and files, and locks one of the projects: `UV DIR`.
 const LOCK: &str = include_str!("sources.py");
 
 /// Locks the project, converts the lock and builds an environment and a shell of it.
 pub(crate) fn run(tests: &Tests<'_>, wheelfix: &Path) -> Result {
-    let dir = place::target().join("nix/sources");
-    place::empty(&dir)?;
-    let tools = python::tools()?;
-    let mut lock = Command::new(tools.join("python3"));
-    lock.args(["-I", "-c", LOCK]).arg(tools.join("uv"));
-    program::output(lock.arg(&dir))?;
-    for entry in fs_err::read_dir(dir.join("files"))? {
-        let file = entry?.path();
-        store::add(tests.nix, &file, &digest::of_file(&file)?)?;
-    }
+    let dir = uv_lock::make(tests, "sources", LOCK)?;
     let root = fs_err::canonicalize(dir.join("app"))?;
-    let mut convert = Command::new(wheelfix);
-    convert.args(["lock", "uv.lock", "-o", "wheelfix.lock.json"]);
-    convert.args(["--target", "x86_64-linux-cp311"]);
-    program::output(convert.current_dir(&root))?;
+    let lock = uv_lock::convert(wheelfix, &root, &[])?;
     let root = root.display().to_string();
-    let lock = format!("{root}/wheelfix.lock.json");
-    let build = || {
-        tests.build(
-            &["sources"],
-            &["--arg", "lock", &lock, "--arg", "root", &root],
-        )
-    };
+    let arguments = ["--arg", "lock", &lock, "--arg", "root", &root];
+    let build = || tests.build(&["sources"], &arguments);
     // Another file than the one of the lock.
     let wheel = dir.join("beside/pathly-1.0-py3-none-any.whl");
     let locked = fs_err::read(&wheel)?;
