@@ -207,7 +207,7 @@ fn plan_dynamic(
         .iter()
         .map(|text| layout.add(text, &references))
         .collect();
-    finish(&mut edits, &layout, &offsets, symbols.as_ref())
+    finish(&edits, &layout, &offsets, symbols.as_ref())
 }
 
 /// Whether there are bytes behind all segments, sections and their headers that are not padding.
@@ -284,23 +284,23 @@ fn plan_static(source: &dyn Source, elf: &Elf, request: &Request) -> Result<Plan
     if edits.is_unchanged() {
         return Ok(Plan::noop(elf.file_len));
     }
-    finish(&mut edits, &StringLayout::absent(strings), &[], None)
+    finish(&edits, &StringLayout::absent(strings), &[], None)
 }
 
 /// Finds places for everything, and writes all that has changed.
 fn finish(
-    edits: &mut Edits<'_>,
+    edits: &Edits<'_>,
     strings: &StringLayout,
     offsets: &[u64],
     symbols: Option<&SymbolTable>,
 ) -> Result<Plan, EditError> {
-    let headers = &edits.tables.program_headers;
-    if headers.iter().any(ProgramHeader::is_misaligned) {
-        edits.warnings.push(Warning::LoadMisaligned);
-    }
+    let mut headers = edits.tables.program_headers.iter();
+    let misaligned = headers.any(ProgramHeader::is_misaligned);
     let layout = layout::place(edits, strings)?;
     let writes = emit::emit(&layout, strings, offsets, symbols)?;
-    let mut warnings = [edits.warnings.clone(), layout.warnings].concat();
+    let mut warnings = edits.warnings.clone();
+    warnings.extend(misaligned.then_some(Warning::LoadMisaligned));
+    warnings.extend(layout.warnings);
     if layout.new_len > edits.elf.file_len && has_appended_data(edits.source, edits.elf)? {
         warnings.push(Warning::DataBehindEnd);
     }

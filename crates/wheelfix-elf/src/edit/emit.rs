@@ -159,8 +159,7 @@ fn emit_items(writes: &mut Writes<'_>) {
             }
             Item::Strings => end += layout.strings.1,
             Item::ProgramHeaders => {
-                end += layout.tables.program_headers.len() as u64
-                    * layout.edits.encoding().program_header_len() as u64;
+                end += layout.program_headers_len(0);
             }
         }
     }
@@ -295,9 +294,7 @@ fn emit_block(writes: &mut Writes<'_>) -> Result<(), ReadError> {
     };
     let Range { start, end } = shift.range;
     let bytes = read_range(layout.edits.source, "notes", start, end - start)?;
-    let headers = layout.tables.program_headers.len() as u64
-        * layout.edits.encoding().program_header_len() as u64;
-    let headers_end = layout.program_headers_offset + headers;
+    let headers_end = layout.program_headers_offset + layout.program_headers_len(0);
     let to = start + shift.distance;
     writes.put(
         headers_end,

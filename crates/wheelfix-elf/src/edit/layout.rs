@@ -309,8 +309,7 @@ fn append(
 
 /// Moves the program headers, with one more, behind a segment that is there.
 fn put_headers_behind(layout: &mut Layout<'_>, padding: SegmentPadding) {
-    let count = layout.tables.program_headers.len() as u64 + 1;
-    let len = count * layout.edits.encoding().program_header_len() as u64;
+    let len = layout.program_headers_len(1);
     if let Some(load) = layout.tables.program_headers.get_mut(padding.load) {
         let (offset, inside) = (padding.start, padding.start - load.offset);
         let vaddr = load.vaddr + inside;
@@ -385,8 +384,7 @@ fn insert_load(
         .tables
         .program_headers
         .insert(last.map_or(0, |index| index + 1), load);
-    let len = layout.tables.program_headers.len() as u64
-        * layout.edits.encoding().program_header_len() as u64;
+    let len = layout.program_headers_len(0);
     if let Some(header) = layout.tables.segment_mut(SegmentKind::PHDR) {
         (header.file_len, header.memory_len) = (len, len);
     }

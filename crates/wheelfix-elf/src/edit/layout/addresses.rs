@@ -48,10 +48,7 @@ impl Item {
     fn shape(self, layout: &Layout<'_>, strings: &StringLayout) -> (u64, u64) {
         let encoding = layout.edits.encoding();
         match self {
-            Self::ProgramHeaders => {
-                let count = layout.tables.program_headers.len() as u64 + 1;
-                (count * encoding.program_header_len() as u64, 8)
-            }
+            Self::ProgramHeaders => (layout.program_headers_len(1), 8),
             Self::Dynamic => {
                 let section = layout.edits.dynamic_section();
                 let align = section.map_or(16, |index| section_align(layout, index).max(16));

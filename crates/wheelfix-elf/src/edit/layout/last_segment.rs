@@ -96,8 +96,7 @@ impl LastSegment {
 fn is_last(layout: &Layout<'_>, range: &Range<u64>) -> bool {
     let encoding = layout.edits.encoding();
     let sections_len = layout.tables.sections.len() as u64 * encoding.section_header_len() as u64;
-    let headers_len =
-        layout.tables.program_headers.len() as u64 * encoding.program_header_len() as u64;
+    let headers_len = layout.program_headers_len(0);
     let tables = [
         (layout.section_headers_offset, sections_len),
         (layout.program_headers_offset, headers_len),

@@ -131,8 +131,7 @@ fn find_elsewhere(layout: &Layout<'_>) -> Result<PhdrSpace, ReadError> {
     let place = base.and_then(|base| program_place(layout, offset, base));
     let growth = place.map_or(u64::MAX, |(at, _)| at - offset);
     if page < growth {
-        let count = layout.tables.program_headers.len() as u64 + 1;
-        let len = count * layout.edits.encoding().program_header_len() as u64;
+        let len = layout.program_headers_len(1);
         if let Some(padding) = SegmentPadding::for_headers(layout, len)? {
             return Ok(PhdrSpace::SegmentPadding(padding));
         }
@@ -159,8 +158,7 @@ pub(crate) fn program_place(layout: &Layout<'_>, offset: u64, base: u64) -> Opti
 
 /// File offset of the first byte after the program headers.
 pub(crate) fn table_end(layout: &Layout<'_>) -> u64 {
-    let len = layout.tables.program_headers.len() as u64
-        * layout.edits.encoding().program_header_len() as u64;
+    let len = layout.program_headers_len(0);
     layout.program_headers_offset.saturating_add(len)
 }
 

@@ -67,6 +67,12 @@ impl<'e> Layout<'e> {
         }
     }
 
+    /// The length of the program headers in bytes, with so many more.
+    pub(crate) fn program_headers_len(&self, more: usize) -> u64 {
+        let count = self.tables.program_headers.len() + more;
+        (count * self.edits.encoding().program_header_len()) as u64
+    }
+
     /// Whether the interpreter's name leaves its place.
     pub(crate) fn moves_interpreter(&self) -> bool {
         let mut items = self.items.iter();
