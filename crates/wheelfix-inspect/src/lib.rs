@@ -18,7 +18,7 @@ pub use document::Document;
 pub use elf::{ElfReport, Unreadable, VersionNeeds};
 pub use error::InspectError;
 pub use links::Link;
-pub use sdist::{Build, SdistReport};
+pub use sdist::{Build, SdistFile, SdistFiles, SdistReport};
 use serde::Serialize;
 pub use tree::{Installed, TreeReport};
 pub use wheel::{

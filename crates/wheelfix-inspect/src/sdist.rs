@@ -29,7 +29,7 @@ pub struct SdistReport {
     /// The way in which it is built.
     pub build: Build,
     /// The files.
-    pub files: Files,
+    pub files: SdistFiles,
 }
 
 /// The way in which a source distribution is built.
@@ -51,7 +51,7 @@ pub struct Build {
 
 /// The files of a source distribution.
 #[derive(Debug, Serialize)]
-pub struct Files {
+pub struct SdistFiles {
     /// The directory that everything lies in.
     pub dir: String,
     /// How many there are.
@@ -59,12 +59,12 @@ pub struct Files {
     /// Unpacked, in bytes.
     pub len: u64,
     /// The files, in the order of the archive.
-    pub list: Vec<File>,
+    pub list: Vec<SdistFile>,
 }
 
 /// A file of a source distribution.
 #[derive(Debug, Serialize)]
-pub struct File {
+pub struct SdistFile {
     /// Relative to the directory.
     pub path: String,
     /// In bytes.
@@ -111,14 +111,14 @@ fn build(sdist: &Sdist) -> Build {
     }
 }
 
-fn files(sdist: &Sdist) -> Files {
-    let list = sdist.files().iter().map(|file| File {
+fn files(sdist: &Sdist) -> SdistFiles {
+    let list = sdist.files().iter().map(|file| SdistFile {
         path: file.path.clone(),
         len: file.len,
         executable: file.executable,
     });
-    let list: Vec<File> = list.collect();
-    Files {
+    let list: Vec<SdistFile> = list.collect();
+    SdistFiles {
         dir: sdist.dir().to_owned(),
         count: list.len(),
         len: list.iter().map(|file| file.len).sum(),

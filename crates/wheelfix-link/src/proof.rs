@@ -286,9 +286,9 @@ fn add_opened(
 }
 
 /// The libraries that objects and sources open at run time, each in a copy of its process.
-fn all_opened<'a>(
-    tree: &Tree,
-    imports: &OnceLock<Imports>,
+fn all_opened<'a, 't>(
+    tree: &'t Tree,
+    imports: &OnceLock<Imports<'t>>,
     simulations: &[Simulation<'a>],
     check: &DlopenCheck<'_>,
     (base, table): (&Process<'_>, &LibraryTable),

@@ -4,7 +4,7 @@ use ruff_python_ast::{ExceptHandler, Expr, Stmt, StmtImportFrom, StmtTry};
 
 use super::parse;
 use super::platform::Facts;
-use super::syntax::{branches, is_called, is_caught};
+use super::syntax::{branches, is_called, is_caught, suppressed};
 
 /// How a source imports a module of a name.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -86,12 +86,7 @@ impl Importer<'_> {
                 }
             }
             Stmt::With(with) => {
-                let suppresses = with.items.iter().any(|item| {
-                    let call = item.context_expr.as_call_expr();
-                    let call = call.filter(|call| is_called(&call.func, "suppress"));
-                    let mut args = call.into_iter().flat_map(|call| &call.arguments.args);
-                    args.any(|kind| self.catches(kind))
-                });
+                let suppresses = suppressed(with).any(|kind| self.catches(kind));
                 self.suite(&with.body, if suppresses { optional } else { reached });
             }
             Stmt::Try(attempt) => self.attempt(attempt, reached),

@@ -15,7 +15,7 @@ use self::follow::Function;
 use super::asked;
 use super::opener::{Opener, Openers, opens_nothing};
 use super::opening_call::{Context, OpeningCall, merged};
-use super::syntax::{Next, branches, emptiness_of, is_called, is_caught, is_exit, is_plain};
+use super::syntax::{Next, branches, emptiness_of, is_caught, is_exit, is_plain, suppressed};
 use super::unnamed_call::UnnamedCalls;
 use super::value::{MAX as MAX_NAMES, Names, Value, Values};
 
@@ -302,16 +302,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn with(&mut self, with: &'a StmtWith) {
-        let mut suppresses = false;
+        let suppresses = suppressed(with).any(is_caught);
         for item in &with.items {
             self.visit_expr(&item.context_expr);
             if let Some(target) = &item.optional_vars {
                 let values = self.names.values(&item.context_expr, &self.openers);
                 self.names.bind_parts(target, &values);
-            }
-            if let Expr::Call(call) = &item.context_expr {
-                let mut args = call.arguments.args.iter();
-                suppresses |= is_called(&call.func, "suppress") && args.any(is_caught);
             }
         }
         self.nesting += usize::from(suppresses);

@@ -1,7 +1,7 @@
 //! Questions about single statements and expressions.
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
-use ruff_python_ast::{CmpOp, Expr, Stmt, StmtIf, UnaryOp};
+use ruff_python_ast::{CmpOp, Expr, Stmt, StmtIf, StmtWith, UnaryOp};
 
 /// The way on from a statement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +50,16 @@ pub(super) fn is_caught(kind: &Expr) -> bool {
         Expr::Tuple(tuple) => tuple.elts.iter().any(is_caught),
         _ => CAUGHT.iter().any(|name| is_called(kind, name)),
     }
+}
+
+/// The classes whose exceptions a `with` suppresses.
+pub(super) fn suppressed(with: &StmtWith) -> impl Iterator<Item = &Expr> {
+    let calls = with
+        .items
+        .iter()
+        .filter_map(|item| item.context_expr.as_call_expr());
+    let calls = calls.filter(|call| is_called(&call.func, "suppress"));
+    calls.flat_map(|call| &call.arguments.args)
 }
 
 /// Whether an expression is a name, or an attribute of that name.

@@ -95,14 +95,13 @@ impl Fault {
                 name: fault.name.clone(),
                 file: fault.file.clone(),
             }],
-            Self::SonameCollision(fault) => {
-                let failing = fault.failing.iter();
-                let names = || vec![fault.soname.clone()];
-                failing
-                    .map(|_| Remedy::IgnoreMissing { names: names() })
-                    .collect()
+            Self::SonameCollision(fault) if fault.failing.is_some() => {
+                vec![Remedy::IgnoreMissing {
+                    names: vec![fault.soname.clone()],
+                }]
             }
-            Self::Data(_)
+            Self::SonameCollision(_)
+            | Self::Data(_)
             | Self::Unusable(_)
             | Self::Dependent(_)
             | Self::Sibling(_)

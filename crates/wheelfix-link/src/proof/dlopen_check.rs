@@ -1,5 +1,6 @@
 //! Libraries that objects and Python sources open at run time, tried as the loader would.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -154,10 +155,10 @@ impl DlopenCheck<'_> {
 
 /// Opens what a Python source opens: from the interpreter, which has no run path of ours. What such a
 /// library needs itself is looked at only if it is of the output. One for another system opens nothing here.
-pub(crate) fn opened_by_source<'a>(
+pub(crate) fn opened_by_source<'a, 't>(
     source: &PythonSource,
-    tree: &Tree,
-    imports: &OnceLock<Imports>,
+    tree: &'t Tree,
+    imports: &OnceLock<Imports<'t>>,
     base: &Process<'_>,
     (rules, table): (&Rules, &LibraryTable),
 ) -> Opened<'a> {
@@ -167,6 +168,7 @@ pub(crate) fn opened_by_source<'a>(
         return opened;
     }
     let is_test = is_test(&source.path);
+    let is_needed = LazyCell::new(|| imports.get_or_init(|| Imports::of(tree)).needs(source));
     // Tests are run by those who know what they need.
     for load in source
         .loads
@@ -202,7 +204,7 @@ pub(crate) fn opened_by_source<'a>(
                 || is_test
                 || rule.is_some_and(|rule| rule.body.optional)
                 || is_carried(load, tree)
-                || !imports.get_or_init(|| Imports::of(tree)).needs(source),
+                || !*is_needed,
             evidence: match rule {
                 Some(rule) => Evidence::Rule(rule.name.clone()),
                 None => Evidence::Source(BTreeSet::from([place])),

@@ -15,10 +15,10 @@ use crate::tree::{PythonSource, Tree};
 ///
 /// A distribution with objects of its own opens these by paths that it makes from its place, which is not told;
 /// nor are its sources that nothing imports, and those of which a rule of the user says what they open.
-pub(crate) fn unnamed_loads(
-    tree: &Tree,
+pub(crate) fn unnamed_loads<'t>(
+    tree: &'t Tree,
     rules: &Rules,
-    imports: &OnceLock<Imports>,
+    imports: &OnceLock<Imports<'t>>,
 ) -> Vec<(PathBuf, usize)> {
     let is_one = |source: &&PythonSource| {
         !source.unnamed_loads.is_empty() && !is_test(&source.path) && !is_for_other_system(source)

@@ -1,7 +1,7 @@
 //! Whether anything imports a Python source.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use memchr::memmem;
 use rayon::prelude::*;
@@ -50,47 +50,34 @@ pub(crate) fn is_test(path: &Path) -> bool {
     parts.any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test")
 }
 
-/// A file in whose text a name stands.
-#[derive(Clone, Debug)]
-struct Holder {
-    path: PathBuf,
-    file: PathBuf,
-}
-
 /// The sources of a tree whose names stand in others.
 #[derive(Debug)]
-pub(crate) struct Imports {
-    /// For each name the files that it stands in, with their final paths.
-    holders: BTreeMap<String, Vec<Holder>>,
+pub(crate) struct Imports<'t> {
+    /// For each name the sources that it stands in.
+    holders: BTreeMap<&'t str, Vec<&'t PythonSource>>,
 }
 
-impl Imports {
+impl<'t> Imports<'t> {
     /// Looks for the names of all sources that open libraries in all sources.
-    pub(crate) fn of(tree: &Tree) -> Self {
+    pub(crate) fn of(tree: &'t Tree) -> Self {
         let openers = tree
             .sources
             .iter()
             .filter(|source| !source.loads.is_empty() || !source.unnamed_loads.is_empty());
-        let wanted: BTreeSet<&str> = openers.filter_map(|source| name(module(source))).collect();
+        let wanted: BTreeSet<&'t str> = openers.filter_map(|source| name(module(source))).collect();
         let in_each = tree.sources.par_iter().map(|source| {
             // What cannot be read imports nothing.
             let text = fs_err::read(&source.file).unwrap_or_default();
             let words = text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
             let words = words.filter_map(|word| str::from_utf8(word).ok());
-            let found: BTreeSet<String> = words
-                .filter(|word| wanted.contains(word))
-                .map(str::to_owned)
-                .collect();
-            let holder = Holder {
-                path: source.path.clone(),
-                file: source.file.clone(),
-            };
-            (holder, found)
+            let found: BTreeSet<&'t str> =
+                words.filter_map(|word| wanted.get(word).copied()).collect();
+            (source, found)
         });
-        let mut holders: BTreeMap<String, Vec<Holder>> = BTreeMap::new();
-        for (holder, words) in in_each.collect::<Vec<_>>() {
+        let mut holders: BTreeMap<&str, Vec<&PythonSource>> = BTreeMap::new();
+        for (source, words) in in_each.collect::<Vec<_>>() {
             for word in words {
-                holders.entry(word).or_default().push(holder.clone());
+                holders.entry(word).or_default().push(source);
             }
         }
         Self { holders }
@@ -125,10 +112,13 @@ impl Imports {
         }
     }
 
-    /// The files that the name of a source stands in, but for its own.
-    fn others<'s>(&'s self, source: &'s PythonSource) -> impl Iterator<Item = &'s Holder> {
+    /// The sources that the name of one stands in, but for itself.
+    fn others<'s>(
+        &'s self,
+        source: &'s PythonSource,
+    ) -> impl Iterator<Item = &'t PythonSource> + use<'s, 't> {
         let holders = name(module(source)).and_then(|name| self.holders.get(name));
-        let holders = holders.into_iter().flatten();
+        let holders = holders.into_iter().flatten().copied();
         holders.filter(|holder| holder.path != source.path)
     }
 }
