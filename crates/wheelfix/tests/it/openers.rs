@@ -53,3 +53,43 @@ fn a_part_that_nothing_completes_or_that_is_named_is_refused() {
         assert!(text.contains("libpart.so`: undefined symbol"), "{text}");
     }
 }
+
+/// Installs a package of which one module opens a library that is nowhere, and another imports that module so.
+fn install_importer(import: &str) -> String {
+    let sandbox = Sandbox::new();
+    let opens = "import ctypes\nlib = ctypes.CDLL('libnowhere.so.1')\n";
+    let wheel = WheelBuilder::new("m", "1.0")
+        .file("m/__init__.py", "from . import backend\n")
+        .file("m/backend.py", import)
+        .file("m/egl.py", opens);
+    let wheel = sandbox.wheel(&wheel);
+    let python = cache::tool("python3");
+    let args = ["install", &wheel, "--prefix", "p", "--dry-run", "--python"];
+    sandbox.run(&[&args[..], &[python.to_str().unwrap()]].concat())
+}
+
+#[test]
+fn a_module_that_is_imported_with_care_may_lack_its_library() {
+    for import in [
+        "try:\n    from . import egl\nexcept OSError:\n    egl = None\n",
+        "def start():\n    from . import egl\n",
+    ] {
+        let text = install_importer(import);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        assert!(
+            text.contains("warning: `libnowhere.so.1` is missing"),
+            "{text}"
+        );
+    }
+    for import in [
+        "from . import egl\n",
+        "try:\n    from . import egl\nexcept ImportError:\n    egl = None\n",
+    ] {
+        let text = install_importer(import);
+        assert!(text.starts_with("exit: 1\n"), "{text}");
+        assert!(
+            text.contains("error: `libnowhere.so.1` is missing"),
+            "{text}"
+        );
+    }
+}
