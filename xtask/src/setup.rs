@@ -71,6 +71,7 @@ const NEEDS: &[Need] = &[
     tests("shellcheck", Proof::Program("shellcheck")),
     tests("zsh", Proof::Program("zsh")),
     tests("fish", Proof::Program("fish")),
+    tests("direnv", Proof::Program("direnv")),
     // Programs of other machines; earlier versions link for fewer of them.
     tests("clang-19", Proof::Program("clang-19")),
     tests("lld-19", Proof::Program("ld.lld-19")),

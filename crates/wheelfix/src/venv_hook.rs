@@ -1,15 +1,13 @@
 //! `wheelfix venv-hook`
 
-use std::fmt::{self, Display};
-
 use crate::error::{Error, print_report};
-use crate::message::BREAK;
+use crate::message::Lines;
 use crate::quoting::shell_word;
 
-/// Print functions for a shell that patch the virtual environments which uv, pip and Poetry change
+/// Print functions for a shell, or lines for direnv, that patch the virtual environments which uv, pip and Poetry change
 #[derive(Debug, clap::Args)]
 pub(crate) struct VenvHookArgs {
-    /// Shell that evaluates them
+    /// Shell that evaluates them, or `direnv` for a file `.envrc`
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
@@ -19,6 +17,7 @@ enum Shell {
     Bash,
     Zsh,
     Fish,
+    Direnv,
 }
 
 /// The programs that change virtual environments.
@@ -27,23 +26,41 @@ const PROGRAMS: [&str; 4] = ["uv", "pip", "pip3", "poetry"];
 pub(crate) fn run(args: &VenvHookArgs) -> Result<(), Error> {
     let program = std::env::current_exe()?;
     let program = shell_word(&program.to_string_lossy());
-    for name in PROGRAMS {
-        print_report(function(args.shell, name, &program))?;
-    }
+    let text: String = match args.shell {
+        // With the word `function` an alias of the name is neither taken for it nor lost: it calls the function.
+        Shell::Bash | Shell::Zsh => PROGRAMS
+            .map(|name| format!("function {name} {{ {program} venv-run {name} \"$@\"; }}\n"))
+            .concat(),
+        Shell::Fish => PROGRAMS
+            .map(|name| {
+                let body = format!("    {program} venv-run {name} $argv");
+                format!("function {name} --wraps {name}\n{body}\nend\n")
+            })
+            .concat(),
+        Shell::Direnv => wrappers(&program),
+    };
+    print_report(Lines(text))?;
     Ok(())
 }
 
-/// A function that is called as a program.
-fn function(shell: Shell, name: &str, wheelfix: &str) -> impl Display {
-    fmt::from_fn(move |f| match shell {
-        // With the word `function` an alias of the name is neither taken for it nor lost: it calls the function.
-        Shell::Bash | Shell::Zsh => write!(
-            f,
-            "function {name} {{ {wheelfix} venv-run {name} \"$@\"; }}{BREAK}"
-        ),
-        Shell::Fish => {
-            write!(f, "function {name} --wraps {name}{BREAK}")?;
-            write!(f, "    {wheelfix} venv-run {name} $argv{BREAK}end{BREAK}")
-        }
-    })
+/// Programs in front of those on PATH, in the directory that direnv keeps for a project: functions do not get
+/// through it.
+fn wrappers(wheelfix: &str) -> String {
+    let names = PROGRAMS.join(" ");
+    format!(
+        r#"wheelfix_bin=$(direnv_layout_dir)/wheelfix/bin
+mkdir -p "$wheelfix_bin"
+for wheelfix_name in {names}; do
+    cat >"$wheelfix_bin/.$wheelfix_name.$$" <<'END'
+#!/bin/sh
+exec {wheelfix} venv-run "${{0##*/}}" "$@"
+END
+    chmod +x "$wheelfix_bin/.$wheelfix_name.$$"
+    mv -f "$wheelfix_bin/.$wheelfix_name.$$" "$wheelfix_bin/$wheelfix_name"
+done
+export WHEELFIX_VENV_SKIP="$wheelfix_bin"
+PATH_add "$wheelfix_bin"
+unset wheelfix_bin wheelfix_name
+"#
+    )
 }

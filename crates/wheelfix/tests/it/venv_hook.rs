@@ -251,6 +251,52 @@ fn three_shells_take_the_functions() {
     }
 }
 
+/// Programs that start others find the wrappers, as functions do not get through.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "runs direnv")]
+fn direnv_puts_wrappers_in_front_of_the_programs() {
+    let venv = Venv::new();
+    let wheel = venv.wheel("one", "1.0", "a");
+    let envrc =
+        format!("export WHEELFIX_LIB_PATH=$PWD/libs\neval \"$({WHEELFIX} venv-hook direnv)\"\n");
+    fs_err::write(venv.path(".envrc"), envrc).unwrap();
+    let tools = cache::tool("uv").parent().unwrap().to_owned();
+    let direnv = |args: &[&str]| {
+        let mut command = Command::new("direnv");
+        command.args(args).current_dir(venv.path(".")).env_clear();
+        command
+            .env("PATH", format!("{}:/usr/bin:/bin", tools.display()))
+            .env("HOME", venv.path("home"))
+            .envs([("UV_CACHE_DIR", "cache"), ("UV_OFFLINE", "1")])
+            .env("UV_NO_CONFIG", "1");
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        assert!(output.status.success(), "{args:?}: {text}");
+        text
+    };
+    direnv(&["allow"]);
+    let install = [
+        "exec",
+        ".",
+        "env",
+        "uv",
+        "pip",
+        "install",
+        "--no-index",
+        "-p",
+        "v",
+    ];
+    let install = [&install[..], &[wheel.as_str()]].concat();
+    for edited in [1, 0] {
+        let text = direnv(&install);
+        assert_eq!(text.matches("1 ELF file edited").count(), edited, "{text}");
+        assert!(!text.contains("error"), "{text}");
+    }
+    let text = direnv(&["exec", ".", "which", "uv", "pip", "poetry"]);
+    assert_eq!(text.matches(".direnv/wheelfix/bin/").count(), 3, "{text}");
+}
+
 #[test]
 fn functions_are_printed_for_three_shells() {
     let venv = Venv::new();
