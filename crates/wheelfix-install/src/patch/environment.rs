@@ -1,17 +1,19 @@
 //! The relocation of a virtual environment that was relocated before: only of what has changed since.
 //!
 //! The [stamps] say what each part was when it was proved, and tell it from another one by what cannot change
-//! without notice: the names, numbers, sizes and times of all files. Where none is different, nothing is
-//! read. Otherwise the distributions that changed are linked and proved with those that depend on them and what all of
+//! without notice: the names, numbers, sizes and times of all files. Directories of which all names are as they were are
+//! [not listed](listing). Where none is different, nothing is read. Otherwise the distributions that changed are linked and proved with those that depend on them and what all of
 //! these need, as an environment of their own; where that fails, all is looked at, which decides.
 
 mod affected;
+mod listing;
 mod settings;
 mod stamps;
 mod units;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,10 +22,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wheelfix_elf::temporary_file;
-use wheelfix_link::{LibraryTable, Tree};
+use wheelfix_link::{LibraryTable, PythonSource, Tree};
 use wheelfix_loader::Place;
 
 use self::affected::{Affected, Distributions, names_with};
+use self::listing::{Listing, look};
 pub use self::settings::Settings;
 use self::stamps::{Stamp, Stamps, facts_of_table, key, names_of};
 use self::units::Units;
@@ -74,25 +77,31 @@ pub struct EnvironmentReport {
 }
 
 /// Tells whether an environment is as it was when it was last proved with these settings. No ELF file is
-/// read.
+/// read. With `remembers` what was seen is written down for the next look.
 pub fn look_at_environment(
     environment: VirtualEnvironment,
     settings: &Settings,
     jobs: NonZeroUsize,
+    remembers: bool,
 ) -> Result<EnvironmentState, PipelineError> {
     in_pool(jobs, || {
         clean_up_above([&environment.root])?;
         let settings = settings.digest(&environment)?;
-        let units = Units::of(&environment)?;
         let stamps = Stamps::read(&environment);
+        let known = stamps.as_ref().map(|stamps| &stamps.directories);
+        let units = Units::of(&environment, known.unwrap_or(&BTreeMap::new()))?;
         let owns_table = stamps.as_ref().is_some_and(|stamps| stamps.owns_table);
-        let stamps = stamps.filter(|stamps| {
+        let mut stamps = stamps.filter(|stamps| {
             let is_known = !units.is_open && !units.is_disturbed && stamps.settings == settings;
             is_known && stamps.table == facts_of_table(&environment)
         });
-        if let Some(stamps) = &stamps
+        if let Some(stamps) = &mut stamps
             && stamps.changed(&units).is_empty()
         {
+            if remembers && units.directories != stamps.directories {
+                stamps.directories = units.directories;
+                stamps.write(&environment)?;
+            }
             return Ok(EnvironmentState::Unchanged(affected::directories(
                 &environment,
             )?));
@@ -184,7 +193,7 @@ impl Outdated {
         };
         let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
         match seen.into_inner() {
-            Some(units) => self.write(&units, &tree, looked_at.as_ref(), request.library_table)?,
+            Some(seen) => self.write(&seen, &tree, looked_at.as_ref(), request.library_table)?,
             None if request.dry_run => {}
             None => Stamps::remove(root)?,
         }
@@ -205,42 +214,69 @@ impl Outdated {
     }
 
     /// The parts that are looked at, as they are now; all parts if it is all of them.
-    fn look_again(&self, looked_at: Option<&BTreeSet<String>>) -> io::Result<Units> {
+    fn look_again(&self, looked_at: Option<&BTreeSet<String>>) -> io::Result<Listing> {
+        let root = &self.environment.root;
         match looked_at {
-            Some(names) => self.units.again(&self.environment, names),
-            None => Units::of(&self.environment),
+            Some(names) => self.units.list_again(&self.environment, names),
+            None => look(root, root, &BTreeMap::new()),
         }
     }
 
     /// Writes the stamps of what was proved, and keeps those of what was not looked at.
     fn write(
         &self,
-        units: &Units,
+        seen: &Listing,
         tree: &Tree,
         looked_at: Option<&BTreeSet<String>>,
         owns_table: bool,
     ) -> io::Result<()> {
+        let environment = &self.environment;
+        let counted = counted_files(tree);
+        let units = Units::from(environment, seen, &|directory, name| {
+            counted.contains(directory.path.join(name).as_os_str())
+        });
         if units.is_open {
-            return Stamps::remove(&self.environment.root);
+            return Stamps::remove(&environment.root);
         }
-        let mut names = names_of(&self.environment, tree);
-        let mut stamps = BTreeMap::new();
-        if let (Some(looked_at), Some(old)) = (looked_at, &self.stamps) {
+        let is_seen = |name: &str| looked_at.is_none_or(|names| names.contains(name));
+        let is_kept = |name: &str| self.units.found.contains_key(name) && !is_seen(name);
+        let mut stamps = Stamps::new(environment, self.settings.clone(), owns_table)?;
+        if let Some(old) = &self.stamps {
             // One that has gone since the first look is noticed as gone by the next run.
-            let kept = old.units.iter().filter(|(name, _)| {
-                self.units.found.contains_key(*name) && !looked_at.contains(*name)
-            });
-            stamps.extend(kept.map(|(name, stamp)| (name.clone(), stamp.clone())));
+            let kept = old.units.iter().filter(|(name, _)| is_kept(name));
+            let kept = kept.map(|(name, stamp)| (name.clone(), stamp.clone()));
+            stamps.units.extend(kept);
+            stamps.directories = self.units.directories_of(environment, is_kept);
         }
-        for (name, unit) in &units.found {
+        let seen = units.directories_of(environment, is_seen);
+        stamps.directories.extend(seen);
+        let mut names = names_of(environment, tree);
+        for (name, unit) in units.found {
+            if !is_seen(&name) {
+                // Parts lie in others.
+                continue;
+            }
             let stamp = Stamp {
-                digest: unit.digest.clone(),
-                names: names.remove(name).unwrap_or_default(),
+                digest: unit.digest,
+                names: names.remove(&name).unwrap_or_default(),
             };
-            stamps.insert(name.clone(), stamp);
+            stamps.units.insert(name, stamp);
         }
-        Stamps::write(&self.environment, self.settings.clone(), stamps, owns_table)
+        stamps.write(environment)
     }
+}
+
+/// The files of a tree that the proof is about.
+fn counted_files(tree: &Tree) -> BTreeSet<&OsStr> {
+    let objects = tree.objects().map(|object| object.path.as_path());
+    let skipped = tree.skipped.iter().map(|skipped| skipped.path.as_path());
+    let unreadable = tree.unreadable.iter().chain(&tree.data);
+    let unreadable = unreadable.map(|unreadable| unreadable.path.as_path());
+    let opens = |source: &&PythonSource| !source.loads.is_empty();
+    let sources = tree.sources.iter().filter(opens);
+    let sources = sources.map(|source| source.path.as_path());
+    let elf = objects.chain(skipped).chain(unreadable);
+    elf.chain(sources).map(Path::as_os_str).collect()
 }
 
 /// Waits until the clock of file times in a directory has moved on, so that whatever changes later has another time than

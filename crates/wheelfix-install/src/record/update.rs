@@ -86,14 +86,36 @@ fn listed(path: &Path, files: &BTreeSet<PathBuf>) -> Result<BTreeSet<PathBuf>, R
 
 /// The files that a RECORD lists; none for one that is not valid.
 pub(crate) fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let directories = files_by_directory(path)?.into_iter();
+    let files = directories.flat_map(|(directory, names)| {
+        let files = names.into_iter();
+        files.map(move |name| directory.join(name))
+    });
+    Ok(files.collect())
+}
+
+/// The directories with the names of the files in them that a RECORD lists; none for one that is not valid.
+pub(crate) fn files_by_directory(path: &Path) -> io::Result<Vec<(PathBuf, Vec<String>)>> {
     let text = fs::read(path)?;
     let record = Record::parse(&String::from_utf8_lossy(&text));
     let rows = record.map_or_else(|_| Vec::new(), |record| record.rows);
     let site_packages = path.parent().and_then(Path::parent).unwrap_or(path);
-    let files = rows
-        .iter()
-        .map(|row| normalise(&site_packages.join(&row.path)));
-    Ok(files.collect())
+    let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        let (directory, name) = row.path.rsplit_once('/').unwrap_or(("", &row.path));
+        let name = name.to_owned();
+        match files.get_mut(directory) {
+            Some(names) => names.push(name),
+            None => {
+                files.insert(directory.to_owned(), vec![name]);
+            }
+        }
+    }
+    let files = files.into_iter();
+    let absolute = |directory: String| normalise(&site_packages.join(directory));
+    Ok(files
+        .map(|(directory, names)| (absolute(directory), names))
+        .collect())
 }
 
 /// The names of files. Of thousands of rows few are about files with such a name.

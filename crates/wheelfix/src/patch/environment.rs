@@ -30,8 +30,9 @@ pub(crate) fn execute(
     let settings = settings(args, &task)?;
     let explained = |error| install_error::explain(error, &args.output);
     let environments = vec![environment.clone()];
-    let state =
-        look_at_environment(environment, &settings, args.jobs.count()).map_err(explained)?;
+    let remembers = !args.dry_run;
+    let state = look_at_environment(environment, &settings, args.jobs.count(), remembers)
+        .map_err(explained)?;
     let outdated = match state {
         EnvironmentState::Unchanged(distributions) => {
             return Ok(Outcome::Unchanged(distributions));

@@ -2,7 +2,9 @@
 //! never missed.
 
 use std::fs::FileTimes;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use wheelfix_testkit::cache;
 use wheelfix_testkit::elf::Tool;
@@ -81,6 +83,101 @@ fn another_file_is_noticed_behind_the_same_record() {
     let text = venv.expect(&PATCH, 0, "1 ELF file edited");
     assert!(text.contains("1 distribution unchanged"), "{text}");
     agrees(&venv);
+}
+
+/// Sets the times of a directory as they were after a change of its names.
+fn behind_its_times(directory: &Path, change: impl FnOnce()) {
+    let time = fs_err::metadata(directory).unwrap().modified().unwrap();
+    change();
+    let directory = fs_err::File::open(directory).unwrap();
+    let times = FileTimes::new().set_modified(time);
+    directory.file().set_times(times).unwrap();
+}
+
+#[test]
+fn other_names_are_noticed_behind_the_times_of_a_directory() {
+    let venv = patched(&["one", "two"]);
+    let package = venv.path(SITE).join("one");
+    let original = venv.path("m.so");
+    behind_its_times(&package, || {
+        fs_err::copy(&original, package.join("n.so")).unwrap();
+    });
+    let text = venv.expect(&PATCH, 0, "1 ELF file edited");
+    assert!(text.contains("1 distribution unchanged"), "{text}");
+    behind_its_times(&package, || {
+        fs_err::copy(&original, venv.path("new.so")).unwrap();
+        fs_err::rename(venv.path("new.so"), package.join("n.so")).unwrap();
+    });
+    venv.expect(&PATCH, 0, "1 ELF file edited");
+    behind_its_times(&package, || {
+        fs_err::remove_file(package.join("n.so")).unwrap();
+    });
+    venv.expect(&PATCH, 0, "0 ELF files edited");
+    venv.expect(&PATCH, 0, NOTHING);
+    // In directories that were there and empty, and in ones that are new.
+    fs_err::create_dir_all(package.join("sub/deep")).unwrap();
+    venv.expect(&PATCH, 0, NOTHING);
+    for name in ["sub/n.so", "sub/deep/n.so", "more/n.so"] {
+        fs_err::create_dir_all(package.join("more")).unwrap();
+        fs_err::copy(&original, package.join(name)).unwrap();
+        venv.expect(&PATCH, 0, "1 ELF file edited");
+        venv.expect(&PATCH, 0, NOTHING);
+    }
+    agrees(&venv);
+}
+
+#[test]
+fn what_comes_right_after_a_run_is_noticed() {
+    let venv = patched(&["one", "two"]);
+    let package = venv.path(SITE).join("two");
+    for number in 0..20 {
+        // A look that remembers a directory, and one that does not.
+        fs_err::create_dir(package.join("__pycache__")).unwrap();
+        venv.expect(&PATCH, 0, NOTHING);
+        fs_err::remove_dir(package.join("__pycache__")).unwrap();
+        venv.expect(&PATCH, 0, NOTHING);
+        let name = format!("n{number}.so");
+        fs_err::copy(venv.path("m.so"), package.join(name)).unwrap();
+        venv.expect(&PATCH, 0, "1 ELF file edited");
+    }
+    agrees(&venv);
+}
+
+#[test]
+fn a_source_that_opens_another_library_is_noticed() {
+    let venv = Venv::new();
+    let wheel = WheelBuilder::new("opener", "1.0").file(
+        "opener/__init__.py",
+        "import ctypes\nctypes.CDLL('liba.so')\n",
+    );
+    venv.install("copy", &venv.sandbox.wheel(&wheel));
+    venv.expect(&PATCH, 1, "liba.so");
+    let patch = [&PATCH[..], &["--library-table"]].concat();
+    venv.expect(&patch, 0, "");
+    venv.expect(&patch, 0, NOTHING);
+    let source = venv.path(SITE).join("opener/__init__.py");
+    fs_err::write(source, "import ctypes\nctypes.CDLL('libq.so')\n").unwrap();
+    venv.expect(&patch, 1, "libq.so");
+}
+
+/// Once a look has found that only bytecode came, the next ones know the directory again.
+#[test]
+fn directories_are_known_again_after_bytecode_came() {
+    let venv = patched(&["one", "two"]);
+    let stamps = || fs_err::read(venv.path(STAMPS)).unwrap();
+    let before = stamps();
+    venv.expect(&PATCH, 0, NOTHING);
+    assert!(stamps() == before);
+    fs_err::create_dir(venv.path(SITE).join("one/__pycache__")).unwrap();
+    let patch = [&PATCH[..], &["--dry-run"]].concat();
+    venv.expect(&patch, 0, NOTHING);
+    assert!(stamps() == before);
+    sleep(Duration::from_millis(20));
+    venv.expect(&PATCH, 0, NOTHING);
+    let after = stamps();
+    assert!(after != before);
+    venv.expect(&PATCH, 0, NOTHING);
+    assert!(stamps() == after);
 }
 
 #[test]

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use wheelfix_format::PackageName;
 
 use super::stamps::{Names, Stamp};
-use super::units::{Units, name_in, unit_of};
+use super::units::{Units, holds_parts, name_in, unit_of};
 use crate::patch::virtual_environment::VirtualEnvironment;
-use crate::record::update::files_of;
+use crate::record::update::files_by_directory;
 
 /// Longer METADATA is not looked at; in bytes.
 const MAX_METADATA: u64 = 16 << 20;
@@ -159,9 +159,16 @@ impl Distribution {
         let record = directory.join("RECORD");
         if record.is_file() {
             // Of one that is not valid the run over all says so.
-            let files = files_of(&record)?.into_iter();
-            let own = files.filter(|file| file.starts_with(&environment.root));
-            units.extend(own.map(|file| unit(&file)));
+            let directories = files_by_directory(&record)?.into_iter();
+            let own = directories.filter(|(directory, _)| directory.starts_with(&environment.root));
+            for (directory, names) in own {
+                let files = names.iter().map(|name| directory.join(name));
+                if holds_parts(environment, &directory) {
+                    units.extend(files.map(|file| unit(&file)));
+                } else {
+                    units.extend(files.take(1).map(|file| unit(&file)));
+                }
+            }
         }
         let stem = file_name(&directory);
         let name = stem.split('-').next().and_then(|name| name.parse().ok());

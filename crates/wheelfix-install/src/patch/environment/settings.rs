@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 use wheelfix_loader::{STORE, real_path};
 
-use super::units::fact;
+use super::listing::fact;
 use crate::patch::virtual_environment::VirtualEnvironment;
 
 /// The loader's cache, which is another one when libraries of the system change.

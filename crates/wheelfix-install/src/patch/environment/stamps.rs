@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use wheelfix_elf::temporary_file;
 use wheelfix_link::Tree;
 
-use super::units::{Units, fact, name_in, unit_of};
+use super::listing::{Directory, fact};
+use super::units::{Units, name_in, unit_of};
 use crate::atomic::journal::Home;
 use crate::atomic::left_over::open_itself;
 use crate::patch::virtual_environment::VirtualEnvironment;
@@ -23,7 +24,7 @@ use crate::pipeline::sources::files_of_table;
 /// The name of the file.
 pub(crate) const STAMPS: &str = ".wheelfix-stamps.json";
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Longer files are none of ours; in bytes.
 const MAX_LEN: u64 = 64 << 20;
@@ -44,6 +45,8 @@ pub(crate) struct Stamps {
     pub(crate) owns_table: bool,
     /// By the names of the parts.
     pub(crate) units: BTreeMap<String, Stamp>,
+    /// The directories that are known, by their paths in the environment.
+    pub(crate) directories: BTreeMap<String, Directory>,
 }
 
 /// The stamp of a part.
@@ -81,23 +84,27 @@ impl Stamps {
         is_ours.then_some(stamps)
     }
 
-    /// Writes the stamps of an environment.
-    pub(crate) fn write(
+    /// The stamps of an environment of which no part is known yet.
+    pub(crate) fn new(
         environment: &VirtualEnvironment,
         settings: String,
-        units: BTreeMap<String, Stamp>,
         owns_table: bool,
-    ) -> io::Result<()> {
-        let stamps = Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             version: VERSION,
             home: Home::of(&environment.root)?,
             settings,
             table: facts_of_table(environment),
             owns_table,
-            units,
-        };
+            units: BTreeMap::new(),
+            directories: BTreeMap::new(),
+        })
+    }
+
+    /// Writes the stamps of an environment.
+    pub(crate) fn write(&self, environment: &VirtualEnvironment) -> io::Result<()> {
         let mut file = temporary_file(&environment.root)?;
-        file.write_all(&serde_json::to_vec(&stamps)?)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
         file.persist(environment.root.join(STAMPS))?;
         Ok(())
     }

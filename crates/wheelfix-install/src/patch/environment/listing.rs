@@ -1,0 +1,337 @@
+//! The directories of a virtual environment with their files, as far as these have to be looked at.
+//!
+//! A directory whose own times are as they were has the same names, and behind each the same file: uv, pip and Poetry
+//! give another file an old name by taking the old one away. Only those of its files are looked at that count, in case
+//! that somebody has written into one: ELF files, sources that open libraries, links.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use fs_err as fs;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use wheelfix_elf::is_temporary;
+use wheelfix_link::is_of_table;
+use wheelfix_loader::existing_path;
+
+use super::units::name_in;
+use crate::atomic::left_over::is_ours;
+use crate::patch::virtual_environment::LOCK;
+
+/// Python's own directories of bytecode, which importing fills.
+const BYTECODE: &str = "__pycache__";
+
+/// A directory, so that the next run knows what is in it where it is as it was.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Directory {
+    /// Device, inode, and the times of the last changes of its names and of itself, in hexadecimal digits.
+    fact: String,
+    /// The names of directories in it, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    below: Vec<String>,
+    /// The names of the files that are looked at whenever it is, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) counted: Vec<String>,
+    /// A digest of names, numbers, sizes and times of all other files; `None` if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) others: Option<String>,
+}
+
+/// A file, or a link.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) name: OsString,
+    pub(crate) fact: Vec<u8>,
+    is_link: bool,
+}
+
+/// A directory at one moment.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) path: PathBuf,
+    fact: String,
+    /// Sorted by their names; of a directory that is known those that count.
+    pub(crate) files: Vec<Found>,
+    below: Vec<OsString>,
+    /// As it was known.
+    known: Option<Directory>,
+    /// Whether what was seen is told from all that comes later by the directory's own times.
+    pub(crate) may_be_known: bool,
+}
+
+/// Directories, each before those below it.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) listed: Vec<Listed>,
+    pub(crate) is_open: bool,
+    pub(crate) is_disturbed: bool,
+}
+
+impl Listing {
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.listed.extend(more.listed);
+        self.is_open |= more.is_open;
+        self.is_disturbed |= more.is_disturbed;
+    }
+}
+
+impl Found {
+    pub(crate) fn is_in(&self, names: &[String]) -> bool {
+        self.name.to_str().is_some_and(|name| {
+            let at = names.binary_search_by(|it| it.as_str().cmp(name));
+            at.is_ok()
+        })
+    }
+}
+
+impl Listed {
+    /// The directory for the next run.
+    pub(crate) fn directory(&self, counts: &dyn Fn(&Self, &str) -> bool) -> Directory {
+        if let Some(known) = &self.known {
+            return known.clone();
+        }
+        let (mut counted, mut hasher) = (Vec::new(), None);
+        for file in &self.files {
+            let name = file
+                .name
+                .to_str()
+                .filter(|name| file.is_link || counts(self, name));
+            if let Some(name) = name {
+                counted.push(name.to_owned());
+                continue;
+            }
+            let hasher = hasher.get_or_insert_with(Sha256::new);
+            for part in [file.name.as_bytes(), &file.fact] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        let below = self
+            .below
+            .iter()
+            .map(|name| name.to_string_lossy().into_owned());
+        Directory {
+            fact: self.fact.clone(),
+            below: below.collect(),
+            counted,
+            others: hasher.map(|hasher| HEXLOWER.encode(&hasher.finalize())),
+        }
+    }
+}
+
+/// A look at an environment.
+struct Look<'a> {
+    root: &'a Path,
+    known: &'a BTreeMap<String, Directory>,
+    /// The time of a file that was made when the look began: what changes a directory later has this time or a
+    /// later one. `None` if no file can be made.
+    begin: Option<(i64, i64)>,
+}
+
+/// Looks at a file or directory of an environment; sees nothing if it is not there.
+pub(crate) fn look(
+    root: &Path,
+    path: &Path,
+    known: &BTreeMap<String, Directory>,
+) -> io::Result<Listing> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Listing::default()),
+        Err(error) => return Err(error),
+    };
+    let begin = tempfile::tempfile_in(root).and_then(|file| file.metadata());
+    let look = Look {
+        root,
+        known,
+        begin: begin.ok().map(|it| (it.ctime(), it.ctime_nsec())),
+    };
+    if metadata.is_dir() {
+        return look.directory(path);
+    }
+    let mut listing = Listing::default();
+    if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
+        let file = look.file(directory, name.to_owned(), &metadata, &mut listing.is_open)?;
+        listing.listed.push(Listed {
+            path: directory.to_owned(),
+            fact: String::new(),
+            files: vec![file],
+            below: Vec::new(),
+            known: None,
+            may_be_known: false,
+        });
+    }
+    Ok(listing)
+}
+
+impl Look<'_> {
+    /// Looks at a directory and all below it.
+    fn directory(&self, path: &Path) -> io::Result<Listing> {
+        let metadata = fs::symlink_metadata(path)?;
+        let fact = HEXLOWER.encode(&fact_of_directory(&metadata));
+        let mut listing = Listing::default();
+        let known = self.known.get(&name_in(self.root, path));
+        let known = known.filter(|known| known.fact == fact);
+        let as_known = match known {
+            Some(known) => self.as_known(path, known, &mut listing.is_open)?,
+            None => None,
+        };
+        let listed = match as_known {
+            Some(listed) => listed,
+            None => self.list(path, &metadata, &mut listing)?,
+        };
+        let below: io::Result<Vec<Listing>> = listed
+            .below
+            .par_iter()
+            .map(|name| self.directory(&path.join(name)))
+            .collect();
+        listing.listed.push(listed);
+        for below in below? {
+            listing.extend(below);
+        }
+        Ok(listing)
+    }
+
+    /// Looks at those files of a directory that count; `None` if one of them is not there.
+    fn as_known(
+        &self,
+        path: &Path,
+        known: &Directory,
+        is_open: &mut bool,
+    ) -> io::Result<Option<Listed>> {
+        let mut files = Vec::with_capacity(known.counted.len());
+        for name in &known.counted {
+            let metadata = match fs::symlink_metadata(path.join(name)) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            files.push(self.file(path, name.into(), &metadata, is_open)?);
+        }
+        Ok(Some(Listed {
+            path: path.to_owned(),
+            fact: known.fact.clone(),
+            files,
+            below: known.below.iter().map(OsString::from).collect(),
+            known: Some(known.clone()),
+            may_be_known: true,
+        }))
+    }
+
+    /// Lists a directory.
+    fn list(&self, path: &Path, metadata: &Metadata, seen: &mut Listing) -> io::Result<Listed> {
+        let time = (metadata.ctime(), metadata.ctime_nsec());
+        let mut listed = Listed {
+            path: path.to_owned(),
+            fact: HEXLOWER.encode(&fact_of_directory(metadata)),
+            files: Vec::new(),
+            below: Vec::new(),
+            known: None,
+            may_be_known: self.begin.is_some_and(|begin| time < begin),
+        };
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let (name, kind) = (entry.file_name(), entry.file_type()?);
+            listed.may_be_known &= name.to_str().is_some();
+            if is_temporary(&name) {
+                seen.is_disturbed |= is_ours(&name);
+                listed.may_be_known = false;
+            } else if kind.is_dir() {
+                if name != BYTECODE {
+                    listed.below.push(name);
+                }
+            } else if (path != self.root || name != LOCK) && !is_table(path, &name) {
+                let file = self.file(path, name, &entry.metadata()?, &mut seen.is_open)?;
+                listed.files.push(file);
+            }
+        }
+        listed.below.sort();
+        listed.files.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(listed)
+    }
+
+    fn file(
+        &self,
+        directory: &Path,
+        name: OsString,
+        metadata: &Metadata,
+        is_open: &mut bool,
+    ) -> io::Result<Found> {
+        let is_link = metadata.is_symlink();
+        let fact = if is_link {
+            fact_of_link(self.root, &directory.join(&name), is_open)?
+        } else {
+            fact(metadata)
+        };
+        Ok(Found {
+            name,
+            fact,
+            is_link,
+        })
+    }
+}
+
+/// Whether a file is of the table of libraries, which has stamps of its own.
+fn is_table(directory: &Path, name: &OsStr) -> bool {
+    directory.ends_with("site-packages") && name.to_str().is_some_and(is_of_table)
+}
+
+/// The facts about a directory that change with the names in it.
+fn fact_of_directory(metadata: &Metadata) -> Vec<u8> {
+    let numbers = [metadata.dev(), metadata.ino()];
+    let times = [
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    ];
+    let numbers = numbers.iter().flat_map(|number| number.to_le_bytes());
+    let times = times.iter().flat_map(|time| time.to_le_bytes());
+    numbers.chain(times).collect()
+}
+
+/// The facts about a file that change with it.
+///
+/// The time of the last change of the inode cannot be set by programs. It changes with the number of
+/// names, too: that of what a cache shares with other environments is left out.
+pub(crate) fn fact(metadata: &Metadata) -> Vec<u8> {
+    let changed = if metadata.nlink() == 1 {
+        [metadata.ctime(), metadata.ctime_nsec()]
+    } else {
+        [0; 2]
+    };
+    let numbers = [
+        metadata.dev(),
+        metadata.ino(),
+        metadata.size(),
+        u64::from(metadata.mode()),
+    ];
+    let times = [metadata.mtime(), metadata.mtime_nsec()];
+    let numbers = numbers.iter().flat_map(|number| number.to_le_bytes());
+    let times = times
+        .iter()
+        .chain(&changed)
+        .flat_map(|number| number.to_le_bytes());
+    numbers.chain(times).collect()
+}
+
+/// The same of a link and of the file that it leads to.
+fn fact_of_link(root: &Path, link: &Path, is_open: &mut bool) -> io::Result<Vec<u8>> {
+    let mut facts = fs::read_link(link)?.into_os_string().into_encoded_bytes();
+    match fs::metadata(link) {
+        Ok(metadata) if metadata.is_dir() => {
+            *is_open |= !existing_path(link)?.starts_with(root);
+        }
+        Ok(metadata) => facts.extend(fact(&metadata)),
+        // It leads nowhere, or in a circle.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => {}
+    }
+    Ok(facts)
+}
