@@ -59,6 +59,7 @@ pub use rules::{
     Alias, Backend, Bundled, BundledAction, Dlopen, Driver, Libc, Pattern, Prefer, Probe, Provider,
     Replace, Rule, Rules, Stale, any_matches,
 };
+pub use tree::imported::is_test;
 pub use tree::made_executable::made_executable;
 pub use tree::python_module::may_be_module;
 pub use tree::walk::{Walk, walk};

@@ -1,5 +1,6 @@
 //! Whether anything imports a Python source.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -29,13 +30,8 @@ const OTHER_SYSTEMS: [&str; 13] = [
 
 /// Whether a source is called, or lies in a package that is called, as one for another system.
 pub(crate) fn is_for_other_system(source: &PythonSource) -> bool {
-    let path = source.path.with_extension("");
-    let inside = path.components().rev();
-    let mut inside = inside
-        .map(|part| part.as_os_str().to_string_lossy())
-        .take_while(|part| part != SITE_PACKAGES);
-    inside.any(|part| {
-        let mut words = part.split('_');
+    names_below_site(&source.path.with_extension("")).any(|name| {
+        let mut words = name.split('_');
         words.any(|word| {
             OTHER_SYSTEMS
                 .iter()
@@ -45,9 +41,15 @@ pub(crate) fn is_for_other_system(source: &PythonSource) -> bool {
 }
 
 /// Whether a source is one of tests, which are run by those who know what they need.
-pub(crate) fn is_test(path: &Path) -> bool {
-    let mut parts = path.components();
-    parts.any(|part| part.as_os_str() == "tests" || part.as_os_str() == "test")
+pub fn is_test(path: &Path) -> bool {
+    names_below_site(path).any(|name| name == "tests" || name == "test")
+}
+
+/// The names in a path, from its end up to `site-packages`: where that is says nothing of a source.
+fn names_below_site(path: &Path) -> impl Iterator<Item = Cow<'_, str>> {
+    let names = path.components().rev();
+    let names = names.map(|name| name.as_os_str().to_string_lossy());
+    names.take_while(|name| name != SITE_PACKAGES)
 }
 
 /// The sources of a tree whose names stand in others.

@@ -340,6 +340,21 @@ fn calls_without_a_name_of_a_wheel_with_elf_files_are_one_warning() {
 }
 
 #[test]
+fn an_environment_below_a_directory_of_tests_is_one_as_any_other() {
+    let sandbox = sandbox();
+    let wheel = asking(&sandbox, ASKS);
+    let text = made(&sandbox, &["install", &wheel], "tests/asks");
+    assert!(!text.contains("error"), "{text}");
+    for (input, out) in [
+        (wheel.as_str(), "test/of-wheel"),
+        ("tests/asks", "test/of-prefix"),
+    ] {
+        made(&sandbox, &["env", input], out);
+        assert!(has_table(&sandbox.path(out).join(SITE)), "{out}");
+    }
+}
+
+#[test]
 fn an_environment_is_told_what_to_put_on_its_library_path() {
     let sandbox = sandbox();
     let source = "import ctypes\nx = ctypes.CDLL('libhidapi-hidraw.so.0')\n";
