@@ -3,6 +3,7 @@
 mod depth;
 mod importer;
 mod opener;
+mod opener_word;
 mod opening_call;
 mod own_place;
 mod platform;
@@ -12,13 +13,15 @@ mod syntax;
 mod unnamed_call;
 mod value;
 
-use memchr::{memchr_iter, memmem};
+use memchr::memchr_iter;
 use ruff_python_ast::{ModModule, PySourceType};
 use ruff_python_parser::Parsed;
 use ruff_text_size::TextSize;
 
 pub use self::importer::{PythonImport, python_import};
 use self::opener::Opener;
+use self::opener_word::LDCONFIG;
+pub use self::opener_word::may_open_libraries;
 use self::scanner::Scanner;
 use crate::library_name::library_in;
 use crate::python_text::Masked;
@@ -49,21 +52,11 @@ pub struct AskedLibrary {
     pub any_version: bool,
 }
 
-/// The program that lists what the loader's cache has. There is neither on Nix; those who ask it go
-/// on without an answer, or a rule replaces the question.
-const LDCONFIG: &str = "ldconfig";
-
 /// The prefixes by which it is called.
 const LDCONFIG_PLACES: [&str; 4] = ["", "/sbin/", "/usr/sbin/", "/bin/"];
 
 /// Longer sources are not parsed; in bytes. The tree takes some thirty times as much.
 const MAX_LEN: usize = 4 << 20;
-
-/// Whether a source has a word without which it opens no library. Most have none.
-pub fn may_open_libraries(source: &[u8]) -> bool {
-    let has = |text: &str| memmem::find(source, text.as_bytes()).is_some();
-    has(LDCONFIG) || Opener::names().any(has)
-}
 
 /// The calls of a source that open libraries.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -98,7 +91,9 @@ pub fn source_loads(source: &[u8]) -> SourceLoads {
         return SourceLoads::default();
     }
     let text = String::from_utf8_lossy(source);
-    let Some(module) = parse(&text) else {
+    let masked = Masked::new(&text);
+    let used = Some(&masked).filter(|masked| opener_word::are_used(&text, masked));
+    let Some(module) = used.and_then(|masked| parse_masked(&text, masked)) else {
         return SourceLoads::default();
     };
     // What Python cannot read, it does not run.
@@ -152,7 +147,11 @@ pub fn source_loads(source: &[u8]) -> SourceLoads {
 
 /// Parses a source; `None` for one that is longer than 4 MiB, or nested more deeply than people write.
 pub(crate) fn parse(text: &str) -> Option<Parsed<ModModule>> {
-    if MAX_LEN < text.len() || depth::is_too_deep(&Masked::new(text).code) {
+    parse_masked(text, &Masked::new(text))
+}
+
+fn parse_masked(text: &str, masked: &Masked<'_>) -> Option<Parsed<ModModule>> {
+    if MAX_LEN < text.len() || depth::is_too_deep(&masked.code) {
         return None;
     }
     Some(ruff_python_parser::parse_unchecked_source(

@@ -1,5 +1,7 @@
 //! The code of a Python source, apart from its comments and texts.
 
+use memchr::{memchr, memchr2, memchr3};
+
 /// A source with its comments and the contents of its string literals blanked, byte for byte.
 pub(crate) struct Masked<'a> {
     text: &'a str,
@@ -11,31 +13,27 @@ impl<'a> Masked<'a> {
         let mut code = Vec::with_capacity(text.len());
         let bytes = text.as_bytes();
         let mut at = 0;
-        while let Some(byte) = bytes.get(at).copied() {
+        while at < bytes.len() {
             let rest = bytes.get(at..).unwrap_or_default();
-            let len = match byte {
-                b'#' => rest
-                    .iter()
-                    .position(|byte| *byte == b'\n')
-                    .unwrap_or(rest.len()),
-                b'"' | b'\'' => {
+            let plain = memchr3(b'#', b'"', b'\'', rest).unwrap_or(rest.len());
+            let (plain, rest) = rest.split_at(plain);
+            code.extend(plain.iter().copied().map(ascii));
+            let len = match rest.first().copied() {
+                None => 0,
+                Some(b'#') => memchr(b'\n', rest).unwrap_or(rest.len()),
+                Some(byte) => {
                     let quote = quote_len(rest, byte);
                     let len = literal_len(rest, byte, quote);
                     let inside = len.saturating_sub(2 * quote);
                     code.extend(std::iter::repeat_n(byte, quote));
                     code.extend(blank(rest.get(quote..quote + inside).unwrap_or_default()));
                     code.extend(std::iter::repeat_n(byte, len - quote - inside));
-                    at += len;
-                    continue;
-                }
-                _ => {
-                    code.push(if byte.is_ascii() { byte } else { b'_' });
-                    at += 1;
+                    at += plain.len() + len;
                     continue;
                 }
             };
             code.extend(blank(rest.get(..len).unwrap_or_default()));
-            at += len;
+            at += plain.len() + len;
         }
         Self {
             text,
@@ -78,23 +76,30 @@ fn quote_len(rest: &[u8], quote: u8) -> usize {
 /// in triple quotes to the end of the source.
 fn literal_len(rest: &[u8], quote: u8, quotes: usize) -> usize {
     let mut at = quotes;
-    while let Some(byte) = rest.get(at).copied() {
+    loop {
         let here = rest.get(at..).unwrap_or_default();
-        if byte == b'\\' {
-            at += 2;
-        } else if here
-            .iter()
-            .take_while(|byte| **byte == quote)
-            .take(quotes)
-            .count()
-            == quotes
-        {
-            return at + quotes;
-        } else if byte == b'\n' && quotes == 1 {
-            return at;
+        let next = if quotes == 1 {
+            memchr3(quote, b'\\', b'\n', here)
         } else {
-            at += 1;
+            memchr2(quote, b'\\', here)
+        };
+        let Some(next) = next else {
+            return rest.len();
+        };
+        at += next;
+        let here = rest.get(at..).unwrap_or_default();
+        match here.first() {
+            Some(b'\\') => at += 2,
+            Some(b'\n') => return at,
+            _ if here.iter().take(quotes).all(|byte| *byte == quote) && quotes <= here.len() => {
+                return at + quotes;
+            }
+            _ => at += 1,
         }
     }
-    rest.len()
+}
+
+/// A byte of code; those of other characters are letters.
+fn ascii(byte: u8) -> u8 {
+    if byte.is_ascii() { byte } else { b'_' }
 }

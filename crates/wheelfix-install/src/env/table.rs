@@ -1,6 +1,6 @@
 //! The table in which Python code of an environment finds the libraries that it opens by name.
 
-use wheelfix_link::{LibraryTable, PythonSource, Tree, TreeError};
+use wheelfix_link::{LibraryTable, PythonSource, Tree, TreeError, is_test};
 
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedContent, GeneratedFile};
@@ -41,9 +41,11 @@ pub(crate) fn parts<'a>(
     }))
 }
 
-/// The Python sources of the prefixes.
+/// The Python sources of the prefixes, those of tests aside: their names are in no table.
 fn sources(decided: &EnvPlan<'_>) -> Result<Vec<PythonSource>, TreeError> {
-    let paths = decided.python.iter().map(|(path, source)| {
+    let python = decided.python.iter();
+    let python = python.filter(|(path, _)| !is_test(path.as_ref()));
+    let paths = python.map(|(path, source)| {
         let disk = decided.disk(*source, path);
         (disk.clone(), disk)
     });
