@@ -302,6 +302,9 @@ pub struct Environment {
     /// Its value, with placeholders; empty to leave it alone.
     #[serde(deserialize_with = "plain_text")]
     pub value: String,
+    /// Whether the rule gives nothing where what the value leads to is not there, which is an error else.
+    #[serde(default)]
+    pub if_there: bool,
 }
 
 /// Requirements without extras and markers.

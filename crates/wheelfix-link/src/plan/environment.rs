@@ -113,11 +113,13 @@ impl Rules {
             if given.contains(&name) || (is_ours && own.contains(&name)) {
                 continue;
             }
-            given.push(name);
-            if body.value.is_empty() {
+            let value = value(rule, &is_there, places);
+            if body.if_there && value.is_err() {
                 continue;
             }
-            match value(rule, &is_there, places) {
+            given.push(name);
+            match value {
+                Ok(value) if value.is_empty() => {}
                 Ok(value) => variables.push(Variable {
                     name: name.to_owned(),
                     value,
@@ -201,6 +203,10 @@ mod tests {
         let gone =
             "`DEMO` leads to `/e/site-packages/demo`, which is not there (rule `r`)\n  why: a";
         assert_eq!(get(&rules, true, false), [gone]);
+        let if_there = Rules::of_text(&(text("t", "{site-packages}/demo") + "if_there=true\n"));
+        let if_there = if_there.unwrap();
+        assert_eq!(get(&if_there, true, true), ["/e/site-packages/demo"]);
+        assert!(get(&if_there, true, false).is_empty());
         let mut own = Rules::of_text(&text("own", "mine")).unwrap().environment;
         for rule in &mut own {
             rule.file = Some(PathBuf::from("r.toml"));

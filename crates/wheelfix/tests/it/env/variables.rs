@@ -45,7 +45,10 @@ const ALL: [&str; 6] = [
 #[expect(clippy::disallowed_methods, reason = "runs the environment under test")]
 fn seen(sandbox: &Sandbox, program: &str, args: &[&str], set: Option<&str>) -> String {
     let mut command = Command::new(sandbox.path("e/bin").join(program));
-    command.args(args).env_remove("DEMO_DATA");
+    command
+        .args(args)
+        .env_remove("DEMO_DATA")
+        .env_remove("XLA_FLAGS");
     command.envs(set.map(|value| ("DEMO_DATA", value)));
     let output = command.output().unwrap();
     String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
@@ -105,4 +108,33 @@ fn a_variable_that_leads_nowhere_is_a_fault() {
             .path("e/lib/python3.11/site-packages/wheelfix-environment.pth")
             .is_file()
     );
+}
+
+#[test]
+fn tensorflow_finds_the_files_of_nvcc_in_an_environment_of_prefixes() {
+    let sandbox = Sandbox::new();
+    let tensorflow = WheelBuilder::new("tensorflow", "2.21.0").file("tensorflow/__init__.py", "");
+    let tensorflow = sandbox.wheel(&tensorflow);
+    let nvcc = WheelBuilder::new("nvidia_cuda_nvcc_cu12", "12.9.86");
+    let nvcc = sandbox.wheel(&nvcc.file("nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc", ""));
+    for (wheel, prefix) in [(&tensorflow, "tf"), (&nvcc, "nvcc")] {
+        let text = sandbox.run(&[
+            "install",
+            wheel,
+            "--prefix",
+            prefix,
+            "--python-version",
+            "3.11",
+        ]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+    }
+    let flags = "import os; print(os.environ.get('XLA_FLAGS'))";
+    for (inputs, is_there) in [(&["tf", "nvcc"][..], true), (&["tf"], false)] {
+        let text = env(&sandbox, inputs);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let data = sandbox.path("e/lib/python3.11/site-packages/nvidia/cuda_nvcc");
+        let want = format!("--xla_gpu_cuda_data_dir={}\n", data.display());
+        let want = if is_there { want.as_str() } else { "None\n" };
+        assert_eq!(seen(&sandbox, "python", &["-c", flags], None), want);
+    }
 }
