@@ -20,7 +20,7 @@ use crate::builder::attributes::{Attributes, AttributesError};
 use crate::builder::settings::{SettingFault, Settings};
 use crate::common::OutputArgs;
 use crate::error::{Error, print, to_log};
-use crate::remedy;
+use crate::remedy::{self, Build};
 use crate::settings::Scope;
 
 /// Build a Nix derivation; its attributes say what
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
             hook::Hook::Patch => "patch",
             hook::Hook::Conflicts => "env",
         };
-        remedy::in_build(command, settings.text("package"));
+        remedy::in_build(command, build_with_hooks(&attributes, &settings));
         return hook::run(hook, &args.hook, &attributes, &settings);
     }
     outputs::refuse_existing(&attributes)?;
@@ -60,6 +60,19 @@ pub(crate) fn run(args: &BuilderArgs) -> Result<(), Error> {
     built
 }
 
+fn build_with_hooks(attributes: &Attributes, settings: &Settings) -> Build {
+    let recipe = Build::Recipe {
+        is_structured: attributes.is_structured(),
+    };
+    settings.text("package").map_or(recipe, overlay)
+}
+
+fn overlay(package: &str) -> Build {
+    Build::Overlay {
+        package: package.to_owned(),
+    }
+}
+
 /// Makes the outputs of a derivation.
 fn build(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     let check = |scopes| {
@@ -67,7 +80,8 @@ fn build(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
         checked.map_err(|faults| report_settings(&faults))
     };
     let action = settings.text("action").unwrap_or("install");
-    remedy::in_build(action, settings.text("package"));
+    let build = settings.text("package").map(overlay);
+    remedy::in_build(action, build.unwrap_or(Build::Derivation));
     match action {
         "install" => {
             check(&[Scope::Wheels, Scope::Installs, Scope::Packages])?;

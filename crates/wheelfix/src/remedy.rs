@@ -26,12 +26,21 @@ const NAMED: usize = 5;
 pub(crate) struct Voice {
     /// The subcommand whose options count.
     command: String,
-    /// Whether Nix runs it.
-    in_build: bool,
-    /// The package of a set of uv2nix or pyproject.nix that is built, whose users write overlays.
-    package: Option<String>,
+    /// The build that runs it; `None` outside of Nix.
+    build: Option<Build>,
     /// The long options of the subcommand, once somebody asks for them.
     options: OnceLock<BTreeSet<String>>,
+}
+
+/// A build of Nix, by where its author writes settings.
+#[derive(Debug)]
+pub(crate) enum Build {
+    /// Of the builder, in the attribute set `wheelfix`.
+    Derivation,
+    /// With hooks, in attributes of a recipe, the set `wheelfix` among them where attributes are structured.
+    Recipe { is_structured: bool },
+    /// The same, but of a package in a set of uv2nix or pyproject.nix, in an overlay.
+    Overlay { package: String },
 }
 
 static VOICE: OnceLock<Voice> = OnceLock::new();
@@ -39,8 +48,7 @@ static VOICE: OnceLock<Voice> = OnceLock::new();
 /// The voice before anybody said which command it is: it has no options.
 static NOBODY: Voice = Voice {
     command: String::new(),
-    in_build: false,
-    package: None,
+    build: None,
     options: OnceLock::new(),
 };
 
@@ -74,13 +82,12 @@ pub(crate) fn is_for_target() -> bool {
 
 /// Says which subcommand is run in a shell.
 pub(crate) fn in_shell(command: &str) {
-    speak(command, false, None);
+    speak(command, None);
 }
 
-/// Says of which subcommand a build has the settings, and which package of a set that is overridden by
-/// overlays it makes.
-pub(crate) fn in_build(command: &str, package: Option<&str>) {
-    speak(command, true, package);
+/// Says of which subcommand a build has the settings.
+pub(crate) fn in_build(command: &str, build: Build) {
+    speak(command, Some(build));
 }
 
 /// Says that files are looked at as `install` would leave them.
@@ -89,18 +96,17 @@ pub(crate) fn as_installed() {
 }
 
 /// The first to say so is right.
-fn speak(command: &str, in_build: bool, package: Option<&str>) {
+fn speak(command: &str, build: Option<Build>) {
     VOICE.get_or_init(|| Voice {
         command: command.to_owned(),
-        in_build,
-        package: package.map(str::to_owned),
+        build,
         options: OnceLock::new(),
     });
 }
 
 /// Whether Nix runs the command.
 pub(crate) fn is_in_build() -> bool {
-    voice().in_build
+    voice().is_in_build()
 }
 
 /// Whether the command makes run paths lead to what it is told of.
@@ -132,11 +138,12 @@ pub(crate) fn nix_build(expression: &str, more: &str) -> String {
 
 /// The setting of a build for the libraries of these directories, written as elements of a list.
 pub(crate) fn libraries_in_nix(elements: &str) -> String {
-    match &voice().package {
-        Some(package) => format!(
+    match &voice().build {
+        Some(Build::Overlay { package }) => format!(
             "{package} = prev.{package}.overrideAttrs (old: {{ buildInputs = old.buildInputs ++ [ {elements} ]; }});"
         ),
-        None => format!("wheelfix.libs = [ {elements} ];"),
+        Some(Build::Recipe { .. }) => format!("buildInputs = [ {elements} ];"),
+        Some(Build::Derivation) | None => format!("wheelfix.libs = [ {elements} ];"),
     }
 }
 
@@ -144,7 +151,34 @@ fn voice() -> &'static Voice {
     VOICE.get().unwrap_or(&NOBODY)
 }
 
+impl Build {
+    /// A setting, `name = value;`, as it is written.
+    fn written(&self, setting: &str) -> String {
+        let mut chars = setting.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase());
+        let variable =
+            || first.map_or_else(String::new, |it| format!("wheelfix{it}{}", chars.as_str()));
+        match self {
+            Self::Overlay { package } => {
+                format!(
+                    "{package} = prev.{package}.overrideAttrs {{ {} }};",
+                    variable()
+                )
+            }
+            Self::Recipe {
+                is_structured: false,
+            } => variable(),
+            Self::Derivation | Self::Recipe { .. } => format!("wheelfix.{setting}"),
+        }
+    }
+}
+
 impl Voice {
+    /// Whether Nix runs the command.
+    fn is_in_build(&self) -> bool {
+        self.build.is_some()
+    }
+
     fn has(&self, option: &str) -> bool {
         let options = self.options.get_or_init(|| {
             let arguments = crate::Args::command();
@@ -153,7 +187,7 @@ impl Voice {
             let longs = longs.filter_map(clap::Arg::get_long);
             longs.map(|long| format!("--{long}")).collect()
         });
-        options.contains(option) && (!self.in_build || settings::of_option(option).is_some())
+        options.contains(option) && (!self.is_in_build() || settings::of_option(option).is_some())
     }
 
     /// Whether run paths are made to lead to what it is told of.
@@ -171,7 +205,7 @@ pub(crate) fn ask(option: &str, values: &[Cow<'_, str>]) -> Option<String> {
 
 /// The name of an option, or the setting of it in a build.
 pub(crate) fn named(option: &str) -> String {
-    if voice().in_build {
+    if is_in_build() {
         ask_plain(option)
     } else {
         option.to_owned()
@@ -186,21 +220,13 @@ pub(crate) fn ask_plain(option: &str) -> String {
 fn written(voice: &Voice, option: &str, values: &[Cow<'_, str>]) -> String {
     let of_option = settings::of_option(option);
     let (template, word) = of_option.map(|it| it.template(option)).unwrap_or_default();
-    if voice.in_build {
+    if let Some(build) = &voice.build {
         let values: Vec<String> = values.iter().map(|value| nix_text(value)).collect();
         let value = match values.as_slice() {
             [] => word.to_owned(),
             values => values.join("\" \""),
         };
-        let line = template.replace("{}", &value);
-        let mut chars = line.chars();
-        return match (&voice.package, chars.next()) {
-            (Some(package), Some(first)) => {
-                let (first, rest) = (first.to_ascii_uppercase(), chars.as_str());
-                format!("{package} = prev.{package}.overrideAttrs {{ wheelfix{first}{rest} }};")
-            }
-            _ => format!("wheelfix.{line}"),
-        };
+        return build.written(&template.replace("{}", &value));
     }
     let given: Vec<String> = values
         .iter()
@@ -324,7 +350,7 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
             "wheelfix patchelf --clear-execstack {}  # if its code can do without",
             shell_word(&path.to_string_lossy())
         )],
-        Remedy::DontStrip { .. } if voice.in_build => vec!["dontStrip = true;".to_owned()],
+        Remedy::DontStrip { .. } if voice.is_in_build() => vec!["dontStrip = true;".to_owned()],
         Remedy::DontStrip { path } => {
             vec![format!(
                 "take `{}` as it was before `strip`",
@@ -354,7 +380,7 @@ fn add(voice: &Voice, option: &str, values: &[Cow<'_, str>], why: &str) -> Optio
     if !voice.has(option) {
         return None;
     }
-    let verb = if voice.in_build { "" } else { "add " };
+    let verb = if voice.is_in_build() { "" } else { "add " };
     let text = written(voice, option, values);
     let comment = if why.is_empty() { "" } else { "  # " };
     Some(format!("{verb}{text}{comment}{why}"))
@@ -401,7 +427,7 @@ fn add_lib_path(
             text => format!("  # {text}"),
         };
         match voice {
-            _ if voice.in_build => vec![format!("{}{comment}", libraries_in_nix(directory))],
+            _ if voice.is_in_build() => vec![format!("{}{comment}", libraries_in_nix(directory))],
             _ if voice.edits() => vec![format!("add --lib-path {directory}{comment}")],
             _ => {
                 let option = format!(" --lib-path {directory}{comment}");
@@ -413,18 +439,18 @@ fn add_lib_path(
         return of("DIR", &format!("where DIR has {what}"));
     }
     let each = candidates.iter().flat_map(|candidate| match candidate {
-        Candidate::Directory(path) if voice.in_build => {
+        Candidate::Directory(path) if voice.is_in_build() => {
             of(&nix_string(&path.to_string_lossy()), &what)
         }
         Candidate::Directory(path) => of(&shell_word(&path.to_string_lossy()), ""),
-        Candidate::Nixpkgs(attribute) if voice.in_build => {
+        Candidate::Nixpkgs(attribute) if voice.is_in_build() => {
             of(&format!("(lib.getLib pkgs.{attribute})"), &what)
         }
         Candidate::Nixpkgs(attribute) => {
             let expression = format!("with {}; lib.getLib {attribute}", packages());
             of(&nix_build(&expression, ""), &what)
         }
-        Candidate::Wheel(name) if voice.in_build => of(
+        Candidate::Wheel(name) if voice.is_in_build() => of(
             name,
             &format!("the package of the wheel `{name}`, for {what}"),
         ),
@@ -438,7 +464,7 @@ fn add_lib_path(
 
 /// The command that relocates files.
 fn relocate(voice: &Voice, paths: &BTreeSet<PathBuf>, options: &str) -> Vec<String> {
-    if voice.in_build {
+    if voice.is_in_build() {
         return vec!["relocate it, with `wheelfixPatchHook` or `action = \"patch\"`".to_owned()];
     }
     if NAMED < paths.len() {
@@ -510,7 +536,7 @@ pub(crate) fn option(choice: Choice) -> &'static str {
 
 fn remove(voice: &Voice, choice: Choice, value: &str) -> String {
     let option = option(choice);
-    if !voice.in_build {
+    if !voice.is_in_build() {
         let word = match value {
             "" => String::new(),
             value => format!(" {}", shell_word(value)),

@@ -140,6 +140,37 @@ fn what_comes_twice_is_a_conflict() {
     assert!(text.starts_with("exit: 1\n"), "{text}");
 }
 
+/// The guide shows what the hook says.
+#[test]
+fn a_missing_library_is_told_as_the_guide_says() {
+    let sandbox = Sandbox::new();
+    let needed = ["-Wl,-soname,libquadmath.so.0", "-o", "libquadmath.so.0"];
+    sandbox.library("int f;", &needed);
+    fs_err::create_dir_all(sandbox.path("out/torch/lib")).unwrap();
+    let user = ["-o", "out/torch/lib/libgfortran.so.5", "libquadmath.so.0"];
+    sandbox.library("int g;", &user);
+    let out = sandbox.path("out").to_str().unwrap().to_owned();
+    let text = hook(&sandbox, &["patch", "--", &out], &[]);
+    let guide = cache::root().join("docs/nix-guides.md");
+    let guide = fs_err::read_to_string(guide).unwrap();
+    let block = guide
+        .split("\n\n")
+        .find(|block| block.starts_with("    error: "));
+    let shown = block.unwrap().replace("\n    ", "\n");
+    let said = format!("    {}", text.replace("[DIR]/out", "..."));
+    let said = said.replace("    exit: 1\n--- stderr\n", "    ");
+    assert_eq!(said.trim_end(), shown);
+    // With structured attributes the settings are a set.
+    let attributes = format!(r#"{{"outputs": {{"out": "{out}"}}}}"#);
+    fs_err::write(sandbox.path("attrs.json"), attributes).unwrap();
+    let file = sandbox.path("attrs.json").to_str().unwrap().to_owned();
+    let structured = [("NIX_ATTRS_JSON_FILE", file.as_str())];
+    let text = hook(&sandbox, &["patch", "--", &out], &structured);
+    for fix in ["buildInputs = [ (", "wheelfix.ignoreMissing = [ \"libq"] {
+        assert!(text.contains(&format!("  fix: {fix}")), "{text}");
+    }
+}
+
 #[test]
 fn an_ignored_library_that_is_not_missing_only_warns() {
     let sandbox = Sandbox::new();
