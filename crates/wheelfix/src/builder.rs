@@ -16,7 +16,7 @@ mod wheel_options;
 
 use std::num::NonZeroUsize;
 
-use crate::builder::attributes::{Attributes, AttributesError};
+use crate::builder::attributes::{Attributes, AttributesError, JSON_FILE};
 use crate::builder::settings::{SettingFault, Settings};
 use crate::common::OutputArgs;
 use crate::error::{Error, print, to_log};
@@ -116,7 +116,13 @@ fn not_a_derivation(error: AttributesError) -> Error {
 /// Prints the faults of settings, all at once.
 fn report_settings(faults: &[SettingFault]) -> Error {
     print("error", faults);
-    print("hint", ["change `wheelfix = { ... }` in the .nix file"]);
+    let is_structured = std::env::var_os(JSON_FILE).is_some();
+    let hint = if is_structured {
+        "change `wheelfix = { ... }` in the .nix file"
+    } else {
+        "in the .nix file each setting is an attribute of the recipe, as `wheelfixLibs` for `libs`"
+    };
+    print("hint", [hint]);
     Error::Reported
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Attributes {
     outputs: BTreeMap<String, PathBuf>,
 }
 
+/// The variable with the path of structured attributes.
+pub(crate) const JSON_FILE: &str = "NIX_ATTRS_JSON_FILE";
+
 /// Why the attributes cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttributesError {
@@ -49,7 +52,7 @@ impl Attributes {
         let variables: BTreeMap<String, String> = environment
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        match variables.get("NIX_ATTRS_JSON_FILE") {
+        match variables.get(JSON_FILE) {
             Some(file) => Self::structured(Path::new(file)),
             None => Self::plain(variables),
         }

@@ -64,7 +64,7 @@ fn what_a_recipe_says_itself_is_refused() {
     exit: 1
     --- stderr
     error: `propagate` has no effect here: it is for packages of the builder; recipes have `propagatedBuildInputs`, environments `inputs`
-    hint: change `wheelfix = { ... }` in the .nix file
+    hint: in the .nix file each setting is an attribute of the recipe, as `wheelfixLibs` for `libs`
     ");
 }
 
