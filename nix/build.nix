@@ -111,12 +111,14 @@ let
         // extraAttrs
       );
     in
-    drv
-    // {
-      inherit meta passthru;
-      propagatedBuildInputs = dependencies;
-    }
-    // passthru;
+    # Each output has these, too: what a recipe of nixpkgs depends on is an output.
+    lib.extendDerivation true (
+      {
+        inherit meta passthru;
+        propagatedBuildInputs = dependencies;
+      }
+      // passthru
+    ) drv;
 
   srcsOf = args: args.srcs or [ args.src ];
   # Those of the wheels that are for a machine; `null` if none is.

@@ -227,6 +227,8 @@ in
     in
     assert libsOf numpy == [ ] && libsOf more == [ "${pkgs.zlib}" ];
     assert more.found && more.pname == "numpy" && !(numpy ? found);
+    # A recipe that depends on it depends on an output.
+    assert more.out.found && more.out.outPath == more.outPath;
     assert
       libsOf final == map toString [
         pkgs.zlib

@@ -44,6 +44,13 @@ rec {
         value = f name;
       }) names
     );
+  extendDerivation =
+    _condition: more: drv:
+    let
+      outputs = genAttrs drv.outputs (name: all // { inherit (drv.${name}) outPath drvPath outputName; });
+      all = drv // outputs // more;
+    in
+    all;
   getLib = drv: drv.lib or drv.out or drv;
   fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   getExe = drv: "${drv}/bin/${drv.meta.mainProgram}";
