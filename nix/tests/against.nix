@@ -6,10 +6,14 @@
   host,
   # the program uv
   uv,
+  # a directory with the program patchelf and the Python package elftools, of which corepkgs has no sources
+  tools,
   # the store of the bed, whose packages stand for those of a desktop that corepkgs has not
   bed ? null,
   # what `wheelfix lock` makes of the large lock, for `evaluated`
   document ? null,
+  # a word that makes what is measured a new build
+  salt ? "",
 }:
 let
   described = builtins.fromJSON (builtins.readFile host) // {
@@ -81,21 +85,22 @@ let
       import ./against/corepkgs.nix {
         inherit overlays described;
         root = nixpkgs;
+        hostTools = tools;
         more = if bed == null then _self: _libs: { } else desktop;
       };
   # uv2nix takes functions of it that trimmed sets lack.
   lib = import (root + "/nixpkgs.lib/lib");
 
   manifest = builtins.fromTOML (builtins.readFile ../../test-wheels/wheels.toml);
-  wheels = builtins.listToAttrs (
-    map (wheel: {
-      name = builtins.head (builtins.split "-" wheel.file);
-      value = pkgs.fetchurl {
-        url = "https://wheels.example.org/${wheel.file}";
-        inherit (wheel) sha256;
-      };
-    }) (lib.filter (wheel: wheel.set == "small" || wheel.set == "cuda") manifest.wheel)
-  );
+  # In the order of what they need.
+  chosen = map (wheel: {
+    name = builtins.head (builtins.split "-" wheel.file);
+    value = pkgs.fetchurl {
+      url = "https://wheels.example.org/${wheel.file}";
+      inherit (wheel) sha256;
+    };
+  }) (lib.filter (wheel: wheel.set == "small" || wheel.set == "cuda") manifest.wheel);
+  wheels = builtins.listToAttrs chosen;
   python = if isNixpkgs then pkgs.python311 else pkgs.python3;
   py = python.pkgs;
   site = python.sitePackages;
@@ -130,12 +135,7 @@ let
         overlay
       ]
     );
-  # corepkgs cannot make auto-patchelf of what is here.
-  withoutPatchelf = _pyfinal: _pyprev: {
-    autoPatchelfHook =
-      pkgs.runCommand "no-hook" { }
-        "install -Dm644 /dev/null $out/nix-support/setup-hook";
-  };
+  nothing = _pyfinal: _pyprev: { };
   environment = overlay: (setWith overlay).mkVirtualEnv "environment" workspace.deps.all;
   runPath = file: "$(${pkgs.wheelfix}/libexec/wheelfix/patchelf --print-rpath ${file})";
   cusparse = set: "${set.nvidia-cusparse}/${site}/nvidia/cu13/lib/libcusparse.so.12";
@@ -200,7 +200,7 @@ in
   '';
 
   # For measurements: the derivations of all wheels of the large lock, evaluated and not built, by `fromLock`, by
-  # uv2nix alone without auto-patchelf, and by uv2nix with the overlay.
+  # uv2nix alone, and by uv2nix with the overlay.
   evaluated =
     let
       targets = (builtins.fromJSON (builtins.readFile (/. + document))).targets;
@@ -214,21 +214,26 @@ in
     in
     {
       fromLock = of locked.packages;
-      uv2nix = of (setOf large withoutPatchelf);
+      uv2nix = of (setOf large nothing);
       overlay = of (setOf large pkgs.wheelfixPyproject);
       # what all of them take
       nothing = map (_: python.drvPath) names;
     };
 
-  # For measurements, by `nix-build --check`: wheels by the hooks of uv2nix without auto-patchelf, which corepkgs
-  # cannot make of what is here, and by the overlay.
+  # For measurements: wheels by the hooks of uv2nix, by ours in their places, and by the builder.
   measured =
     let
-      of = overlay: { inherit (setWith overlay) scipy pygments; };
+      salted = name: set: set.${name}.overrideAttrs { name = "${name}-${salt}"; };
+      of = overlay: {
+        packaging = salted "packaging" (setOf large overlay);
+        pygments = salted "pygments" (setWith overlay);
+        scipy = salted "scipy" (setWith overlay);
+      };
     in
     {
-      hooks = of withoutPatchelf;
-      overlay = of pkgs.wheelfixPyproject;
+      uv2nix = of nothing;
+      hooks = of pkgs.wheelfixPyprojectHooks;
+      builder = of pkgs.wheelfixPyproject;
     };
 
   # A lock file, by the overlay alone: the project itself is built by setuptools, a wheel of the set.

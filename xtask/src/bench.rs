@@ -13,7 +13,10 @@ mod proof;
 mod recorded;
 mod scale;
 mod scratch;
+mod uv2nix;
 mod venv;
+
+use std::path::PathBuf;
 
 use pico_args::Arguments;
 
@@ -26,6 +29,9 @@ struct Bench {
     about: &'static str,
     run: fn(&Options) -> Result,
 }
+
+/// The one that needs what nobody brings.
+const NEEDS_CHECKOUTS: &str = "uv2nix";
 
 const BENCHES: &[Bench] = &[
     Bench {
@@ -89,6 +95,11 @@ const BENCHES: &[Bench] = &[
         run: scale::run,
     },
     Bench {
+        name: NEEDS_CHECKOUTS,
+        about: "build wheels in a set of uv2nix, beside its own hooks; with `--against DIR`",
+        run: uv2nix::run,
+    },
+    Bench {
         name: "venv",
         about: "patch a virtual environment again, beside `uv pip install`",
         run: venv::run,
@@ -105,6 +116,8 @@ pub(crate) struct Options {
     /// The text that the heading of a comparison has to contain, for benchmarks with long
     /// comparisons; `None` for all.
     pub(crate) only: Option<String>,
+    /// The directory of checkouts that `nix-test --against` takes, for benchmarks beside others' code.
+    pub(crate) against: Option<PathBuf>,
     /// The machine in a few words, if figures are to be recorded.
     pub(crate) record: Option<String>,
 }
@@ -136,6 +149,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         rounds: args.opt_value_from_str("--rounds")?.unwrap_or(5),
         wheel: args.opt_value_from_str("--wheel")?,
         only: args.opt_value_from_str("--only")?,
+        against: args.opt_value_from_str("--against")?,
         record: args.opt_value_from_str("--record")?,
     };
     let charts = args.contains("--charts");
@@ -147,6 +161,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     let is_wanted = |bench: &&Bench| match name.as_deref() {
         Some(name) => name == bench.name,
         // A part comes with the whole.
+        None if bench.name == NEEDS_CHECKOUTS => options.against.is_some(),
         None => !bench.name.starts_with("install-"),
     };
     let wanted: Vec<&Bench> = BENCHES.iter().filter(is_wanted).collect();

@@ -6,6 +6,8 @@
   # the document that describes the host
   described,
   overlays,
+  # a directory with the program patchelf and the Python package elftools
+  hostTools,
   # further packages, of the set and of the libraries that manylinux expects
   more,
 }:
@@ -133,6 +135,11 @@ let
           // args
         );
 
+      # nixpkgs' stdenv has it, too.
+      patchelf = make "patchelf" ''
+        install -Dm755 ${stored "patchelf" "${hostTools}/patchelf"} $out/bin/patchelf
+        install -Dm644 ${root + "/pkgs/patchelf/setup-hook.sh"} $out/nix-support/setup-hook
+      '' { };
       # the host's programs, by the names of their packages
       tool = name: make name "mkdir $out; ln -s /usr/bin $out/bin" { };
       tools = lib.genAttrs [
@@ -242,11 +249,13 @@ let
         inherit config overlays;
         stdenv = stdenvWith {
           inherit cc;
+          extraNativeBuildInputs = [ patchelf ];
           overrides =
             self: _super:
             tools
             // {
-              inherit zlib gfortran-lib;
+              inherit zlib gfortran-lib patchelf;
+              bintools = cc;
               gfortran.cc.lib = gfortran-lib;
               runtimeShell = shell;
               fetchurl =
@@ -270,7 +279,18 @@ let
                   passthru.url = url;
                   meta = { };
                 };
-              patchelf = tool "patchelf";
+              auto-patchelf = self.callPackage (root + "/pkgs/auto-patchelf") {
+                python3.withPackages =
+                  _:
+                  self.python3.withPackages (py: [
+                    (py.toPythonModule (
+                      self.runCommand "pyelftools" { } ''
+                        mkdir -p $out/${self.python3.sitePackages}
+                        cp -r ${stored "elftools" "${hostTools}/elftools"} $out/${self.python3.sitePackages}/elftools
+                      ''
+                    ))
+                  ]);
+              };
               uv = make "uv" "install -Dm755 ${stored "uv" described.uv} $out/bin/uv" { };
               # It has none.
               mkShell =

