@@ -78,12 +78,14 @@ let
       '';
     })
   ];
+  # NVIDIA's and PyTorch's licenses are such.
+  config.allowUnfree = true;
   pkgs =
     if isNixpkgs then
-      import nixpkgs { inherit overlays; }
+      import nixpkgs { inherit overlays config; }
     else
       import ./against/corepkgs.nix {
-        inherit overlays described;
+        inherit overlays described config;
         root = nixpkgs;
         hostTools = tools;
         more = if bed == null then _self: _libs: { } else desktop;
@@ -192,6 +194,26 @@ in
     "tomli"
     "wheel"
   ];
+
+  # nixpkgs' recipe of torch-bin, with the wheel of another torch and what that needs more.
+  torch-bin =
+    let
+      torch = import ./against/torch-bin.nix {
+        inherit pkgs python;
+        wheels = chosen;
+        recipe =
+          if isNixpkgs then
+            nixpkgs + "/pkgs/development/python-modules/torch/bin"
+          else
+            root + "/recipes/torch-bin";
+      };
+    in
+    test "torch-bin" ''
+      ${
+        python.withPackages (_: [ torch ])
+      }/bin/python3 -c 'import torch; print(torch.linalg.det(torch.eye(3) * 2).item())' >$out
+      [[ $(<$out) == 8.0 ]]
+    '';
 
   # A lock that uv has made, with what people have overrides for, by the overlay alone; the project is built by
   # hatchling and setuptools-scm.

@@ -6,6 +6,7 @@
   # the document that describes the host
   described,
   overlays,
+  config,
   # a directory with the program patchelf and the Python package elftools
   hostTools,
   # further packages, of the set and of the libraries that manylinux expects
@@ -321,7 +322,6 @@ let
     ];
 in
 import (root + "/stdenv/impure.nix") {
-  inherit overlays;
-  config = { };
+  inherit overlays config;
   stdenvStages = stages;
 }

@@ -89,6 +89,9 @@ impl Against {
     }
 }
 
+/// Recipes that corepkgs has not, each as nixpkgs' directory of it.
+const RECIPES: &str = "recipes";
+
 /// Runs the tests with the checkouts in a directory.
 ///
 /// `is_full`: with a lock file that takes 12 GB, too.
@@ -104,7 +107,7 @@ pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
     against.evaluate("bootstrap")?;
     // What many wheels need are libraries of a whole nixpkgs, or of the bed.
     let more = if is_full { &["large"][..] } else { &[] };
-    for attribute in ["recipes", "locked"].iter().chain(more) {
+    for attribute in ["recipes", "locked", "torch-bin"].iter().chain(more) {
         program::run(against.command("nix-build", attribute).arg("--no-out-link"))?;
     }
     if is_full {
@@ -141,14 +144,15 @@ fn prepare(checkouts: &Path, work: &Path) -> Result<PathBuf> {
     let of_corepkgs: &[&str] = if is_whole {
         &[]
     } else {
-        &["corepkgs", "nix-lib"]
+        &["corepkgs", "nix-lib", "recipes/torch-bin"]
     };
     let wanted = BESIDE.iter().chain(of_corepkgs);
     let missing: Vec<&str> = wanted.copied().filter(|name| !has(name)).collect();
     if !missing.is_empty() {
         let (dir, missing) = (checkouts.display(), missing.join(", "));
         let text = format!(
-            "`{dir}` lacks checkouts: {missing}; it has to have nixpkgs, or corepkgs and nix-lib, and {}",
+            "`{dir}` lacks checkouts: {missing}; it has to have nixpkgs, or corepkgs, nix-lib and \
+            recipes/torch-bin, and {}",
             BESIDE.join(", ")
         );
         return Err(text.into());
@@ -161,7 +165,7 @@ fn prepare(checkouts: &Path, work: &Path) -> Result<PathBuf> {
         fs_err::remove_dir_all(&copy)?;
     }
     fs_err::create_dir(&copy)?;
-    for name in BESIDE {
+    for name in BESIDE.iter().chain([&RECIPES]) {
         symlink(checkouts.join(name), copy.join(name))?;
     }
     let corepkgs = copy.join("corepkgs");
