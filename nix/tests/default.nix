@@ -207,15 +207,18 @@ in
     assert !isRefused alone.packages.member && !isRefused alone.packages.urly;
     assert !(made.packages ? asked);
     pkgs.runCommand "sources" { } ''
-      names="app edited flatly member nested pathly plain sourcely urly"
+      names="app edited fixed flatly member nested pathly plain sourcely urly"
       show='import importlib, sys; print([getattr(importlib.import_module(it), "word") for it in sys.argv[1:]])'
-      want="['of app', 'of edited', 'of flatly', 'of member', 'of nested', 'of pathly', 'of plain', 'of sourcely', 'of urly']"
+      want="['of app', 'of edited', 'of fixed', 'of flatly', 'of member', 'of nested', 'of pathly', 'of plain', 'of sourcely', 'of urly']"
       [[ "$(${made.env}/bin/python -c "$show" $names)" == "$want" ]]
       ${made.env}/bin/python -c 'import importlib.metadata as it; assert it.version("app") == "0.1.0"'
       cp -r ${projects} copy
       chmod -R u+w copy
       export REPO_ROOT=$PWD/copy/app
       env=${(made.shell { }).env}
+      # Its path is not below the directory of the lock, and not in the sandbox.
+      grep -RqF 'join(os.environ.get("REPO_ROOT", "."), "${toString (root + "/../fixed")}")' $env/
+      names="''${names/fixed /}" want="''${want/\'of fixed\', /}"
       [[ "$($env/bin/python -c "$show" $names)" == "$want" ]]
       for name in ../edited ../plain member; do
         sed -i 's/of /new /' copy/app/$name/*.py

@@ -1,5 +1,6 @@
 """A project whose packages come from every kind of source that uv knows but an index and a repository: from
-directories beside it, read where they lie or not, files, a file at a URL, and a directory with links.
+directories beside it, read where they lie or not, one at an absolute path, files, a file at a URL, and a directory
+with links.
 
 python sources.py UV DIR: DIR/app/uv.lock, and the files of URLs below DIR/files.
 """
@@ -22,7 +23,7 @@ PYPROJECT = """\
 name = "app"
 version = "0.1.0"
 requires-python = ">=3.11"
-dependencies = ["plain", "edited", "asked", "member", "pathly", "sourcely", "urly", "nested", "flatly"]
+dependencies = ["plain", "edited", "asked", "member", "pathly", "sourcely", "urly", "nested", "flatly", "fixed"]
 
 [build-system]
 requires = ["setuptools"]
@@ -38,6 +39,7 @@ members = ["member"]
 plain = {{ path = "../plain" }}
 edited = {{ path = "../edited", editable = true }}
 asked = {{ path = "../asked", package = false }}
+fixed = {{ path = "{root}/fixed" }}
 member = {{ workspace = true }}
 pathly = {{ path = "../beside/pathly-1.0-py3-none-any.whl" }}
 sourcely = {{ path = "../beside/sourcely-1.0.tar.gz" }}
@@ -109,7 +111,7 @@ def main():
     make_sdist(beside, "sourcely")
     make_sdist(files, "nested", "sub/")
     make_wheel(links, "flatly")
-    for name in ["plain", "edited", "asked", "app/member"]:
+    for name in ["plain", "edited", "asked", "fixed", "app/member"]:
         parent, _, last = name.rpartition("/")
         make_project(root / parent, last)
     (root / "app" / "src").mkdir()
@@ -119,7 +121,7 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    (root / "app" / "pyproject.toml").write_text(PYPROJECT.format(url=url))
+    (root / "app" / "pyproject.toml").write_text(PYPROJECT.format(root=root, url=url))
     # Nobody else is asked.
     env = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     env |= {"UV_DEFAULT_INDEX": f"{url}/none", "UV_PYTHON": sys.executable, "NO_PROXY": "*"}

@@ -27,5 +27,12 @@ pub(crate) fn run(tests: &Tests<'_>, wheelfix: &Path) -> Result {
         Ok(_) => return Err("a wheel that is not the one of the lock was installed".into()),
     }
     fs_err::write(&wheel, locked)?;
-    build().map(drop)
+    build()?;
+    // A path that does not begin at the lock, where nothing is.
+    fs_err::rename(dir.join("fixed"), dir.join("moved"))?;
+    match build() {
+        Err(error) if error.to_string().contains("with `--impure`") => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err("a directory that is not there was installed".into()),
+    }
 }
