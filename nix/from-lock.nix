@@ -31,6 +31,8 @@
   buildSystems ? { },
   # further arguments of mkWheel, by package: { torch.exclude = [ "**/test/**" ]; }
   settings ? { },
+  # further arguments of mkEnv, for what has all packages: { onCollision = [ "bin/tensorboard=first" ]; }
+  environment ? { },
   # packages from elsewhere, by name: { gdal = py: py.gdal; }
   nixpkgs ? { },
   # names of packages that may have another version there than in the lock; `true` for all
@@ -410,11 +412,14 @@ let
 
   envOf =
     names: more:
-    mkEnv {
-      inherit python;
-      libs = libsFor (attrNames installed);
-      packages = lib.unique (map input names ++ more);
-    };
+    mkEnv (
+      {
+        inherit python;
+        libs = libsFor (attrNames installed);
+        packages = lib.unique (map input names ++ more);
+      }
+      // environment
+    );
 
   # What lies in a directory, by name: its path, relative to the root.
   members = mapAttrs (_: entry: entry.directory.path) (

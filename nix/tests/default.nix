@@ -187,7 +187,10 @@ in
   sources =
     { lock, root }:
     let
-      made = pkgs.fromLock { inherit lock root; };
+      made = pkgs.fromLock {
+        inherit lock root;
+        environment.onCollision = [ "bin/both=last" ];
+      };
       isRefused = value: !(builtins.tryEval value.drvPath).success;
       # The same lock where nothing lies beside it.
       alone = pkgs.fromLock {
@@ -212,6 +215,8 @@ in
       want="['of app', 'of edited', 'of fixed', 'of flatly', 'of member', 'of nested', 'of pathly', 'of plain', 'of sourcely', 'of urly']"
       [[ "$(${made.env}/bin/python -c "$show" $names)" == "$want" ]]
       ${made.env}/bin/python -c 'import importlib.metadata as it; assert it.version("app") == "0.1.0"'
+      # A program that several packages have is one; of different ones a rule decides.
+      [[ "$(${made.env}/bin/shared)" == "of urly" && "$(${made.env}/bin/both)" == "of urly" ]]
       cp -r ${projects} copy
       chmod -R u+w copy
       export REPO_ROOT=$PWD/copy/app

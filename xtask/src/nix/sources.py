@@ -79,8 +79,10 @@ def make_project(root, name):
 def make_wheel(directory, name):
     info = f"{name}-1.0.dist-info"
     files = {
-        f"{name}.py": f"word = 'of {name}'\n",
+        f"{name}.py": f"word = 'of {name}'\n\n\ndef main():\n    print(word)\n",
         f"{info}/METADATA": METADATA.format(name=name),
+        # As tensorflow had the program of tensorboard; and one that is in each wheel another.
+        f"{info}/entry_points.txt": f"[console_scripts]\nshared = urly:main\nboth = {name}:main\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     rows = [f"{file},{digest(text.encode())},{len(text)}\n" for file, text in files.items()]
