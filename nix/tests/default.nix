@@ -183,6 +183,24 @@ in
       if ${envOf "default"}/bin/python -c 'import accel'; then exit 1; fi
       echo ok >$out
     '';
+  # Large wheels of one lock; in `voices` beside two packages from repositories, one of which wants an older NumPy.
+  rodeo =
+    { lock, name }:
+    let
+      isVoices = name == "voices";
+      made = pkgs.fromLock {
+        inherit lock;
+        relax = lib.optionals isVoices [ "numpy" ];
+      };
+      requires = package: map (it: it.outPath) made.packages.${package}.propagatedBuildInputs;
+      hasTorch = package: builtins.elem made.packages.torch.outPath (requires package);
+    in
+    assert isVoices -> hasTorch "f5-tts" && hasTorch "pi-zero-pytorch";
+    pkgs.runCommand "rodeo-${name}" { HOME = "/build"; } ''
+      others=$(${made.env}/bin/python -W ignore ${../../test-wheels/rodeo + "/${name}.py"} ${made.env})
+      [[ -z $others ]]
+      echo ok >$out
+    '';
   # Packages from directories, files and URLs, most of them beside the directory of the lock.
   sources =
     { lock, root }:

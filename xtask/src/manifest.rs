@@ -22,6 +22,9 @@ pub(crate) struct Manifest {
     /// Source distributions, all of the set `full`.
     #[serde(skip)]
     pub(crate) sdists: Vec<Listed>,
+    /// Name and version of each wheel of an environment, by its name.
+    #[serde(skip)]
+    environments: BTreeMap<String, Vec<String>>,
 }
 
 /// The list of the much downloaded projects.
@@ -99,12 +102,9 @@ impl Manifest {
         let more = popular.wheels.into_iter().chain(rodeo.wheels);
         manifest.wheels.extend(more.map(Wheel::from));
         manifest.sdists = popular.sdists;
-        for name in rodeo.environments.values().flatten() {
-            let is_listed =
-                |wheel: &Wheel| name == &format!("{}-{}", wheel.name(), wheel.version());
-            if !manifest.wheels.iter().any(is_listed) {
-                return Err(format!("`{name}` of an environment is in no list").into());
-            }
+        manifest.environments = rodeo.environments;
+        for name in manifest.environments.keys() {
+            manifest.environment(name)?;
         }
         Ok(manifest)
     }
@@ -113,6 +113,19 @@ impl Manifest {
     pub(crate) fn named(&self, name: &str) -> Result<&Wheel> {
         let found = self.wheels.iter().find(|wheel| wheel.name() == name);
         found.ok_or_else(|| format!("`{name}` is not in test-wheels/wheels.toml").into())
+    }
+
+    /// The wheels of an environment, dependencies before those that need them.
+    pub(crate) fn environment(&self, name: &str) -> Result<Vec<&Wheel>> {
+        let wheel = |name: &String| {
+            let is_named =
+                |wheel: &&Wheel| name == &format!("{}-{}", wheel.name(), wheel.version());
+            let found = self.wheels.iter().find(is_named);
+            found.ok_or_else(|| format!("`{name}` of an environment is in no list").into())
+        };
+        let names = self.environments.get(name);
+        let names = names.ok_or_else(|| format!("`{name}` is not an environment"))?;
+        names.iter().map(wheel).collect()
     }
 
     /// The wheels of a set and of the smaller sets within it.

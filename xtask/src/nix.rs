@@ -7,6 +7,7 @@ pub(crate) mod against;
 pub(crate) mod debian;
 pub(crate) mod host;
 pub(crate) mod lint;
+pub(crate) mod rodeo;
 pub(crate) mod second_python;
 pub(crate) mod sources;
 pub(crate) mod store;

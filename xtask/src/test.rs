@@ -64,7 +64,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
         let bed = steps.take("bed", nixos::ensure)?;
         steps.take("demo", || demo::run(Set::Cuda, false, Some(&bed)))?;
         steps.take("corpus", || corpus::run_small(&bed))?;
-        steps.take("nix", nix::test::run)?;
+        steps.take("nix", || nix::test::run(extent == Extent::Full))?;
     }
     if extent == Extent::Full {
         steps.take("fetch", || fetch::fetch(Set::Full).map(drop))?;

@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::nix::host::{self, Profile};
 use crate::nix::store::{self, Tests};
-use crate::nix::{Nix, against, lint, second_python, sources, variants};
+use crate::nix::{Nix, against, lint, rodeo, second_python, sources, variants};
 use crate::setup::{self, Purpose};
 use crate::{arguments, build, place, program, python};
 
@@ -30,7 +30,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     match (checkouts, only) {
         (Some(checkouts), _) => against::run(&checkouts, is_full),
         (None, Some(attribute)) => build_only(&attribute),
-        (None, None) => run(),
+        (None, None) => run(is_full),
     }
 }
 
@@ -48,6 +48,13 @@ fn build_only(attribute: &str) -> Result {
         "variants" => return variants::run(&tests, &program),
         _ => {}
     }
+    if let Some(project) = attribute.strip_prefix("rodeo.") {
+        let (name, environment) = rodeo::PROJECTS
+            .iter()
+            .find(|(name, _)| *name == project)
+            .ok_or_else(|| format!("`{project}` is not a project of the rodeo"))?;
+        return rodeo::run(&tests, &program, name, environment);
+    }
     tests.build(&[attribute], &[]).map(drop)
 }
 
@@ -60,8 +67,8 @@ fn describe_host(program: &Path) -> Result<PathBuf> {
     Ok(host)
 }
 
-/// Runs all tests under Nix.
-pub(crate) fn run() -> Result {
+/// Runs all tests under Nix; `is_full`: with locks of large wheels, too.
+pub(crate) fn run(is_full: bool) -> Result {
     let nix = Nix::ensure()?;
     step("lint", lint::run)?;
     let program = host::build(Profile::Static)?;
@@ -81,6 +88,11 @@ pub(crate) fn run() -> Result {
     step("announcements", || announcements(&tests))?;
     step("failures", || failures(&tests))?;
     step("flake", || flake(&tests, &program))?;
+    if is_full {
+        for (name, environment) in rodeo::PROJECTS {
+            step(name, || rodeo::run(&tests, &program, name, environment))?;
+        }
+    }
     nix.collect_garbage()
 }
 

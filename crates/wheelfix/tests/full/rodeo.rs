@@ -9,58 +9,10 @@ use wheelfix_testkit::{cache, host};
 use crate::run::succeed;
 
 /// Maps, grids and models.
-const TENSORFLOW: &str = "
-import sys
-import cartopy, cartopy.crs as crs, h5py, keras, matplotlib, numpy as np, pandas, pyproj, shapely
-import tensorflow as tf, xarray, xgcm
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
-
-assert np.allclose(crs.Mercator().transform_point(5, 50, crs.PlateCarree()), (556597.45, 6413524.59))
-axes = plt.axes(projection=crs.PlateCarree())
-axes.plot([0, 10], [40, 50], transform=crs.Geodetic())
-plt.gcf().canvas.draw()
-centers, edges = ('x_c', np.arange(4.0)), ('x_g', np.arange(4.0) + 0.5)
-data = xarray.Dataset({'t': ('x_c', np.arange(4.0) ** 2)}, coords={'x_c': centers, 'x_g': edges})
-coords = {'X': {'center': 'x_c', 'right': 'x_g'}}
-grid = xgcm.Grid(data, coords=coords, autoparse_metadata=False, padding='periodic')
-assert grid.diff(data.t, 'X').values.tolist() == [1, 3, 5, -9]
-assert np.allclose(tf.linalg.inv(2 * tf.eye(3)), np.eye(3) / 2)
-model = keras.Sequential([keras.layers.Dense(2), keras.layers.Dense(1)])
-model.compile(loss='mse')
-model.fit(np.ones((8, 3)), np.ones(8), verbose=0)
-assert model.predict(np.ones((2, 3)), verbose=0).shape == (2, 1)
-with h5py.File('memory', 'w', driver='core', backing_store=False) as file:
-    file['a'] = np.eye(2)
-    assert file['a'][:].sum() == 2
-modules = cartopy, h5py, keras, matplotlib, np, pandas, pyproj, shapely, tf, xarray, xgcm
-print(*[it.__name__ for it in modules if not it.__file__.startswith(sys.argv[1])])
-";
+const TENSORFLOW: &str = include_str!("../../../../test-wheels/rodeo/tensorflow.py");
 
 /// Models of several libraries.
-const TORCH: &str = "
-import sys
-import accelerate, bitsandbytes, jax, jax.numpy as jnp, numpy as np, scipy.linalg, sklearn.cluster
-import torch, transformers, triton
-
-matrix = np.random.default_rng(7).random((50, 50)) + 50 * np.eye(50)
-inverse = scipy.linalg.inv(matrix)
-assert np.allclose(torch.linalg.inv(torch.from_numpy(matrix)), inverse)
-assert np.allclose(jax.jit(jnp.linalg.inv)(matrix.astype('f')), inverse, atol=1e-4)
-points = np.concatenate([matrix, matrix + 1000])
-labels = sklearn.cluster.KMeans(2, n_init=1, random_state=1).fit_predict(points)
-assert {*labels[:50]} != {*labels[50:]} and len({*labels[:50]}) == 1
-config = transformers.BertConfig(
-    hidden_size=8, intermediate_size=8, num_attention_heads=2, num_hidden_layers=1, vocab_size=9)
-model = accelerate.Accelerator(cpu=True).prepare(transformers.BertModel(config))
-assert model(torch.tensor([[1, 2, 3]])).last_hidden_state.shape == (1, 3, 8)
-quantized, state = bitsandbytes.functional.quantize_blockwise(torch.linspace(-1, 1, 4096))
-back = bitsandbytes.functional.dequantize_blockwise(quantized, state)
-assert (back - torch.linspace(-1, 1, 4096)).abs().max() < 0.05
-modules = accelerate, bitsandbytes, jax, np, scipy, sklearn, torch, transformers, triton
-print(*[it.__name__ for it in modules if not it.__file__.startswith(sys.argv[1])])
-";
+const TORCH: &str = include_str!("../../../../test-wheels/rodeo/torch.py");
 
 #[test]
 fn cartopy_tensorflow_and_xgcm_are_one_environment_of_wheels() {
