@@ -192,7 +192,8 @@ fn asked(text: &str, opener: Opener) -> Option<AskedLibrary> {
     if is_found {
         let is_whole = opener == Opener::Package && text.starts_with("lib");
         let prefix = if is_whole { "" } else { "lib" };
-        return (is_stem && !has_other_ending).then(|| AskedLibrary {
+        let is_other = has_other_ending || platform::is_framework(text);
+        return (is_stem && !is_other).then(|| AskedLibrary {
             name: format!("{prefix}{text}.so"),
             path: None,
             any_version: opener == Opener::FindNvidia,
@@ -273,7 +274,7 @@ mod tests {
         check("CDLL(name); CDLL(None); CDLL()", &[]);
         check("CDLL('lib' + 'x.so'); CDLL('a' 'libx.so')", &[]);
         check(
-            "CDLL('x.dll'); CDLL('/usr/lib/libx.dylib'); find_library('x.dll')",
+            "CDLL('x.dll'); CDLL('/usr/lib/libx.dylib'); find_library('x.dll'); find_library('IOKit')",
             &[],
         );
         check("CDLL(f'libx.so.{n}')", &[]);

@@ -11,6 +11,47 @@ const OS_NAME: &str = "posix";
 /// `platform.system()`.
 const SYSTEM: &str = "Linux";
 
+/// Frameworks of Apple's systems, which sources look for as they look for libraries.
+const FRAMEWORKS: [&str; 32] = [
+    "AVFoundation",
+    "Accelerate",
+    "AppKit",
+    "ApplicationServices",
+    "AudioToolbox",
+    "AudioUnit",
+    "Carbon",
+    "Cocoa",
+    "CoreAudio",
+    "CoreBluetooth",
+    "CoreFoundation",
+    "CoreGraphics",
+    "CoreMIDI",
+    "CoreMedia",
+    "CoreServices",
+    "CoreText",
+    "CoreVideo",
+    "CoreWLAN",
+    "DiskArbitration",
+    "Foundation",
+    "GameController",
+    "IOKit",
+    "IOSurface",
+    "ImageIO",
+    "Metal",
+    "MetalKit",
+    "QTKit",
+    "Quartz",
+    "QuartzCore",
+    "Security",
+    "SystemConfiguration",
+    "VideoToolbox",
+];
+
+/// Whether a name is that of what only Apple's systems have.
+pub(super) fn is_framework(name: &str) -> bool {
+    FRAMEWORKS.contains(&name)
+}
+
 /// Variables that hold a fact about the system.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
