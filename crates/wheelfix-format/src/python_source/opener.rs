@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruff_python_ast::{Arguments, Expr, Stmt};
+use ruff_python_ast::{Arguments, Expr, Stmt, StmtFunctionDef};
 
 /// A function that opens a library or looks for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,6 +70,15 @@ impl Opener {
         let positional = arguments.args.iter().take(count);
         positional.chain(named.filter(|_| arguments.args.is_empty()))
     }
+}
+
+/// Whether a function that a source defines is called as an opener is, and opens what it is given.
+pub(super) fn is_opener(function: &StmtFunctionDef) -> bool {
+    let parameters = function.parameters.posonlyargs.iter();
+    let mut parameters = parameters.chain(&function.parameters.args);
+    let is_given = |name: &str| !matches!(name, "self" | "cls");
+    Opener::by_name(function.name.as_str()).is_some()
+        && parameters.any(|parameter| is_given(parameter.name().as_str()))
 }
 
 /// Whether a call asks only for what is open already.

@@ -13,7 +13,7 @@ use ruff_text_size::{Ranged as _, TextSize};
 
 use self::follow::Function;
 use super::asked;
-use super::opener::{Opener, Openers, opens_nothing};
+use super::opener::{Opener, Openers, is_opener, opens_nothing};
 use super::opening_call::{Context, OpeningCall, merged};
 use super::syntax::{Next, branches, emptiness_of, is_caught, is_exit, is_plain, suppressed};
 use super::unnamed_call::UnnamedCalls;
@@ -380,6 +380,13 @@ impl<'a> Scanner<'a> {
             // Other methods are not followed.
             (Some(_), _) => "",
             (None, name) => name,
+        };
+        let name = if is_opener(function) {
+            // Whoever calls it is seen.
+            self.unnamed.follow(function.name.as_str());
+            function.name.as_str()
+        } else {
+            name
         };
         let is_outer = self.depth == 0 && self.unnamed.enter(name);
         self.names.enter();

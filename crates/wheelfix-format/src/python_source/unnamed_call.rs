@@ -131,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_is_called_as_an_opener_is_told_by_its_calls() {
+        check("def load_library(n):\n  CDLL(n)\n", &[]);
+        check("def load_library():\n  CDLL(x)\n", &["2"]);
+        check("def load(n):\n  CDLL(n)\n", &["2"]);
+        // As cffi has it.
+        check(
+            "class A:\n  def dlopen(self, n): return g(self, n)\ndef g(s, n):\n  return b.load_library(n)\n",
+            &[],
+        );
+    }
+
+    #[test]
     fn a_function_that_is_called_with_names_is_told_by_its_calls() {
         let function = "def f(n):\n  return CDLL(n)\n";
         check(function, &["2"]);
