@@ -194,11 +194,7 @@ pub(crate) fn opened_by_source<'a, 't>(
         let file = source.path.file_name().unwrap_or_default();
         let place = format!("{}:{}", file.display(), load.line);
         opened.lost.push(Unopened {
-            names: load
-                .names
-                .iter()
-                .map(|library| library.name.clone())
-                .collect(),
+            names: names_of(load),
             by: source.path.clone(),
             optional: !load.is_needed
                 || is_test
@@ -213,6 +209,17 @@ pub(crate) fn opened_by_source<'a, 't>(
         });
     }
     opened
+}
+
+/// The names of the libraries of which one has to be there, each once: a source may have several paths for one.
+fn names_of(load: &PythonLoad) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for library in &load.names {
+        if !names.contains(&library.name) {
+            names.push(library.name.clone());
+        }
+    }
+    names
 }
 
 /// The name of a library that leads to the driver path, by itself or by a table.

@@ -65,6 +65,18 @@ fn what_an_import_needs_is_an_error_and_what_may_not_run_a_warning() {
 }
 
 #[test]
+fn a_library_that_is_looked_for_in_several_places_is_named_once() {
+    let sandbox = Sandbox::new();
+    let source = "import ctypes\ndef f():\n    for n in ['libgone.so', '/a/libgone.so', 'libfar.so']:\n        \
+        try:\n            return ctypes.CDLL(n)\n        except OSError:\n            pass\n";
+    let text = install(&sandbox, &[("demo/__init__.py", source)], &[]);
+    assert!(
+        text.contains("warning: `libgone.so or libfar.so` is missing"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_shipped_rule_names_the_library_of_a_library_path() {
     let sandbox = Sandbox::new();
     let source = "import ctypes\nlibrary_paths = (\n    'libhidapi-hidraw.so',\n    \
