@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Arguments, Expr, Stmt, StmtFunctionDef};
 
 /// A function that opens a library or looks for it.
@@ -138,6 +139,32 @@ impl<'a> Openers<'a> {
             }
             Expr::Attribute(attribute) => Opener::by_name(attribute.attr.as_str()),
             _ => None,
+        }
+    }
+
+    /// Whether statements call an opener.
+    pub(super) fn are_in(&self, statements: &[Stmt]) -> bool {
+        let mut called = Called {
+            openers: self,
+            found: false,
+        };
+        called.visit_body(statements);
+        called.found
+    }
+}
+
+/// Looks for calls of openers.
+struct Called<'o> {
+    openers: &'o Openers<'o>,
+    found: bool,
+}
+
+impl Visitor<'_> for Called<'_> {
+    fn visit_expr(&mut self, expr: &Expr) {
+        let call = expr.as_call_expr();
+        self.found |= call.is_some_and(|call| self.openers.of(&call.func).is_some());
+        if !self.found {
+            walk_expr(self, expr);
         }
     }
 }

@@ -11,12 +11,12 @@ use ruff_python_ast::{
 };
 use ruff_text_size::{Ranged as _, TextSize};
 
-use self::follow::Function;
+use self::follow::{Function, function_name};
 use super::asked;
 use super::opener::{Opener, Openers, is_opener, opens_nothing};
 use super::opening_call::{Context, OpeningCall, merged};
 use super::syntax::{Next, branches, emptiness_of, is_caught, is_exit, is_plain, suppressed};
-use super::unnamed_call::UnnamedCalls;
+use super::unnamed_call::{FunctionName, UnnamedCalls};
 use super::value::{MAX as MAX_NAMES, Names, Value, Values};
 
 /// More calls of a source are passed over: a source that opens as many is not one that a person wrote.
@@ -25,8 +25,8 @@ const MAX_CALLS: usize = 1_000;
 /// Goes through the statements of a source in their order.
 pub(super) struct Scanner<'a> {
     openers: Openers<'a>,
-    /// The functions of the module, which are followed where they are called.
-    functions: BTreeMap<&'a str, Function<'a>>,
+    /// The functions of the source, which are followed where they are called.
+    functions: BTreeMap<FunctionName<'a>, Function<'a>>,
     names: Names,
     context: Context,
     /// The loops, `try` and `with` around a statement, which may not run once, or more often.
@@ -72,18 +72,13 @@ impl<'a> Scanner<'a> {
             self.names.own.note(statement);
             match statement {
                 Stmt::FunctionDef(function) => {
-                    self.add_function(function.name.as_str(), function, 0);
+                    self.add_function(function);
                     // Imports are often made in functions.
                     for inner in &function.body {
                         self.openers.note(inner);
                     }
                 }
-                Stmt::ClassDef(class) => {
-                    let mut methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
-                    if let Some(method) = methods.find(|method| &method.name == "__init__") {
-                        self.add_function(class.name.as_str(), method, 1);
-                    }
-                }
+                Stmt::ClassDef(class) => self.add_methods(class),
                 Stmt::If(choice) => {
                     for (test, body) in branches(choice) {
                         let holds = test.map(|test| self.names.facts.holds(test));
@@ -296,6 +291,7 @@ impl<'a> Scanner<'a> {
         if self.end(&repeat.orelse) == Next::Raises {
             for call in self.calls.iter_mut().skip(start) {
                 call.context = self.context;
+                call.context.is_guarded |= call.has_others;
             }
         }
         self.suite(&repeat.orelse);
@@ -375,19 +371,11 @@ impl<'a> Scanner<'a> {
         for default in parameters.filter_map(|parameter| parameter.default.as_deref()) {
             self.visit_expr(default);
         }
-        let name = match (self.class, function.name.as_str()) {
-            (Some(class), "__init__") => class,
-            // Other methods are not followed.
-            (Some(_), _) => "",
-            (None, name) => name,
-        };
-        let name = if is_opener(function) {
+        let name = function_name(self.class, function);
+        if is_opener(function) {
             // Whoever calls it is seen.
-            self.unnamed.follow(function.name.as_str());
-            function.name.as_str()
-        } else {
-            name
-        };
+            self.unnamed.follow(name);
+        }
         let is_outer = self.depth == 0 && self.unnamed.enter(name);
         self.names.enter();
         for parameter in &*function.parameters {
@@ -498,9 +486,7 @@ impl<'a> Visitor<'a> for Scanner<'a> {
         match expr {
             Expr::Call(call) => {
                 let at = call.start();
-                let name = call.func.as_name_expr().map(|name| name.id.as_str());
-                let function = name.and_then(|name| Some((name, *self.functions.get(name)?)));
-                if let Some((name, function)) = function {
+                if let Some((name, function)) = self.function_of(&call.func) {
                     self.follow(name, function, &call.arguments, at);
                 } else if let Some(opener) = self.openers.of(&call.func)
                     && self.call(opener, &call.arguments, at)

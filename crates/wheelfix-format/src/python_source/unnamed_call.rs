@@ -8,10 +8,17 @@ use ruff_text_size::TextSize;
 #[derive(Debug, Default)]
 pub(super) struct UnnamedCalls<'a> {
     calls: Vec<UnnamedCall<'a>>,
-    /// The function of the module whose body is gone through without a call of it.
-    function: Option<&'a str>,
+    /// The function whose body is gone through without a call of it.
+    function: Option<FunctionName<'a>>,
     /// Functions that were followed from a call.
-    callees: BTreeSet<&'a str>,
+    callees: BTreeSet<FunctionName<'a>>,
+}
+
+/// The name of a function, behind that of its class.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct FunctionName<'a> {
+    pub(super) class: Option<&'a str>,
+    pub(super) name: &'a str,
 }
 
 #[derive(Debug)]
@@ -20,7 +27,15 @@ struct UnnamedCall<'a> {
     /// Whether its path is made from the place of a package, or given by the user.
     is_own: bool,
     /// The function around.
-    function: Option<&'a str>,
+    function: Option<FunctionName<'a>>,
+}
+
+impl<'a> UnnamedCall<'a> {
+    /// The function of the module, or of any class, around it.
+    fn group(&self) -> Option<&'a str> {
+        self.function
+            .map(|function| function.class.map_or(function.name, |_| ""))
+    }
 }
 
 impl<'a> UnnamedCalls<'a> {
@@ -34,7 +49,7 @@ impl<'a> UnnamedCalls<'a> {
     }
 
     /// Begins the body of a function; `false` in one of another function.
-    pub(super) fn enter(&mut self, function: &'a str) -> bool {
+    pub(super) fn enter(&mut self, function: FunctionName<'a>) -> bool {
         let is_outer = self.function.is_none();
         if is_outer {
             self.function = Some(function);
@@ -48,7 +63,7 @@ impl<'a> UnnamedCalls<'a> {
     }
 
     /// Notes that a function is followed from a call.
-    pub(super) fn follow(&mut self, function: &'a str) {
+    pub(super) fn follow(&mut self, function: FunctionName<'a>) {
         if self.function != Some(function) {
             self.callees.insert(function);
         }
@@ -58,13 +73,13 @@ impl<'a> UnnamedCalls<'a> {
     /// beside a package. What a function opens that is called in the source is told by these calls.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TextSize, bool)> {
         let own = self.calls.iter().filter(|call| call.is_own);
-        let with_own: BTreeSet<Option<&str>> = own.map(|call| call.function).collect();
+        let with_own: BTreeSet<Option<&str>> = own.map(UnnamedCall::group).collect();
         let is_told = |call: &&UnnamedCall<'_>| {
             let function = call.function.as_ref();
             function.is_none_or(|function| !self.callees.contains(function))
         };
         let calls = self.calls.iter().filter(is_told);
-        calls.map(move |call| (call.at, with_own.contains(&call.function)))
+        calls.map(move |call| (call.at, with_own.contains(&call.group())))
     }
 }
 
@@ -134,6 +149,11 @@ mod tests {
     fn a_function_that_is_called_as_an_opener_is_told_by_its_calls() {
         check("def load_library(n):\n  CDLL(n)\n", &[]);
         check("def load_library():\n  CDLL(x)\n", &["2"]);
+        check(
+            "x.load_library(self.flags); x.load_library(n, flags)\n",
+            &["1"],
+        );
+        check("x.load_library(self.flags)\n", &[]);
         check("def load(n):\n  CDLL(n)\n", &["2"]);
         // As cffi has it.
         check(
@@ -155,6 +175,13 @@ mod tests {
         check(
             "class A:\n  def __init__(self, n):\n    CDLL(n)\n  def f(self, n):\n    CDLL(n)\nA('libx.so')\n",
             &["5"],
+        );
+        let method = "class A:\n  def f(self, n):\n    CDLL(n)\n";
+        check(method, &["3"]);
+        check(&format!("{method}  def g(self): self.f('libx.so')\n"), &[]);
+        check(
+            &format!("{method}class B:\n  def g(self): self.f('libx.so')\n"),
+            &["3"],
         );
     }
 }

@@ -1,16 +1,32 @@
 //! Functions of a source, followed where they are called.
 
-use ruff_python_ast::{Arguments, Expr, StmtFunctionDef};
+use ruff_python_ast::{Arguments, Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::TextSize;
 
 use super::Scanner;
 use crate::python_source::opening_call::{OpeningCall, merged};
 use crate::python_source::syntax::{Next, yields};
+use crate::python_source::unnamed_call::FunctionName;
 use crate::python_source::value::Values;
 
 /// Calls of functions of the source are followed this deep, and no more often than [`MAX_FOLLOWED`] in all.
 const MAX_DEPTH: usize = 3;
 const MAX_FOLLOWED: usize = 1_000;
+
+/// The name by which a function is followed: that of its class if it makes an object.
+pub(super) fn function_name<'a>(
+    class: Option<&'a str>,
+    function: &'a StmtFunctionDef,
+) -> FunctionName<'a> {
+    let name = function.name.as_str();
+    match class {
+        Some(class) if name == "__init__" => FunctionName {
+            class: None,
+            name: class,
+        },
+        class => FunctionName { class, name },
+    }
+}
 
 /// A function that is followed where it is called.
 #[derive(Clone, Copy)]
@@ -21,19 +37,66 @@ pub(super) struct Function<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn add_function(
-        &mut self,
-        name: &'a str,
-        definition: &'a StmtFunctionDef,
-        bound: usize,
-    ) {
-        self.functions.insert(name, Function { definition, bound });
+    /// Notes a function of the module.
+    pub(super) fn add_function(&mut self, definition: &'a StmtFunctionDef) {
+        let name = function_name(None, definition);
+        self.functions.insert(
+            name,
+            Function {
+                definition,
+                bound: 0,
+            },
+        );
+    }
+
+    /// Notes the methods of a class, and of those in it, that open libraries: others are many, and say nothing.
+    pub(super) fn add_methods(&mut self, class: &'a StmtClassDef) {
+        for statement in &class.body {
+            let definition = match statement {
+                Stmt::FunctionDef(definition) => definition,
+                Stmt::ClassDef(inner) => {
+                    self.add_methods(inner);
+                    continue;
+                }
+                _ => continue,
+            };
+            if &definition.name != "__init__" && !self.openers.are_in(&definition.body) {
+                continue;
+            }
+            let name = function_name(Some(class.name.as_str()), definition);
+            let mut decorators = definition.decorator_list.iter();
+            let is_static = decorators.any(|it| {
+                let name = it.expression.as_name_expr();
+                name.is_some_and(|name| name.id == "staticmethod")
+            });
+            let bound = usize::from(!is_static);
+            self.functions.insert(name, Function { definition, bound });
+        }
+    }
+
+    /// The function of the source that a call is of: one of the module, a class, or a method of the class around.
+    pub(super) fn function_of(&self, called: &'a Expr) -> Option<(FunctionName<'a>, Function<'a>)> {
+        let name = match called {
+            Expr::Name(name) => FunctionName {
+                class: None,
+                name: name.id.as_str(),
+            },
+            Expr::Attribute(method) => {
+                let whole = method.value.as_name_expr()?.id.as_str();
+                FunctionName {
+                    class: Some(self.class.filter(|_| matches!(whole, "self" | "cls"))?),
+                    name: method.attr.as_str(),
+                }
+            }
+            _ => return None,
+        };
+        self.functions.get(&name).map(|function| (name, *function))
     }
 
     /// Follows a call of a function of the source: all that it opens is one way to the same.
     pub(super) fn follow(
         &mut self,
-        name: &'a str,
+        name: FunctionName<'a>,
         function: Function<'a>,
         arguments: &'a Arguments,
         at: TextSize,
@@ -116,5 +179,40 @@ impl<'a> Scanner<'a> {
             bound.push((rest.name().as_str(), values, None));
         }
         bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::python_source::python_loads;
+
+    #[track_caller]
+    fn check(text: &str, want: &[&str]) {
+        let loads = python_loads(text.as_bytes()).into_iter().map(|load| {
+            let names = load.names.into_iter().map(|library| library.name);
+            let needed = if load.is_needed { " needed" } else { "" };
+            format!(
+                "{}:{}{needed}",
+                load.line,
+                names.collect::<Vec<_>>().join("|")
+            )
+        });
+        assert_eq!(loads.collect::<Vec<_>>(), want, "for {text}");
+    }
+
+    #[test]
+    fn a_method_opens_what_another_one_gives_it() {
+        // As streamdeck has it.
+        let method = "class A:\n  def f(self, names):\n    for n in names:\n      try: return CDLL(n)\n      \
+            except OSError: pass\n";
+        check(
+            &format!("{method}  def __init__(self): self.f(['liba.so', 'libb.so.1'])\n"),
+            &["6:liba.so|libb.so.1"],
+        );
+        let method = "class A:\n  @staticmethod\n  def f(n): return CDLL(n)\n";
+        check(
+            &format!("{method}  x = property(lambda self: self.f('liba.so'))\n"),
+            &["4:liba.so"],
+        );
     }
 }
