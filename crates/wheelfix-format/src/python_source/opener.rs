@@ -69,7 +69,8 @@ impl Opener {
         let count = if self == Self::Package { 3 } else { 1 };
         let named = arguments.find_keyword("name").map(|keyword| &keyword.value);
         let positional = arguments.args.iter().take(count);
-        positional.chain(named.filter(|_| arguments.args.is_empty()))
+        let all = positional.chain(named.filter(|_| arguments.args.is_empty()));
+        all.filter(|argument| !is_mode(argument))
     }
 }
 
@@ -80,6 +81,16 @@ pub(super) fn is_opener(function: &StmtFunctionDef) -> bool {
     let is_given = |name: &str| !matches!(name, "self" | "cls");
     Opener::by_name(function.name.as_str()).is_some()
         && parameters.any(|parameter| is_given(parameter.name().as_str()))
+}
+
+/// Whether an argument says how to open a library.
+fn is_mode(argument: &Expr) -> bool {
+    let name = match argument {
+        Expr::Name(name) => name.id.as_str(),
+        Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => return false,
+    };
+    matches!(name, "flags" | "mode")
 }
 
 /// Whether a call asks only for what is open already.
