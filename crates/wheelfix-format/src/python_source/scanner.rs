@@ -2,7 +2,7 @@
 
 mod follow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
@@ -15,7 +15,10 @@ use self::follow::{Function, function_name};
 use super::asked;
 use super::opener::{Opener, Openers, is_opener, opens_nothing};
 use super::opening_call::{Context, OpeningCall, merged};
-use super::syntax::{Next, branches, emptiness_of, is_caught, is_exit, is_plain, suppressed};
+use super::syntax::{
+    Next, branches, emptiness_of, is_caught, is_exit, is_one_of, is_plain, raised_instead,
+    suppressed,
+};
 use super::unnamed_call::{FunctionName, UnnamedCalls};
 use super::value::{MAX as MAX_NAMES, Names, Value, Values};
 
@@ -39,6 +42,8 @@ pub(super) struct Scanner<'a> {
     /// Calls with names that are not in the source.
     pub(super) unnamed: UnnamedCalls<'a>,
     class: Option<&'a str>,
+    /// The exceptions that are raised in the place of what a missing library raises.
+    raised_instead: BTreeSet<&'a str>,
 }
 
 impl<'a> Scanner<'a> {
@@ -59,6 +64,7 @@ impl<'a> Scanner<'a> {
             calls: Vec::new(),
             unnamed: UnnamedCalls::default(),
             class: None,
+            raised_instead: raised_instead(module),
         };
         scanner.note(module);
         scanner.suite(module);
@@ -233,7 +239,10 @@ impl<'a> Scanner<'a> {
             .map(|ExceptHandler::ExceptHandler(handler)| handler)
             .collect();
         let is_caught = handlers.iter().any(|handler| {
-            let catches = handler.type_.as_ref().is_none_or(|kind| is_caught(kind));
+            let catches = handler
+                .type_
+                .as_ref()
+                .is_none_or(|kind| is_caught(kind) || is_one_of(kind, &self.raised_instead));
             catches && self.end(&handler.body) != Next::Raises
         });
         let start = self.calls.len();

@@ -1,7 +1,9 @@
 //! Questions about single statements and expressions.
 
-use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
-use ruff_python_ast::{CmpOp, Expr, Stmt, StmtIf, StmtWith, UnaryOp};
+use std::collections::BTreeSet;
+
+use ruff_python_ast::visitor::{Visitor, walk_except_handler, walk_expr, walk_stmt};
+use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, StmtIf, StmtWith, UnaryOp};
 
 /// The way on from a statement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,6 +51,58 @@ pub(super) fn is_caught(kind: &Expr) -> bool {
     match kind {
         Expr::Tuple(tuple) => tuple.elts.iter().any(is_caught),
         _ => CAUGHT.iter().any(|name| is_called(kind, name)),
+    }
+}
+
+/// The exceptions that statements raise in the place of what a missing library raises.
+pub(super) fn raised_instead(statements: &[Stmt]) -> BTreeSet<&str> {
+    let mut raised = RaisedInstead::default();
+    raised.visit_body(statements);
+    raised.names
+}
+
+#[derive(Default)]
+struct RaisedInstead<'a> {
+    names: BTreeSet<&'a str>,
+    is_in_handler: bool,
+}
+
+impl<'a> Visitor<'a> for RaisedInstead<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if let Stmt::Raise(raise) = statement
+            && self.is_in_handler
+        {
+            let raised = raise.exc.as_deref();
+            let class = raised.map(|it| it.as_call_expr().map_or(it, |call| &call.func));
+            self.names.extend(class.and_then(last_name));
+        }
+        walk_stmt(self, statement);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+        let ExceptHandler::ExceptHandler(inner) = handler;
+        let around = self.is_in_handler;
+        self.is_in_handler |= inner.type_.as_deref().is_none_or(is_caught);
+        walk_except_handler(self, handler);
+        self.is_in_handler = around;
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
+/// Whether an `except` of this class, or of one of these, is of one of some exceptions.
+pub(super) fn is_one_of(kind: &Expr, names: &BTreeSet<&str>) -> bool {
+    match kind {
+        Expr::Tuple(tuple) => tuple.elts.iter().any(|kind| is_one_of(kind, names)),
+        _ => last_name(kind).is_some_and(|name| names.contains(name)),
+    }
+}
+
+fn last_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(name.id.as_str()),
+        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
+        _ => None,
     }
 }
 

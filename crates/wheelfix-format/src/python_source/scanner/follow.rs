@@ -215,4 +215,23 @@ mod tests {
             &["4:liba.so"],
         );
     }
+
+    #[test]
+    fn what_is_raised_instead_may_be_caught() {
+        // As LabJackPython has it.
+        let load = "def load():\n  try: return CDLL('liba.so')\n  except OSError: raise E('x')\n";
+        let caught = "try: x = load()\nexcept E: x = None\n";
+        check(&format!("{load}{caught}"), &["2:liba.so", "4:liba.so"]);
+        check(
+            &format!("{load}x = load()\n"),
+            &["2:liba.so", "4:liba.so needed"],
+        );
+        let other = caught.replace('E', "F");
+        check(
+            &format!("{load}{other}"),
+            &["2:liba.so", "4:liba.so needed"],
+        );
+        let caught = caught.replace("E:", "(F, m.E):");
+        check(&format!("{load}{caught}"), &["2:liba.so", "4:liba.so"]);
+    }
 }
