@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr};
-use ruff_python_ast::{Arguments, Expr, Stmt, StmtFunctionDef};
+use ruff_python_ast::{Arguments, ExceptHandler, Expr, Stmt, StmtFunctionDef};
+
+use super::syntax::branches;
 
 /// A function that opens a library or looks for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -137,6 +139,29 @@ impl<'a> Openers<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Reads all statements of a function, also those below conditions.
+    pub(super) fn note_all(&mut self, statements: &'a [Stmt]) {
+        for statement in statements {
+            self.note(statement);
+            match statement {
+                Stmt::If(choice) => {
+                    for (_, body) in branches(choice) {
+                        self.note_all(body);
+                    }
+                }
+                Stmt::Try(attempt) => {
+                    self.note_all(&attempt.body);
+                    for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+                        self.note_all(&handler.body);
+                    }
+                    self.note_all(&attempt.orelse);
+                }
+                Stmt::With(with) => self.note_all(&with.body),
+                _ => {}
+            }
         }
     }
 

@@ -80,9 +80,7 @@ impl<'a> Scanner<'a> {
                 Stmt::FunctionDef(function) => {
                     self.add_function(function);
                     // Imports are often made in functions.
-                    for inner in &function.body {
-                        self.openers.note(inner);
-                    }
+                    self.openers.note_all(&function.body);
                 }
                 Stmt::ClassDef(class) => self.add_methods(class),
                 Stmt::If(choice) => {

@@ -234,4 +234,12 @@ mod tests {
         let caught = caught.replace("E:", "(F, m.E):");
         check(&format!("{load}{caught}"), &["2:liba.so", "4:liba.so"]);
     }
+
+    #[test]
+    fn a_function_may_choose_its_opener() {
+        // As gpib_ctypes has it.
+        let text = "def load():\n  if windows:\n    f = windll.LoadLibrary\n  else:\n    \
+            f = cdll.LoadLibrary\n  return f('liba.so')\n";
+        check(text, &["6:liba.so"]);
+    }
 }
