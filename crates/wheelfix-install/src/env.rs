@@ -252,12 +252,7 @@ fn fill(
         beside: Tree::default(),
         table: table::parts(planner, &decided).map_err(LinkError::from)?,
     };
-    let mut written = if has_wheels {
-        Some(installing.write(compiler.as_ref(), listener)?)
-    } else {
-        installing.decide_table(&[])?;
-        None
-    };
+    let mut written = write_wheels(&installing, compiler.as_ref(), listener)?;
     let generated = decided.generated.len();
     let table = installing.library_table().map(LibraryTable::modules);
     if table.is_some() && !has_wheels {
@@ -291,14 +286,22 @@ fn fill(
     let checked = prover.prove_beside(&installing, written.as_mut())?;
 
     phase(Phase::Compile);
-    let compile_failures = finished(compiler)?;
+    let outcome = (written, finished(compiler)?);
     materializer.check("", &decided.nodes)?;
-    Ok(reported(
-        planner,
-        decided,
-        checked,
-        (written, compile_failures),
-    ))
+    Ok(reported(planner, decided, checked, outcome))
+}
+
+/// Writes the files of the wheels, or decides on the table alone where there are none.
+fn write_wheels(
+    installing: &Installation<'_>,
+    compiler: Option<&Compiler>,
+    listener: &Listener<'_>,
+) -> Result<Option<Written>, EnvError> {
+    if installing.wheels.is_empty() {
+        installing.decide_table(&[])?;
+        return Ok(None);
+    }
+    Ok(Some(installing.write(compiler, listener)?))
 }
 
 /// Makes what is decided.

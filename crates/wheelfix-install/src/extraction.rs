@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use wheelfix_archive::{
-    ContentError, Digest, ExtractError, ExtractItem, ItemFault, MemberPath, MemberPathError,
-    Observer, Written, extract, write_files,
+    ContentError, Digest, ExtractError, ExtractItem, Extracted, ItemFault, MemberPath,
+    MemberPathError, Observer, Written, extract, write_files,
 };
 use wheelfix_format::{HashAlgorithm, RecordHash, may_open_libraries};
 use wheelfix_link::may_be_module;
@@ -126,6 +126,21 @@ pub(crate) fn run(
     notes.elf.sort_unstable();
     write_texts(files, destination.root)?;
 
+    Ok(Extraction {
+        digests: digests(files, extracted, destination)?,
+        placeholders: notes.placeholders,
+        foreign_scripts: notes.foreign_scripts,
+        elf: notes.elf,
+        openers: notes.openers,
+    })
+}
+
+/// The digests of all files; sources that are made here are handed to the compiler.
+fn digests(
+    files: &[File<'_>],
+    extracted: Vec<Extracted>,
+    destination: &Destination<'_>,
+) -> Result<Vec<FileDigest>, ExtractionError> {
     let mut extracted = extracted.into_iter();
     let mut digests = Vec::with_capacity(files.len());
     for file in files {
@@ -151,13 +166,7 @@ pub(crate) fn run(
             None => digests.push(FileDigest::of_file(&destination.root.join(&file.path))?),
         }
     }
-    Ok(Extraction {
-        digests,
-        placeholders: notes.placeholders,
-        foreign_scripts: notes.foreign_scripts,
-        elf: notes.elf,
-        openers: notes.openers,
-    })
+    Ok(digests)
 }
 
 /// Writes the files that are made here.

@@ -266,16 +266,12 @@ pub(crate) fn collect<'a>(
             Err(fault) => faults.push(fault),
         }
     }
-    for glob in &wheel_options.accept_mismatch {
-        if !wheels.iter().any(|wheel| wheel.has(glob)) {
-            faults.push(FileFault::Exception(glob.text().to_owned()));
-        }
-    }
-    for (index, exclude) in wheel_options.exclude.iter().enumerate() {
-        if !builder.used_excludes.contains(&index) {
-            faults.push(FileFault::Exclude(exclude.text().to_owned()));
-        }
-    }
+    let accepted = wheel_options.accept_mismatch.iter();
+    let idle = accepted.filter(|glob| !wheels.iter().any(|wheel| wheel.has(glob)));
+    faults.extend(idle.map(|glob| FileFault::Exception(glob.text().to_owned())));
+    let excludes = wheel_options.exclude.iter().enumerate();
+    let idle = excludes.filter(|(index, _)| !builder.used_excludes.contains(index));
+    faults.extend(idle.map(|(_, glob)| FileFault::Exclude(glob.text().to_owned())));
     Ok(Collected {
         tree: builder.tree,
         metadata,

@@ -216,10 +216,7 @@ fn fill(
     let proof = proof?;
 
     phase(Phase::Compile, 0);
-    let compile_failures = match compiler {
-        Some(compiler) => compiler.finish()?,
-        None => Vec::new(),
-    };
+    let compile_failures = compiler.map(Compiler::finish).transpose()?;
     let wheels = report::installed_wheels(wheels, &planned);
     let mut warnings = planned.warnings;
     warnings.extend(report::uncompiled(request, &planned.list));
@@ -233,7 +230,7 @@ fn fill(
         proof,
         elf_edited: written.applied.elf_edited,
         elf_bytes_written: written.applied.bytes_written,
-        compile_failures,
+        compile_failures: compile_failures.unwrap_or_default(),
         warnings,
         made_twice: None,
     })

@@ -147,12 +147,7 @@ fn link_wheel(
     if request.dry_run {
         return Ok(report(plan));
     }
-
-    let mut before = BTreeSet::new();
-    if request.scope == Scope::Unbundling {
-        let tree = Tree::read(paths(&unpacked, &root)).map_err(LinkError::from)?;
-        before = verify::faults_of(&tree, vec![place(&root)], &context)?;
-    }
+    let before = faults_before(&context, request.scope, &unpacked, &root)?;
     phase(Phase::Apply);
     let mut applied = Applied::default();
     plan.apply(&mut applied)?;
@@ -173,6 +168,21 @@ fn link_wheel(
     let edits = Edits::new(wheel, &filename, &unpacked, &applied, &report)?;
     report.copied = publish(&edits, wheel, request, (&report.output, scratch.path()))?;
     Ok(report)
+}
+
+/// The faults that the files have as they are, where these are no reason to refuse the wheel.
+fn faults_before(
+    context: &Context<'_>,
+    scope: Scope,
+    unpacked: &[Unpacked],
+    root: &Path,
+) -> Result<BTreeSet<String>, PipelineError> {
+    if scope != Scope::Unbundling {
+        return Ok(BTreeSet::new());
+    }
+    let tree = Tree::read(paths(unpacked, root)).map_err(LinkError::from)?;
+    let faults = verify::faults_of(&tree, vec![place(root)], context)?;
+    Ok(faults)
 }
 
 /// Refuses a wheel whose files are not as its RECORD says.

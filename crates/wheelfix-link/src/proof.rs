@@ -200,14 +200,7 @@ pub fn prove(
         base.start_program(program);
         builder.program(program, &base);
     }
-    let mut table = LibraryTable::in_tree(tree);
-    table.extend(options.library_table.clone().unwrap_or_default());
-    let of_table = objects_of(&table, target);
-    let found: BTreeSet<&Path> = of_table
-        .iter()
-        .map(|object| object.path.as_path())
-        .collect();
-    let table = table.without_lost(&found, &target.driver_path);
+    let (table, of_table) = table_of(tree, target, options);
     let opened_by_table: Vec<Simulation<'_>> = of_table
         .par_iter()
         .map(|object| Simulation::new(object, &base))
@@ -223,9 +216,7 @@ pub fn prove(
         assumptions: Assumptions::new(rules, target, options),
     };
     // Where not even all objects were tried, symbols are not looked up: the proof has failed.
-    let is_cut = simulations
-        .iter()
-        .any(|simulation| simulation.process.is_cut);
+    let is_cut = simulations.iter().any(|it| it.process.is_cut);
     let alone = if simulations.len() == objects.len() && !is_cut {
         prover.alone(&simulations)
     } else {
@@ -254,6 +245,20 @@ pub fn prove(
         builder.lints(lint.object(simulation.object));
     }
     builder.into_proof(tree, &tables, &base, files.len())
+}
+
+/// The table of libraries that the sources have, with the objects that it names.
+fn table_of(
+    tree: &Tree,
+    target: &Target,
+    options: &ProofOptions,
+) -> (LibraryTable, Vec<Arc<Object>>) {
+    let mut table = LibraryTable::in_tree(tree);
+    table.extend(options.library_table.clone().unwrap_or_default());
+    let objects = objects_of(&table, target);
+    let found: BTreeSet<&Path> = objects.iter().map(|object| object.path.as_path()).collect();
+    let table = table.without_lost(&found, &target.driver_path);
+    (table, objects)
 }
 
 /// Adds what objects and sources open at run time, and what rules would have sources open.

@@ -140,6 +140,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         .into_iter()
         // Versions are found by their hashes.
         .filter(|version| !version.base && version.hash == sysv_hash(version.name.as_bytes()));
+    let notes = elf.notes.dlopen.iter();
     ReadOutcome::Object(Arc::new(Object {
         path,
         file: file.to_path_buf(),
@@ -153,12 +154,7 @@ fn from_elf(path: PathBuf, file: &Path, mut elf: Elf) -> ReadOutcome {
         load_conditions,
         version_needs: version_needs(dynamic.version_needs),
         version_definitions: definitions.map(|version| version.name).collect(),
-        dlopen_notes: elf
-            .notes
-            .dlopen
-            .iter()
-            .flat_map(|json| dlopen_note(json))
-            .collect(),
+        dlopen_notes: notes.flat_map(|json| dlopen_note(json)).collect(),
         names: Vec::new(),
         content: None,
     }))

@@ -254,16 +254,7 @@ fn append(
         tables = reused.tables;
         PhdrSpace::Replace(reused.load)
     } else {
-        let mut space = phdr_space::find(layout, moves.interpreter)?;
-        if is_last_resort(&space) && !moves.interpreter && layout.interpreter_section().is_some() {
-            // The name may be what is in the way.
-            let other = phdr_space::find(layout, true)?;
-            if !is_last_resort(&other) {
-                moves.interpreter = true;
-                layout.keep_interpreter()?;
-                space = other;
-            }
-        }
+        let space = roomy_phdr_space(layout, &mut moves)?;
         if is_last_resort(&space)
             && let Some(len) = moves.text_len(layout, strings)
             && let Some(padding) = SegmentPadding::find(layout, len)?
@@ -305,6 +296,20 @@ fn append(
     let flags = if moves.dynamic { PF_R | PF_W } else { PF_R };
     insert_load(layout, &space, segment_start, flags);
     Ok(())
+}
+
+/// Finds room for the program headers; the name of the interpreter moves if it is what is in the way.
+fn roomy_phdr_space(layout: &mut Layout<'_>, moves: &mut Moves) -> Result<PhdrSpace, EditError> {
+    let space = phdr_space::find(layout, moves.interpreter)?;
+    if is_last_resort(&space) && !moves.interpreter && layout.interpreter_section().is_some() {
+        let other = phdr_space::find(layout, true)?;
+        if !is_last_resort(&other) {
+            moves.interpreter = true;
+            layout.keep_interpreter()?;
+            return Ok(other);
+        }
+    }
+    Ok(space)
 }
 
 /// Moves the program headers, with one more, behind a segment that is there.

@@ -260,10 +260,8 @@ impl Pass<'_> {
             }
             Effect::Resolver => {
                 self.functions(relocation.place, None);
-                let at = match relocation.addend {
-                    Some(addend) => addend,
-                    None => self.word_at(relocation.place),
-                };
+                let at = relocation.addend;
+                let at = at.unwrap_or_else(|| self.word_at(relocation.place));
                 return self.resolver(relocation.place, at);
             }
             _ => {

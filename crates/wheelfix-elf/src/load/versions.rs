@@ -98,30 +98,16 @@ fn check_needs(
         if version != 1 && at == first {
             return Err(unsupported("first Verneed", version));
         }
-        let mut aux_at = at.wrapping_add(aux.into());
         let before = records;
-        loop {
+        let mut aux_at = Some(at.wrapping_add(aux.into()));
+        while let Some(at) = aux_at {
             records += 1;
             if records > MOST_RECORDS {
                 return Err(endless("Vernaux"));
             }
-            let bytes = record::<4>(loading, image, aux_at, "Vernaux")?;
-            let mut fields = Fields::new(linking.encoding, &bytes);
-            let entry = (|| {
-                Some((
-                    fields.u32()?,
-                    fields.u16()?,
-                    fields.u16()?,
-                    fields.u32()?,
-                    fields.u32()?,
-                ))
-            })();
-            let (_, _, number, _, next) = entry.unwrap_or_default();
+            let (number, next) = needed_version(loading, image, linking, at)?;
             numbers.insert(number & 0x7fff);
-            if next == 0 {
-                break;
-            }
-            aux_at = aux_at.wrapping_add(next.into());
+            aux_at = (next != 0).then(|| at.wrapping_add(next.into()));
         }
         if records - before != usize::from(count) {
             return Err(miscounted("Vernaux", records - before, count.into()));
@@ -136,6 +122,23 @@ fn check_needs(
         return Err(miscounted("Verneed", needs, count));
     }
     check_need_hashes(loading)
+}
+
+/// The number of a version that is needed, and where the next one lies from there; 0 for the last.
+fn needed_version(
+    loading: &Loading<'_>,
+    image: &Image,
+    linking: &Linking<'_>,
+    at: u64,
+) -> Result<(u16, u32), Refusal> {
+    let bytes = record::<4>(loading, image, at, "Vernaux")?;
+    let mut fields = Fields::new(linking.encoding, &bytes);
+    let entry = (|| {
+        let (_hash, _flags, number) = (fields.u32()?, fields.u16()?, fields.u16()?);
+        let (_name, next) = (fields.u32()?, fields.u32()?);
+        Some((number, next))
+    })();
+    Ok(entry.unwrap_or_default())
 }
 
 /// A version is looked for by its hash first.

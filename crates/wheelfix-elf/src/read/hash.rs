@@ -99,11 +99,9 @@ impl GnuHash {
         vaddr: u64,
     ) -> Result<Self, ReadError> {
         let what = "DT_GNU_HASH";
-        let (offset, left) = image.locate(vaddr).ok_or(ReadError::Unmapped {
-            what,
-            vaddr,
-            len: 16,
-        })?;
+        let len = 16;
+        let unmapped = ReadError::Unmapped { what, vaddr, len };
+        let (offset, left) = image.locate(vaddr).ok_or(unmapped)?;
         let place = Place {
             source,
             offset,
@@ -128,11 +126,9 @@ impl GnuHash {
         let bloom = place.read(16, bloom_len)?;
         let buckets_len = u64::from(bucket_count) * 4;
         let buckets = place.read(16 + bloom_len, buckets_len)?;
-        let last = buckets
-            .chunks_exact(4)
-            .filter_map(|word| encoding.u32_at(word, 0))
-            .max()
-            .unwrap_or_default();
+        let words = buckets.chunks_exact(4);
+        let words = words.filter_map(|word| encoding.u32_at(word, 0));
+        let last = words.max().unwrap_or_default();
         let chain = match last.checked_sub(first) {
             _ if last == 0 => Vec::new(),
             Some(known) => read_chain(&place, encoding, 16 + bloom_len + buckets_len, known)?,

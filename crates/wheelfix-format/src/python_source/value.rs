@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruff_python_ast::{BoolOp, Comprehension, Expr, Operator, Stmt, StmtClassDef};
+use ruff_python_ast::{BoolOp, Comprehension, Expr, ExprCall, Operator, Stmt, StmtClassDef};
 
 use super::opener::{Opener, Openers};
 use super::own_place::{OwnPlaces, is_own_name};
@@ -215,28 +215,32 @@ impl Names {
                 Some(false) => self.values(&choice.orelse, openers),
                 None => self.all([&*choice.body, &*choice.orelse].into_iter(), openers),
             },
-            Expr::Call(call) => {
-                let opener = openers.of(&call.func).filter(|opener| opener.finds());
-                let argument = opener.and_then(|opener| opener.arguments(&call.arguments).next());
-                if let Some((opener, argument)) = opener.zip(argument) {
-                    let mut values = self.values(argument, openers);
-                    for value in &mut values.known {
-                        value.found_by = Some(opener);
-                    }
-                    return values;
-                }
-                match &*call.func {
-                    // What a dictionary by systems has for this one.
-                    Expr::Attribute(method) if method.attr.as_str() == "get" => {
-                        match call.arguments.args.first() {
-                            Some(key) => self.item(&method.value, key, openers),
-                            None => Values::unknown(),
-                        }
-                    }
-                    _ => self.made(expr),
-                }
-            }
+            Expr::Call(call) => self
+                .result(call, openers)
+                .unwrap_or_else(|| self.made(expr)),
             _ => self.made(expr),
+        }
+    }
+
+    /// The texts that a function which finds libraries, or the `get` of a dictionary, may return.
+    fn result(&self, call: &ExprCall, openers: &Openers<'_>) -> Option<Values> {
+        let opener = openers.of(&call.func).filter(|opener| opener.finds());
+        let argument = opener.and_then(|opener| opener.arguments(&call.arguments).next());
+        if let Some((opener, argument)) = opener.zip(argument) {
+            let mut values = self.values(argument, openers);
+            for value in &mut values.known {
+                value.found_by = Some(opener);
+            }
+            return Some(values);
+        }
+        match &*call.func {
+            // What a dictionary by systems has for this one.
+            Expr::Attribute(method) if method.attr.as_str() == "get" => {
+                let key = call.arguments.args.first();
+                let item = key.map(|key| self.item(&method.value, key, openers));
+                Some(item.unwrap_or_else(Values::unknown))
+            }
+            _ => None,
         }
     }
 

@@ -116,6 +116,14 @@ pub(crate) struct Notes {
     pub(crate) whole_files: usize,
 }
 
+impl Notes {
+    /// Puts the files of all threads in one order.
+    pub(crate) fn sort_files(&mut self) {
+        self.elf.sort_unstable();
+        self.python.sort_unstable();
+    }
+}
+
 /// A merge of sources.
 #[derive(Debug)]
 pub(crate) struct Merger<'a> {

@@ -124,7 +124,6 @@ impl<'a> EnvPlanner<'a> {
         let files: Vec<File<'a>> = tree.into_candidates().collect();
         let installed = files.len() + self.wheels.len();
         let mut generated = self.generated(&files);
-
         let (distributions, unreadable) = self.distributions();
         faults.extend(unreadable);
         let rules = Rules::new(&self.request.on_collision);
@@ -138,8 +137,7 @@ impl<'a> EnvPlanner<'a> {
         let (resolved, left) = self.collisions(&found, &sources, &distributions, &mut checked);
         faults.append(&mut checked.faults);
         faults.extend(left.into_iter().map(EnvFault::EnvCollision));
-        faults.extend(checked.duplicates.drain(..).map(EnvFault::Duplicate));
-        faults.extend(checked.unmet.drain(..).map(Box::new).map(EnvFault::Unmet));
+        faults.extend(checked.take_unmet());
         let mismatches = torch::mismatches(&distributions, self.wheels);
         faults.extend(mismatches.into_iter().map(Box::new).map(EnvFault::Torch));
         if !faults.is_empty() {
@@ -149,8 +147,7 @@ impl<'a> EnvPlanner<'a> {
         let others = distributions.get(self.wheels.len()..).unwrap_or_default();
         let apart = record::renew(&mut nodes, &mut generated, &changes, others, self.layout)?;
         found.whole_files = found.whole_files.saturating_sub(apart);
-        found.elf.sort_unstable();
-        found.python.sort_unstable();
+        found.sort_files();
         let files = Files {
             list: kept_files(files, &nodes, &found.twins),
             metadata,

@@ -120,6 +120,15 @@ pub(crate) struct RequirementsCheck {
     pub(crate) unreadable: Vec<InstallWarning>,
 }
 
+impl RequirementsCheck {
+    /// Takes out what is installed twice, or missing.
+    pub(crate) fn take_unmet(&mut self) -> impl Iterator<Item = EnvFault> {
+        let duplicates = self.duplicates.drain(..).map(EnvFault::Duplicate);
+        let unmet = self.unmet.drain(..).map(Box::new).map(EnvFault::Unmet);
+        duplicates.chain(unmet)
+    }
+}
+
 /// Compares all distributions with each other and with the target.
 ///
 /// `chains` says how each source came in.

@@ -82,6 +82,12 @@ impl Site<'_> {
             }
             edited.ok()
         })?;
+        self.write_records(digests, applied)?;
+        Ok(warnings)
+    }
+
+    /// Writes the RECORD of each wheel; `digests` are of all files before what was applied to them.
+    fn write_records(&self, digests: Vec<FileDigest>, applied: &Applied) -> std::io::Result<()> {
         let mut rows: Vec<Vec<RecordRow>> = vec![Vec::new(); self.wheels.len()];
         let is_changed = !(applied.changes.removed.is_empty() && applied.changes.edited.is_empty());
         for (file, mut digest) in self.planned.list.iter().zip(digests) {
@@ -102,7 +108,7 @@ impl Site<'_> {
             rows.extend(self.added(wheel, applied, &rows));
             self.write_record(wheel, rows)?;
         }
-        Ok(warnings)
+        Ok(())
     }
 
     /// The line by which scripts find modules; `None` leaves them alone.

@@ -39,11 +39,8 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
     };
     let target = options.target.or_else(|| prevailing_abi(tree));
     let decision = backend::decide(resolver, target);
-    let dropped: BTreeSet<PathBuf> = decision
-        .drops
-        .iter()
-        .map(|drop| drop.path.clone())
-        .collect();
+    let drops = decision.drops.iter();
+    let dropped: BTreeSet<PathBuf> = drops.map(|drop| drop.path.clone()).collect();
     resolver.dropped = &dropped;
     let mut planner = Planner {
         original,

@@ -172,10 +172,8 @@ fn package<'a>(
         location = Location::Url(url.0);
     } else if let Some(path) = read.path {
         package.origin.clone_from(&path.0);
-        if [".whl", ".tar.gz", ".zip"]
-            .iter()
-            .any(|end| path.ends_with(end))
-        {
+        let ends = [".whl", ".tar.gz", ".zip"];
+        if ends.iter().any(|end| path.ends_with(end)) {
             location = Location::Path(path.0.into_owned());
         } else {
             package.source = Source::Directory {

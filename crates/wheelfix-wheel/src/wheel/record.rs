@@ -47,12 +47,8 @@ pub(crate) fn check(
     faults: &mut WheelFaults,
 ) -> Vec<Option<usize>> {
     let is_accepted = |path: &str| options.accepts(path);
-    let mut rows = by_path(
-        &dist_info.record.record.rows,
-        &is_accepted,
-        oddities,
-        faults,
-    );
+    let rows = &dist_info.record.record.rows;
+    let mut rows = by_path(rows, &is_accepted, oddities, faults);
     let unreadable = unreadable(archive, dist_info, &is_accepted, faults);
     let mut found = Vec::with_capacity(archive.members().len());
     for member in archive.members() {

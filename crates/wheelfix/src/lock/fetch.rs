@@ -82,19 +82,17 @@ impl Fetcher {
             }
         }
         for round in 0.. {
-            let asked: Vec<(&PackageName, String)> = pending
-                .iter()
-                .filter_map(|(name, indexes)| Some((*name, indexes.get(round)?.clone())))
-                .collect();
+            let asked = pending.iter();
+            let asked =
+                asked.filter_map(|(name, indexes)| Some((*name, indexes.get(round)?.clone())));
+            let asked: Vec<(&PackageName, String)> = asked.collect();
             if asked.is_empty() {
                 break;
             }
-            let requests: Vec<Request> = asked
-                .iter()
-                .map(|(name, index)| {
-                    self.request(&format!("{index}/{name}/"), Some(JSON), MAX_ANSWER)
-                })
-                .collect();
+            let request = |(name, index): &(&PackageName, String)| {
+                self.request(&format!("{index}/{name}/"), Some(JSON), MAX_ANSWER)
+            };
+            let requests: Vec<Request> = asked.iter().map(request).collect();
             let got = fetch(&requests).map_err(curl_error)?;
             for (((name, _), request), answer) in asked.iter().zip(&requests).zip(got) {
                 match answer {

@@ -92,27 +92,7 @@ impl Distributions {
     ) {
         loop {
             let before = affected.len();
-            let mut given = BTreeSet::new();
-            for unit in affected.iter() {
-                let Some(names) = names.get(unit) else {
-                    continue;
-                };
-                given.extend(if to_users {
-                    &names.provides
-                } else {
-                    &names.needs
-                });
-            }
-            let concerns = |names: &Names| {
-                let asked = if to_users {
-                    &names.needs
-                } else {
-                    &names.provides
-                };
-                asked.iter().any(|name| given.contains(name))
-            };
-            let by_name = names.iter().filter(|(_, names)| concerns(names));
-            let by_name: Vec<String> = by_name.map(|(unit, _)| unit.clone()).collect();
+            let by_name = related_by_name(affected, names, to_users);
             let of_affected = self.0.iter().filter(|distribution| {
                 distribution
                     .units
@@ -150,6 +130,22 @@ impl Distributions {
             }
         }
     }
+}
+
+/// The parts that need what some provide, or the other way round; these themselves are among them if they do.
+fn related_by_name(
+    units: &BTreeSet<String>,
+    names: &BTreeMap<String, Names>,
+    to_users: bool,
+) -> Vec<String> {
+    let of_units = units.iter().filter_map(|unit| names.get(unit));
+    let given: BTreeSet<&String> = of_units.flat_map(|names| names.side(to_users)).collect();
+    let concerns = |names: &Names| {
+        let asked = names.side(!to_users);
+        asked.iter().any(|name| given.contains(name))
+    };
+    let related = names.iter().filter(|(_, names)| concerns(names));
+    related.map(|(unit, _)| unit.clone()).collect()
 }
 
 impl Distribution {

@@ -68,6 +68,17 @@ pub(crate) struct Names {
     pub(crate) needs: BTreeSet<String>,
 }
 
+impl Names {
+    /// Those by which others depend on the part, or those by which it depends on others.
+    pub(crate) fn side(&self, provides: bool) -> &BTreeSet<String> {
+        if provides {
+            &self.provides
+        } else {
+            &self.needs
+        }
+    }
+}
+
 impl Stamps {
     /// The stamps that an environment has; `None` if there are none that count.
     pub(crate) fn read(environment: &VirtualEnvironment) -> Option<Self> {
