@@ -105,7 +105,7 @@ fn link(request: &PatchRequest, listener: &Listener<'_>) -> Result<PatchReport, 
     for path in &request.paths {
         places.push(Place::fixed(existing_path(path)?));
     }
-    let (report, _) = link_in(request, &Extent::of(places), listener, &|| Ok(()))?;
+    let (report, _) = link_in(request, &Extent::of(places), listener, &|_| Ok(()))?;
     Ok(report)
 }
 
@@ -148,13 +148,13 @@ impl Extent {
     }
 }
 
-/// Links what lies in an extent; gives the tree as it is then, if there is a target. `before_proof` is called when all
-/// is edited and nothing was read again yet.
+/// Links what lies in an extent; gives the tree as it is then, if there is a target. `before_proof` is called with
+/// the paths that may have changed when all is edited and nothing was read again yet.
 pub(crate) fn link_in(
     request: &PatchRequest,
     extent: &Extent,
     listener: &Listener<'_>,
-    before_proof: &dyn Fn() -> io::Result<()>,
+    before_proof: &dyn Fn(&BTreeSet<PathBuf>) -> io::Result<()>,
 ) -> Result<(PatchReport, Tree), PipelineError> {
     let phase = |phase| listener(Event::Phase { phase, bytes: 0 });
     phase(Phase::Read);
@@ -179,6 +179,7 @@ pub(crate) fn link_in(
     let mut changes = decision.changes(&records)?;
     let links = links_out(&request.environments, &records)?;
     links.iter().try_for_each(|link| changes.replace(link))?;
+    let touched = changes.paths();
     let transaction = Transaction::begin(&extent.roots, changes)?;
     let writer = Writer::later(transaction.prepared());
     let mut applied = Applied::new(writer, untrue);
@@ -188,7 +189,7 @@ pub(crate) fn link_in(
         // Some are dropped, or were edited.
         let mut left = links.iter().filter(|link| link.is_symlink());
         left.try_for_each(|link| detach(link))?;
-        before_proof()?;
+        before_proof(&touched)?;
         phase(Phase::Verify);
         let (tree, proof) = prove(places, &decision, tree)?;
         Ok((records, tree, proof))

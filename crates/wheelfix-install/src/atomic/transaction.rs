@@ -50,6 +50,11 @@ impl Changes {
         self.add(path, State::Edited { inode, original })
     }
 
+    /// The paths, those of directories with links followed.
+    pub(crate) fn paths(&self) -> BTreeSet<PathBuf> {
+        self.0.keys().cloned().collect()
+    }
+
     fn add(&mut self, path: &Path, state: State) -> io::Result<()> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Ok(());

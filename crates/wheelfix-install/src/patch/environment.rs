@@ -17,7 +17,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -185,15 +185,21 @@ impl Outdated {
             (looked_at, unchanged) = (Some(affected.units), affected.unchanged);
         }
         let seen = RefCell::new(None);
-        let before_proof = || -> io::Result<()> {
+        let before = self.look_again(looked_at.as_ref())?;
+        let before_proof = |changed: &BTreeSet<PathBuf>| -> io::Result<()> {
             if moves_on(root)? {
-                seen.replace(Some(self.look_again(looked_at.as_ref())?));
+                let now = self.look_again(looked_at.as_ref())?;
+                seen.replace(Some((now, changed.clone())));
             }
             Ok(())
         };
         let (report, tree) = link_in(request, &extent, listener, &before_proof)?;
         match seen.into_inner() {
-            Some(seen) => self.write(&seen, &tree, looked_at.as_ref(), request.library_table)?,
+            Some((now, changed)) => {
+                // What came meanwhile was not planned: the next run is to notice it.
+                let seen = now.into_planned(before, &changed);
+                self.write(&seen, &tree, looked_at.as_ref(), request.library_table)?;
+            }
             None if request.dry_run => {}
             None => Stamps::remove(root)?,
         }
@@ -272,7 +278,8 @@ fn counted_files(tree: &Tree) -> BTreeSet<&OsStr> {
     let skipped = tree.skipped.iter().map(|skipped| skipped.path.as_path());
     let unreadable = tree.unreadable.iter().chain(&tree.data);
     let unreadable = unreadable.map(|unreadable| unreadable.path.as_path());
-    let opens = |source: &&PythonSource| !source.loads.is_empty();
+    let opens =
+        |source: &&PythonSource| !source.loads.is_empty() || !source.unnamed_loads.is_empty();
     let sources = tree.sources.iter().filter(opens);
     let sources = sources.map(|source| source.path.as_path());
     let elf = objects.chain(skipped).chain(unreadable);

@@ -158,6 +158,45 @@ fn a_source_that_opens_another_library_is_noticed() {
     let source = venv.path(SITE).join("opener/__init__.py");
     fs_err::write(source, "import ctypes\nctypes.CDLL('libq.so')\n").unwrap();
     venv.expect(&patch, 1, "libq.so");
+    // Also where a call says no name.
+    let text = "import ctypes\ndef load(name):\n    return ctypes.CDLL(name)\n";
+    let helper = venv.path(SITE).join("opener/helper.py");
+    fs_err::write(venv.path(SITE).join("opener/__init__.py"), "").unwrap();
+    fs_err::write(&helper, text).unwrap();
+    venv.expect(&patch, 0, "");
+    venv.expect(&patch, 0, NOTHING);
+    fs_err::write(&helper, text.replace("CDLL(name", "CDLL('libr.so'")).unwrap();
+    let said = venv.expect(&patch, 0, "");
+    assert!(!said.contains(NOTHING), "{said}");
+}
+
+#[test]
+fn what_is_no_bytecode_is_noticed_among_it() {
+    let venv = patched(&["one", "two"]);
+    let cache = venv.path(SITE).join("one/__pycache__");
+    fs_err::create_dir(&cache).unwrap();
+    fs_err::write(cache.join("m.cpython-311.pyc"), "x").unwrap();
+    fs_err::write(cache.join("m.cpython-311.pyc.140"), "x").unwrap();
+    venv.expect(&PATCH, 0, NOTHING);
+    for name in ["_cffi.so", "_cffi2.so"] {
+        fs_err::copy(venv.path("m.so"), cache.join(name)).unwrap();
+        venv.expect(&PATCH, 0, "1 ELF file edited");
+        venv.expect(&PATCH, 0, NOTHING);
+    }
+    agrees(&venv);
+}
+
+#[test]
+fn names_that_are_not_text_are_no_change_for_ever() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let venv = patched(&["one", "two"]);
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.txt");
+    fs_err::write(venv.path(SITE).join("one").join(name), "x").unwrap();
+    venv.expect(&PATCH, 0, "0 ELF files edited");
+    venv.expect(&PATCH, 0, NOTHING);
+    fs_err::copy(venv.path("m.so"), venv.path(SITE).join("one/n.so")).unwrap();
+    venv.expect(&PATCH, 0, "1 ELF file edited");
+    venv.expect(&PATCH, 0, NOTHING);
 }
 
 /// Once a look has found that only bytecode came, the next ones know the directory again.

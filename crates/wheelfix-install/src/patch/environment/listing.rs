@@ -4,7 +4,7 @@
 //! give another file an old name by taking the old one away. Only those of its files are looked at that count, in case
 //! that somebody has written into one: ELF files, sources that open libraries, links.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
@@ -31,8 +31,10 @@ const BYTECODE: &str = "__pycache__";
 /// A directory, so that the next run knows what is in it where it is as it was.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Directory {
-    /// Device, inode, and the times of the last changes of its names and of itself, in hexadecimal digits.
-    fact: String,
+    /// Device, inode, and the times of the last changes of its names and of itself, in hexadecimal digits; `None` where
+    /// these do not tell it from what may come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fact: Option<String>,
     /// The names of directories in it, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     below: Vec<String>,
@@ -82,6 +84,25 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// What a run has planned for: as it is now where the run may have changed it, else as it was before.
+    pub(crate) fn into_planned(mut self, before: Self, changed: &BTreeSet<PathBuf>) -> Self {
+        let before = before.listed.into_iter();
+        let mut before: BTreeMap<PathBuf, Listed> =
+            before.map(|listed| (listed.path.clone(), listed)).collect();
+        for now in &mut self.listed {
+            let was = before.remove(&now.path);
+            now.take_back(was.map_or_else(Vec::new, |was| was.files), changed);
+        }
+        for mut gone in before.into_values() {
+            let files = std::mem::take(&mut gone.files);
+            gone.take_back(files, changed);
+            self.listed.push(gone);
+        }
+        self
+    }
+}
+
 impl Found {
     pub(crate) fn is_in(&self, names: &[String]) -> bool {
         self.name.to_str().is_some_and(|name| {
@@ -92,6 +113,32 @@ impl Found {
 }
 
 impl Listed {
+    /// Makes files what they were, but for those that a run may have changed.
+    fn take_back(&mut self, was: Vec<Found>, changed: &BTreeSet<PathBuf>) {
+        let is_changed = |path: &Path, name: &OsStr| changed.contains(&path.join(name));
+        let mut was: BTreeMap<OsString, Found> = was
+            .into_iter()
+            .map(|file| (file.name.clone(), file))
+            .collect();
+        let mut files = Vec::with_capacity(self.files.len());
+        for now in std::mem::take(&mut self.files) {
+            let file = was.remove(&now.name);
+            if file.as_ref().is_some_and(|file| file.fact == now.fact)
+                || is_changed(&self.path, &now.name)
+            {
+                files.push(now);
+            } else {
+                self.may_be_known = false;
+                files.extend(file);
+            }
+        }
+        was.retain(|name, _| !is_changed(&self.path, name));
+        self.may_be_known &= was.is_empty();
+        files.extend(was.into_values());
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        self.files = files;
+    }
+
     /// The directory for the next run.
     pub(crate) fn directory(&self, counts: &dyn Fn(&Self, &str) -> bool) -> Directory {
         if let Some(known) = &self.known {
@@ -118,7 +165,7 @@ impl Listed {
             .iter()
             .map(|name| name.to_string_lossy().into_owned());
         Directory {
-            fact: self.fact.clone(),
+            fact: self.may_be_known.then(|| self.fact.clone()),
             below: below.collect(),
             counted,
             others: hasher.map(|hasher| HEXLOWER.encode(&hasher.finalize())),
@@ -177,7 +224,7 @@ impl Look<'_> {
         let fact = HEXLOWER.encode(&fact_of_directory(&metadata));
         let mut listing = Listing::default();
         let known = self.known.get(&name_in(self.root, path));
-        let known = known.filter(|known| known.fact == fact);
+        let known = known.filter(|known| known.fact.as_ref() == Some(&fact));
         let as_known = match known {
             Some(known) => self.as_known(path, known, &mut listing.is_open)?,
             None => None,
@@ -216,7 +263,7 @@ impl Look<'_> {
         }
         Ok(Some(Listed {
             path: path.to_owned(),
-            fact: known.fact.clone(),
+            fact: known.fact.clone().unwrap_or_default(),
             files,
             below: known.below.iter().map(OsString::from).collect(),
             known: Some(known.clone()),
@@ -243,9 +290,9 @@ impl Look<'_> {
                 seen.is_disturbed |= is_ours(&name);
                 listed.may_be_known = false;
             } else if kind.is_dir() {
-                if name != BYTECODE {
-                    listed.below.push(name);
-                }
+                listed.below.push(name);
+            } else if is_bytecode(path, &name) {
+                // Importing writes it.
             } else if (path != self.root || name != LOCK) && !is_table(path, &name) {
                 let file = self.file(path, name, &entry.metadata()?, &mut seen.is_open)?;
                 listed.files.push(file);
@@ -275,6 +322,12 @@ impl Look<'_> {
             is_link,
         })
     }
+}
+
+/// Whether a file is bytecode, or on its way there; other files in these directories are what others are.
+fn is_bytecode(directory: &Path, name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    directory.ends_with(BYTECODE) && name.contains(".pyc")
 }
 
 /// Whether a file is of the table of libraries, which has stamps of its own.
@@ -334,4 +387,44 @@ fn fact_of_link(root: &Path, link: &Path, is_open: &mut bool) -> io::Result<Vec<
         Err(_) => {}
     }
     Ok(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_meanwhile_is_not_what_was_planned_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for name in ["edited", "gone", "same"] {
+            fs::create_dir_all(root.join("p")).unwrap();
+            fs::write(root.join("p").join(name), "x").unwrap();
+        }
+        let look = || look(root, root, &BTreeMap::new()).unwrap();
+        let names = |listing: &Listing| {
+            let files = listing.listed.iter().flat_map(|listed| &listed.files);
+            files
+                .map(|file| (file.name.clone(), file.fact.clone()))
+                .collect::<Vec<_>>()
+        };
+        let before = look();
+        fs::write(root.join("p/edited"), "other").unwrap();
+        let changed = BTreeSet::from([root.join("p/edited")]);
+        let now = look();
+        assert_ne!(names(&now), names(&before));
+        assert_eq!(names(&look().into_planned(before, &changed)), names(&now));
+        // Nobody planned for these.
+        let before = look();
+        let was = names(&before);
+        fs::write(root.join("p/new"), "x").unwrap();
+        fs::write(root.join("p/same"), "other").unwrap();
+        fs::remove_file(root.join("p/gone")).unwrap();
+        fs::create_dir(root.join("q")).unwrap();
+        fs::write(root.join("q/new"), "x").unwrap();
+        let planned = look().into_planned(before, &changed);
+        assert_eq!(names(&planned), was);
+        let known = planned.listed.iter().filter(|it| it.path != root);
+        assert!(known.clone().count() == 2 && known.clone().all(|it| !it.may_be_known));
+    }
 }

@@ -95,9 +95,7 @@ impl Units {
                     add_file(hasher, file);
                 }
             }
-            if listed.may_be_known {
-                directories.insert(name, directory);
-            }
+            directories.insert(name, directory);
         }
         let units = hashers.into_iter().map(|(path, hasher)| {
             let digest = HEXLOWER.encode(&hasher.finalize());
