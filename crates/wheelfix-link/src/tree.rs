@@ -30,7 +30,7 @@ use crate::tree::python_module::imported_name;
 use crate::tree::source_uses::SourceUses;
 use crate::tree::stray::stray_module;
 use crate::tree::text_names::read_named_object;
-use crate::tree::walk::{is_half_copied, walk};
+use crate::tree::walk::{half_copy, is_half_copied, walk};
 
 /// The objects of one output.
 #[derive(Clone, Debug, Default)]
@@ -245,7 +245,12 @@ impl Tree {
                     continue;
                 }
             };
+            let name = path.file_name().and_then(|name| name.to_str());
             match outcome {
+                // How much of it is there decides how far it can be read.
+                ReadOutcome::Object(_) if name.is_some_and(is_half_copied) => {
+                    tree.data.push(half_copy(path));
+                }
                 ReadOutcome::Object(object) if is_of_other_python(&path) => {
                     of_others.insert(path, object);
                 }
@@ -338,7 +343,8 @@ impl Tree {
                 || name.is_none_or(|name| is_library_name(name) || wanted.contains(name))
         };
         let (loaded, data) = unreadable.into_iter().partition(is_loaded);
-        (self.unreadable, self.data) = (loaded, data);
+        self.unreadable = loaded;
+        self.data.extend::<Vec<_>>(data);
     }
 
     /// Adds Python sources that have been read already.

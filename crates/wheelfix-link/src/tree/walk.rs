@@ -11,6 +11,8 @@ use walkdir::WalkDir;
 use wheelfix_elf::is_temporary;
 use wheelfix_loader::existing_path;
 
+use super::Unreadable;
+
 /// The result of a walk: directories by name, what links lead to behind what they lie beside.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
@@ -32,6 +34,15 @@ pub(crate) fn is_half_copied(name: &str) -> bool {
     rest.is_some_and(|rest| {
         rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
+}
+
+/// Such a copy, of which so much is there that it can be read as an ELF file.
+pub(crate) fn half_copy(path: PathBuf) -> Unreadable {
+    Unreadable {
+        path,
+        reason: "is a copy that was not finished".to_owned(),
+        is_executable: false,
+    }
 }
 
 /// Walks places, each a directory or a file.

@@ -79,6 +79,14 @@ fn a_copy_that_uv_broke_off_is_a_warning() {
         assert!(text.contains(said), "{name}: {text}");
         fs_err::remove_file(file).unwrap();
     }
+    // However much of it was copied; of a few bytes nothing is known.
+    let file = sandbox.path("t/.tmpAeBtQ0");
+    for len in (64..=module.len()).step_by(1024).chain([module.len()]) {
+        fs_err::write(&file, &module[..len]).unwrap();
+        let text = sandbox.run(&patch);
+        assert!(text.starts_with("exit: 0\n"), "{len}: {text}");
+        assert!(text.contains("/.tmpAeBtQ0: begins as"), "{len}: {text}");
+    }
 }
 
 #[test]

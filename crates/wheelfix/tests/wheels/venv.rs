@@ -175,7 +175,8 @@ fn the_keyboard_interrupts_uv_in_the_middle() {
         codes.push(interrupted(&project, "sync", &site.join(name)));
         project.keeps(&cached);
         // What uv had written a part of it takes for installed.
-        project.uv("sync --reinstall");
+        let said = project.uv("sync --reinstall");
+        assert!(said.contains("proved to load"), "{name}: {said}");
         project.computes(GREENLET);
         project.computes("import scipy.linalg, numpy; scipy.linalg.inv(numpy.eye(2))");
         project.computes("import pygments.lexers; pygments.lexers.get_lexer_by_name('python')");

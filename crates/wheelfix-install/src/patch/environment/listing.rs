@@ -85,7 +85,7 @@ impl Listing {
 }
 
 impl Listing {
-    /// What a run has planned for: as it is now where the run may have changed it, else as it was before.
+    /// The files that a run has planned for: as they are now where the run may have changed them, else as they were before.
     pub(crate) fn into_planned(mut self, before: Self, changed: &BTreeSet<PathBuf>) -> Self {
         let before = before.listed.into_iter();
         let mut before: BTreeMap<PathBuf, Listed> =
