@@ -197,6 +197,14 @@ in
     echo ok >$out
   '';
 
+  # What was built from an sdist may be stripped, what a wheel brought not.
+  strip = test "strip" ''
+    hook=${py.wheelfixInstallHook}/nix-support/setup-hook
+    says() { (unset installPhase dontStrip; source $hook; echo "''${dontStrip-0}"); }
+    [[ $(src=/nix/store/a-1-py3-none-any.whl says) == 1 && $(src=/nix/store/a-1.tar.gz says) == 0 ]]
+    echo ok >$out
+  '';
+
   # Nothing refers to the wheel, or to where it was built.
   nothing-leaks = test "nothing-leaks" ''
     for tree in ${recipes.scipy} ${recipes.pygments}; do

@@ -65,24 +65,28 @@ let
     sympy = wheel "sympy" [ (wheel "mpmath" [ ]) ];
     triton = wheel "triton" [ ];
     typing-extensions = wheel "typing_extensions" [ ];
+    fsspec = wheel "fsspec" [ ];
     # The wheel requires neither.
     pyyaml = packages.filelock;
     requests = packages.filelock;
   };
+  # Recipes of other days ask for other packages.
   called = py.callPackage recipe (
-    packages
-    // {
-      inherit cudaPackages;
-      addDriverRunpath = null;
-      autoAddDriverRunpath = null;
-    }
+    builtins.intersectAttrs (builtins.functionArgs (import recipe)) (
+      packages
+      // {
+        inherit cudaPackages;
+        addDriverRunpath = null;
+        autoAddDriverRunpath = null;
+      }
+    )
   );
 in
 (pkgs.wheelfixed python called).overridePythonAttrs (old: {
   version = "2.15.0";
   src = src.torch;
   buildInputs = old.buildInputs ++ [ cudaPackages.libnvshmem ];
-  dependencies = old.dependencies ++ [ (wheel "fsspec" [ ]) ];
+  dependencies = old.dependencies ++ [ packages.fsspec ];
   # The libraries are those of `buildInputs`.
   pythonRemoveDeps = [
     "cuda-bindings"
