@@ -27,7 +27,7 @@ in
     };
     says = [
       "`libstdc++.so.6` is missing"
-      "fix: wheelfix.libs = [ (lib.getLib pkgs.stdenv.cc.cc.lib) ];"
+      "fix: buildInputs = [ (lib.getLib pkgs.stdenv.cc.cc.lib) ];"
     ];
   };
   missing-dependency = {
