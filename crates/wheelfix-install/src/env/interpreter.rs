@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use wheelfix_loader::existing_path;
+
 use crate::env::generated::{GeneratedContent, GeneratedFile};
 use crate::launcher::shell_quote;
 use crate::layout::Layout;
@@ -43,12 +45,13 @@ pub(crate) fn files(
     let mut files = vec![link("python"), link("python3")];
     let program = match activation {
         Activation::Venv => {
-            let home = base.executable.parent().unwrap_or(Path::new("/"));
+            let executable = beside_its_library(&base.executable, layout);
+            let home = executable.parent().unwrap_or(Path::new("/"));
             let text = format!(
                 "home = {}\ninclude-system-site-packages = false\nversion = {}\nexecutable = {}\n",
                 home.display(),
                 base.full_version,
-                base.executable.display(),
+                executable.display(),
             );
             files.push(own(
                 "pyvenv.cfg".to_owned(),
@@ -57,7 +60,7 @@ pub(crate) fn files(
                     executable: false,
                 },
             ));
-            GeneratedContent::Link(base.executable.clone())
+            GeneratedContent::Link(executable)
         }
         Activation::Variables => GeneratedContent::Text {
             text: launcher(&base.executable, prefix, &name, layout),
@@ -66,6 +69,22 @@ pub(crate) fn files(
     };
     files.push(own(format!("bin/{name}"), program));
     files
+}
+
+/// The path of a Python for `home`, beside which it looks for its library: where there is none, as beside the links of
+/// a profile of Nix or of uv's `~/.local/bin`, but where they lead, that.
+fn beside_its_library(executable: &Path, layout: &Layout) -> PathBuf {
+    let site_packages = layout.site_packages();
+    let library = Path::new(&site_packages).with_file_name("os.py");
+    let has_library = |path: &Path| {
+        let prefix = path.parent().and_then(Path::parent);
+        prefix.is_some_and(|prefix| prefix.join(&library).is_file())
+    };
+    let real = existing_path(executable).ok();
+    match real {
+        Some(real) if !has_library(executable) && has_library(&real) => real,
+        _ => executable.to_owned(),
+    }
 }
 
 /// The script that sets the variables of

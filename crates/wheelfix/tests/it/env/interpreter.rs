@@ -57,6 +57,34 @@ fn scripts(args: &[&str]) -> Sandbox {
     sandbox
 }
 
+#[test]
+fn a_python_is_named_by_where_its_library_is() {
+    let python = fs_err::canonicalize(cache::tool("python3")).unwrap();
+    let sandbox = sandbox(&[PrefixBuilder::new("one", "1.0").file("one.py", "")]);
+    // A profile, whose `bin` is all that it has.
+    fs_err::create_dir_all(sandbox.path("profile/bin")).unwrap();
+    let link = sandbox.path("profile/bin/python3");
+    std::os::unix::fs::symlink(&python, &link).unwrap();
+    let args = ["a", "--python", link.to_str().unwrap(), "--prove", "none"];
+    make(&sandbox, &args);
+    let text = fs_err::read_to_string(sandbox.path("env/pyvenv.cfg")).unwrap();
+    let home = format!("home = {}\n", python.parent().unwrap().display());
+    assert!(text.starts_with(&home), "{text}");
+    assert!(text.contains(&format!("executable = {}\n", python.display())));
+    assert_eq!(
+        output(&sandbox.path("env/bin/python"), &["-c", "import one"], None),
+        ""
+    );
+    // One that has a library of its own is what it was called.
+    let library = sandbox.path("profile/lib/python3.11");
+    fs_err::create_dir_all(&library).unwrap();
+    fs_err::write(library.join("os.py"), "").unwrap();
+    fs_err::remove_dir_all(sandbox.path("env")).unwrap();
+    make(&sandbox, &args);
+    let text = fs_err::read_to_string(sandbox.path("env/pyvenv.cfg")).unwrap();
+    assert!(text.starts_with(&format!("home = {}", sandbox.path("profile/bin").display())));
+}
+
 /// The standard output of a program.
 #[expect(clippy::disallowed_methods, reason = "runs what was made")]
 fn output(program: &Path, args: &[&str], python_path: Option<&Path>) -> String {
