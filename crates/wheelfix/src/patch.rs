@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
 use crate::target::SystemArgs;
 use crate::wheel_options::{MetadataArgs, accepted};
-use crate::{document, install_error, message, proof_report, table, unbundle_table};
+use crate::{document, inputs, install_error, message, proof_report, table, unbundle_table};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
@@ -180,6 +180,9 @@ impl FileArgs {
     /// Whether one wheel is to become another.
     pub(crate) fn is_for_wheel(&self) -> Result<bool, Error> {
         let is_wheel = |path: &&PathBuf| is_wheel_name(path);
+        if let Some(wheel) = self.paths.iter().find(is_wheel) {
+            inputs::existing(wheel)?;
+        }
         match (
             &self.out,
             self.paths.as_slice(),

@@ -37,10 +37,11 @@ impl Progress {
                 } else {
                     WITH_BYTES
                 };
-                self.set_template(template);
-                self.bar.set_message(name(phase));
+                // A bar with bytes is never drawn before it has their number.
                 self.bar.set_length(bytes);
                 self.bar.set_position(0);
+                self.bar.set_message(name(phase));
+                self.set_template(template);
             }
             Event::Bytes(bytes) => self.bar.inc(bytes),
             _ => {}

@@ -18,6 +18,7 @@ use wheelfix_wheel::{
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
 use crate::error::{self, Error, print_line, printed};
+use crate::inputs;
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::progress::Progress;
@@ -70,6 +71,7 @@ fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Staging, Vec<
         let text = format!("`--accept-mismatch {path}` is for wheels, which have a RECORD");
         return Err(Error::Usage(text));
     }
+    inputs::existing(&args.archive)?;
     let (kind, staging, unpacked) = if is_wheel {
         unpack_wheel(args, progress)?
     } else {

@@ -126,6 +126,28 @@ fn wheels_are_downloaded_by_the_line() {
 }
 
 #[test]
+fn what_is_not_there_is_told_before_anything_else() {
+    let sandbox = Sandbox::new();
+    let url = "https://files.example.org/demo-1.0-py3-none-any.whl";
+    for command in ["patch", "unbundle", "unpack"] {
+        let more: &[&str] = if command == "unpack" { &["new"] } else { &[] };
+        let run = |path: &str| sandbox.run(&[&[command, path], more].concat());
+        let text = run("demo-1.0-py3-none-any.whl");
+        assert!(text.starts_with("exit: 3\n"), "{text}");
+        assert!(
+            text.contains("demo-1.0-py3-none-any.whl`: no such file or directory"),
+            "{text}"
+        );
+        let text = run(url);
+        assert!(
+            text.contains("is a URL: wheelfix downloads nothing"),
+            "{text}"
+        );
+        assert!(text.contains("\nnext: pip download"), "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_a_wheel_is_named_for_what_it_is() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0"));

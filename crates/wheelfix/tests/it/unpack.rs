@@ -228,12 +228,12 @@ fn what_is_wrong_with_the_arguments_is_said() {
     insta::assert_snapshot!(run(&["missing-1.0-py3-none-any.whl", "out"]), @"
     exit: 3
     --- stderr
-    error: failed to open file `missing-1.0-py3-none-any.whl`: No such file or directory (os error 2)
+    error: `missing-1.0-py3-none-any.whl`: no such file or directory
     ");
     insta::assert_snapshot!(run(&["missing-1.0.tar.gz", "out"]), @"
     exit: 3
     --- stderr
-    error: failed to open file `missing-1.0.tar.gz`: No such file or directory (os error 2)
+    error: `missing-1.0.tar.gz`: no such file or directory
     ");
     insta::assert_snapshot!(run(&["missing-1.0.tar.gz", "out", "--accept-mismatch", "x"]), @"
     exit: 2
