@@ -254,7 +254,7 @@ impl NextStep {
 
     /// The options to add.
     fn options(&self) -> Vec<String> {
-        let built = (!self.attributes.is_empty()).then(|| self.build());
+        let built = (!self.attributes.is_empty()).then(|| of_nixpkgs(&self.attributes));
         let directories = self.directories.iter().cloned().chain(built);
         let options = directories.flat_map(|directory| ["--lib-path".to_owned(), directory]);
         let flags = self.flags.iter().map(|flag| (*flag).to_owned());
@@ -311,18 +311,18 @@ impl NextStep {
             wheels_directory()
         )
     }
+}
 
-    /// The command that brings the libraries of nixpkgs, in quotes; prints their directories with colons.
-    fn build(&self) -> String {
-        let packages = remedy::packages();
-        let attributes: Vec<&str> = self.attributes.iter().map(String::as_str).collect();
-        match attributes.as_slice() {
-            [one] => remedy::nix_build(&format!("with {packages}; lib.getLib {one}"), ""),
-            all => {
-                let all = all.join(" ");
-                let expression = format!("with {packages}; map lib.getLib [ {all} ]");
-                remedy::nix_build(&expression, " | paste -sd:")
-            }
+/// The command that brings libraries of nixpkgs, in quotes; prints their directories with colons.
+pub(crate) fn of_nixpkgs(attributes: &BTreeSet<String>) -> String {
+    let packages = remedy::packages();
+    let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
+    match attributes.as_slice() {
+        [one] => remedy::nix_build(&format!("with {packages}; lib.getLib {one}"), ""),
+        all => {
+            let all = all.join(" ");
+            let expression = format!("with {packages}; map lib.getLib [ {all} ]");
+            remedy::nix_build(&expression, " | paste -sd:")
         }
     }
 }

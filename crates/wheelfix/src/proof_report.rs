@@ -1,15 +1,18 @@
 //! The report of a proof, the same for every command that proves: the counts, the warnings, the
 //! files that were left aside and the excuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{Excused, Fault, FaultKind, LinkPlan, Proof, count, some_of};
+use wheelfix_link::{
+    Candidate, Excused, Fault, FaultKind, LinkPlan, Proof, Remedy, count, some_of,
+};
 
 use crate::error;
 use crate::message::{BREAK, escaped};
-use crate::remedy::{advised, is_for_target, named};
+use crate::next_step;
+use crate::remedy::{self, advised, is_for_target, named};
 
 /// So many places of calls are told of a package.
 const PLACES: usize = 3;
@@ -150,10 +153,42 @@ fn first_lines(warnings: &[&Fault]) -> impl Display {
             write!(f, "{BREAK}  {}", text.lines().next().unwrap_or_default())?;
         }
         match len.saturating_sub(MANY) {
-            0 => Ok(()),
-            more => write!(f, "{BREAK}  and {more} more"),
+            0 => {}
+            more => write!(f, "{BREAK}  and {more} more")?,
+        }
+        match packages(warnings) {
+            Some(fix) => write!(f, "{BREAK}  fix: {fix}"),
+            None => Ok(()),
         }
     })
+}
+
+/// The line that brings what warnings lack and nixpkgs has, all of it at once.
+fn packages(warnings: &[&Fault]) -> Option<String> {
+    let remedies = warnings.iter().flat_map(|warning| warning.remedies());
+    let attributes = remedies.filter_map(|remedy| match remedy {
+        Remedy::AddLibPath { candidates, .. } => candidates.into_iter().find_map(of_nixpkgs),
+        _ => None,
+    });
+    let attributes: BTreeSet<String> = attributes.collect();
+    if attributes.is_empty() || !remedy::edits() {
+        return None;
+    }
+    if remedy::is_in_build() {
+        let elements = attributes.iter();
+        let elements = elements.map(|attribute| format!("(lib.getLib pkgs.{attribute})"));
+        let elements: Vec<String> = elements.collect();
+        return Some(remedy::libraries_in_nix(&elements.join(" ")));
+    }
+    let directories = next_step::of_nixpkgs(&attributes);
+    Some(format!("add --lib-path {directories}"))
+}
+
+fn of_nixpkgs(candidate: Candidate) -> Option<String> {
+    match candidate {
+        Candidate::Nixpkgs(attribute) => Some(attribute),
+        _ => None,
+    }
 }
 
 /// Prints the files that a plan leaves out with what they lack, and the warnings and notes of a proof, or the

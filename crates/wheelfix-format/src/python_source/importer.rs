@@ -1,6 +1,6 @@
 //! How a Python source imports a module.
 
-use ruff_python_ast::{ExceptHandler, Expr, Stmt, StmtImportFrom, StmtTry};
+use ruff_python_ast::{ExceptHandler, Expr, Stmt, StmtImportFrom, StmtTry, UnaryOp};
 
 use super::parse;
 use super::platform::Facts;
@@ -103,7 +103,7 @@ impl Importer<'_> {
         let mut is_caught = false;
         for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
             let catches = handler.type_.as_ref().is_none_or(|kind| self.catches(kind));
-            is_caught |= catches && !matches!(handler.body.last(), Some(Stmt::Raise(_)));
+            is_caught |= catches && !handler.body.iter().any(raises);
             self.suite(&handler.body, PythonImport::Optional);
         }
         let body = if is_caught {
@@ -138,6 +138,29 @@ impl Importer<'_> {
     }
 }
 
+/// Whether a statement of a handler raises, unless somebody has set a variable of the environment.
+fn raises(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Raise(_) => true,
+        Stmt::If(choice) => {
+            let unset = choice.test.as_unary_op_expr();
+            let unset = unset.filter(|test| test.op == UnaryOp::Not);
+            let call = unset.and_then(|test| test.operand.as_call_expr());
+            let is_unset = call.is_some_and(|call| match &*call.func {
+                Expr::Name(name) => name.id == "getenv",
+                Expr::Attribute(function) => match function.attr.as_str() {
+                    "getenv" => true,
+                    "get" => is_called(&function.value, "environ"),
+                    _ => false,
+                },
+                _ => false,
+            });
+            is_unset && choice.body.iter().any(raises)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +184,8 @@ mod tests {
             "if sys.platform.startswith('linux'):\n    from .m import a\nelse:\n    from .n import a\n",
             "try:\n    from . import m\nexcept KeyError:\n    pass\n",
             "try:\n    from . import m\nexcept Exception:\n    raise\n",
+            // As pyenchant has it.
+            "try:\n    from . import m\nexcept Exception:\n    if not os.environ.get('A', False):\n        raise\n    m = None\n",
             "try:\n    from . import m\nexcept ImportError:\n    m = None\n",
             "with open(a):\n    import m\n",
             "def f():\n    import m\nimport m\n",
@@ -176,6 +201,8 @@ mod tests {
             "if a:\n    import m\n",
             "try:\n    from . import m\nexcept Exception as e:\n    a = str(e)\nelse:\n    a = None\n",
             "try:\n    pass\nexcept OSError:\n    import m\n",
+            "try:\n    import m\nexcept Exception:\n    if DEBUG:\n        raise\n",
+            "try:\n    import m\nexcept Exception:\n    if not os.environ.get('A'):\n        m = None\n",
             "with suppress(OSError):\n    import m\n",
         ] {
             check(source, Some(PythonImport::Optional));
