@@ -195,20 +195,23 @@ let
   isKnown = all (entry: entry.dependencies != null) (attrValues entries);
   required = name: filter (other: other != name && !isOfCuda other) entries.${name}.dependencies;
 
+  unknown =
+    setting:
+    "fromLock: the lock does not say what packages require, which ${setting} needs: `wheelfix lock --fetch` asks the index, and finds nothing out about repositories and directories";
   # The requirements whose bounds go; one that no package has is a rule that is stale.
   relaxed =
-    if relax == true then
+    if relax == [ ] then
+      [ ]
+    else if !isKnown then
+      throw (unknown "`relax`")
+    else if relax == true then
       true
     else
       let
         all = builtins.concatMap (entry: entry.dependencies) (attrValues entries);
         stale = filter (name: !elem name all) relax;
       in
-      if relax == [ ] then
-        [ ]
-      else if !isKnown then
-        throw "fromLock: the lock does not say what packages require: `relax` cannot be told to those that do, `settings.NAME.relax` can"
-      else if stale != [ ] then
+      if stale != [ ] then
         throw "fromLock: no package requires ${concatStringsSep ", " stale}: take that from `relax`"
       else
         relax;
@@ -243,27 +246,28 @@ let
   wheelOf =
     name: entry:
     let
+      src =
+        if entry ? directory then
+          directoryOf name entry.directory.path
+        else if entry ? sdist then
+          files.${entry.sdist}
+        else
+          builtins.fetchGit (
+            {
+              inherit (entry.git) url rev;
+              # The commit may be on any branch, and installers take submodules along.
+              allRefs = true;
+              submodules = true;
+            }
+            # What Nix knows since 2.27.
+            // lib.optionalAttrs (entry.git.lfs or false) { lfs = true; }
+          );
       built = python.pkgs.buildPythonPackage {
         pname = name;
         version = versionOf entry;
         pyproject = true;
-        src =
-          if entry ? directory then
-            directoryOf name entry.directory.path
-          else if entry ? sdist then
-            files.${entry.sdist}
-          else
-            builtins.fetchGit (
-              {
-                inherit (entry.git) url rev;
-                # The commit may be on any branch, and installers take submodules along.
-                allRefs = true;
-                submodules = true;
-              }
-              # What Nix knows since 2.27.
-              // lib.optionalAttrs (entry.git.lfs or false) { lfs = true; }
-            );
-        build-system = (buildSystems.${name} or (buildSystemOf name entry)) python.pkgs;
+        inherit src;
+        build-system = (buildSystems.${name} or (buildSystemOf name entry src)) python.pkgs;
         # Below a directory that only the archive names.
         ${if entry ? subdirectory then "postUnpack" else null} = "sourceRoot+=/${entry.subdirectory}";
         # Neither the tests nor what it requires is there.
@@ -273,14 +277,26 @@ let
       };
     in
     built.dist;
-  # What the sdist says that it is built with, if `wheelfix lock --fetch` has asked it.
+  # What a package says that it is built with: of an sdist if `wheelfix lock --fetch` has asked it.
   buildSystemOf =
-    name: entry: py:
+    name: entry: src: py:
     map (
       tool:
       py.${tool}
         or (throw "fromLock: ${name} is built with ${tool}, of which nixpkgs has nothing by that name: `buildSystems.${name} = py: [ ... ]` says with what")
-    ) (entry.build or [ "setuptools" ]);
+    ) (entry.build or (if entry ? sdist then [ "setuptools" ] else buildRequires entry src));
+  # The names in `build-system.requires` of a tree, which is there when this is evaluated. What depends on a marker is
+  # left out: it is for other Pythons and systems.
+  buildRequires =
+    entry: src:
+    let
+      file = "${src}/${entry.subdirectory or "."}/pyproject.toml";
+      project = lib.optionalAttrs (builtins.pathExists file) (builtins.fromTOML (builtins.readFile file));
+      plain = filter (it: builtins.match ".*;.*" it == null) (
+        project.build-system.requires or [ "setuptools" ]
+      );
+    in
+    map (it: wlib.normalizeName (head (builtins.match "[[:space:]]*([A-Za-z0-9._-]+).*" it))) plain;
   versionOf = entry: if entry.version or null == null then "0" else entry.version;
 
   # The names that a package requires, directly or not, without those that it is made with.
@@ -405,8 +421,10 @@ let
     name:
     if isKnown || changed ? ${name} || nixpkgs ? ${name} || !(entries.${name} ? wheel) then
       packages.${name}
+    else if settings ? ${name} then
+      throw (unknown "`settings.${name}`")
     else
-      files.${entries.${name}.wheel};
+      builtins.seq relaxed files.${entries.${name}.wheel};
   # What every wheel may use, and what those of these packages may use besides.
   libsFor = names: libs ++ builtins.concatMap packageLibs names;
 

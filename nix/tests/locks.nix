@@ -64,18 +64,26 @@ in
   # sources.yaml of Makes, whose requirements nobody says.
   from-other-locks =
     let
-      envOf =
-        lock:
-        (pkgs.fromLock {
-          inherit lock;
-          libs = pkgs.runtimes;
-        }).env;
-      envs = map envOf [
+      envWith =
+        args: lock:
+        (pkgs.fromLock (
+          {
+            inherit lock;
+            libs = pkgs.runtimes;
+          }
+          // args
+        )).env;
+      envs = map (envWith { }) [
         ./lock/poetry.lock.json
         ./lock/pylock.toml.json
         ./lock/sources.yaml.json
       ];
+      isRefused = args: throws (envWith args ./lock/sources.yaml.json).drvPath;
     in
+    # What nobody could tell to the packages that it is about.
+    assert isRefused { relax = [ "numpy" ]; };
+    assert isRefused { relax = true; };
+    assert isRefused { settings.scipy.exclude = [ "**/tests/**" ]; };
     test "from-other-locks" ''
       for env in ${toString envs}; do
         $env/bin/python -c 'import docutils, greenlet, pygments, scipy.linalg; scipy.linalg.inv([[2.0]])'
@@ -170,10 +178,17 @@ in
             pkgs.fetchurl file;
         buildSystems.part = py: [ py.flit-core ];
       };
+      # Build systems that differ by their names.
+      python = pkgs.python3 // {
+        pkgs =
+          pkgs.python3.pkgs
+          // lib.genAttrs [ "flit-core" "setuptools" ] (name: pkgs.runCommand name { } "touch $out");
+      };
       # As `--fetch` says it.
       told =
         tools:
         locked {
+          inherit python;
           lock = project (
             packages
             // {
@@ -185,7 +200,9 @@ in
         };
     in
     assert throws (told [ "absent-tool" ]).env.drvPath;
-    assert (told [ "setuptools" ]).env.drvPath == made.env.drvPath;
+    # Else as its pyproject.toml says.
+    assert (told [ "flit-core" ]).env.drvPath == (locked { inherit python; }).env.drvPath;
+    assert (told [ "setuptools" ]).env.drvPath != (locked { inherit python; }).env.drvPath;
     assert throws (locked { relax = [ "numpy" ]; }).env.drvPath;
     assert (locked { relax = true; }).packages.app.drvAttrs.wheelfix.relax == true;
     assert
