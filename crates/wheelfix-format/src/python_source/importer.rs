@@ -4,7 +4,7 @@ use ruff_python_ast::{ExceptHandler, Expr, Stmt, StmtImportFrom, StmtTry, UnaryO
 
 use super::parse;
 use super::platform::Facts;
-use super::syntax::{branches, is_called, is_caught, suppressed};
+use super::syntax::{branches, is_called, is_caught, last_name, suppressed};
 
 /// How a source imports a module of a name.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -146,14 +146,13 @@ fn raises(statement: &Stmt) -> bool {
             let unset = choice.test.as_unary_op_expr();
             let unset = unset.filter(|test| test.op == UnaryOp::Not);
             let call = unset.and_then(|test| test.operand.as_call_expr());
-            let is_unset = call.is_some_and(|call| match &*call.func {
-                Expr::Name(name) => name.id == "getenv",
-                Expr::Attribute(function) => match function.attr.as_str() {
-                    "getenv" => true,
-                    "get" => is_called(&function.value, "environ"),
+            let is_unset = call.is_some_and(|call| {
+                let whole = call.func.as_attribute_expr().map(|it| &*it.value);
+                match last_name(&call.func) {
+                    Some("getenv") => true,
+                    Some("get") => whole.is_some_and(|whole| is_called(whole, "environ")),
                     _ => false,
-                },
-                _ => false,
+                }
             });
             is_unset && choice.body.iter().any(raises)
         }

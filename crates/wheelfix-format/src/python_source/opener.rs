@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Arguments, ExceptHandler, Expr, Stmt, StmtFunctionDef};
 
-use super::syntax::branches;
+use super::syntax::{branches, last_name};
 
 /// A function that opens a library or looks for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,12 +87,7 @@ pub(super) fn is_opener(function: &StmtFunctionDef) -> bool {
 
 /// Whether an argument says how to open a library.
 fn is_mode(argument: &Expr) -> bool {
-    let name = match argument {
-        Expr::Name(name) => name.id.as_str(),
-        Expr::Attribute(attribute) => attribute.attr.as_str(),
-        _ => return false,
-    };
-    matches!(name, "flags" | "mode")
+    matches!(last_name(argument), Some("flags" | "mode"))
 }
 
 /// Whether a call asks only for what is open already.

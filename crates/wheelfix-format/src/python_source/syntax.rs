@@ -98,7 +98,8 @@ pub(super) fn is_one_of(kind: &Expr, names: &BTreeSet<&str>) -> bool {
     }
 }
 
-fn last_name(expr: &Expr) -> Option<&str> {
+/// The name that an expression is, or its last attribute.
+pub(super) fn last_name(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Name(name) => Some(name.id.as_str()),
         Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
@@ -118,11 +119,7 @@ pub(super) fn suppressed(with: &StmtWith) -> impl Iterator<Item = &Expr> {
 
 /// Whether an expression is a name, or an attribute of that name.
 pub(super) fn is_called(expr: &Expr, name: &str) -> bool {
-    match expr {
-        Expr::Name(it) => it.id == name,
-        Expr::Attribute(it) => it.attr.as_str() == name,
-        _ => false,
-    }
+    last_name(expr) == Some(name)
 }
 
 /// Whether a statement has no others in it.
