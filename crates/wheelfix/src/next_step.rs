@@ -200,9 +200,7 @@ impl NextStep {
     /// The settings of a build.
     fn in_nix(&self) -> Option<String> {
         let libraries = self.directories.iter().cloned();
-        let packages = self.attributes.iter();
-        let packages = packages.map(|attribute| format!("(lib.getLib pkgs.{attribute})"));
-        let libraries: Vec<String> = libraries.chain(packages).collect();
+        let libraries: Vec<String> = libraries.chain(elements(&self.attributes)).collect();
         // A fault alone has its fix already.
         if libraries.len() + self.flags.len() < 2 {
             return None;
@@ -313,8 +311,23 @@ impl NextStep {
     }
 }
 
+/// The line of a fix that brings libraries of nixpkgs.
+pub(crate) fn add_packages(attributes: &BTreeSet<String>) -> String {
+    if remedy::is_in_build() {
+        let elements: Vec<String> = elements(attributes).collect();
+        return remedy::libraries_in_nix(&elements.join(" "));
+    }
+    format!("add --lib-path {}", of_nixpkgs(attributes))
+}
+
+/// The libraries of nixpkgs as elements of a list of Nix.
+fn elements(attributes: &BTreeSet<String>) -> impl Iterator<Item = String> {
+    let attributes = attributes.iter();
+    attributes.map(|attribute| format!("(lib.getLib pkgs.{attribute})"))
+}
+
 /// The command that brings libraries of nixpkgs, in quotes; prints their directories with colons.
-pub(crate) fn of_nixpkgs(attributes: &BTreeSet<String>) -> String {
+fn of_nixpkgs(attributes: &BTreeSet<String>) -> String {
     let packages = remedy::packages();
     let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
     match attributes.as_slice() {

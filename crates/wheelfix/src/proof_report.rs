@@ -167,24 +167,16 @@ fn first_lines(warnings: &[&Fault]) -> impl Display {
 fn packages(warnings: &[&Fault]) -> Option<String> {
     let remedies = warnings.iter().flat_map(|warning| warning.remedies());
     let attributes = remedies.filter_map(|remedy| match remedy {
-        Remedy::AddLibPath { candidates, .. } => candidates.into_iter().find_map(of_nixpkgs),
+        Remedy::AddLibPath { candidates, .. } => candidates.into_iter().find_map(attribute),
         _ => None,
     });
     let attributes: BTreeSet<String> = attributes.collect();
-    if attributes.is_empty() || !remedy::edits() {
-        return None;
-    }
-    if remedy::is_in_build() {
-        let elements = attributes.iter();
-        let elements = elements.map(|attribute| format!("(lib.getLib pkgs.{attribute})"));
-        let elements: Vec<String> = elements.collect();
-        return Some(remedy::libraries_in_nix(&elements.join(" ")));
-    }
-    let directories = next_step::of_nixpkgs(&attributes);
-    Some(format!("add --lib-path {directories}"))
+    let is_any = !attributes.is_empty() && remedy::edits();
+    is_any.then(|| next_step::add_packages(&attributes))
 }
 
-fn of_nixpkgs(candidate: Candidate) -> Option<String> {
+/// The attribute of nixpkgs that a candidate is.
+fn attribute(candidate: Candidate) -> Option<String> {
     match candidate {
         Candidate::Nixpkgs(attribute) => Some(attribute),
         _ => None,
