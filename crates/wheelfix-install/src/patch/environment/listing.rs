@@ -64,6 +64,8 @@ pub(crate) struct Listed {
     below: Vec<OsString>,
     /// As it was known.
     known: Option<Directory>,
+    /// The names of the files that counted before, sorted.
+    counted_before: Vec<String>,
     /// Whether what was seen is told from all that comes later by the directory's own times.
     pub(crate) may_be_known: bool,
 }
@@ -105,11 +107,15 @@ impl Listing {
 
 impl Found {
     pub(crate) fn is_in(&self, names: &[String]) -> bool {
-        self.name.to_str().is_some_and(|name| {
-            let at = names.binary_search_by(|it| it.as_str().cmp(name));
-            at.is_ok()
-        })
+        let name = self.name.to_str();
+        name.is_some_and(|name| is_among(names, name))
     }
+}
+
+fn is_among(sorted: &[String], name: &str) -> bool {
+    sorted
+        .binary_search_by(|other| other.as_str().cmp(name))
+        .is_ok()
 }
 
 impl Listed {
@@ -137,6 +143,11 @@ impl Listed {
         files.extend(was.into_values());
         files.sort_by(|one, other| one.name.cmp(&other.name));
         self.files = files;
+    }
+
+    /// Whether a file was looked at whenever the directory was.
+    pub(crate) fn counted(&self, name: &str) -> bool {
+        is_among(&self.counted_before, name)
     }
 
     /// The directory for the next run.
@@ -211,6 +222,7 @@ pub(crate) fn look(
             files: vec![file],
             below: Vec::new(),
             known: None,
+            counted_before: Vec::new(),
             may_be_known: false,
         });
     }
@@ -267,6 +279,7 @@ impl Look<'_> {
             files,
             below: known.below.iter().map(OsString::from).collect(),
             known: Some(known.clone()),
+            counted_before: Vec::new(),
             may_be_known: true,
         }))
     }
@@ -274,12 +287,14 @@ impl Look<'_> {
     /// Lists a directory.
     fn list(&self, path: &Path, metadata: &Metadata, seen: &mut Listing) -> io::Result<Listed> {
         let time = (metadata.ctime(), metadata.ctime_nsec());
+        let known = self.known.get(&name_in(self.root, path));
         let mut listed = Listed {
             path: path.to_owned(),
             fact: HEXLOWER.encode(&fact_of_directory(metadata)),
             files: Vec::new(),
             below: Vec::new(),
             known: None,
+            counted_before: known.map_or_else(Vec::new, |known| known.counted.clone()),
             may_be_known: self.begin.is_some_and(|begin| time < begin),
         };
         for entry in fs::read_dir(path)? {

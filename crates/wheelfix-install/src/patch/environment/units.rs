@@ -43,11 +43,7 @@ impl Units {
         known: &BTreeMap<String, Directory>,
     ) -> io::Result<Self> {
         let listing = look(&environment.root, &environment.root, known)?;
-        let counts = |directory: &Listed, name: &str| {
-            let known = known.get(&name_in(&environment.root, &directory.path));
-            known.is_some_and(|known| known.counted.iter().any(|it| it == name))
-        };
-        Ok(Self::from(environment, &listing, &counts))
+        Ok(Self::from(environment, &listing, &Listed::counted))
     }
 
     /// The directories of those parts whose names are accepted.
