@@ -22,26 +22,11 @@ let
       or { };
   sources = if builtins.pathExists (directory + "/src") then "${path}/src" else path;
   scripts = (project.scripts or { }) // (project.gui-scripts or { });
-  # `name[extra] >=1; marker` -> its name, and all but the bounds
-  parse =
-    requirement:
-    let
-      parts = builtins.match "[[:space:]]*([A-Za-z0-9._-]+)[[:space:]]*(\\[[^]]*])?([^;]*)(;.*)?" requirement;
-      part =
-        at:
-        let
-          found = builtins.elemAt parts at;
-        in
-        if found == null then "" else found;
-    in
-    {
-      name = wlib.normalizeName (part 0);
-      free = part 0 + part 1 + part 3;
-      text = requirement;
-    };
   isRelaxed = it: relax == true || builtins.elem it.name relax;
   requirements = map (it: if isRelaxed it then it.free else it.text) (
-    builtins.filter (it: !builtins.elem it.name removeDeps) (map parse (project.dependencies or [ ]))
+    builtins.filter (it: !builtins.elem it.name removeDeps) (
+      map wlib.parseRequirement (project.dependencies or [ ])
+    )
   );
   lines = builtins.concatStringsSep "";
   valuesOf = make: set: builtins.attrValues (builtins.mapAttrs make set);

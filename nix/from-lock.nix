@@ -292,11 +292,9 @@ let
     let
       file = "${src}/${entry.subdirectory or "."}/pyproject.toml";
       project = lib.optionalAttrs (builtins.pathExists file) (builtins.fromTOML (builtins.readFile file));
-      plain = filter (it: builtins.match ".*;.*" it == null) (
-        project.build-system.requires or [ "setuptools" ]
-      );
+      requires = map wlib.parseRequirement (project.build-system.requires or [ "setuptools" ]);
     in
-    map (it: wlib.normalizeName (head (builtins.match "[[:space:]]*([A-Za-z0-9._-]+).*" it))) plain;
+    map (it: it.name) (filter (it: it.marker == "") requires);
   versionOf = entry: if entry.version or null == null then "0" else entry.version;
 
   # The names that a package requires, directly or not, without those that it is made with.

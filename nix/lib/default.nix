@@ -43,6 +43,25 @@ rec {
     in
     builtins.concatStringsSep "-" (filter (part: part != "") (split "[-_.]+" lower));
 
+  # `name[extra] >=1; marker` -> its normalized name, all but the bounds, and the marker
+  parseRequirement =
+    requirement:
+    let
+      parts = match "[[:space:]]*([A-Za-z0-9._-]+)[[:space:]]*(\\[[^]]*])?([^;]*)(;.*)?" requirement;
+      part =
+        at:
+        let
+          found = elemAt parts at;
+        in
+        if found == null then "" else found;
+    in
+    {
+      name = normalizeName (part 0);
+      free = part 0 + part 1 + part 3;
+      marker = part 3;
+      text = requirement;
+    };
+
   # The name of a store path without its hash.
   nameOf =
     path:
