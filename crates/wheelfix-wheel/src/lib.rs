@@ -49,4 +49,4 @@ pub use unpack::{UnpackError, Unpacked, UnpackedKind};
 pub use wheel::fault::{WheelError, WheelFault, WheelFaults, WheelWarning};
 pub use wheel::oddity::Oddity;
 pub use wheel::placement::{Placement, Scheme};
-pub use wheel::{OpenOptions, Wheel, WheelMember};
+pub use wheel::{OpenOptions, Wheel, WheelMember, without_store_hash};

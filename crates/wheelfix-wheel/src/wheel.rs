@@ -291,7 +291,8 @@ fn parse_filename(path: &Path) -> Result<WheelFilename, WheelError> {
 /// The name behind the hash of a path in a Nix store; `None` if there is no hash.
 ///
 /// <https://nix.dev/manual/nix/latest/protocols/store-path>
-fn without_store_hash(name: &str) -> Option<&str> {
+#[must_use]
+pub fn without_store_hash(name: &str) -> Option<&str> {
     let (hash, rest) = name.split_once('-')?;
     let is_digit = |byte: u8| b"0123456789abcdfghijklmnpqrsvwxyz".contains(&byte);
     (hash.len() == 32 && hash.bytes().all(is_digit)).then_some(rest)

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod conflicts;
+mod distributable;
 mod environment;
 mod hook;
 mod inputs;

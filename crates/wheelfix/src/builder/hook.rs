@@ -18,7 +18,7 @@ use wheelfix_loader::{NamedTarget, absolute_path};
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
-use crate::builder::{OUTPUT, conflicts, inputs, jobs, outputs, tree, wheel};
+use crate::builder::{OUTPUT, conflicts, distributable, inputs, jobs, outputs, tree, wheel};
 use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
 use crate::remedy::for_target;
@@ -159,6 +159,9 @@ fn install(
     if hook == Hook::Pyproject
         && let Some(dist) = attributes.output("dist")
     {
+        if !attributes.flag("dontUsePyprojectInstallDistCheck") {
+            distributable::refuse_store_paths(&request.wheels)?;
+        }
         outputs::keep_wheels(dist, &request.wheels)?;
     }
     install_report::print(&report, false, &OUTPUT)

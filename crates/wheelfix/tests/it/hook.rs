@@ -95,6 +95,37 @@ fn pyproject_nix_gets_its_output_of_wheels() {
 }
 
 #[test]
+fn what_is_given_away_names_no_store_paths() {
+    const HASH: &str = "0123456789abcdfghijklmnpqrsvwxyz";
+    let sandbox = Sandbox::new();
+    let paths = format!("PATHS = '/nix/store/x:/nix/store/{HASH}-zlib/lib'\n");
+    let wheel = WheelBuilder::new("demo", "1.0")
+        .file("demo/__init__.py", "STORE = '/nix/store/'\n")
+        .file("demo/paths.py", paths.as_str());
+    let wheel = sandbox.wheel(&wheel);
+    let dist = sandbox.path("dist").to_str().unwrap().to_owned();
+    let mut variables = vec![("outputs", "out dist"), ("dist", dist.as_str())];
+    insta::assert_snapshot!(hook(&sandbox, &["pyproject", "--", &wheel], &variables), @"
+    exit: 1
+    --- stderr
+    error: `demo-1.0-py3-none-any.whl`: `demo/paths.py` names `/nix/store/0123456789abcdfghijklmnpqrsvwxyz-...`
+    hint: the wheel goes into the output `dist`, and on other machines there are no such paths; where it does no harm, as in a text, the .nix file says `dontUsePyprojectInstallDistCheck = true;`
+    ");
+    fs_err::remove_dir_all(sandbox.path("out")).unwrap();
+    assert!(!sandbox.path("dist").is_dir());
+    variables.push(("dontUsePyprojectInstallDistCheck", "1"));
+    let text = hook(&sandbox, &["pyproject", "--", &wheel], &variables);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(sandbox.path("dist").join(&wheel).is_file());
+    // Without the output nothing is given away.
+    let sandbox = Sandbox::new();
+    let demo = WheelBuilder::new("demo", "1.0").file("demo/paths.py", paths);
+    let wheel = sandbox.wheel(&demo);
+    let text = hook(&sandbox, &["pyproject", "--", &wheel], &[]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
+
+#[test]
 fn dependencies_that_are_not_there_are_named() {
     let sandbox = Sandbox::new();
     let wheel = sandbox.wheel(&demo());
