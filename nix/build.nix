@@ -34,13 +34,7 @@ let
         { target = wlib.targetOf { inherit hostPlatform pythonVersion; }; }
     else
       {
-        target = wlib.targetOf {
-          inherit hostPlatform;
-          inherit (python) pythonVersion;
-          version = python.version or "";
-          implementation = python.implementation or "cpython";
-          isFreeThreaded = lib.hasSuffix "t/site-packages" python.sitePackages;
-        };
+        target = wlib.targetOfPython hostPlatform python;
         targetPython = "${python}";
         # compiles
         python = "${python.pythonOnBuildForHost}";

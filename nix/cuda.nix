@@ -4,6 +4,8 @@
   mkWheel,
   # those of nixpkgs' default version
   defaultPackages,
+  # what a wheel may use where nothing is said
+  defaultLibs,
 }:
 {
   # "nixpkgs" or "wheels"
@@ -32,8 +34,8 @@
   ],
   # name of the distribution -> the wheel, in an order in which each finds its needs before it
   wheels ? { },
-  # further libraries that the wheels need: C++
-  libs ? [ ],
+  # further libraries that the wheels may use
+  libs ? defaultLibs,
 }:
 if source == "nixpkgs" then
   map (

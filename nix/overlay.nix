@@ -102,6 +102,7 @@ in
   #   wheelfixCuda { source = "wheels"; wheels = { nvidia-cublas = fetchurl { ... }; }; }
   wheelfixCuda = import ./cuda.nix {
     inherit (final) lib mkWheel;
+    inherit defaultLibs;
     defaultPackages = final.cudaPackages or { };
   };
 

@@ -13,14 +13,7 @@ let
   # Hooks run on the build platform: they are of its packages, or of those that are built for.
   platform = targetPackages.stdenv.hostPlatform;
   isCross = wlib.isCross stdenv.buildPlatform platform;
-  targetOf =
-    python:
-    lib.optionalString isCross "--target ${
-      wlib.targetOf {
-        hostPlatform = platform;
-        inherit (python) pythonVersion;
-      }
-    }";
+  targetOf = python: lib.optionalString isCross "--target ${wlib.targetOfPython platform python}";
   program = "${wheelfix}/bin/wheelfix";
   # nixpkgs exchanges what its hooks are made of while it builds just that. Ours need none of it.
   overridable = hook: lib.makeOverridable ({ ... }: hook) { };

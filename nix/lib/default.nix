@@ -159,6 +159,17 @@ rec {
       )
     ];
 
+  # The same for a Python of nixpkgs.
+  targetOfPython =
+    hostPlatform: python:
+    targetOf {
+      inherit hostPlatform;
+      inherit (python) pythonVersion;
+      version = python.version or "";
+      implementation = python.implementation or "cpython";
+      isFreeThreaded = match ".*t/site-packages" python.sitePackages != null;
+    };
+
   # The libraries that a wheel may expect of any system, and gcc's runtimes: those of the manylinux
   # policies. What is not used is not referred to.
   defaultLibs =

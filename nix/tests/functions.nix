@@ -58,7 +58,6 @@ let
     nixpkgs.source = "nixpkgs";
     wheels = {
       source = "wheels";
-      libs = pkgs.runtimes;
       wheels = lib.genAttrs distributions (
         name: testWheels.${builtins.replaceStrings [ "-" ] [ "_" ] name}
       );
@@ -270,7 +269,9 @@ in
       hostPlatform = pkgs.stdenv.hostPlatform // {
         system = "aarch64-linux";
       };
-      build = pkgs.runCommand "python3-build" { } "mkdir $out";
+      build = pkgs.runCommand "python3-build" { } "mkdir $out" // {
+        interpreter = "/build/bin/python3";
+      };
       arm = pkgs.extend (
         _final: prev: {
           pkgsBuildHost = pkgs;
@@ -293,6 +294,16 @@ in
         pythonVersion = "3.12";
       };
       inherit (made.drvAttrs) wheelfix;
+      # The hooks of recipes, and those of pyproject.nix for a Python without the lock.
+      hook = arm.python3.pkgs.wheelfixInstallHook;
+      threaded =
+        (arm.wheelfixPyproject {
+          python = arm.python3 // {
+            pythonVersion = "3.14";
+            version = "3.14.0";
+            sitePackages = "lib/python3.14t/site-packages";
+          };
+        } { }).pyprojectInstallHook;
     in
     assert made.drvAttrs.system == pkgs.stdenv.hostPlatform.system;
     assert made.drvAttrs.builder == "${pkgs.wheelfix}/bin/wheelfix";
@@ -331,6 +342,9 @@ in
       test -d ${pure}/lib/python3.12/site-packages/pygments
       if find ${pure} -name '*.pyc' | grep .; then exit 1; fi
       head -n 1 ${pure}/bin/pygmentize | grep 'python3.12'
+      grep -F '_wheelfixTarget="--target aarch64-linux-cp311.2"' ${hook}/nix-support/setup-hook
+      grep -F '_wheelfixTarget="--target aarch64-linux-cp314t.0"' ${threaded}/nix-support/setup-hook
+      grep -F '_wheelfixTarget=""' ${pkgs.python3.pkgs.wheelfixInstallHook}/nix-support/setup-hook
       echo ok >$out
     '';
 

@@ -29,18 +29,20 @@ pub(crate) fn task(mut args: Arguments) -> Result {
     setup::ensure(Purpose::Tests)?;
     match (checkouts, only) {
         (Some(checkouts), _) => against::run(&checkouts, is_full),
-        (None, Some(attribute)) => build_only(&attribute),
+        (None, Some(attribute)) => {
+            build_only(&attribute, if is_full { Set::Cuda } else { Set::Small })
+        }
         (None, None) => run(is_full),
     }
 }
 
-/// Builds one attribute of the tests, with the wheels of the small set.
-fn build_only(attribute: &str) -> Result {
+/// Builds one attribute of the tests, with the wheels of a set.
+fn build_only(attribute: &str, wheels: Set) -> Result {
     let nix = Nix::ensure()?;
     // Dynamic, so that it is built at once; the sandbox shows the C library.
     let program = build::debug()?;
     let host = describe_host(&program)?;
-    store::add_wheels(&nix, Set::Small)?;
+    store::add_wheels(&nix, wheels)?;
     second_python::add_wheels(&nix)?;
     let tests = Tests { nix: &nix, host };
     match attribute {
