@@ -142,14 +142,26 @@ let
   runPath = file: "$(${pkgs.wheelfix}/libexec/wheelfix/patchelf --print-rpath ${file})";
   cusparse = set: "${set.nvidia-cusparse}/${site}/nvidia/cu13/lib/libcusparse.so.12";
   test = name: pkgs.runCommand "test-${name}" { };
+  interface = {
+    inherit pkgs;
+    root = nixpkgs;
+    pyproject = root + "/pyproject.nix";
+    modules = lib;
+    isWhole = isNixpkgs;
+  };
 in
 {
   # what nix/ uses and this nixpkgs has not
-  absent = import ./interface.nix {
-    inherit pkgs;
-    root = nixpkgs;
-    shell = isNixpkgs;
-  };
+  absent = import ./interface.nix interface;
+  # What nobody has is told: has to be these, of each kind one.
+  planted = import ./interface.nix (
+    interface
+    // {
+      more = "final.noSuchPackage; noSuchHook = pyfinal.wheelfixNoHook;";
+      moreHooks = "dontUseNoSuchHook dontUsePyprojectNoSuchHook";
+      moreArguments = [ "noSuchArgument" ];
+    }
+  );
 
   # Packages for which nixpkgs gives hooks other tools, one that mypyc made, an application, and what the
   # builder made beside them in an environment of nixpkgs.

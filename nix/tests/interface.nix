@@ -6,10 +6,17 @@
   pkgs,
   # the sources of nixpkgs; without them variables are not looked for
   root ? null,
-  # whether the shell of the repository is looked at
-  shell ? true,
-  # a text that is read as if it were one more source of the overlay
+  # the sources of pyproject.nix; without them variables of its hooks are not looked for
+  pyproject ? null,
+  # nixpkgs' lib with its modules; without it the module of devenv is not looked at
+  modules ? null,
+  # whether the set is all of nixpkgs: the shell of the repository takes what a part of it has not
+  isWhole ? true,
+  # a text that is read as if it were one more source of the overlay, and one of the hooks
   more ? "",
+  moreHooks ? "",
+  # further arguments that are given to makeSetupHook
+  moreArguments ? [ ],
 }:
 let
   inherit (builtins)
@@ -31,6 +38,8 @@ let
   # The sources, and what the names in them stand for.
   nixpkgs = {
     final = pkgs;
+    prev = pkgs;
+    hostPlatform = pkgs.stdenv.hostPlatform;
     pkgs = pkgs;
     lib = pkgs.lib;
     pyfinal = pkgs.python3.pkgs;
@@ -49,19 +58,28 @@ let
         ../checks.nix
         ../cuda.nix
         ../cuda-home.nix
+        ../editable.nix
+        ../from-lock.nix
         ../hooks/default.nix
         ../lib/default.nix
         ../overlay.nix
         ../override.nix
         ../package.nix
         ../plain.nix
+        ../template/bitsandbytes.nix
+        ../template/flake.nix
         ../venv.nix
       ]
     ++ [
       {
         name = "shell.nix";
-        text = if shell then readFile ../shell.nix else "";
+        text = if isWhole then readFile ../shell.nix else "";
         roots = nixpkgs;
+      }
+      {
+        name = "devenv.nix";
+        text = if modules == null then "" else readFile ../devenv.nix;
+        roots.lib = modules;
       }
       {
         name = "pyproject.nix";
@@ -108,8 +126,11 @@ let
     in
     filter (use: source.roots ? ${use.root} && !use.isOptional) (direct ++ inherited);
 
-  # Used only where it is there.
-  asked."stdenv.cc.libc.static" = true;
+  # Used only where it is there, or named in a message.
+  asked = {
+    "stdenv.cc.libc.static" = true;
+  }
+  // (if isWhole then { } else { "pkgs.cudaPackages_13" = true; });
 
   has =
     value: path:
@@ -134,9 +155,9 @@ let
     let
       wanted = functionArgs: filter (it: !functionArgs.${it}) (builtins.attrNames functionArgs);
       missing =
-        file:
+        set: file:
         map (it: "${baseNameOf file}: argument ${it}") (
-          filter (it: !(pkgs ? ${it})) (wanted (builtins.functionArgs (import file)))
+          filter (it: !(set ? ${it})) (wanted (builtins.functionArgs (import file)))
         );
       argsOf = function: function.__functionArgs or (builtins.functionArgs function);
       given =
@@ -150,16 +171,20 @@ let
         else
           map (it: "${label}: argument ${it}") (filter (it: !(known ? ${it})) names);
     in
-    concatMap missing [
+    concatMap (missing pkgs) [
       ../hooks
       ../package.nix
     ]
-    ++ given "makeSetupHook" pkgs.makeSetupHook [
-      "name"
-      "propagatedBuildInputs"
-      "substitutions"
-      "passthru"
-    ]
+    ++ (if isWhole then missing (pkgs // pkgs.python3.pkgs) ../template/bitsandbytes.nix else [ ])
+    ++ given "makeSetupHook" pkgs.makeSetupHook (
+      [
+        "name"
+        "propagatedBuildInputs"
+        "substitutions"
+        "passthru"
+      ]
+      ++ moreArguments
+    )
     ++ concatMap (function: given function pkgs.python3.pkgs.${function}.override slots) [
       "buildPythonPackage"
       "buildPythonApplication"
@@ -170,29 +195,89 @@ let
     matches "([A-Za-z]+Hook) = pyfinal\\.wheelfix" (readFile ../overlay.nix + more)
   );
 
-  # Functions and variables of shell that the hooks and recipes use, and the files that know them.
+  # Functions and variables of shell, and the files that know them: those that are named here, and those that our
+  # hooks and the builder ask for.
   variables =
     let
-      textOf = file: readFile (root + file);
-      first = files: filter (file: pathExists (root + file)) files;
-      known = files: concatStringsSep "\n" (map textOf (first files));
+      known =
+        directory: files:
+        concatStringsSep "\n" (
+          map (file: readFile (directory + file)) (filter (file: pathExists (directory + file)) files)
+        );
       lacking =
-        label: files: names:
-        map (it: "${label}: ${it}") (filter (it: !(hasInfix it (known files))) names);
-      python = it: [
-        "/pkgs/development/interpreters/python/hooks/${it}"
-        "/python/hooks/${it}"
+        label: text: names:
+        map (it: "${label}: ${it}") (filter (it: !(hasInfix it text)) names);
+      setup = known root [
+        "/pkgs/stdenv/generic/setup.sh"
+        "/stdenv/generic/setup.sh"
       ];
+      autoPatchelf = known root [
+        "/pkgs/by-name/au/autoPatchelfHook/auto-patchelf.sh"
+        "/pkgs/build-support/setup-hooks/auto-patchelf.sh"
+        "/build-support/setup-hooks/auto-patchelf.sh"
+      ];
+      strip = known root [
+        "/pkgs/build-support/setup-hooks/strip.sh"
+        "/build-support/setup-hooks/strip.sh"
+      ];
+      python = known root (
+        concatMap
+          (it: [
+            "/pkgs/development/interpreters/python/hooks/${it}"
+            "/python/hooks/${it}"
+          ])
+          [
+            "pypa-install-hook.sh"
+            "python-catch-conflicts-hook.sh"
+            "python-namespaces-hook.sh"
+            "python-relax-deps-hook.sh"
+            "python-remove-tests-dir-hook.sh"
+            "python-runtime-deps-check-hook.sh"
+            "wheel-unpack-hook.sh"
+          ]
+      );
+      peer = known pyproject [
+        "/build/hooks/dist-hook/install-dist.py"
+        "/build/hooks/pyproject-install-hook.sh"
+        "/build/hooks/pyproject-output-setup-hook.sh"
+        # its documentation
+        "/build/hooks/default.nix"
+        "/lib/renderers.nix"
+      ];
+      # `dontUseX` in our hooks, and the text in `attributes.flag("dontUseX")` of the builder.
+      asked =
+        map (found: elemAt found 0) (
+          matches "(dont[A-Z][A-Za-z]+)" (
+            concatStringsSep "\n" (
+              map readFile [
+                ../hooks/conflicts-hook.sh
+                ../hooks/install-hook.sh
+                ../hooks/patch-hook.sh
+                ../hooks/unpack-hook.sh
+              ]
+              ++ [ moreHooks ]
+            )
+          )
+        )
+        ++ map (found: elemAt found 0) (
+          matches "attributes\\.[a-z]+\\(\"([a-z]+[A-Z][A-Za-z]*)\"\\)" (
+            readFile ../../crates/wheelfix/src/builder/hook.rs
+          )
+        );
+      patchelf = known root [
+        "/pkgs/by-name/pa/patchelf/setup-hook.sh"
+        "/pkgs/development/tools/misc/patchelf/setup-hook.sh"
+        "/pkgs/patchelf/setup-hook.sh"
+      ];
+      isOwn = name: builtins.match ".*[wW]heelfix.*" name != null;
+      isOfPeer = name: hasInfix "Pyproject" name || hasInfix "uvPip" name;
+      ofNixpkgs = filter (name: !isOwn name && !isOfPeer name) asked;
     in
-    if root == null then
-      [ ]
-    else
-      lacking "setup.sh"
-        [
-          "/pkgs/stdenv/generic/setup.sh"
-          "/stdenv/generic/setup.sh"
-        ]
-        [
+    (
+      if root == null then
+        [ ]
+      else
+        lacking "setup.sh" setup [
           "addEnvHooks"
           "addToSearchPath"
           "appendToVar"
@@ -204,53 +289,20 @@ let
           "runHook"
           "stripHash"
         ]
-      ++
-        lacking "auto-patchelf"
-          [
-            "/pkgs/by-name/au/autoPatchelfHook/auto-patchelf.sh"
-            "/pkgs/build-support/setup-hooks/auto-patchelf.sh"
-            "/build-support/setup-hooks/auto-patchelf.sh"
-          ]
-          [
-            "addAutoPatchelfSearchPath"
-            "appendRunpaths"
-            "autoPatchelfFlags"
-            "autoPatchelfIgnoreMissingDeps"
-            "autoPatchelfPostFixup"
-            "dontAutoPatchelf"
-            "no-recurse"
-            "patchelfFlags"
-            "runtimeDependencies"
-          ]
-      ++
-        lacking "strip"
-          [
-            "/pkgs/build-support/setup-hooks/strip.sh"
-            "/build-support/setup-hooks/strip.sh"
-          ]
-          [ "dontStrip" ]
-      ++
-        lacking "python hooks"
-          (concatMap python [
-            "pypa-install-hook.sh"
-            "python-catch-conflicts-hook.sh"
-            "python-namespaces-hook.sh"
-            "python-relax-deps-hook.sh"
-            "python-remove-tests-dir-hook.sh"
-            "python-runtime-deps-check-hook.sh"
-            "wheel-unpack-hook.sh"
-          ])
-          [
-            "dontCheckRuntimeDeps"
-            "dontRemovePth"
-            "dontUsePypaInstall"
-            "dontUsePythonCatchConflicts"
-            "dontUsePythonNamespacesHook"
-            "dontUsePythonRemoveTestsDir"
-            "dontUseWheelUnpack"
-            "pythonNamespaces"
-            "pythonRelaxDeps"
-            "pythonRemoveDeps"
-          ];
+        ++ lacking "auto-patchelf" autoPatchelf [
+          "addAutoPatchelfSearchPath"
+          "appendRunpaths"
+          "autoPatchelfIgnoreMissingDeps"
+          "autoPatchelfPostFixup"
+          "no-recurse"
+          "runtimeDependencies"
+        ]
+        ++ lacking "python hooks" python [
+          "pythonRelaxDeps"
+          "pythonRemoveDeps"
+        ]
+        ++ lacking "hooks" (setup + autoPatchelf + patchelf + strip + python) ofNixpkgs
+    )
+    ++ (if pyproject == null then [ ] else lacking "pyproject.nix" peer (filter isOfPeer asked));
 in
 unique (attributes ++ arguments ++ variables)

@@ -92,6 +92,17 @@ impl Against {
 /// Recipes that corepkgs has not, each as nixpkgs' directory of it.
 const RECIPES: &str = "recipes";
 
+/// The names that `planted` in `nix/tests/against.nix` has to find: a wrong one of each kind.
+const PLANTED: [&str; 7] = [
+    "more: final.noSuchPackage",
+    "makeSetupHook: argument noSuchArgument",
+    "buildPythonPackage: argument noSuchHook",
+    "buildPythonApplication: argument noSuchHook",
+    "slot noSuchHook",
+    "hooks: dontUseNoSuchHook",
+    "pyproject.nix: dontUsePyprojectNoSuchHook",
+];
+
 /// Runs the tests with the checkouts in a directory.
 ///
 /// `is_full`: with a lock file that takes 12 GB, too.
@@ -103,6 +114,10 @@ pub(crate) fn run(checkouts: &Path, is_full: bool) -> Result {
     let absent = against.evaluate("absent")?;
     if absent.trim_end() != "[]" {
         return Err(format!("nix/ uses what this nixpkgs has not: {absent}").into());
+    }
+    let planted = against.evaluate("planted")?;
+    if serde_json::from_str::<Vec<String>>(&planted)? != PLANTED {
+        return Err(format!("what no nixpkgs has was not told: {planted}").into());
     }
     against.evaluate("bootstrap")?;
     // What many wheels need are libraries of a whole nixpkgs, or of the bed.
