@@ -3,6 +3,7 @@
 //! The packages come from the mirror that the machine uses already, by apt, which checks their
 //! signatures.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -82,6 +83,33 @@ impl Apt {
     }
 }
 
+/// Reads the machine's own lists of packages anew, and no other index that it fetches besides: apt-file's are
+/// large, and a mirror may lack them.
+pub(crate) fn update() -> Result {
+    let configured = program::output(Command::new("apt-config").arg("dump"))?;
+    let mut command = Command::new("apt-get");
+    command.args(["update", "-qq"]);
+    for kind in other_indexes(&configured) {
+        command.arg(format!(
+            "--option=Acquire::IndexTargets::{kind}::DefaultEnabled=false"
+        ));
+    }
+    program::run(&mut command)
+}
+
+/// The indexes of a configuration that are not lists of packages, as `deb::Contents-deb`.
+fn other_indexes(configured: &str) -> BTreeSet<&str> {
+    configured
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("Acquire::IndexTargets::")?
+                .split_once(' ')
+        })
+        .map(|(key, _)| key)
+        .filter(|key| key.matches("::").count() == 1 && *key != "deb::Packages")
+        .collect()
+}
+
 /// The mirror of Debian itself among the sources of this machine.
 fn mirror() -> Result<String> {
     let text = program::output(Command::new("apt-get").args([
@@ -99,4 +127,19 @@ fn mirror() -> Result<String> {
         .ok_or_else(|| {
             "apt's sources name no mirror of Debian: what it has cannot be brought".into()
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_indexes;
+
+    #[test]
+    fn only_lists_of_packages_are_asked_for() {
+        let configured = "Acquire::IndexTargets \"\";\nAcquire::IndexTargets::deb \"\";\n\
+            Acquire::IndexTargets::deb::Packages \"\";\nAcquire::IndexTargets::deb::Contents-deb \"\";\n\
+            Acquire::IndexTargets::deb::Contents-deb::MetaKey \"$(COMPONENT)/Contents\";\n\
+            Acquire::IndexTargets::deb-src::Sources \"\";\nAcquire::Languages \"\";\n";
+        let others: Vec<&str> = other_indexes(configured).into_iter().collect();
+        assert_eq!(others, ["deb-src::Sources", "deb::Contents-deb"]);
+    }
 }

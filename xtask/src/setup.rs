@@ -11,7 +11,7 @@ use std::process::Command;
 use pico_args::Arguments;
 
 use crate::failure::Result;
-use crate::{arguments, libraries, program, python};
+use crate::{apt, arguments, libraries, program, python};
 
 /// Something from outside that a chore needs.
 struct Need {
@@ -163,7 +163,7 @@ pub(crate) fn ensure(purpose: Purpose) -> Result {
     }
     let packages = packages(&missing);
     eprintln!("installing what this machine lacks: {}", packages.join(" "));
-    program::run(Command::new("apt-get").args(["update", "-qq"]))?;
+    apt::update()?;
     program::run(
         Command::new("apt-get")
             .args([
