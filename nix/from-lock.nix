@@ -27,6 +27,8 @@
   # "nixpkgs" takes the libraries of `cudaPackages` in the place of NVIDIA's wheels
   cuda ? "wheels",
   cudaPackages ? throw "fromLock: `cuda = \"nixpkgs\"` needs `cudaPackages`, as `pkgs.cudaPackages_13`",
+  # what packages require of which the lock does not say it, by name: { gitly = [ "numpy" ]; }
+  dependencies ? { },
   # what a package that is not a wheel is built with, by name; else setuptools
   buildSystems ? { },
   # further arguments of mkWheel, by package: { torch.exclude = [ "**/test/**" ]; }
@@ -44,7 +46,6 @@
 }:
 let
   inherit (builtins)
-    all
     attrNames
     attrValues
     concatStringsSep
@@ -98,7 +99,21 @@ let
     ).packages;
 
   # Without those whose libraries nixpkgs has.
-  entries = lib.filterAttrs (name: _: !isOfCuda name) locked;
+  entries = mapAttrs withDependencies (lib.filterAttrs (name: _: !isOfCuda name) locked);
+  withDependencies =
+    name: entry:
+    if !(dependencies ? ${name}) then
+      entry
+    else if entry.dependencies != null then
+      throw "fromLock: the lock says itself what ${name} requires: take that from `dependencies`"
+    else
+      entry // { dependencies = map known dependencies.${name}; };
+  known =
+    name:
+    if locked ? ${name} then
+      name
+    else
+      throw "fromLock: `dependencies` has ${name}, which is not in selection `${select}`";
   isOfCuda = name: cuda == "nixpkgs" && cudaNames ? ${name};
   # name in the lock -> attribute of cudaPackages
   cudaNames =
@@ -192,23 +207,33 @@ let
   # What lies in a directory is built if it is said where; a virtual project is not installed at all.
   isLocal =
     entry: entry ? virtual || entry ? directory && root == null && !isAbsolute entry.directory.path;
-  isKnown = all (entry: entry.dependencies != null) (attrValues entries);
-  required = name: filter (other: other != name && !isOfCuda other) entries.${name}.dependencies;
+  # those of which nobody says what they require
+  silent = filter (name: entries.${name}.dependencies == null) (attrNames entries);
+  isKnown = silent == [ ];
+  requiresOf =
+    name:
+    let
+      requires = entries.${name}.dependencies;
+    in
+    if requires == null then [ ] else requires;
+  required = name: filter (other: other != name && !isOfCuda other) (requiresOf name);
 
   unknown =
-    setting:
-    "fromLock: the lock does not say what packages require, which ${setting} needs: `wheelfix lock --fetch` asks the index, and finds nothing out about repositories and directories";
+    names: setting:
+    "fromLock: the lock does not say what ${concatStringsSep ", " names} requires, which ${setting} needs: `wheelfix lock --fetch` asks the index, and finds nothing out about repositories and directories; ${
+      concatStringsSep " " (map (name: "`dependencies.${name} = [ ... ];`") names)
+    } says it, by names of the lock";
   # The requirements whose bounds go; one that no package has is a rule that is stale.
   relaxed =
     if relax == [ ] then
       [ ]
     else if !isKnown then
-      throw (unknown "`relax`")
+      throw (unknown silent "`relax`")
     else if relax == true then
       true
     else
       let
-        all = builtins.concatMap (entry: entry.dependencies) (attrValues entries);
+        all = builtins.concatMap requiresOf (attrNames entries);
         stale = filter (name: !elem name all) relax;
       in
       if stale != [ ] then
@@ -218,7 +243,7 @@ let
   edits =
     name:
     let
-      requires = entries.${name}.dependencies;
+      requires = requiresOf name;
       ours = if relaxed == true then requires != [ ] else filter (it: elem it requires) relaxed;
       # A virtual project is never installed, though others require it.
       gone = filter (it: isOfCuda it || (entries.${it} or { }) ? virtual) requires;
@@ -297,6 +322,11 @@ let
     map (it: it.name) (filter (it: it.marker == "") requires);
   versionOf = entry: if entry.version or null == null then "0" else entry.version;
 
+  # The file of a wheel, or what is built.
+  sourceOf =
+    name:
+    if entries.${name} ? wheel then files.${entries.${name}.wheel} else wheelOf name entries.${name};
+
   # The names that a package requires, directly or not, without those that it is made with.
   closure =
     members:
@@ -333,17 +363,12 @@ let
         builtins.concatMap required members
       );
       srcs = map sourceOf members;
-      sourceOf =
-        member:
-        if entries.${member} ? wheel then
-          files.${entries.${member}.wheel}
-        else
-          wheelOf member entries.${member};
+      silentHere = filter (other: elem other silent) (members ++ others);
     in
     if isOfNixpkgs name then
       if otherwise == "" then ofNixpkgs name else throw otherwise
-    else if !isKnown then
-      throw "fromLock: the lock does not say what ${name} requires, so that its libraries are not known: `env` has all packages in one place"
+    else if silentHere != [ ] then
+      throw "${unknown silentHere "`packages.${name}`"}; `env` has all packages in one place, and needs none of it"
     else if name != first then
       final.${first}
     else
@@ -417,12 +442,14 @@ let
   # Where the lock does not say what requires what, wheels find each other in one place.
   input =
     name:
-    if isKnown || changed ? ${name} || nixpkgs ? ${name} || !(entries.${name} ? wheel) then
+    if isKnown || changed ? ${name} || isOfNixpkgs name then
       packages.${name}
     else if settings ? ${name} then
-      throw (unknown "`settings.${name}`")
+      throw (unknown silent "`settings.${name}`")
+    else if cudaNames != { } && cuda == "nixpkgs" then
+      throw (unknown silent "`cuda = \"nixpkgs\"`")
     else
-      builtins.seq relaxed files.${entries.${name}.wheel};
+      builtins.seq relaxed (sourceOf name);
   # What every wheel may use, and what those of these packages may use besides.
   libsFor = names: libs ++ builtins.concatMap packageLibs names;
 

@@ -198,7 +198,41 @@ in
             }
           );
         };
+      # As a pylock.toml has it, or a poetry.lock with a repository: nobody says what some require.
+      unsaid =
+        names: args:
+        locked (
+          {
+            lock = project (
+              packages // lib.genAttrs names (name: packages.${name} // { dependencies = null; })
+            );
+            relax = [ ];
+            # Nothing drops the bound of the project.
+            environment.allowUnmet = [ "docutils" ];
+          }
+          // args
+        );
+      oneUnsaid = unsaid [ "part" ] { };
+      allUnsaid = unsaid (builtins.attrNames packages) { };
+      saying = unsaid [ "part" ] {
+        dependencies.part = [ ];
+        relax = [ "docutils" ];
+        environment = { };
+      };
     in
+    assert throws oneUnsaid.packages.app.drvPath;
+    assert !throws oneUnsaid.packages.docutils.drvPath;
+    assert !throws saying.packages.app.drvPath;
+    assert
+      !throws
+        (unsaid [ "part" ] {
+          dependencies.part = [ ];
+          settings.part.exclude = [ "nothing" ];
+        }).env.drvPath;
+    assert throws (unsaid [ "part" ] { settings.part.exclude = [ "nothing" ]; }).env.drvPath;
+    # What is not in the lock, and what that says itself.
+    assert throws (unsaid [ "part" ] { dependencies.part = [ "absent" ]; }).env.drvPath;
+    assert throws (locked { dependencies.part = [ "docutils" ]; }).env.drvPath;
     assert throws (told [ "absent-tool" ]).env.drvPath;
     # Else as its pyproject.toml says.
     assert (told [ "flit-core" ]).env.drvPath == (locked { inherit python; }).env.drvPath;
@@ -223,13 +257,13 @@ in
     assert throws (made.shell { editable = [ "docutils" ]; });
     test "from-lock-members" ''
       want="built part 0.17.1"
-      for env in ${made.env} ${made.application "app"} ${archived.env}; do
+      for env in ${made.env} ${made.application "app"} ${archived.env} ${oneUnsaid.env} ${allUnsaid.env} ${saying.env}; do
         [[ "$($env/bin/app)" == "$want" ]]
       done
       cp -r ${./lock/project} work
       chmod -R u+w work
       export REPO_ROOT=$PWD/work
-      for env in ${shell.env} ${half.env}; do
+      for env in ${shell.env} ${half.env} ${(allUnsaid.shell { editable = [ "app" ]; }).env}; do
         [[ "$($env/bin/app)" == "$want" ]]
         sed -i 's/"built"/"edited"/' work/src/app/__init__.py
         [[ "$($env/bin/app)" == "edited part 0.17.1" ]]
@@ -244,37 +278,41 @@ in
   from-lock-cuda =
     let
       document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      lockOf =
+        change:
+        document
+        // {
+          targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
+            selections.default = {
+              roots = [ "numpy" ];
+              packages = lib.mapAttrs (_: change) {
+                numpy = {
+                  version = "2.4.6";
+                  wheel = "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl";
+                  dependencies = [
+                    "nvidia-cublas-cu12"
+                    "nvidia-ml-py"
+                  ];
+                };
+                nvidia-cublas-cu12 = {
+                  version = "12";
+                  wheel = "gone";
+                  dependencies = [ ];
+                };
+                nvidia-ml-py = {
+                  version = "1";
+                  wheel = "docutils-0.17.1-py2.py3-none-any.whl";
+                  dependencies = [ ];
+                };
+              };
+            };
+          };
+        };
       locked =
         args:
         pkgs.fromLock (
           {
-            lock = document // {
-              targets.x86_64-linux-cp311 = document.targets.x86_64-linux-cp311 // {
-                selections.default = {
-                  roots = [ "numpy" ];
-                  packages = {
-                    numpy = {
-                      version = "2.4.6";
-                      wheel = "numpy-2.4.6-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl";
-                      dependencies = [
-                        "nvidia-cublas-cu12"
-                        "nvidia-ml-py"
-                      ];
-                    };
-                    nvidia-cublas-cu12 = {
-                      version = "12";
-                      wheel = "gone";
-                      dependencies = [ ];
-                    };
-                    nvidia-ml-py = {
-                      version = "1";
-                      wheel = "docutils-0.17.1-py2.py3-none-any.whl";
-                      dependencies = [ ];
-                    };
-                  };
-                };
-              };
-            };
+            lock = lockOf (entry: entry);
             libs = [ ];
             cudaPackages.libcublas = pkgs.zlib;
           }
@@ -282,11 +320,17 @@ in
         );
       ours = locked { cuda = "nixpkgs"; };
       inherit (ours.packages.numpy.drvAttrs) wheelfix;
+      unsaid = locked {
+        cuda = "nixpkgs";
+        lock = lockOf (entry: entry // { dependencies = null; });
+      };
     in
     assert wheelfix.removeDeps == [ "nvidia-cublas-cu12" ] && wheelfix.libs == [ "${pkgs.zlib}" ];
     # What is no library of CUDA stays.
     assert ours.packages ? nvidia-ml-py && !(ours.packages ? nvidia-cublas-cu12);
     assert (locked { }).packages ? nvidia-cublas-cu12;
+    # Nobody can take requirements on what is gone from packages of which nobody knows them.
+    assert throws unsaid.env.drvPath;
     assert throws (locked { cuda = "conda"; }).packages.numpy.drvPath;
     test "from-lock-cuda" "echo ok >$out";
 

@@ -8,13 +8,16 @@ use wheelfix_install::{EnvError, EnvRequest, InstallRequest, ProofScope};
 use crate::builder::attributes::Attributes;
 use crate::builder::request::Reader;
 use crate::builder::settings::Settings;
-use crate::builder::{OUTPUT, jobs, outputs, wheel};
+use crate::builder::{OUTPUT, jobs, outputs, source, wheel};
 use crate::error::{Error, print};
 use crate::{env_error, env_report};
 
 pub(crate) fn run(attributes: &Attributes, settings: &Settings) -> Result<(), Error> {
     outputs::refuse_unknown(attributes, &["out"])?;
-    let inputs: Vec<PathBuf> = settings.list("inputs").iter().map(PathBuf::from).collect();
+    let mut inputs = Vec::new();
+    for input in settings.list("inputs") {
+        inputs.extend(source::of_environment(PathBuf::from(input))?);
+    }
     if inputs.is_empty() {
         print("error", ["the environment has no `inputs`"]);
         print(

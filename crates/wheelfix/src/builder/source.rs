@@ -120,14 +120,7 @@ fn sources(attributes: &Attributes) -> Vec<Result<PathBuf, SourceFault>> {
 /// The wheels at a path: it itself, or all in the directory, as the output `dist` of a recipe has them.
 fn check(path: PathBuf) -> Result<Vec<PathBuf>, SourceFault> {
     if fs_err::metadata(&path)?.is_dir() {
-        let mut wheels = Vec::new();
-        for entry in fs_err::read_dir(&path)? {
-            let file = entry?.path();
-            if is_wheel_name(&file) {
-                wheels.push(file);
-            }
-        }
-        wheels.sort();
+        let wheels = wheels_in(&path)?;
         return if wheels.is_empty() {
             Err(SourceFault::Directory(path))
         } else {
@@ -141,6 +134,33 @@ fn check(path: PathBuf) -> Result<Vec<PathBuf>, SourceFault> {
         return Err(SourceFault::Name(path));
     }
     Ok(vec![path])
+}
+
+/// The inputs of an environment at a path: the wheels in it, as the output `dist` of a recipe has them, or it itself.
+pub(crate) fn of_environment(path: PathBuf) -> io::Result<Vec<PathBuf>> {
+    let is_dir = fs_err::metadata(&path).is_ok_and(|it| it.is_dir());
+    let wheels = if is_dir {
+        wheels_in(&path)?
+    } else {
+        Vec::new()
+    };
+    Ok(if wheels.is_empty() {
+        vec![path]
+    } else {
+        wheels
+    })
+}
+
+fn wheels_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut wheels = Vec::new();
+    for entry in fs_err::read_dir(dir)? {
+        let file = entry?.path();
+        if is_wheel_name(&file) {
+            wheels.push(file);
+        }
+    }
+    wheels.sort();
+    Ok(wheels)
 }
 
 /// The kind of archive that a file is by its first bytes, if it is one of those that sources are
