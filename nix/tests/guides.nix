@@ -28,8 +28,45 @@ let
       in
       changed // { mkVirtualEnv = name: _: pkgs.runCommand name { } "echo ${changed.torch} >$out"; };
   };
+  # Its project is one that is installed.
+  lockWithApp =
+    let
+      document = builtins.fromJSON (builtins.readFile ./lock/wheelfix.lock.json);
+      change =
+        name: entry:
+        if name == "app" then
+          removeAttrs entry [ "virtual" ]
+          // {
+            directory = {
+              path = ".";
+              editable = true;
+            };
+          }
+        else
+          entry;
+      changed = selection: selection // { packages = builtins.mapAttrs change selection.packages; };
+    in
+    document
+    // {
+      targets = builtins.mapAttrs (
+        _: target: target // { selections = builtins.mapAttrs (_: changed) target.selections; }
+      ) document.targets;
+    };
+  # A lock of the tests in the place of the reader's, whose directory it is, too.
+  fromLock =
+    args:
+    pkgs.fromLock (
+      args
+      // {
+        lock = if args ? python then ./lock/pythons.lock.json else lockWithApp;
+        libs = pkgs.runtimes;
+      }
+      // lib.optionalAttrs (args ? root) { root = ./lock/project; }
+    );
   names = pkgs // {
-    inherit pkgs;
+    inherit pkgs fromLock;
+    # what a guide leads away from
+    mach-nix.mkPython = _: [ ];
     # the flake, and its package
     wheelfix = pkgs.wheelfix // {
       overlays.default = import ../overlay.nix;
@@ -62,11 +99,21 @@ let
       [ (ofPackages value) ]
     else if builtins.isList value then
       value
+    # the name of a target
+    else if builtins.isString value then
+      assert lib.hasPrefix "x86_64-linux-cp" value;
+      [ ]
     else
       [ value ];
-  all = builtins.concatMap (file: builtins.concatMap evaluated (blocksOf file)) [
+  of = builtins.concatMap (file: builtins.concatMap evaluated (blocksOf file));
+  all = of [
     ../../docs/nix-guides.md
     ../../docs/nix.md
+  ];
+  # Of a lock whose project is there for the evaluation alone.
+  ofLocks = of [
+    ../../docs/lock.md
+    ../../docs/nix-migration.md
   ];
   # The flakes of texts: each is a set of outputs whose one derivation is there; its sources are not.
   flakes = builtins.concatMap blocksOf [
@@ -98,11 +145,13 @@ in
 # The numbers see to it that no block is overlooked.
 assert builtins.length (blocksOf ../../docs/nix-guides.md) == 9;
 assert builtins.length (blocksOf ../../docs/nix.md) == 4;
+assert builtins.length (blocksOf ../../docs/lock.md) == 2;
+assert builtins.length (blocksOf ../../docs/nix-migration.md) == 3;
 assert builtins.length flakes == 2;
 assert builtins.all (text: outputOf text ? drvPath) flakes;
 {
   # evaluated only: the paths of derivations
-  documented = map (drv: "${drv.drvPath}") all;
+  documented = map (drv: "${drv.drvPath}") (all ++ ofLocks);
   documentedBuilt =
     assert builtins.length (lib.filter isBuilt all) == 5;
     lib.filter isBuilt all;
