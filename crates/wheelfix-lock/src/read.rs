@@ -15,6 +15,8 @@ mod unknown_keys;
 mod uv;
 mod yaml_text;
 
+pub use requirements::is_pinned;
+
 use crate::{Fault, Faults, Format, Lock, Problem};
 
 /// Most values in a file, counted by the characters around them. A lock of 3,000 packages with 16 wheels

@@ -8,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use fs_err as fs;
 use tempfile::TempDir;
 use wheelfix_format::{Requirement, Target};
+use wheelfix_lock::{Format, is_pinned};
 
 use crate::error::Error;
 use crate::message::BREAK;
@@ -58,7 +59,9 @@ pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<V
         {
             fs::copy(path, dir.path().join("pyproject.toml"))?;
         }
-        [path] if path.extension().is_some_and(|extension| extension == "in") => {
+        [path]
+            if path.extension().is_some_and(|extension| extension == "in") || is_unpinned(path) =>
+        {
             write_project(&dir, &read_requirements(path)?, targets)?;
         }
         [path] if path.is_file() || is_path(path) => return Ok(None),
@@ -84,18 +87,34 @@ fn is_path(path: &Path) -> bool {
     text.contains('/') && !text.contains("://") || FILES.iter().any(|end| text.ends_with(end))
 }
 
+/// Whether a file is called as a lock of requirements is, and has some that any version may serve.
+fn is_unpinned(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_open = |line: &str| {
+        let requirement = line.parse::<Requirement>();
+        requirement.is_ok_and(|it| !is_pinned(&it))
+    };
+    Format::of(&name) == Some(Format::Requirements)
+        && fs::read_to_string(path).is_ok_and(|text| lines(&text).any(|(_, line)| is_open(line)))
+}
+
+/// The lines that say something, with their numbers.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(at, line)| {
+        let line = line.split(" #").next().unwrap_or(line).trim();
+        (at + 1, line)
+    });
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
 fn read_requirements(path: &Path) -> Result<Vec<String>, Error> {
     let text = fs::read_to_string(path)?;
     let mut requirements = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split(" #").next().unwrap_or(line).trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
+    for (line_number, line) in lines(&text) {
         if line.parse::<Requirement>().is_err() {
             return Err(Error::refused(ResolveError::Line {
                 path: path.to_owned(),
-                line: number + 1,
+                line: line_number,
                 text: line.to_owned(),
             }));
         }

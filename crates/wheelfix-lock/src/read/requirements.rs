@@ -194,6 +194,11 @@ fn named(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option
     Some(package)
 }
 
+/// Whether a requirement is one of a lock: a URL, or one version with `==`.
+pub fn is_pinned(requirement: &Requirement) -> bool {
+    matches!(requirement.constraint(), Constraint::Url(_)) || pin(requirement).is_some()
+}
+
 /// The version of `==1.2`.
 fn pin(requirement: &Requirement) -> Option<String> {
     let text = requirement.specifier_text();

@@ -415,3 +415,20 @@ fn uv_resolves_what_is_not_locked() {
     let output = command.env("PATH", "/no/such").output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("uv resolves what is not locked"));
 }
+
+#[test]
+fn requirements_that_are_not_pinned_are_no_lock() {
+    let sandbox = with_links();
+    let args = ["lock", "requirements.txt", "--target", "x86_64-linux-cp311"];
+    let path = sandbox.path("requirements.txt");
+    fs::write(&path, "user==3.0  # pinned\nbase==1.*\n").unwrap();
+    let got = run_with_uv(&sandbox, &args);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    for want in ["\"base-1.0-py3-none-any.whl\"", "\"format\": \"uv\""] {
+        assert!(got.contains(want), "{got}");
+    }
+    // All pins: read as it is, and what it lacks is told.
+    fs::write(&path, "base==1.0\n").unwrap();
+    let got = run_with_uv(&sandbox, &args);
+    assert!(got.contains("the lock names no file"), "{got}");
+}
