@@ -23,11 +23,12 @@ struct OfEnvironment<'f>(&'f EnvFault);
 
 impl Display for OfEnvironment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let absent = match self.0 {
+        let input = match self.0 {
             EnvFault::Missing(path) => inputs::absent(path),
+            EnvFault::SourceTree(path) => inputs::not_a_wheel(path),
             _ => None,
         };
-        match absent {
+        match input {
             Some(input) => input.fmt(f),
             None => chain(self.0).fmt(f),
         }
@@ -44,7 +45,7 @@ impl Mendable for OfEnvironment<'_> {
 fn note(fault: &EnvFault) {
     let input = match fault {
         EnvFault::Missing(path) => inputs::absent(path),
-        EnvFault::Wheels { path, .. } => inputs::not_a_wheel(path),
+        EnvFault::Wheels { path, .. } | EnvFault::SourceTree(path) => inputs::not_a_wheel(path),
         _ => None,
     };
     match (input, fault) {
@@ -95,6 +96,7 @@ fn hint(faults: &[EnvFault]) -> Option<String> {
             ask_plain("--on-collision")
         )),
         EnvFault::Wheels { .. } => Some("name the wheels themselves, as `DIR/*.whl`".to_owned()),
+        EnvFault::Unpacked { .. } => Some("name the wheel that was unpacked".to_owned()),
         EnvFault::Unmet(_) => Some(format!(
             "add what is missing, or leave it unmet with {}",
             ask_plain("--allow-unmet")

@@ -23,6 +23,17 @@ pub enum EnvFault {
         /// How many wheels are in it.
         count: usize,
     },
+    /// An input that is a source tree.
+    #[error("`{}` is not a prefix: it is a source tree", .0.display())]
+    SourceTree(PathBuf),
+    /// An input that has metadata at its top, as an unpacked wheel and what `pip --target` makes.
+    #[error("`{}` is not a prefix: `{metadata}` lies at its top, as in an unpacked wheel", path.display())]
+    Unpacked {
+        /// The directory.
+        path: PathBuf,
+        /// The name of the `.dist-info`.
+        metadata: String,
+    },
     /// An input that does not exist.
     #[error("input does not exist: `{}`", .0.display())]
     Missing(PathBuf),

@@ -258,7 +258,7 @@ fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFau
     }
     let has_modules = path.join(site_packages).is_dir();
     if is_named && !has_modules {
-        refuse_wheels_in(path)?;
+        refuse_others(path)?;
     }
     let is_needed = is_named || has_modules;
     if !is_needed || is_python(path, site_packages) {
@@ -267,20 +267,31 @@ fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFau
     propagated(path).map(Look::Prefix)
 }
 
-/// Refuses a directory that holds wheels: they were meant, and not to be linked as they are.
-fn refuse_wheels_in(path: &Path) -> Result<(), EnvFault> {
+/// Refuses a directory that holds wheels, a source tree and an unpacked wheel: these were not meant
+/// to be linked as they are.
+fn refuse_others(path: &Path) -> Result<(), EnvFault> {
     let mut count = 0;
+    let mut is_sources = false;
+    let mut metadata = None;
     for entry in fs::read_dir(path)? {
         let name = PathBuf::from(entry?.file_name());
-        count += usize::from(name.extension().is_some_and(|it| it == "whl"));
+        let extension = name.extension().and_then(|it| it.to_str());
+        count += usize::from(extension == Some("whl"));
+        is_sources |= ["pyproject.toml", "setup.py"]
+            .iter()
+            .any(|it| name == Path::new(it));
+        if extension == Some("dist-info") {
+            let name = name.to_string_lossy().into_owned();
+            metadata = metadata.into_iter().chain([name]).min();
+        }
     }
-    if count == 0 {
-        return Ok(());
+    let path = path.to_owned();
+    match metadata {
+        _ if is_sources => Err(EnvFault::SourceTree(path)),
+        _ if 0 < count => Err(EnvFault::Wheels { path, count }),
+        Some(metadata) => Err(EnvFault::Unpacked { path, metadata }),
+        None => Ok(()),
     }
-    Err(EnvFault::Wheels {
-        path: path.to_owned(),
-        count,
-    })
 }
 
 /// The paths that a prefix propagates, sorted.

@@ -70,6 +70,29 @@ fn a_directory_of_wheels_is_not_a_prefix() {
 }
 
 #[test]
+fn sources_and_an_unpacked_wheel_are_not_prefixes() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("sources")).unwrap();
+    fs_err::write(sandbox.path("sources/pyproject.toml"), "[project]\n").unwrap();
+    fs_err::create_dir_all(sandbox.path("flat/a-1.0.dist-info")).unwrap();
+    let env = |input: &str, want: &str| {
+        let args = ["env", input, "--prefix", "e", "--python-version", "3.11"];
+        expect(&sandbox, &args, 1, want);
+        assert!(!sandbox.names().contains(&"e".to_owned()));
+    };
+    env(
+        "sources",
+        "sources` is a source tree, not a wheel\n  fix: pip wheel",
+    );
+    env("sources", "next: pip wheel --no-deps");
+    env(
+        "flat",
+        "flat` is not a prefix: `a-1.0.dist-info` lies at its top",
+    );
+    env("flat", "hint: name the wheel that was unpacked\n");
+}
+
+#[test]
 fn a_wheel_twice_is_one_and_a_copy_is_named() {
     let sandbox = Sandbox::new();
     let name = sandbox.wheel(&wheel("a", "a.py"));
