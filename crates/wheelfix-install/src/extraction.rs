@@ -18,6 +18,7 @@ use crate::bytecode::Compiler;
 use crate::digest::FileDigest;
 use crate::event::{Event, Listener};
 use crate::files::{File, Source};
+use crate::launcher;
 use crate::shebang::foreign_interpreter;
 
 /// The facts about the files after all of them were written.
@@ -121,6 +122,7 @@ pub(crate) fn run(
         notes.wrong.sort();
         return Err(ExtractionError::Hash(notes.wrong));
     }
+    notes.texts(files);
     notes.placeholders.sort_unstable();
     notes.foreign_scripts.sort_unstable();
     notes.elf.sort_unstable();
@@ -270,6 +272,22 @@ struct Notes {
     wrong: Vec<String>,
 }
 
+impl Notes {
+    /// Notes the scripts that are texts of ours, as those of which a rule has replaced a text.
+    fn texts(&mut self, files: &[File<'_>]) {
+        for (position, file) in files.iter().enumerate().filter(|(_, file)| file.script) {
+            let Source::Text(text) = &file.source else {
+                continue;
+            };
+            if launcher::has_placeholder(text.as_bytes()) {
+                self.placeholders.push(position);
+            } else if foreign_interpreter(text.as_bytes()).is_some() {
+                self.foreign_scripts.push(position);
+            }
+        }
+    }
+}
+
 impl Observer for Watcher<'_> {
     fn progress(&self, len: u64) {
         (self.listener)(Event::Bytes(len));
@@ -287,7 +305,7 @@ impl Observer for Watcher<'_> {
         {
             compiler.push(written.path.to_owned(), final_path(self.destination, file));
         }
-        let is_placeholder = file.script && written.content.starts_with(b"#!python");
+        let is_placeholder = file.script && launcher::has_placeholder(written.content);
         let is_elf = written.content.starts_with(b"\x7fELF") || may_be_module(written.path);
         let is_wrong = differs(file.hash(), written.content);
         let is_foreign = file.executable && foreign_interpreter(written.content).is_some();

@@ -67,7 +67,7 @@ impl File<'_> {
 
     /// Whether it is the program of an entry point.
     pub(crate) fn is_entry_point(&self) -> bool {
-        self.executable && matches!(self.source, Source::Text(_))
+        self.executable && !self.script && matches!(self.source, Source::Text(_))
     }
 
     /// Whether it is a Python source of a package, which may be read and compiled at any time.

@@ -55,10 +55,15 @@ if __name__ == "__main__":
     )
 }
 
+/// Whether the first line of a script is a placeholder, `#!python` or `#!pythonw`.
+pub(crate) fn has_placeholder(script: &[u8]) -> bool {
+    script.starts_with(b"#!python")
+}
+
 /// A script of the wheel with its placeholder `#!python` or `#!pythonw` replaced; `None` if its
 /// first line is not a placeholder.
 pub(crate) fn with_interpreter(script: &[u8], interpreter: &Interpreter) -> Option<Vec<u8>> {
-    if !script.starts_with(b"#!python") {
+    if !has_placeholder(script) {
         return None;
     }
     let rest = script

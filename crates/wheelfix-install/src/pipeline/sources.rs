@@ -37,7 +37,11 @@ impl Sources {
         staging: &Staging,
     ) -> Self {
         let mut sources = Self::default();
-        for file in files.list.iter_mut().filter(|file| file.compile) {
+        for file in files
+            .list
+            .iter_mut()
+            .filter(|file| file.compile || file.script)
+        {
             let path = staging.prefix().join(&file.path);
             if libraries.rules.replacements(&path).is_empty() {
                 continue;
