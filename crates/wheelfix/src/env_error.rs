@@ -96,7 +96,7 @@ fn hint(faults: &[EnvFault]) -> Option<String> {
             ask_plain("--on-collision")
         )),
         EnvFault::Wheels { .. } => Some("name the wheels themselves, as `DIR/*.whl`".to_owned()),
-        EnvFault::Unpacked { .. } => Some("name the wheel that was unpacked".to_owned()),
+        EnvFault::Unpacked { .. } => Some("name the wheels themselves, not what was unpacked from them or installed by `pip --target`".to_owned()),
         EnvFault::Unmet(_) => Some(format!(
             "add what is missing, or leave it unmet with {}",
             ask_plain("--allow-unmet")

@@ -89,7 +89,10 @@ fn sources_and_an_unpacked_wheel_are_not_prefixes() {
         "flat",
         "flat` is not a prefix: `a-1.0.dist-info` lies at its top",
     );
-    env("flat", "hint: name the wheel that was unpacked\n");
+    env(
+        "flat",
+        "hint: name the wheels themselves, not what was unpacked from them or installed by `pip --target`\n",
+    );
 }
 
 #[test]
