@@ -4,6 +4,7 @@ pub(crate) mod imported;
 pub(crate) mod made_executable;
 pub(crate) mod other_python;
 pub(crate) mod python_module;
+pub(crate) mod python_source;
 pub(crate) mod site;
 pub(crate) mod source_uses;
 pub(crate) mod stray;
@@ -11,22 +12,20 @@ pub(crate) mod text_names;
 pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use wheelfix_format::{
-    AskedLibrary, PythonLoad, UnnamedLoad, is_library_name, is_python_source, source_loads,
-};
+use wheelfix_format::is_library_name;
 use wheelfix_loader::{
     Abi, Object, Place, ReadOutcome, STATIC, STORE, content_of, existing_path, normalize,
 };
 
 use crate::tree::other_python::is_of_other_python;
 use crate::tree::python_module::imported_name;
+pub use crate::tree::python_source::{PythonSource, may_be_like_source};
 use crate::tree::source_uses::SourceUses;
 use crate::tree::stray::stray_module;
 use crate::tree::text_names::read_named_object;
@@ -60,44 +59,11 @@ pub struct Tree {
     pub temporary: Vec<PathBuf>,
 }
 
-/// A Python source.
-#[derive(Clone, Debug)]
-pub struct PythonSource {
-    /// Its final path.
-    pub path: PathBuf,
-    /// Where its bytes lie now.
-    pub file: PathBuf,
-    /// The libraries that it opens by name.
-    pub loads: Vec<PythonLoad>,
-    /// The calls by which it opens libraries by names that are not in it.
-    pub unnamed_loads: Vec<UnnamedLoad>,
-}
-
-impl PythonSource {
-    /// One that opens no library, as [`may_open_libraries`](wheelfix_format::may_open_libraries) says of its text.
-    pub fn plain(path: &Path, file: PathBuf) -> Self {
-        Self {
-            path: normalize(path),
-            file,
-            loads: Vec::new(),
-            unnamed_loads: Vec::new(),
-        }
-    }
-
-    /// All libraries that it asks for, each of several alternatives too.
-    pub(crate) fn asked(&self) -> impl Iterator<Item = &AskedLibrary> {
-        self.loads.iter().flat_map(|load| &load.names)
-    }
-}
-
 /// The content of a file of the tree.
 enum Content {
     Elf(ReadOutcome),
     Python(PythonSource),
 }
-
-/// Larger Python sources are data; in bytes.
-const MAX_SOURCE_LEN: u64 = 16 << 20;
 
 /// A file that is left alone.
 #[derive(Clone, Debug, Serialize)]
@@ -535,58 +501,9 @@ pub(crate) fn is_executable(file: &Path) -> std::io::Result<bool> {
     Ok(fs_err::metadata(file)?.permissions().mode() & 0o111 != 0)
 }
 
-/// Reads the text of a Python source, in as few calls of the system as possible; nothing of one that is too long.
-///
-/// The buffer is the same for many sources: most are read, looked through and forgotten.
-fn read_source(file: &Path, text: &mut Vec<u8>) -> std::io::Result<()> {
-    text.clear();
-    let file = fs_err::File::open(file)?;
-    let len = file.metadata()?.len();
-    if len <= MAX_SOURCE_LEN {
-        text.reserve(usize::try_from(len).unwrap_or_default());
-        file.take(len).read_to_end(text)?;
-    }
-    Ok(())
-}
-
-/// Whether a file is run as a source is: a script of `bin`, a `.pth` file, or byte code in the place of a source.
-fn is_like_source(path: &Path, file: &Path) -> std::io::Result<bool> {
-    if may_be_like_source(path) {
-        return Ok(match path.extension().and_then(|ending| ending.to_str()) {
-            Some("pyc") => !file.with_extension("py").is_file(),
-            Some("pth") => true,
-            _ => {
-                let mut start = [0; 2];
-                let read = fs_err::File::open(file)?.read(&mut start)?;
-                read == start.len() && start == *b"#!"
-            }
-        });
-    }
-    Ok(false)
-}
-
-/// Whether a file has the name or the place of what is run as a source is.
-pub fn may_be_like_source(path: &Path) -> bool {
-    let parent = path.parent().and_then(Path::file_name);
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("pyc") => parent.is_none_or(|name| name != "__pycache__"),
-        Some("pth") => true,
-        _ => parent.is_some_and(|name| name == "bin"),
-    }
-}
-
 /// Reads one file of a tree, objects with the names in their data.
 fn content(path: &Path, file: &Path, buffer: &mut Vec<u8>) -> std::io::Result<Content> {
-    let is_source = is_python_source(path);
-    if is_source || is_like_source(path, file)? {
-        let mut source = PythonSource::plain(path, file.to_path_buf());
-        read_source(file, buffer)?;
-        let found = source_loads(buffer);
-        source.unnamed_loads = found.unnamed;
-        // What is only run as a source is asks for no library by its name.
-        if is_source {
-            source.loads = found.named;
-        }
+    if let Some(source) = PythonSource::read(path, file, buffer)? {
         return Ok(Content::Python(source));
     }
     let mut outcome = read_named_object(path.to_owned(), file)?;

@@ -81,6 +81,8 @@ pub(super) struct Names {
     /// The attributes of all classes of the source: which of them an object is of is not told.
     attributes: BTreeMap<String, Values>,
     classes: BTreeSet<String>,
+    /// The texts that functions of the module may return.
+    returned: BTreeMap<String, Values>,
 }
 
 impl Names {
@@ -134,6 +136,12 @@ impl Names {
                 self.bind_parts(&each.target, &values);
             }
         }
+    }
+
+    /// Notes the texts that a function may return, and others: which of them it does depends on what it is given.
+    pub(super) fn note_returned(&mut self, function: &str, mut values: Values) {
+        values.has_others = true;
+        self.returned.insert(function.to_owned(), values);
     }
 
     /// Notes the attributes that the body of a class gives values.
@@ -215,15 +223,13 @@ impl Names {
                 Some(false) => self.values(&choice.orelse, openers),
                 None => self.all([&*choice.body, &*choice.orelse].into_iter(), openers),
             },
-            Expr::Call(call) => self
-                .result(call, openers)
-                .unwrap_or_else(|| self.made(expr)),
+            Expr::Call(call) => self.of_call(expr, call, openers),
             _ => self.made(expr),
         }
     }
 
-    /// The texts that a function which finds libraries, or the `get` of a dictionary, may return.
-    fn result(&self, call: &ExprCall, openers: &Openers<'_>) -> Option<Values> {
+    /// The texts that a call may give.
+    fn of_call(&self, expr: &Expr, call: &ExprCall, openers: &Openers<'_>) -> Values {
         let opener = openers.of(&call.func).filter(|opener| opener.finds());
         let argument = opener.and_then(|opener| opener.arguments(&call.arguments).next());
         if let Some((opener, argument)) = opener.zip(argument) {
@@ -231,16 +237,23 @@ impl Names {
             for value in &mut values.known {
                 value.found_by = Some(opener);
             }
-            return Some(values);
+            return values;
         }
         match &*call.func {
             // What a dictionary by systems has for this one.
             Expr::Attribute(method) if method.attr.as_str() == "get" => {
-                let key = call.arguments.args.first();
-                let item = key.map(|key| self.item(&method.value, key, openers));
-                Some(item.unwrap_or_else(Values::unknown))
+                match call.arguments.args.first() {
+                    Some(key) => self.item(&method.value, key, openers),
+                    None => Values::unknown(),
+                }
             }
-            _ => None,
+            Expr::Name(function) => {
+                let mut values = self.made(expr);
+                let returned = self.returned.get(function.id.as_str());
+                values.extend(returned.cloned().unwrap_or_default());
+                values
+            }
+            _ => self.made(expr),
         }
     }
 

@@ -1,5 +1,9 @@
 //! Libraries that Python sources open: needed, told, and found by rules.
 
+use std::process::Command;
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest as _, Sha256};
 use wheelfix_testkit::cache;
 use wheelfix_testkit::wheel::WheelBuilder;
 
@@ -62,6 +66,78 @@ fn what_an_import_needs_is_an_error_and_what_may_not_run_a_warning() {
     let files = [("demo/__init__.py", "from .unused import x\n"), files[1]];
     let text = install(&sandbox, &files, &[]);
     assert!(text.starts_with("exit: 1\n"), "{text}");
+}
+
+#[test]
+fn scripts_are_told_and_refuse_nothing() {
+    // As pulsemixer has it.
+    let sandbox = Sandbox::new();
+    let text = "from ctypes import CDLL\nx = CDLL('libgone.so.1')\n";
+    for (first, is_told) in [
+        ("#!python", true),
+        ("#!/usr/bin/env python3", true),
+        ("#!/bin/sh", false),
+    ] {
+        let wheel =
+            WheelBuilder::new("demo", "1.0").data("scripts/demo", format!("{first}\n{text}"));
+        let text = install_wheel(&sandbox, &wheel, &[]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let want =
+            "warning: `libgone.so.1` is missing\n  opened at run time by: bin/demo (demo:3)\n";
+        assert_eq!(text.contains(want), is_told, "{first}: {text}");
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "runs what was installed")]
+fn rules_replace_texts_of_scripts_that_start_by_their_interpreter() {
+    let sandbox = Sandbox::new();
+    let rule = "[[replace]]\nname = 'r'\nreason = 'a'\nsource = 'b'\nfile = ['bin/demo']\n\
+        old = ['gone']\nnew = 'came'\n";
+    fs_err::write(sandbox.path("r.toml"), rule).unwrap();
+    let wheel = WheelBuilder::new("demo", "1.0").data("scripts/demo", "#!python\nprint('gone')\n");
+    let text = install_wheel(&sandbox, &wheel, &["--rules", "r.toml"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let check = |script: &str| {
+        let output = Command::new(sandbox.path(script)).output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "came\n",
+            "{script}: {output:?}"
+        );
+    };
+    check("p/bin/demo");
+    let record = sandbox.path("p/lib/python3.11/site-packages/demo-1.0.dist-info/RECORD");
+    let record = fs_err::read_to_string(record).unwrap();
+    let hash = BASE64URL_NOPAD.encode(&Sha256::digest(
+        fs_err::read(sandbox.path("p/bin/demo")).unwrap(),
+    ));
+    assert!(
+        record.contains(&format!("../../../bin/demo,sha256={hash},")),
+        "{record}"
+    );
+    let python = cache::tool("python3").to_str().unwrap().to_owned();
+    let file = sandbox.wheel(&wheel);
+    let args = [
+        "env", "--prefix", "e", "--python", &python, "--rules", "r.toml", &file,
+    ];
+    let text = sandbox.run(&args);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    check("e/bin/demo");
+}
+
+#[test]
+fn names_that_a_function_returns_are_asked_for() {
+    // As chromaprint has it.
+    let sandbox = Sandbox::new();
+    let source = "import ctypes\ndef names():\n    return ('libgone.so.1', 'libfar.so')\nfor name in names():\n    \
+        try: x = ctypes.CDLL(name)\n    except OSError: pass\n";
+    let text = install(&sandbox, &[("demo/__init__.py", source)], &[]);
+    let want = "warning: `libgone.so.1 or libfar.so` is missing";
+    assert!(
+        text.starts_with("exit: 0\n") && text.contains(want),
+        "{text}"
+    );
 }
 
 #[test]

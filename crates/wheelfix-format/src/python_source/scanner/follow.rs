@@ -5,7 +5,7 @@ use ruff_text_size::TextSize;
 
 use super::Scanner;
 use crate::python_source::opening_call::{OpeningCall, merged};
-use crate::python_source::syntax::{Next, yields};
+use crate::python_source::syntax::{Next, branches, yields};
 use crate::python_source::unnamed_call::FunctionName;
 use crate::python_source::value::Values;
 
@@ -37,7 +37,7 @@ pub(super) struct Function<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Notes a function of the module.
+    /// Notes a function of the module, and what it may return.
     pub(super) fn add_function(&mut self, definition: &'a StmtFunctionDef) {
         let name = function_name(None, definition);
         self.functions.insert(
@@ -47,6 +47,8 @@ impl<'a> Scanner<'a> {
                 bound: 0,
             },
         );
+        let values = self.returned(&definition.body);
+        self.names.note_returned(name.name, values);
     }
 
     /// Notes the methods of a class, and of those in it, that open libraries: others are many, and say nothing.
@@ -72,6 +74,43 @@ impl<'a> Scanner<'a> {
             let bound = usize::from(!is_static);
             self.functions.insert(name, Function { definition, bound });
         }
+    }
+
+    /// The texts that statements of a function may return on Linux.
+    fn returned(&self, statements: &[Stmt]) -> Values {
+        let mut all = Values::default();
+        for statement in statements {
+            match statement {
+                Stmt::Return(end) => {
+                    let value = end.value.as_deref();
+                    let values = value.map(|value| self.names.values(value, &self.openers));
+                    all.extend(values.unwrap_or_default());
+                }
+                Stmt::If(choice) => {
+                    for (test, body) in branches(choice) {
+                        let holds = test.map_or(Some(true), |test| self.names.facts.holds(test));
+                        if holds != Some(false) {
+                            all.extend(self.returned(body));
+                        }
+                        if holds == Some(true) {
+                            break;
+                        }
+                    }
+                }
+                Stmt::Try(attempt) => {
+                    for body in [&attempt.body, &attempt.orelse, &attempt.finalbody] {
+                        all.extend(self.returned(body));
+                    }
+                }
+                Stmt::For(repeat) => all.extend(self.returned(&repeat.body)),
+                Stmt::With(with) => all.extend(self.returned(&with.body)),
+                _ => {}
+            }
+            if matches!(self.next(statement), Next::Never | Next::Raises) {
+                break;
+            }
+        }
+        all
     }
 
     /// The function of the source that a call is of: one of the module, a class, or a method of the class around.
@@ -241,5 +280,21 @@ mod tests {
         let text = "def load():\n  if windows:\n    f = windll.LoadLibrary\n  else:\n    \
             f = cdll.LoadLibrary\n  return f('liba.so')\n";
         check(text, &["6:liba.so"]);
+    }
+
+    #[test]
+    fn a_function_returns_names() {
+        // As chromaprint has it.
+        let names = "def names():\n  if sys.platform == 'win32':\n    return ('a.dll', 'liba.so.9')\n  \
+            return ('liba.so.1', 'liba.so.0')\n";
+        check(
+            &format!("{names}for n in names():\n  CDLL(n)\n"),
+            &["6:liba.so.1|liba.so.0"],
+        );
+        check("def name(): return x\nCDLL(name())\n", &[]);
+        check(
+            "def name():\n  try:\n    return 'liba.so'\n  except E:\n    pass\nCDLL(name())\n",
+            &["6:liba.so"],
+        );
     }
 }
