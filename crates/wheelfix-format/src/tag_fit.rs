@@ -121,20 +121,16 @@ impl Target {
             })
         };
         if has_python(tags.abis()) {
-            let platforms = tags
-                .platforms()
-                .iter()
-                .map(|platform| PlatformTag::parse(platform).to_string());
+            let linux = PlatformTag::Linux {
+                arch: self.arch.clone(),
+                libc: Some(self.libc),
+            };
             let target = match self.libc {
                 Libc::MacOs { .. } => format!("{} on {}", self.libc, self.arch),
-                _ => format!("Linux on {} with {}", self.arch, self.libc),
+                _ => linux.to_string(),
             };
             return TagMismatch::Platform {
-                wheel: platforms
-                    .collect::<BTreeSet<_>>()
-                    .into_iter()
-                    .collect::<Vec<_>>()
-                    .join(" or "),
+                wheel: in_words(tags),
                 target,
             };
         }
@@ -155,6 +151,27 @@ impl Target {
             wheel: tags.abis().join("."),
             target: abis.join("."),
         }
+    }
+}
+
+/// The platforms of a wheel.
+fn in_words(tags: &TagSet) -> String {
+    let platforms = tags.platforms().iter();
+    let platforms = platforms.map(|platform| PlatformTag::parse(platform).to_string());
+    let platforms: BTreeSet<String> = platforms.collect();
+    platforms.into_iter().collect::<Vec<_>>().join(" or ")
+}
+
+impl TagSet {
+    /// Why no machine with Linux runs the wheel; `None` if one may.
+    pub fn excludes_linux(&self) -> Option<TagMismatch> {
+        let mut platforms = self.platforms().iter();
+        let is_other =
+            platforms.all(|platform| matches!(PlatformTag::parse(platform), PlatformTag::Other(_)));
+        is_other.then(|| TagMismatch::Platform {
+            wheel: in_words(self),
+            target: "Linux".to_owned(),
+        })
     }
 }
 
@@ -203,6 +220,11 @@ impl fmt::Display for PlatformTag {
         match self {
             Self::Any => f.write_str("any platform"),
             Self::Linux { arch, libc: None } => write!(f, "Linux on {arch}"),
+            // No version is known of it.
+            Self::Linux {
+                arch,
+                libc: Some(Libc::ASSUMED_GLIBC),
+            } => write!(f, "Linux on {arch} with glibc"),
             Self::Linux {
                 arch,
                 libc: Some(libc),

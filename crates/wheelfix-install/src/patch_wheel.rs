@@ -101,9 +101,13 @@ fn link(
     phase(Phase::Read);
     let refuse = |reason: WheelError| refused(&request.wheel, reason);
     let wheel = Wheel::open_with(&request.wheel, &request.options).map_err(refuse)?;
-    let report = match wheel.foreign() {
-        Some(foreign) => Err(refused(&request.wheel, foreign)),
-        None => link_wheel(&wheel, request, listener),
+    // Metadata is edited for any system.
+    let mismatch = wheel.filename().tags().excludes_linux();
+    let mismatch = mismatch.filter(|_| request.metadata.is_empty());
+    let report = match (mismatch, wheel.foreign()) {
+        (Some(mismatch), _) => Err(refused(&request.wheel, mismatch)),
+        (None, Some(foreign)) => Err(refused(&request.wheel, foreign)),
+        (None, None) => link_wheel(&wheel, request, listener),
     };
     wheel.check_source()?;
     report

@@ -7,7 +7,7 @@ use std::path::Path;
 use wheelfix_archive::{ContentError, ExtractError};
 use wheelfix_diff::Comparison;
 use wheelfix_elf::{PatchError, ReadError};
-use wheelfix_format::WheelFilename;
+use wheelfix_format::{TagMismatch, WheelFilename};
 use wheelfix_install::{
     CompileError, EditFailure, ExtractionError, FileFault, LinkError, MemberFault, PipelineError,
     RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError, StagingError,
@@ -119,8 +119,11 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
             wrong.is_absent()
         } else {
             match &wheel.reason {
-                Refusal::Foreign(_) => Replacement::of(&wheel.path).note(&wheel.path),
-                _ => note_other(),
+                Refusal::Foreign(_) => Replacement::of(&wheel.path, None).note(&wheel.path),
+                Refusal::Tag(mismatch) => {
+                    Replacement::of(&wheel.path, Some(mismatch)).note(&wheel.path);
+                }
+                Refusal::Wheel(_) => note_other(),
             }
             matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)))
         };
@@ -138,14 +141,21 @@ fn refused_wheels(refused: &[RefusedWheel]) -> Error {
     }
 }
 
-/// The wheel of the same distribution that is for Linux.
+/// The wheel of the same distribution that is for the target.
 struct Replacement {
     /// The command that downloads it; `None` where nothing is downloaded, or for a machine that is not this one.
     download: Option<String>,
 }
 
 impl Replacement {
-    fn of(path: &Path) -> Self {
+    /// `mismatch`: the part of the tags in the name that does not fit.
+    fn of(path: &Path, mismatch: Option<&TagMismatch>) -> Self {
+        let python = match mismatch {
+            Some(TagMismatch::Python { target, .. }) => target.strip_prefix("cp3"),
+            _ => None,
+        };
+        let python = python.map(|minor| format!(" --python-version 3.{minor}"));
+        let python = python.unwrap_or_default();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.parse::<WheelFilename>().ok();
         let name = name.filter(|_| !is_in_build() && !is_for_target());
@@ -153,7 +163,9 @@ impl Replacement {
             let requirement = format!("{}=={}", name.name(), name.version());
             let (pip, wheels) = (pip(None), wheels_directory());
             let requirement = shell_word(&requirement);
-            format!("{pip} download --only-binary=:all: --no-deps -d {wheels} {requirement}")
+            format!(
+                "{pip} download --only-binary=:all: --no-deps{python} -d {wheels} {requirement}"
+            )
         });
         Self { download }
     }
@@ -174,7 +186,7 @@ impl Display for Replacement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.download {
             Some(line) => write!(f, "{line}  # and name {}/*.whl", wheels_directory()),
-            None => f.write_str("name the wheel for Linux"),
+            None => f.write_str("name the wheel for the target"),
         }
     }
 }
@@ -196,7 +208,12 @@ fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
 fn reason(path: &Path, reason: &Refusal) -> impl Display {
     fmt::from_fn(move |f| match reason {
         Refusal::Foreign(foreign) => {
-            write!(f, "{foreign}{BREAK}  fix: {}", Replacement::of(path))
+            write!(f, "{foreign}{BREAK}  fix: {}", Replacement::of(path, None))
+        }
+        // In a build the hint says what to do.
+        Refusal::Tag(mismatch) if !is_in_build() => {
+            let fix = Replacement::of(path, Some(mismatch));
+            write!(f, "{mismatch}{BREAK}  fix: {fix}")
         }
         Refusal::Wheel(WheelError::Wheel(faults)) => wheel_faults(faults).fmt(f),
         reason => chain(reason).fmt(f),

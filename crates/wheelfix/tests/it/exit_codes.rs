@@ -118,6 +118,34 @@ fn a_wheel_of_another_system_is_refused_under_every_name() {
         );
         assert_eq!(sandbox.run(command), want);
     }
+    // The same by its name.
+    let windows = WheelBuilder::new("w", "1.0").tags("cp311-cp311-win_amd64");
+    let windows = sandbox.wheel(&windows);
+    let download = "pip download --only-binary=:all: --no-deps -d wheels w==1.0";
+    for (command, target) in [
+        (
+            "install --prefix p --python-version 3.11",
+            "Linux on x86_64 with glibc",
+        ),
+        (
+            "env --prefix e --python-version 3.11",
+            "Linux on x86_64 with glibc",
+        ),
+        ("patch -o out", "Linux"),
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let text = sandbox.run(&[&words[..1], &[&windows], &words[1..]].concat());
+        let want = format!("the wheel is for Windows (win_amd64), the target is {target}");
+        assert!(
+            text.contains(&want) && text.starts_with("exit: 1\n"),
+            "{text}"
+        );
+        let next = command.replacen(' ', " wheels/*.whl ", 1);
+        assert!(
+            text.ends_with(&format!("\nnext: {download} && wheelfix {next}\n")),
+            "{text}"
+        );
+    }
     // Where another machine is meant, pip would bring what is for this one.
     let text = sandbox.run(&[
         "install",
@@ -128,7 +156,7 @@ fn a_wheel_of_another_system_is_refused_under_every_name() {
         "x86_64-linux-cp311",
     ]);
     assert!(
-        text.contains("\n  fix: name the wheel for Linux\n") && !text.contains("next:"),
+        text.contains("\n  fix: name the wheel for the target\n") && !text.contains("next:"),
         "{text}"
     );
 }
