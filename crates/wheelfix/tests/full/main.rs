@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run programs")]
 
 mod environment;
+mod first_minutes;
 mod interruption;
 #[path = "../it/kills.rs"]
 mod kills;
