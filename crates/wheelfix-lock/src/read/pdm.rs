@@ -87,7 +87,9 @@ struct Artifact<'a> {
 }
 
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
-    let (file, notes) = toml_text::read::<PdmFile<'_>>(text).map_err(|fault| vec![*fault])?;
+    let read = toml_text::read::<PdmFile<'_>>;
+    let check = |text: &str| toml_text::read::<PdmFile<'_>>(text).err();
+    let (file, notes) = read(text).map_err(|fault| toml_text::all_faults(text, *fault, check))?;
     let version = &file.metadata.lock_version;
     if version.split('.').next() != Some("4") {
         let expected = "version 4, which pdm writes since 2.8";

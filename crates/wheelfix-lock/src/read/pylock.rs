@@ -134,18 +134,16 @@ struct Artifact<'a> {
 }
 
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
-    let (file, mut notes) = match toml_text::read::<PylockFile<'_>>(text) {
-        Ok(read) => read,
+    let (file, mut notes) = toml_text::read::<PylockFile<'_>>(text).map_err(|fault| {
         // Another version may have another shape, and then its number is what is wrong.
-        Err(fault) => match toml_text::read::<Head<'_>>(text) {
-            Ok((head, _)) => {
-                let version = head.lock_version;
-                let wrong = version.as_deref().and_then(version_fault);
-                return Err(vec![wrong.unwrap_or(*fault)]);
-            }
-            Err(_) => return Err(vec![*fault]),
-        },
-    };
+        let head = toml_text::read::<Head<'_>>(text).ok();
+        let version = head.and_then(|(head, _)| head.lock_version);
+        let check = |text: &str| toml_text::read::<PylockFile<'_>>(text).err();
+        match version.as_deref().and_then(version_fault) {
+            Some(wrong) => vec![wrong],
+            None => toml_text::all_faults(text, *fault, check),
+        }
+    })?;
     if let Some(fault) = version_fault(&file.lock_version) {
         return Err(vec![fault]);
     }

@@ -21,17 +21,16 @@ use crate::{Fault, Faults, Format, Problem};
 const NEWEST_REVISION: i64 = 5;
 
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
-    let (file, mut notes) = match toml_text::read::<schema::File<'_>>(text) {
-        Ok(read) => read,
+    let (file, mut notes) = toml_text::read::<schema::File<'_>>(text).map_err(|fault| {
         // Another version may have another shape, and then its number is what is wrong.
-        Err(fault) => match toml_text::read::<schema::Head>(text) {
-            Ok((head, _)) => {
-                let wrong = head.version.filter(|version| *version != 1);
-                return Err(vec![wrong.map_or(*fault, version_fault)]);
-            }
-            Err(_) => return Err(vec![*fault]),
-        },
-    };
+        let head = toml_text::read::<schema::Head>(text).ok();
+        let version = head.and_then(|(head, _)| head.version);
+        let check = |text: &str| toml_text::read::<schema::File<'_>>(text).err();
+        match version.filter(|version| *version != 1) {
+            Some(version) => vec![version_fault(version)],
+            None => toml_text::all_faults(text, *fault, check),
+        }
+    })?;
     if file.version != 1 {
         return Err(vec![version_fault(file.version)]);
     }

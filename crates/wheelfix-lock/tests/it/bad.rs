@@ -66,6 +66,58 @@ fn what_is_no_lock_is_refused() {
 }
 
 #[test]
+fn each_package_of_a_wrong_shape_is_told() {
+    for (file, first, header, more, last) in [
+        (
+            "uv.lock",
+            "version = 1",
+            "package",
+            "source = { virtual = '.' }",
+            "",
+        ),
+        (
+            "pylock.toml",
+            "lock-version = '1.0'\ncreated-by = 'x'",
+            "packages",
+            "",
+            "",
+        ),
+        (
+            "poetry.lock",
+            "",
+            "package",
+            "",
+            "[metadata]\nlock-version = '2.1'",
+        ),
+        (
+            "pdm.lock",
+            "[metadata]\nlock_version = '4.5.0'",
+            "package",
+            "",
+            "",
+        ),
+    ] {
+        let package = |name: &str, version: &str| {
+            format!("[[{header}]]\nname = {name}\nversion = {version}\n{more}\n")
+        };
+        let (one, sound, other) = (
+            package("'a'", "11"),
+            package("'b'", "'1'"),
+            package("3", "'1'"),
+        );
+        let text = format!("{first}\n{one}{sound}[[{header}.wheels]]\n{other}{last}\n");
+        let faults = Lock::read(file, &text).unwrap_err();
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        for (line, content) in (1..).zip(text.lines()) {
+            let is_wrong = matches!(content, "version = 11" | "name = 3");
+            let place = format!("line {line}, column ");
+            let told = faults.iter().any(|fault| fault.contains(&place));
+            assert_eq!(told, is_wrong, "{file}: {line}: {faults:?}");
+        }
+    }
+}
+
+#[test]
 fn all_faults_are_told_with_package_and_key() {
     let text = r#"
 version = 1
