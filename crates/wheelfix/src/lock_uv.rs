@@ -17,7 +17,9 @@ use crate::message::BREAK;
 #[derive(Debug, thiserror::Error)]
 enum ResolveError {
     /// uv is not there.
-    #[error("uv resolves what is not locked, and cannot be run")]
+    #[error(
+        "uv resolves what is not locked, and cannot be run: bring it with `nix shell nixpkgs#uv` or `pip install uv`"
+    )]
     Start(#[source] io::Error),
     /// It found no solution, or could not look for one.
     #[error("uv makes no lock: {status}{stderr}")]

@@ -8,7 +8,7 @@ use wheelfix_link::LibPathError;
 use wheelfix_loader::{LoaderError, NamedTarget, Target, absolute_path, has_token};
 
 use crate::error::Error;
-use crate::remedy;
+use crate::remedy::{self, ask_plain};
 
 /// The target that is named, nothing of which is run
 #[derive(Debug, Clone, clap::Args)]
@@ -138,9 +138,24 @@ pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
 /// Whether the Python is at fault, or the machine.
 pub(crate) fn python_error(error: PythonError) -> Error {
     match error {
+        PythonError::Start { path, source } if source.kind() == ErrorKind::NotFound => {
+            Error::environment(NoPython { path })
+        }
         PythonError::Start { .. } | PythonError::Read(_) => Error::environment(error),
         error => Error::refused(error),
     }
+}
+
+/// A Python that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is no program `{}`: name a Python that is there with {}, or only its version with {}",
+    path.display(),
+    ask_plain("--python"),
+    ask_plain("--python-version")
+)]
+struct NoPython {
+    path: PathBuf,
 }
 
 /// Whether the interpreter that is named is at fault, or the machine.

@@ -64,6 +64,11 @@ pub(crate) fn run(args: &UnpackArgs) -> Result<(), Error> {
     staging.publish().map_err(staging_error)
 }
 
+/// A directory in the place of an archive.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is a directory: `unpack` takes one archive", .0.display())]
+struct NotAnArchive(PathBuf);
+
 /// Unpacks into a staging directory.
 fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Staging, Vec<Unpacked>), Error> {
     let is_wheel = is_wheel_name(&args.archive);
@@ -72,6 +77,9 @@ fn unpack(args: &UnpackArgs, progress: &Progress) -> Result<(Kind, Staging, Vec<
         return Err(Error::Usage(text));
     }
     inputs::existing(&args.archive)?;
+    if args.archive.is_dir() {
+        return Err(Error::refused(NotAnArchive(args.archive.clone())));
+    }
     let (kind, staging, unpacked) = if is_wheel {
         unpack_wheel(args, progress)?
     } else {

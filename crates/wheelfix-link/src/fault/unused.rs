@@ -41,6 +41,9 @@ impl fmt::Display for UnusedBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { glob, known } = self;
         write!(f, "`{glob}` names no backend of these files")?;
+        if known.is_empty() {
+            return write!(f, "{BREAK}  there are none");
+        }
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         write!(f, "{BREAK}  there are: {}", known.join(", "))
     }

@@ -427,8 +427,7 @@ fn a_missing_interpreter_is_named_with_what_to_do() {
     insta::assert_snapshot!(sandbox.run(&args), @"
     exit: 3
     --- stderr
-    error: failed to run `/no/python`
-      cause: No such file or directory (os error 2)
+    error: there is no program `/no/python`: name a Python that is there with `--python EXE`, or only its version with `--python-version X.Y`
     ");
 }
 

@@ -96,6 +96,45 @@ fn sources_and_an_unpacked_wheel_are_not_prefixes() {
 }
 
 #[test]
+fn a_directory_is_not_an_archive() {
+    let sandbox = Sandbox::new();
+    fs_err::create_dir(sandbox.path("sources")).unwrap();
+    let want = "error: `sources` is a directory: `unpack` takes one archive\n";
+    expect(&sandbox, &["unpack", "sources", "d"], 1, want);
+}
+
+#[test]
+fn a_backend_where_there_are_none_is_said_to_be_one() {
+    let sandbox = Sandbox::new();
+    let name = sandbox.wheel(&wheel("a", "a.py"));
+    let args = [
+        "install",
+        &name,
+        "--prefix",
+        "p",
+        "--python-version",
+        "3.11",
+        "--backend",
+        "b",
+    ];
+    let want =
+        "error: `b` names no backend of these files\n  there are none\n  fix: remove --backend b\n";
+    expect(&sandbox, &args, 1, want);
+}
+
+#[test]
+fn uv_that_is_not_there_is_named_with_what_brings_it() {
+    let sandbox = Sandbox::new();
+    let args = ["lock", "demo", "--target", "x86_64-linux-cp311"];
+    let text = sandbox.run_with(&args, &[("PATH", "/none")]);
+    assert!(text.starts_with("exit: 3\n"), "{text}");
+    assert!(
+        text.contains("`nix shell nixpkgs#uv` or `pip install uv`"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_wheel_twice_is_one_and_a_copy_is_named() {
     let sandbox = Sandbox::new();
     let name = sandbox.wheel(&wheel("a", "a.py"));
