@@ -6,20 +6,27 @@
   stdenv,
   versionCheckHook,
 }:
+let
+  tests = lib.fileset.unions (
+    map (crate: lib.fileset.maybeMissing (../crates + "/${crate}/tests")) (
+      builtins.attrNames (builtins.readDir ../crates)
+    )
+  );
+in
 rustPlatform.buildRustPackage (finalAttrs: {
   pname = "wheelfix";
   version = "0.1.0";
   # What the program is made from: a change of anything else builds nothing anew.
   src = lib.fileset.toSource {
     root = ../.;
-    fileset = lib.fileset.unions [
+    fileset = lib.fileset.difference (lib.fileset.unions [
       ../Cargo.lock
       ../Cargo.toml
       ../crates
       # a member of the workspace, which cargo looks at
       ../xtask/Cargo.toml
       ../xtask/src/main.rs
-    ];
+    ]) tests;
   };
   cargoLock.lockFile = ../Cargo.lock;
   cargoBuildFlags = [

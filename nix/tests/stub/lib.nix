@@ -57,6 +57,8 @@ rec {
   fileset = {
     toSource = arguments: arguments;
     unions = files: files;
+    difference = files: _others: files;
+    maybeMissing = file: file;
   };
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
   hasInfix = infix: text: builtins.length (builtins.split (escapeRegex infix) text) > 1;
