@@ -49,9 +49,9 @@ fn any(is_there: impl Fn(&str) -> bool) -> Option<String> {
 }
 
 /// The directory in which a shell finds a program.
-fn directory_of(name: &str) -> Option<PathBuf> {
+pub(crate) fn directory_of(name: impl AsRef<Path>) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).find(|directory| directory.join(name).is_file())
+    std::env::split_paths(&path).find(|directory| directory.join(&name).is_file())
 }
 
 #[cfg(test)]

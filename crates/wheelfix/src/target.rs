@@ -8,6 +8,7 @@ use wheelfix_link::LibPathError;
 use wheelfix_loader::{LoaderError, NamedTarget, Target, absolute_path, has_token};
 
 use crate::error::Error;
+use crate::pip::directory_of;
 use crate::remedy::{self, ask_plain};
 
 /// The target that is named, nothing of which is run
@@ -138,12 +139,21 @@ pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
 /// Whether the Python is at fault, or the machine.
 pub(crate) fn python_error(error: PythonError) -> Error {
     match error {
-        PythonError::Start { path, source } if source.kind() == ErrorKind::NotFound => {
+        PythonError::Start { path, .. } if !is_there(&path) => {
             Error::environment(NoPython { path })
         }
         PythonError::Start { .. } | PythonError::Read(_) => Error::environment(error),
         error => Error::refused(error),
     }
+}
+
+/// Whether there is a program of this name: one that is there, and cannot be started for want of its loader, is not
+/// found either as the system says it.
+fn is_there(program: &Path) -> bool {
+    if program.components().nth(1).is_some() {
+        return program.is_file();
+    }
+    directory_of(program).is_some()
 }
 
 /// A Python that is not there.

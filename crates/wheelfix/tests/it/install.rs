@@ -429,6 +429,13 @@ fn a_missing_interpreter_is_named_with_what_to_do() {
     --- stderr
     error: there is no program `/no/python`: name a Python that is there with `--python EXE`, or only its version with `--python-version X.Y`
     ");
+    // One is there whose own interpreter is not, as programs for other systems have it on NixOS.
+    fs_err::write(sandbox.path("python"), "#!/no/loader\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs_err::set_permissions(sandbox.path("python"), mode).unwrap();
+    let args = ["install", &wheel, "--prefix", "out", "--python", "./python"];
+    let text = sandbox.run(&args);
+    assert!(text.contains("error: failed to run `./python`\n"), "{text}");
 }
 
 #[test]
