@@ -56,7 +56,7 @@ pub use collision::{
 };
 pub use copies::RuntimeCopies;
 pub use fault::EnvFault;
-pub use input::{Prefix, pythons_of};
+pub use input::{Prefix, is_source_tree, pythons_of};
 pub use interpreter::Activation;
 pub use materialize::{Counts, LinkMode};
 pub use plan::{EntryAction, PlannedEntry};

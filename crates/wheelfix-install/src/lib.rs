@@ -27,7 +27,8 @@ pub use env::{
     Activation, CollisionAction, CollisionRule, CollisionRuleError, Counts, DistributionCopy,
     DuplicateDistribution, EntryAction, EnvCandidate, EnvCollision, EnvCollisionKind, EnvError,
     EnvFault, EnvReport, EnvRequest, LinkMode, PlannedEntry, Prefix, ProofScope, ResolvedCollision,
-    RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, prepare_environment, pythons_of,
+    RuntimeCopies, TorchMismatch, UnmetRequirement, assemble, is_source_tree, prepare_environment,
+    pythons_of,
 };
 pub use event::{Event, Listener, Phase};
 pub use extraction::{ExtractionError, MemberFault};

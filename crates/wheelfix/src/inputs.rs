@@ -180,8 +180,7 @@ pub(crate) fn absent(path: &Path) -> Option<WrongInput> {
 }
 
 fn of_directory(path: &Path) -> Kind {
-    let is_file = |name: &str| fs::metadata(path.join(name)).is_ok();
-    if is_file("pyproject.toml") || is_file("setup.py") {
+    if wheelfix_install::is_source_tree(path) {
         return Kind::Sources;
     }
     match wheels_in(path).len() {

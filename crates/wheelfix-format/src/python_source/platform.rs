@@ -1,8 +1,9 @@
 //! Conditions on the system that Python runs on, answered for Linux.
 
-use ruff_python_ast::{BoolOp, CmpOp, Expr, UnaryOp};
+use ruff_python_ast::{BoolOp, CmpOp, Expr, Stmt, StmtIf, UnaryOp};
 
 use super::scopes::Scopes;
+use super::syntax::branches;
 
 /// `sys.platform`.
 const PLATFORM: &str = "linux";
@@ -91,6 +92,21 @@ impl Facts {
 
     fn fact(&self, name: &str) -> Option<&Fact> {
         self.scopes.get(name)?.as_ref()
+    }
+
+    /// The branches of a choice that may run on Linux.
+    pub(super) fn possible<'s>(&self, choice: &'s StmtIf) -> Vec<&'s [Stmt]> {
+        let mut bodies = Vec::new();
+        for (test, body) in branches(choice) {
+            let holds = test.map_or(Some(true), |test| self.holds(test));
+            if holds != Some(false) {
+                bodies.push(body);
+            }
+            if holds == Some(true) {
+                break;
+            }
+        }
+        bodies
     }
 
     /// Whether a condition holds on Linux; `None` if it does not depend on the system alone.

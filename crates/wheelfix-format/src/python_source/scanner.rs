@@ -84,14 +84,8 @@ impl<'a> Scanner<'a> {
                 }
                 Stmt::ClassDef(class) => self.add_methods(class),
                 Stmt::If(choice) => {
-                    for (test, body) in branches(choice) {
-                        let holds = test.map(|test| self.names.facts.holds(test));
-                        if holds != Some(Some(false)) {
-                            self.note(body);
-                        }
-                        if holds == Some(Some(true)) {
-                            break;
-                        }
+                    for body in self.names.facts.possible(choice) {
+                        self.note(body);
                     }
                 }
                 Stmt::Try(attempt) => {

@@ -267,19 +267,21 @@ fn look(path: &Path, is_named: bool, site_packages: &str) -> Result<Look, EnvFau
     propagated(path).map(Look::Prefix)
 }
 
+/// Whether a directory is a source tree, which a build backend makes a wheel of.
+pub fn is_source_tree(directory: &Path) -> bool {
+    let has = |name: &str| fs::metadata(directory.join(name)).is_ok();
+    has("pyproject.toml") || has("setup.py")
+}
+
 /// Refuses a directory that holds wheels, a source tree and an unpacked wheel: these were not meant
 /// to be linked as they are.
 fn refuse_others(path: &Path) -> Result<(), EnvFault> {
     let mut count = 0;
-    let mut is_sources = false;
     let mut metadata = None;
     for entry in fs::read_dir(path)? {
         let name = PathBuf::from(entry?.file_name());
         let extension = name.extension().and_then(|it| it.to_str());
         count += usize::from(extension == Some("whl"));
-        is_sources |= ["pyproject.toml", "setup.py"]
-            .iter()
-            .any(|it| name == Path::new(it));
         if extension == Some("dist-info") {
             let name = name.to_string_lossy().into_owned();
             metadata = metadata.into_iter().chain([name]).min();
@@ -287,7 +289,7 @@ fn refuse_others(path: &Path) -> Result<(), EnvFault> {
     }
     let path = path.to_owned();
     match metadata {
-        _ if is_sources => Err(EnvFault::SourceTree(path)),
+        _ if is_source_tree(&path) => Err(EnvFault::SourceTree(path)),
         _ if 0 < count => Err(EnvFault::Wheels { path, count }),
         Some(metadata) => Err(EnvFault::Unpacked { path, metadata }),
         None => Ok(()),

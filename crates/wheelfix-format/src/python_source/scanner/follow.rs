@@ -5,7 +5,7 @@ use ruff_text_size::TextSize;
 
 use super::Scanner;
 use crate::python_source::opening_call::{OpeningCall, merged};
-use crate::python_source::syntax::{Next, branches, yields};
+use crate::python_source::syntax::{Next, yields};
 use crate::python_source::unnamed_call::FunctionName;
 use crate::python_source::value::Values;
 
@@ -87,14 +87,8 @@ impl<'a> Scanner<'a> {
                     all.extend(values.unwrap_or_default());
                 }
                 Stmt::If(choice) => {
-                    for (test, body) in branches(choice) {
-                        let holds = test.map_or(Some(true), |test| self.names.facts.holds(test));
-                        if holds != Some(false) {
-                            all.extend(self.returned(body));
-                        }
-                        if holds == Some(true) {
-                            break;
-                        }
+                    for body in self.names.facts.possible(choice) {
+                        all.extend(self.returned(body));
                     }
                 }
                 Stmt::Try(attempt) => {
