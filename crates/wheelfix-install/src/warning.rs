@@ -75,6 +75,9 @@ pub enum InstallWarning {
         .0.display()
     )]
     BasePackages(PathBuf),
+    /// An input of an environment in which nothing is.
+    #[error("`{}` is empty: it adds nothing to the environment", .0.display())]
+    EmptyInput(PathBuf),
     /// Something odd in a wheel that becomes another.
     #[error("{0}")]
     Wheel(WheelWarning),

@@ -14,6 +14,7 @@ use wheelfix_loader::{absolute_path, existing_path};
 
 use crate::env::fault::EnvFault;
 use crate::layout::Layout;
+use crate::warning::InstallWarning;
 
 /// The file in which a package names its run-time inputs, relative to its prefix.
 const PROPAGATED: &str = "nix-support/propagated-build-inputs";
@@ -294,6 +295,15 @@ fn refuse_others(path: &Path) -> Result<(), EnvFault> {
         Some(metadata) => Err(EnvFault::Unpacked { path, metadata }),
         None => Ok(()),
     }
+}
+
+/// A warning for each input in which nothing is.
+pub(crate) fn empty(prefixes: &[Prefix]) -> impl Iterator<Item = InstallWarning> {
+    let is_empty = |prefix: &&Prefix| {
+        fs::read_dir(&prefix.path).is_ok_and(|mut entries| entries.next().is_none())
+    };
+    let empty = prefixes.iter().filter(is_empty);
+    empty.map(|prefix| InstallWarning::EmptyInput(prefix.path.clone()))
 }
 
 /// The paths that a prefix propagates, sorted.

@@ -12,7 +12,7 @@ use crate::env::collision::{EnvCandidate, EnvCollision, ResolvedCollision, Rules
 use crate::env::distribution::{self, Distribution, Owners};
 use crate::env::fault::EnvFault;
 use crate::env::generated::{GeneratedContent, GeneratedFile, Virtual};
-use crate::env::input::{Inputs, pythons_of};
+use crate::env::input::{self, Inputs, pythons_of};
 use crate::env::materialize::{Counts, LinkMode};
 use crate::env::merge::{Merger, Node, Notes, Source, UnownedCollision, What};
 use crate::env::record::{self, Changes};
@@ -217,6 +217,7 @@ impl<'a> EnvPlanner<'a> {
                 .into_iter()
                 .chain(decided.files.warnings)
                 .chain(decided.checked.unreadable)
+                .chain(input::empty(&self.inputs.prefixes))
                 .collect(),
             variables: decided.variables,
             made_twice: None,

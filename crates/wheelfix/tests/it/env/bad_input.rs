@@ -33,6 +33,16 @@ fn inputs_that_are_not_there_are_all_named() {
 }
 
 #[test]
+fn an_empty_directory_is_told_of() {
+    let sandbox = one();
+    fs_err::create_dir(sandbox.path("nothing")).unwrap();
+    let text = make(&sandbox, &["a", "nothing"]);
+    let told = "warning: `[DIR]/nothing` is empty: it adds nothing to the environment\n";
+    assert_eq!(text.matches("is empty").count(), 1, "{text}");
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
 fn a_link_to_nothing_is_named_wherever_it_is() {
     for place in ["share/broken", &format!("{SITE_PACKAGES}/one/data/broken")] {
         let sandbox = one();
