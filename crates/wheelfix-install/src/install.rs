@@ -12,14 +12,14 @@ use wheelfix_link::{
     may_be_like_source,
 };
 use wheelfix_loader::Place;
-use wheelfix_wheel::Wheel;
+use wheelfix_wheel::{InstalledError, Wheel};
 
 use crate::atomic::staging::{Staging, StagingError, Unpublished};
 use crate::bytecode::{Bytecode, CompileError, Compiler};
 use crate::event::{Event, Listener, Phase};
 use crate::extraction::{self, Destination, Extraction};
 use crate::files::aliases::Aliases;
-use crate::files::dependencies;
+use crate::files::dependencies::{self, UnmetDependencies};
 use crate::files::{self, File, FileFault, Files, PlanFilesError, Source, WheelOptions};
 use crate::install::library_table::TableParts;
 use crate::install::merging::{are_recorded, beside};
@@ -217,7 +217,8 @@ fn fill(
 
     phase(Phase::Compile, 0);
     let compile_failures = compiler.map(Compiler::finish).transpose()?;
-    let wheels = report::installed_wheels(wheels, &planned);
+    let opened = wheels;
+    let wheels = report::installed_wheels(opened, &planned);
     let mut warnings = planned.warnings;
     warnings.extend(report::uncompiled(request, &planned.list));
     warnings.extend(written.applied.warnings);
@@ -232,8 +233,26 @@ fn fill(
         elf_bytes_written: written.applied.bytes_written,
         compile_failures: compile_failures.unwrap_or_default(),
         warnings,
+        unmet: unmet(request, opened)?,
         made_twice: None,
     })
+}
+
+/// The requirements that neither the wheels nor the prefix that they are merged into meet; none where they
+/// are looked for elsewhere, and are faults.
+fn unmet(
+    request: &InstallRequest,
+    wheels: &[Wheel],
+) -> Result<Vec<UnmetDependencies>, InstalledError> {
+    let options = &request.wheel_options;
+    if options.dependencies.is_some() {
+        return Ok(Vec::new());
+    }
+    let prefix = Some(&request.prefix).filter(|prefix| request.merge && prefix.is_dir());
+    let prefixes: Vec<PathBuf> = prefix.cloned().into_iter().collect();
+    let target = request.python.target();
+    let aliases = request.aliases();
+    Ok(dependencies::check(wheels, &options.metadata, target, &prefixes, aliases)?.unmet)
 }
 
 /// Decides the files, and checks that what the wheels require is there; all faults at once.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use wheelfix_format::Change;
-use wheelfix_install::{CompileFailure, InstallReport, InstalledWheel};
+use wheelfix_install::{CompileFailure, InstallReport, InstalledWheel, UnmetDependencies};
 use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::UnbundlePlan;
 
@@ -34,6 +34,8 @@ struct Document<'a> {
     compile_failures: Vec<FailureDocument<'a>>,
     /// Warnings about the request.
     warnings: Vec<String>,
+    /// What each wheel requires and neither the wheels nor the prefix have.
+    unmet: Vec<UnmetDocument<'a>>,
     /// How many entries were the same when all was made a second time; `null` if it was not.
     made_twice: Option<usize>,
 }
@@ -59,6 +61,13 @@ pub(crate) struct ChangeDocument<'a> {
 }
 
 #[derive(Serialize)]
+struct UnmetDocument<'a> {
+    filename: &'a str,
+    /// One text for each requirement, as nixpkgs' check words it.
+    requirements: Vec<String>,
+}
+
+#[derive(Serialize)]
 struct FailureDocument<'a> {
     path: &'a Path,
     reason: &'a str,
@@ -77,11 +86,13 @@ pub(crate) fn print(
         print_report(&report.link_plan)?;
         print_line(wheel_table(report))?;
         print_report(changes(report))?;
+        print_report(unmet(&report.unmet))?;
     } else if !output.quiet {
         print_line(wheel_table(report))?;
         print_report(changes(report))?;
         print_report(unbundle_table::render(&report.unbundling, output.verbose))?;
         print_line(summary(report))?;
+        print_report(unmet(&report.unmet))?;
         made_twice(report.made_twice)?;
     }
     if !output.quiet {
@@ -165,6 +176,24 @@ fn summary(report: &InstallReport) -> String {
     )
 }
 
+/// What the wheels require and nothing in the prefix is, and how it comes there; nothing without.
+fn unmet(unmet: &[UnmetDependencies]) -> impl Display {
+    fmt::from_fn(move |f| {
+        for of_wheel in unmet {
+            let wheel = &of_wheel.wheel;
+            write!(f, "`{wheel}` requires more than is here: ")?;
+            let texts: Vec<String> = of_wheel.unmet.iter().map(ToString::to_string).collect();
+            write!(f, "{}{BREAK}", texts.join(", "))?;
+        }
+        if !unmet.is_empty() {
+            let advice =
+                "give those wheels, too, or `--check-deps DIR` for each prefix that has some";
+            write!(f, "  {advice}{BREAK}")?;
+        }
+        Ok(())
+    })
+}
+
 fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
     Document {
         prefix: &report.prefix,
@@ -185,7 +214,15 @@ fn document(report: &InstallReport, dry_run: bool) -> Document<'_> {
             })
             .collect(),
         warnings: report.warnings.iter().map(ToString::to_string).collect(),
+        unmet: report.unmet.iter().map(unmet_document).collect(),
         made_twice: report.made_twice,
+    }
+}
+
+fn unmet_document(of_wheel: &UnmetDependencies) -> UnmetDocument<'_> {
+    UnmetDocument {
+        filename: &of_wheel.wheel,
+        requirements: of_wheel.unmet.iter().map(ToString::to_string).collect(),
     }
 }
 

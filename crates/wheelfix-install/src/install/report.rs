@@ -8,6 +8,7 @@ use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{Wheel, WheelWarning};
 
 use crate::bytecode::CompileFailure;
+use crate::files::dependencies::UnmetDependencies;
 use crate::files::{File, Files, Source};
 use crate::install::InstallRequest;
 use crate::warning::InstallWarning;
@@ -33,6 +34,9 @@ pub struct InstallReport {
     pub compile_failures: Vec<CompileFailure>,
     /// Warnings about the request.
     pub warnings: Vec<InstallWarning>,
+    /// Requirements that neither the wheels nor the prefix that they are merged into meet; empty where
+    /// [`WheelOptions::dependencies`](crate::WheelOptions::dependencies) says where else they are looked for.
+    pub unmet: Vec<UnmetDependencies>,
     /// How many entries were the same when all was made a second time; `None` if it was not.
     pub made_twice: Option<usize>,
 }

@@ -190,6 +190,8 @@ fn a_dry_run_writes_nothing() {
     0 to edit, 0 to keep, 0 to drop
      wheel  version  files   size
      demo       1.0      9  521 B
+    `demo-1.0-py3-none-any.whl` requires more than is here: numpy not installed, pip not installed
+      give those wheels, too, or `--check-deps DIR` for each prefix that has some
     ");
     assert_eq!(sandbox.names(), [wheel]);
 }

@@ -89,6 +89,58 @@ fn what_is_installed_is_edited_and_record_stays_true() {
 }
 
 #[test]
+fn what_a_prefix_does_not_meet_is_told() {
+    let sandbox = Sandbox::new();
+    let demo = sandbox.wheel(&demo());
+    let pip = sandbox.wheel(&WheelBuilder::new("pip", "19").file("pip.py", ""));
+    let numpy_stl = sandbox.wheel(&WheelBuilder::new("numpy_stl", "1.5").file("stl.py", ""));
+    let install = |more: &[&str]| {
+        let args = ["install", &demo, "--prefix", "out", "--dry-run"];
+        sandbox.run(&[&args[..], &["--python-version", "3.11"], more].concat())
+    };
+    let text = install(&[]);
+    let told = "`demo-1.0-py3-none-any.whl` requires more than is here: numpy-stl not installed, pip not installed\n";
+    assert!(text.contains(told), "{text}");
+    assert!(
+        text.contains("give those wheels, too, or `--check-deps DIR`"),
+        "{text}"
+    );
+    // A wheel beside it counts in the version that is asked for.
+    let text = install(&[&numpy_stl, &pip]);
+    let told = "requires more than is here: pip>=20 not satisfied by version 19\n";
+    assert!(text.contains(told), "{text}");
+    let text = install(&["--remove-dep", "pip", &numpy_stl]);
+    assert!(
+        text.starts_with("exit: 0\n") && !text.contains("more than is here"),
+        "{text}"
+    );
+    let text = install(&["--json"]);
+    let document: serde_json::Value =
+        serde_json::from_str(text.strip_prefix("exit: 0\n--- stdout\n").unwrap()).unwrap();
+    let unmet = document.pointer("/unmet/0/requirements/1");
+    assert_eq!(unmet.unwrap(), "pip not installed");
+}
+
+/// What is in the prefix already counts where wheels are merged into it.
+#[test]
+fn what_was_installed_before_is_met() {
+    let sandbox = Sandbox::new();
+    let python = ["--prefix", "out", "--python-version", "3.11", "--merge"];
+    for (name, version) in [("pip", "20"), ("numpy_stl", "1.5")] {
+        let wheel =
+            sandbox.wheel(&WheelBuilder::new(name, version).file(&format!("{name}.py"), ""));
+        let text = sandbox.run(&[&["install", &wheel], &python[..]].concat());
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+    }
+    let demo = sandbox.wheel(&demo());
+    let text = sandbox.run(&[&["install", &demo], &python[..]].concat());
+    assert!(
+        text.starts_with("exit: 0\n") && !text.contains("more than is here"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_edits_are_in_the_document() {
     let sandbox = Sandbox::new();
     install(&sandbox);

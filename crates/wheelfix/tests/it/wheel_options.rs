@@ -105,6 +105,8 @@ fn names_of_nixpkgs_are_begins_of_names() {
      demo       1.0      8  203 B
     demo: `numpy-stl<2` is now `numpy-stl`
     installed into [DIR]/out: 0 ELF files edited (0 B written); not proved: no target is named
+    `demo-1.0-py3-none-any.whl` requires more than is here: numpy-stl not installed, pip not installed
+      give those wheels, too, or `--check-deps DIR` for each prefix that has some
     --- stderr
     warning: `demo-1.0-py3-none-any.whl`: only the begin of a name was asked for: `numpy-stl<2` is now `numpy-stl`
     warning: no distribution has a requirement to edit: remove dependencies beginning with `torch`
