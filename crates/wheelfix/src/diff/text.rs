@@ -17,7 +17,7 @@ pub(super) fn print(
     same_bytes: Option<bool>,
     all: bool,
 ) -> String {
-    let mut text = Text::default();
+    let mut text = Text::new();
     header(&mut text, "a", a);
     header(&mut text, "b", b);
     for changed in &comparison.changed {

@@ -16,7 +16,7 @@ const MAX_LINES: usize = 8;
 
 /// The report on one file.
 pub(super) fn print_file(report: &ElfReport) -> String {
-    let mut text = Text::default();
+    let mut text = Text::new();
     text.line(&paint(BOLD, &clean(&report.path)));
     details(&mut text, report);
     text.finish()
@@ -24,7 +24,7 @@ pub(super) fn print_file(report: &ElfReport) -> String {
 
 /// The report on a directory.
 pub(super) fn print_tree(report: &TreeReport, all: bool) -> String {
-    let mut text = Text::default();
+    let mut text = Text::new();
     text.line(&paint(BOLD, &clean(&report.path)));
     let files = count(report.file_count, "file", "files");
     text.row("size", &format!("{} in {files}", bytes(report.len)));

@@ -7,7 +7,7 @@ use crate::inspect::wheel_text;
 use crate::table::bytes;
 
 pub(super) fn print(report: &SdistReport, all: bool) -> String {
-    let mut text = Text::default();
+    let mut text = Text::new();
     wheel_text::title(&mut text, &report.distribution);
     let files = count(report.files.count, "file", "files");
     let sizes = format!(

@@ -4,10 +4,14 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::error;
 use crate::message::escaped;
 
-/// Reports are this wide, in characters, unless a name is longer.
-pub(crate) const WIDTH: usize = 100;
+/// Words are wrapped at this width, in characters, or where a terminal ends before.
+const WIDTH: usize = 100;
+
+/// A terminal of fewer columns is taken for one that has so many.
+const LEAST_WIDTH: usize = 40;
 
 /// The first column of rows of a name and a value, in characters.
 const NAME_WIDTH: usize = 12;
@@ -18,14 +22,35 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// A report for people in the making.
-#[derive(Debug, Default)]
-pub(crate) struct Text(String);
+#[derive(Debug)]
+pub(crate) struct Text {
+    text: String,
+    /// The columns of the terminal, at which rows are cut; `None` where all of them is to be read.
+    columns: Option<usize>,
+}
 
 impl Text {
+    /// An empty report for standard output.
+    pub(crate) fn new() -> Self {
+        Self::for_columns(error::width().map(usize::from))
+    }
+
+    fn for_columns(columns: Option<usize>) -> Self {
+        Self {
+            text: String::new(),
+            columns: columns.map(|columns| columns.max(LEAST_WIDTH)),
+        }
+    }
+
     /// A line as it is.
     pub(crate) fn line(&mut self, line: &str) {
-        self.0.push_str(line.trim_end());
-        self.0.push('\n');
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// The width at which words are wrapped.
+    fn width(&self) -> usize {
+        self.columns.map_or(WIDTH, |columns| columns.min(WIDTH))
     }
 
     /// A line in a style.
@@ -47,7 +72,7 @@ impl Text {
     /// A row of a name and a value, which may be several words that are wrapped.
     pub(crate) fn row(&mut self, name: &str, value: &str) {
         let mut name = name;
-        for line in wrap(value, WIDTH - NAME_WIDTH - 2) {
+        for line in wrap(value, self.width() - NAME_WIDTH - 2) {
             self.line(&format!(
                 "  {}{line}",
                 paint(DIM, &format!("{name:NAME_WIDTH$}"))
@@ -72,18 +97,21 @@ impl Text {
     pub(crate) fn hanging(&mut self, prefix: &str, words: &str) {
         let indent = 2 + prefix.chars().count();
         let mut prefix = format!("  {prefix}");
-        for line in wrap(words, WIDTH.saturating_sub(indent)) {
+        for line in wrap(words, self.width().saturating_sub(indent)) {
             self.line(&format!("{prefix}{line}"));
             prefix = " ".repeat(indent);
         }
     }
 
-    /// A line that is cut at the report's width.
+    /// A line that is cut where the terminal ends.
     pub(crate) fn cut(&mut self, line: &str) {
-        self.line(&cut(line, WIDTH));
+        match self.columns {
+            Some(columns) => self.line(&cut(line, columns)),
+            None => self.line(line),
+        }
     }
 
-    /// Rows in columns that are as wide as their longest cells; the last one is cut at the width.
+    /// Rows in columns that are as wide as their longest cells; the last one is cut where the terminal ends.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]], right: [bool; N]) {
         let mut widths = [0; N];
         for row in rows {
@@ -101,7 +129,7 @@ impl Text {
                     write!(line, "{cell:width$}  ").ok()
                 };
             }
-            self.line(&cut(line.trim_end(), WIDTH));
+            self.cut(line.trim_end());
         }
     }
 
@@ -116,7 +144,7 @@ impl Text {
     }
 
     pub(crate) fn finish(self) -> String {
-        self.0
+        self.text
     }
 }
 
@@ -200,6 +228,23 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(clean("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\n");
+    }
+
+    #[test]
+    fn rows_end_where_the_terminal_does_and_are_whole_in_pipes() {
+        let row = ["25.1 MiB".to_owned(), "numpy.libs/".repeat(8)];
+        let printed = |columns| {
+            let mut text = Text::for_columns(columns);
+            text.table(std::slice::from_ref(&row), [true, false]);
+            text.words(&"word ".repeat(30));
+            text.finish()
+        };
+        let longest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+        assert_eq!(longest(&printed(Some(60))), Some(60));
+        assert_eq!(longest(&printed(Some(1))), Some(LEAST_WIDTH));
+        let whole = printed(None);
+        assert!(whole.contains(&row.join("  ")), "{whole}");
+        assert_eq!(longest(&printed(Some(200))), longest(&whole));
     }
 
     #[test]

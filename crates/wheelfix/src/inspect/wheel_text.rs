@@ -22,7 +22,7 @@ const MAX_LOADS: usize = 20;
 const MAX_PATHS: usize = 3;
 
 pub(super) fn print(report: &WheelReport, all: bool) -> String {
-    let mut text = Text::default();
+    let mut text = Text::new();
     head(&mut text, report);
     dependencies(&mut text, &report.distribution, all);
     entry_points(&mut text, report, all);
