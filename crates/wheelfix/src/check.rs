@@ -37,7 +37,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "DIR")]
     store: Vec<PathBuf>,
     /// Print warnings, too: run path elements that lead nowhere, libraries that are opened if they are there
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     warnings: bool,
     #[command(flatten)]
     jobs: JobsArgs,

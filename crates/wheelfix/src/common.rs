@@ -286,6 +286,7 @@ fn print_json(name: &'static str, value: &impl Serialize) -> io::Result<()> {
 
 /// How often all is made, if at all
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = None::<&str>)]
 pub(crate) struct MakingArgs {
     /// Make all a second time, with other threads and in another place, and refuse it if it is not the same
     #[arg(long, conflicts_with = "dry_run")]
@@ -312,6 +313,7 @@ pub(crate) struct OutputArgs {
 
 /// How many threads to use
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = None::<&str>)]
 pub(crate) struct JobsArgs {
     /// Number of threads [default: one per processor]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

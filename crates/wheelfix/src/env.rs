@@ -29,7 +29,7 @@ pub(crate) struct EnvArgs {
     #[command(flatten)]
     locked: LockedArgs,
     /// Directory to create; it must be empty if it exists
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     prefix: PathBuf,
     #[command(flatten)]
     python: EnvPythonArgs,
@@ -46,7 +46,7 @@ pub(crate) struct EnvArgs {
     #[command(flatten)]
     limits: LimitArgs,
     /// Make no table in which Python code finds libraries that it opens by name
-    #[arg(long)]
+    #[arg(long, help_heading = "Libraries")]
     no_library_table: bool,
     #[command(flatten)]
     making: MakingArgs,
@@ -74,6 +74,7 @@ struct EnvPythonArgs {
 
 /// How an environment is assembled
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Assembly")]
 pub(crate) struct AssemblyArgs {
     /// How files of prefixes come into the environment
     #[arg(long, value_name = "MODE", default_value = "auto")]

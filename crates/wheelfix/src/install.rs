@@ -41,7 +41,7 @@ pub(crate) struct InstallArgs {
     #[command(flatten)]
     limits: LimitArgs,
     /// Add a table in which Python code finds the libraries of library paths that it opens by name
-    #[arg(long)]
+    #[arg(long, help_heading = "Libraries")]
     library_table: bool,
     #[command(flatten)]
     making: MakingArgs,

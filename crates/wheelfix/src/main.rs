@@ -186,3 +186,46 @@ fn run(args: Args) -> Result<ExitCode, Error> {
     }?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use clap::CommandFactory as _;
+
+    use crate::Args;
+
+    /// A heading holds for all that follows it, also for what another group is flattened into.
+    #[test]
+    fn options_stand_under_their_own_headings() {
+        let headings = BTreeMap::from([
+            ("check-twice", None),
+            ("dry-run", None),
+            ("exclude", Some("Wheels")),
+            ("heal", None),
+            ("jobs", None),
+            ("library-table", Some("Libraries")),
+            ("no-library-table", Some("Libraries")),
+            ("on-collision", Some("Assembly")),
+            ("prefix", None),
+            ("relax", Some("Requirements")),
+            ("warnings", Some("Output")),
+        ]);
+        let mut seen = BTreeSet::new();
+        for command in Args::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let name = argument.get_long().unwrap_or_default();
+                let heading = argument.get_help_heading();
+                let place = format!("{} {}", command.get_name(), argument.get_id());
+                if argument.is_positional() {
+                    assert_eq!(heading, None, "{place}");
+                }
+                if let Some(wanted) = headings.get(name) {
+                    seen.insert(name.to_owned());
+                    assert_eq!(heading, *wanted, "{place}");
+                }
+            }
+        }
+        assert_eq!(seen.len(), headings.len(), "{seen:?}");
+    }
+}

@@ -32,10 +32,10 @@ pub(crate) struct PatchArgs {
     #[command(flatten)]
     files: FileArgs,
     /// Repair what older versions of patchelf left behind, which `strip` would turn into a broken file
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     heal: bool,
     /// Write a table of the libraries that Python code opens by a bare name to the site-packages of the virtual environment, where ctypes and cffi look first; a run without it takes the table away
-    #[arg(long)]
+    #[arg(long, help_heading = "Libraries")]
     library_table: bool,
     #[command(flatten)]
     metadata: MetadataArgs,
@@ -63,7 +63,7 @@ pub(crate) struct FileArgs {
     #[command(flatten)]
     pub(crate) relocation: RelocationArgs,
     /// Print what would be done
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     jobs: JobsArgs,

@@ -14,15 +14,14 @@ use crate::remedy::ask_plain;
 
 /// Options for wheels and their files
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Wheels")]
 pub(crate) struct WheelArgs {
     #[command(flatten)]
     pub(crate) metadata: MetadataArgs,
     /// Files to leave out, relative to the prefix or to site-packages
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::new)]
+    #[arg(long, value_name = "GLOB", value_parser = Pattern::new, help_heading = "Wheels")]
     exclude: Vec<Pattern>,
     /// Files of a wheel to accept although RECORD does not vouch for them
-    #[arg(long, value_name = "GLOB", value_parser = accepted)]
+    #[arg(long, value_name = "GLOB", value_parser = accepted, help_heading = "Wheels")]
     accept_mismatch: Vec<Pattern>,
     /// Prefix that has to hold what the wheels require and do not bring themselves
     #[arg(long, value_name = "DIR")]

@@ -83,7 +83,7 @@ pub(crate) struct HookArgs {
     )]
     flag: Vec<String>,
     /// Wheels to install, or trees to relocate
-    #[arg(value_name = "PATH", requires = "hook")]
+    #[arg(value_name = "PATH", requires = "hook", help_heading = None::<&str>)]
     paths: Vec<PathBuf>,
 }
 
