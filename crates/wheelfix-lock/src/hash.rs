@@ -99,6 +99,11 @@ impl Sri {
         }
     }
 
+    /// Whether both are of one algorithm, so that they are of different files unless they are equal.
+    pub(crate) fn has_algorithm_of(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm
+    }
+
     /// The hash of what a reader gives, by the same algorithm.
     ///
     /// # Errors

@@ -19,20 +19,23 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
     let mut indexes = Vec::new();
     for (number, line) in logical_lines(text) {
         let key = format!("line {number}");
-        let mut words = line.split_whitespace();
-        let first = words.next().unwrap_or_default();
-        let (what, is_editable) = match first {
-            "-e" | "--editable" => (line.trim_start_matches(first).trim(), true),
-            "-r" | "-c" | "--requirement" | "--constraint" => {
-                let line = line.clone();
+        let is_other_file = || {
+            OTHER_FILES
+                .iter()
+                .any(|option| value(&line, option).is_some())
+        };
+        let mut editable = EDITABLE.iter().filter_map(|option| value(&line, option));
+        let (what, is_editable) = match editable.next() {
+            Some(what) => (what, true),
+            None if is_other_file() => {
                 reading.fault("", &key, Problem::OtherFile(line));
                 continue;
             }
-            option if option.starts_with('-') => {
+            None if line.starts_with('-') => {
                 indexes.extend(index(&line));
                 continue;
             }
-            _ => (line.as_str(), false),
+            None => (line.as_str(), false),
         };
         let (what, hashes) = split_hashes(&mut reading, &key, what);
         if !is_path(what) {
@@ -66,13 +69,27 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
     Ok(lock)
 }
 
+/// The options by which one file of requirements includes another.
+const OTHER_FILES: [&str; 4] = ["-r", "--requirement", "-c", "--constraint"];
+
+const EDITABLE: [&str; 2] = ["-e", "--editable"];
+
+const INDEXES: [&str; 3] = ["-i", "--index-url", "--extra-index-url"];
+
+/// The value of an option that a line begins with, in all forms that pip takes: `-r FILE`, `-rFILE`,
+/// `--requirement FILE` and `--requirement=FILE`.
+fn value<'t>(line: &'t str, option: &str) -> Option<&'t str> {
+    let rest = line.strip_prefix(option)?;
+    let is_short = !option.starts_with("--");
+    let ends = rest.starts_with(|c: char| c == '=' || c.is_whitespace());
+    let value = rest.strip_prefix('=').filter(|_| !is_short).unwrap_or(rest);
+    (is_short || ends || rest.is_empty()).then(|| value.trim())
+}
+
 /// The URL in `--index-url URL`.
 fn index(line: &str) -> Option<String> {
-    let end = line.find([' ', '='])?;
-    let (option, url) = line.split_at(end);
-    let options = ["-i", "--index-url", "--extra-index-url"];
-    let url = url.trim_start_matches([' ', '=']);
-    (options.contains(&option) && !url.contains('$')).then(|| url.to_owned())
+    let url = INDEXES.iter().find_map(|option| value(line, option))?;
+    (!url.contains('$')).then(|| url.to_owned())
 }
 
 /// The lines with their numbers, those that go on in the next one joined, without comments.
@@ -105,13 +122,20 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// The requirement, and its `--hash=sha256:..`.
+/// The requirement, and its `--hash=sha256:..` or `--hash sha256:..`.
 fn split_hashes<'t>(reading: &mut Reading, key: &str, text: &'t str) -> (&'t str, Vec<Sri>) {
     let end = text.find(" --").unwrap_or(text.len());
     let (what, options) = text.split_at(end);
-    let options = options.split_whitespace();
-    let hashes = options.filter_map(|option| option.strip_prefix("--hash="));
-    let hashes = reading.hashes("", key, hashes);
+    let mut words = options.split_whitespace();
+    let mut hashes = Vec::new();
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--hash") {
+            Some("") => hashes.extend(words.next()),
+            Some(value) => hashes.extend(value.strip_prefix('=')),
+            None => {}
+        }
+    }
+    let hashes = reading.hashes("", key, hashes.into_iter());
     (what.trim(), hashes)
 }
 
@@ -141,13 +165,7 @@ fn local(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option
     package.origin = Cow::Owned(path.to_owned());
     package.listed = listed(reading, &package.label(), marker);
     let location = Location::Path(path.to_owned());
-    let file = File::new(
-        package.owner(),
-        None,
-        location,
-        hashes.iter().max().cloned(),
-        None,
-    );
+    let file = File::new(package.owner(), None, location, only_hash(hashes), None);
     let file = reading.file(&package, key, file);
     place(&mut package, file);
     Some(package)
@@ -241,7 +259,7 @@ pub(crate) fn url_source(
         return;
     }
     let of_fragment = value("sha256").and_then(|hash| Sri::from_hex("sha256", &hash).ok());
-    let hash = hashes.iter().max().cloned().or(of_fragment);
+    let hash = only_hash(hashes).or(of_fragment);
     let location = Location::of(Cow::Owned(address.to_owned()));
     let file = File::new(package.owner(), None, location, hash, None);
     let file = reading.file(package, key, file);
@@ -250,6 +268,15 @@ pub(crate) fn url_source(
         .as_ref()
         .and_then(|file| Some(file.wheel.as_ref()?.version().clone()));
     place(package, file);
+}
+
+/// The hash of a file that is named by itself: the strongest. `None` also where there are several of that
+/// algorithm, as of a wheel and its sdist: nothing says which is that of the file.
+fn only_hash(hashes: &[Sri]) -> Option<Sri> {
+    let strongest = hashes.iter().max()?;
+    let mut rivals = hashes.iter().filter(|hash| *hash != strongest);
+    let is_only = !rivals.any(|hash| hash.has_algorithm_of(strongest));
+    is_only.then(|| strongest.clone())
 }
 
 fn is_commit(text: &str) -> bool {

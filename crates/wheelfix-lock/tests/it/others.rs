@@ -162,6 +162,59 @@ fn requirements_have_the_packages_of_the_lock_that_they_come_from() {
     );
 }
 
+/// All forms of an option that pip takes count, none is passed over.
+#[test]
+fn options_of_requirements_count_however_they_are_written() {
+    let text = "-rmore.txt\n--requirement=more.txt\n-c bounds.txt\n--constraint\tbounds.txt\n";
+    let faults = Lock::read("requirements.txt", text).unwrap_err();
+    let faults = joined(&faults);
+    assert_eq!(
+        faults.matches("another file is meant").count(),
+        4,
+        "{faults}"
+    );
+    let hash = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let text = format!(
+        "--index-url=https://files.example.org/one\n-i https://files.example.org/two\n-e./a\n\
+         --editable=./b\nidna==3.10 --hash {} --hash={}\n",
+        hash("1"),
+        hash("2")
+    );
+    let lock = read("requirements.txt", &text);
+    let indexes = [
+        "https://files.example.org/one",
+        "https://files.example.org/two",
+    ];
+    assert_eq!(lock.indexes, indexes);
+    assert_eq!(lock.notes.len(), 2, "{:?}", lock.notes);
+    let hashes: Vec<usize> = lock.packages.iter().map(|it| it.hashes.len()).collect();
+    assert_eq!(hashes, [2]);
+}
+
+/// pipenv writes the hashes of a wheel and of its sdist beside a URL: the largest is not that of the file.
+#[test]
+fn of_several_hashes_none_is_that_of_the_file() {
+    let of = |hashes: &[String]| {
+        let hashes: Vec<String> = hashes.iter().map(|it| format!(" --hash={it}")).collect();
+        let url = "https://files.example.org/attrs-25.3.0-py3-none-any.whl";
+        let text = format!(
+            "attrs @ {url}{}\n./vendor/six-1.0-py3-none-any.whl{}\n",
+            hashes.concat(),
+            hashes.concat()
+        );
+        let lock = read("requirements.txt", &text);
+        let files = lock.packages.iter().flat_map(|package| &package.wheels);
+        files.map(|file| file.hash.is_some()).collect::<Vec<_>>()
+    };
+    let (one, other) = (
+        format!("sha256:{}", "1".repeat(64)),
+        format!("sha256:{}", "2".repeat(64)),
+    );
+    let strong = format!("sha512:{}", "3".repeat(128));
+    assert_eq!(of(&[one.clone(), strong]), [true, true]);
+    assert_eq!(of(&[one, other]), [false, false]);
+}
+
 #[test]
 fn a_pipfile_lock_has_categories() {
     let text = fixture("others/Pipfile.lock");
