@@ -18,7 +18,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wheelfix_loader::{Abi, Loader, RunPath};
+use wheelfix_loader::{Abi, Loader, LoaderKind, RunPath};
 
 use crate::excuse::{Excused, Excuses};
 use crate::fault::unusable::Unusable;
@@ -60,6 +60,8 @@ pub struct PlanOptions {
     pub runtime_dependencies: Vec<PathBuf>,
     /// The ABI of the target; `None` takes the one that most of the objects have.
     pub target: Option<Abi>,
+    /// The C library of the target; `None` takes glibc where some object is for it.
+    pub c_library: Option<LoaderKind>,
     /// Libraries that go, and what is needed instead.
     pub substitutions: Substitutions,
 }
@@ -77,6 +79,7 @@ impl PlanOptions {
             append: Vec::new(),
             runtime_dependencies: Vec::new(),
             target: None,
+            c_library: None,
             substitutions: Substitutions::default(),
         }
     }

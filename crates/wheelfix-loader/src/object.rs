@@ -8,6 +8,8 @@ use wheelfix_elf::dynamic_tag::flags_1;
 
 use crate::abi::Abi;
 use crate::run_path::{RunPath, Tokens, normalize};
+use crate::target::LoaderKind;
+use crate::target::interpreter::is_libc_of_musl;
 
 /// The dynamic linking facts of one ELF file.
 #[derive(Clone, Debug, Serialize)]
@@ -133,6 +135,31 @@ impl Object {
     /// The directory that `$ORIGIN` stands for.
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The C library that it was linked with, as far as what it needs says so.
+    pub fn c_library(&self) -> Option<LoaderKind> {
+        let needs = |is_libc: fn(&str) -> bool| self.needed.iter().any(|name| is_libc(name));
+        if needs(is_libc_of_musl) {
+            Some(LoaderKind::Musl)
+        } else {
+            needs(|name| name.starts_with("libc.so.")).then_some(LoaderKind::Glibc)
+        }
+    }
+
+    /// Whether it is a library for systems of another C library than this one: one for musl needs by name what
+    /// glibc does not have, while musl takes any name of a C library for its own.
+    pub fn is_for_other_c_library(&self, ours: LoaderKind) -> bool {
+        let is_other = ours == LoaderKind::Glibc && self.c_library() == Some(LoaderKind::Musl);
+        is_other && self.interpreter.is_none()
+    }
+
+    /// The machine that it is for, and the C library where that is not glibc.
+    pub fn machine(&self) -> String {
+        match self.c_library() {
+            Some(LoaderKind::Musl) => format!("{} and {}", self.abi, LoaderKind::Musl),
+            _ => self.abi.to_string(),
+        }
     }
 
     /// Whether it is a program, linked statically or not.

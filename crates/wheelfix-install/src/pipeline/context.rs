@@ -96,6 +96,7 @@ impl<'a> Context<'a> {
         let target = options.target.or(of_system);
         PlanOptions {
             target: target.or(of_python.map(|loader| loader.abi)),
+            c_library: self.target.as_ref().map(|target| target.loader),
             loader,
             ..options
         }

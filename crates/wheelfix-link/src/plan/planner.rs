@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_loader::{Abi, Loader, Object};
+use wheelfix_loader::{Abi, Loader, LoaderKind, Object};
 
 use crate::excuse::Record;
 use crate::fault::Fault;
@@ -38,6 +38,7 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
         dropped: &nothing_dropped,
     };
     let target = options.target.or_else(|| prevailing_abi(tree));
+    let c_library = options.c_library.or_else(|| prevailing_c_library(tree));
     let decision = backend::decide(resolver, target);
     let drops = decision.drops.iter();
     let dropped: BTreeSet<PathBuf> = drops.map(|drop| drop.path.clone()).collect();
@@ -56,12 +57,15 @@ pub fn plan(tree: &Tree, index: &LibraryIndex, rules: &Rules, options: &PlanOpti
         .objects()
         .filter(|object| !dropped.contains(&object.path))
     {
-        if Some(object.abi) == target {
-            objects.push(planner.object(object));
+        let reason = if Some(object.abi) != target {
+            "is for another machine"
+        } else if c_library.is_some_and(|ours| object.is_for_other_c_library(ours)) {
+            "is for another C library"
         } else {
-            let path = object.path.clone();
-            skipped.push(Skipped::new(path, "is for another machine"));
-        }
+            objects.push(planner.object(object));
+            continue;
+        };
+        skipped.push(Skipped::new(object.path.clone(), reason));
     }
     skipped.sort_by(|one, other| one.path.cmp(&other.path));
     let unusable = index.unusable_besides(|name| planner.faults.missing.contains_key(name));
@@ -95,6 +99,12 @@ fn prevailing_abi(tree: &Tree) -> Option<Abi> {
         .into_iter()
         .find(|(_, count)| *count == most)
         .map(|(abi, _)| abi)
+}
+
+/// The C library that the objects are for where some are for glibc; `None` where nothing says so.
+fn prevailing_c_library(tree: &Tree) -> Option<LoaderKind> {
+    let mut named = tree.objects().filter_map(Object::c_library);
+    named.find(|kind| *kind == LoaderKind::Glibc)
 }
 
 /// The faults so far, those about one library together.

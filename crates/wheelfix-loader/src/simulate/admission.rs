@@ -43,6 +43,7 @@ impl Process<'_> {
     /// code for GPUs is, and nobody has the loader open them.
     pub fn is_for_its_machine(&self, object: &Object) -> bool {
         runs_on(self.abi(), object.abi, object.os_abi)
+            && !object.is_for_other_c_library(self.target.loader)
     }
 
     /// Whether an object may become part of this process. The first one decides what process it is.

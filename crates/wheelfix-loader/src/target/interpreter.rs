@@ -86,19 +86,13 @@ impl Loader {
     /// Whether it can start a program: one for its machine and its C library, which shows in what it
     /// needs, or else in the loader that it asks for.
     pub fn starts(&self, program: &Object) -> bool {
-        let needs = |is_libc: fn(&str) -> bool| program.needed.iter().any(|name| is_libc(name));
         let asked = program.interpreter.as_ref();
         let asks_musl = asked.is_some_and(|path| is_musl_name(Path::new(path).file_name()));
-        let is_musl = if needs(|name| name == "libc.so" || name.starts_with("libc.musl-")) {
-            true
-        } else {
-            asks_musl && !needs(|name| name.starts_with("libc.so."))
-        };
-        let kind = if is_musl {
+        let kind = program.c_library().unwrap_or(if asks_musl {
             LoaderKind::Musl
         } else {
             LoaderKind::Glibc
-        };
+        });
         self.abi == program.abi && self.kind == kind
     }
 }
@@ -128,10 +122,15 @@ fn kind(object: &Object, named: Option<&OsStr>) -> Option<LoaderKind> {
     }
 }
 
+/// Whether a library is musl's C library, by the names of which others need it.
+pub(crate) fn is_libc_of_musl(name: &str) -> bool {
+    name == "libc.so" || name.starts_with("libc.musl-")
+}
+
 /// `ld-musl-ARCH.so.1` is a link to musl's `libc.so`.
 fn is_musl_name(name: Option<&OsStr>) -> bool {
     let name = name.and_then(OsStr::to_str).unwrap_or_default();
-    name.starts_with("ld-musl-") || name.starts_with("libc.musl-") || name == "libc.so"
+    name.starts_with("ld-musl-") || is_libc_of_musl(name)
 }
 
 fn describe(object: &Object) -> &'static str {

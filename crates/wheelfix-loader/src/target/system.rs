@@ -9,7 +9,7 @@ use wheelfix_format::Libc;
 use crate::abi::Abi;
 use crate::object::Object;
 use crate::target::LoaderKind;
-use crate::target::interpreter::Loader;
+use crate::target::interpreter::{Loader, is_libc_of_musl};
 
 /// A machine and a C library, of which nothing need be on the machine that proves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,8 +74,7 @@ impl System {
 
     /// Whether a library that comes with a C library comes with this one.
     pub(crate) fn has_library(self, name: &str) -> bool {
-        let of_musl =
-            name == "libc.so" || name.starts_with("libc.musl-") || name.starts_with("ld-musl-");
+        let of_musl = is_libc_of_musl(name) || name.starts_with("ld-musl-");
         of_musl == (self.loader == LoaderKind::Musl)
     }
 }

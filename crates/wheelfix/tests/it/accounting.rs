@@ -132,6 +132,49 @@ fn what_is_for_another_machine_is_left_aside_if_nobody_wants_it() {
     assert_eq!(counts(&sandbox, "t", &document), [1, 4, 0]);
 }
 
+/// A copy for musl beside one for glibc, as a wheel for all systems has them.
+#[test]
+fn what_is_for_another_c_library_is_left_aside_if_nobody_wants_it() {
+    use wheelfix_testkit::wheel::WheelBuilder;
+    let sandbox = mixed();
+    let musl = ["-Wl,-soname,libc.so"];
+    compile(&sandbox, "libc.so", "int x;", &[SHARED, &musl].concat());
+    let linked = [SHARED, &["-Wl,--no-as-needed", "-L.", "-l:libc.so"]].concat();
+    compile(&sandbox, "t/musl/libtb.so", "int y;", &linked);
+    let (code, document) = check(&sandbox, &["t"]);
+    let aside = document["left_aside"].to_string();
+    assert_eq!(code, "exit: 0", "{document:#}");
+    assert!(
+        aside.contains("for another machine or system, x86-64, 64 bits and musl"),
+        "{aside}"
+    );
+    let read = |name: &str| fs_err::read(sandbox.path(name)).unwrap();
+    let wheel =
+        WheelBuilder::new("demo", "1.0").file("demo/musl/libtb.so", read("t/musl/libtb.so"));
+    let glibc = compile(
+        &sandbox,
+        "libglibc.so",
+        "int z;",
+        &[SHARED, &["-Wl,--no-as-needed", "-l:libc.so.6"]].concat(),
+    );
+    let wheel = sandbox.wheel(&wheel.file("demo/gnu/libtb.so", fs_err::read(glibc).unwrap()));
+    // Where no Python is known, what is for glibc says which one counts.
+    for python in [&["--python-version", "3.11"][..], &[]] {
+        let args = [&["install", &wheel, "--dry-run", "--prefix", "out"], python].concat();
+        let text = sandbox.run(&args);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+    }
+    // Python would import it.
+    let module = "void PyInit_ext(void) {}";
+    compile(&sandbox, "t/pkg/ext.so", module, &linked);
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 1");
+    assert_eq!(
+        document["faults"][0]["purpose"],
+        serde_json::json!({"imported": "ext"})
+    );
+}
+
 #[test]
 fn a_static_program_for_another_machine_is_one_for_another_machine() {
     use wheelfix_testkit::wheel::WheelBuilder;

@@ -23,7 +23,7 @@ impl ProofBuilder<'_> {
         } else {
             imported_as(object, ours).map(Purpose::Imported)
         };
-        self.set_apart(&object.path, object.abi, purpose);
+        self.set_apart(&object.path, object.machine(), purpose);
     }
 
     /// Lists what loads, and what is left aside: everything that was found and does not fail is
@@ -116,15 +116,14 @@ impl ProofBuilder<'_> {
             } else if !self.unloadable.contains(&skipped.path) {
                 let purpose = self.options.named.contains(&skipped.path);
                 let purpose = purpose.then_some(Purpose::Named);
-                self.set_apart(&skipped.path, abi, purpose);
+                self.set_apart(&skipped.path, abi.to_string(), purpose);
             }
         }
         any_starts
     }
 
     /// Adds a file for another machine or system: a fault if somebody wants it.
-    fn set_apart(&mut self, path: &Path, abi: Abi, purpose: Option<Purpose>) {
-        let machine = abi.to_string();
+    fn set_apart(&mut self, path: &Path, machine: String, purpose: Option<Purpose>) {
         match purpose {
             Some(purpose) => {
                 self.unloadable.insert(path.to_owned());
