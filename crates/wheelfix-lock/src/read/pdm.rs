@@ -33,8 +33,13 @@ struct Metadata<'a> {
     groups: Vec<Text<'a>>,
     #[serde(default)]
     targets: Vec<PdmTarget<'a>>,
+    /// Until 4.3, before each package had its own: the files by name and version, with a blank between.
+    #[serde(default)]
+    files: BTreeMap<Text<'a>, Vec<Artifact<'a>>>,
     #[serde(default, rename = "strategy")]
     _strategy: Unread,
+    #[serde(default, rename = "cross_platform")]
+    _cross_platform: Unread,
     #[serde(default, rename = "content_hash")]
     _content_hash: Unread,
 }
@@ -89,7 +94,8 @@ struct Artifact<'a> {
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
     let read = toml_text::read::<PdmFile<'_>>;
     let check = |text: &str| toml_text::read::<PdmFile<'_>>(text).err();
-    let (file, notes) = read(text).map_err(|fault| toml_text::all_faults(text, *fault, check))?;
+    let (mut file, notes) =
+        read(text).map_err(|fault| toml_text::all_faults(text, *fault, check))?;
     let version = &file.metadata.lock_version;
     if version.split('.').next() != Some("4") {
         let expected = "version 4, which pdm writes since 2.8";
@@ -101,8 +107,12 @@ pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
     let mut packages: Vec<Package<'_>> = Vec::new();
     let mut required: Vec<Option<Vec<NamedEdge>>> = Vec::new();
     let mut numbers: BTreeMap<(PackageName, Option<String>), usize> = BTreeMap::new();
-    for read in file.package {
+    for mut read in file.package {
         let version = read.version.as_ref().map(|version| version.to_string());
+        let label = format!("{} {}", &*read.name, version.as_deref().unwrap_or_default());
+        if let Some(files) = file.metadata.files.remove(&Text(Cow::Owned(label))) {
+            read.files.extend(files);
+        }
         let Some((package, more)) = self::package(&mut reading, read) else {
             continue;
         };

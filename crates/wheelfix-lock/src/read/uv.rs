@@ -3,6 +3,7 @@
 //! Its markers have extras that uv makes up, `extra == 'extra-4-feat-cpu'`, which are about all that is
 //! selected; most of its dependencies do not say which version or source they mean, as there is one.
 
+mod default_groups;
 mod schema;
 
 use std::borrow::Cow;

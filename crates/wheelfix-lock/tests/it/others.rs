@@ -162,6 +162,27 @@ fn requirements_have_the_packages_of_the_lock_that_they_come_from() {
     );
 }
 
+/// Until lock version 4.3 pdm kept the files of all packages in a table of their own.
+#[test]
+fn an_old_pdm_lock_has_files_by_name_and_version() {
+    let hash = "1".repeat(64);
+    let text = format!(
+        "[[package]]\nname = \"six\"\nversion = \"1.16.0\"\n\n\
+         [metadata]\nlock_version = \"4.2\"\ncross_platform = true\n\n[metadata.files]\n\
+         \"six 1.16.0\" = [{{url = \"https://files.example.org/six-1.16.0-py2.py3-none-any.whl\", \
+         hash = \"sha256:{hash}\"}}]\n"
+    );
+    let lock = read("pdm.lock", &text);
+    let [six] = lock.packages.as_slice() else {
+        panic!("{:?}", lock.packages);
+    };
+    let [wheel] = six.wheels.as_slice() else {
+        panic!("{six:?}");
+    };
+    assert!(wheel.hash.is_some());
+    assert_eq!(lock.notes, Vec::<String>::new());
+}
+
 /// All forms of an option that pip takes count, none is passed over.
 #[test]
 fn options_of_requirements_count_however_they_are_written() {

@@ -54,6 +54,54 @@ fn the_document_is_printed_or_written_whole() {
     assert_eq!(names.count(), 2);
 }
 
+/// Before revision 5 uv leaves the default groups in pyproject.toml.
+#[test]
+fn an_older_lock_has_the_default_groups_of_its_project() {
+    let sandbox = Sandbox::new();
+    let groups = "[package.dev-dependencies]\ndev = []\ndocs = [{ name = \"one\" }]\n[[package]]\nname = \"one\"";
+    let old = LOCK
+        .replace("revision = 5", "revision = 3")
+        .replace("dependencies = [{ name = \"one\" }]\n", "")
+        .replace("[[package]]\nname = \"one\"", groups);
+    fs::create_dir(sandbox.path("project")).unwrap();
+    fs::write(sandbox.path("project/uv.lock"), old).unwrap();
+    // That of another directory is not the project's.
+    let all = "[tool.uv]\ndefault-groups = \"all\"\n";
+    fs::write(sandbox.path("pyproject.toml"), all).unwrap();
+    let count = |project: Option<&str>| {
+        if let Some(text) = project {
+            fs::write(sandbox.path("project/pyproject.toml"), text).unwrap();
+        }
+        let args = [
+            "lock",
+            "project/uv.lock",
+            "--target",
+            "x86_64-linux-cp311.9",
+        ];
+        let text = sandbox.run(&[&args[..], &["-o", "out.json"]].concat());
+        let (_, counts) = text
+            .split_once("--- stdout\n")
+            .unwrap_or_else(|| panic!("{text}"));
+        counts.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(count(None), "0");
+    assert_eq!(count(Some("[project]\nname = \"app\"\n")), "0");
+    assert_eq!(count(Some("[tool.uv]\ndefault-groups = [\"docs\"]\n")), "1");
+    assert_eq!(count(Some(all)), "1");
+    fs::write(sandbox.path("project/pyproject.toml"), "[tool\n").unwrap();
+    let args = [
+        "lock",
+        "project/uv.lock",
+        "--target",
+        "x86_64-linux-cp311.9",
+    ];
+    let text = sandbox.run(&args);
+    assert!(
+        text.starts_with("exit: 1\n") && text.contains("./pyproject.toml"),
+        "{text}"
+    );
+}
+
 #[test]
 fn each_wheel_is_explained() {
     let sandbox = sandbox();
