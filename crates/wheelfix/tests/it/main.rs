@@ -6,6 +6,7 @@ mod backends;
 mod builder;
 mod check;
 mod check_wheels;
+mod completed;
 mod completions;
 mod damaged_libraries;
 mod diff;

@@ -4,23 +4,22 @@ mod other_pythons;
 
 use serde_json::Value;
 use wheelfix_testkit::cache;
-use wheelfix_testkit::elf::Tool;
 use wheelfix_testkit::wheel::WheelBuilder;
 
 use crate::support::Sandbox;
 
 /// A module of the package `m`, which Python imports; its init function is all that it has.
-const MODULE: &str = "void *PyInit_x(void) { return 0; }";
+pub(crate) const MODULE: &str = "void *PyInit_x(void) { return 0; }";
 
 /// A sandbox with libraries, and a wheel that is made of them.
-struct Case {
-    sandbox: Sandbox,
-    wheel: WheelBuilder,
+pub(crate) struct Case {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) wheel: WheelBuilder,
 }
 
 impl Case {
     /// A wheel with a package without extension modules, and these sources in its `__init__.py`.
-    fn new(init: &str) -> Self {
+    pub(crate) fn new(init: &str) -> Self {
         let sandbox = Sandbox::new();
         for name in ["libgone.so.1", "libgone.so.2", "libother.so.1"] {
             let soname = format!("-Wl,-soname,{name}");
@@ -35,7 +34,7 @@ impl Case {
     }
 
     /// Adds a library to the wheel.
-    fn elf(mut self, path: &str, source: &str, args: &[&str]) -> Self {
+    pub(crate) fn elf(mut self, path: &str, source: &str, args: &[&str]) -> Self {
         let output = ["-o", "made.so"];
         self.sandbox.library(source, &[args, &output[..]].concat());
         let bytes = fs_err::read(self.sandbox.path("made.so")).unwrap();
@@ -44,11 +43,11 @@ impl Case {
     }
 
     /// Adds the module `m.x`.
-    fn module(self) -> Self {
+    pub(crate) fn module(self) -> Self {
         self.elf("m/x.so", MODULE, &[])
     }
 
-    fn install(&self, args: &[&str]) -> String {
+    pub(crate) fn install(&self, args: &[&str]) -> String {
         let wheel = self.sandbox.wheel(&self.wheel);
         let python = cache::tool("python3").to_str().unwrap().to_owned();
         let start = ["install", &wheel, "--prefix", "p", "--no-bytecode"];
@@ -59,20 +58,20 @@ impl Case {
         self.sandbox.run(&[&start[..], &target, args].concat())
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub(crate) fn has(&self, path: &str) -> bool {
         let site = self.sandbox.path("p/lib/python3.11/site-packages");
         site.join(path).is_file()
     }
 
     #[track_caller]
-    fn passes(&self, args: &[&str]) -> String {
+    pub(crate) fn passes(&self, args: &[&str]) -> String {
         let text = self.install(args);
         assert!(text.starts_with("exit: 0\n"), "{text}");
         text
     }
 
     #[track_caller]
-    fn fails(&self, args: &[&str], why: &str) -> String {
+    pub(crate) fn fails(&self, args: &[&str], why: &str) -> String {
         let text = self.install(args);
         assert!(text.starts_with("exit: 1\n"), "{text}");
         assert!(text.contains(why), "{text}");
@@ -489,59 +488,6 @@ fn a_package_opens_what_its_modules_need_first() {
     let wheel = case.wheel.clone().file("m/late.py", source);
     let case = Case { wheel, ..case };
     case.fails(&["--lib-path", "other"], "undefined symbol `nowhere`");
-}
-
-#[test]
-fn a_program_completes_what_it_opens() {
-    // As PostgreSQL's modules, which `postgres` opens.
-    let lacking = "int of_host(void); int f(void) { return of_host(); }";
-    let source = "HOST = 'hosting'\nLAYER = 'liblayer'\n";
-    let module = || {
-        Case::new(source)
-            .module()
-            .elf("m/liblayer.so", lacking, &[])
-    };
-    module().fails(&[], "undefined symbol `of_host`");
-    let host = "int of_host(void) { return 1; } int main(void) { return 0; }";
-    let case = module();
-    fs_err::write(case.sandbox.path("host.c"), host).unwrap();
-    let args = ["-rdynamic", "host.c", "-o", "host"];
-    Tool::CC.run_in(&case.sandbox.path("."), &args).expect();
-    let bytes = fs_err::read(case.sandbox.path("host")).unwrap();
-    let case = Case {
-        wheel: case.wheel.executable("m/hosting", bytes),
-        ..case
-    };
-    let text = case.passes(&[]);
-    assert!(text.contains("  defined by: "), "{text}");
-    // What Python imports is not opened by it.
-    let module = format!("{lacking} {MODULE}");
-    let case = case.elf("m/y.so", &module, &[]);
-    case.fails(&[], "undefined symbol `of_host`");
-}
-
-#[test]
-fn a_rule_says_what_completes_a_module() {
-    let lacking = format!("int bridge_f(void); int f(void) {{ return bridge_f(); }} {MODULE}");
-    let case = Case::new("")
-        .elf("m/x.so", &lacking, &[])
-        .elf("m/y.so", "int PyInit_y;", &[]);
-    case.fails(&[], "undefined symbol `bridge_f`");
-    let rule = "[[together]]\nname = 'mine'\nreason = 'a'\nsource = 'b'\ncompleted = ['m/x.so']\nsymbols = ";
-    let write = |globs: &str| fs_err::write(case.sandbox.path("r.toml"), format!("{rule}{globs}"));
-    write("['bridge_*']").unwrap();
-    let text = case.passes(&["--rules", "r.toml"]);
-    assert!(
-        text.contains("loads only after its host (rule `mine`)"),
-        "{text}"
-    );
-    write("['other_*']").unwrap();
-    case.fails(&["--rules", "r.toml"], "undefined symbol `bridge_f`");
-    write("['*']").unwrap();
-    case.fails(
-        &["--rules", "r.toml"],
-        "`symbols` matches nearly every symbol",
-    );
 }
 
 #[test]

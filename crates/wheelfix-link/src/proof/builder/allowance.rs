@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wheelfix_loader::{Object, Undefined};
+use wheelfix_loader::Undefined;
 
 use crate::proof::builder::definers::Definers;
 use crate::proof::simulation::LoadFailure;
@@ -98,7 +98,7 @@ impl Allowances<'_> {
 
     /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
     /// others, if not all of it fails by itself, those that the output defines and makes visible to all, those of
-    /// a program, which opens its own modules, and those that the output defines of what nobody opens by its name. What
+    /// a program and of the libraries that it needs, which opens its own modules, and those that the output defines of what nobody opens by its name. What
     /// Python imports is imported without any of them, unless the source of its package makes some visible first.
     fn completed(
         self,
@@ -107,6 +107,7 @@ impl Allowances<'_> {
         any_loads: bool,
     ) -> BTreeMap<PathBuf, String> {
         let unnamed = LazyCell::new(|| roles.unnamed(self.tree));
+        let of_programs = LazyCell::new(|| self.definers.of_programs());
         let completed = failing.iter().filter_map(|(path, failures)| {
             let lacking = symbols(failures)?;
             let is_defined = |symbol| self.definers.of(symbol).next().is_some();
@@ -118,8 +119,11 @@ impl Allowances<'_> {
                 && lacking
                     .clone()
                     .all(|symbol| self.definers.is_anywhere(symbol));
-            let is_of_program =
-                !is_module && lacking.clone().all(|symbol| self.has_program(symbol));
+            let has_program = |symbol| {
+                let mut definers = self.definers.of(symbol);
+                definers.any(|path| of_programs.contains(path))
+            };
+            let is_of_program = !is_module && lacking.clone().all(has_program);
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             // Others that need it are proved with it; by itself only a source opens it that may open anything.
@@ -130,12 +134,6 @@ impl Allowances<'_> {
             })
         });
         completed.collect()
-    }
-
-    /// Whether a program of the output defines a symbol for what it opens.
-    fn has_program(self, symbol: &Undefined) -> bool {
-        let mut definers = self.definers.of(symbol);
-        definers.any(|path| self.tree.get(path).is_some_and(Object::is_program))
     }
 }
 

@@ -1,12 +1,13 @@
 //! The objects of an output, and of other wheels, that define a symbol.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wheelfix_elf::{HashedName, SymbolTable, WantedVersion};
 use wheelfix_format::is_library_name;
-use wheelfix_loader::{SymbolTables, Undefined, read_table};
+use wheelfix_loader::{SymbolTables, Undefined, normalize, read_table};
 
 use crate::index::lib_path::site_packages;
 use crate::proof::simulation::Simulation;
@@ -54,6 +55,17 @@ impl<'a> Definers<'a> {
                 .filter_map(|file| read_table(file.path()).ok())
                 .collect()
         })
+    }
+
+    /// Final paths of all that the programs of the output are started with, themselves first: what they open
+    /// finds the symbols of these.
+    pub(super) fn of_programs(&self) -> BTreeSet<PathBuf> {
+        let simulations = self.simulations.iter();
+        let programs = simulations.filter(|simulation| simulation.object.is_program());
+        let loaded = programs.flat_map(|simulation| &simulation.process.loaded);
+        loaded
+            .map(|loaded| normalize(Path::new(&loaded.path)))
+            .collect()
     }
 
     /// Final paths of the objects that define a symbol.

@@ -1,0 +1,73 @@
+//! Libraries and modules that load only after what has their symbols.
+
+use wheelfix_testkit::elf::Tool;
+
+use crate::optional::{Case, MODULE};
+
+#[test]
+fn a_program_completes_what_it_opens() {
+    // As PostgreSQL's modules, which `postgres` opens.
+    let lacking = "int of_host(void); int f(void) { return of_host(); }";
+    let source = "HOST = 'hosting'\nLAYER = 'liblayer'\n";
+    let module = || {
+        Case::new(source)
+            .module()
+            .elf("m/liblayer.so", lacking, &[])
+    };
+    module().fails(&[], "undefined symbol `of_host`");
+    let host = "int of_host(void) { return 1; }";
+    let own = format!("{host} int main(void) {{ return 0; }}");
+    let of_library = "int of_host(void); int main(void) { return !of_host(); }";
+    // By itself, and by a library that it needs, as GAP's packages have theirs of `gap`.
+    for source in [own.as_str(), of_library] {
+        let mut case = module();
+        let mut args = vec!["-rdynamic", "host.c", "-o", "host", "-Wl,-rpath,$ORIGIN"];
+        if source == of_library {
+            case.sandbox.library(host, &["-o", "libhost.so"]);
+            args.extend(["-L.", "-lhost"]);
+        }
+        fs_err::write(case.sandbox.path("host.c"), source).unwrap();
+        Tool::CC.run_in(&case.sandbox.path("."), &args).expect();
+        if source == of_library {
+            let library = bytes(&case, "libhost.so");
+            case.wheel = case.wheel.file("m/libhost.so", library);
+            case.fails(&[], "undefined symbol `of_host`");
+        }
+        let program = bytes(&case, "host");
+        case.wheel = case.wheel.executable("m/hosting", program);
+        let text = case.passes(&[]);
+        assert!(text.contains("  defined by: "), "{text}");
+        // What Python imports is not opened by it.
+        let module = format!("{lacking} {MODULE}");
+        let case = case.elf("m/y.so", &module, &[]);
+        case.fails(&[], "undefined symbol `of_host`");
+    }
+}
+
+fn bytes(case: &Case, name: &str) -> Vec<u8> {
+    fs_err::read(case.sandbox.path(name)).unwrap()
+}
+
+#[test]
+fn a_rule_says_what_completes_a_module() {
+    let lacking = format!("int bridge_f(void); int f(void) {{ return bridge_f(); }} {MODULE}");
+    let case = Case::new("")
+        .elf("m/x.so", &lacking, &[])
+        .elf("m/y.so", "int PyInit_y;", &[]);
+    case.fails(&[], "undefined symbol `bridge_f`");
+    let rule = "[[together]]\nname = 'mine'\nreason = 'a'\nsource = 'b'\ncompleted = ['m/x.so']\nsymbols = ";
+    let write = |globs: &str| fs_err::write(case.sandbox.path("r.toml"), format!("{rule}{globs}"));
+    write("['bridge_*']").unwrap();
+    let text = case.passes(&["--rules", "r.toml"]);
+    assert!(
+        text.contains("loads only after its host (rule `mine`)"),
+        "{text}"
+    );
+    write("['other_*']").unwrap();
+    case.fails(&["--rules", "r.toml"], "undefined symbol `bridge_f`");
+    write("['*']").unwrap();
+    case.fails(
+        &["--rules", "r.toml"],
+        "`symbols` matches nearly every symbol",
+    );
+}
