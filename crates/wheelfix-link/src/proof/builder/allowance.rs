@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wheelfix_loader::Undefined;
 
 use crate::proof::builder::definers::Definers;
+use crate::proof::builder::tally::imported_as;
 use crate::proof::simulation::LoadFailure;
 use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::role::{Role, Roles, has_library_name, is_module};
@@ -123,7 +124,11 @@ impl Allowances<'_> {
                 let mut definers = self.definers.of(symbol);
                 definers.any(|path| of_programs.contains(path))
             };
-            let is_of_program = !is_module && lacking.clone().all(has_program);
+            let makes_module = || {
+                let object = self.tree.get(path);
+                object.is_some_and(|object| imported_as(object, object.abi).is_some())
+            };
+            let is_of_program = lacking.clone().all(has_program) && !(is_module && makes_module());
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             // Others that need it are proved with it; by itself only a source opens it that may open anything.

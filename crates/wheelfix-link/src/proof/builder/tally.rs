@@ -140,7 +140,7 @@ impl ProofBuilder<'_> {
 
 /// The name by which Python imports an object for another machine, where the file's name and what it
 /// defines say so. An object whose symbols cannot be read counts by its name.
-fn imported_as(object: &Object, ours: Abi) -> Option<String> {
+pub(super) fn imported_as(object: &Object, ours: Abi) -> Option<String> {
     let name = module_name(&object.path, Some(ours))?;
     let makes = read_table(&object.file).map_or(true, |table| makes_module(&table, name));
     makes.then(|| name.to_owned())
