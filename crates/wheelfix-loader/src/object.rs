@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wheelfix_elf::dynamic_tag::flags_1;
+use wheelfix_elf::load::LoaderKind;
 
 use crate::abi::Abi;
 use crate::run_path::{RunPath, Tokens, normalize};
-use crate::target::LoaderKind;
-use crate::target::interpreter::is_libc_of_musl;
 
 /// The dynamic linking facts of one ELF file.
 #[derive(Clone, Debug, Serialize)]
@@ -115,6 +114,11 @@ impl Serialize for ContentId {
 
 /// `DF_1_NODEFLIB`: the default directories are not searched for this object's needs.
 pub const DF_1_NODEFLIB: u64 = 0x800;
+
+/// Whether a library is musl's C library, by the names of which others need it.
+pub(crate) fn is_libc_of_musl(name: &str) -> bool {
+    name == "libc.so" || name.starts_with("libc.musl-")
+}
 
 impl Object {
     /// The last part of the path. Empty only for a path that ends in `/`.

@@ -34,7 +34,7 @@ struct Document<'a> {
     compile_failures: Vec<FailureDocument<'a>>,
     /// Warnings about the request.
     warnings: Vec<String>,
-    /// What each wheel requires and neither the wheels nor the prefix have.
+    /// Requirements of each wheel that neither the wheels nor the prefix have.
     unmet: Vec<UnmetDocument<'a>>,
     /// How many entries were the same when all was made a second time; `null` if it was not.
     made_twice: Option<usize>,
@@ -176,7 +176,7 @@ fn summary(report: &InstallReport) -> String {
     )
 }
 
-/// What the wheels require and nothing in the prefix is, and how it comes there; nothing without.
+/// The requirements that nothing in the prefix meets, and how to meet them; nothing without any.
 fn unmet(unmet: &[UnmetDependencies]) -> impl Display {
     fmt::from_fn(move |f| {
         for of_wheel in unmet {

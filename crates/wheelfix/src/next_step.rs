@@ -221,6 +221,10 @@ impl NextStep {
         let is_command = |word: &Word<'_>| word.given == Some(remedy::command());
         let command = words.iter().position(is_command);
         let mut before = self.before.clone();
+        // One wheel is made into another: those beside it have to be installed somewhere first.
+        if !self.requirements.is_empty() && words.iter().any(|word| is_output(&word.text)) {
+            return None;
+        }
         if !self.requirements.is_empty() {
             // Those that are there are brought along; a glob of them stays.
             let is_there = |word: &Word<'_>| word.given.is_some_and(is_wheel);
@@ -346,6 +350,12 @@ fn written(path: &Path) -> String {
         return nix_string(&text);
     }
     shell_word(&text)
+}
+
+/// Whether a word is the option that makes one wheel of another.
+fn is_output(word: &str) -> bool {
+    let is_short = word.starts_with("-o") && !word.starts_with("--");
+    is_short || word.split('=').next() == Some("--output")
 }
 
 /// Whether a word names a wheel that is there.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::abi::Abi;
 use crate::absolute::existing_path;
 use crate::file_view::FileView;
-use crate::object::Object;
+use crate::object::{Object, is_libc_of_musl};
 use crate::read::{ReadOutcome, STATIC, read_object};
 use crate::target::system::System;
 use crate::target::{LoaderKind, STORE, Target};
@@ -120,11 +120,6 @@ fn kind(object: &Object, named: Option<&OsStr>) -> Option<LoaderKind> {
         None | Some("libc.so") if both.into_iter().any(is_musl_name) => Some(LoaderKind::Musl),
         _ => None,
     }
-}
-
-/// Whether a library is musl's C library, by the names of which others need it.
-pub(crate) fn is_libc_of_musl(name: &str) -> bool {
-    name == "libc.so" || name.starts_with("libc.musl-")
 }
 
 /// `ld-musl-ARCH.so.1` is a link to musl's `libc.so`.

@@ -7,9 +7,9 @@ use wheelfix_elf::Machine;
 use wheelfix_format::Libc;
 
 use crate::abi::Abi;
-use crate::object::Object;
+use crate::object::{Object, is_libc_of_musl};
 use crate::target::LoaderKind;
-use crate::target::interpreter::{Loader, is_libc_of_musl};
+use crate::target::interpreter::Loader;
 
 /// A machine and a C library, of which nothing need be on the machine that proves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

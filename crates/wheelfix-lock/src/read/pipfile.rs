@@ -8,7 +8,7 @@ use wheelfix_format::PackageName;
 
 use crate::lock::{Listing, Lock, Package, Source};
 use crate::read::reading::{ListedLock, Reading};
-use crate::read::requirements::url_source;
+use crate::read::requirements::{local, url_source};
 use crate::{Fault, Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
@@ -146,6 +146,14 @@ fn package(
             None => reading.fault(name, "ref", Problem::NoCommit),
         }
         package.subdirectory = entry.subdirectory;
+    } else if let Some(found) = entry.path.as_deref().and_then(|path| {
+        let file = local(reading, "path", path, &hashes)?;
+        (file.name == package.name).then_some(file)
+    }) {
+        package = Package {
+            listed: package.listed,
+            ..found
+        };
     } else if let Some(path) = entry.path {
         package.origin = Cow::Owned(path.clone());
         package.source = Source::Directory {

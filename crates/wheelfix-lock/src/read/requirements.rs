@@ -148,7 +148,12 @@ fn is_path(text: &str) -> bool {
 }
 
 /// A wheel or sdist that is named by its path; `None` for a directory.
-fn local(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option<Package<'static>> {
+pub(crate) fn local(
+    reading: &mut Reading,
+    key: &str,
+    text: &str,
+    hashes: &[Sri],
+) -> Option<Package<'static>> {
     let (path, marker) = match text.split_once(" ;") {
         Some((path, marker)) => (path.trim(), Some(marker.trim())),
         None => (text, None),

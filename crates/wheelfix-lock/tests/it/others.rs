@@ -212,6 +212,27 @@ fn options_of_requirements_count_however_they_are_written() {
     assert_eq!(hashes, [2]);
 }
 
+#[test]
+fn a_pipfile_lock_names_wheels_by_their_paths() {
+    let hash = "1".repeat(64);
+    let text = format!(
+        r#"{{"_meta": {{"pipfile-spec": 6}}, "default": {{
+            "six": {{"path": "./vendor/six-1.17.0-py2.py3-none-any.whl", "hashes": ["sha256:{hash}"]}},
+            "app": {{"path": ".", "editable": true}}}}}}"#
+    );
+    let lock = read("Pipfile.lock", &text);
+    let six = lock
+        .packages
+        .iter()
+        .find(|it| it.name.as_str() == "six")
+        .unwrap();
+    assert_eq!(six.version.as_ref().unwrap().to_string(), "1.17.0");
+    let [wheel] = six.wheels.as_slice() else {
+        panic!("{six:?}");
+    };
+    assert!(wheel.hash.is_some());
+}
+
 /// pipenv writes the hashes of a wheel and of its sdist beside a URL: the largest is not that of the file.
 #[test]
 fn of_several_hashes_none_is_that_of_the_file() {

@@ -125,6 +125,27 @@ fn wheels_are_downloaded_by_the_line() {
     assert!(said.contains("2 distributions"), "{said}");
 }
 
+/// `patch -o` makes one wheel of another: a line that names all that was downloaded would be refused.
+#[test]
+fn what_makes_one_wheel_is_given_no_others() {
+    let sandbox = Sandbox::new();
+    let soname = "-Wl,-soname,libsvml.so";
+    sandbox.library("int c;", &["-o", "libsvml.so", soname]);
+    sandbox.library(
+        "int m;",
+        &["-o", "m.so", "-Wl,--no-as-needed", "-L.", "-lsvml"],
+    );
+    let wheel =
+        WheelBuilder::new("m", "1.0").file("m/m.so", fs::read(sandbox.path("m.so")).unwrap());
+    let wheel = sandbox.wheel(&wheel);
+    let python = ["--python-version", "3.11"];
+    let text = sandbox.run(&[&["install", &wheel, "--prefix", "p"][..], &python].concat());
+    assert!(next(&text).contains("intel-cmplr-lib-rt"), "{text}");
+    let text = sandbox.run(&["patch", &wheel, "-o", "out"]);
+    assert!(text.contains("error: `libsvml.so` is missing"), "{text}");
+    assert!(!text.contains("\nnext: "), "{text}");
+}
+
 #[test]
 fn what_is_not_there_is_told_before_anything_else() {
     let sandbox = Sandbox::new();

@@ -121,7 +121,7 @@ fn what_a_prefix_does_not_meet_is_told() {
     assert_eq!(unmet.unwrap(), "pip not installed");
 }
 
-/// What is in the prefix already counts where wheels are merged into it.
+/// Distributions of the prefix count where wheels are merged into it.
 #[test]
 fn what_was_installed_before_is_met() {
     let sandbox = Sandbox::new();
