@@ -11,6 +11,7 @@ use wheelfix_format::PackageName;
 
 use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package, Source};
+use crate::marker_pool::MarkerNumber;
 use crate::read::pylock::requirements;
 use crate::read::reading::{ListedLock, NamedEdge, Reading, optional_hash};
 use crate::read::toml_text;
@@ -48,12 +49,70 @@ struct Metadata<'a> {
 #[serde(bound(deserialize = "'de: 'a"))]
 struct PdmTarget<'a> {
     requires_python: Option<Text<'a>>,
-    #[serde(default, rename = "platform")]
-    _platform: Unread,
+    platform: Option<Text<'a>>,
     #[serde(default, rename = "implementation")]
     _implementation: Unread,
     #[serde(default, rename = "gil_disabled")]
     _gil_disabled: Unread,
+}
+
+impl PdmTarget<'_> {
+    /// The target as a marker; `None` for one that is for all systems and Pythons.
+    ///
+    /// <https://pdm-project.org/en/latest/usage/lock-targets/>
+    fn marker(&self) -> Option<String> {
+        let python = self.requires_python.as_deref().unwrap_or_default();
+        let clauses = python.split(',').map(str::trim);
+        let mut parts: Vec<String> = clauses
+            .filter_map(|clause| {
+                let (operator, version) = clause.split_at(clause.find(char::is_numeric)?);
+                Some(format!(
+                    "python_full_version {} '{version}'",
+                    operator.trim()
+                ))
+            })
+            .collect();
+        let platform = self.platform.as_deref().unwrap_or_default();
+        let system = platform.split('_').next().unwrap_or_default();
+        let (system, is_windows) = match system {
+            "linux" | "manylinux" | "musllinux" | "alpine" => ("linux", false),
+            "macos" => ("darwin", false),
+            "windows" => ("win32", true),
+            _ => ("", false),
+        };
+        if !system.is_empty() {
+            parts.push(format!("sys_platform == '{system}'"));
+        }
+        let machines = [
+            "x86_64", "amd64", "aarch64", "arm64", "x86", "i686", "armv7l",
+        ];
+        let machines = machines.iter().chain(&["ppc64le", "s390x", "riscv64"]);
+        let ends = |machine: &&&str| platform.ends_with(&format!("_{machine}"));
+        if let Some(machine) = machines.clone().find(ends) {
+            let machine = match *machine {
+                "x86_64" | "amd64" if is_windows => "AMD64",
+                "arm64" | "aarch64" if is_windows => "ARM64",
+                "amd64" => "x86_64",
+                "arm64" if system == "linux" => "aarch64",
+                machine => machine,
+            };
+            parts.push(format!("platform_machine == '{machine}'"));
+        }
+        (!parts.is_empty()).then(|| parts.join(" and "))
+    }
+}
+
+/// The targets, one of which must hold; none where the lock is for all of one range of Pythons, or one of
+/// them is for everything.
+fn environments(reading: &mut Reading, targets: &[PdmTarget<'_>]) -> Vec<MarkerNumber> {
+    let is_plain = targets.iter().all(|target| target.platform.is_none());
+    let markers: Option<Vec<String>> = targets.iter().map(PdmTarget::marker).collect();
+    match markers {
+        Some(markers) if !(is_plain && markers.len() < 2) => {
+            reading.marker_list("", "metadata.targets", &markers)
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,7 +153,7 @@ struct Artifact<'a> {
 pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
     let read = toml_text::read::<PdmFile<'_>>;
     let check = |text: &str| toml_text::read::<PdmFile<'_>>(text).err();
-    let (mut file, notes) =
+    let (file, mut notes) =
         read(text).map_err(|fault| toml_text::all_faults(text, *fault, check))?;
     let version = &file.metadata.lock_version;
     if version.split('.').next() != Some("4") {
@@ -103,21 +162,55 @@ pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
         let problem = Problem::FormatVersion { expected, got };
         return Err(vec![Fault::at("metadata.lock_version", problem)]);
     }
+    notes.extend(without_groups(&file));
     let mut reading = Reading::default();
+    let (packages, required) = packages(&mut reading, file.package, file.metadata.files);
+    // Of several targets one must hold, and which one is for the markers of the packages.
+    let python = match file.metadata.targets.as_slice() {
+        [target] => target.requires_python.as_deref(),
+        _ => None,
+    };
+    let default = "default".parse().ok();
+    ListedLock {
+        format: Format::Pdm,
+        version: file.metadata.lock_version.to_string(),
+        requires_python: reading.specifiers("", "metadata.targets", python),
+        environments: environments(&mut reading, &file.metadata.targets),
+        extras: Vec::new(),
+        groups: reading.names("", "metadata.groups", &file.metadata.groups),
+        default_groups: default.into_iter().collect(),
+        packages,
+        requirements: required,
+        notes,
+    }
+    .finish(reading)
+}
+
+/// The name, the version and where it lies: two entries of one are its parts.
+type Identity = (PackageName, Option<String>, Option<String>);
+
+/// The packages, each with what it requires; those with extras are added to those without.
+fn packages<'a>(
+    reading: &mut Reading,
+    entries: Vec<PdmPackage<'a>>,
+    mut files: BTreeMap<Text<'a>, Vec<Artifact<'a>>>,
+) -> (Vec<Package<'a>>, Vec<Option<Vec<NamedEdge>>>) {
     let mut packages: Vec<Package<'_>> = Vec::new();
     let mut required: Vec<Option<Vec<NamedEdge>>> = Vec::new();
-    let mut numbers: BTreeMap<(PackageName, Option<String>), usize> = BTreeMap::new();
-    for mut read in file.package {
+    let mut numbers: BTreeMap<Identity, usize> = BTreeMap::new();
+    for mut read in entries {
         let version = read.version.as_ref().map(|version| version.to_string());
         let label = format!("{} {}", &*read.name, version.as_deref().unwrap_or_default());
-        if let Some(files) = file.metadata.files.remove(&Text(Cow::Owned(label))) {
+        if let Some(files) = files.remove(&Text(Cow::Owned(label))) {
             read.files.extend(files);
         }
-        let Some((package, more)) = self::package(&mut reading, read) else {
+        let places = [&read.url, &read.path, &read.git].into_iter().flatten();
+        let place = places.map(|place| place.to_string()).next();
+        let Some((package, more)) = self::package(reading, read) else {
             continue;
         };
         let number = *numbers
-            .entry((package.name.clone(), version))
+            .entry((package.name.clone(), version, place))
             .or_insert(packages.len());
         if let (Some(known), Some(Some(edges))) =
             (packages.get_mut(number), required.get_mut(number))
@@ -133,25 +226,17 @@ pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
             required.push(Some(more));
         }
     }
-    // Of several targets one must hold, and which one is for the markers of the packages.
-    let python = match file.metadata.targets.as_slice() {
-        [target] => target.requires_python.as_deref(),
-        _ => None,
-    };
-    let default = "default".parse().ok();
-    ListedLock {
-        format: Format::Pdm,
-        version: file.metadata.lock_version.to_string(),
-        requires_python: reading.specifiers("", "metadata.targets", python),
-        environments: Vec::new(),
-        extras: Vec::new(),
-        groups: reading.names("", "metadata.groups", &file.metadata.groups),
-        default_groups: default.into_iter().collect(),
-        packages,
-        requirements: required,
-        notes,
-    }
-    .finish(reading)
+    (packages, required)
+}
+
+/// A note where packages do not say their groups: until 4.3, or without the strategy `inherit_metadata`.
+fn without_groups(file: &PdmFile<'_>) -> Option<String> {
+    let says_none = file.package.iter().all(|package| package.groups.is_none());
+    (1 < file.metadata.groups.len() && says_none).then(|| {
+        "the lock does not say of which groups its packages are, and all of them are taken; \
+         pdm writes them with its strategy `inherit_metadata`"
+            .to_owned()
+    })
 }
 
 fn package<'a>(
@@ -228,8 +313,9 @@ fn files<'a>(
     for (number, read) in files.into_iter().enumerate() {
         let name: Option<Cow<'a, str>> = read.file.map(|name| name.0);
         let location = match read.url {
-            Some(url) => Location::of(url.0),
-            None => location.clone(),
+            // A path in the lock holds on other machines, too, where its URL does not.
+            Some(url) if !matches!(location, Location::Path(_)) => Location::of(url.0),
+            _ => location.clone(),
         };
         let file = optional_hash(read.hash.as_deref())
             .and_then(|hash| File::new(package.owner(), name, location, hash, None));

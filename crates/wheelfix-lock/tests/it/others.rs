@@ -162,6 +162,111 @@ fn requirements_have_the_packages_of_the_lock_that_they_come_from() {
     );
 }
 
+/// One of the targets must hold, or the lock has nothing for the system.
+#[test]
+fn a_pdm_lock_is_for_its_targets_alone() {
+    let is_for = |targets: &[(&str, &str)], target: &str| {
+        let targets = targets.iter().map(|(python, platform)| {
+            let platform = match *platform {
+                "" => String::new(),
+                platform => format!("platform = \"{platform}\"\n"),
+            };
+            format!("[[metadata.targets]]\nrequires_python = \"{python}\"\n{platform}")
+        });
+        let text = format!(
+            "[metadata]\ngroups = [\"default\"]\nlock_version = \"4.5.1\"\n{}",
+            targets.collect::<String>()
+        );
+        let lock = read("pdm.lock", &text);
+        let target = target.parse().unwrap();
+        let selection = selection(&lock, "");
+        Document::new(
+            &lock,
+            b"",
+            &[target],
+            &[selection],
+            &DocumentOptions::default(),
+        )
+        .is_ok()
+    };
+    let (windows, linux) = (
+        (">=3.9", "windows_amd64"),
+        (">=3.12", "manylinux_2_40_x86_64"),
+    );
+    let macos = (">=3.11,<3.13", "macos_14_0_arm64");
+    for (targets, target, want) in [
+        (&[windows][..], "x86_64-linux-cp313", false),
+        (&[linux, macos], "x86_64-linux-cp313", true),
+        (&[linux, macos], "x86_64-linux-cp311", false),
+        (&[linux, macos], "aarch64-linux-cp313", false),
+        (&[linux, macos], "arm64-macos-cp312", true),
+        (&[linux, macos], "arm64-macos-cp313", false),
+        (&[(">=3.9", "linux_arm64")], "aarch64-linux-cp313", true),
+        (
+            &[(">=3.9", ""), (">=3.11", "linux")],
+            "arm64-macos-cp310",
+            true,
+        ),
+        (&[(">=3.9", "")], "x86_64-musl-cp310", true),
+        (&[(">=3.11", "")], "x86_64-musl-cp310", false),
+    ] {
+        assert_eq!(is_for(targets, target), want, "{targets:?} {target}");
+    }
+}
+
+/// One version from several places by marker, and a path that the lock has also as a URL of one machine.
+#[test]
+fn a_pdm_lock_keeps_places_apart() {
+    let hash = "1".repeat(64);
+    let entry = |url: &str, marker: &str| {
+        format!(
+            "[[package]]\nname = \"six\"\nversion = \"1.16.0\"\n{url}\nmarker = \"{marker}\"\n\
+             groups = [\"default\"]\n"
+        )
+    };
+    let linux = "url = \"https://files.example.org/six-1.16.0-py2.py3-none-any.whl\"";
+    let macos = format!(
+        "path = \"./vendor/six-1.16.0-py3-none-any.whl\"\nfiles = [{{url = \
+         \"file:///elsewhere/vendor/six-1.16.0-py3-none-any.whl\", hash = \"sha256:{hash}\"}}]"
+    );
+    let text = format!(
+        "[metadata]\ngroups = [\"default\"]\nlock_version = \"4.5.1\"\n{}{}",
+        entry(linux, "sys_platform == 'linux'"),
+        entry(&macos, "sys_platform == 'darwin'"),
+    );
+    let lock = read("pdm.lock", &text);
+    let names = lock.packages.iter().flat_map(|package| &package.wheels);
+    let names: Vec<&str> = names.map(|file| &*file.name).collect();
+    assert_eq!(
+        names,
+        [
+            "six-1.16.0-py2.py3-none-any.whl",
+            "six-1.16.0-py3-none-any.whl"
+        ]
+    );
+    let [_, local] = lock.packages.as_slice() else {
+        panic!("{:?}", lock.packages);
+    };
+    let place = format!("{:?}", local.wheels);
+    assert!(
+        place.contains("vendor") && !place.contains("elsewhere"),
+        "{place}"
+    );
+}
+
+#[test]
+fn a_pdm_lock_without_groups_says_so() {
+    let text = "[metadata]\ngroups = [\"default\", \"dev\"]\nlock_version = \"4.5.1\"\n\
+        [[package]]\nname = \"six\"\nversion = \"1.16.0\"\n";
+    let notes = read("pdm.lock", text).notes;
+    assert!(
+        notes.concat().contains("does not say of which groups"),
+        "{notes:?}"
+    );
+    let named = format!("{text}groups = [\"dev\"]\n");
+    assert_eq!(read("pdm.lock", &named).notes, Vec::<String>::new());
+}
+
 /// Until lock version 4.3 pdm kept the files of all packages in a table of their own.
 #[test]
 fn an_old_pdm_lock_has_files_by_name_and_version() {
