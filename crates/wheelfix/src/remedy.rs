@@ -554,8 +554,15 @@ fn remove(voice: &Voice, choice: Choice, value: &str) -> String {
 /// A glob for one file of a wheel.
 fn glob(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if let Some((_, inside)) = text.rsplit_once("/site-packages/") {
-        return escaped_glob(inside);
+    if let Some((before, inside)) = text.rsplit_once("/site-packages/") {
+        let glob = escaped_glob(inside);
+        // Some wheels have a prefix of their own in site-packages, as those of cmeel.
+        let is_nested = before.contains("/site-packages/");
+        return if is_nested {
+            format!("**/{glob}")
+        } else {
+            glob
+        };
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     format!("**/{}", escaped_glob(&name))
@@ -582,6 +589,12 @@ mod tests {
         let path = Path::new("/p/lib/python3.11/site-packages/a/b[1].so");
         assert_eq!(glob(path), "a/b\\[1\\].so");
         assert_eq!(glob(Path::new("/p/bin/tool")), "**/tool");
+        let nested =
+            "/p/lib/python3.11/site-packages/cmeel.prefix/lib/python3.11/site-packages/a/b.so";
+        assert_eq!(glob(Path::new(nested)), "**/a/b.so");
+        let pattern = wheelfix_link::Pattern::new("**/a/b.so").unwrap();
+        let inside = "cmeel.prefix/lib/python3.11/site-packages/a/b.so";
+        assert!(pattern.matches(inside) && pattern.matches("a/b.so"));
     }
 
     #[test]
