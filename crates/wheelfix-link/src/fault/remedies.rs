@@ -137,6 +137,7 @@ fn of_version(fault: &UndefinedVersion) -> Vec<Remedy> {
 fn of_symbols(undefined: &UndefinedSymbols) -> Vec<Remedy> {
     let UndefinedSymbols {
         path,
+        opened_by,
         symbols,
         providers,
         ..
@@ -151,7 +152,9 @@ fn of_symbols(undefined: &UndefinedSymbols) -> Vec<Remedy> {
         });
     let mut remedies: Vec<Remedy> = newer.collect();
     if remedies.is_empty() {
-        remedies.push(Remedy::exclude(path));
+        // Those that need it do not load without it.
+        let paths = opened_by.iter().chain([path]).cloned().collect();
+        remedies.push(Remedy::Exclude { paths });
     }
     let names: BTreeSet<&str> = symbols
         .iter()

@@ -74,3 +74,20 @@ fn a_rule_says_what_completes_a_module() {
         "`symbols` matches nearly every symbol",
     );
 }
+
+/// Leaving a library out alone would move the fault to what needs it.
+#[test]
+fn what_others_need_is_not_left_out_alone() {
+    let lacking = "int nowhere(void); int f(void) { return nowhere(); }";
+    let case = Case::new("");
+    case.sandbox
+        .library(lacking, &["-o", "liba.so", "-Wl,-soname,liba.so"]);
+    let library = bytes(&case, "liba.so");
+    let link = ["-Wl,--no-as-needed", "-Wl,-rpath,$ORIGIN", "-L.", "-la"];
+    let mut case = case.elf("m/x.so", MODULE, &link);
+    case.wheel = case.wheel.file("m/liba.so", library);
+    let text = case.fails(&[], "`m/liba.so`: undefined symbol `nowhere`");
+    let (one, other) = ("--exclude m/liba.so", "--exclude m/x.so");
+    assert!(text.contains(one) && text.contains(other), "{text}");
+    case.passes(&["--exclude", "m/*.so"]);
+}
