@@ -103,6 +103,8 @@ pub struct Package<'a> {
     pub sdist: Option<File<'a>>,
     /// The hashes of its files, where the lock does not say which files there are.
     pub hashes: Vec<Sri>,
+    /// Hashes of which one is that of its file, where the lock does not say which.
+    pub alternatives: Vec<Sri>,
     /// The requirements of the build of its sdist, if somebody has looked.
     pub build: Option<Vec<Requirement>>,
 }
@@ -170,6 +172,7 @@ impl Package<'_> {
             wheels: Vec::new(),
             sdist: None,
             hashes: Vec::new(),
+            alternatives: Vec::new(),
             build: None,
         }
     }

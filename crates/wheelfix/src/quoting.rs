@@ -1,4 +1,6 @@
-//! Texts as they are typed: in a POSIX shell, and in Nix.
+//! Texts as they are typed: in a POSIX shell, in Nix, and as globs.
+
+use std::path::Path;
 
 /// A text as one word of a POSIX shell.
 pub(crate) fn shell_word(text: &str) -> String {
@@ -20,6 +22,35 @@ pub(crate) fn nix_string(text: &str) -> String {
     format!("\"{}\"", nix_text(text))
 }
 
+/// A glob for one file of a wheel.
+pub(crate) fn glob(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if let Some((before, inside)) = text.rsplit_once("/site-packages/") {
+        let glob = escaped_glob(inside);
+        // Some wheels have a prefix of their own in site-packages, as those of cmeel.
+        let is_nested = before.contains("/site-packages/");
+        return if is_nested {
+            format!("**/{glob}")
+        } else {
+            glob
+        };
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!("**/{}", escaped_glob(&name))
+}
+
+/// A glob that matches a text only.
+pub(crate) fn escaped_glob(text: &str) -> String {
+    let mut glob = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
+            glob.push('\\');
+        }
+        glob.push(c);
+    }
+    glob
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +67,18 @@ mod tests {
     fn strings_of_nix_hold_any_text() {
         assert_eq!(nix_text("a\\b\"${c}"), "a\\\\b\\\"\\${c}");
         assert_eq!(nix_string("a\nb"), "\"a\\nb\"");
+    }
+
+    #[test]
+    fn globs_match_the_file_itself() {
+        let path = Path::new("/p/lib/python3.11/site-packages/a/b[1].so");
+        assert_eq!(glob(path), "a/b\\[1\\].so");
+        assert_eq!(glob(Path::new("/p/bin/tool")), "**/tool");
+        let nested =
+            "/p/lib/python3.11/site-packages/cmeel.prefix/lib/python3.11/site-packages/a/b.so";
+        assert_eq!(glob(Path::new(nested)), "**/a/b.so");
+        let pattern = wheelfix_link::Pattern::new("**/a/b.so").unwrap();
+        let inside = "cmeel.prefix/lib/python3.11/site-packages/a/b.so";
+        assert!(pattern.matches(inside) && pattern.matches("a/b.so"));
     }
 }

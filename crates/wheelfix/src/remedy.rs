@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +15,7 @@ use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 
 use crate::message::BREAK;
-use crate::quoting::{nix_string, nix_text, shell_word};
+use crate::quoting::{escaped_glob, glob, nix_string, nix_text, shell_word};
 use crate::settings;
 
 /// How many files one line names.
@@ -551,51 +551,9 @@ fn remove(voice: &Voice, choice: Choice, value: &str) -> String {
     }
 }
 
-/// A glob for one file of a wheel.
-fn glob(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if let Some((before, inside)) = text.rsplit_once("/site-packages/") {
-        let glob = escaped_glob(inside);
-        // Some wheels have a prefix of their own in site-packages, as those of cmeel.
-        let is_nested = before.contains("/site-packages/");
-        return if is_nested {
-            format!("**/{glob}")
-        } else {
-            glob
-        };
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    format!("**/{}", escaped_glob(&name))
-}
-
-/// A glob that matches a text only.
-fn escaped_glob(text: &str) -> String {
-    let mut glob = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
-            glob.push('\\');
-        }
-        glob.push(c);
-    }
-    glob
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn globs_match_the_file_itself() {
-        let path = Path::new("/p/lib/python3.11/site-packages/a/b[1].so");
-        assert_eq!(glob(path), "a/b\\[1\\].so");
-        assert_eq!(glob(Path::new("/p/bin/tool")), "**/tool");
-        let nested =
-            "/p/lib/python3.11/site-packages/cmeel.prefix/lib/python3.11/site-packages/a/b.so";
-        assert_eq!(glob(Path::new(nested)), "**/a/b.so");
-        let pattern = wheelfix_link::Pattern::new("**/a/b.so").unwrap();
-        let inside = "cmeel.prefix/lib/python3.11/site-packages/a/b.so";
-        assert!(pattern.matches(inside) && pattern.matches("a/b.so"));
-    }
 
     #[test]
     fn every_choice_is_an_option_with_a_setting() {

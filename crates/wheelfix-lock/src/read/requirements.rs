@@ -265,6 +265,9 @@ pub(crate) fn url_source(
     }
     let of_fragment = value("sha256").and_then(|hash| Sri::from_hex("sha256", &hash).ok());
     let hash = only_hash(hashes).or(of_fragment);
+    if hash.is_none() {
+        package.alternatives = hashes.to_vec();
+    }
     let location = Location::of(Cow::Owned(address.to_owned()));
     let file = File::new(package.owner(), None, location, hash, None);
     let file = reading.file(package, key, file);

@@ -162,6 +162,18 @@ impl Fetcher {
             .collect();
         let mut notes = BTreeSet::new();
         for (wanted, path) in self.files(lock, &wanted)? {
+            let package = lock.packages.get(wanted.package);
+            let alternatives = package.map_or(&[][..], |package| &package.alternatives);
+            if !alternatives.is_empty() {
+                if let Some(hash) = hash_among(alternatives, &path)? {
+                    lock.add_hash(wanted, hash);
+                } else {
+                    let name = lock.file(wanted).map(|file| file.name.to_string());
+                    let problem = Problem::OtherFileThere(name.unwrap_or_default());
+                    self.package_fault(lock, wanted, problem);
+                }
+                continue;
+            }
             let mut file = fs::File::open(&path)?;
             let hash = Sri::of_bytes(b"").of_reader(&mut file)?;
             if let Some(file) = lock.file(wanted) {
@@ -386,4 +398,14 @@ fn read_metadata(path: &Path) -> Result<Contents, String> {
         requires: is_known.then(|| requires(sdist.metadata())),
         build: Some(build.requires),
     })
+}
+
+/// The hash of a file that is among these; `None` if it has another one.
+fn hash_among(hashes: &[Sri], path: &Path) -> std::io::Result<Option<Sri>> {
+    for hash in hashes {
+        if hash.of_reader(&mut fs::File::open(path)?)? == *hash {
+            return Ok(Some(hash.clone()));
+        }
+    }
+    Ok(None)
 }

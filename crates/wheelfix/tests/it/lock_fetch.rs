@@ -302,6 +302,30 @@ fn files_without_hashes_are_fetched() {
     );
 }
 
+/// Of several hashes one must be that of the file, and is the one that counts.
+#[test]
+fn one_of_several_hashes_is_that_of_the_file() {
+    let index = Index::start();
+    let (own, other) = (hex(&index.app), "1".repeat(64));
+    let url = index.server.url("/files/app-1.0-py3-none-any.whl");
+    let lock = |hashes: [&str; 2]| {
+        let hashes = hashes.map(|hash| format!(" --hash=sha256:{hash}")).concat();
+        format!("app @ {url}{hashes}\n")
+    };
+    let line = lock([&own, &"f".repeat(64)]);
+    let got = run(&sandbox(&line), &["requirements.txt"], &[]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    assert!(got.contains(&wheelfix_lock_hash(&index.app)), "{got}");
+    assert!(!got.contains("has no hash"), "{got}");
+    let line = lock([&other, &"f".repeat(64)]);
+    let got = run(&sandbox(&line), &["requirements.txt"], &[]);
+    assert!(got.starts_with("exit: 1\n"), "{got}");
+    assert!(
+        got.contains("another file than the one of the hash is at `app-1.0-py3-none-any.whl`"),
+        "{got}"
+    );
+}
+
 #[test]
 fn an_sdist_says_what_it_is_built_with() {
     let server = Server::start();
