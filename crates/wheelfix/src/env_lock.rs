@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err::{self as fs, File};
 use rayon::prelude::*;
-use wheelfix_format::WheelFilename;
+use wheelfix_format::{WheelFilename, is_wheel_name};
 use wheelfix_install::Python;
 use wheelfix_lock::{Locked, LockedError, LockedFile, LockedPackage, LockedSource};
 use wheelfix_wheel::installed_distributions;
@@ -126,10 +126,9 @@ impl LockedArgs {
             }
             LockedSource::Directory(_) | LockedSource::Virtual => return Ok(None),
         };
-        let in_directories = self
-            .wheels
-            .iter()
-            .map(|directory| directory.join(&file.name));
+        let names = || std::iter::once(file.name.as_str()).chain(name_in_url(file));
+        let in_directory = |directory: &PathBuf| names().map(|name| directory.join(name)).collect();
+        let in_directories = self.wheels.iter().flat_map::<Vec<PathBuf>, _>(in_directory);
         let own = file.path.iter().map(|path| beside.join(path));
         let name = file.name.clone();
         let mut last = match &file.url {
@@ -151,6 +150,13 @@ impl LockedArgs {
         }
         Err(last)
     }
+}
+
+/// The name of a wheel in its URL, which is the one that it is downloaded under: some locks spell names of their own.
+fn name_in_url(file: &LockedFile) -> Option<&str> {
+    let path = file.url.as_deref()?.split(['?', '#']).next()?;
+    let name = path.rsplit('/').next()?;
+    (name != file.name && is_wheel_name(name)).then_some(name)
 }
 
 /// Whether a file is there; an error if it is another one.

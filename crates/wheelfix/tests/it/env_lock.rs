@@ -81,6 +81,22 @@ fn an_environment_is_made_of_downloaded_wheels() {
     assert!(!sandbox.tree("out").contains("two.py"));
 }
 
+/// As that of `MarkupSafe`, whose name uv spells in lower case in `pylock.toml`, and not in the URL.
+#[test]
+fn a_wheel_is_found_by_the_name_that_it_was_downloaded_under() {
+    let sandbox = sandbox("");
+    let name = wheel("one").file_name();
+    let downloaded = name.replace("one-", "One-");
+    let lock = fs::read_to_string(sandbox.path("lock.json")).unwrap();
+    let url = "https://files.example.org/";
+    let lock = lock.replace(&format!("{url}{name}"), &format!("{url}{downloaded}#x"));
+    fs::write(sandbox.path("lock.json"), lock).unwrap();
+    let directory = sandbox.path("dl");
+    fs::rename(directory.join(&name), directory.join(&downloaded)).unwrap();
+    let got = env(&sandbox, &[]);
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+}
+
 #[test]
 fn all_that_is_missing_or_another_file_is_told_at_once() {
     let sandbox = sandbox(
