@@ -37,6 +37,14 @@ fn a_program_completes_what_it_opens() {
         case.wheel = case.wheel.executable("m/hosting", program);
         let text = case.passes(&[]);
         assert!(text.contains("  defined by: "), "{text}");
+        if source == of_library {
+            let opens = "import ctypes\nctypes.CDLL(HERE + '/liblayer.so')\n";
+            let wheel = case.wheel.clone().file("m/opens.py", opens);
+            let sandbox = case.sandbox;
+            let opened = Case { sandbox, wheel };
+            opened.fails(&[], "undefined symbol `of_host`");
+            case.sandbox = opened.sandbox;
+        }
         // A name that Python might import makes no module of it.
         let case = case.elf("m/z.so", lacking, &[]);
         case.passes(&[]);

@@ -1,10 +1,10 @@
 //! Objects that do not load without that being a fault.
 
 use std::cell::LazyCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use wheelfix_loader::Undefined;
+use wheelfix_loader::{Object, Undefined};
 
 use crate::proof::builder::definers::Definers;
 use crate::proof::builder::tally::imported_as;
@@ -120,15 +120,7 @@ impl Allowances<'_> {
                 && lacking
                     .clone()
                     .all(|symbol| self.definers.is_anywhere(symbol));
-            let has_program = |symbol| {
-                let mut definers = self.definers.of(symbol);
-                definers.any(|path| of_programs.contains(path))
-            };
-            let makes_module = || {
-                let object = self.tree.get(path);
-                object.is_some_and(|object| imported_as(object, object.abi).is_some())
-            };
-            let is_of_program = lacking.clone().all(has_program) && !(is_module && makes_module());
+            let is_of_program = self.is_of_program(roles, path, lacking.clone(), &of_programs);
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
             // Others that need it are proved with it; by itself only a source opens it that may open anything.
@@ -139,6 +131,36 @@ impl Allowances<'_> {
             })
         });
         completed.collect()
+    }
+}
+
+impl Allowances<'_> {
+    /// Whether a program opens what lacks these symbols: it defines one, or a library that it needs does, and others
+    /// that it opens define the rest. What a source names whole Python opens, which has no libraries of programs.
+    fn is_of_program<'f>(
+        self,
+        roles: &Roles,
+        path: &Path,
+        lacking: impl Iterator<Item = &'f Undefined> + Clone,
+        of_programs: &BTreeSet<PathBuf>,
+    ) -> bool {
+        let Some(object) = self.tree.get(path) else {
+            return false;
+        };
+        if is_module(object) && imported_as(object, object.abi).is_some() {
+            return false;
+        }
+        let is_named = roles.sources.names(object);
+        let has_program = |symbol: &Undefined| {
+            let is_program = |path| self.tree.get(path).is_some_and(Object::is_program);
+            let is_of = |path| is_program(path) || (!is_named && of_programs.contains(path));
+            self.definers.of(symbol).any(is_of)
+        };
+        let is_brought = |symbol: &Undefined| {
+            has_program(symbol) || (!is_named && self.definers.of(symbol).next().is_some())
+        };
+        let mut all = lacking.clone();
+        lacking.into_iter().any(has_program) && all.all(is_brought)
     }
 }
 
