@@ -99,8 +99,9 @@ impl Allowances<'_> {
 
     /// Objects that lack nothing but symbols which their users bring: those of a library that is carried for
     /// others, if not all of it fails by itself, those that the output defines and makes visible to all, those of
-    /// a program and of the libraries that it needs, which opens its own modules, and those that the output defines of what nobody opens by its name. What
-    /// Python imports is imported without any of them, unless the source of its package makes some visible first.
+    /// a program and of the libraries that it needs, which opens its own modules, and those that the output defines
+    /// of what nobody opens by its name. What Python imports is imported without any of them, unless the source of
+    /// its package makes some visible first.
     fn completed(
         self,
         roles: &Roles,
@@ -132,9 +133,7 @@ impl Allowances<'_> {
         });
         completed.collect()
     }
-}
 
-impl Allowances<'_> {
     /// Whether a program opens what lacks these symbols: it defines one, or a library that it needs does, and others
     /// that it opens define the rest. What a source names whole Python opens, which has no libraries of programs.
     fn is_of_program<'f>(
