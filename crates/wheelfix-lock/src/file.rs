@@ -47,7 +47,7 @@ impl<'a> Location<'a> {
     }
 
     /// The last part, decoded: the name of the file.
-    pub(crate) fn file_name(&self) -> Option<Cow<'a, str>> {
+    pub fn file_name(&self) -> Option<Cow<'a, str>> {
         match self {
             Self::Url(url) => {
                 let last = |url: &str| {

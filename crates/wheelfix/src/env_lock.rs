@@ -8,7 +8,7 @@ use fs_err::{self as fs, File};
 use rayon::prelude::*;
 use wheelfix_format::{WheelFilename, is_wheel_name};
 use wheelfix_install::Python;
-use wheelfix_lock::{Locked, LockedError, LockedFile, LockedPackage, LockedSource};
+use wheelfix_lock::{Location, Locked, LockedError, LockedFile, LockedPackage, LockedSource};
 use wheelfix_wheel::installed_distributions;
 
 use crate::error::{Error, print};
@@ -126,7 +126,7 @@ impl LockedArgs {
             }
             LockedSource::Directory(_) | LockedSource::Virtual => return Ok(None),
         };
-        let names = || std::iter::once(file.name.as_str()).chain(name_in_url(file));
+        let names = || std::iter::once(file.name.clone()).chain(name_in_url(file));
         let in_directory = |directory: &PathBuf| names().map(|name| directory.join(name)).collect();
         let in_directories = self.wheels.iter().flat_map::<Vec<PathBuf>, _>(in_directory);
         let own = file.path.iter().map(|path| beside.join(path));
@@ -153,10 +153,11 @@ impl LockedArgs {
 }
 
 /// The name of a wheel in its URL, which is the one that it is downloaded under: some locks spell names of their own.
-fn name_in_url(file: &LockedFile) -> Option<&str> {
-    let path = file.url.as_deref()?.split(['?', '#']).next()?;
-    let name = path.rsplit('/').next()?;
-    (name != file.name && is_wheel_name(name)).then_some(name)
+fn name_in_url(file: &LockedFile) -> Option<String> {
+    let name = Location::Url(file.url.as_deref()?.into())
+        .file_name()?
+        .into_owned();
+    (name != file.name && is_wheel_name(&name)).then_some(name)
 }
 
 /// Whether a file is there; an error if it is another one.
