@@ -233,13 +233,13 @@ fn fill(
         elf_bytes_written: written.applied.bytes_written,
         compile_failures: compile_failures.unwrap_or_default(),
         warnings,
-        unmet: unmet(request, opened)?,
+        unmet: unmet(request, opened).unwrap_or_default(),
         made_twice: None,
     })
 }
 
 /// The requirements that neither the wheels nor the prefix that they are merged into meet; none where they
-/// are looked for elsewhere, and are faults.
+/// are looked for elsewhere, and are faults. What cannot be read in that prefix only costs the list.
 fn unmet(
     request: &InstallRequest,
     wheels: &[Wheel],
