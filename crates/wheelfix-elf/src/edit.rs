@@ -137,22 +137,27 @@ fn check_strings(elf: &Elf, strings: StringTable) -> Result<(), EditError> {
 
 /// Refuses a file of which the loader does not find the dynamic section.
 fn check_mapped(elf: &Elf) -> Result<(), EditError> {
-    let Some(dynamic) = elf.program_header(SegmentKind::DYNAMIC) else {
-        return Ok(());
-    };
+    match elf.program_header(SegmentKind::DYNAMIC) {
+        Some(dynamic) if load_of_dynamic(elf).is_none() => Err(EditError::DynamicUnmapped {
+            vaddr: dynamic.vaddr,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The segment that brings the dynamic section into memory.
+fn load_of_dynamic(elf: &Elf) -> Option<&ProgramHeader> {
+    let dynamic = elf.program_header(SegmentKind::DYNAMIC)?;
     let vaddr = dynamic.vaddr;
-    let mut loads = elf.program_headers.iter().filter(|load| load.is_load());
-    let is_mapped = |load: &ProgramHeader| {
+    let is_mapped = |load: &&ProgramHeader| {
         // Old editors leave a section behind the end of its segment: its page is read from the file as a whole.
         let is_on_page = load.file_len == load.memory_len
             && load.pages().contains(&vaddr)
             && dynamic.offset.wrapping_sub(load.offset) == vaddr.wrapping_sub(load.vaddr);
         is_on_page || (load.vaddr..load.memory_end()).contains(&vaddr)
     };
-    if loads.any(is_mapped) {
-        return Ok(());
-    }
-    Err(EditError::DynamicUnmapped { vaddr })
+    let mut loads = elf.program_headers.iter().filter(|load| load.is_load());
+    loads.find(is_mapped)
 }
 
 /// Whether all symbols have to be looked at, and not only the offsets of their names.

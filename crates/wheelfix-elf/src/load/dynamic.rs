@@ -47,6 +47,17 @@ impl<'a> Linking<'a> {
             .map(|entry| entry.value)
     }
 
+    /// The address of the section.
+    pub(crate) fn vaddr(&self) -> u64 {
+        self.array.vaddr
+    }
+
+    /// The length of the entries, `DT_NULL` included, in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        let entries = self.array.entries.len() as u64 + 1;
+        entries.saturating_mul(self.encoding.dynamic_entry_len() as u64)
+    }
+
     /// Whether the machine's relocations have addends. `None` for a machine of which that is not known here.
     pub(crate) fn has_addends(&self) -> Option<bool> {
         self.machine.facts().map(|facts| facts.has_addends)
@@ -78,9 +89,7 @@ fn check_place(
     segment: &ProgramHeader,
     linking: Linking<'_>,
 ) -> Result<(), Refusal> {
-    let entries = linking.array.entries.len() as u64 + 1;
-    let len = entries.saturating_mul(linking.encoding.dynamic_entry_len() as u64);
-    let vaddr = segment.vaddr;
+    let (vaddr, len) = (segment.vaddr, linking.len());
     if !image.is_mapped(vaddr, len, 0) || image.offset(vaddr) != Some(segment.offset) {
         let text = format!(
             "its dynamic section is not at the address {vaddr:#x} that PT_DYNAMIC says: offset {:#x} is not there",

@@ -11,8 +11,8 @@ use crate::read::elf::Elf;
 use crate::read::image::{Image, page_start, protection};
 use crate::read::program_header::{PF_W, PF_X, SegmentKind};
 use crate::read::section_header::{
-    SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERDEF, SHT_GNU_VERNEED,
-    SHT_GNU_VERSYM, SHT_HASH, SHT_NOBITS, SectionHeader,
+    SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_DYNAMIC, SHT_DYNSYM, SHT_GNU_HASH, SHT_GNU_VERDEF,
+    SHT_GNU_VERNEED, SHT_GNU_VERSYM, SHT_HASH, SHT_NOBITS, SectionHeader,
 };
 
 /// `sh_type` of relocations with addends, and of those without.
@@ -42,7 +42,7 @@ pub(crate) fn check(
     check_read_only(loading)?;
     let tables = relocation_tables(linking);
     for section in in_memory {
-        check_place(image, section)?;
+        check_place(image, section, used_len(section, linking))?;
         if RELOCATIONS.contains(&section.kind) {
             let end = section.vaddr.saturating_add(section.len);
             let is_used = tables
@@ -146,8 +146,18 @@ fn relocation_tables(linking: &Linking<'_>) -> Vec<[u64; 2]> {
     tables
 }
 
-fn check_place(image: &Image, section: &SectionHeader) -> Result<(), Refusal> {
-    let (vaddr, len) = (section.vaddr, section.len);
+/// The length of a section as far as the loader goes: it reads the dynamic section up to `DT_NULL`, and old editors
+/// leave the end of one behind the memory that is mapped for it.
+fn used_len(section: &SectionHeader, linking: &Linking<'_>) -> u64 {
+    if section.kind == SHT_DYNAMIC && section.vaddr == linking.vaddr() {
+        section.len.min(linking.len())
+    } else {
+        section.len
+    }
+}
+
+fn check_place(image: &Image, section: &SectionHeader, len: u64) -> Result<(), Refusal> {
+    let vaddr = section.vaddr;
     let is_empty = section.kind == SHT_NOBITS;
     if is_empty && section.flags & SHF_TLS != 0 {
         return Ok(());

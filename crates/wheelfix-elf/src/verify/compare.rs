@@ -109,7 +109,7 @@ fn compare_admission(
         let known = any_refusal(edited.old, before, loader)?;
         let is_new = known.is_none_or(|known| refusal.condition < known.condition);
         report.check(!is_new, Rule::ChangedAdmission, 0, || {
-            format!("{loader} does not load it: it {refusal}")
+            format!("{loader} does not load the file: {refusal}")
         });
     }
     Ok(())

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use wheelfix_elf::{Elf, Request, patch_file, verify};
-use wheelfix_testkit::elf::{Image, Platform, Stripper, Tool, list_needed, segment_type};
+use wheelfix_elf::load::{LoaderKind, refusal};
+use wheelfix_elf::{Elf, NeededEdit, Request, patch_file, verify};
+use wheelfix_testkit::elf::{Image, Platform, Segment, Stripper, Tool, list_needed, segment_type};
 
 /// A program without a C library that ends with a code.
 fn exits_with(code: u8) -> String {
@@ -330,6 +331,71 @@ fn program_headers_that_a_script_asks_for() {
         error.to_string(),
         "the file is not linked dynamically: it has no PT_DYNAMIC"
     );
+}
+
+/// What its linker left for more entries lies in no page.
+const SPARE_SCRIPT: &str = "SECTIONS {
+    . = SIZEOF_HEADERS;
+    .hash : { *(.hash) } .gnu.hash : { *(.gnu.hash) } .dynsym : { *(.dynsym) } .dynstr : { *(.dynstr) }
+    .rela.dyn : { *(.rela*) } .text : { *(.text*) } .eh_frame : { *(.eh_frame) }
+    . = ALIGN(0x1000) + 0xe00;
+    .dynamic : { *(.dynamic) }
+}
+";
+
+/// Old editors move segments and leave the dynamic section behind the end of its own, whose last page it shares.
+#[test]
+fn a_dynamic_section_that_ends_behind_its_pages() {
+    let place = Place::new();
+    place.write("spare.ld", SPARE_SCRIPT);
+    place.write("m.c", "int f(void) { return 3; }\n");
+    place.write("main.c", "int f(void); int main(void) { return f(); }\n");
+    let spare = "-Wl,--spare-dynamic-tags=40,-T,spare.ld,--no-warn-rwx-segments";
+    place.link(&[
+        "-nostdlib",
+        "-shared",
+        "-fPIC",
+        spare,
+        "-o",
+        "libm3.so",
+        "m.c",
+    ]);
+    let run_path = format!("-Wl,-rpath,{}", place.path("").display());
+    place.link(&["-o", "program", "main.c", &run_path, "-L.", "-lm3"]);
+    let (library, program) = (place.path("libm3.so"), place.path("program"));
+    let mut bytes = fs_err::read(&library).unwrap();
+    let image = Image::parse(&bytes).unwrap();
+    let dynamic = image.segments_of(segment_type::DYNAMIC).next().unwrap();
+    let is_load =
+        |segment: &&Segment| segment.kind == segment_type::LOAD && segment.vaddr == dynamic.vaddr;
+    assert!(
+        dynamic.vaddr % 0x1000 + dynamic.filesz > 0x1000,
+        "{dynamic:?}"
+    );
+    let index = image.segments.iter().position(|segment| is_load(&segment));
+    let header = image.phoff + index.unwrap() as u64 * image.segment_entry_size();
+    // `p_filesz` and `p_memsz`.
+    let sizes = usize::try_from(header).unwrap() + 32;
+    bytes[sizes..sizes + 16].copy_from_slice(&[8_u64.to_le_bytes(), 8_u64.to_le_bytes()].concat());
+    fs_err::write(&library, &bytes).unwrap();
+    assert_eq!(Tool::run_path(&program).code, Some(3));
+    let run_path = Request::set_run_path(place.path("").to_str().unwrap().to_owned());
+    patch_file(&library, &run_path).unwrap();
+    for name in (1..40).map(|count| format!("lib{count}.so")) {
+        place.link(&["-nostdlib", "-shared", "-fPIC", "-o", &name, "m.c"]);
+        let request = Request {
+            needed: vec![NeededEdit::Append(name.clone())],
+            ..Request::default()
+        };
+        patch_file(&library, &request).unwrap();
+        assert_eq!(Tool::run_path(&program).code, Some(3), "{name}");
+        let bytes = fs_err::read(&library).unwrap();
+        let elf = Elf::read(&bytes).unwrap();
+        let refusal = refusal(&elf, bytes.as_slice(), LoaderKind::Glibc);
+        assert!(refusal.is_none(), "{name}: {refusal:?}");
+        let needed = list_needed(&library).unwrap();
+        assert!(needed.contains(&name), "{name}: {needed:?}");
+    }
 }
 
 /// The name slides up with the notes there, to make room for a program header.

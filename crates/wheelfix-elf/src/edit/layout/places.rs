@@ -7,6 +7,7 @@ use crate::edit::error::EditError;
 use crate::edit::interpreter;
 use crate::edit::layout::addresses::Item;
 use crate::edit::layout::shift_sections::SectionShift;
+use crate::edit::load_of_dynamic;
 use crate::edit::plan::Warning;
 use crate::edit::tables::Tables;
 use crate::read::program_header::{ProgramHeader, SegmentKind};
@@ -43,6 +44,17 @@ pub(crate) struct Layout<'e> {
     pub(crate) warnings: Vec<Warning>,
 }
 
+/// How many entries the dynamic section has room for, as far as it is in memory: old editors leave the end of one behind
+/// the last page of its segment.
+pub(crate) fn capacity(edits: &Edits<'_>) -> usize {
+    let array = &edits.dynamic.array;
+    let load = load_of_dynamic(edits.elf);
+    let mapped = load.map(|load| load.pages().end.saturating_sub(array.vaddr));
+    let entry_len = edits.encoding().dynamic_entry_len() as u64;
+    let entries = mapped.and_then(|len| usize::try_from(len / entry_len).ok());
+    entries.map_or(array.capacity, |entries| entries.min(array.capacity))
+}
+
 impl<'e> Layout<'e> {
     /// The layout in which nothing moves.
     pub(crate) fn unmoved(edits: &'e Edits<'e>) -> Self {
@@ -53,7 +65,7 @@ impl<'e> Layout<'e> {
             program_headers_offset: header.program_headers_offset,
             section_headers_offset: header.section_headers_offset,
             retired_section_headers: None,
-            capacity: edits.dynamic.array.capacity,
+            capacity: capacity(edits),
             retired_dynamic: None,
             moved: Vec::new(),
             strings: (edits.strings.offset, edits.strings.len),

@@ -1,6 +1,6 @@
 //! The section that covers the old place of a dynamic section which moves.
 
-use crate::edit::layout::places::Layout;
+use crate::edit::layout::places::{self, Layout};
 use crate::read::section_header::{SHT_PROGBITS, SectionHeader};
 
 /// Adds the section for a dynamic section that moves for the first time. `end` is where the next thing may lie in the file;
@@ -13,6 +13,8 @@ pub(crate) fn add_section(layout: &mut Layout<'_>, end: u64) -> u64 {
     let Some(section) = section.filter(|_| layout.edits.retired.is_none()) else {
         return end;
     };
+    let dynamic_entry_len = layout.edits.encoding().dynamic_entry_len();
+    let mapped_len = (places::capacity(layout.edits) * dynamic_entry_len) as u64;
     let dot = u32::from(section.name.starts_with('.'));
     let retired = SectionHeader {
         name: section.name.trim_start_matches('.').to_owned(),
@@ -20,6 +22,7 @@ pub(crate) fn add_section(layout: &mut Layout<'_>, end: u64) -> u64 {
         kind: SHT_PROGBITS,
         link: 0,
         info: 0,
+        len: section.len.min(mapped_len),
         ..section.clone()
     };
     layout.retired_dynamic = Some(layout.tables.sections.len());
