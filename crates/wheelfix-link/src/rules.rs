@@ -101,12 +101,15 @@ pub struct Dlopen {
     pub in_process: bool,
 }
 
-/// `[[probe]]`: a library that embedded code looks for, and goes on without.
+/// `[[probe]]`: a library that embedded code looks for by name.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// Globs over the names in read-only data.
     pub names: Vec<Pattern>,
+    /// Whether the code puts a version behind the name, and it matters whether there is one.
+    #[serde(default)]
+    pub versioned: bool,
 }
 
 /// `[[backend]]`: files of which only those are kept that can be loaded.

@@ -134,19 +134,21 @@ impl Rules {
         if self.is_driver(soname) {
             return Vec::new();
         }
+        let of_literal = |literal: &str, name: &str| {
+            let is_meant = |glob: &Pattern| glob.is_literal() && glob.text() == literal;
+            self.providers(cuda, &is_meant, name)
+        };
         let of_name = |name: &str| {
-            let found =
-                self.providers(cuda, &|glob| glob.is_literal() && glob.text() == name, name);
+            // What opens a library without a version takes any, as does what puts one behind the name.
+            let name = name.strip_suffix(".*").unwrap_or(name);
+            let found = of_literal(name, name);
             if !found.is_empty() || name.strip_suffix(".so").is_none() {
                 return found;
             }
-            // What opens a library without a version takes any.
-            let versioned = format!("{name}.");
-            self.providers(
-                cuda,
-                &|glob| glob.is_literal() && glob.text().starts_with(&versioned),
-                name,
-            )
+            let versions = self.versions_of(name).into_iter();
+            versions
+                .flat_map(|version| of_literal(version, name))
+                .collect()
         };
         let mut candidates: Vec<Candidate> = Vec::new();
         for candidate in soname.split(" or ").flat_map(of_name) {
@@ -155,6 +157,21 @@ impl Rules {
             }
         }
         candidates
+    }
+
+    /// The sonames of a library's versions of which providers are known, the newest first.
+    fn versions_of(&self, name: &str) -> Vec<&str> {
+        let bodies = self.provider.iter().map(|rule| &rule.body);
+        let providers = bodies.flat_map(|body| body.nixpkgs.iter().chain(&body.wheel));
+        let versions: BTreeSet<(Vec<u64>, &str)> = providers
+            .filter(|(glob, _)| glob.is_literal())
+            .filter_map(|(glob, _)| {
+                let version = glob.text().strip_prefix(name)?.strip_prefix('.')?;
+                let numbers = version.split('.').map_while(|part| part.parse().ok());
+                Some((numbers.collect(), glob.text()))
+            })
+            .collect();
+        versions.into_iter().rev().map(|(_, name)| name).collect()
     }
 
     /// The major version of CUDA that alone has a library of this name. `None` if several have, or none.

@@ -316,6 +316,22 @@ fn check_candidates(needed: &str, library: &str, want: &[&str]) {
 }
 
 #[test]
+fn what_has_no_version_in_its_name_gets_the_newest() {
+    check_candidates(
+        "libavutil.so",
+        "libavutil.so",
+        &[
+            "ffmpeg_8.lib",
+            "ffmpeg_7.lib",
+            "ffmpeg_6.lib",
+            "ffmpeg_4.lib",
+        ],
+    );
+    check_candidates("libssl.so", "libssl.so", &["openssl", "openssl_1_1"]);
+    check_candidates("libicuuc.so", "libicuuc.so", &["icu"]);
+}
+
+#[test]
 fn what_provides_a_library_is_of_the_cuda_of_the_rest() {
     check_candidates(
         "libcublas.so.13 libcurand.so.10",

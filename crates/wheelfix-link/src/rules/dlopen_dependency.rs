@@ -71,12 +71,17 @@ pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependen
                 .probe
                 .iter()
                 .find(|rule| any_matches(&rule.body.names, name));
-            dependencies.extend(Pattern::new(name).map(|pattern| DlopenDependency {
-                alternatives: vec![pattern],
-                evidence: probe.map_or(Evidence::Data, |rule| Evidence::Rule(rule.name.clone())),
+            let is_versioned = probe.is_some_and(|rule| rule.body.versioned);
+            let versions = is_versioned.then(|| format!("{name}.*"));
+            let names = std::iter::once(name).chain(&versions);
+            let alternatives: Vec<Pattern> = names.filter_map(|it| Pattern::new(it).ok()).collect();
+            let by_rule = probe.filter(|_| !is_versioned);
+            dependencies.push(DlopenDependency {
+                alternatives,
+                evidence: by_rule.map_or(Evidence::Data, |rule| Evidence::Rule(rule.name.clone())),
                 // A text is not a promise; only the driver's libraries are what they look like.
                 optional: probe.is_some() || !rules.is_driver(name),
-            }));
+            });
         }
     }
     dependencies

@@ -24,6 +24,35 @@ fn a_name_in_the_data_of_an_object_that_calls_dlopen_is_a_guess() {
     assert!(toolchain.prove().warnings.is_empty());
 }
 
+/// What tries several versions of a library works with the one that is there.
+#[test]
+fn of_several_versions_by_name_one_is_enough() {
+    let source =
+        format!("{OPENER}\nvoid *second(void) {{ return dlopen(\"libopened.so.2\", 1); }}");
+    let toolchain = Toolchain::new();
+    toolchain.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN"]);
+    assert_eq!(toolchain.prove().warnings.len(), 2);
+    toolchain.library("libopened.so.2", "int opened;", &[]);
+    assert!(toolchain.prove().warnings.is_empty());
+}
+
+/// .NET has the names without the version that it puts behind them.
+#[test]
+fn the_version_that_dotnet_puts_behind_icu_is_looked_for() {
+    let source = OPENER.replace("libopened.so.1", "libicuuc.so");
+    let toolchain = Toolchain::new();
+    toolchain.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN"]);
+    let warnings = toolchain.prove().warnings;
+    let text: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(text.len(), 1, "{text:?}");
+    assert!(
+        text[0].contains("`libicuuc.so or libicuuc.so.*` is missing"),
+        "{text:?}"
+    );
+    toolchain.library("libicuuc.so.72", "int opened;", &[]);
+    assert!(toolchain.prove().warnings.is_empty());
+}
+
 /// GDAL takes Python's API from the process that it is in.
 #[test]
 fn gdal_needs_no_library_of_python() {
