@@ -55,9 +55,12 @@ fn names_below_site(path: &Path) -> impl Iterator<Item = Cow<'_, str>> {
 /// The sources of a tree whose names stand in others.
 #[derive(Debug)]
 pub(crate) struct Imports<'t> {
-    /// For each name the sources that it stands in.
-    holders: BTreeMap<&'t str, Vec<&'t PythonSource>>,
+    tree: &'t Tree,
+    holders: Holders<'t>,
 }
+
+/// For each name the sources that it stands in.
+type Holders<'t> = BTreeMap<&'t str, Vec<&'t PythonSource>>;
 
 impl<'t> Imports<'t> {
     /// Looks for the names of all sources that open libraries in all sources.
@@ -66,63 +69,96 @@ impl<'t> Imports<'t> {
             .sources
             .iter()
             .filter(|source| !source.loads.is_empty() || !source.unnamed_loads.is_empty());
-        let wanted: BTreeSet<&'t str> = openers.filter_map(|source| name(module(source))).collect();
-        let in_each = tree.sources.par_iter().map(|source| {
-            // What cannot be read imports nothing.
-            let text = fs_err::read(&source.file).unwrap_or_default();
-            let words = text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
-            let words = words.filter_map(|word| str::from_utf8(word).ok());
-            let found: BTreeSet<&'t str> =
-                words.filter_map(|word| wanted.get(word).copied()).collect();
-            (source, found)
-        });
-        let mut holders: BTreeMap<&str, Vec<&PythonSource>> = BTreeMap::new();
-        for (source, words) in in_each.collect::<Vec<_>>() {
-            for word in words {
-                holders.entry(word).or_default().push(source);
-            }
+        Self {
+            tree,
+            holders: holders(tree, openers),
         }
-        Self { holders }
     }
 
     /// Whether a source may be imported by users of the output or by another source: one that lies in
     /// `site-packages` itself, the package of such a name, and one whose name stands in another source.
     pub(crate) fn has(&self, source: &PythonSource) -> bool {
-        is_top(module(source)) || self.others(source).next().is_some()
+        is_top(module(source)) || others(source, &self.holders).next().is_some()
     }
 
     /// Whether what goes wrong while a source is imported reaches users of the output: no other source imports it by a
-    /// statement, or one does whenever it is imported itself, and does not catch the error. Tests aside.
+    /// statement, or one that is imported does whenever it is imported itself, and does not catch the error. Tests aside.
     pub(crate) fn needs(&self, source: &PythonSource) -> bool {
         if is_top(module(source)) {
             return true;
         }
-        let name = name(module(source)).unwrap_or_default();
-        let raises = |text: &[u8]| memmem::find(text, b"raise ImportError").is_some();
-        let raises = fs_err::read(&source.file).is_ok_and(|text| raises(&text));
-        let mut import = None;
-        for holder in self.others(source).filter(|it| !is_test(&it.path)) {
-            let text = fs_err::read(&holder.file).unwrap_or_default();
-            import = import.max(python_import(&text, name, raises));
-            if import == Some(PythonImport::Always) {
-                break;
+        let mut importers: Vec<&PythonSource> = Vec::new();
+        let mut is_optional = false;
+        for (holder, import) in imports(source, &self.holders) {
+            match import {
+                PythonImport::Always if is_package(holder) => return true,
+                PythonImport::Always => importers.push(holder),
+                PythonImport::Optional => is_optional = true,
             }
         }
-        match import {
-            Some(import) => import == PythonImport::Always,
-            None => self.has(source),
+        if importers.is_empty() {
+            return !is_optional && self.has(source);
+        }
+        // A module that users might import by its name is no reason to refuse it, as everywhere.
+        let holders = holders(self.tree, importers.iter().copied());
+        importers.iter().any(|importer| {
+            let mut imports = imports(importer, &holders).peekable();
+            match imports.peek() {
+                Some(_) => imports.any(|(_, import)| import == PythonImport::Always),
+                None => is_top(module(importer)) || others(importer, &holders).next().is_some(),
+            }
+        })
+    }
+}
+
+/// Looks for the names of some sources in all sources.
+fn holders<'t>(tree: &'t Tree, of: impl Iterator<Item = &'t PythonSource>) -> Holders<'t> {
+    let wanted: BTreeSet<&'t str> = of.filter_map(|source| name(module(source))).collect();
+    let in_each = tree.sources.par_iter().map(|source| {
+        // What cannot be read imports nothing.
+        let text = fs_err::read(&source.file).unwrap_or_default();
+        let words = text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
+        let words = words.filter_map(|word| str::from_utf8(word).ok());
+        let found: BTreeSet<&'t str> = words.filter_map(|word| wanted.get(word).copied()).collect();
+        (source, found)
+    });
+    let mut holders: Holders<'t> = BTreeMap::new();
+    for (source, words) in in_each.collect::<Vec<_>>() {
+        for word in words {
+            holders.entry(word).or_default().push(source);
         }
     }
+    holders
+}
 
-    /// The sources that the name of one stands in, but for itself.
-    fn others<'s>(
-        &'s self,
-        source: &'s PythonSource,
-    ) -> impl Iterator<Item = &'t PythonSource> + use<'s, 't> {
-        let holders = name(module(source)).and_then(|name| self.holders.get(name));
-        let holders = holders.into_iter().flatten().copied();
-        holders.filter(|holder| holder.path != source.path)
-    }
+/// The sources that the name of one stands in, but for itself.
+fn others<'s, 't>(
+    source: &'s PythonSource,
+    holders: &'s Holders<'t>,
+) -> impl Iterator<Item = &'t PythonSource> + use<'s, 't> {
+    let holders = name(module(source)).and_then(|name| holders.get(name));
+    let holders = holders.into_iter().flatten().copied();
+    holders.filter(|holder| holder.path != source.path)
+}
+
+/// The sources that import one by a statement, and how; tests aside.
+fn imports<'s, 't>(
+    source: &'s PythonSource,
+    holders: &'s Holders<'t>,
+) -> impl Iterator<Item = (&'t PythonSource, PythonImport)> + use<'s, 't> {
+    let name = name(module(source)).unwrap_or_default();
+    let raises = |text: &[u8]| memmem::find(text, b"raise ImportError").is_some();
+    let raises = fs_err::read(&source.file).is_ok_and(|text| raises(&text));
+    let others = others(source, holders).filter(|it| !is_test(&it.path));
+    others.filter_map(move |holder| {
+        let text = fs_err::read(&holder.file).unwrap_or_default();
+        Some((holder, python_import(&text, name, raises)?))
+    })
+}
+
+/// Whether a source is a package, which is imported with whatever lies in it, or lies in `site-packages` itself.
+fn is_package(source: &PythonSource) -> bool {
+    source.path.ends_with("__init__.py") || is_top(module(source))
 }
 
 /// Whether a module lies in `site-packages` itself.
@@ -201,12 +237,17 @@ mod tests {
             ("m/egl.py", ""),
             ("m/font.py", ""),
             ("m/dynamic.py", ""),
+            ("m/io/image.py", ""),
+            ("m/image.py", "from .io.image import *\n"),
+            ("m/io/shape.py", ""),
+            ("m/io/used.py", "from . import shape\n"),
+            ("m/io/user.py", "from .used import area\n"),
         ];
         let tree = tree_of(temp.path(), &files);
         let imports = Imports::of(&tree);
         let needed = tree.sources.iter().filter(|source| imports.needs(source));
         let names: Vec<_> = needed.map(|source| source.path.file_name()).collect();
-        let want = ["__init__.py", "font.py", "dynamic.py"];
+        let want = ["__init__.py", "font.py", "dynamic.py", "shape.py"];
         assert_eq!(names, want.map(|name| Some(name.as_ref())));
     }
 
