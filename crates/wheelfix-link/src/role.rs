@@ -4,6 +4,7 @@
 //! The others are what the output merely carries: plugins that their host opens if it can, or layers of
 //! a library of which its user chooses.
 
+pub(crate) mod accelerated;
 pub(crate) mod optional;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,7 +192,12 @@ fn is_command(object: &Object) -> bool {
 
 /// Whether Python would import an object by its name and place, whatever is in it.
 pub(crate) fn is_module(object: &Object) -> bool {
-    imported_name(&object.path, &object.file, Some(object.abi)).is_some()
+    module_of(object).is_some()
+}
+
+/// The name by which Python would import an object.
+fn module_of(object: &Object) -> Option<&str> {
+    imported_name(&object.path, &object.file, Some(object.abi))
 }
 
 /// The objects by the names that others need or open them by.

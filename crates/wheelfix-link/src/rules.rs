@@ -26,6 +26,8 @@ pub struct Rules {
     pub dlopen: Vec<Rule<Dlopen>>,
     /// Names in read-only data that need not lead anywhere.
     pub probe: Vec<Rule<Probe>>,
+    /// Libraries of accelerators, and the words in the names of what needs them.
+    pub accelerator: Vec<Rule<Accelerator>>,
     /// Files of which only those are kept that can be loaded.
     pub backend: Vec<Rule<Backend>>,
     /// Objects that have symbols of those that open them.
@@ -110,6 +112,16 @@ pub struct Probe {
     /// Whether the code puts a version behind the name, and it matters whether there is one.
     #[serde(default)]
     pub versioned: bool,
+}
+
+/// `[[accelerator]]`: what is called as one for an accelerator, and lacks only libraries of it, may go where nothing needs it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accelerator {
+    /// Globs over a word of the file name.
+    pub words: Vec<Pattern>,
+    /// Globs over the sonames of its libraries.
+    pub libraries: Vec<Pattern>,
 }
 
 /// `[[backend]]`: files of which only those are kept that can be loaded.

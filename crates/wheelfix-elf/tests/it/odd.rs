@@ -333,7 +333,7 @@ fn program_headers_that_a_script_asks_for() {
     );
 }
 
-/// What its linker left for more entries lies in no page.
+/// The room that the linker left for more entries lies in no page.
 const SPARE_SCRIPT: &str = "SECTIONS {
     . = SIZEOF_HEADERS;
     .hash : { *(.hash) } .gnu.hash : { *(.gnu.hash) } .dynsym : { *(.dynsym) } .dynstr : { *(.dynstr) }

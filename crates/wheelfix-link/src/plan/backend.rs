@@ -12,6 +12,7 @@ use crate::plan::DroppedFile;
 use crate::plan::resolve::{Answer, Resolver};
 use crate::role::Roles;
 use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
+use crate::rules::any_matches;
 
 /// The result of the choice.
 #[derive(Debug, Default)]
@@ -37,15 +38,16 @@ pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
     let (tree, rules) = (resolver.tree, resolver.rules);
     let is_ours = |object: &Object| Some(object.abi) == target;
     let mut groups = of_rules(tree, rules);
-    let faults = unused(resolver, &groups);
     let is_ruled: BTreeSet<PathBuf> = members(&groups).map(|it| it.object.path.clone()).collect();
     let others = tree
         .objects()
         .filter(|object| !is_ruled.contains(&object.path));
     let mut others = others.filter(|object| is_ours(object));
-    if others.any(|object| !missing(resolver, object, &Lacking::new()).is_empty()) {
+    let is_asked_for = !resolver.options.backends.is_empty();
+    if is_asked_for || others.any(|it| !missing(resolver, it, &Lacking::new()).is_empty()) {
         groups.extend(beside_rules(tree, rules, &Roles::of(tree, rules)));
     }
+    let faults = unused(resolver, &groups);
     for group in &mut groups {
         group.members.retain(|member| is_ours(member.object));
     }
@@ -63,7 +65,6 @@ pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
             break;
         }
     }
-    let is_asked_for = !resolver.options.backends.is_empty();
     let mut ours = tree.objects().filter(|object| is_ours(object));
     if !is_asked_for && ours.all(|object| lacking.contains_key(&object.path)) {
         lacking.clear();
@@ -152,7 +153,10 @@ fn going<'g, 'a>(
         return states;
     }
     states.retain(|(_, missing)| !missing.is_empty());
-    if group.kind == GroupKind::OneOrMore && states.len() == count {
+    if let GroupKind::Accelerated(libraries) = &group.kind {
+        states.retain(|(_, missing)| missing.iter().all(|name| any_matches(libraries, name)));
+    }
+    if matches!(group.kind, GroupKind::OneOrMore) && states.len() == count {
         states.clear();
     }
     states

@@ -99,6 +99,7 @@ pub(crate) fn rules(resolver: Resolver<'_>) -> Vec<Fault> {
         let mut names = objects().flat_map(|object| &object.names);
         names.any(|name| any_matches(&body.names, name))
     });
+    unused.check(&rules.accelerator, |body| needed(&body.libraries));
     unused.check(&rules.backend, |body| is_there(&body.files));
     unused.check(&rules.together, |body| is_there(&body.completed));
     unused.check(&rules.sought, |body| is_there(&body.from));

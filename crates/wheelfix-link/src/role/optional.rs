@@ -1,10 +1,12 @@
-//! Objects of which not all must load: those that rules name, alternatives, and those that nothing needs.
+//! Objects of which not all must load: those that rules name, alternatives, those that nothing needs, and those for
+//! accelerators.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use wheelfix_loader::Object;
 
+use crate::role::accelerated::accelerated;
 use crate::role::{Role, Roles, is_module};
 use crate::rules::{Backend, Pattern, Rule, Rules, any_matches};
 use crate::tree::Tree;
@@ -23,7 +25,7 @@ pub(crate) struct Group<'a> {
 }
 
 /// How many objects of a group must load.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum GroupKind {
     /// Any number.
     Any,
@@ -31,6 +33,8 @@ pub(crate) enum GroupKind {
     OneOrMore,
     /// One at least, and the others may lack these libraries.
     Alternatives(BTreeSet<String>),
+    /// Any number, and they may lack these libraries.
+    Accelerated(Vec<Pattern>),
 }
 
 /// One object of a group.
@@ -89,7 +93,7 @@ pub(crate) fn of_rules<'a>(tree: &'a Tree, rules: &'a Rules) -> Vec<Group<'a>> {
 }
 
 /// The groups of the objects that no rule names.
-pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &Rules, known: &Roles) -> Vec<Group<'a>> {
+pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &'a Rules, known: &Roles) -> Vec<Group<'a>> {
     let free = || {
         tree.objects()
             .filter(|object| rule_of(rules, &object.path).is_none())
@@ -110,6 +114,18 @@ pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &Rules, known: &Roles) -> 
             kind: GroupKind::Any,
         });
     }
+    let required = free().filter(|object| {
+        known.of_object(&object.path) != Role::Optional && !taken.contains(object.path.as_path())
+    });
+    let accelerated = accelerated(tree, rules, required).into_iter();
+    groups.extend(accelerated.map(|(object, rule)| Group {
+        members: vec![Member {
+            rule: &rule.name,
+            accelerator: Some(&rule.name),
+            ..member(object, UNNEEDED)
+        }],
+        kind: GroupKind::Accelerated(rule.body.libraries.clone()),
+    }));
     groups
 }
 

@@ -15,6 +15,10 @@ const SHIPPED: &[(&str, &str)] = &[
     ("libc.toml", include_str!("../../rules/libc.toml")),
     ("driver.toml", include_str!("../../rules/driver.toml")),
     ("dlopen.toml", include_str!("../../rules/dlopen.toml")),
+    (
+        "accelerator.toml",
+        include_str!("../../rules/accelerator.toml"),
+    ),
     ("backend.toml", include_str!("../../rules/backend.toml")),
     ("plugin.toml", include_str!("../../rules/plugin.toml")),
     ("sought.toml", include_str!("../../rules/sought.toml")),
@@ -116,6 +120,7 @@ pub enum RulesError {
 
 /// The names of the tables of a rules file.
 const CLASSES: &[&str] = &[
+    "accelerator",
     "alias",
     "backend",
     "bundled",
@@ -223,6 +228,7 @@ impl Rules {
         };
         for (class, value) in tables {
             match class.as_str() {
+                "accelerator" => self.accelerator.extend(reader.class(&class, value)?),
                 "alias" => self.alias.extend(reader.class(&class, value)?),
                 "backend" => self.backend.extend(reader.class(&class, value)?),
                 "bundled" => self.bundled.extend(reader.class(&class, value)?),
@@ -261,6 +267,10 @@ impl Rules {
             ]
         });
         let library = ExcuseKind::Library;
+        let accelerator = self.accelerator.iter().map(|rule| {
+            let libraries = &rule.body.libraries;
+            ("accelerator", &rule.name, "libraries", library, libraries)
+        });
         let libc = self.libc.iter();
         let libc = libc.map(|rule| ("libc", &rule.name, "soname", library, &rule.body.soname));
         let probe = self.probe.iter();
@@ -278,6 +288,7 @@ impl Rules {
             )
         });
         let mut all = driver
+            .chain(accelerator)
             .chain(libc)
             .chain(probe)
             .chain(dlopen)
@@ -492,7 +503,7 @@ mod tests {
     fn typing_errors_are_named() {
         check(
             "[[drivers]]\nname='a'",
-            "`t.toml`: unknown class of rules `drivers`, expected one of: alias, backend, bundled, dlopen, \
+            "`t.toml`: unknown class of rules `drivers`, expected one of: accelerator, alias, backend, bundled, dlopen, \
              driver, environment, libc, prefer, preload, probe, provider, replace, sought, stale, together",
         );
         check(

@@ -111,18 +111,33 @@ impl<'t> Imports<'t> {
     }
 }
 
+/// How sources import an extension module of a name by a statement, tests aside: the least optional way. `None` if none does.
+pub(crate) fn import_of(tree: &Tree, name: &str) -> Option<PythonImport> {
+    let holders = holders_of(tree, &BTreeSet::from([name]));
+    let holders = holders.into_values().flatten();
+    let imports = holders.filter_map(|holder| import_in(holder, name, true));
+    imports.max()
+}
+
 /// Looks for the names of some sources in all sources.
 fn holders<'t>(tree: &'t Tree, of: impl Iterator<Item = &'t PythonSource>) -> Holders<'t> {
     let wanted: BTreeSet<&'t str> = of.filter_map(|source| name(module(source))).collect();
+    holders_of(tree, &wanted)
+}
+
+fn holders_of<'n, 't: 'n>(
+    tree: &'t Tree,
+    wanted: &BTreeSet<&'n str>,
+) -> BTreeMap<&'n str, Vec<&'t PythonSource>> {
     let in_each = tree.sources.par_iter().map(|source| {
         // What cannot be read imports nothing.
         let text = fs_err::read(&source.file).unwrap_or_default();
         let words = text.split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
         let words = words.filter_map(|word| str::from_utf8(word).ok());
-        let found: BTreeSet<&'t str> = words.filter_map(|word| wanted.get(word).copied()).collect();
+        let found: BTreeSet<&'n str> = words.filter_map(|word| wanted.get(word).copied()).collect();
         (source, found)
     });
-    let mut holders: Holders<'t> = BTreeMap::new();
+    let mut holders: BTreeMap<&str, Vec<&PythonSource>> = BTreeMap::new();
     for (source, words) in in_each.collect::<Vec<_>>() {
         for word in words {
             holders.entry(word).or_default().push(source);
@@ -149,11 +164,17 @@ fn imports<'s, 't>(
     let name = name(module(source)).unwrap_or_default();
     let raises = |text: &[u8]| memmem::find(text, b"raise ImportError").is_some();
     let raises = fs_err::read(&source.file).is_ok_and(|text| raises(&text));
-    let others = others(source, holders).filter(|it| !is_test(&it.path));
-    others.filter_map(move |holder| {
-        let text = fs_err::read(&holder.file).unwrap_or_default();
-        Some((holder, python_import(&text, name, raises)?))
-    })
+    others(source, holders)
+        .filter_map(move |holder| Some((holder, import_in(holder, name, raises)?)))
+}
+
+/// How a source imports a module of a name by a statement; `None` if it does not, or is one of tests.
+fn import_in(holder: &PythonSource, name: &str, raises_import_error: bool) -> Option<PythonImport> {
+    if is_test(&holder.path) {
+        return None;
+    }
+    let text = fs_err::read(&holder.file).ok()?;
+    python_import(&text, name, raises_import_error)
 }
 
 /// Whether a source is a package, which is imported with whatever lies in it, or lies in `site-packages` itself.

@@ -24,7 +24,7 @@ fn a_name_in_the_data_of_an_object_that_calls_dlopen_is_a_guess() {
     assert!(toolchain.prove().warnings.is_empty());
 }
 
-/// What tries several versions of a library works with the one that is there.
+/// An object that tries several versions of a library works with the one that is there.
 #[test]
 fn of_several_versions_by_name_one_is_enough() {
     let source =

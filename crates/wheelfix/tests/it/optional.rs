@@ -1,5 +1,6 @@
 //! Parts of a wheel that need not load: left out or told, and never at the cost of what must.
 
+mod accelerated;
 mod other_pythons;
 
 use serde_json::Value;

@@ -11,7 +11,7 @@ use crate::proof::builder::tally::imported_as;
 use crate::proof::simulation::LoadFailure;
 use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::role::{Role, Roles, has_library_name, is_module};
-use crate::rules::{Pattern, Rules};
+use crate::rules::{Pattern, Rules, any_matches};
 use crate::tree::Tree;
 
 /// The objects that do not load, by path, with what they lack.
@@ -51,7 +51,11 @@ impl Allowances<'_> {
     fn of_group(self, group: &Group<'_>, all: &Failing<'_>) -> Vec<(PathBuf, String)> {
         let is_failing = |member: &&Member<'_>| all.contains_key(member.object.path.as_path());
         let (failing, sound): (Vec<_>, Vec<_>) = group.members.iter().partition(is_failing);
-        if group.kind != GroupKind::Any && sound.is_empty() {
+        if matches!(
+            group.kind,
+            GroupKind::OneOrMore | GroupKind::Alternatives(_)
+        ) && sound.is_empty()
+        {
             return Vec::new();
         }
         // What only lacks something may be left; what is damaged, only if a rule says so or nobody opens what is called so.
@@ -70,6 +74,16 @@ impl Allowances<'_> {
         let allowed = failing.into_iter();
         let allowed = allowed.filter(|member| may_be_damaged(member) || !is_damaged(member));
         let allowed = allowed.filter(|member| !member.is_named_by(self.backends));
+        let may_lack = |member: &Member<'_>| {
+            let GroupKind::Accelerated(libraries) = &group.kind else {
+                return true;
+            };
+            let failures = all.get(member.object.path.as_path()).copied();
+            failures.into_iter().flatten().all(|failure| {
+                matches!(failure, LoadFailure::Library { name, .. } if any_matches(libraries, name))
+            })
+        };
+        let allowed = allowed.filter(|member| may_lack(member));
         let reason = |member: &Member<'_>| {
             let reason = format!("does not load and need not (rule `{}`)", member.rule);
             (member.object.path.clone(), reason)

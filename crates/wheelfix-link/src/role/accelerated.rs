@@ -1,0 +1,94 @@
+//! Objects for an accelerator, as a GPU, without which the rest of a distribution works.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use wheelfix_format::PythonImport;
+use wheelfix_loader::Object;
+
+use crate::role::{is_command, module_of};
+use crate::rules::dlopen_dependency::dependencies;
+use crate::rules::{Accelerator, Pattern, Rule, Rules, any_matches};
+use crate::tree::Tree;
+use crate::tree::imported::import_of;
+use crate::tree::site::Owners;
+
+/// The objects of some that are called as those for an accelerator and that nothing needs whatever happens: no other object
+/// needs them, no source opens them whenever it is imported, and every source that imports one does so in a function, under a
+/// condition or where it catches the error. Something else of the same distribution has to be there.
+pub(crate) fn accelerated<'a>(
+    tree: &'a Tree,
+    rules: &'a Rules,
+    objects: impl Iterator<Item = &'a Object>,
+) -> Vec<(&'a Object, &'a Rule<Accelerator>)> {
+    let named = objects.filter(|object| !is_command(object));
+    let named = named.filter_map(|object| Some((object, rule_of(rules, object)?)));
+    let mut found: BTreeMap<&Path, (&Object, &Rule<Accelerator>)> = named
+        .map(|(object, rule)| (object.path.as_path(), (object, rule)))
+        .collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    found.retain(|_, (object, _)| !is_imported(tree, object) && !is_opened(tree, object));
+    // What is needed by one of them that must load must load, too.
+    loop {
+        let count = found.len();
+        let needing: Vec<&Object> = tree
+            .objects()
+            .filter(|other| !found.contains_key(other.path.as_path()))
+            .collect();
+        found.retain(|_, (object, _)| !needing.iter().any(|other| needs(rules, other, object)));
+        if found.len() == count {
+            break;
+        }
+    }
+    let owners = Owners::of(tree.objects());
+    let is_alone = |object: &Object| {
+        let mut others = tree.objects();
+        !others.any(|other| {
+            !found.contains_key(other.path.as_path()) && owners.share(&other.path, &object.path)
+        })
+    };
+    let beside = found.values().filter(|(object, _)| !is_alone(object));
+    beside.copied().collect()
+}
+
+/// The rule for objects of this name: a word of it, without `lib` before it, is the accelerator's.
+fn rule_of<'r>(rules: &'r Rules, object: &Object) -> Option<&'r Rule<Accelerator>> {
+    let name = object.file_name().to_str()?;
+    let stem = name.split('.').next()?;
+    let stem = stem.strip_prefix("lib").unwrap_or(stem);
+    let words: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).collect();
+    rules.accelerator.iter().find(|rule| {
+        let globs: &[Pattern] = &rule.body.words;
+        words.iter().any(|word| any_matches(globs, word))
+    })
+}
+
+/// Whether Python imports an object as a module for all that can be seen, and not only where it may fail.
+fn is_imported(tree: &Tree, object: &Object) -> bool {
+    let name = module_of(object);
+    name.is_some_and(|name| import_of(tree, name) != Some(PythonImport::Optional))
+}
+
+/// Whether a source opens an object whenever it is imported.
+fn is_opened(tree: &Tree, object: &Object) -> bool {
+    let loads = tree.sources.iter().flat_map(|source| &source.loads);
+    let mut needed = loads.filter(|load| load.is_needed);
+    needed.any(|load| {
+        let mut names = load.names.iter();
+        names.any(|asked| object.answers_to(&asked.name))
+    })
+}
+
+/// Whether an object needs another one, or opens it and does not work without.
+fn needs(rules: &Rules, object: &Object, other: &Object) -> bool {
+    let mut needed = object.needs();
+    if needed.any(|name| other.answers_to(name.rsplit('/').next().unwrap_or(name))) {
+        return true;
+    }
+    let name = other.file_name().to_string_lossy();
+    let opened = dependencies(rules, object).into_iter();
+    let mut required = opened.filter(|dependency| !dependency.optional);
+    required.any(|dependency| any_matches(&dependency.alternatives, &name))
+}

@@ -1,0 +1,94 @@
+//! Modules and libraries for an accelerator, which are called so and lack only its libraries.
+
+use crate::optional::{Case, MODULE};
+
+/// Needs a library of CUDA that is nowhere.
+const CUDART: &[&str] = &["-Wl,--no-as-needed", "libcudart.so.13"];
+const MISSING: &str = "error: `libcudart.so.13` is missing";
+const GUARDED: &str = "try:\n    from . import _cuda\nexcept ImportError:\n    _cuda = None\n";
+const CUDA_MODULE: &str = "void *PyInit__cuda(void) { return 0; }";
+
+/// A wheel with a source, and a module beside others.
+fn case(init: &str) -> Case {
+    with_cudart(init).module()
+}
+
+fn with_cudart(init: &str) -> Case {
+    let case = Case::new(init);
+    let args = ["-Wl,-soname,libcudart.so.13", "-o", "libcudart.so.13"];
+    case.sandbox.library("int c;", &args);
+    case
+}
+
+fn cuda(init: &str) -> Case {
+    case(init).elf("m/_cuda.so", CUDA_MODULE, CUDART)
+}
+
+#[test]
+fn a_module_that_is_imported_where_it_may_fail_is_left_out() {
+    for import in [GUARDED, "def f():\n    from m._cuda import g\n"] {
+        let case = cuda(import);
+        let text = case.passes(&[]);
+        assert!(text.contains("rule `cuda`"), "{text}");
+        assert!(text.contains("missing: `libcudart.so.13`"), "{text}");
+        assert!(!case.has("m/_cuda.so") && case.has("m/x.so"), "{text}");
+        // Whoever wants it says so.
+        case.fails(&["--backend", "cuda"], MISSING);
+        let text = case.passes(&["--lib-path", "."]);
+        assert!(
+            !text.contains("rule `cuda`") && case.has("m/_cuda.so"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_python_imports_whatever_happens_must_load() {
+    for import in ["from . import _cuda\n", ""] {
+        cuda(import).fails(&[], MISSING);
+    }
+}
+
+#[test]
+fn what_another_module_needs_must_load() {
+    let case = case("import ctypes\ndef f():\n    ctypes.CDLL(path('m_cuda'))\n");
+    let args = [CUDART, &["-Wl,-soname,libm_cuda.so", "-o", "libm_cuda.so"]].concat();
+    case.sandbox.library("int m;", &args);
+    let case = case.elf(
+        "m/libm_cuda.so",
+        "int m;",
+        &[CUDART, &["-Wl,-soname,libm_cuda.so"]].concat(),
+    );
+    let text = case.passes(&[]);
+    assert!(
+        text.contains("rule `cuda`") && !case.has("m/libm_cuda.so"),
+        "{text}"
+    );
+    let needs = ["-Wl,--no-as-needed", "libm_cuda.so", "-Wl,-rpath,$ORIGIN"];
+    let case = case.elf("m/y.so", &MODULE.replace("PyInit_x", "PyInit_y"), &needs);
+    case.fails(&[], MISSING);
+}
+
+#[test]
+fn what_lacks_something_else_must_load() {
+    let lacks = [CUDART, &["libgone.so.1"]].concat();
+    let case = case(GUARDED).elf("m/_cuda.so", CUDA_MODULE, &lacks);
+    case.fails(&[], "error: `libgone.so.1` is missing");
+    let case = Case::new(GUARDED).module();
+    let case = case.elf("m/_cuda.so", CUDA_MODULE, &["libgone.so.1"]);
+    case.fails(&[], "error: `libgone.so.1` is missing");
+}
+
+#[test]
+fn what_a_source_opens_whenever_it_is_imported_must_load() {
+    let init = "import ctypes\nctypes.CDLL('libm_cuda.so')\n";
+    let case = case(init).elf("m/libm_cuda.so", "int m;", CUDART);
+    case.fails(&[], MISSING);
+}
+
+#[test]
+fn what_stands_alone_must_load() {
+    with_cudart(GUARDED)
+        .elf("m/_cuda.so", CUDA_MODULE, CUDART)
+        .fails(&[], MISSING);
+}
