@@ -10,6 +10,9 @@ use crate::fault::evidence::Evidence;
 use crate::fault::remedy::Candidate;
 use crate::fault::{BREAK, Fault, some_of};
 
+/// How many directories of those that were searched a message names; a store has hundreds of packages.
+const SEARCHED: usize = 8;
+
 /// A library that is needed and nowhere.
 #[derive(Clone, Debug, Serialize)]
 pub struct Missing {
@@ -116,7 +119,7 @@ impl Missing {
 
     fn fmt_searched(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{BREAK}  searched: the files themselves")?;
-        for entry in &self.searched {
+        for entry in self.searched.iter().take(SEARCHED) {
             // An empty element of a run path is the current directory.
             let here = entry.as_os_str().is_empty();
             write!(
@@ -125,7 +128,10 @@ impl Missing {
                 if here { Path::new(".") } else { entry }.display()
             )?;
         }
-        Ok(())
+        match self.searched.len().saturating_sub(SEARCHED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 
     fn fmt_near(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -316,17 +316,21 @@ fn check_candidates(needed: &str, library: &str, want: &[&str]) {
 }
 
 #[test]
-fn what_has_no_version_in_its_name_gets_the_newest() {
-    check_candidates(
-        "libavutil.so",
-        "libavutil.so",
-        &[
-            "ffmpeg_8.lib",
-            "ffmpeg_7.lib",
-            "ffmpeg_6.lib",
-            "ffmpeg_4.lib",
-        ],
+fn of_many_library_paths_some_are_named() {
+    let mut case = Case::new(vec![object("/p/a.so", "libwhat.so.1")], vec![]);
+    let entries = (0..30).map(|n| PathBuf::from(format!("/s{n}")));
+    case.index = LibraryIndex::of(entries.collect(), vec![]);
+    case.check_faults(
+        "`libwhat.so.1` is missing
+  needed by: /p/a.so
+  searched: the files themselves, /s0, /s1, /s2, /s3, /s4, /s5, /s6, /s7 and 22 more",
     );
+}
+
+#[test]
+fn what_has_no_version_in_its_name_gets_the_newest() {
+    let mysql = ["mysql84", "mysql80"];
+    check_candidates("libmysqlclient.so", "libmysqlclient.so", &mysql);
     check_candidates("libssl.so", "libssl.so", &["openssl", "openssl_1_1"]);
     check_candidates("libicuuc.so", "libicuuc.so", &["icu"]);
 }
