@@ -48,8 +48,6 @@ enum Others {
 #[derive(Debug)]
 pub(crate) struct Roles {
     required: BTreeSet<PathBuf>,
-    /// Those of the required that are so only because a source may open anything; none where no distribution is known.
-    unnamed: BTreeSet<PathBuf>,
     /// The role of all others.
     others: Others,
     /// The use that sources make of the objects.
@@ -70,12 +68,6 @@ impl Roles {
         };
         let closure = Closure::new(tree);
         let mut roots: Vec<&Object> = tree.objects().filter(is_root).collect();
-        let is_unnamed = |object: &&&Object| {
-            let is_imported = modules.contains(object.path.as_path());
-            !is_command(object) && !is_imported && !sources.has_part_of(object)
-        };
-        let unnamed = roots.iter().filter(is_unnamed);
-        let unnamed: BTreeSet<PathBuf> = unnamed.map(|object| object.path.clone()).collect();
         let mut required = closure.of(roots.clone(), rules);
         let others = match site::distributions_of(tree.objects()) {
             // Libraries that are not of a wheel: whoever named them wants all.
@@ -99,24 +91,14 @@ impl Roles {
         }
         Self {
             required,
-            unnamed,
             others,
             sources,
         }
     }
 
-    /// The objects that must load only because a source may open anything, and of which no other object has the name. Reads
-    /// the data of all others.
-    pub(crate) fn unnamed(&self, tree: &Tree) -> BTreeSet<PathBuf> {
-        if self.others == Others::Required {
-            return BTreeSet::new();
-        }
-        let others = self.required.difference(&self.unnamed).cloned().collect();
-        let named = named_by(tree, &others, &BTreeSet::new());
-        let named: BTreeSet<&Path> = named.iter().map(|object| object.path.as_path()).collect();
-        let unnamed = self.unnamed.iter();
-        let unnamed = unnamed.filter(|path| !named.contains(path.as_path()));
-        unnamed.cloned().collect()
+    /// Whether the objects are of a distribution, and not what somebody names.
+    pub(crate) fn is_of_distribution(&self) -> bool {
+        self.others != Others::Required
     }
 
     /// The role of an object.
@@ -196,7 +178,7 @@ pub(crate) fn is_module(object: &Object) -> bool {
 }
 
 /// The name by which Python would import an object.
-fn module_of(object: &Object) -> Option<&str> {
+pub(crate) fn module_of(object: &Object) -> Option<&str> {
     imported_name(&object.path, &object.file, Some(object.abi))
 }
 

@@ -21,8 +21,10 @@ use crate::proof::dlopen_check::{Opened, SourceLibraries};
 use crate::proof::library_table::LibraryTable;
 use crate::proof::simulation::{LoadFailure, Simulation};
 use crate::proof::{Proof, ProofOptions};
+use crate::role::module_of;
 use crate::rules::Rules;
 use crate::tree::Tree;
+use crate::tree::imported::import_of;
 use crate::tree::python_module::{makes_module, module_name};
 
 mod allowance;
@@ -170,7 +172,13 @@ impl<'a> ProofBuilder<'a> {
             let openers = openers.filter_map(|at| Some((simulations.get(*at)?, all.get(*at)?)));
             match shared(failures, openers) {
                 Ok(with) => self.dependent(simulation, with),
-                Err(failures) => unloaded.push((simulation, failures)),
+                Err(failures) => {
+                    let others = simulations.iter().zip(&all);
+                    match imported_before(tree, (simulation.object, &failures), others) {
+                        Some(with) => self.dependent(simulation, with),
+                        None => unloaded.push((simulation, failures)),
+                    }
+                }
             }
         }
         self.unloaded(
@@ -502,6 +510,29 @@ fn shared<'s>(
         }
     }
     with.filter(|_| failures.is_empty()).ok_or(failures)
+}
+
+/// A module beside an object, or in a package above, in whose process the libraries are whole that the object lacks symbols of: a source imports it,
+/// and a library keeps the symbols that it was loaded with first. `None` if there is none.
+fn imported_before<'s>(
+    tree: &Tree,
+    (object, failures): (&Object, &[LoadFailure]),
+    mut others: impl Iterator<Item = (&'s Simulation<'s>, &'s Vec<LoadFailure>)>,
+) -> Option<&'s Object> {
+    let lacking = failures.iter().map(|failure| match failure {
+        LoadFailure::Symbols { path, .. } if *path != object.path => Some(path),
+        _ => None,
+    });
+    let lacking: BTreeSet<&PathBuf> = lacking.collect::<Option<_>>()?;
+    let (other, _) = others.find(|(other, theirs)| {
+        let loaded = other.process.loaded.iter();
+        let loaded: BTreeSet<PathBuf> = loaded.map(|it| normalize(Path::new(&it.path))).collect();
+        theirs.is_empty()
+            && lacking.iter().all(|path| loaded.contains(*path))
+            && object.path.starts_with(other.object.directory())
+            && module_of(other.object).is_some_and(|name| import_of(tree, name).is_some())
+    })?;
+    Some(other.object)
 }
 
 /// The directories that the loader searched for a name, from a second run that keeps its trace.

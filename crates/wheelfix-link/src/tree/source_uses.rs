@@ -86,6 +86,17 @@ impl SourceUses {
         parts(object).iter().any(|part| self.words.contains(part))
     }
 
+    /// Whether a source may open an object: one has its name or what stands before `.so` in it, or a shorter part where a
+    /// source of the distribution opens what it does not name.
+    pub(crate) fn may_open(&self, object: &Object) -> bool {
+        let mut names = names_of(object);
+        if names.any(|name| self.words.contains(name) || self.words.contains(stem(name))) {
+            return true;
+        }
+        let mut openers = self.openers.iter();
+        self.has_part_of(object) && openers.any(|it| self.owners.share(it, &object.path))
+    }
+
     /// Whether some source has the whole name of an object.
     pub(crate) fn names(&self, object: &Object) -> bool {
         names_of(object).any(|name| self.words.contains(name))

@@ -99,3 +99,67 @@ fn what_others_need_is_not_left_out_alone() {
     assert!(text.contains(one) && text.contains(other), "{text}");
     case.passes(&["--exclude", "m/*.so"]);
 }
+
+/// A source that has no name of a library opens none; what another object opens has that one's symbols.
+#[test]
+fn a_library_completes_what_it_opens() {
+    let lacking = "int of_host(void); int f(void) { return of_host(); }";
+    let host = "extern void *dlopen(const char *, int) __attribute__((weak));
+        int of_host(void) { return dlopen(\"libplugged.so\", 1) != 0; }";
+    let case = |source: &str| {
+        let case = Case::new(source).module();
+        let case = case.elf("m/libplugged.so", lacking, &[]);
+        case.elf("m/libhost.so", host, &[])
+    };
+    // A word of it alone is no name, while nothing opens what it does not name.
+    let text = case("HOST = 'libhost'\nNAME = 'plugged'\n").passes(&[]);
+    let note = "m/libplugged.so` is left aside: it loads only after what has its symbols";
+    assert!(text.contains(note), "{text}");
+    for source in [
+        "NAME = 'libplugged'\n",
+        "import ctypes\nNAME = 'plugged'\ndef f():\n    ctypes.CDLL(path(NAME))\n",
+    ] {
+        case(source).fails(&[], "undefined symbol `of_host`");
+    }
+}
+
+/// As casatools: its library has symbols of one of the modules that need it, which the package imports first.
+#[test]
+fn a_module_that_is_imported_first_completes_a_library() {
+    let lacking = "int of_first(void); int f(void) { return of_first(); }";
+    let module = |name: &str| MODULE.replace("PyInit_x", &format!("PyInit_{name}"));
+    let first = format!("{} int of_first(void) {{ return 1; }}", module("first"));
+    let needs = ["-Wl,--no-as-needed", "-L.", "-lcore", "-Wl,-rpath,$ORIGIN"];
+    let case = |init: &str| {
+        let case = Case::new(init);
+        case.sandbox.library(lacking, &["-o", "libcore.so"]);
+        let case = case.elf("m/libcore.so", lacking, &[]);
+        case.elf("m/second.so", &module("second"), &needs)
+    };
+    case("from . import first, second\n").fails(&[], "undefined symbol `of_first`");
+    let init = "from . import first\nfrom . import second\n";
+    let text = case(init).elf("m/first.so", &first, &needs).passes(&[]);
+    let note = "m/second.so` is left aside: it loads only together with `m/first.so`";
+    assert!(text.contains(note), "{text}");
+    // Nothing imports the other one.
+    let case = case("from . import second\n").elf("m/first.so", &first, &needs);
+    case.fails(&[], "undefined symbol `of_first`");
+}
+
+/// As in `freeze_core`: a program brings modules for its own interpreter, in no package.
+#[test]
+fn a_program_completes_modules_that_lie_in_no_package() {
+    let case = Case::new("").module();
+    let source = "int of_host(void) { return 1; } int main(void) { return 0; }";
+    fs_err::write(case.sandbox.path("host.c"), source).unwrap();
+    let args = ["-rdynamic", "host.c", "-o", "host"];
+    Tool::CC.run_in(&case.sandbox.path("."), &args).expect();
+    let program = bytes(&case, "host");
+    let module = "int of_host(void); void *PyInit_y(void) { of_host(); return 0; }";
+    let mut case = case.elf("m/lib/y.so", module, &[]);
+    case.wheel = case.wheel.executable("m/base/host", program);
+    let text = case.passes(&[]);
+    assert!(text.contains("m/lib/y.so` is left aside"), "{text}");
+    case.wheel = case.wheel.file("m/lib/__init__.py", "");
+    case.fails(&[], "undefined symbol `of_host`");
+}

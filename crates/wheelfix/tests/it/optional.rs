@@ -455,7 +455,7 @@ fn a_library_that_is_opened_for_all_completes_others() {
     let text = layered(source).elf("m/libcore.so", core, &[]).passes(&[]);
     assert!(text.contains("  defined by: "), "{text}");
     // A comment opens nothing, and a module of another package is imported without any of it.
-    let case = layered("# RTLD_GLOBAL\nLAYER = 'layer'\n");
+    let case = layered("# RTLD_GLOBAL\nLAYER = 'liblayer'\n");
     case.elf("m/libcore.so", core, &[])
         .fails(&[], "undefined symbol `nowhere`");
     let module = format!("{lacking} {MODULE}");

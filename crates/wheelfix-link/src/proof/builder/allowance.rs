@@ -13,6 +13,7 @@ use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
 use crate::role::{Role, Roles, has_library_name, is_module};
 use crate::rules::{Pattern, Rules, any_matches};
 use crate::tree::Tree;
+use crate::tree::site::SITE_PACKAGES;
 
 /// The objects that do not load, by path, with what they lack.
 pub(super) type Failing<'f> = BTreeMap<&'f Path, &'f [LoadFailure]>;
@@ -122,7 +123,6 @@ impl Allowances<'_> {
         failing: &Failing<'_>,
         any_loads: bool,
     ) -> BTreeMap<PathBuf, String> {
-        let unnamed = LazyCell::new(|| roles.unnamed(self.tree));
         let of_programs = LazyCell::new(|| self.definers.of_programs());
         let completed = failing.iter().filter_map(|(path, failures)| {
             let lacking = symbols(failures)?;
@@ -138,14 +138,23 @@ impl Allowances<'_> {
             let is_of_program = self.is_of_program(roles, path, lacking.clone(), &of_programs);
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
-            // Others that need it are proved with it; by itself only a source opens it that may open anything.
-            let is_part = any_loads && lacking.clone().all(is_defined) && unnamed.contains(*path);
+            // Others that need it are proved with it; by itself no source opens it by a name that it has.
+            let is_part =
+                any_loads && lacking.clone().all(is_defined) && self.is_opened_by_host(roles, path);
             (is_carried || is_global || is_preceded || is_of_program || is_part).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
             })
         });
         completed.collect()
+    }
+
+    /// Whether only other objects can open one, if anything does: Python cannot import it, and no source has its name.
+    fn is_opened_by_host(self, roles: &Roles, path: &Path) -> bool {
+        roles.is_of_distribution()
+            && self.tree.get(path).is_some_and(|object| {
+                !is_importable(object) && !object.is_program() && !roles.sources.may_open(object)
+            })
     }
 
     /// Whether a program opens what lacks these symbols: it defines one, or a library that it needs does, and others
@@ -160,7 +169,8 @@ impl Allowances<'_> {
         let Some(object) = self.tree.get(path) else {
             return false;
         };
-        if is_module(object) && imported_as(object, object.abi).is_some() {
+        // A program brings an interpreter of its own for what lies in no package.
+        if is_importable(object) && is_in_package(object) {
             return false;
         }
         let is_named = roles.sources.names(object);
@@ -175,6 +185,17 @@ impl Allowances<'_> {
         let mut all = lacking.clone();
         lacking.into_iter().any(has_program) && all.all(is_brought)
     }
+}
+
+/// Whether Python can import an object.
+fn is_importable(object: &Object) -> bool {
+    is_module(object) && imported_as(object, object.abi).is_some()
+}
+
+/// Whether an object lies in `site-packages` itself or in a package that has an `__init__.py`.
+fn is_in_package(object: &Object) -> bool {
+    let directory = object.file.parent();
+    directory.is_none_or(|it| it.ends_with(SITE_PACKAGES) || it.join("__init__.py").is_file())
 }
 
 /// The symbols that are all that an object lacks; `None` if it lacks something else.
