@@ -128,6 +128,8 @@ fn link_wheel(
     fs::create_dir(&root)?;
     refuse_contents(wheel, request)?;
     let layout = layout(wheel, request)?;
+    // By it files are known to be of a distribution, also of one that has them elsewhere only.
+    fs::create_dir_all(root.join(layout.site_packages()))?;
     let unpacked = unpack(wheel, &layout, &root, request.jobs)?;
 
     phase(Phase::Plan);

@@ -367,3 +367,29 @@ fn messages_name_files_as_they_are_in_the_wheel() {
     );
     assert!(!text.contains("/prefix"), "{text}");
 }
+
+/// As Intel's runtimes: nothing lies in `site-packages`, and one library has symbols that another one brings.
+#[test]
+fn libraries_of_a_wheel_that_has_them_elsewhere_only() {
+    let sandbox = Sandbox::new();
+    let lacking = "int nowhere(void); int f(void) { return nowhere(); }";
+    sandbox.library(lacking, &["-o", "liblayer.so"]);
+    sandbox.library("int nowhere(void) { return 1; }", &["-o", "libcore.so"]);
+    let mut wheel = WheelBuilder::new("m", "1.0").tags("py3-none-linux_x86_64");
+    for name in ["liblayer.so", "libcore.so"] {
+        let library = fs_err::read(sandbox.path(name)).unwrap();
+        wheel = wheel.file(&format!("m-1.0.data/data/lib/{name}"), library);
+    }
+    let wheel = sandbox.wheel(&wheel);
+    for command in [
+        ["patch", &wheel, "-o", "out"],
+        ["install", &wheel, "--prefix", "p"],
+    ] {
+        let text = sandbox.run(&[&command[..], &["--python", "python3"]].concat());
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        assert!(
+            text.contains("1 of 2 objects proved to load, 1 left aside"),
+            "{text}"
+        );
+    }
+}
