@@ -224,9 +224,11 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
             .chain(needed_by.iter().map(rule))
             .collect()
     } else if missing.is_driver {
-        vec![Remedy::Patch {
-            paths: needed_by.clone(),
-        }]
+        // A source has no run path.
+        let mut paths = needed_by.clone();
+        paths.retain(|path| !is_python_source(path));
+        let patch = (!paths.is_empty()).then_some(Remedy::Patch { paths });
+        patch.into_iter().collect()
     } else {
         let mut remedies = of_library(soname, false, &missing.candidates, needed_by);
         // Without a library that it may open a file is worth more than nothing.

@@ -55,6 +55,8 @@ impl LibraryTable {
         for library in sources.flat_map(PythonSource::asked) {
             if is_by_name(library) {
                 asked.insert(&library.name);
+            } else if library.any_version && library.path.is_none() {
+                asked.extend(drivers_of(rules, &library.name));
             }
         }
         let mut table = Self::default();
@@ -143,7 +145,16 @@ impl LibraryTable {
 
     /// The file for what a source asks for.
     pub(crate) fn file(&self, asked: &AskedLibrary) -> Option<&Path> {
-        let file = self.files.get(&asked.name).filter(|_| is_by_name(asked));
+        let file = if asked.any_version {
+            let mut files = self.files.range(asked.name.clone()..);
+            let (_, file) = files
+                .next()
+                .filter(|(name, _)| name.starts_with(&asked.name))
+                .unzip();
+            file
+        } else {
+            self.files.get(&asked.name).filter(|_| is_by_name(asked))
+        };
         file.map(PathBuf::as_path)
     }
 
@@ -178,6 +189,14 @@ fn is_table(path: &Path) -> bool {
 
 fn is_by_name(library: &AskedLibrary) -> bool {
     library.path.is_none() && !library.any_version && library.name.contains(".so")
+}
+
+/// The sonames of the driver's libraries that a name without a version stands for.
+fn drivers_of<'r>(rules: &'r Rules, name: &'r str) -> impl Iterator<Item = &'r str> {
+    let sonames = rules.driver.iter().flat_map(|rule| &rule.body.soname);
+    let sonames =
+        sonames.filter(move |soname| soname.is_literal() && soname.text().starts_with(name));
+    sonames.map(Pattern::text)
 }
 
 /// Whether a library is of the C library, and so in every process.

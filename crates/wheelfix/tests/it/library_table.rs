@@ -211,6 +211,31 @@ fn the_driver_answers_for_its_libraries() {
     assert_eq!(run(&sandbox, "env", call), "3\n");
 }
 
+/// cuda-pathfinder opens the driver by a name that is not where it is asked for.
+#[test]
+fn the_driver_answers_for_what_nvidia_s_own_function_looks_for() {
+    let sandbox = sandbox();
+    let finder = "import ctypes\ndef load_nvidia_dynamic_lib(name):\n    \
+        return ctypes.CDLL(f'lib{name}.so.1')\n";
+    let source = "from asks.finder import load_nvidia_dynamic_lib\n\
+        def f():\n    return load_nvidia_dynamic_lib('cuda')\n";
+    let wheel = WheelBuilder::new("asks", "1.0").file("asks/__init__.py", source);
+    let wheel = sandbox.wheel(&wheel.file("asks/finder.py", finder));
+    fs_err::create_dir(sandbox.path("driver")).unwrap();
+    library(&sandbox, "driver/libcuda.so.1", 3, &[]);
+    let text = made(&sandbox, &["env", &wheel, "--driver-path", "driver"], "env");
+    assert!(!text.contains("is missing"), "{text}");
+    assert_eq!(
+        run(&sandbox, "env", "import asks; print(asks.f().number())"),
+        "3\n"
+    );
+    // A prefix without a table has a fix that is no relocation of a source.
+    let text = made(&sandbox, &["install", &wheel], "p");
+    assert!(text.contains("`libcuda.so` is missing"), "{text}");
+    assert!(text.contains("fix: add --library-table"), "{text}");
+    assert!(!text.contains("wheelfix patch"), "{text}");
+}
+
 #[test]
 fn what_is_loaded_already_and_what_others_hook_stays() {
     let sandbox = sandbox();
