@@ -26,6 +26,16 @@ const MAX_VALUES: usize = 4_000_000;
 impl<'a> Lock<'a> {
     /// Reads a lock file; its name decides about the format, where the contents do not.
     pub fn read(name: &str, text: &'a str) -> Result<Self, Faults> {
+        Self::read_beside(name, text, |_| None)
+    }
+
+    /// The same with what older locks leave to pyproject.toml, which `project` gives by the directory, relative
+    /// to that of the lock.
+    pub fn read_beside(
+        name: &str,
+        text: &'a str,
+        project: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Faults> {
         if text.starts_with("version https://git-lfs") {
             return Err(vec![Fault::of_file(Problem::LfsPointer)]);
         }
@@ -46,10 +56,16 @@ impl<'a> Lock<'a> {
             Some(Format::Pdm) => pdm::read(text),
             Some(Format::Pipfile) => pipfile::read(text),
             Some(Format::Pixi) => pixi::read(text),
-            Some(Format::Poetry) => poetry::read(text),
+            Some(Format::Poetry) => poetry::read(text, project(".").as_deref()),
             Some(Format::Pylock) => pylock::read(text),
             Some(Format::Requirements) => requirements::read(text),
-            Some(Format::Uv) => uv::read(text),
+            Some(Format::Uv) => {
+                let mut lock = uv::read(text)?;
+                if lock.lacks_default_groups() {
+                    lock.take_default_groups(project)?;
+                }
+                Ok(lock)
+            }
             None => Err(vec![Fault::of_file(Problem::UnknownFormat(format!(
                 "expected {}, got `{name}`",
                 Format::EXPECTED

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wheelfix_format::{MarkerSets, PackageName, Target, Version};
 
 use crate::component::components;
-use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
+use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Root, Source};
 use crate::marker_pool::MarkerAnswers;
-use crate::{Fault, Faults, Problem, Selection};
+use crate::{Fault, Faults, Format, Problem, Selection};
 
 /// The packages of a selection on a target.
 #[derive(Debug)]
@@ -376,30 +376,32 @@ impl<'l> Walk<'l> {
 
     /// The package that a requirement leads to, if its marker holds.
     fn target(&mut self, edge: &Edge) -> Option<usize> {
-        if !self.answers.holds(edge.marker) {
+        // Only uv's markers are about the extras of all that is selected; elsewhere the extra is one of the
+        // package that requires, and who follows the requirement knows it.
+        let holds = match self.lock.format {
+            Format::Uv => self.answers.holds(edge.marker),
+            _ => self.answers.may_hold(edge.marker),
+        };
+        if !holds {
             return None;
         }
         if let [target] = edge.targets.as_slice() {
             return Some(*target);
         }
         let lock = self.lock;
-        let mut fitting = edge.targets.iter().copied().filter(|number| {
+        let fitting = edge.targets.iter().copied().filter(|number| {
             let package = lock.packages.get(*number);
             let forks = package.map_or(&[][..], |package| &package.forks);
             forks.is_empty() || forks.iter().any(|fork| self.answers.holds(Some(*fork)))
         });
-        let first = fitting.next();
-        let is_only = fitting.next().is_none();
-        if let (Some(_), false) = (first, is_only) {
-            let labels = edge
-                .targets
-                .iter()
-                .filter_map(|number| lock.packages.get(*number));
-            let problem = Problem::AmbiguousDependency(labels.map(Package::label).collect());
-            self.faults.push(Fault::of_file(problem));
-            return None;
-        }
-        first
+        // One that another requirement brings serves this one, too; else the newest, as for Poetry.
+        let fitting: Vec<usize> = fitting.collect();
+        let is_there = |number: &&usize| self.packages.contains_key(*number);
+        let version = |number: &&usize| Some(lock.packages.get(**number)?.version.clone());
+        let there = fitting.iter().find(is_there);
+        there
+            .or_else(|| fitting.iter().max_by_key(version))
+            .copied()
     }
 
     /// Follows every requirement that holds.

@@ -167,18 +167,6 @@ enum LockError {
     IsDirectory(PathBuf),
 }
 
-/// Takes the default groups of projects from the files beside an older lock, as uv does.
-fn default_groups(args: &LockArgs, lock: &mut Lock<'_>) -> Result<(), Error> {
-    let file = args.file();
-    let directory = file.parent().unwrap_or(Path::new(""));
-    let read = |project: &str| {
-        let project = directory.join(project).join("pyproject.toml");
-        fs_err::read_to_string(project).ok()
-    };
-    lock.take_default_groups(read)
-        .map_err(|faults| refuse(args, &faults))
-}
-
 pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
     if args.nix.verify {
         return verify::verify(&args.file(), args.output.quiet);
@@ -198,10 +186,14 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         let fault = Fault::of_file(Problem::Utf8(error.valid_up_to()));
         refuse(args, &[fault])
     })?;
-    let mut lock = Lock::read(&name, text).map_err(|faults| refuse(args, &faults))?;
-    if lock.lacks_default_groups() {
-        default_groups(args, &mut lock)?;
-    }
+    let file = args.file();
+    let directory = file.parent().unwrap_or(Path::new(""));
+    let project = |project: &str| {
+        let project = directory.join(project).join("pyproject.toml");
+        fs_err::read_to_string(project).ok()
+    };
+    let lock = Lock::read_beside(&name, text, project);
+    let mut lock = lock.map_err(|faults| refuse(args, &faults))?;
     let mut selections = selections(args, &lock)?;
     select_hardware(args, &mut lock, &mut selections)?;
     let options = options(args);

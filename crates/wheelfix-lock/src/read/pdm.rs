@@ -13,7 +13,7 @@ use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package, Source};
 use crate::marker_pool::MarkerNumber;
 use crate::read::pylock::requirements;
-use crate::read::reading::{ListedLock, NamedEdge, Reading, optional_hash};
+use crate::read::reading::{ListedLock, NamedEdge, Reading, optional_hash, python_marker};
 use crate::read::toml_text;
 use crate::text::{Text, Unread};
 use crate::{Fault, Faults, Format, Problem};
@@ -61,17 +61,8 @@ impl PdmTarget<'_> {
     ///
     /// <https://pdm-project.org/en/latest/usage/lock-targets/>
     fn marker(&self) -> Option<String> {
-        let python = self.requires_python.as_deref().unwrap_or_default();
-        let clauses = python.split(',').map(str::trim);
-        let mut parts: Vec<String> = clauses
-            .filter_map(|clause| {
-                let (operator, version) = clause.split_at(clause.find(char::is_numeric)?);
-                Some(format!(
-                    "python_full_version {} '{version}'",
-                    operator.trim()
-                ))
-            })
-            .collect();
+        let python = self.requires_python.as_deref();
+        let mut parts: Vec<String> = python.and_then(python_marker).into_iter().collect();
         let platform = self.platform.as_deref().unwrap_or_default();
         let system = platform.split('_').next().unwrap_or_default();
         let (system, is_windows) = match system {

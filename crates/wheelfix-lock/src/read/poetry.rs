@@ -3,14 +3,21 @@
 //! Nothing says where files of an index are, only what they are called. Versions in requirements are in
 //! Poetry's own syntax; their names and markers are what counts here.
 
+mod dependency;
+mod older;
+mod versions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use dependency::Dependency;
+use older::Told;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use wheelfix_format::{PackageName, VersionSpecifiers};
 
 use crate::file::{File, Location};
 use crate::lock::{Listing, Lock, Package, Source};
+use crate::marker_pool::MarkerNumber;
 use crate::read::reading::{ListedLock, NamedEdge, Reading, optional_hash};
 use crate::read::toml_text;
 use crate::text::{Text, Unread};
@@ -55,12 +62,10 @@ struct PoetryPackage<'a> {
     version: Text<'a>,
     #[serde(default, rename = "description")]
     _description: Unread,
-    #[serde(default, rename = "category")]
-    _category: Unread,
+    category: Option<Text<'a>>,
     #[serde(default)]
     optional: bool,
-    #[serde(default, rename = "python-versions")]
-    _python_versions: Unread,
+    python_versions: Option<Text<'a>>,
     groups: Option<Vec<Text<'a>>>,
     markers: Option<Markers<'a>>,
     #[serde(default)]
@@ -69,8 +74,8 @@ struct PoetryPackage<'a> {
     develop: bool,
     #[serde(default)]
     dependencies: BTreeMap<Text<'a>, Dependency<'a>>,
-    #[serde(default, rename = "extras")]
-    _extras: Unread,
+    #[serde(default)]
+    extras: BTreeMap<Text<'a>, Vec<Text<'a>>>,
     source: Option<PoetrySource<'a>>,
 }
 
@@ -133,51 +138,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Markers<'a> {
     }
 }
 
-/// The alternatives of a requirement, each with its marker: a text, a table, or a list of these.
-#[derive(Debug)]
-struct Dependency<'a>(Vec<Option<Text<'a>>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Dependency<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DependencyVisitor;
-
-        impl<'de> Visitor<'de> for DependencyVisitor {
-            type Value = Dependency<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a version, a table, or a list of them")
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Dependency<'de>, E> {
-                Ok(Dependency(vec![None]))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Dependency<'de>, A::Error> {
-                let mut marker = None;
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    if &*key == "markers" {
-                        marker = Some(map.next_value()?);
-                    } else {
-                        let Unread = map.next_value()?;
-                    }
-                }
-                Ok(Dependency(vec![marker]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Dependency<'de>, A::Error> {
-                let mut all = Vec::new();
-                while let Some(Dependency(one)) = seq.next_element()? {
-                    all.extend(one);
-                }
-                Ok(Dependency(all))
-            }
-        }
-
-        deserializer.deserialize_any(DependencyVisitor)
-    }
-}
-
-pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
+/// Reads a lock; `project` is the pyproject.toml beside it.
+pub(crate) fn read<'a>(text: &'a str, project: Option<&str>) -> Result<Lock<'a>, Faults> {
     let (file, mut notes) = toml_text::read::<PoetryFile<'_>>(text).map_err(|fault| {
         // Older versions have another shape, and then the number is what is wrong.
         let head = toml_text::read::<Head<'_>>(text).ok();
@@ -193,59 +155,75 @@ pub(crate) fn read(text: &str) -> Result<Lock<'_>, Faults> {
     }
     let mut reading = Reading::default();
     let mut groups: BTreeSet<PackageName> = BTreeSet::new();
-    let (mut packages, mut requirements) = (Vec::new(), Vec::new());
+    let (mut packages, mut requirements, mut told) = (Vec::new(), Vec::new(), Vec::new());
     let by_extra = optional_of_extras(&file);
+    let is_older = file.package.iter().all(|package| package.groups.is_none());
     for package in file.package {
-        let has_groups = package.groups.is_some();
-        let Some((mut package, required)) = self::package(&mut reading, package, &by_extra) else {
+        let Some((package, required, of_package)) = self::package(&mut reading, package) else {
             continue;
         };
-        groups.extend(
-            package
-                .listed
-                .iter()
-                .filter_map(|listing| listing.group.clone()),
-        );
-        if !has_groups {
-            notes.push(format!(
-                "the lock does not say which groups {} belongs to: it is taken",
-                package.name
-            ));
-        }
-        package
-            .listed
-            .dedup_by(|one, other| one.group == other.group && one.marker == other.marker);
+        let of_packages = package.listed.iter();
+        groups.extend(of_packages.filter_map(|listing| listing.group.clone()));
+        groups.extend(of_package.category.clone());
         packages.push(package);
         requirements.push(Some(required));
+        told.push(of_package);
     }
-    let requires_python = pythons(file.metadata.python_versions.as_deref(), &mut notes);
+    let (requires_python, environments) = pythons(
+        &mut reading,
+        file.metadata.python_versions.as_deref(),
+        &mut notes,
+    );
     let main = "main".parse().ok();
-    let extras: Vec<Text<'_>> = file.extras.into_keys().collect();
-    ListedLock {
+    let extras: Vec<&str> = file.extras.keys().map(|extra| &**extra).collect();
+    let lock = ListedLock {
         format: Format::Poetry,
         version: file.metadata.lock_version.0.into_owned(),
         requires_python,
-        environments: Vec::new(),
+        environments,
         extras: reading.names("", "extras", &extras),
         groups: groups.into_iter().collect(),
         default_groups: main.into_iter().collect(),
         packages,
         requirements,
         notes,
+    };
+    let mut lock = lock.finish(reading)?;
+    if is_older {
+        for (told, package) in told.iter_mut().zip(&mut lock.packages) {
+            package.listed.clear();
+            let extras = by_extra.get(package.name.as_str());
+            told.extras = extras.cloned().unwrap_or_default();
+        }
+        older::link(&mut lock, &told, &file.extras, project)?;
     }
-    .finish(reading)
+    Ok(lock)
 }
 
-/// The Pythons that the lock is for, where they are written as everywhere else.
-fn pythons(text: Option<&str>, notes: &mut Vec<String>) -> Option<VersionSpecifiers> {
-    let text = text.filter(|text| *text != "*")?;
-    let pythons = text.parse().ok();
-    if pythons.is_none() {
-        notes.push(format!(
-            "`{text}` is in Poetry's own syntax, and not compared with the target"
-        ));
+/// The Pythons that the lock is for; as markers if there are several ranges of them.
+fn pythons(
+    reading: &mut Reading,
+    text: Option<&str>,
+    notes: &mut Vec<String>,
+) -> (Option<VersionSpecifiers>, Vec<MarkerNumber>) {
+    let Some(text) = text else {
+        return (None, Vec::new());
+    };
+    match versions::ranges(text) {
+        Some(ranges) if ranges.len() <= 1 => (ranges.into_iter().next(), Vec::new()),
+        Some(_) => {
+            let marker = versions::python(text);
+            let key = "metadata.python-versions";
+            let marker = reading.marker("", key, marker.as_deref());
+            (None, marker.into_iter().collect())
+        }
+        None => {
+            notes.push(format!(
+                "`{text}` is in no syntax that is known, and not compared with the target"
+            ));
+            (None, Vec::new())
+        }
     }
-    pythons
 }
 
 /// A fault if the major version is not 2.
@@ -274,10 +252,9 @@ fn optional_of_extras(file: &PoetryFile<'_>) -> BTreeMap<String, BTreeSet<String
     }
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (extra, texts) in &file.extras {
-        // `markupsafe`, or `httpx (>=0.28)`.
         let names = texts
             .iter()
-            .filter_map(|text| normal(text.split([' ', '[', '(']).next()?));
+            .filter_map(|text| Some(required_name(text)?.to_string()));
         let mut pending: Vec<String> = names.collect();
         while let Some(name) = pending.pop() {
             let Some(more) = requires.get(&name) else {
@@ -291,16 +268,21 @@ fn optional_of_extras(file: &PoetryFile<'_>) -> BTreeMap<String, BTreeSet<String
     found
 }
 
+/// The name in a requirement: `markupsafe`, or `httpx (>=0.28)`.
+fn required_name(text: &str) -> Option<PackageName> {
+    text.split([' ', '[', '(']).next()?.parse().ok()
+}
+
+/// A package, what it requires, and what it tells where it does not say its groups.
 fn package<'a>(
     reading: &mut Reading,
     read: PoetryPackage<'a>,
-    by_extra: &BTreeMap<String, BTreeSet<String>>,
-) -> Option<(Package<'a>, Vec<NamedEdge>)> {
+) -> Option<(Package<'a>, Vec<NamedEdge>, Told<'a>)> {
     let name = reading.name("", "package.name", &read.name)?;
     let mut package = Package::new(name);
     package.version = reading.version(package.name.as_str(), "version", Some(&read.version));
     let label = package.label();
-    listings(reading, &mut package, &read, by_extra);
+    listings(reading, &mut package, &read);
     let location = source(reading, &mut package, read.source, read.develop);
     for (number, file) in read.files.into_iter().enumerate() {
         let key = format!("files[{number}]");
@@ -321,11 +303,12 @@ fn package<'a>(
         }
     }
     let mut requirements = Vec::new();
-    for (name, Dependency(markers)) in &read.dependencies {
+    for (name, Dependency(alternatives)) in &read.dependencies {
         let Some(name) = reading.name(&label, "dependencies", name) else {
             continue;
         };
-        for marker in markers {
+        for alternative in alternatives {
+            let marker = alternative.marker();
             let marker = reading.marker(&label, "dependencies", marker.as_deref());
             requirements.push(NamedEdge {
                 name: name.clone(),
@@ -334,35 +317,24 @@ fn package<'a>(
             });
         }
     }
-    Some((package, requirements))
+    let category = read.category.as_deref();
+    let told = Told {
+        category: category.and_then(|category| reading.name(&label, "category", category)),
+        python: read.python_versions,
+        is_optional: read.optional,
+        extras: BTreeSet::new(),
+        dependencies: read.dependencies,
+        provides: read.extras,
+    };
+    Some((package, requirements, told))
 }
 
 /// When the package is selected.
-fn listings(
-    reading: &mut Reading,
-    package: &mut Package<'_>,
-    read: &PoetryPackage<'_>,
-    by_extra: &BTreeMap<String, BTreeSet<String>>,
-) {
+fn listings(reading: &mut Reading, package: &mut Package<'_>, read: &PoetryPackage<'_>) {
     let label = package.label();
     let Some(groups) = &read.groups else {
-        if read.optional {
-            let extras = by_extra.get(package.name.as_str()).into_iter().flatten();
-            for extra in extras {
-                let marker = reading.marker(&label, "extras", Some(&format!("extra == '{extra}'")));
-                let listing = Listing {
-                    group: None,
-                    marker,
-                };
-                package.listed.push(listing);
-            }
-        } else {
-            let listing = Listing {
-                group: None,
-                marker: None,
-            };
-            package.listed.push(listing);
-        }
+        let (group, marker) = (None, None);
+        package.listed.push(Listing { group, marker });
         return;
     };
     for group in groups {

@@ -165,6 +165,18 @@ pub(crate) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// The marker of a Python in the range of a specifier; `None` for any, and for clauses that are none.
+pub(crate) fn python_marker(specifier: &str) -> Option<String> {
+    let clauses = specifier.split(',').map(str::trim);
+    let parts = clauses.filter_map(|clause| {
+        let (operator, version) = clause.split_at(clause.find(char::is_numeric)?);
+        let operator = operator.trim();
+        Some(format!("python_full_version {operator} '{version}'"))
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(" and "))
+}
+
 /// A lock whose packages say themselves when they are selected.
 pub(crate) struct ListedLock<'a> {
     pub(crate) format: Format,

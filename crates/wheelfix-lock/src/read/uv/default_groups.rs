@@ -36,7 +36,7 @@ struct ProjectUv<'a> {
 
 impl Lock<'_> {
     /// Whether the default groups of projects stand in their pyproject.toml alone.
-    pub fn lacks_default_groups(&self) -> bool {
+    pub(crate) fn lacks_default_groups(&self) -> bool {
         let revision = self.version.rsplit('.').next();
         let revision = revision.and_then(|revision| revision.parse::<u32>().ok());
         let has_groups = self.roots.iter().any(|root| !root.groups.is_empty());
@@ -49,7 +49,7 @@ impl Lock<'_> {
     /// # Errors
     ///
     /// A pyproject.toml that cannot be read.
-    pub fn take_default_groups(
+    pub(crate) fn take_default_groups(
         &mut self,
         read: impl Fn(&str) -> Option<String>,
     ) -> Result<(), Faults> {
