@@ -13,7 +13,7 @@ use wheelfix_format::{
 use crate::file::public_url;
 use crate::{
     Choice, Fault, Faults, File, Location, Lock, Package, Preference, Problem, Profile, Provider,
-    Resolution, Selection, Source, Sri, choose, resolve,
+    Resolution, Resolved, Selection, Source, Sri, choose, resolve,
 };
 
 /// Version of the schema, which `docs/json.md` describes.
@@ -170,6 +170,7 @@ impl Document {
             environment: None,
             met: BTreeSet::new(),
             silent: BTreeSet::new(),
+            unmet: BTreeMap::new(),
         };
         // In one order, however they were asked for: it decides about the numbers of files.
         let targets: BTreeMap<String, &Target> = targets
@@ -185,6 +186,7 @@ impl Document {
             .collect();
         maker.check_options();
         maker.note_silent();
+        maker.note_unmet();
         if !maker.faults.is_empty() {
             return Err(told_once(maker.faults));
         }
@@ -240,6 +242,8 @@ struct Maker<'l> {
     met: BTreeSet<PackageName>,
     /// Those of which the lock does not say what they require.
     silent: BTreeSet<PackageName>,
+    /// The names of requirements that the lock does not have, by who has them.
+    unmet: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl<'l> Maker<'l> {
@@ -293,6 +297,30 @@ impl<'l> Maker<'l> {
             .insert(format!("the lock does not say what {which}"));
     }
 
+    /// Notes what is required and not in the lock: what is installed will lack it.
+    fn note_unmet(&mut self) {
+        let notes = self.unmet.iter().map(|(label, names)| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            format!(
+                "{label} requires {}, which the lock does not have: give what is wanted to a resolver, as by \
+                 `uv pip compile`, for a lock of all packages",
+                names.join(", ")
+            )
+        });
+        self.notes.extend(notes);
+    }
+
+    /// The names of what a package requires on the target and the lock does not have.
+    fn unmet(&self, package: &Package<'_>, resolved: &Resolved) -> BTreeSet<String> {
+        let extras: Vec<PackageName> = resolved.extras.iter().cloned().collect();
+        let is_required = |it: &&Requirement| {
+            let both = it.marker().zip(self.environment.as_ref());
+            both.is_none_or(|(marker, environment)| marker.applies(environment, &extras))
+        };
+        let unmet = package.unmet.iter().filter(is_required);
+        unmet.map(|it| it.name().to_string()).collect()
+    }
+
     fn selection(
         &mut self,
         target: &str,
@@ -325,6 +353,10 @@ impl<'l> Maker<'l> {
             let dependencies = resolved.dependencies.as_ref().map(texts);
             if dependencies.is_none() {
                 self.silent.insert(name.clone());
+            }
+            let unmet = self.unmet(package, resolved);
+            if !unmet.is_empty() {
+                self.unmet.entry(package.label()).or_default().extend(unmet);
             }
             let build = self.build(package, &provider);
             let document = PackageDocument {

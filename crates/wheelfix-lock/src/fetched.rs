@@ -110,7 +110,6 @@ impl<'a> Lock<'a> {
         for (number, package) in self.packages.iter().enumerate() {
             by_name.entry(&package.name).or_default().push(number);
         }
-        // What is not in the lock is not meant for any of its environments.
         let edges = required.into_iter().filter_map(|required| {
             Some(Edge {
                 targets: by_name.get(&required.name)?.clone(),
@@ -119,8 +118,15 @@ impl<'a> Lock<'a> {
             })
         });
         let edges: Vec<Edge> = edges.collect();
+        let parsed = texts
+            .iter()
+            .filter_map(|text| text.parse::<Requirement>().ok());
+        let unmet: Vec<Requirement> = parsed
+            .filter(|it| !by_name.contains_key(it.name()))
+            .collect();
         if let Some(package) = self.packages.get_mut(package) {
             package.edges.get_or_insert_default().extend(edges);
+            package.unmet.extend(unmet);
         }
         if reading.faults.is_empty() {
             Ok(())

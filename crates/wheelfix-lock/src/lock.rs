@@ -1,7 +1,7 @@
 //! A lock file of any format, read.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wheelfix_format::{PackageName, Requirement, Version, VersionSpecifiers};
 
@@ -93,8 +93,12 @@ pub struct Package<'a> {
     pub(crate) forks: Vec<MarkerNumber>,
     /// When it is selected without being required by another; each with its group, if it has one.
     pub(crate) listed: Vec<Listing>,
+    /// The extras that are wanted of it where it is listed.
+    pub(crate) listed_extras: BTreeSet<PackageName>,
     /// Its requirements; `None` where the format does not say.
     pub edges: Option<Vec<Edge>>,
+    /// The requirements of its METADATA that no package of the lock is.
+    pub(crate) unmet: Vec<Requirement>,
     /// The requirements that its extras add.
     pub extras: BTreeMap<PackageName, Vec<Edge>>,
     /// The wheels, in the order of the file.
@@ -167,7 +171,9 @@ impl Package<'_> {
             requires_python: None,
             forks: Vec::new(),
             listed: Vec::new(),
+            listed_extras: BTreeSet::new(),
             edges: Some(Vec::new()),
+            unmet: Vec::new(),
             extras: BTreeMap::new(),
             wheels: Vec::new(),
             sdist: None,

@@ -458,7 +458,8 @@ impl<'l> Walk<'l> {
             if is_listed && package.source == Source::Conda {
                 of_conda.insert(number);
             } else if is_listed {
-                self.packages.entry(number).or_default();
+                let reached = self.packages.entry(number).or_default();
+                reached.extras.extend(package.listed_extras.iter().cloned());
                 self.roots.insert(number);
                 taken.push((number, package));
             }

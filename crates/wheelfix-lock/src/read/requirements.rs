@@ -195,6 +195,9 @@ fn named(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option
     let requirement = reading.requirement("", key, text)?;
     let marker = requirement.marker().map(ToString::to_string);
     let mut package = Package::new(requirement.name().clone());
+    package
+        .listed_extras
+        .extend(requirement.extras().iter().cloned());
     match requirement.constraint() {
         Constraint::Versions(_) => {
             let pin = pin(&requirement);

@@ -106,6 +106,32 @@ fn run(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn what_is_required_and_not_in_the_lock_is_told() {
+    let index = Index::start();
+    let requires = "Requires-Dist: base>=1\nRequires-Dist: Zoo[x]; python_version > '3'\n\
+        Requires-Dist: winapi; sys_platform == 'win32'\nRequires-Dist: absent; extra == 'more'\n\
+        Requires-Dist: also; extra == 'some'\n";
+    let app = WheelBuilder::new("app", "1.0").metadata(requires);
+    index.answer("app", &app.build(), "");
+    index.page(
+        &format!("/files/{}", app.file_name()),
+        Page::new(app.build()),
+    );
+    let name = format!("/files/{}.metadata", app.file_name());
+    index.page(&name, Page::new(metadata("app", requires)));
+    let sandbox = sandbox("app[some]==1.0\n");
+    let got = run(
+        &sandbox,
+        &["requirements.txt"],
+        &[("UV_DEFAULT_INDEX", &index.url())],
+    );
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    let want = "note: app 1.0 requires also, base, zoo, which the lock does not have: give what is wanted to a \
+        resolver, as by `uv pip compile`, for a lock of all packages\n";
+    assert!(got.contains(want), "{got}");
+}
+
+#[test]
 fn what_a_lock_lacks_is_asked_of_the_index() {
     let index = Index::start();
     let sandbox = sandbox(&index.requirements());

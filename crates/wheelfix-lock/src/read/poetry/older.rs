@@ -16,7 +16,7 @@ use crate::read::toml_text;
 use crate::text::Text;
 use crate::{Fault, Faults};
 
-/// What a package says of itself and others.
+/// The words of a package about itself and others.
 pub(crate) struct Told<'a> {
     /// The group, `main` or `dev`, which Poetry wrote until 1.4.
     pub(crate) category: Option<PackageName>,
@@ -56,7 +56,7 @@ struct Tool<'a> {
     poetry: Option<Poetry<'a>>,
 }
 
-/// What the project requires.
+/// The requirements of a project.
 #[derive(Debug, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"), rename_all = "kebab-case")]
 struct Poetry<'a> {
