@@ -194,6 +194,7 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
     };
     let lock = Lock::read_beside(&name, text, project);
     let mut lock = lock.map_err(|faults| refuse(args, &faults))?;
+    lock_uv::check(&args.inputs, &lock)?;
     let mut selections = selections(args, &lock)?;
     select_hardware(args, &mut lock, &mut selections)?;
     let options = options(args);

@@ -8,9 +8,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use fs_err as fs;
 use tempfile::TempDir;
 use wheelfix_format::{Requirement, Target};
-use wheelfix_lock::{Format, is_pinned};
+use wheelfix_lock::{Format, Lock, is_pinned};
 
-use crate::error::Error;
+use crate::error::{Error, print};
 use crate::message::BREAK;
 
 /// Why there is no lock to read.
@@ -31,6 +31,9 @@ enum ResolveError {
         line: usize,
         text: String,
     },
+    /// A project of another tool.
+    #[error("`{}`: there is no `[project]`, which is where uv looks for requirements", .0.display())]
+    NoProject(PathBuf),
     /// Several inputs of which not all are requirements.
     #[error("`{0}` is neither a requirement nor the only input")]
     Input(String),
@@ -54,11 +57,7 @@ const FILES: [&str; 7] = [".lock", ".toml", ".txt", ".json", ".yaml", ".yml", ".
 pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<Vec<u8>>, Error> {
     let dir = tempfile::tempdir()?;
     match inputs {
-        [path]
-            if path
-                .file_name()
-                .is_some_and(|name| name == "pyproject.toml") =>
-        {
+        [path] if is_project(path) => {
             fs::copy(path, dir.path().join("pyproject.toml"))?;
         }
         [path]
@@ -81,6 +80,28 @@ pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<V
     run_uv(dir.path())?;
     let bytes = fs::read(dir.path().join("uv.lock"))?;
     Ok(Some(bytes))
+}
+
+fn is_project(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == "pyproject.toml")
+}
+
+/// Refuses a project of which uv makes an empty lock: one of Poetry, or of setuptools without `[project]`.
+pub(crate) fn check(inputs: &[PathBuf], lock: &Lock<'_>) -> Result<(), Error> {
+    let [path] = inputs else { return Ok(()) };
+    if !is_project(path) || !lock.packages.is_empty() {
+        return Ok(());
+    }
+    print("error", [ResolveError::NoProject(path.clone())]);
+    let hint = if fs::read_to_string(path)?.contains("[tool.poetry") {
+        "`poetry lock` writes poetry.lock: give that file"
+    } else {
+        "what stands in setup.cfg or setup.py is for setuptools alone: give requirements, or a file of them as \
+         requirements.in"
+    };
+    print("hint", [hint]);
+    Err(Error::Reported)
 }
 
 /// Whether a name that is not there is meant as the name of a file.

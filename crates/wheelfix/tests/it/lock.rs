@@ -465,6 +465,31 @@ fn uv_resolves_what_is_not_locked() {
 }
 
 #[test]
+fn a_project_that_says_nothing_to_uv_is_refused() {
+    let sandbox = with_links();
+    let args = ["lock", "pyproject.toml", "--target", "x86_64-linux-cp311"];
+    let path = sandbox.path("pyproject.toml");
+    let poetry = "[tool.poetry]\nname = \"p\"\n[tool.poetry.dependencies]\nuser = \"*\"\n";
+    for (text, hint) in [
+        (
+            poetry,
+            "hint: `poetry lock` writes poetry.lock: give that file",
+        ),
+        (
+            "[build-system]\nrequires = [\"setuptools\"]\n",
+            "hint: what stands in setup.cfg or setup.py is for setuptools alone: give requirements, or a file of them as \
+             requirements.in",
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        let got = run_with_uv(&sandbox, &args);
+        let want = "error: `pyproject.toml`: there is no `[project]`, which is where uv looks for requirements";
+        assert!(got.starts_with("exit: 1\n") && got.contains(want), "{got}");
+        assert!(got.contains(hint), "{got}");
+    }
+}
+
+#[test]
 fn requirements_that_are_not_pinned_are_no_lock() {
     let sandbox = with_links();
     let args = ["lock", "requirements.txt", "--target", "x86_64-linux-cp311"];
