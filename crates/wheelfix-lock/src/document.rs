@@ -406,12 +406,16 @@ impl<'l> Maker<'l> {
         }
         let preference = self.options.preference_of(&package.name);
         let chosen = choose(package, tags, preference).map_err(|reasons| {
-            let problem = if !package.hashes.is_empty() && package.wheels.is_empty() {
-                Problem::NoUrl(package.label())
-            } else if reasons.is_empty() {
-                Problem::NoFiles
-            } else {
-                Problem::NoFile(reasons)
+            let label = package.label();
+            let has_hashes = !package.hashes.is_empty() && package.wheels.is_empty();
+            let problem = match package.is_answered {
+                true if has_hashes => {
+                    Problem::NotInIndex(format!("a file of `{label}` with a hash of the lock"))
+                }
+                true if reasons.is_empty() => Problem::NotInIndex(format!("`{label}`")),
+                false if has_hashes => Problem::NoUrl(label),
+                false if reasons.is_empty() => Problem::NoFiles,
+                _ => Problem::NoFile(reasons),
             };
             Box::new(package.fault("wheels", problem))
         });
@@ -481,6 +485,9 @@ impl<'l> Maker<'l> {
         let fault = |problem| Err(Box::new(package.fault("files", problem)));
         let (mut url, mut path) = (None, None);
         match &file.location {
+            Location::Unknown if package.is_answered => {
+                return fault(Problem::NotInIndex(format!("`{name}`")));
+            }
             Location::Unknown => return fault(Problem::NoUrl(name)),
             location if location.has_secret() => return fault(Problem::Secret(name)),
             Location::Url(_) if file.hash.is_none() => return fault(Problem::NoHash(name)),

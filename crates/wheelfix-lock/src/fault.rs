@@ -82,6 +82,8 @@ pub enum Problem {
     OtherFile(String),
     #[error("the index has another hash of `{0}`")]
     OtherHash(String),
+    #[error("the index does not have {0}")]
+    NotInIndex(String),
     #[error("no index is known that could be asked")]
     NoIndex,
     #[error("no index has it: asked {}", .0.join(", "))]

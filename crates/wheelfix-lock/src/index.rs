@@ -50,7 +50,6 @@ impl IndexFile {
     }
 
     fn location(&self) -> Option<Location<'static>> {
-        // Without the address of the answer a relative one leads nowhere.
         self.url
             .contains("://")
             .then(|| Location::Url(Cow::Owned(self.url.clone())))
@@ -133,6 +132,8 @@ impl Lock<'_> {
                 continue;
             }
             let label = package.label();
+            // Without the address of the answer a relative URL leads nowhere.
+            package.is_answered = files.iter().all(|file| file.location().is_some());
             for file in package.wheels.iter_mut().chain(&mut package.sdist) {
                 if file.location != Location::Unknown {
                     continue;
@@ -154,9 +155,11 @@ impl Lock<'_> {
                 add_by_hash(package, files);
             } else if is_unlisted(package) {
                 add_by_version(package, files);
-                self.notes.push(format!(
-                    "the lock has no hash of {label}, which is what the index has now"
-                ));
+                if !is_unlisted(package) {
+                    self.notes.push(format!(
+                        "the lock has no hash of {label}, which is what the index has now"
+                    ));
+                }
             }
         }
         if faults.is_empty() {

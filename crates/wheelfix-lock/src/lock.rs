@@ -109,6 +109,8 @@ pub struct Package<'a> {
     pub hashes: Vec<Sri>,
     /// Hashes of which one is that of its file, where the lock does not say which.
     pub alternatives: Vec<Sri>,
+    /// Whether an index was asked where its files are.
+    pub(crate) is_answered: bool,
     /// The requirements of the build of its sdist, if somebody has looked.
     pub build: Option<Vec<Requirement>>,
 }
@@ -179,6 +181,7 @@ impl Package<'_> {
             sdist: None,
             hashes: Vec::new(),
             alternatives: Vec::new(),
+            is_answered: false,
             build: None,
         }
     }

@@ -504,6 +504,38 @@ fn answers_of_an_index_say_where_files_are() {
 }
 
 #[test]
+fn what_an_index_does_not_have_is_told_as_that() {
+    let zeros = "00".repeat(32);
+    let file = "idna-3.20-py3-none-any.whl";
+    let text = format!(
+        "{{\"files\": [{{\"filename\": \"{file}\", \"url\": \"https://x/{file}\", \"hashes\": {{\"sha256\": \"{zeros}\"}}}}]}}"
+    );
+    let mut answers = IndexAnswers::default();
+    answers.add(&"idna".parse().unwrap(), &text).unwrap();
+    let check = |name: &str, text: &str, want: &str| {
+        let mut lock = read(name, text);
+        lock.locate(&answers).unwrap();
+        assert_eq!(lock.notes, [""; 0]);
+        let got = document(&lock).unwrap_err();
+        let start = "x86_64-linux-cp311: package `idna ";
+        assert!(got.starts_with(start) && got.ends_with(want), "{got}");
+    };
+    let name = "requirements.txt";
+    check(
+        name,
+        "idna==99\n",
+        "`: `wheels`: the index does not have `idna 99`",
+    );
+    let other = format!("idna==3.20 --hash=sha256:{}\n", "11".repeat(32));
+    let want = "`: `wheels`: the index does not have a file of `idna 3.20` with a hash of the lock";
+    check(name, &other, want);
+    let poetry = "[[package]]\nname = \"idna\"\nversion = \"3.21\"\ngroups = [\"main\"]\n\
+         files = [{ file = \"idna-3.21-py3-none-any.whl\" }]\n[metadata]\nlock-version = \"2.1\"\n";
+    let want = "`: `files`: the index does not have `idna-3.21-py3-none-any.whl`";
+    check("poetry.lock", poetry, want);
+}
+
+#[test]
 fn versions_that_nobody_knows_are_refused() {
     let check = |name: &str, text: &str, want: &str| {
         let got = match Lock::read(name, text) {
