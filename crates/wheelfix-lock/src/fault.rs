@@ -74,6 +74,8 @@ pub enum Problem {
     Url(String),
     #[error("the source is none that is known")]
     UnknownSource,
+    #[error("it does not say of which package it is: write `NAME @ {0}`")]
+    NoName(String),
     #[error("no commit is given, and what a branch or a tag leads to may change")]
     NoCommit,
     #[error("it is not pinned to one version with `==`: `{0}`")]

@@ -194,6 +194,14 @@ impl Package<'_> {
         }
     }
 
+    /// The name and the version, and whatever else tells it from others.
+    pub(crate) fn label_and_origin(&self) -> String {
+        match &*self.origin {
+            "" => self.label(),
+            origin => format!("{} from {origin}", self.label()),
+        }
+    }
+
     /// Its name and version, which those of its files have to be.
     pub(crate) fn owner(&self) -> Owner<'_> {
         Owner {

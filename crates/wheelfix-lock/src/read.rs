@@ -36,6 +36,8 @@ impl<'a> Lock<'a> {
         text: &'a str,
         project: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Faults> {
+        // A byte order mark says nothing of UTF-8.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.starts_with("version https://git-lfs") {
             return Err(vec![Fault::of_file(Problem::LfsPointer)]);
         }

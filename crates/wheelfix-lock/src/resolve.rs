@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wheelfix_format::{MarkerSets, PackageName, Target, Version};
 
 use crate::component::components;
-use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Root, Source};
+use crate::lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
 use crate::marker_pool::MarkerAnswers;
 use crate::{Fault, Faults, Format, Problem, Selection};
 
@@ -376,8 +376,7 @@ impl<'l> Walk<'l> {
 
     /// The package that a requirement leads to, if its marker holds.
     fn target(&mut self, edge: &Edge) -> Option<usize> {
-        // Only uv's markers are about the extras of all that is selected; elsewhere the extra is one of the
-        // package that requires, and who follows the requirement knows it.
+        // Only uv's markers are about the extras of all that is selected, not of the package that requires.
         let holds = match self.lock.format {
             Format::Uv => self.answers.holds(edge.marker),
             _ => self.answers.may_hold(edge.marker),
@@ -502,8 +501,7 @@ impl<'l> Walk<'l> {
             let packages = numbers
                 .iter()
                 .filter_map(|number| lock.packages.get(*number));
-            let labels =
-                packages.map(|package| format!("{} from {}", package.label(), package.origin));
+            let labels = packages.map(Package::label_and_origin);
             self.faults
                 .push(Fault::of_file(Problem::Twice(labels.collect())));
         }

@@ -161,8 +161,10 @@ impl Reading {
     }
 }
 
+/// The first line of a message, which may say that more follow.
 pub(crate) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_end_matches(':').to_owned()
 }
 
 /// The marker of a Python in the range of a specifier; `None` for any, and for clauses that are none.

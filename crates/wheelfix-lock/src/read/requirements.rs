@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use wheelfix_format::{Constraint, Requirement, SdistFilename, WheelFilename};
+use wheelfix_format::{
+    Constraint, PackageName, Requirement, SdistFilename, Version, WheelFilename,
+};
 
 use crate::file::{File, Location, decoded};
 use crate::lock::{Listing, Lock, Package, Source};
@@ -13,45 +15,10 @@ use crate::read::reading::{ListedLock, Reading};
 use crate::{Faults, Format, Problem, Sri};
 
 pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
-    let mut reading = Reading::default();
-    let mut notes = Vec::new();
-    let mut packages = Vec::new();
-    let mut indexes = Vec::new();
+    let mut reader = Reader::default();
     for (number, line) in logical_lines(text) {
-        let key = format!("line {number}");
-        let is_other_file = || {
-            OTHER_FILES
-                .iter()
-                .any(|option| value(&line, option).is_some())
-        };
-        let mut editable = EDITABLE.iter().filter_map(|option| value(&line, option));
-        let (what, is_editable) = match editable.next() {
-            Some(what) => (what, true),
-            None if is_other_file() => {
-                reading.fault("", &key, Problem::OtherFile(line));
-                continue;
-            }
-            None if line.starts_with('-') => {
-                indexes.extend(index(&line));
-                continue;
-            }
-            None => (line.as_str(), false),
-        };
-        let (what, hashes) = split_hashes(&mut reading, &key, what);
-        if !is_path(what) {
-            packages.extend(named(&mut reading, &key, what, &hashes));
-        } else if let Some(package) = local(&mut reading, &key, what, &hashes)
-            && !is_editable
-        {
-            packages.push(package);
-        } else {
-            // Its name stands in the project itself, which is not read here.
-            notes.push(format!(
-                "{key}: `{what}` is a directory without a name, and left out"
-            ));
-        }
+        reader.line(&format!("line {number}"), &line);
     }
-    let requirements = packages.iter().map(|_| None).collect();
     let lock = ListedLock {
         format: Format::Requirements,
         version: "1".to_owned(),
@@ -60,13 +27,85 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
         extras: Vec::new(),
         groups: Vec::new(),
         default_groups: Vec::new(),
-        packages,
-        requirements,
-        notes,
+        requirements: reader.packages.iter().map(|_| None).collect(),
+        packages: reader.packages,
+        notes: reader.notes,
     };
-    let mut lock = lock.finish(reading)?;
-    lock.indexes = indexes;
+    let mut lock = lock.finish(reader.reading)?;
+    lock.indexes = reader.indexes;
     Ok(lock)
+}
+
+/// All that the lines say so far.
+#[derive(Default)]
+struct Reader {
+    reading: Reading,
+    notes: Vec<String>,
+    packages: Vec<Package<'static>>,
+    indexes: Vec<String>,
+}
+
+impl Reader {
+    fn line(&mut self, key: &str, line: &str) {
+        let is_one = |options: &[&str]| options.iter().any(|it| value(line, it).is_some());
+        if let Some(what) = EDITABLE.iter().find_map(|option| value(line, option)) {
+            self.requirement(key, what, true);
+        } else if !line.starts_with('-') {
+            self.requirement(key, line, false);
+        } else if is_one(&OTHER_FILES) {
+            let problem = Problem::OtherFile(line.to_owned());
+            self.reading.fault("", key, problem);
+        } else if let Some(url) = INDEXES.iter().find_map(|option| value(line, option)) {
+            // Parts of some are variables of the environment.
+            let is_whole = !url.contains('$');
+            self.indexes.extend(is_whole.then(|| url.to_owned()));
+        } else if !is_one(&WITHOUT_EFFECT) {
+            self.not_followed(key, line);
+        }
+    }
+
+    fn not_followed(&mut self, key: &str, option: &str) {
+        let note = format!("{key}: `{option}` is for pip, and not followed");
+        self.notes.push(note);
+    }
+
+    fn requirement(&mut self, key: &str, line: &str, is_editable: bool) {
+        let (what, options) = line.split_at(line.find(" --").unwrap_or(line.len()));
+        let what = what.trim();
+        let hashes = self.hashes(key, options);
+        let reading = &mut self.reading;
+        let found = match kind(what) {
+            Kind::Named => named(reading, key, what, &hashes),
+            Kind::Url => of_url(reading, key, what, &hashes),
+            Kind::Path => {
+                let found = local(reading, key, what, &hashes).filter(|_| !is_editable);
+                if found.is_none() {
+                    // Its name stands in the project itself, which is not read here.
+                    self.notes.push(format!(
+                        "{key}: `{what}` is a directory without a name, and left out"
+                    ));
+                }
+                found
+            }
+        };
+        if let Some(package) = found {
+            add(&mut self.packages, package);
+        }
+    }
+
+    /// The hashes among the options of a requirement: `--hash=sha256:..` or `--hash sha256:..`.
+    fn hashes(&mut self, key: &str, options: &str) -> Vec<Sri> {
+        let mut words = options.split_whitespace();
+        let mut hashes = Vec::new();
+        while let Some(word) = words.next() {
+            match word.strip_prefix("--hash") {
+                Some("") => hashes.extend(words.next()),
+                Some(value) => hashes.extend(value.strip_prefix('=')),
+                None => self.not_followed(key, word),
+            }
+        }
+        self.reading.hashes("", key, hashes.into_iter())
+    }
 }
 
 /// The options by which one file of requirements includes another.
@@ -86,10 +125,32 @@ fn value<'t>(line: &'t str, option: &str) -> Option<&'t str> {
     (is_short || ends || rest.is_empty()).then(|| value.trim())
 }
 
-/// The URL in `--index-url URL`.
-fn index(line: &str) -> Option<String> {
-    let url = INDEXES.iter().find_map(|option| value(line, option))?;
-    (!url.contains('$')).then(|| url.to_owned())
+/// Options that change nothing about the choice of a file whose version is pinned.
+const WITHOUT_EFFECT: [&str; 5] = [
+    "--require-hashes",
+    "--trusted-host",
+    "--use-feature",
+    "--pre",
+    "--prefer-binary",
+];
+
+/// Adds a package; a name with extras and without them is one.
+fn add(packages: &mut Vec<Package<'static>>, package: Package<'static>) {
+    let is_it = |known: &&mut Package<'_>| {
+        known.name == package.name
+            && known.version == package.version
+            && known.source == package.source
+            && known.origin == package.origin
+    };
+    let Some(known) = packages.iter_mut().find(is_it) else {
+        packages.push(package);
+        return;
+    };
+    known.listed.extend(package.listed);
+    known.listed_extras.extend(package.listed_extras);
+    let new = package.hashes.into_iter();
+    let new: Vec<Sri> = new.filter(|hash| !known.hashes.contains(hash)).collect();
+    known.hashes.extend(new);
 }
 
 /// The lines with their numbers, those that go on in the next one joined, without comments.
@@ -97,12 +158,7 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (number, line) in text.lines().enumerate() {
-        let is_comment = line.trim_start().starts_with('#');
-        let line = if is_comment {
-            ""
-        } else {
-            line.split(" #").next().unwrap_or_default()
-        };
+        let line = without_comment(line);
         let (line, goes_on) = match line.trim_end().strip_suffix('\\') {
             Some(line) => (line, true),
             None => (line, false),
@@ -122,29 +178,103 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// The requirement, and its `--hash=sha256:..` or `--hash sha256:..`.
-fn split_hashes<'t>(reading: &mut Reading, key: &str, text: &'t str) -> (&'t str, Vec<Sri>) {
-    let end = text.find(" --").unwrap_or(text.len());
-    let (what, options) = text.split_at(end);
-    let mut words = options.split_whitespace();
-    let mut hashes = Vec::new();
-    while let Some(word) = words.next() {
-        match word.strip_prefix("--hash") {
-            Some("") => hashes.extend(words.next()),
-            Some(value) => hashes.extend(value.strip_prefix('=')),
-            None => {}
-        }
-    }
-    let hashes = reading.hashes("", key, hashes.into_iter());
-    (what.trim(), hashes)
+/// The line without a comment, which begins at its start or behind white space.
+fn without_comment(line: &str) -> &str {
+    let mut hashes = line.match_indices('#').map(|(at, _)| line.split_at(at).0);
+    let is_free = |before: &&str| before.is_empty() || before.ends_with(char::is_whitespace);
+    hashes.find(is_free).unwrap_or(line)
 }
 
-fn is_path(text: &str) -> bool {
-    ["./", "../", "/", "file:"]
-        .iter()
-        .any(|start| text.starts_with(start))
-        || matches!(text, "." | "..")
-        || text.starts_with(". ;")
+/// The forms of requirements.
+enum Kind {
+    /// `NAME==1.0`, or `NAME @ URL`.
+    Named,
+    /// A URL of a repository or of a file, which has the name somewhere.
+    Url,
+    /// A file, or a directory.
+    Path,
+}
+
+fn kind(text: &str) -> Kind {
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    match text.split_once("://") {
+        Some(("file", _)) => return Kind::Path,
+        Some((scheme, _)) if scheme.chars().all(is_scheme) => return Kind::Url,
+        Some(_) => return Kind::Named,
+        None => {}
+    }
+    let path = text.split([';', '[']).next().unwrap_or_default().trim();
+    let is_path = path.contains('/') && !path.contains('@')
+        || ["./", "../", "/", "file:"]
+            .iter()
+            .any(|start| path.starts_with(start))
+        || matches!(path, "." | "..")
+        || [".whl", ".tar.gz", ".zip"]
+            .iter()
+            .any(|end| path.ends_with(end));
+    if is_path { Kind::Path } else { Kind::Named }
+}
+
+/// A URL or path, and its marker, which begins behind a blank.
+fn split_marker(text: &str) -> (&str, Option<&str>) {
+    match text.split_once(" ;") {
+        Some((what, marker)) => (what.trim(), Some(marker.trim())),
+        None => (text, None),
+    }
+}
+
+/// A name or path, and the extras in brackets behind it.
+fn split_extras<'t>(
+    reading: &mut Reading,
+    key: &str,
+    text: &'t str,
+) -> (&'t str, Vec<PackageName>) {
+    let split = text
+        .strip_suffix(']')
+        .and_then(|text| text.rsplit_once('['));
+    let Some((what, extras)) = split else {
+        return (text, Vec::new());
+    };
+    let extras: Vec<&str> = extras.split(',').map(str::trim).collect();
+    (what.trim(), reading.names("", key, &extras))
+}
+
+/// The name and version of a wheel or sdist.
+fn of_file(file_name: &str) -> Option<(PackageName, Version)> {
+    let wheel = file_name.parse::<WheelFilename>().ok();
+    let of_wheel = wheel.map(|wheel| (wheel.name().clone(), wheel.version().clone()));
+    let sdist = || file_name.parse::<SdistFilename>().ok();
+    of_wheel.or_else(|| sdist().map(|sdist| (sdist.name().clone(), sdist.version().clone())))
+}
+
+/// A URL without a name before it: that of a file has it, that of a repository says it behind `#egg=`.
+fn of_url(
+    reading: &mut Reading,
+    key: &str,
+    text: &str,
+    hashes: &[Sri],
+) -> Option<Package<'static>> {
+    let (url, marker) = split_marker(text);
+    let egg = fragment_value(url, "egg").unwrap_or_default();
+    let (egg, extras) = split_extras(reading, key, &egg);
+    let address = url.split(['#', '?']).next().unwrap_or_default();
+    let file_name = decoded(address.rsplit('/').next().unwrap_or_default());
+    let name = match egg {
+        "" => of_file(&file_name).map(|(name, _)| name),
+        egg => reading.name("", key, egg),
+    };
+    let Some(name) = name else {
+        if egg.is_empty() {
+            reading.fault("", key, Problem::NoName(url.to_owned()));
+        }
+        return None;
+    };
+    let mut package = Package::new(name);
+    package.listed_extras.extend(extras);
+    package.origin = Cow::Owned(url.to_owned());
+    url_source(reading, key, &mut package, url, hashes);
+    package.listed = listed(reading, &package.label(), marker);
+    Some(package)
 }
 
 /// A wheel or sdist that is named by its path; `None` for a directory.
@@ -154,19 +284,13 @@ pub(crate) fn local(
     text: &str,
     hashes: &[Sri],
 ) -> Option<Package<'static>> {
-    let (path, marker) = match text.split_once(" ;") {
-        Some((path, marker)) => (path.trim(), Some(marker.trim())),
-        None => (text, None),
-    };
+    let (path, marker) = split_marker(text);
+    let (path, extras) = split_extras(reading, key, path);
     let path = path.trim_start_matches("file://").trim_start_matches("./");
-    let file_name = path.rsplit('/').next().unwrap_or_default();
-    let wheel = file_name.parse::<WheelFilename>().ok();
-    let of_wheel = wheel.map(|wheel| (wheel.name().clone(), wheel.version().clone()));
-    let sdist = || file_name.parse::<SdistFilename>().ok();
-    let of_sdist = || sdist().map(|sdist| (sdist.name().clone(), sdist.version().clone()));
-    let (name, version) = of_wheel.or_else(of_sdist)?;
+    let (name, version) = of_file(path.rsplit('/').next().unwrap_or_default())?;
     let mut package = Package::new(name);
     package.version = Some(version);
+    package.listed_extras.extend(extras);
     package.origin = Cow::Owned(path.to_owned());
     package.listed = listed(reading, &package.label(), marker);
     let location = Location::Path(path.to_owned());
@@ -234,6 +358,14 @@ fn pin(requirement: &Requirement) -> Option<String> {
     (!version.contains([',', '*'])).then(|| version.to_owned())
 }
 
+/// A value of the fragment of a URL, as in `#egg=NAME&subdirectory=DIR`.
+fn fragment_value(url: &str, name: &str) -> Option<String> {
+    let (_, fragment) = url.split_once('#')?;
+    let mut pairs = fragment.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(key, _)| *key == name)?;
+    Some(decoded(value).into_owned())
+}
+
 /// A repository, a wheel or an sdist.
 pub(crate) fn url_source(
     reading: &mut Reading,
@@ -242,14 +374,8 @@ pub(crate) fn url_source(
     url: &str,
     hashes: &[Sri],
 ) {
-    let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
-    let value = |name: &str| {
-        let mut pairs = fragment.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| decoded(value).into_owned())
-    };
-    package.subdirectory = value("subdirectory");
+    let address = url.split('#').next().unwrap_or_default();
+    package.subdirectory = fragment_value(url, "subdirectory");
     if let Some(repository) = address.strip_prefix("git+") {
         let commit = repository
             .rsplit_once('@')
@@ -266,7 +392,8 @@ pub(crate) fn url_source(
         }
         return;
     }
-    let of_fragment = value("sha256").and_then(|hash| Sri::from_hex("sha256", &hash).ok());
+    let of_fragment =
+        fragment_value(url, "sha256").and_then(|hash| Sri::from_hex("sha256", &hash).ok());
     let hash = only_hash(hashes).or(of_fragment);
     if hash.is_none() {
         package.alternatives = hashes.to_vec();

@@ -155,7 +155,7 @@ version = "2"
 source = { registry = "https://x/simple" }
 "#;
     let want = "\
-`requires-python`: invalid version specifier `three`: Failed to parse version: Unexpected end of version specifier, expected operator:
+`requires-python`: invalid version specifier `three`: Failed to parse version: Unexpected end of version specifier, expected operator
 `conflicts`: invalid name `-`: a name must begin and end with an ASCII letter or digit: `-`";
     let got = joined(&Lock::read("uv.lock", text).unwrap_err());
     let start: Vec<&str> = got.lines().take(2).collect();

@@ -11,6 +11,7 @@ mod others;
 mod poetry;
 mod properties;
 mod pylock;
+mod requirements;
 mod selections;
 mod shapes;
 mod support;
