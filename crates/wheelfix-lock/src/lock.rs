@@ -24,6 +24,9 @@ pub struct Lock<'a> {
     pub conflicts: Vec<Vec<Conflict>>,
     /// Where a selection begins.
     pub roots: Vec<Root>,
+    /// The default groups of all roots together, where no member is named and no project has them: those of a
+    /// workspace without a project at its top.
+    pub(crate) workspace_groups: Option<DefaultGroups>,
     /// All packages.
     pub packages: Vec<Package<'a>>,
     /// The indexes that the file names, as written, for packages that do not name one.

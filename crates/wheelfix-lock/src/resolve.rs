@@ -216,7 +216,7 @@ impl<'l> Walk<'l> {
                 }
             }
             for (group, edges) in &root.groups {
-                if !is_selected(selection, root, group) {
+                if !self.is_selected(selection, root, group) {
                     continue;
                 }
                 start.edges.extend(edges);
@@ -232,6 +232,16 @@ impl<'l> Walk<'l> {
         self.answers.set(sets);
         self.publish_active(&[]);
         start
+    }
+
+    fn is_selected(&self, selection: &Selection, root: &Root, group: &PackageName) -> bool {
+        let of_workspace = self.lock.workspace_groups.as_ref();
+        let of_workspace = of_workspace.filter(|_| selection.package.is_none());
+        let is_default = match of_workspace.unwrap_or(&root.default_groups) {
+            DefaultGroups::All => true,
+            DefaultGroups::Named(names) => names.contains(group),
+        };
+        selection.groups.contains(group) || (is_default && !selection.no_default_groups)
     }
 
     /// Whether the extras and groups of the selection are there.
@@ -560,14 +570,6 @@ impl<'l> Walk<'l> {
             }
         }
     }
-}
-
-fn is_selected(selection: &Selection, root: &Root, group: &PackageName) -> bool {
-    let is_default = match &root.default_groups {
-        DefaultGroups::All => true,
-        DefaultGroups::Named(names) => names.contains(group),
-    };
-    selection.groups.contains(group) || (is_default && !selection.no_default_groups)
 }
 
 /// The extra that uv makes up for something that may conflict.

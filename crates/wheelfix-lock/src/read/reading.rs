@@ -247,6 +247,7 @@ impl<'a> ListedLock<'a> {
             environments: self.environments,
             conflicts: Vec::new(),
             roots: vec![root],
+            workspace_groups: None,
             packages,
             indexes: Vec::new(),
             notes: self.notes,

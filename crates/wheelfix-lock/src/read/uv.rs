@@ -87,6 +87,9 @@ impl<'a> Reader<'a> {
                 self.edges_of(package, pending);
             }
         }
+        let has_top = packages.iter().any(is_top);
+        let of_workspace = file.manifest.default_groups.clone();
+        let workspace_groups = (!has_top).then(|| self.default_groups("", of_workspace));
         let roots = self.roots(&packages, roots, file.manifest);
         if !self.reading.faults.is_empty() {
             return Err(self.reading.faults);
@@ -98,6 +101,7 @@ impl<'a> Reader<'a> {
             environments,
             conflicts,
             roots,
+            workspace_groups,
             packages,
             indexes: Vec::new(),
             notes,
@@ -353,6 +357,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether a package is the project beside the lock.
+fn is_top(package: &Package<'_>) -> bool {
+    match &package.source {
+        Source::Directory { path, .. } | Source::Virtual { path } => path == ".",
+        Source::Files | Source::Git { .. } | Source::Conda => false,
+    }
+}
+
 /// The tables of a package at which a selection may begin.
 struct RootTables<'a> {
     groups: BTreeMap<Text<'a>, Vec<schema::Dependency<'a>>>,
@@ -371,10 +383,6 @@ impl<'a> Reader<'a> {
         let members = self
             .reading
             .names("", "manifest.members", &manifest.members);
-        let is_top = |package: &Package<'_>| match &package.source {
-            Source::Directory { path, .. } | Source::Virtual { path } => path == ".",
-            Source::Files | Source::Git { .. } | Source::Conda => false,
-        };
         let is_member = |package: &Package<'_>| is_top(package) || members.contains(&package.name);
         let has_top = packages.iter().any(is_top);
         let mut roots = Vec::new();

@@ -57,6 +57,53 @@ fn what_a_script_requires_has_a_version_for_each_fork() {
 }
 
 #[test]
+fn the_root_of_a_workspace_says_which_groups_are_the_default() {
+    let of_members = [
+        ("one", "default-groups = [\"docs\"]"),
+        ("two", "default-groups = \"all\""),
+    ];
+    let mut text =
+        "version = 1\nrevision = 5\n[manifest]\nmembers = [\"one\", \"two\"]\nDEFAULT\n".to_owned();
+    for (name, groups) in of_members {
+        let table = format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"1\"\nsource = {{ virtual = \"{name}\" }}\n{groups}\n\
+             [package.dev-dependencies]\ndev = [{{ name = \"pytest\" }}]\ndocs = [{{ name = \"sphinx\" }}]\n\
+             lint = [{{ name = \"ruff\" }}]\n"
+        );
+        text.push_str(&table);
+    }
+    for name in ["pytest", "ruff", "sphinx"] {
+        text.push_str(&package(name, "1", ""));
+    }
+    let target = "x86_64-linux-cp311";
+    for (groups, want) in [
+        ("", "one 1, pytest 1, two 1"),
+        ("default-groups = [\"lint\"]", "one 1, ruff 1, two 1"),
+        (
+            "default-groups = \"all\"",
+            "one 1, pytest 1, ruff 1, sphinx 1, two 1",
+        ),
+    ] {
+        let text = text.replace("DEFAULT", groups);
+        let lock = read("uv.lock", &text);
+        assert_eq!(packages(&lock, "", target), want);
+        assert_eq!(packages(&lock, "package:one", target), "one 1, sphinx 1");
+        assert_eq!(packages(&lock, "no-default-groups", target), "one 1, two 1");
+    }
+    // Before revision 5 all of that stands in pyproject.toml.
+    let text = text
+        .replace("DEFAULT", "")
+        .replace("revision = 5", "revision = 3");
+    let project = |of: &str| {
+        let groups = if of == "." { "lint" } else { "docs" };
+        Some(format!("[tool.uv]\ndefault-groups = [\"{groups}\"]\n"))
+    };
+    let lock = Lock::read_beside("uv.lock", &text, project).unwrap();
+    assert_eq!(packages(&lock, "", target), "one 1, ruff 1, two 1");
+    assert_eq!(packages(&lock, "package:one", target), "one 1, sphinx 1");
+}
+
+#[test]
 fn a_group_may_ask_for_a_newer_python() {
     let text = uv_lock(
         "",

@@ -57,30 +57,20 @@ impl Lock<'_> {
         for root in &mut self.roots {
             let package = root.package.and_then(|number| self.packages.get(number));
             let directory = match package.map(|package| &package.source) {
+                // Those of the workspace, below.
+                None if self.workspace_groups.is_some() => continue,
                 None => ".",
                 Some(Source::Directory { path, .. } | Source::Virtual { path }) => path,
                 Some(_) => continue,
             };
-            let Some(text) = read(directory) else {
-                continue;
-            };
-            let project = match toml_text::read::<Project<'_>>(&text) {
-                // Most of its keys are for others.
-                Ok((project, _)) => project,
-                Err(fault) => {
-                    let key = format!("{directory}/pyproject.toml");
-                    reading.faults.push(Fault { key, ..*fault });
-                    continue;
-                }
-            };
-            match project.tool.uv.default_groups {
-                None => {}
-                Some(schema::Groups::All) => root.default_groups = DefaultGroups::All,
-                Some(schema::Groups::Named(names)) => {
-                    let names = reading.names("", "tool.uv.default-groups", &names);
-                    root.default_groups = DefaultGroups::Named(names);
-                }
+            if let Some(groups) = of_project(&mut reading, directory, &read) {
+                root.default_groups = groups;
             }
+        }
+        if let Some(groups) = &mut self.workspace_groups
+            && let Some(of_top) = of_project(&mut reading, ".", &read)
+        {
+            *groups = of_top;
         }
         if reading.faults.is_empty() {
             Ok(())
@@ -88,4 +78,28 @@ impl Lock<'_> {
             Err(reading.faults)
         }
     }
+}
+
+/// The default groups of the pyproject.toml in a directory, if it has some.
+fn of_project(
+    reading: &mut Reading,
+    directory: &str,
+    read: impl Fn(&str) -> Option<String>,
+) -> Option<DefaultGroups> {
+    let text = read(directory)?;
+    let project = match toml_text::read::<Project<'_>>(&text) {
+        // Most of its keys are for others.
+        Ok((project, _)) => project,
+        Err(fault) => {
+            let key = format!("{directory}/pyproject.toml");
+            reading.faults.push(Fault { key, ..*fault });
+            return None;
+        }
+    };
+    Some(match project.tool.uv.default_groups? {
+        schema::Groups::All => DefaultGroups::All,
+        schema::Groups::Named(names) => {
+            DefaultGroups::Named(reading.names("", "tool.uv.default-groups", &names))
+        }
+    })
 }

@@ -168,7 +168,7 @@ pub(super) struct Artifact<'a> {
 }
 
 /// A list of groups, or the text for all of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Groups<'a> {
     All,
     Named(Vec<Text<'a>>),
