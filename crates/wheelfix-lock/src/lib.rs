@@ -35,6 +35,6 @@ pub use index::IndexAnswers;
 pub use lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
 pub use locked::{Locked, LockedError, LockedFile, LockedPackage, LockedSource};
 pub use profile::{Profile, ProfileError};
-pub use read::is_pinned;
+pub use read::is_open;
 pub use resolve::{Resolution, Resolved, resolve};
 pub use selection::{Selection, SelectionError};

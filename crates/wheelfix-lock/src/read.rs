@@ -15,7 +15,7 @@ mod unknown_keys;
 mod uv;
 mod yaml_text;
 
-pub use requirements::is_pinned;
+pub use requirements::is_open;
 
 use crate::{Fault, Faults, Format, Lock, Problem};
 

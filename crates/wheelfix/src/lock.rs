@@ -178,7 +178,9 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         let text = "`--package-expression` is for one `--target`".to_owned();
         return Err(Error::Usage(text));
     }
-    let (name, bytes) = match lock_uv::resolve(&args.inputs, &args.targets)? {
+    let of_uv = lock_uv::resolve(&args.inputs, &args.targets)?;
+    let is_of_uv = of_uv.is_some();
+    let (name, bytes) = match of_uv {
         Some(bytes) => ("uv.lock".to_owned(), bytes),
         None => (args.name(), read(&args.file())?),
     };
@@ -194,7 +196,9 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
     };
     let lock = Lock::read_beside(&name, text, project);
     let mut lock = lock.map_err(|faults| refuse(args, &faults))?;
-    lock_uv::check(&args.inputs, &lock)?;
+    if is_of_uv {
+        lock_uv::check(&args.inputs, &lock)?;
+    }
     let mut selections = selections(args, &lock)?;
     select_hardware(args, &mut lock, &mut selections)?;
     let options = options(args);

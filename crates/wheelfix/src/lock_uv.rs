@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use fs_err as fs;
 use tempfile::TempDir;
 use wheelfix_format::{Requirement, Target};
-use wheelfix_lock::{Format, Lock, is_pinned};
+use wheelfix_lock::{Format, Location, Lock, Package, Source, is_open};
 
 use crate::error::{Error, print};
 use crate::message::BREAK;
@@ -24,13 +24,9 @@ enum ResolveError {
     /// It found no solution, or could not look for one.
     #[error("uv makes no lock: {status}{stderr}")]
     Failed { status: ExitStatus, stderr: Lines },
-    /// A line that is no requirement.
-    #[error("`{}`, line {line}: expected a requirement, got `{text}`: options are for uv, which reads them from its configuration", path.display())]
-    Line {
-        path: PathBuf,
-        line: usize,
-        text: String,
-    },
+    /// A file or a directory, which uv's lock names from its own place.
+    #[error("`{}`: `{label}` lies at a path", path.display())]
+    Path { path: PathBuf, label: String },
     /// A project of another tool.
     #[error("`{}`: there is no `[project]`, which is where uv looks for requirements", .0.display())]
     NoProject(PathBuf),
@@ -63,7 +59,8 @@ pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<V
         [path]
             if path.extension().is_some_and(|extension| extension == "in") || is_unpinned(path) =>
         {
-            write_project(&dir, &read_requirements(path)?, targets)?;
+            write_project(&dir, &[], targets)?;
+            add(dir.path(), path)?;
         }
         [path] if path.is_file() || is_path(path) => return Ok(None),
         names => {
@@ -77,7 +74,8 @@ pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<V
             write_project(&dir, &requirements, targets)?;
         }
     }
-    run_uv(dir.path())?;
+    let mut command = uv("lock");
+    run_uv(command.arg("--project").arg(dir.path()))?;
     let bytes = fs::read(dir.path().join("uv.lock"))?;
     Ok(Some(bytes))
 }
@@ -87,21 +85,42 @@ fn is_project(path: &Path) -> bool {
         .is_some_and(|name| name == "pyproject.toml")
 }
 
-/// Refuses a project of which uv makes an empty lock: one of Poetry, or of setuptools without `[project]`.
+/// Refuses a lock that uv made of something else than was meant: an empty one of a project of Poetry, or of
+/// setuptools without `[project]`, and one with paths, which begin where uv made it.
 pub(crate) fn check(inputs: &[PathBuf], lock: &Lock<'_>) -> Result<(), Error> {
     let [path] = inputs else { return Ok(()) };
-    if !is_project(path) || !lock.packages.is_empty() {
-        return Ok(());
-    }
-    print("error", [ResolveError::NoProject(path.clone())]);
-    let hint = if fs::read_to_string(path)?.contains("[tool.poetry") {
-        "`poetry lock` writes poetry.lock: give that file"
+    let path = path.clone();
+    let (error, hint) = if lock.packages.is_empty() && is_project(&path) {
+        let hint = if fs::read_to_string(&path)?.contains("[tool.poetry") {
+            "`poetry lock` writes poetry.lock: give that file"
+        } else {
+            "what stands in setup.cfg or setup.py is for setuptools alone: give requirements, or a file of them as \
+             requirements.in"
+        };
+        (ResolveError::NoProject(path), hint)
+    } else if let Some(package) = lock.packages.iter().find(|package| has_path(package)) {
+        let label = package.label();
+        let hint =
+            "`uv lock` in the directory of the project makes a lock with paths: give that file";
+        (ResolveError::Path { path, label }, hint)
     } else {
-        "what stands in setup.cfg or setup.py is for setuptools alone: give requirements, or a file of them as \
-         requirements.in"
+        return Ok(());
     };
+    print("error", [error]);
     print("hint", [hint]);
     Err(Error::Reported)
+}
+
+/// Whether a package lies at a relative path, beside the project itself.
+fn has_path(package: &Package<'_>) -> bool {
+    let is_relative = |path: &str| !path.starts_with('/') && path != ".";
+    match &package.source {
+        Source::Directory { path, .. } | Source::Virtual { path } => is_relative(path),
+        _ => {
+            let mut files = package.wheels.iter().chain(&package.sdist);
+            files.any(|file| matches!(&file.location, Location::Path(path) if is_relative(path)))
+        }
+    }
 }
 
 /// Whether a name that is not there is meant as the name of a file.
@@ -113,37 +132,19 @@ fn is_path(path: &Path) -> bool {
 /// Whether a file is called as a lock of requirements is, and has some that any version may serve.
 fn is_unpinned(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_open = |line: &str| {
-        let requirement = line.parse::<Requirement>();
-        requirement.is_ok_and(|it| !is_pinned(&it))
-    };
     Format::of(&name) == Some(Format::Requirements)
-        && fs::read_to_string(path).is_ok_and(|text| lines(&text).any(|(_, line)| is_open(line)))
+        && fs::read_to_string(path).is_ok_and(|text| is_open(&text))
 }
 
-/// The lines that say something, with their numbers.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().enumerate().map(|(at, line)| {
-        let line = line.split(" #").next().unwrap_or(line).trim();
-        (at + 1, line)
-    });
-    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-}
-
-fn read_requirements(path: &Path) -> Result<Vec<String>, Error> {
-    let text = fs::read_to_string(path)?;
-    let mut requirements = Vec::new();
-    for (line_number, line) in lines(&text) {
-        if line.parse::<Requirement>().is_err() {
-            return Err(Error::refused(ResolveError::Line {
-                path: path.to_owned(),
-                line: line_number,
-                text: line.to_owned(),
-            }));
-        }
-        requirements.push(line.to_owned());
-    }
-    Ok(requirements)
+/// Adds the requirements of a file to a project; what the file names lies beside it.
+fn add(project: &Path, path: &Path) -> Result<(), Error> {
+    let mut command = uv("add");
+    command.args(["--no-sync", "--requirements"]);
+    command.arg(path.file_name().unwrap_or_default());
+    command.arg("--project").arg(project);
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    command.current_dir(directory.unwrap_or(Path::new(".")));
+    run_uv(&mut command)
 }
 
 /// Writes a project that is not installed itself, for the oldest Python of the targets.
@@ -162,12 +163,16 @@ fn write_project(dir: &TempDir, requirements: &[String], targets: &[Target]) -> 
     Ok(())
 }
 
-/// Has uv lock the project in a directory, with the configuration of its user.
+/// uv, with the configuration of its user.
 #[expect(clippy::disallowed_methods, reason = "uv is the resolver")]
-fn run_uv(dir: &Path) -> Result<(), Error> {
+fn uv(subcommand: &str) -> Command {
     let mut command = Command::new("uv");
-    command.args(["lock", "--quiet", "--project"]).arg(dir);
-    let output = command.stdin(Stdio::null()).output();
+    command.args([subcommand, "--quiet"]).stdin(Stdio::null());
+    command
+}
+
+fn run_uv(command: &mut Command) -> Result<(), Error> {
+    let output = command.output();
     let output = output.map_err(|error| Error::environment(ResolveError::Start(error)))?;
     if output.status.success() {
         return Ok(());

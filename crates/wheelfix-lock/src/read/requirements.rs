@@ -344,9 +344,17 @@ fn named(reading: &mut Reading, key: &str, text: &str, hashes: &[Sri]) -> Option
     Some(package)
 }
 
-/// Whether a requirement is one of a lock: a URL, or one version with `==`.
-pub fn is_pinned(requirement: &Requirement) -> bool {
-    matches!(requirement.constraint(), Constraint::Url(_)) || pin(requirement).is_some()
+/// Whether a `requirements.txt` has a requirement that more than one version may serve.
+pub fn is_open(text: &str) -> bool {
+    let is_open = |line: &str| {
+        let what = line.split(" --").next().unwrap_or_default();
+        let requirement = what.trim().parse::<Requirement>().ok();
+        let requirement = requirement.filter(|_| matches!(kind(what), Kind::Named));
+        requirement.is_some_and(|it| {
+            matches!(it.constraint(), Constraint::Versions(_)) && pin(&it).is_none()
+        })
+    };
+    logical_lines(text).iter().any(|(_, line)| is_open(line))
 }
 
 /// The version of `==1.2`.

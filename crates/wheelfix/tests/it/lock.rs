@@ -447,12 +447,6 @@ fn uv_resolves_what_is_not_locked() {
     );
     assert!(got.contains("No solution found"), "{got}");
     assert!(!got.contains("\\n"), "{got}");
-    fs::write(sandbox.path("odd.in"), "user\n-r other.in\n").unwrap();
-    let got = run_with_uv(&sandbox, &[&["lock", "odd.in"][..], &target].concat());
-    assert!(
-        got.contains("`odd.in`, line 2: expected a requirement, got `-r other.in`"),
-        "{got}"
-    );
     let got = run_with_uv(
         &sandbox,
         &[&["lock", "user", "pyproject.toml"][..], &target].concat(),
@@ -462,6 +456,37 @@ fn uv_resolves_what_is_not_locked() {
     let mut command = sandbox.command(&[&["lock", "user"][..], &target].concat());
     let output = command.env("PATH", "/no/such").output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("uv resolves what is not locked"));
+}
+
+/// All that uv understands of such a file, as other files and constraints.
+#[test]
+fn files_of_requirements_are_for_uv_as_they_are() {
+    let sandbox = with_links();
+    fs::create_dir(sandbox.path("sub")).unwrap();
+    let lines = "user>=3 \\\n  --hash=sha256:HASH\n-r more.in\n-c bounds.txt\n--pre\n";
+    let lines = lines.replace("HASH", &"0".repeat(64));
+    fs::write(sandbox.path("sub/requirements.txt"), lines).unwrap();
+    fs::write(sandbox.path("sub/more.in"), "base\n").unwrap();
+    fs::write(sandbox.path("sub/bounds.txt"), "base<2\n").unwrap();
+    let target = ["--target", "x86_64-linux-cp311"];
+    let lock = |name: &str| run_with_uv(&sandbox, &[&["lock", name][..], &target].concat());
+    let got = lock("sub/requirements.txt");
+    assert!(got.starts_with("exit: 0\n"), "{got}");
+    for want in ["base-1.0-py3-none-any.whl", "user-3.0-py3-none-any.whl"] {
+        assert!(got.contains(want), "{got}");
+    }
+    fs::write(sandbox.path("sub/odd.in"), "user\n-r absent.in\n").unwrap();
+    let got = lock("sub/odd.in");
+    assert!(
+        got.contains("uv makes no lock") && got.contains("absent.in"),
+        "{got}"
+    );
+    // Paths of its lock begin elsewhere.
+    let wheel = "user\n./../links/base-1.0-py3-none-any.whl\n";
+    fs::write(sandbox.path("sub/paths.in"), wheel).unwrap();
+    let got = lock("sub/paths.in");
+    let want = "error: `sub/paths.in`: `base 1.0` lies at a path\nhint: `uv lock` in the directory of the project";
+    assert!(got.starts_with("exit: 1\n") && got.contains(want), "{got}");
 }
 
 #[test]
