@@ -12,8 +12,8 @@ use wheelfix_format::{
 
 use crate::file::public_url;
 use crate::{
-    Choice, Fault, Faults, File, Location, Lock, Package, Preference, Problem, Profile, Provider,
-    Resolution, Resolved, Selection, Source, Sri, choose, resolve,
+    Choice, Fault, Faults, File, Format, Location, Lock, Package, Preference, Problem, Profile,
+    Provider, Resolution, Resolved, Selection, Source, Sri, choose, resolve,
 };
 
 /// Version of the schema, which `docs/json.md` describes.
@@ -407,6 +407,10 @@ impl<'l> Maker<'l> {
         let preference = self.options.preference_of(&package.name);
         let chosen = choose(package, tags, preference).map_err(|reasons| {
             let label = package.label();
+            let is_of_pipenv = self.lock.format == Format::Pipfile;
+            if is_of_pipenv && package.version.is_none() && reasons.is_empty() {
+                return Box::new(package.fault("version", Problem::AnyVersion));
+            }
             let has_hashes = !package.hashes.is_empty() && package.wheels.is_empty();
             let problem = match package.is_answered {
                 true if has_hashes => {

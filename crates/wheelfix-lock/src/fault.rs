@@ -121,6 +121,10 @@ pub enum Problem {
     Twice(Vec<String>),
     #[error("no file fits the target: {}", .0.join("; "))]
     NoFile(Vec<String>),
+    #[error(
+        "the lock allows any version, as pipenv writes it for what the machine does not need on which it locks: run `pipenv lock` on one like the target"
+    )]
+    AnyVersion,
     #[error("the lock names no file")]
     NoFiles,
     #[error("the lock has no hash of `{0}`")]

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wheelfix_format::PackageName;
 
 use crate::lock::{Listing, Lock, Package, Source};
 use crate::read::reading::{ListedLock, Reading};
-use crate::read::requirements::{local, url_source};
+use crate::read::requirements::{is_commit, local, url_source};
 use crate::{Fault, Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
@@ -24,22 +25,6 @@ struct Meta {
 #[derive(Debug, Deserialize)]
 struct Index {
     url: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Entry {
-    version: Option<String>,
-    #[serde(default)]
-    hashes: Vec<String>,
-    markers: Option<String>,
-    git: Option<String>,
-    #[serde(rename = "ref")]
-    reference: Option<String>,
-    subdirectory: Option<String>,
-    path: Option<String>,
-    file: Option<String>,
-    #[serde(default)]
-    editable: bool,
 }
 
 pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
@@ -61,22 +46,20 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
         let Some(group) = reading.name("", "category", &category) else {
             continue;
         };
-        let entries: BTreeMap<String, Entry> =
-            serde_json::from_value(entries).map_err(structure)?;
-        for (name, entry) in entries {
-            let Some(package) = package(&mut reading, &name, entry, &group) else {
+        let entries: Option<Entries> = value(&mut reading, "", &category, entries);
+        for (name, fields) in entries.unwrap_or_default() {
+            let Some(fields) = value(&mut reading, &name, &category, fields) else {
                 continue;
             };
-            // What several categories require has an entry in each.
-            let known = packages.iter_mut().find(|known| {
-                known.name == package.name
-                    && known.version == package.version
-                    && known.source == package.source
-            });
-            match known {
-                Some(known) => known.listed.extend(package.listed),
-                None => packages.push(package),
-            }
+            let entry = Entry {
+                category: &category,
+                name: &name,
+                fields,
+            };
+            let Some(package) = package(&mut reading, entry, &group) else {
+                continue;
+            };
+            add(&mut packages, package);
         }
         groups.push(group);
     }
@@ -102,6 +85,61 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
     Ok(lock)
 }
 
+/// Adds a package; one that several categories require has an entry in each.
+fn add(packages: &mut Vec<Package<'static>>, package: Package<'static>) {
+    let known = packages.iter_mut().find(|known| {
+        known.name == package.name
+            && known.version == package.version
+            && known.source == package.source
+    });
+    match known {
+        Some(known) => known.listed.extend(package.listed),
+        None => packages.push(package),
+    }
+}
+
+/// Values by their keys.
+type Entries = BTreeMap<String, serde_json::Value>;
+
+/// A value, unless it has another shape.
+fn value<T: DeserializeOwned>(
+    reading: &mut Reading,
+    of: &str,
+    key: &str,
+    value: serde_json::Value,
+) -> Option<T> {
+    match serde_json::from_value(value) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            reading.fault(of, key, Problem::Structure(error.to_string()));
+            None
+        }
+    }
+}
+
+/// A package of a category.
+struct Entry<'t> {
+    category: &'t str,
+    name: &'t str,
+    fields: Entries,
+}
+
+impl Entry<'_> {
+    fn take<T: DeserializeOwned>(&mut self, reading: &mut Reading, key: &str) -> Option<T> {
+        let field = self.fields.remove(key)?;
+        value(
+            reading,
+            self.name,
+            &format!("{}.{key}", self.category),
+            field,
+        )
+    }
+
+    fn text(&mut self, reading: &mut Reading, key: &str) -> Option<String> {
+        self.take(reading, key)
+    }
+}
+
 /// A file that is no JSON, or has another shape.
 fn structure(error: serde_json::Error) -> Faults {
     let problem = Problem::Syntax {
@@ -123,19 +161,25 @@ fn python(meta: &Meta) -> Option<String> {
 
 fn package(
     reading: &mut Reading,
-    name: &str,
-    entry: Entry,
+    mut entry: Entry<'_>,
     group: &PackageName,
 ) -> Option<Package<'static>> {
-    let mut package = Package::new(reading.name("", group.as_str(), name)?);
-    let hashes = entry.hashes.iter().map(String::as_str);
+    let name = entry.name;
+    let has_version = entry.fields.contains_key("version");
+    let version = entry.text(reading, "version");
+    let hashes: Option<Vec<String>> = entry.take(reading, "hashes");
+    let hashes = hashes.iter().flatten().map(String::as_str);
     let hashes = reading.hashes(name, "hashes", hashes);
-    let marker = reading.marker(name, "markers", entry.markers.as_deref());
+    let marker = entry.text(reading, "markers");
+    let path = entry.text(reading, "path");
+    let is_editable: Option<bool> = entry.take(reading, "editable");
+    let mut package = Package::new(reading.name("", group.as_str(), name)?);
+    let marker = reading.marker(name, "markers", marker.as_deref());
     let group = Some(group.clone());
     package.listed = vec![Listing { group, marker }];
-    if let Some(url) = entry.git {
+    if let Some(url) = entry.text(reading, "git") {
         package.origin = Cow::Owned(url.clone());
-        match entry.reference {
+        match entry.text(reading, "ref").filter(|it| is_commit(it)) {
             Some(commit) => {
                 package.source = Source::Git {
                     url: Cow::Owned(url),
@@ -145,8 +189,8 @@ fn package(
             }
             None => reading.fault(name, "ref", Problem::NoCommit),
         }
-        package.subdirectory = entry.subdirectory;
-    } else if let Some(found) = entry.path.as_deref().and_then(|path| {
+        package.subdirectory = entry.text(reading, "subdirectory");
+    } else if let Some(found) = path.as_deref().and_then(|path| {
         let file = local(reading, "path", path, &hashes)?;
         (file.name == package.name).then_some(file)
     }) {
@@ -154,23 +198,22 @@ fn package(
             listed: package.listed,
             ..found
         };
-    } else if let Some(path) = entry.path {
+    } else if let Some(path) = path {
         package.origin = Cow::Owned(path.clone());
         package.source = Source::Directory {
             path: Cow::Owned(path),
-            editable: entry.editable,
+            editable: is_editable.unwrap_or_default(),
         };
-    } else if let Some(url) = entry.file {
+    } else if let Some(url) = entry.text(reading, "file") {
         package.origin = Cow::Owned(url.clone());
         url_source(reading, "file", &mut package, &url, &hashes);
     } else {
-        let version = entry
-            .version
-            .as_deref()
-            .map(|it| it.trim_start_matches('='));
-        if version.is_none() {
+        if !has_version {
             reading.fault(name, "version", Problem::NoVersion);
         }
+        // Any version is none, which is a fault where the package is selected.
+        let version = version.as_deref().filter(|version| *version != "*");
+        let version = version.map(|version| version.trim_start_matches('='));
         package.version = reading.version(name, "version", version);
         package.hashes = hashes;
     }

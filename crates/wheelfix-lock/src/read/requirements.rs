@@ -425,6 +425,6 @@ fn only_hash(hashes: &[Sri]) -> Option<Sri> {
     is_only.then(|| strongest.clone())
 }
 
-fn is_commit(text: &str) -> bool {
+pub(crate) fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
