@@ -39,7 +39,7 @@ const MAX_FAULTS: usize = 20;
 /// In longer files the first fault is the only one that is looked for; in bytes.
 const MAX_LEN: usize = 4 << 20;
 
-/// The faults of a file whose packages are tables `[[package]]` or `[[packages]]`: what stops its reading, and what
+/// The faults of a file whose packages are tables, as `[[package]]`: what stops its reading, and what
 /// would stop it without the packages that have faults. `check` reads a text.
 pub(crate) fn all_faults(
     text: &str,
@@ -70,12 +70,16 @@ pub(crate) fn all_faults(
     faults
 }
 
+/// The tables of packages; uv called them distributions at first.
+const PACKAGES: [&str; 3] = ["[[package]]", "[[packages]]", "[[distribution]]"];
+
 /// The table of the package that a line is in, the line counted from 1; in bytes.
 fn package_around(text: &str, line: usize) -> Option<Range<usize>> {
     let (mut at, mut start) = (0, None);
     for (number, content) in (1..).zip(text.split_inclusive('\n')) {
-        let is_package = matches!(content.trim_end(), "[[package]]" | "[[packages]]");
-        let is_inner = content.starts_with("[package") || content.starts_with("[[package");
+        let is_package = PACKAGES.contains(&content.trim_end());
+        let table = content.trim_start_matches('[');
+        let is_inner = table.starts_with("package") || table.starts_with("distribution");
         if is_package || content.starts_with('[') && !is_inner {
             if line < number {
                 break;

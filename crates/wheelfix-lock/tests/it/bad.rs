@@ -76,6 +76,13 @@ fn each_package_of_a_wrong_shape_is_told() {
             "",
         ),
         (
+            "uv.lock",
+            "version = 1",
+            "distribution",
+            "source = { virtual = '.' }",
+            "",
+        ),
+        (
             "pylock.toml",
             "lock-version = '1.0'\ncreated-by = 'x'",
             "packages",
