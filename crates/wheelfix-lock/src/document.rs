@@ -438,6 +438,16 @@ impl<'l> Maker<'l> {
         Ok((document, why))
     }
 
+    /// A URL without its user, which is noted.
+    fn public_url(&mut self, of: &str, url: &str) -> String {
+        let public = public_url(url).into_owned();
+        if public != url {
+            let note = format!("the URL of {of} had a user, which was left out");
+            self.notes.insert(note);
+        }
+        public
+    }
+
     fn source(&mut self, package: &Package<'_>) -> Result<ProviderDocument, Box<Fault>> {
         let mut local = |path: &str| {
             if path.starts_with('/') {
@@ -456,7 +466,7 @@ impl<'l> Maker<'l> {
                     ));
                 }
                 ProviderDocument::Git(GitDocument {
-                    url: public_url(url).into_owned(),
+                    url: self.public_url(&package.label(), url),
                     rev: commit.clone().into_owned(),
                     lfs: *lfs,
                 })
@@ -496,12 +506,7 @@ impl<'l> Maker<'l> {
             location if location.has_secret() => return fault(Problem::Secret(name)),
             Location::Url(_) if file.hash.is_none() => return fault(Problem::NoHash(name)),
             Location::Url(of) => {
-                let public = public_url(of);
-                if public != *of {
-                    self.notes
-                        .insert(format!("the URL of {name} had a user, which was left out"));
-                }
-                url = Some(public.into_owned());
+                url = Some(self.public_url(&name, of));
             }
             Location::Path(of) => path = Some(of.clone()),
         }

@@ -196,6 +196,22 @@ fn no_credential_leaves() {
     );
     assert!(made_text.contains("the URL of a-1.0-py3-none-any.whl had a user, which was left out"));
 
+    let commit = "0".repeat(40);
+    let git = format!("a @ git+https://me:hunter2@x/a.git@{commit}\n");
+    let target = ["x86_64-linux-cp313"];
+    let of_git = made_of(
+        "requirements.txt",
+        &git,
+        &target,
+        &DocumentOptions::default(),
+    );
+    let of_git = of_git.unwrap().to_string();
+    assert!(!of_git.contains("hunter2"), "{of_git}");
+    assert!(
+        of_git.contains("the URL of a had a user, which was left out"),
+        "{of_git}"
+    );
+
     let text = lock_of(&[
         ("root", &["a"], ""),
         (
