@@ -12,6 +12,7 @@ use crate::Problem;
 use crate::file::{File, Location};
 use crate::lock::{Listing, Package, Source};
 use crate::read::reading::{NamedEdge, Reading, optional_hash};
+use crate::read::requirements::{at_commit, url_source};
 
 /// The marker of a platform with a Python; `None` where nothing can be installed.
 pub(crate) fn platform_marker(platform: &str, python: Option<&str>) -> Option<String> {
@@ -133,6 +134,10 @@ pub(crate) fn locate(
         ".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tar", ".zip",
     ];
     let label = package.label();
+    if at_commit(location).is_some() {
+        url_source(reading, key, package, location, &[]);
+        return;
+    }
     if let Some(git) = location.strip_prefix("git+") {
         match crate::read::uv::git(&git.to_owned().into()) {
             Some((source, subdirectory)) => {

@@ -9,7 +9,7 @@ use wheelfix_format::PackageName;
 
 use crate::lock::{Listing, Lock, Package, Source};
 use crate::read::reading::{ListedLock, Reading};
-use crate::read::requirements::{is_commit, local, url_source};
+use crate::read::requirements::{add, is_commit, local, url_source};
 use crate::{Fault, Faults, Format, Problem};
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +59,7 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
             let Some(package) = package(&mut reading, entry, &group) else {
                 continue;
             };
+            // What several categories require has an entry in each.
             add(&mut packages, package);
         }
         groups.push(group);
@@ -83,19 +84,6 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
     let indexes = indexes.map(|index| index.url);
     lock.indexes = indexes.filter(|url| !url.contains('$')).collect();
     Ok(lock)
-}
-
-/// Adds a package; one that several categories require has an entry in each.
-fn add(packages: &mut Vec<Package<'static>>, package: Package<'static>) {
-    let known = packages.iter_mut().find(|known| {
-        known.name == package.name
-            && known.version == package.version
-            && known.source == package.source
-    });
-    match known {
-        Some(known) => known.listed.extend(package.listed),
-        None => packages.push(package),
-    }
 }
 
 /// Values by their keys.

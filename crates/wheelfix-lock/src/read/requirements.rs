@@ -135,7 +135,7 @@ const WITHOUT_EFFECT: [&str; 5] = [
 ];
 
 /// Adds a package; a name with extras and without them is one.
-fn add(packages: &mut Vec<Package<'static>>, package: Package<'static>) {
+pub(crate) fn add(packages: &mut Vec<Package<'static>>, package: Package<'static>) {
     let is_it = |known: &&mut Package<'_>| {
         known.name == package.name
             && known.version == package.version
@@ -374,6 +374,13 @@ fn fragment_value(url: &str, name: &str) -> Option<String> {
     Some(decoded(value).into_owned())
 }
 
+/// The repository and the commit of `git+URL@COMMIT`.
+pub(crate) fn at_commit(url: &str) -> Option<(&str, &str)> {
+    let repository = url.strip_prefix("git+")?.split('#').next()?;
+    let split = repository.rsplit_once('@');
+    split.filter(|(_, commit)| is_commit(commit))
+}
+
 /// A repository, a wheel or an sdist.
 pub(crate) fn url_source(
     reading: &mut Reading,
@@ -384,11 +391,8 @@ pub(crate) fn url_source(
 ) {
     let address = url.split('#').next().unwrap_or_default();
     package.subdirectory = fragment_value(url, "subdirectory");
-    if let Some(repository) = address.strip_prefix("git+") {
-        let commit = repository
-            .rsplit_once('@')
-            .filter(|(_, commit)| is_commit(commit));
-        match commit {
+    if address.starts_with("git+") {
+        match at_commit(url) {
             Some((url, commit)) => {
                 package.source = Source::Git {
                     url: Cow::Owned(url.to_owned()),

@@ -227,3 +227,27 @@ fn every_fault_of_a_file_is_told() {
         ]
     );
 }
+
+/// conda-lock writes the commit behind an `@`, pixi behind a `#`.
+#[test]
+fn repositories_have_their_commits() {
+    let commit = "0123456789012345678901234567890123456789";
+    let text = format!(
+        "version: 1\nmetadata:\n  channels: []\n  platforms: [linux-64]\n  sources: []\n  content_hash: {{}}\npackage:\n\
+         - name: a\n  version: '1'\n  manager: pip\n  platform: linux-64\n  dependencies: {{}}\n  \
+         url: git+https://files.example.org/o/r.git@{commit}#subdirectory=sub\n  hash:\n    sha256: {commit}\n  category: main\n"
+    );
+    let lock = read("conda-lock.yml", &text);
+    let [package] = lock.packages.as_slice() else {
+        panic!("{lock:?}");
+    };
+    assert_eq!(
+        package.source,
+        Source::Git {
+            url: "https://files.example.org/o/r.git".into(),
+            commit: commit.into(),
+            lfs: false,
+        }
+    );
+    assert_eq!(package.subdirectory.as_deref(), Some("sub"));
+}
