@@ -29,6 +29,8 @@ pub struct Fault {
 pub enum Problem {
     #[error("not UTF-8 at byte {0}")]
     Utf8(usize),
+    #[error("the file is empty: have its writer make it again")]
+    Empty,
     #[error("this is a pointer of Git LFS, not the file: get the file itself with `git lfs pull`")]
     LfsPointer,
     #[error("line {0} is a marker of a merge conflict: lock anew, or resolve the conflict")]

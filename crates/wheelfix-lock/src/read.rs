@@ -53,6 +53,7 @@ impl<'a> Lock<'a> {
             return Err(vec![Fault::of_file(Problem::TooMany(MAX_VALUES))]);
         }
         match Format::of(name).or_else(|| Format::of_text(text)) {
+            Some(_) if text.trim().is_empty() => Err(vec![Fault::of_file(Problem::Empty)]),
             Some(Format::CondaLock) => conda_lock::read(text),
             Some(Format::Makes) => makes::read(text),
             Some(Format::Pdm) => pdm::read(text),

@@ -66,6 +66,25 @@ fn what_is_no_lock_is_refused() {
 }
 
 #[test]
+fn an_empty_file_is_told_as_that() {
+    for name in [
+        "uv.lock",
+        "poetry.lock",
+        "Pipfile.lock",
+        "requirements.txt",
+        "sources.yaml",
+    ] {
+        check(name, "", "the file is empty: have its writer make it again");
+        check(
+            name,
+            "\u{feff} \n\n",
+            "the file is empty: have its writer make it again",
+        );
+    }
+    check("requirements.txt", "# nothing\n", "fine");
+}
+
+#[test]
 fn each_package_of_a_wrong_shape_is_told() {
     for (file, first, header, more, last) in [
         (
