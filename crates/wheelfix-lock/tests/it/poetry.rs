@@ -140,6 +140,14 @@ fn pyproject_toml_says_what_is_wanted() {
     };
     assert_eq!(of(linux), "numpy 2.2");
     assert_eq!(of("x86_64-linux-cp38"), "numpy 1.24");
+    let newer = PROJECT.replace(
+        "old = {",
+        "New = '^1'\nnewer = { version = '*', python = '<3.7' }\nold = {",
+    );
+    let lock = Lock::read_beside("poetry.lock", &text, |_| Some(newer.clone())).unwrap();
+    let note =
+        "pyproject.toml requires New, which the lock does not have: `poetry lock` makes it anew";
+    assert_eq!(lock.notes, [note]);
     let faults = Lock::read_beside("poetry.lock", &text, |_| Some("[tool".to_owned()));
     assert!(joined(&faults.unwrap_err()).starts_with("`pyproject.toml`: line 1"));
 }

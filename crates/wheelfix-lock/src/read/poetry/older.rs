@@ -96,6 +96,7 @@ pub(crate) fn link<'a>(
             ..Reading::default()
         },
         by_name: BTreeMap::new(),
+        missing: BTreeSet::new(),
     };
     for (number, package) in lock.packages.iter().enumerate() {
         let numbers = linker.by_name.entry(package.name.clone()).or_default();
@@ -116,6 +117,9 @@ pub(crate) fn link<'a>(
                 .to_owned(),
         );
     }
+    lock.notes.extend(linker.missing.iter().map(|name| {
+        format!("pyproject.toml requires {name}, which the lock does not have: `poetry lock` makes it anew")
+    }));
     lock.markers = linker.reading.markers;
     if linker.reading.faults.is_empty() {
         Ok(())
@@ -127,6 +131,8 @@ pub(crate) fn link<'a>(
 struct Linker {
     reading: Reading,
     by_name: BTreeMap<PackageName, Vec<usize>>,
+    /// The names in pyproject.toml that the lock does not have.
+    missing: BTreeSet<String>,
 }
 
 impl Linker {
@@ -234,6 +240,10 @@ impl Linker {
                 }
                 for alternative in alternatives {
                     let Some(edge) = self.edge("", packages, name, alternative) else {
+                        // One with a marker may be for no environment of the lock.
+                        if alternative.marker().is_none() {
+                            self.missing.insert(name.to_string());
+                        }
                         continue;
                     };
                     if !alternative.optional {
