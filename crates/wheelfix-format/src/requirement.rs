@@ -81,6 +81,9 @@ pub enum RequirementError {
         /// The bracket that opens.
         bracket: char,
     },
+    /// Nothing stands behind `@`.
+    #[error("invalid requirement `{0}`: expected a URL after `@`")]
+    NoUrl(String),
     /// Something behind a URL that is not a marker.
     #[error("expected white space and `;` behind the URL in requirement `{0}`")]
     AfterUrl(String),
@@ -163,15 +166,16 @@ impl FromStr for Requirement {
                 })?)
             }
         };
-        let extras = parts.slice(&parts.extras).split(',').map(str::trim);
-        let extras = extras.filter(|extra| !extra.is_empty()).map(str::parse);
-        let extras =
-            extras
-                .collect::<Result<_, _>>()
-                .map_err(|source| RequirementError::Extra {
-                    text: text.to_owned(),
-                    source,
-                })?;
+        let extras = parts.slice(&parts.extras).trim();
+        let extras = (!extras.is_empty()).then(|| extras.split(','));
+        let extras = extras.into_iter().flatten();
+        let extras = extras
+            .map(|extra| extra.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|source| RequirementError::Extra {
+                text: text.to_owned(),
+                source,
+            })?;
         let marker = parse_marker(&parts)?;
         Ok(Self {
             parts,
@@ -229,6 +233,9 @@ impl RequirementParts {
         let (constraint, semicolon) = if byte_at(text, start) == Some(b'@') {
             let start = skip_space(text, start + 1);
             let end = skip(text, start, |c| !c.is_whitespace());
+            if start == end {
+                return Err(RequirementError::NoUrl(text.to_owned()));
+            }
             let semicolon = skip_space(text, end);
             if semicolon < text.len()
                 && (semicolon == end || byte_at(text, semicolon) != Some(b';'))

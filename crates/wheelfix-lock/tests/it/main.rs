@@ -8,6 +8,7 @@ mod document;
 mod fresh;
 mod markers;
 mod others;
+mod packaging;
 mod pipfile;
 mod poetry;
 mod properties;
