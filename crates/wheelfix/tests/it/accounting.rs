@@ -175,6 +175,23 @@ fn what_is_for_another_c_library_is_left_aside_if_nobody_wants_it() {
     );
 }
 
+/// As libusb's wheel for all systems: the library of this machine is what to mend.
+#[test]
+fn what_is_for_other_machines_is_no_fault_beside_one_of_this() {
+    let sandbox = Sandbox::new();
+    foreign(&sandbox, "t/pkg/arm/libx.so", "int x;");
+    let lacking = "int nowhere(void); int x(void) { return nowhere(); }";
+    compile(&sandbox, "t/pkg/x86/libx.so", lacking, SHARED);
+    let (code, document) = check(&sandbox, &["t"]);
+    assert_eq!(code, "exit: 1");
+    let faults = document["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 1, "{document:#}");
+    assert_eq!(counts(&sandbox, "t", &document), [0, 1, 1]);
+    fs_err::remove_dir_all(sandbox.path("t/pkg/x86")).unwrap();
+    let (_, document) = check(&sandbox, &["t"]);
+    assert_eq!(document["faults"][0]["purpose"], "only");
+}
+
 #[test]
 fn a_static_program_for_another_machine_is_one_for_another_machine() {
     use wheelfix_testkit::wheel::WheelBuilder;

@@ -46,8 +46,10 @@ impl ProofBuilder<'_> {
         };
         let paths = tree.objects().map(|object| object.path.clone());
         let loadable: Vec<PathBuf> = paths.filter(|path| !is_aside(path)).collect();
+        // Where something for this machine fails, that is the fault.
+        let are_all = loadable.is_empty() && !starts && self.unloadable.is_empty();
         for (path, machine) in foreign {
-            if loadable.is_empty() && !starts {
+            if are_all {
                 self.unloadable.insert(path.clone());
                 self.faults.push(Fault::Foreign(ForeignObject {
                     path,
