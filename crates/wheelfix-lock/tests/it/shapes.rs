@@ -7,7 +7,7 @@ use wheelfix_format::{RankedTags, Target};
 use wheelfix_lock::{Preference, Source, choose, resolve};
 
 use crate::support::{fixture, joined, read, selection};
-use crate::uv::{Project, compare, subsets};
+use crate::uv::{self, Project, compare, subsets};
 
 const LINUX: [&str; 2] = ["x86_64-linux-cp311.9", "x86_64-linux-cp312"];
 const ALL: [&str; 4] = [
@@ -23,7 +23,7 @@ const PLATFORMS: [(&str, &str); 3] = [
     ("aarch64-apple-darwin", "arm64-macos13.0-cp311.7"),
 ];
 
-/// Compares all selections with `uv export`, and the plain one with `uv sync`.
+/// Compares all selections with `uv export`, and the plain one with `uv sync` and file by file.
 #[track_caller]
 fn check(name: &str, words: &[&str], targets: &[&str]) {
     let pyproject = fixture(&format!("shapes/{name}.pyproject.toml"));
@@ -48,6 +48,14 @@ fn check(name: &str, words: &[&str], targets: &[&str]) {
     let text = fixture(&lock_name);
     let lock = read("uv.lock", &text);
     let project = Project::new(&lock_name, &files);
+    let export = project.export("format:pylock.toml").unwrap();
+    let export = read("pylock.toml", &export);
+    for target in targets {
+        let target: Target = target.parse().unwrap();
+        let (ours, theirs) = (uv::files(&lock, &target), uv::files(&export, &target));
+        assert_eq!(ours, theirs, "files of {name} on {target}");
+        assert!(!ours.is_empty(), "{name} on {target}");
+    }
     let platforms = PLATFORMS.iter().filter(|(_, target)| {
         let machine = target.split('-').next().unwrap_or_default();
         targets.iter().any(|target| target.starts_with(machine))

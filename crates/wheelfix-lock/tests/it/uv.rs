@@ -107,7 +107,7 @@ impl Project {
 
     /// The lines of a `requirements.txt`, or `None` if uv refuses the selection.
     #[expect(clippy::disallowed_methods, reason = "uv is the judge")]
-    fn export(&self, words: &str) -> Option<String> {
+    pub(crate) fn export(&self, words: &str) -> Option<String> {
         let mut command = Command::new(cache::tool("uv"));
         command.args([
             "export",
@@ -377,7 +377,7 @@ fn the_packages_that_have_a_file_are_uvs() {
 }
 
 /// The file of each package, or what provides it else.
-fn files(lock: &Lock<'_>, target: &Target) -> BTreeSet<String> {
+pub(crate) fn files(lock: &Lock<'_>, target: &Target) -> BTreeSet<String> {
     let tags = RankedTags::new(target);
     let resolution = resolve(lock, &selection(lock, ""), target);
     let resolution = resolution.unwrap_or_else(|faults| panic!("{}", joined(&faults)));
