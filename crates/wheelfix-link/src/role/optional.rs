@@ -114,8 +114,9 @@ pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &'a Rules, known: &Roles) 
             kind: GroupKind::Any,
         });
     }
+    // What is carried for others is all that its wheel is for.
     let required = free().filter(|object| {
-        known.of_object(&object.path) != Role::Optional && !taken.contains(object.path.as_path())
+        known.of_object(&object.path) == Role::Required && !taken.contains(object.path.as_path())
     });
     let accelerated = accelerated(tree, rules, required).into_iter();
     groups.extend(accelerated.map(|(object, rule)| Group {

@@ -92,3 +92,11 @@ fn what_stands_alone_must_load() {
         .elf("m/_cuda.so", CUDA_MODULE, CUDART)
         .fails(&[], MISSING);
 }
+
+/// As a wheel of cuDNN, whose libraries are for others.
+#[test]
+fn what_a_wheel_carries_for_others_must_find_its_libraries() {
+    let case = with_cudart("").elf("m/libplain.so", "int p;", &[]);
+    case.elf("m/libcudnn_ops.so", "int c;", CUDART)
+        .fails(&[], MISSING);
+}
