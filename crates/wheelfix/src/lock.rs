@@ -171,6 +171,7 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
     if args.nix.verify {
         return verify::verify(&args.file(), args.output.quiet);
     }
+    lock_uv::refuse_directories(&args.inputs)?;
     if args.nix.init {
         check_init(args)?;
     }

@@ -12,6 +12,8 @@ use wheelfix_lock::{Format, Location, Lock, Package, Source, is_open};
 
 use crate::error::{Error, print};
 use crate::message::BREAK;
+use crate::next_step::{note_input, note_other};
+use crate::quoting::shell_word;
 
 /// Why there is no lock to read.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,80 @@ enum ResolveError {
     /// Several inputs of which not all are requirements.
     #[error("`{0}` is neither a requirement nor the only input")]
     Input(String),
+}
+
+/// A directory in the place of a file or a requirement.
+#[derive(Debug)]
+struct Directory<'p> {
+    path: &'p Path,
+    /// The first of [`IN_PROJECTS`] that is in it.
+    file: Option<&'static str>,
+}
+
+/// The files that say what a project needs, the most exact ones first.
+const IN_PROJECTS: [&str; 9] = [
+    "uv.lock",
+    "pylock.toml",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "pixi.lock",
+    "conda-lock.yml",
+    "requirements.txt",
+    "pyproject.toml",
+];
+
+impl<'p> Directory<'p> {
+    /// The directory at a path, if there is one.
+    fn at(path: &'p Path) -> Option<Self> {
+        let is_there = |name: &&str| path.join(name).is_file();
+        let file = IN_PROJECTS.into_iter().find(is_there);
+        path.is_dir().then_some(Self { path, file })
+    }
+
+    /// Notes what to type next.
+    fn note(&self) {
+        match self.file() {
+            Some(file) => note_input(&self.path.to_string_lossy(), &file, None),
+            None => note_other(),
+        }
+    }
+
+    /// The file that is meant, as it is typed.
+    fn file(&self) -> Option<String> {
+        let file = self.path.join(self.file?);
+        Some(shell_word(&file.to_string_lossy()))
+    }
+}
+
+impl fmt::Display for Directory<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.path.to_string_lossy();
+        write!(f, "`{text}` is a directory")?;
+        if let (Some(name), Some(file)) = (self.file, self.file()) {
+            return write!(f, ", and `{name}` is in it{BREAK}  fix: name {file}");
+        }
+        write!(f, " without any of `{}`", IN_PROJECTS.join("`, `"))?;
+        if text.parse::<Requirement>().is_err() {
+            return Ok(());
+        }
+        let word = shell_word(&format!("{text}>=0"));
+        write!(f, "{BREAK}  fix: name {word}  # if the package is meant")
+    }
+}
+
+/// Refuses directories, whatever packages are called: none is locked in the place of a project.
+pub(crate) fn refuse_directories(inputs: &[PathBuf]) -> Result<(), Error> {
+    let directories = inputs.iter().filter_map(|path| Directory::at(path));
+    let directories: Vec<Directory<'_>> = directories.collect();
+    match (&directories[..], inputs) {
+        ([], _) => return Ok(()),
+        ([directory], [_]) => directory.note(),
+        // Files are read one at a time.
+        _ => directories.iter().for_each(|_| note_other()),
+    }
+    print("error", directories);
+    Err(Error::Reported)
 }
 
 /// The lines that another program wrote, each on one of its own.

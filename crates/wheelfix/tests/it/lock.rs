@@ -530,3 +530,55 @@ fn requirements_that_are_not_pinned_are_no_lock() {
     let got = run_with_uv(&sandbox, &args);
     assert!(got.contains("the lock names no file"), "{got}");
 }
+
+/// Nothing is asked of an index for the name of a directory.
+#[test]
+fn a_directory_is_no_name_of_a_package() {
+    let sandbox = sandbox();
+    for directory in ["up", "empty", "pip tools"] {
+        fs::create_dir(sandbox.path(directory)).unwrap();
+    }
+    fs::write(sandbox.path("up/uv.lock"), LOCK).unwrap();
+    fs::write(sandbox.path("up/pyproject.toml"), "").unwrap();
+    fs::write(sandbox.path("pip tools/requirements.txt"), "six==1\n").unwrap();
+    let lock = |words: &[&str]| {
+        let target = ["--target", "x86_64-linux-cp311.9"];
+        sandbox.run(&[&["lock"], words, &target].concat())
+    };
+    insta::assert_snapshot!(lock(&["up"]), @"
+    exit: 1
+    --- stderr
+    error: `up` is a directory, and `uv.lock` is in it
+      fix: name up/uv.lock
+    next: wheelfix lock up/uv.lock --target x86_64-linux-cp311.9
+    ");
+    insta::assert_snapshot!(lock(&["empty"]), @"
+    exit: 1
+    --- stderr
+    error: `empty` is a directory without any of `uv.lock`, `pylock.toml`, `poetry.lock`, `pdm.lock`, `Pipfile.lock`, `pixi.lock`, `conda-lock.yml`, `requirements.txt`, `pyproject.toml`
+      fix: name 'empty>=0'  # if the package is meant
+    ");
+    insta::assert_snapshot!(lock(&["pip tools", "demo", "up"]), @"
+    exit: 1
+    --- stderr
+    error: `pip tools` is a directory, and `requirements.txt` is in it
+      fix: name 'pip tools/requirements.txt'
+    error: `up` is a directory, and `uv.lock` is in it
+      fix: name up/uv.lock
+    ");
+    for (word, file) in [
+        (".", "./uv.lock"),
+        ("./", "./uv.lock"),
+        ("up/", "up/uv.lock"),
+    ] {
+        let text = lock(&[word, "--no-default-groups"]);
+        let want = format!(
+            "\nnext: wheelfix lock {file} --no-default-groups --target x86_64-linux-cp311.9\n"
+        );
+        assert!(
+            text.starts_with("exit: 1\n") && text.contains(&want),
+            "{text}"
+        );
+    }
+    assert!(lock(&["up/uv.lock"]).starts_with("exit: 0\n"));
+}
