@@ -95,7 +95,7 @@ impl WrongInput {
             Kind::Url => Some(self.fetch()),
             Kind::Requirement => Some(format!(
                 "{} download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl",
-                pip(None)
+                pip()
             )),
             Kind::Lock => Some(format!("wheelfix lock {word} --target TARGET")),
             Kind::Sdist | Kind::Sources | Kind::Requirements => {
@@ -118,7 +118,7 @@ impl WrongInput {
         } else {
             format!("./{path}")
         };
-        let (pip, wheels, path) = (pip(None), wheels_directory(), shell_word(&path));
+        let (pip, wheels, path) = (pip(), wheels_directory(), shell_word(&path));
         match &self.kind {
             Kind::Requirements => {
                 format!("{pip} download --only-binary=:all: -d {wheels} -r {path}")

@@ -161,7 +161,7 @@ impl Replacement {
         let name = name.filter(|_| !is_in_build() && !is_for_target());
         let download = name.map(|name| {
             let requirement = format!("{}=={}", name.name(), name.version());
-            let (pip, wheels) = (pip(None), wheels_directory());
+            let (pip, wheels) = (pip(), wheels_directory());
             let requirement = shell_word(&requirement);
             format!(
                 "{pip} download --only-binary=:all: --no-deps{python} -d {wheels} {requirement}"

@@ -229,7 +229,7 @@ impl NextStep {
             // Those that are there are brought along; a glob of them stays.
             let is_there = |word: &Word<'_>| word.given.is_some_and(is_wheel);
             let wheels = words.iter().filter(|word| is_there(word));
-            before.push(self.download(given, wheels.map(|word| word.text.clone())));
+            before.push(self.download(wheels.map(|word| word.text.clone())));
             let all = format!("{}/*.whl", wheels_directory());
             words.retain(|word| !is_there(word) && word.text != all);
             words.insert(command? + 1, Word::new(all));
@@ -301,10 +301,8 @@ impl NextStep {
     }
 
     /// The command that downloads wheels, and all that these and those require.
-    fn download(&self, given: &[String], wheels: impl Iterator<Item = String>) -> String {
-        let python = given.iter().position(|word| word == "--python");
-        let python = python.and_then(|at| given.get(at + 1));
-        let pip = pip(python.map(String::as_str));
+    fn download(&self, wheels: impl Iterator<Item = String>) -> String {
+        let pip = pip();
         let requirements = self.requirements.iter().map(|text| shell_word(text));
         let words: Vec<String> = wheels.chain(requirements).collect();
         let words = words.join(" ");

@@ -8,30 +8,52 @@ use crate::remedy::{nix_build, packages};
 /// The names of pip's program.
 const NAMES: [&str; 2] = ["pip", "pip3"];
 
-/// The words that begin a command of pip, for a Python if one is named.
-pub(crate) fn pip(python: Option<&str>) -> String {
+/// The words that begin a command of pip, for the Python of the command line if one is named.
+pub(crate) fn pip() -> String {
     let is_there = |name: &str| directory_of(name).is_some();
+    let python = python_of(std::env::args_os().filter_map(|word| word.into_string().ok()));
+    let python = python.and_then(|python| Some((whole(&python)?, python)));
     match python {
         None => any(is_there).unwrap_or_else(|| "pip".to_owned()),
-        Some(python) => of_python(python, is_there),
+        Some((path, python)) => of_python(&python, &path, is_there),
     }
 }
 
-/// The pip of a Python, or another one that is told of it.
-fn of_python(python: &str, is_there: impl Fn(&str) -> bool) -> String {
-    let word = shell_word(python);
-    let directory = match Path::new(python).parent() {
-        Some(parent) if parent != Path::new("") => Some(parent.to_owned()),
-        _ => directory_of(python),
-    };
-    let is_beside = |name: &str| directory.iter().any(|it| it.join(name).is_file());
-    let others = || any(is_there).map(|pip| format!("{pip} --python {word}"));
-    let own = || format!("{word} -m pip");
-    if NAMES.into_iter().any(is_beside) {
-        own()
-    } else {
-        others().unwrap_or_else(own)
+/// The value of `--python`; `None` without one.
+fn python_of(mut words: impl Iterator<Item = String>) -> Option<String> {
+    while let Some(word) = words.next() {
+        if word == "--python" {
+            return words.next();
+        }
+        if let Some(python) = word.strip_prefix("--python=") {
+            return Some(python.to_owned());
+        }
     }
+    None
+}
+
+/// The path of a Python: pip does not look for one on `PATH`. `None` if it is not there.
+fn whole(python: &str) -> Option<PathBuf> {
+    let path = if python.contains('/') {
+        PathBuf::from(python)
+    } else {
+        directory_of(python)?.join(python)
+    };
+    path.is_file().then_some(path)
+}
+
+/// The pip of a Python at a path, or another one that is told of it.
+fn of_python(python: &str, path: &Path, is_there: impl Fn(&str) -> bool) -> String {
+    let own = || format!("{} -m pip", shell_word(python));
+    if NAMES
+        .into_iter()
+        .any(|name| path.with_file_name(name).is_file())
+    {
+        return own();
+    }
+    let path = shell_word(&path.to_string_lossy());
+    let other = any(is_there).map(|pip| format!("{pip} --python {path}"));
+    other.unwrap_or_else(own)
 }
 
 /// The pip of the shell, or one that is brought; `None` if nothing is there that could bring it.
@@ -76,11 +98,23 @@ mod tests {
     fn a_python_without_pip_is_told_to_another() {
         let dir = tempfile::tempdir().unwrap();
         let python = dir.path().join("python3");
-        let python = python.to_str().unwrap();
-        let with = |there: &'static [&str]| of_python(python, move |name| there.contains(&name));
-        assert_eq!(with(&["pip"]), format!("pip --python {python}"));
-        assert_eq!(with(&[]), format!("{python} -m pip"));
+        let of =
+            |there: &'static [&str]| of_python("python3", &python, |name| there.contains(&name));
+        let path = python.display();
+        assert_eq!(of(&["pip"]), format!("pip --python {path}"));
+        assert_eq!(of(&[]), "python3 -m pip");
         fs_err::write(dir.path().join("pip3"), "").unwrap();
-        assert_eq!(with(&["pip"]), format!("{python} -m pip"));
+        assert_eq!(of(&["pip"]), "python3 -m pip");
+    }
+
+    #[test]
+    fn the_python_is_the_one_that_is_named() {
+        let of = |words: &[&str]| python_of(words.iter().map(|word| (*word).to_owned()));
+        assert_eq!(of(&["env", "--python", "a"]).as_deref(), Some("a"));
+        assert_eq!(
+            of(&["env", "--python=b", "--python", "a"]).as_deref(),
+            Some("b")
+        );
+        assert_eq!(of(&["env", "--python-version", "3.11"]), None);
     }
 }

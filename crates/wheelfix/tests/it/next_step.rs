@@ -252,6 +252,37 @@ fn what_is_not_a_wheel_is_named_for_what_it_is() {
     "#);
 }
 
+/// pip looks for no Python on `PATH`; all lines of a message call the same one.
+#[test]
+fn pip_is_told_of_the_python_by_its_path() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("own")).unwrap();
+    program(&sandbox, "pip", "");
+    let real = wheelfix_testkit::cache::tool("python3");
+    program(
+        &sandbox,
+        "python3",
+        &format!("exec {} \"$@\"", real.display()),
+    );
+    fs::rename(sandbox.path("bin/python3"), sandbox.path("own/python3")).unwrap();
+    fs::write(sandbox.path("requirements.txt"), "six\n").unwrap();
+    let path = [sandbox.path("own"), sandbox.path("bin"), "/usr/bin".into()];
+    let path = std::env::join_paths(path).unwrap();
+    let variables = [("PATH", path.to_str().unwrap())];
+    let windows = WheelBuilder::new("w", "1.0").tags("cp311-cp311-win_amd64");
+    let windows = sandbox.wheel(&windows);
+    for option in [&["--python", "python3"][..], &["--python=python3"]] {
+        for input in ["six", "requirements.txt", &windows] {
+            let args = [&["install", input, "--prefix", "out"], option].concat();
+            let text = sandbox.run_with(&args, &variables);
+            let calls = text
+                .matches("pip --python [DIR]/own/python3 download")
+                .count();
+            assert_eq!((calls, text.matches("pip ").count()), (2, 2), "{text}");
+        }
+    }
+}
+
 #[test]
 fn an_option_that_serves_for_nothing_is_taken_away_by_the_line() {
     let sandbox = Sandbox::new();
