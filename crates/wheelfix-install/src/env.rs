@@ -181,7 +181,8 @@ fn make(request: &EnvRequest, listener: &Listener<'_>) -> Result<Unpublished<Env
             .iter()
             .map(|input| input.join(&site_packages));
         clean_up_above(&sites.collect::<Vec<_>>())?;
-        let inputs = input::find(&request.inputs, &layout).map_err(EnvError::Faults)?;
+        let inputs = input::find(&request.inputs, &layout);
+        let inputs = inputs.map_err(|faults| with_refused(request, faults, listener))?;
         let prefix = real_path(&request.installation.prefix)?;
         input::refuse_inside(&prefix, &inputs)?;
         let installation = planner::installation(request, &inputs, &prefix);
@@ -213,6 +214,21 @@ fn make(request: &EnvRequest, listener: &Listener<'_>) -> Result<Unpublished<Env
         install::check_sources(&wheels)?;
         Ok(Unpublished::new(report?, staging))
     })
+}
+
+/// Adds the wheels that are refused, whatever else is wrong with the inputs.
+fn with_refused(
+    request: &EnvRequest,
+    mut faults: Vec<EnvFault>,
+    listener: &Listener<'_>,
+) -> EnvError {
+    let mut installation = request.installation.clone();
+    let wheels = request.inputs.iter().filter(|input| input.is_file());
+    installation.wheels = wheels.cloned().collect();
+    if let Err(PipelineError::Wheels(refused)) = install::open(&installation, listener) {
+        faults.extend(refused.into_iter().map(EnvFault::Refused));
+    }
+    EnvError::Faults(faults)
 }
 
 /// Takes back edits that were broken off, if a plan met some; else the error stays.

@@ -57,6 +57,7 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
+    args.libraries.warn(&args.output);
     let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let (wheels, paths): (Vec<&PathBuf>, Vec<&PathBuf>) =
         args.paths.iter().partition(|path| is_wheel(path));

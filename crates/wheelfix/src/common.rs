@@ -1,24 +1,29 @@
 //! Arguments that several commands share.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display};
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::builder::OsStringValueParser;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
+use walkdir::WalkDir;
+use wheelfix_format::is_library_name;
 use wheelfix_install::Libraries;
 use wheelfix_link::{
-    ExcuseKind, Excuses, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules, RulesError,
-    RunPathStyle, count, told_once,
+    ExcuseKind, Excuses, LibPathError, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules,
+    RulesError, RunPathStyle, count, told_once,
 };
 use wheelfix_loader::{absolute_path, real_path};
 use wheelfix_unbundle::{BundledOverride, UnbundleOptions, UnbundlePlan};
 
 use crate::document;
 use crate::error::{Error, print};
-use crate::next_step::{self, print_faults};
-use crate::remedy::Mendable;
+use crate::message::BREAK;
+use crate::next_step::{self, note_other, print_faults};
+use crate::remedy::{Mendable, is_in_build};
 use crate::target::is_refusal;
 
 /// Where libraries come from, and what may be missing
@@ -27,8 +32,8 @@ use crate::target::is_refusal;
 pub(crate) struct LibraryArgs {
     /// Directory of libraries, or a prefix or store path that holds some; the first one wins. Several
     /// are separated by colons; those of `WHEELFIX_LIB_PATH` follow
-    #[arg(long = "lib-path", value_name = "DIR")]
-    lib_paths: Vec<PathBuf>,
+    #[arg(long = "lib-path", value_name = "DIR", value_parser = OsStringValueParser::new())]
+    lib_paths: Vec<OsString>,
     /// File with further rules, see docs/rules.md
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
@@ -106,18 +111,33 @@ impl LibraryArgs {
 
     /// The directories of libraries, absolute and without links.
     pub(crate) fn lib_paths(&self) -> io::Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        for given in &self.lib_paths {
-            // A directory with a colon in its name is told what is wrong with that.
-            if given.is_dir() {
-                paths.push(given.clone());
-            } else {
-                paths.extend(split(given.as_os_str()));
-            }
-        }
+        let mut paths: Vec<PathBuf> = self.lib_paths.iter().flat_map(|it| named(it)).collect();
         let more = std::env::var_os(LIB_PATH);
         paths.extend(more.iter().flat_map(|value| split(value)));
         real_paths(&paths)
+    }
+
+    /// Warns of each `--lib-path` that brings nothing; the line to type next is without it.
+    pub(crate) fn warn(&self, output: &OutputArgs) {
+        let barren = self.lib_paths.iter().filter_map(|given| {
+            let paths = named(given);
+            let brings = |path: &PathBuf| match fs_err::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => has_libraries(path),
+                Err(error) => error.kind() != io::ErrorKind::NotFound,
+                Ok(_) => true,
+            };
+            if paths.iter().any(brings) {
+                return None;
+            }
+            next_step::leave_out_lib_path(&given.to_string_lossy());
+            // One that is not there is an error.
+            let is_there = paths.iter().all(|path| path.is_dir());
+            is_there.then(|| barren(given, &paths))
+        });
+        let warnings: Vec<String> = barren.collect();
+        if !output.quiet {
+            print("warning", warnings);
+        }
     }
 
     /// The choices that are made here, files and directories left out that decide by their contents.
@@ -186,6 +206,43 @@ impl LibraryArgs {
 /// The variable with further directories of libraries, separated by colons.
 const LIB_PATH: &str = "WHEELFIX_LIB_PATH";
 
+/// The paths of a `--lib-path`; a directory with a colon in its name is told what is wrong with that.
+fn named(given: &OsStr) -> Vec<PathBuf> {
+    if Path::new(given).is_dir() {
+        return vec![PathBuf::from(given)];
+    }
+    split(given).collect()
+}
+
+/// Whether a library path has what some file may need: libraries, or programs for the first lines of scripts.
+fn has_libraries(path: &Path) -> bool {
+    let is_library =
+        |entry: &walkdir::DirEntry| entry.file_name().to_str().is_some_and(is_library_name);
+    // What cannot be read is told by those who need it.
+    let holds = |walk: WalkDir| {
+        let mut entries = walk.min_depth(1).follow_links(true).into_iter();
+        entries.any(|entry| entry.map_or(true, |entry| is_library(&entry)))
+    };
+    holds(WalkDir::new(path).max_depth(1))
+        || path.join("bin").is_dir()
+        || ["lib", "lib64"]
+            .map(|below| path.join(below))
+            .into_iter()
+            .any(|path| path.is_dir() && holds(WalkDir::new(path)))
+}
+
+/// The warning of a `--lib-path` that brings nothing.
+fn barren(given: &OsStr, paths: &[PathBuf]) -> String {
+    let given = given.to_string_lossy();
+    match paths {
+        [] => format!(
+            "`--lib-path '{given}'` names no directory: a command that was to print one has failed"
+        ),
+        [_] => format!("`--lib-path {given}` has no library, and no directory `lib` with one"),
+        _ => format!("no directory of `--lib-path {given}` has a library"),
+    }
+}
+
 /// The paths of a list; an empty one names nothing.
 fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty())
@@ -196,28 +253,63 @@ fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
 /// That something is not there is another fault than that it is wrong; the first one decides.
 pub(crate) fn read_rules(files: &[PathBuf], lib_paths: &[PathBuf]) -> Result<Rules, Error> {
     let checked = lib_paths.iter().map(|path| LibraryIndex::check(path));
-    let of_paths = checked.filter_map(Result::err);
-    let mut faults: Vec<(bool, String)> = of_paths
-        .map(|error| (is_refusal(&error), error.to_string()))
+    let of_paths = checked.filter_map(Result::err).inspect(note_lib_path);
+    let mut faults: Vec<Fault> = of_paths
+        .map(|error| Fault {
+            is_refusal: is_refusal(&error),
+            may_go: matches!(error, LibPathError::Missing(_)) && !is_in_build(),
+            text: error.to_string(),
+        })
         .collect();
     let rules = Rules::with_files(files).unwrap_or_else(|errors| {
-        let is_refusal = |error: &RulesError| !matches!(error, RulesError::Read(_));
-        faults.extend(
-            errors
-                .iter()
-                .map(|error| (is_refusal(error), error.to_string())),
-        );
+        faults.extend(errors.iter().map(|error| {
+            note_other();
+            Fault {
+                is_refusal: !matches!(error, RulesError::Read(_)),
+                may_go: false,
+                text: error.to_string(),
+            }
+        }));
         Rules::default()
     });
-    let Some((is_refusal, _)) = faults.first() else {
+    let Some(Fault { is_refusal, .. }) = faults.first() else {
         return Ok(rules);
     };
-    print("error", faults.iter().map(|(_, text)| text));
+    print("error", &faults);
     Err(if *is_refusal {
         Error::Reported
     } else {
         Error::ReportedEnvironment
     })
+}
+
+/// A library path or a file with rules that cannot be used.
+struct Fault {
+    is_refusal: bool,
+    /// Whether the run may do without it.
+    may_go: bool,
+    text: String,
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        if self.may_go {
+            write!(
+                f,
+                "{BREAK}  fix: leave it out: what is missing then is told, with what has it"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Notes a library path that cannot be used.
+fn note_lib_path(error: &LibPathError) {
+    match error {
+        LibPathError::Missing(path) => next_step::note_lib_path(path),
+        _ => note_other(),
+    }
 }
 
 /// Where paths lead, absolute and without links; they need not exist.

@@ -13,6 +13,7 @@ use wheelfix_loader::real_path;
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::env_lock::LockedArgs;
 use crate::error::{Error, printed};
+use crate::inputs::{self, not_an_input};
 use crate::install::{BytecodeArgs, default_python, path_word, print_start, with_python_path};
 use crate::limits::LimitArgs;
 use crate::progress::Progress;
@@ -236,7 +237,12 @@ impl EnvArgs {
 
 pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     args.wheel_options.refuse_check_deps()?;
-    let python = args.python.resolve(&args.inputs)?;
+    args.libraries.warn(&args.output);
+    let (python, mut libraries) = inputs::both(
+        args.python.resolve(&args.inputs),
+        args.libraries.resolve(&args.relocation),
+        args.inputs.iter().filter_map(|path| not_an_input(path)),
+    )?;
     let runs = args.python.runs(&python);
     let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let mut inputs = args.inputs.clone();
@@ -249,7 +255,6 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
     }
     let prefix = real_path(&args.prefix)?;
     message::say_as(wheelfix_install::names_in_prefix(&prefix, &python));
-    let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     libraries.system = python.system();
     let installation = InstallRequest {

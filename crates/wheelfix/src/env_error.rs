@@ -24,6 +24,7 @@ struct OfEnvironment<'f>(&'f EnvFault);
 impl Display for OfEnvironment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let input = match self.0 {
+            EnvFault::Refused(wheel) => return install_error::refused_wheel(wheel).fmt(f),
             EnvFault::Missing(path) => inputs::absent(path),
             EnvFault::SourceTree(path) => inputs::not_a_wheel(path),
             _ => None,
@@ -44,6 +45,7 @@ impl Mendable for OfEnvironment<'_> {
 /// Notes what mends a fault.
 fn note(fault: &EnvFault) {
     let input = match fault {
+        EnvFault::Refused(wheel) => return install_error::note_refused(wheel),
         EnvFault::Missing(path) => inputs::absent(path),
         EnvFault::Wheels { path, .. } | EnvFault::SourceTree(path) => inputs::not_a_wheel(path),
         _ => None,
@@ -73,7 +75,11 @@ fn report(faults: &[EnvFault]) -> Error {
     if let Some(hint) = hint(faults) {
         print("hint", [hint]);
     }
-    if faults.iter().any(EnvFault::is_environment) {
+    let is_unread = |fault: &EnvFault| match fault {
+        EnvFault::Refused(wheel) => install_error::is_unread(wheel),
+        fault => fault.is_environment(),
+    };
+    if faults.iter().any(is_unread) {
         Error::ReportedEnvironment
     } else {
         Error::Reported

@@ -56,13 +56,26 @@ impl Error {
 
     /// The code to exit with; 2 is also clap's code for a wrong command line.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
             Self::Environment(error) if is_broken_pipe(error.as_ref()) => 0,
             Self::Refused { .. } | Self::Reported => 1,
             Self::Usage(_) => 2,
             Self::Environment(_) | Self::ReportedEnvironment => 3,
             Self::ReportedFault => 101,
-        })
+        }
+    }
+
+    /// The error with the largest code, after the others are printed; `None` if there is none.
+    pub(crate) fn last_of(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut errors: Vec<Self> = errors.into_iter().collect();
+        errors.sort_by_key(Self::code);
+        let last = errors.pop();
+        errors.iter().for_each(report);
+        last
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use wheelfix_format::{Requirement, has_sdist_name, is_wheel_name};
 
-use crate::error::Error;
+use crate::error::{Error, print};
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
 use crate::pip::pip;
@@ -26,8 +26,8 @@ pub(crate) struct WrongInput {
 enum Kind {
     /// Nothing is there; perhaps a file with a similar name.
     Absent(Option<String>),
-    /// Text that a shell would have expanded.
-    Glob,
+    /// Text that a shell would have expanded; perhaps in a directory that is not there.
+    Glob(Option<PathBuf>),
     Url,
     Requirement,
     /// A list of requirements, as pip reads them.
@@ -48,7 +48,11 @@ impl Display for WrongInput {
         write!(f, "`{}`", self.path.display())?;
         match &self.kind {
             Kind::Absent(_) => f.write_str(": no such file or directory"),
-            Kind::Glob => f.write_str(": no file matches"),
+            Kind::Glob(None) => f.write_str(": no file matches"),
+            Kind::Glob(Some(directory)) => {
+                let directory = directory.display();
+                write!(f, ": no file matches, there is no directory `{directory}`")
+            }
             Kind::Url => f.write_str(" is a URL: wheelfix downloads nothing"),
             Kind::Requirements => f.write_str(" is a list of requirements, not a wheel"),
             Kind::Lock => f.write_str(" says what to install, and is not a wheel"),
@@ -75,7 +79,7 @@ impl WrongInput {
     pub(crate) fn is_absent(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Absent(_) | Kind::Glob | Kind::Url | Kind::Requirement
+            Kind::Absent(_) | Kind::Glob(_) | Kind::Url | Kind::Requirement
         )
     }
 
@@ -105,7 +109,13 @@ impl WrongInput {
             Kind::Prefix => Some(format!(
                 "wheelfix env --prefix DIR {word}  # an environment of it; `wheelfix patch` links it anew"
             )),
-            Kind::Glob | Kind::Directory | Kind::File => None,
+            Kind::Glob(Some(directory)) => {
+                let (pip, directory) = (pip(), shell_word(&directory.to_string_lossy()));
+                Some(format!(
+                    "{pip} download --only-binary=:all: -d {directory} PACKAGE  # which brings its wheels there"
+                ))
+            }
+            Kind::Glob(None) | Kind::Directory | Kind::File => None,
         }
     }
 
@@ -144,7 +154,7 @@ impl WrongInput {
             }
             Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
             Kind::Absent(_)
-            | Kind::Glob
+            | Kind::Glob(_)
             | Kind::Requirement
             | Kind::Lock
             | Kind::Prefix
@@ -231,8 +241,10 @@ fn of_nothing(path: &Path) -> Kind {
     if text.contains("://") && !text.starts_with("file://") {
         return Kind::Url;
     }
-    if text.contains(['*', '?']) {
-        return Kind::Glob;
+    if is_glob(path) {
+        let directory = path.parent().filter(|it| !is_glob(it));
+        let directory = directory.filter(|it| *it != Path::new("") && !it.is_dir());
+        return Kind::Glob(directory.map(Path::to_owned));
     }
     let ending = path.extension().and_then(|it| it.to_str());
     let is_file = text.contains('/')
@@ -246,6 +258,10 @@ fn of_nothing(path: &Path) -> Kind {
     Kind::Absent(near(path))
 }
 
+fn is_glob(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?'])
+}
+
 /// A wheel beside the path whose name is like that of the path.
 fn near(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
@@ -257,6 +273,37 @@ fn near(path: &Path) -> Option<String> {
     let wheels = wheels_in(directory).into_iter();
     let best = wheels.max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (0.8 < score(&best)).then(|| path.with_file_name(best).to_string_lossy().into_owned())
+}
+
+/// The fault of a path that is to be a wheel or a prefix.
+pub(crate) fn not_an_input(path: &Path) -> Option<WrongInput> {
+    let wrong = not_a_wheel(path);
+    wrong.filter(|it| !matches!(it.kind, Kind::Prefix | Kind::Directory))
+}
+
+/// Both, if both are there; else all that is wrong is told, also with the inputs, which nothing looks at then.
+pub(crate) fn both<A, B>(
+    one: Result<A, Error>,
+    other: Result<B, Error>,
+    inputs: impl Iterator<Item = WrongInput>,
+) -> Result<(A, B), Error> {
+    let errors = match (one, other) {
+        (Ok(one), Ok(other)) => return Ok((one, other)),
+        (one, other) => [one.err(), other.err(), refuse(inputs)],
+    };
+    Err(Error::last_of(errors.into_iter().flatten()).unwrap_or(Error::Reported))
+}
+
+/// Tells of inputs that are none.
+fn refuse(inputs: impl Iterator<Item = WrongInput>) -> Option<Error> {
+    let inputs: Vec<WrongInput> = inputs.inspect(WrongInput::note).collect();
+    print("error", &inputs);
+    let absent = inputs.iter().map(WrongInput::is_absent).max()?;
+    Some(if absent {
+        Error::ReportedEnvironment
+    } else {
+        Error::Reported
+    })
 }
 
 /// Refuses a path that does not exist.

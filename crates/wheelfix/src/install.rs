@@ -8,6 +8,7 @@ use wheelfix_loader::{STORE, real_path};
 
 use crate::common::{JobsArgs, LibraryArgs, MakingArgs, OutputArgs, RelocationArgs};
 use crate::error::{Error, print_report, printed};
+use crate::inputs::{self, not_a_wheel};
 use crate::limits::LimitArgs;
 use crate::message::BREAK;
 use crate::progress::Progress;
@@ -201,10 +202,14 @@ pub(crate) fn path_word(path: &Path) -> String {
 }
 
 pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
-    let python = args.python.resolve()?;
+    args.libraries.warn(&args.output);
+    let (python, mut libraries) = inputs::both(
+        args.python.resolve(),
+        args.libraries.resolve(&args.relocation),
+        args.wheels.iter().filter_map(|path| not_a_wheel(path)),
+    )?;
     let prefix = real_path(&args.prefix)?;
     message::say_as(wheelfix_install::names_in_prefix(&prefix, &python));
-    let mut libraries = args.libraries.resolve(&args.relocation)?;
     libraries.unbundle = Some(args.relocation.unbundle());
     libraries.system = python.system();
     let request = InstallRequest {

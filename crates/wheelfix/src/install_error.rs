@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use wheelfix_archive::{ContentError, ExtractError};
+use wheelfix_archive::{ContentError, ExtractError, ZipProblem};
 use wheelfix_diff::Comparison;
 use wheelfix_elf::{PatchError, ReadError};
 use wheelfix_format::{TagMismatch, WheelFilename};
@@ -19,7 +19,7 @@ use wheelfix_wheel::{ContentProblem, InstalledError, WheelError, WheelFault, Whe
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
 use crate::message::BREAK;
-use crate::next_step::{note_input, note_other, print_faults, wheels_directory};
+use crate::next_step::{note_input, note_other, note_taken, print_faults, wheels_directory};
 use crate::pip::pip;
 use crate::quoting::shell_word;
 use crate::remedy::{Mismatch, advised, ask, ask_plain, is_for_target, is_in_build};
@@ -54,7 +54,10 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
         PipelineError::Unpack(error) => Error::environment(error),
         PipelineError::Output(error) => refused(
             error,
-            Some(format!("name another {}", ask_plain("--output"))),
+            Some(format!(
+                "name another {}, or a directory to make it in",
+                ask_plain("--output")
+            )),
         ),
         PipelineError::Path(error) => Error::refused(error),
         PipelineError::BehindLinks(_) => {
@@ -111,34 +114,43 @@ fn made_twice(comparison: &Comparison) -> Error {
 
 /// One block per wheel. A file that cannot be read is worse than one that is refused.
 fn refused_wheels(refused: &[RefusedWheel]) -> Error {
-    let mut is_io = false;
-    let refused_as = refused.iter().map(|wheel| {
-        let wrong = inputs::not_a_wheel(&wheel.path);
-        is_io |= if let Some(wrong) = &wrong {
-            wrong.note();
-            wrong.is_absent()
-        } else {
-            match &wheel.reason {
-                Refusal::Foreign(_) => Replacement::of(&wheel.path, None).note(&wheel.path),
-                Refusal::Tag(mismatch) => {
-                    Replacement::of(&wheel.path, Some(mismatch)).note(&wheel.path);
-                }
-                Refusal::Wheel(_) => note_other(),
-            }
-            matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_)))
-        };
-        fmt::from_fn(move |f| match &wrong {
-            Some(wrong) => wrong.fmt(f),
-            None => in_file(&wheel.path, reason(&wheel.path, &wheel.reason)).fmt(f),
-        })
-    });
-    print("error", refused_as);
+    let each = refused.iter().inspect(|wheel| note_refused(wheel));
+    print("error", each.map(refused_wheel));
     print("hint", size_hint(refused));
-    if is_io {
+    if refused.iter().any(is_unread) {
         Error::ReportedEnvironment
     } else {
         Error::Reported
     }
+}
+
+/// Whether a wheel cannot be read.
+pub(crate) fn is_unread(wheel: &RefusedWheel) -> bool {
+    match inputs::not_a_wheel(&wheel.path) {
+        Some(wrong) => wrong.is_absent(),
+        None => matches!(wheel.reason, Refusal::Wheel(WheelError::Io(_))),
+    }
+}
+
+/// Notes what to type next in the place of a wheel that is refused.
+pub(crate) fn note_refused(wheel: &RefusedWheel) {
+    let path = &wheel.path;
+    match (inputs::not_a_wheel(path), &wheel.reason) {
+        (Some(wrong), _) => wrong.note(),
+        (None, Refusal::Foreign(_)) => Replacement::of(path, None).note(path),
+        (None, Refusal::Tag(mismatch)) => Replacement::of(path, Some(mismatch)).note(path),
+        (None, Refusal::Wheel(error)) if is_cut(error) => Replacement::of(path, None).note(path),
+        (None, Refusal::Wheel(_)) => note_other(),
+    }
+}
+
+/// Why a wheel is refused.
+pub(crate) fn refused_wheel(wheel: &RefusedWheel) -> impl Display {
+    let wrong = inputs::not_a_wheel(&wheel.path);
+    fmt::from_fn(move |f| match &wrong {
+        Some(wrong) => wrong.fmt(f),
+        None => in_file(&wheel.path, reason(&wheel.path, &wheel.reason)).fmt(f),
+    })
 }
 
 /// The wheel of the same distribution that is for the target.
@@ -204,6 +216,15 @@ fn size_hint(refused: &[RefusedWheel]) -> Option<String> {
     })
 }
 
+/// Whether the end of an archive is missing, as after a download that broke off.
+fn is_cut(error: &WheelError) -> bool {
+    let WheelError::Archive(faults) = error else {
+        return false;
+    };
+    let mut list = faults.list().iter();
+    list.any(|fault| fault.problem == ZipProblem::NoEnd)
+}
+
 /// Why a wheel is refused, with the fix of each fault that has one.
 fn reason(path: &Path, reason: &Refusal) -> impl Display {
     fmt::from_fn(move |f| match reason {
@@ -214,6 +235,10 @@ fn reason(path: &Path, reason: &Refusal) -> impl Display {
         Refusal::Tag(mismatch) if !is_in_build() => {
             let fix = Replacement::of(path, Some(mismatch));
             write!(f, "{mismatch}{BREAK}  fix: {fix}")
+        }
+        Refusal::Wheel(error) if is_cut(error) && !is_in_build() => {
+            let fix = Replacement::of(path, None);
+            write!(f, "{error}{BREAK}  fix: {fix}")
         }
         Refusal::Wheel(WheelError::Wheel(faults)) => wheel_faults(faults).fmt(f),
         reason => chain(reason).fmt(f),
@@ -251,10 +276,12 @@ pub(crate) fn accept<'p>(paths: impl Iterator<Item = &'p str>) -> Option<String>
 fn staging(error: StagingError) -> Error {
     let hint = match &error {
         StagingError::Io(_) => return Error::environment(error),
-        StagingError::NotEmpty(_) => Some(another_prefix()),
-        StagingError::NotADirectory(_) | StagingError::Collisions(_) | StagingError::Changed(_) => {
-            None
+        StagingError::NotEmpty(path) => {
+            note_taken(path);
+            Some(another_prefix())
         }
+        StagingError::NotADirectory(_) => Some(another_prefix()),
+        StagingError::Collisions(_) | StagingError::Changed(_) => None,
     };
     refused(error, hint)
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use clap::CommandFactory as _;
 use wheelfix_format::is_wheel_name;
 use wheelfix_link::{Candidate, Remedy};
-use wheelfix_loader::absolute_path;
+use wheelfix_loader::{absolute_path, real_path};
 
 use crate::error::{print, print_typed};
 use crate::pip::pip;
@@ -19,12 +19,23 @@ use crate::remedy::{self, Mendable, advised};
 /// Where wheels are put that have to be downloaded or built: a directory that does not exist.
 pub(crate) fn wheels_directory() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        let others = (1..).map(|number| format!("wheels-{number}"));
-        let mut names = std::iter::once("wheels".to_owned()).chain(others);
-        let is_free = |name: &String| fs_err::symlink_metadata(name).is_err();
-        names.find(is_free).unwrap_or_default()
-    })
+    NAME.get_or_init(|| free_name("wheels"))
+}
+
+/// A name like this one of which nothing is there.
+fn free_name(name: &str) -> String {
+    let others = (1..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(others);
+    let is_free = |name: &String| fs_err::symlink_metadata(name).is_err();
+    names.find(is_free).unwrap_or_default()
+}
+
+/// Notes a place to write to at which something is already: the line has another one.
+pub(crate) fn note_taken(path: &Path) {
+    let here = real_path(Path::new(".")).unwrap_or_default();
+    let name = path.strip_prefix(here).unwrap_or(path).to_string_lossy();
+    let free = free_name(&name);
+    note_input(&path.to_string_lossy(), &shell_word(&free), None);
 }
 
 /// All that is to be done, and how much of what was told it mends.
@@ -42,10 +53,12 @@ struct NextStep {
     before: Vec<String>,
     /// Words of the command line, each with what is written instead.
     instead: Vec<(String, String)>,
-    /// Options without value.
+    /// Options without value, or with it in the same word.
     flags: BTreeSet<&'static str>,
     /// Options with values that are taken away.
     removed: BTreeSet<(&'static str, String)>,
+    /// Values of `--lib-path` that bring nothing.
+    barren: BTreeSet<String>,
 }
 
 static NEXT: Mutex<Option<NextStep>> = Mutex::new(None);
@@ -104,6 +117,32 @@ pub(crate) fn note_requirement(word: Option<&str>, requirement: &str) {
         next.requirements.insert(requirement.to_owned());
         next.instead
             .extend(word.map(|word| (word.to_owned(), String::new())));
+    });
+}
+
+/// Notes that an option is missing, whole.
+pub(crate) fn note_option(option: &'static str) {
+    change(|next| {
+        next.faults += 1;
+        next.mended += 1;
+        next.flags.insert(option);
+    });
+}
+
+/// Notes a library path that is not there, which is mended if the line is without it.
+pub(crate) fn note_lib_path(path: &Path) {
+    let path = path.to_string_lossy();
+    change(|next| {
+        let mut left_out = next.barren.iter().flat_map(|value| value.split(':'));
+        next.mended += usize::from(left_out.any(|it| is_same(it, &path)));
+        next.faults += 1;
+    });
+}
+
+/// Leaves a `--lib-path` out that brings nothing.
+pub(crate) fn leave_out_lib_path(value: &str) {
+    change(|next| {
+        next.barren.insert(value.to_owned());
     });
 }
 
@@ -272,32 +311,55 @@ impl NextStep {
                 Some((name, value)) if name.starts_with("--") => (name, Some(value)),
                 _ => (word.as_str(), None),
             };
-            let is_removed = |value: &str| {
-                let mut removed = self.removed.iter();
-                removed.any(|(option, of)| *option == name && of == value)
-            };
             let next = rest.as_slice().first().map_or("", String::as_str);
-            if is_removed(inline.unwrap_or("")) {
+            let left_out = self.left_out(name, inline, next);
+            if 0 < left_out {
+                rest = rest
+                    .as_slice()
+                    .get(left_out - 1..)
+                    .unwrap_or_default()
+                    .iter();
                 continue;
             }
-            if inline.is_none() && !next.is_empty() && is_removed(next) {
-                rest.next();
-                continue;
-            }
-            let mut all = self.instead.iter();
-            let Some((_, instead)) = all.find(|(from, _)| is_same(word, from)) else {
+            let Some(instead) = self.instead_of(word, name, inline) else {
                 words.push(Word {
                     given: Some(word),
                     text: shell_word(word),
                 });
                 continue;
             };
-            let is_said = words.iter().any(|other| other.text == *instead);
+            let is_said = words.iter().any(|other| other.text == instead);
             if !instead.is_empty() && !is_said {
-                words.push(Word::new(instead.clone()));
+                words.push(Word::new(instead));
             }
         }
         words
+    }
+
+    /// How many words are left out from an option on: none, the option, or also its value.
+    fn left_out(&self, name: &str, inline: Option<&str>, next: &str) -> usize {
+        let is_removed = |value: &str| {
+            let mut removed = self.removed.iter();
+            removed.any(|(option, of)| *option == name && of == value)
+        };
+        let is_barren = |value: &str| name == "--lib-path" && self.barren.contains(value);
+        match inline {
+            Some(value) => usize::from(is_removed(value) || is_barren(value)),
+            None if is_removed("") => 1,
+            None if is_barren(next) || (!next.is_empty() && is_removed(next)) => 2,
+            None => 0,
+        }
+    }
+
+    /// What is written in the place of a word, or of the value that it gives to an option.
+    fn instead_of(&self, word: &str, name: &str, inline: Option<&str>) -> Option<String> {
+        let of = |word: &str| {
+            let mut all = self.instead.iter();
+            Some(&all.find(|(from, _)| is_same(word, from))?.1)
+        };
+        let value = inline.and_then(of).filter(|value| !value.is_empty());
+        let value = value.map(|value| format!("{name}={value}"));
+        value.or_else(|| of(word).cloned())
     }
 
     /// The command that downloads wheels, and all that these and those require.
@@ -358,7 +420,14 @@ fn is_output(word: &str) -> bool {
 
 /// Whether a word names a wheel that is there.
 fn is_wheel(word: &str) -> bool {
-    is_wheel_name(word) && fs_err::metadata(word).is_ok()
+    is_wheel_name(word) && fs_err::metadata(word).is_ok() && !is_foreign(word)
+}
+
+/// Whether the name of a wheel says that it is for other systems, so that pip refuses it.
+fn is_foreign(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    let platforms = name.trim_end_matches(".whl").rsplit('-').next();
+    platforms.is_some_and(|it| it != "any" && !it.contains("linux"))
 }
 
 /// Whether a word of the command line is the one that is told of, perhaps as the absolute path.

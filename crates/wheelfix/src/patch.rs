@@ -20,6 +20,7 @@ use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{self, Error, print_line, print_named_report, print_report};
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
+use crate::next_step::note_option;
 use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
 use crate::target::SystemArgs;
@@ -134,6 +135,7 @@ pub(crate) struct Task {
 }
 
 pub(crate) fn run(args: &PatchArgs) -> Result<(), Error> {
+    args.files.libraries.warn(&args.files.output);
     if !args.files.is_for_wheel()? {
         return run_tree(args);
     }
@@ -190,7 +192,10 @@ impl FileArgs {
         ) {
             (Some(_), [_], Some(_)) => Ok(true),
             (Some(_), ..) => Err(Error::Usage("`--output` is for one wheel".to_owned())),
-            (None, _, Some(wheel)) => {
+            (None, paths, Some(wheel)) => {
+                if paths.len() == 1 {
+                    note_option("--output=patched");
+                }
                 let wheel = wheel.display();
                 let option = ask_plain("--output");
                 let text = format!("`{wheel}` is a wheel: name the one to make with {option}");

@@ -1,5 +1,7 @@
 //! Arguments that say what will load an output, for the commands that simulate it.
 
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,9 @@ use wheelfix_link::LibPathError;
 use wheelfix_loader::{LoaderError, NamedTarget, Target, absolute_path, has_token};
 
 use crate::error::Error;
+use crate::install::path_word;
+use crate::message::BREAK;
+use crate::next_step::{note_input, note_other};
 use crate::pip::directory_of;
 use crate::remedy::{self, ask_plain};
 
@@ -140,7 +145,7 @@ pub(crate) fn probe(python: &Path) -> Result<Python, Error> {
 pub(crate) fn python_error(error: PythonError) -> Error {
     match error {
         PythonError::Start { path, .. } if !is_there(&path) => {
-            Error::environment(NoPython { path })
+            Error::environment(NoPython::of(path))
         }
         PythonError::Start { .. } | PythonError::Read(_) => Error::environment(error),
         error => Error::refused(error),
@@ -158,14 +163,58 @@ fn is_there(program: &Path) -> bool {
 
 /// A Python that is not there.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "there is no program `{}`: name a Python that is there with {}, or only its version with {}",
-    path.display(),
-    ask_plain("--python"),
-    ask_plain("--python-version")
-)]
 struct NoPython {
     path: PathBuf,
+    /// Those that are on `PATH`.
+    others: Vec<PathBuf>,
+}
+
+impl NoPython {
+    /// Notes the one that is there, if there is one alone.
+    fn of(path: PathBuf) -> Self {
+        let others = pythons_on_path();
+        match &others[..] {
+            [other] => note_input(&path.to_string_lossy(), &path_word(other), None),
+            _ => note_other(),
+        }
+        Self { path, others }
+    }
+}
+
+impl Display for NoPython {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (option, version) = (ask_plain("--python"), ask_plain("--python-version"));
+        write!(
+            f,
+            "there is no program `{}`: name a Python that is there with {option}, or only its version with {version}",
+            self.path.display()
+        )?;
+        let others = self.others.iter().filter(|_| !remedy::is_in_build());
+        others.into_iter().try_for_each(|other| {
+            let other = path_word(other);
+            write!(f, "{BREAK}  fix: --python {other}")
+        })
+    }
+}
+
+/// The Pythons of a minor version that a shell finds, one for each name.
+fn pythons_on_path() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = BTreeMap::new();
+    for directory in std::env::split_paths(&path) {
+        for entry in fs_err::read_dir(&directory).into_iter().flatten().flatten() {
+            let minor = entry.file_name().to_str().and_then(minor_version);
+            if let Some(minor) = minor.filter(|_| entry.path().is_file()) {
+                found.entry(minor).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The minor version in the name of a program, as `python3.11`.
+fn minor_version(name: &str) -> Option<u32> {
+    name.strip_prefix("python3.")?.parse().ok()
 }
 
 /// Whether the interpreter that is named is at fault, or the machine.

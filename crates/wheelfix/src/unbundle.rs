@@ -18,6 +18,7 @@ const NOTHING_ELSE: &str =
     "no --lib-path is named: without one no other library can take the place of a bundled one";
 
 pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
+    args.libraries.warn(&args.output);
     let mut options = args.relocation.unbundle();
     options.unify = true;
     let task = Task {

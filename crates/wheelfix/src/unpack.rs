@@ -21,6 +21,7 @@ use crate::error::{self, Error, print_line, printed};
 use crate::inputs;
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
+use crate::next_step::note_taken;
 use crate::progress::Progress;
 use crate::table;
 use crate::wheel_options::accepted;
@@ -187,7 +188,10 @@ fn extract_error(args: &UnpackArgs, error: ExtractError) -> Error {
 fn staging_error(error: StagingError) -> Error {
     match error {
         StagingError::Io(error) => error.into(),
-        StagingError::NotEmpty(path) => Error::refused(TargetError::NotEmpty(path)),
+        StagingError::NotEmpty(path) => {
+            note_taken(&path);
+            Error::refused(TargetError::NotEmpty(path))
+        }
         StagingError::NotADirectory(path) => Error::refused(TargetError::NotADirectory(path)),
         error @ (StagingError::Collisions(_) | StagingError::Changed(_)) => Error::refused(error),
     }

@@ -76,6 +76,7 @@ enum WhyError {
 }
 
 pub(crate) fn run(args: &WhyArgs) -> Result<(), Error> {
+    args.libraries.warn(&args.output);
     let answer = answer(args)?;
     if args.output.json {
         let document = Document {

@@ -10,6 +10,7 @@ use crate::env::collision::EnvCollision;
 use crate::env::requirements_check::{DuplicateDistribution, UnmetRequirement};
 use crate::env::torch::TorchMismatch;
 use crate::files::FileFault;
+use crate::pipeline::error::RefusedWheel;
 
 /// A reason not to make an environment.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum EnvFault {
     /// An input that does not exist.
     #[error("input does not exist: `{}`", .0.display())]
     Missing(PathBuf),
+    /// A wheel that is refused, where another input is, too.
+    #[error("`{}`: {}", .0.path.display(), .0.reason)]
+    Refused(RefusedWheel),
     /// A propagated input that does not exist.
     #[error("input does not exist: `{}`, which `{}` propagates", path.display(), user.display())]
     MissingPropagated {

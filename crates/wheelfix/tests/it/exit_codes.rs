@@ -183,9 +183,10 @@ fn what_has_many_files_is_for_another_command() {
     insta::assert_snapshot!(sandbox.run(&["why", "dir", "libc.so.6", "--lib-path", "dir"]), @"
     exit: 1
     --- stderr
+    warning: `--lib-path dir` has no library, and no directory `lib` with one
     error: `dir` is a directory, not a library or program
     hint: `wheelfix check` looks at all files of it, `wheelfix why` explains one
-    next: wheelfix check dir --lib-path dir
+    next: wheelfix check dir
     ");
     insta::assert_snapshot!(sandbox.run(&["why", WHEEL]), @"
     exit: 1

@@ -377,6 +377,7 @@ fn a_prefix_with_files_is_refused_unless_merged() {
     --- stderr
     error: prefix exists and is not empty: `[DIR]/out`
     hint: name another `--prefix`, or add to it with `--merge`
+    next: wheelfix install demo-1.0-py3-none-any.whl --prefix out-1 --python-version 3.11
     ");
     insta::assert_snapshot!(install(&sandbox, &wheel, &["--merge"]), @"
     exit: 1
@@ -426,7 +427,8 @@ fn a_missing_interpreter_is_named_with_what_to_do() {
         "--python",
         "/no/python",
     ];
-    insta::assert_snapshot!(sandbox.run(&args), @"
+    let nothing = [("PATH", "/no/such")];
+    insta::assert_snapshot!(sandbox.run_with(&args, &nothing), @"
     exit: 3
     --- stderr
     error: there is no program `/no/python`: name a Python that is there with `--python EXE`, or only its version with `--python-version X.Y`

@@ -388,3 +388,105 @@ fn no_input_gets_lost_on_the_way_to_the_line() {
         "{text}"
     );
 }
+
+/// Python, libraries and inputs are looked at in one run, and the worst of them decides the exit code.
+#[test]
+fn all_that_is_wrong_with_what_is_named_is_told_at_once() {
+    let sandbox = Sandbox::new();
+    let windows = WheelBuilder::new("w", "1.0").tags("cp311-cp311-win_amd64");
+    let windows = sandbox.wheel(&windows);
+    fs::write(sandbox.path("six-1.0.tar.gz"), "").unwrap();
+    program(&sandbox, "python3.11", "");
+    program(&sandbox, "pip", "");
+    let path = sandbox.path("bin");
+    let variables = [("PATH", path.to_str().unwrap())];
+    let wrong = [&*windows, "nowhere/*.whl", "numpy", "six-1.0.tar.gz"];
+    let end = ["--prefix", "out"];
+    let run = |command: &str, options: &[&str]| {
+        sandbox.run_with(
+            &[&[command], &wrong[..], &end, options].concat(),
+            &variables,
+        )
+    };
+    let version = ["--python-version", "3.11"];
+    insta::assert_snapshot!(run("env", &version), @"
+    exit: 3
+    --- stderr
+    error: `nowhere/*.whl`: no file matches, there is no directory `nowhere`
+      fix: pip download --only-binary=:all: -d nowhere PACKAGE  # which brings its wheels there
+    error: `numpy`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels numpy  # and name wheels/*.whl
+    error: `w-1.0-cp311-cp311-win_amd64.whl`: the wheel is for Windows (win_amd64), the target is Linux on x86_64 with glibc
+      fix: pip download --only-binary=:all: --no-deps -d wheels w==1.0  # and name wheels/*.whl
+    error: `six-1.0.tar.gz` is a source distribution, not a wheel
+      fix: pip wheel --no-deps -w wheels ./six-1.0.tar.gz  # and name wheels/*.whl
+    error: 4 faults in all
+    next: pip download --only-binary=:all: --no-deps -d wheels w==1.0 && pip wheel --no-deps -w wheels ./six-1.0.tar.gz && pip download --only-binary=:all: -d wheels numpy && wheelfix env wheels/*.whl 'nowhere/*.whl' --prefix out --python-version 3.11  # mends 3 of 4
+    ");
+    let absent = ["--python=python3.99", "--lib-path", "/no/such"];
+    insta::assert_snapshot!(run("env", &absent), @"
+    exit: 3
+    --- stderr
+    error: library path `/no/such` does not exist
+      fix: leave it out: what is missing then is told, with what has it
+    error: `nowhere/*.whl`: no file matches, there is no directory `nowhere`
+      fix: pip download --only-binary=:all: -d nowhere PACKAGE  # which brings its wheels there
+    error: `numpy`: no such file; wheelfix downloads nothing, if a package is meant
+      fix: pip download --only-binary=:all: -d wheels numpy  # and name wheels/*.whl
+    error: `six-1.0.tar.gz` is a source distribution, not a wheel
+      fix: pip wheel --no-deps -w wheels ./six-1.0.tar.gz  # and name wheels/*.whl
+    error: there is no program `python3.99`: name a Python that is there with `--python EXE`, or only its version with `--python-version X.Y`
+      fix: --python [DIR]/bin/python3.11
+    next: pip wheel --no-deps -w wheels ./six-1.0.tar.gz && pip download --only-binary=:all: -d wheels numpy && wheelfix env wheels/*.whl w-1.0-cp311-cp311-win_amd64.whl 'nowhere/*.whl' --prefix out --python=[DIR]/bin/python3.11  # mends 4 of 5
+    ");
+    let install = run("install", &absent);
+    assert_eq!(
+        install,
+        run("env", &absent).replace("wheelfix env", "wheelfix install")
+    );
+    // Nothing is chosen among several.
+    program(&sandbox, "python3.12", "");
+    let text = sandbox.run_with(&["check", "bin", "--python", "python3.99"], &variables);
+    assert!(
+        text.contains("\n  fix: --python [DIR]/bin/python3.12\n"),
+        "{text}"
+    );
+    assert!(!text.contains("next:"), "{text}");
+}
+
+/// The value of an option, where the command that is to print it fails, is empty.
+#[test]
+fn a_library_path_that_brings_nothing_is_told_and_left_out() {
+    let (sandbox, wheel) = with_needy_wheel();
+    for directory in ["empty/lib/a", "tools/bin"] {
+        fs::create_dir_all(sandbox.path(directory)).unwrap();
+    }
+    let args = ["install", &wheel, "--prefix", "out", "--no-bytecode"];
+    let lib_paths = [
+        "--lib-path",
+        "",
+        "--lib-path=empty",
+        "--lib-path=:",
+        "--lib-path",
+        "tools",
+    ];
+    let text = sandbox.run(&[&args[..], &lib_paths].concat());
+    let warnings: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .collect();
+    insta::assert_snapshot!(warnings.join("\n"), @"
+    warning: `--lib-path ''` names no directory: a command that was to print one has failed
+    warning: `--lib-path empty` has no library, and no directory `lib` with one
+    warning: `--lib-path ':'` names no directory: a command that was to print one has failed
+    ");
+    assert!(text.contains("error: `libz.so.1` is missing"), "{text}");
+    let (line, _) = next(&text).split_once(" \"$(nix-build").unwrap();
+    let want = "wheelfix install m-1.0-py3-none-any.whl --prefix out --no-bytecode --lib-path tools --lib-path";
+    assert_eq!(line, want);
+    let text = sandbox.run(&[&args[..], &["--quiet", "--lib-path", ""]].concat());
+    assert!(!text.contains("warning"), "{text}");
+    // So is an empty name in the variable.
+    let text = sandbox.run_with(&args, &[("WHEELFIX_LIB_PATH", "")]);
+    assert!(!text.contains("warning"), "{text}");
+}

@@ -203,7 +203,10 @@ fn a_directory_that_is_not_empty_is_left_alone() {
     let text = sandbox.run(&["unpack", &wheel, "empty"]);
     assert_eq!(
         text,
-        "exit: 1\n--- stderr\nerror: directory exists and is not empty: `[DIR]/empty`\n"
+        format!(
+            "exit: 1\n--- stderr\nerror: directory exists and is not empty: `[DIR]/empty`\n\
+             next: wheelfix unpack {wheel} empty-1\n"
+        )
     );
     let text = sandbox.run(&["unpack", &wheel, &wheel]);
     assert_eq!(
