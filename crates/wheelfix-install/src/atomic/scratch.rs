@@ -43,7 +43,8 @@ impl Scratch {
                 .rand_bytes(RANDOM_LEN)
                 // What lies in it may be for fewer eyes than the directory around it.
                 .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(parent)?;
+                .tempdir_in(parent)
+                .map_err(|error| refused(parent, &error))?;
             // Before it is locked, another run may take it for left behind.
             let lock = match fs::File::open(dir.path()) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -68,6 +69,19 @@ impl Scratch {
         in_use().remove(&self.path);
         std::mem::forget(self);
     }
+}
+
+/// Why no directory can be made in one that is there, without the name that it would have had.
+fn refused(parent: &Path, error: &io::Error) -> io::Error {
+    let text = format!("no directory can be made in `{}`", parent.display());
+    io::Error::new(
+        error.kind(),
+        match error.kind() {
+            // As in `/proc`.
+            io::ErrorKind::NotFound => text,
+            kind => format!("{text}: {kind}"),
+        },
+    )
 }
 
 impl Drop for Scratch {

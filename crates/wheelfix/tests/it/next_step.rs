@@ -490,3 +490,42 @@ fn a_library_path_that_brings_nothing_is_told_and_left_out() {
     let text = sandbox.run_with(&args, &[("WHEELFIX_LIB_PATH", "")]);
     assert!(!text.contains("warning"), "{text}");
 }
+
+#[test]
+fn what_is_cut_off_or_lacks_an_output_has_a_line() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0").file("demo.py", ""));
+    let text = sandbox.run(&["patch", &wheel]);
+    let line = next(&text).to_owned();
+    assert_eq!(line, format!("wheelfix patch {wheel} --output=patched"));
+    let (done, said) = shell(&sandbox, &line);
+    assert!(
+        done && sandbox.path("patched").join(&wheel).is_file(),
+        "{said}"
+    );
+    let path = sandbox.path(&wheel);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "/proc/out",
+        "--python-version",
+        "3.11",
+    ];
+    let text = sandbox.run(&args);
+    let download = "pip download --only-binary=:all: --no-deps -d wheels demo==1.0";
+    let fix = format!("truncated\n  fix: {download}  # and name wheels/*.whl\n");
+    assert!(text.contains(&fix), "{text}");
+    assert!(
+        next(&text).starts_with(&format!("{download} && wheelfix install wheels/*.whl")),
+        "{text}"
+    );
+    fs::write(&path, bytes).unwrap();
+    insta::assert_snapshot!(sandbox.run(&args), @"
+    exit: 3
+    --- stderr
+    error: no directory can be made in `/proc`
+    ");
+}
