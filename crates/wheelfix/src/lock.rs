@@ -171,14 +171,7 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
     if args.nix.verify {
         return verify::verify(&args.file(), args.output.quiet);
     }
-    lock_uv::refuse_directories(&args.inputs)?;
-    if args.nix.init {
-        check_init(args)?;
-    }
-    if args.nix.package_expression.is_some() && args.targets.len() != 1 {
-        let text = "`--package-expression` is for one `--target`".to_owned();
-        return Err(Error::Usage(text));
-    }
+    check_arguments(args)?;
     let of_uv = lock_uv::resolve(&args.inputs, &args.targets)?;
     let is_of_uv = of_uv.is_some();
     let (name, bytes) = match of_uv {
@@ -229,6 +222,19 @@ pub(crate) fn run(args: &LockArgs) -> Result<(), Error> {
         return print_expression(args, &document, name);
     }
     write(args, &document)
+}
+
+/// Checks what is named, before anything is read.
+fn check_arguments(args: &LockArgs) -> Result<(), Error> {
+    lock_uv::refuse_directories(&args.inputs)?;
+    if args.nix.init {
+        check_init(args)?;
+    }
+    if args.nix.package_expression.is_some() && args.targets.len() != 1 {
+        let text = "`--package-expression` is for one `--target`".to_owned();
+        return Err(Error::Usage(text));
+    }
+    Ok(())
 }
 
 /// The files of `--init`.
