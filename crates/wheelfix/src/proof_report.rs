@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use wheelfix_link::{
-    Candidate, Excused, Fault, FaultKind, LinkPlan, Proof, Remedy, count, some_of,
+    Candidate, Excused, Fault, FaultKind, LeftAside, LinkPlan, Proof, Remedy, count, some_of,
 };
 
 use crate::error;
@@ -71,14 +71,39 @@ pub(crate) fn granted(proof: &Proof) -> Option<String> {
     (!granted.is_empty()).then(|| format!("taken for granted: {}", granted.join("; ")))
 }
 
+/// How many files that are left aside for one reason are named.
+const ASIDE: usize = 5;
+
 /// Prints the files that were left aside, and the excuses.
 pub(crate) fn print_notes(proof: &Proof) {
-    let aside = proof.left_aside.iter().map(|aside| {
-        let path = aside.path.display();
-        format!("`{path}` is left aside: it {}", aside.reason)
-    });
-    error::print("note", aside);
+    error::print("note", left_aside(&proof.left_aside));
     error::print("note", proof.excused.iter().map(excused));
+}
+
+/// A text for each file that was left aside; one for many with the same reason.
+fn left_aside(files: &[LeftAside]) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for LeftAside { path, reason } in files {
+        let paths = by_reason.entry(reason).or_default();
+        paths.push(format!("`{}`", path.display()));
+    }
+    let mut texts: Vec<String> = by_reason
+        .into_iter()
+        .flat_map(|(reason, paths)| match paths.split_at_checked(ASIDE) {
+            Some((first, more)) if !more.is_empty() => {
+                let (first, more) = (first.join(", "), more.len());
+                vec![format!(
+                    "{first} and {more} more are left aside: each {reason}"
+                )]
+            }
+            _ => {
+                let text = |path: String| format!("{path} is left aside: it {reason}");
+                paths.into_iter().map(text).collect()
+            }
+        })
+        .collect();
+    texts.sort();
+    texts
 }
 
 /// A text for each package of the calls that open libraries of which nothing is known, with the first places.
@@ -207,6 +232,22 @@ mod tests {
     use wheelfix_link::{ExcuseKind, UnusedIgnore};
 
     use super::*;
+
+    #[test]
+    fn many_files_that_are_left_aside_for_one_reason_are_one_note() {
+        let aside = |count: usize| -> Vec<LeftAside> {
+            let files = (0..count).map(|number| LeftAside {
+                path: PathBuf::from(format!("x{number}.so")),
+                reason: "is old".to_owned(),
+            });
+            files.collect()
+        };
+        assert_eq!(left_aside(&aside(1)), ["`x0.so` is left aside: it is old"]);
+        assert_eq!(left_aside(&aside(5)).len(), 5);
+        let many =
+            "`x0.so`, `x1.so`, `x2.so`, `x3.so`, `x4.so` and 2 more are left aside: each is old";
+        assert_eq!(left_aside(&aside(7)), [many]);
+    }
 
     #[test]
     fn many_warnings_of_a_kind_are_told_by_their_first_lines() {

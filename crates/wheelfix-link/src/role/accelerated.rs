@@ -22,7 +22,7 @@ pub(crate) fn accelerated<'a>(
     objects: impl Iterator<Item = &'a Object>,
 ) -> Vec<(&'a Object, &'a Rule<Accelerator>)> {
     let named = objects.filter(|object| !is_command(object));
-    let named = named.filter_map(|object| Some((object, rule_of(rules, object)?)));
+    let named = named.filter_map(|object| Some((object, rule_of(tree, rules, object)?)));
     let mut found: BTreeMap<&Path, (&Object, &Rule<Accelerator>)> = named
         .map(|(object, rule)| (object.path.as_path(), (object, rule)))
         .collect();
@@ -53,9 +53,24 @@ pub(crate) fn accelerated<'a>(
     beside.copied().collect()
 }
 
-/// The rule for objects of this name: a word of it, without `lib` before it, is the accelerator's.
-fn rule_of<'r>(rules: &'r Rules, object: &Object) -> Option<&'r Rule<Accelerator>> {
+/// The rule for objects of this name: a word of it, without `lib` before it, is the accelerator's, or one of the name of its
+/// directory, if an object of the same name lies in a directory beside that one.
+fn rule_of<'r>(tree: &Tree, rules: &'r Rules, object: &Object) -> Option<&'r Rule<Accelerator>> {
     let name = object.file_name().to_str()?;
+    let directory = object.directory();
+    let is_twin = |other: &Object| {
+        other.file_name() == object.file_name()
+            && other.directory() != directory
+            && other.directory().parent() == directory.parent()
+    };
+    let of_name = rule_for(rules, name);
+    of_name.or_else(|| {
+        let rule = rule_for(rules, directory.file_name()?.to_str()?)?;
+        tree.objects().any(is_twin).then_some(rule)
+    })
+}
+
+fn rule_for<'r>(rules: &'r Rules, name: &str) -> Option<&'r Rule<Accelerator>> {
     let stem = name.split('.').next()?;
     let stem = stem.strip_prefix("lib").unwrap_or(stem);
     let words: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).collect();

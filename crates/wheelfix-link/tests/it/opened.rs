@@ -53,6 +53,25 @@ fn the_version_that_dotnet_puts_behind_icu_is_looked_for() {
     assert!(toolchain.prove().warnings.is_empty());
 }
 
+/// .NET Core 3.1 and before stop at version 70.
+#[test]
+fn an_older_dotnet_finds_no_newer_icu() {
+    let source = OPENER.replace("libopened.so.1", "libicuuc.so");
+    let toolchain = Toolchain::new();
+    let name = "System.Globalization.Native.so";
+    toolchain.library(name, &source, &["-Wl,-rpath,$ORIGIN"]);
+    toolchain.library("libicuuc.so.72", "int opened;", &[]);
+    // Each rule names the other library, too.
+    assert_eq!(toolchain.prove().warnings.len(), 2);
+    toolchain.library("libicuuc.so.67", "int opened;", &[]);
+    let warnings = toolchain.prove().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].to_string().contains("libicui18n"),
+        "{warnings:?}"
+    );
+}
+
 /// GDAL takes Python's API from the process that it is in.
 #[test]
 fn gdal_needs_no_library_of_python() {

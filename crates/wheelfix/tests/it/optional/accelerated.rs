@@ -100,3 +100,16 @@ fn what_a_wheel_carries_for_others_must_find_its_libraries() {
     case.elf("m/libcudnn_ops.so", "int c;", CUDART)
         .fails(&[], MISSING);
 }
+
+/// As ctransformers, whose libraries for each processor have one name.
+#[test]
+fn a_directory_is_called_as_the_accelerator_where_libraries_have_one_name() {
+    let init = "import ctypes\ndef f(kind):\n    ctypes.CDLL(HERE + kind + '/libm_core.so')\n";
+    let case = case(init).elf("m/lib/cuda/libm_core.so", "int m;", CUDART);
+    let text = case.fails(&[], MISSING);
+    assert!(!text.contains("rule `cuda`"), "{text}");
+    let case = case.elf("m/lib/avx/libm_core.so", "int m;", &[]);
+    let text = case.passes(&[]);
+    assert!(text.contains("rule `cuda`"), "{text}");
+    assert!(!case.has("m/lib/cuda/libm_core.so") && case.has("m/lib/avx/libm_core.so"));
+}
