@@ -14,8 +14,7 @@ pub(crate) struct UnbundleArgs {
 }
 
 /// Told where there is nothing that could be used instead of bundled libraries.
-const NOTHING_ELSE: &str =
-    "no --lib-path is named: without one no other library can take the place of a bundled one";
+const NOTHING_ELSE: &str = "no --lib-path is named: only another copy among these files can take the place of a bundled one";
 
 pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     args.libraries.warn(&args.output);

@@ -164,7 +164,7 @@ fn a_wheel_of_another_system_is_refused_under_every_name() {
 #[test]
 fn bundled_libraries_stay_where_no_other_is_named() {
     let sandbox = sandbox();
-    let note = "note: no --lib-path is named: without one";
+    let note = "note: no --lib-path is named: only another copy";
     let text = sandbox.run(&["unbundle", "a.so"]);
     assert!(
         text.starts_with("exit: 0\n") && text.contains(note),
