@@ -205,7 +205,10 @@ impl Installed {
         let installed = installed_distributions(&[prefix.to_owned()]);
         let installed = installed.map_err(install_error::installed)?;
         let Some(distribution) = installed.get(own) else {
-            return Ok(None);
+            let others = installed.iter();
+            let others = others.filter(|(_, other)| python_of(prefix, &other.path).is_some());
+            let others: Vec<String> = others.map(|(name, _)| name.to_string()).collect();
+            return NotThere::refuse(prefix, own.to_string(), others).map(|()| None);
         };
         let Some(python) = python_of(prefix, &distribution.path) else {
             return Ok(None);
@@ -228,6 +231,40 @@ impl Installed {
                 Path::new(&self.layout.site_packages()).join(member)
             }
         }
+    }
+}
+
+/// A prefix that has distributions, and not that of the wheel: all of it would differ.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` has no {wanted}: it has {}", prefix.display(), named(others))]
+struct NotThere {
+    prefix: PathBuf,
+    wanted: String,
+    others: Vec<String>,
+}
+
+impl NotThere {
+    /// Refuses a prefix if there are any.
+    fn refuse(prefix: &Path, wanted: String, others: Vec<String>) -> Result<(), Error> {
+        if others.is_empty() {
+            return Ok(());
+        }
+        let prefix = prefix.to_owned();
+        Err(Error::refused(Self {
+            prefix,
+            wanted,
+            others,
+        }))
+    }
+}
+
+/// The first of many names.
+fn named(names: &[String]) -> String {
+    let first = names.iter().take(5).map(String::as_str);
+    let first = first.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(5) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

@@ -304,3 +304,27 @@ fn what_cannot_be_compared_is_told() {
     nothing to compare: there are no files
     ");
 }
+
+#[test]
+fn a_prefix_without_the_wheel_is_told_by_a_line() {
+    let sandbox = Sandbox::new();
+    let wheel =
+        |name: &str| sandbox.wheel(&WheelBuilder::new(name, "1.0").file(&format!("{name}.py"), ""));
+    let (one, two) = (wheel("one"), wheel("two"));
+    let args = [
+        "install",
+        &one,
+        "--prefix",
+        "out",
+        "--python-version",
+        "3.11",
+    ];
+    assert!(sandbox.run(&args).starts_with("exit: 0\n"));
+    for sides in [[&*two, "out"], ["out", &two]] {
+        let text = sandbox.run(&[&["diff"], &sides[..]].concat());
+        assert_eq!(
+            text,
+            "exit: 1\n--- stderr\nerror: `out` has no two: it has one\n"
+        );
+    }
+}
