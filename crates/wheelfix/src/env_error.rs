@@ -2,12 +2,13 @@
 
 use std::fmt::{self, Display};
 
-use wheelfix_install::{EnvError, EnvFault};
-use wheelfix_link::Remedy;
+use wheelfix_install::{DuplicateDistribution, EnvError, EnvFault};
+use wheelfix_link::{Remedy, count};
 
 use crate::common::OutputArgs;
 use crate::error::{Error, chain, print};
-use crate::remedy::{Mendable, advised, ask_plain};
+use crate::message::BREAK;
+use crate::remedy::{Mendable, advised, ask_plain, is_in_build};
 use crate::{inputs, install_error, next_step};
 
 /// Prints the list of an error, and decides the exit code.
@@ -25,6 +26,7 @@ impl Display for OfEnvironment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let input = match self.0 {
             EnvFault::Refused(wheel) => return install_error::refused_wheel(wheel).fmt(f),
+            EnvFault::Duplicate(twice) if !is_in_build() => return plain(twice).fmt(f),
             EnvFault::Missing(path) => inputs::absent(path),
             EnvFault::SourceTree(path) => inputs::not_a_wheel(path),
             _ => None,
@@ -34,6 +36,34 @@ impl Display for OfEnvironment<'_> {
             None => chain(self.0).fmt(f),
         }
     }
+}
+
+/// A distribution that comes twice: outside of builds nobody looks for the words of nixpkgs.
+fn plain(twice: &DuplicateDistribution) -> impl Display {
+    fmt::from_fn(move |f| {
+        let name = &twice.name;
+        write!(f, "`{name}` comes from {} inputs", twice.copies.len())?;
+        for copy in &twice.copies {
+            let path = copy.path.display();
+            write!(f, "{BREAK}  {name} {} in `{path}`", copy.version)?;
+            let users = copy.chain.iter().rev().filter(|user| **user != copy.path);
+            users
+                .into_iter()
+                .try_for_each(|user| write!(f, ", which `{}` propagates", user.display()))?;
+            let needed_by = copy.needed_by.join(", which is needed by ");
+            if !needed_by.is_empty() {
+                write!(f, "{BREAK}    needed by: {needed_by}")?;
+            }
+        }
+        if twice.collisions != 0 {
+            let files = count(twice.collisions, "file");
+            write!(f, "{BREAK}  they have {files} at the same place")?;
+        }
+        write!(
+            f,
+            "{BREAK}  fix: leave one input out, or build both users with the same one"
+        )
+    })
 }
 
 impl Mendable for OfEnvironment<'_> {
@@ -66,7 +96,7 @@ fn report(faults: &[EnvFault]) -> Error {
         OfEnvironment(fault)
     });
     print("error", told.map(advised));
-    if faults.iter().any(is_duplicate) {
+    if faults.iter().any(is_duplicate) && is_in_build() {
         print("error", [NIXPKGS_DUPLICATES]);
     }
     if 1 < faults.len() {

@@ -28,23 +28,13 @@ fn a_distribution_that_comes_twice_is_named_with_both_chains() {
         .propagates(&sandbox.path("two"))
         .write_to(&sandbox.path("app"));
     assert_snapshot!(refused(&sandbox, &["one", "app"]), @"
-    error: Found duplicated packages in closure for dependency 'lib':
-      lib 1.0 ([DIR]/lib1)
-        dependency chain:
-          this environment
-          ...depending on: [DIR]/one
-          ...depending on: [DIR]/lib1
+    error: `lib` comes from 2 inputs
+      lib 1.0 in `[DIR]/lib1`, which `[DIR]/one` propagates
         needed by: one 1.0
-      lib 2.0 ([DIR]/lib2)
-        dependency chain:
-          this environment
-          ...depending on: [DIR]/app
-          ...depending on: [DIR]/two
-          ...depending on: [DIR]/lib2
+      lib 2.0 in `[DIR]/lib2`, which `[DIR]/two` propagates, which `[DIR]/app` propagates
         needed by: two 1.0, which is needed by app 3
-      1 of their files collide
-      keep one of them: leave one input out, or build both users with the same one
-    error: Package duplicates found in closure, see above. Usually this happens if two packages depend on different version of the same dependency.
+      they have 1 file at the same place
+      fix: leave one input out, or build both users with the same one
     ");
 }
 
