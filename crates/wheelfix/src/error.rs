@@ -6,7 +6,6 @@
 use std::error::Error as StdError;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
@@ -55,11 +54,7 @@ impl Error {
     }
 
     /// The code to exit with; 2 is also clap's code for a wrong command line.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.code())
-    }
-
-    fn code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Environment(error) if is_broken_pipe(error.as_ref()) => 0,
             Self::Refused { .. } | Self::Reported => 1,
@@ -72,7 +67,7 @@ impl Error {
     /// The error with the largest code, after the others are printed; `None` if there is none.
     pub(crate) fn last_of(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut errors: Vec<Self> = errors.into_iter().collect();
-        errors.sort_by_key(Self::code);
+        errors.sort_by_key(Self::exit_code);
         let last = errors.pop();
         errors.iter().for_each(report);
         last

@@ -127,7 +127,7 @@ fn main() -> ExitCode {
             if is_for_json() {
                 document::print_failure();
             }
-            error.exit_code()
+            error.exit_code().into()
         }
     }
 }

@@ -351,7 +351,7 @@ impl NextStep {
         }
     }
 
-    /// What is written in the place of a word, or of the value that it gives to an option.
+    /// The text in the place of a word, or of the value that it gives to an option.
     fn instead_of(&self, word: &str, name: &str, inline: Option<&str>) -> Option<String> {
         let of = |word: &str| {
             let mut all = self.instead.iter();

@@ -10,10 +10,10 @@ use wheelfix_link::LibPathError;
 use wheelfix_loader::{LoaderError, NamedTarget, Target, absolute_path, has_token};
 
 use crate::error::Error;
-use crate::install::path_word;
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other};
 use crate::pip::directory_of;
+use crate::quoting::shell_word;
 use crate::remedy::{self, ask_plain};
 
 /// The target that is named, nothing of which is run
@@ -174,7 +174,7 @@ impl NoPython {
     fn of(path: PathBuf) -> Self {
         let others = pythons_on_path();
         match &others[..] {
-            [other] => note_input(&path.to_string_lossy(), &path_word(other), None),
+            [other] => note_input(&path.to_string_lossy(), &word(other), None),
             _ => note_other(),
         }
         Self { path, others }
@@ -191,10 +191,14 @@ impl Display for NoPython {
         )?;
         let others = self.others.iter().filter(|_| !remedy::is_in_build());
         others.into_iter().try_for_each(|other| {
-            let other = path_word(other);
+            let other = word(other);
             write!(f, "{BREAK}  fix: --python {other}")
         })
     }
+}
+
+fn word(path: &Path) -> String {
+    shell_word(&path.to_string_lossy())
 }
 
 /// The Pythons of a minor version that a shell finds, one for each name.
