@@ -200,7 +200,12 @@ fn report(proof: &Proof, untrue: &[UntrueRecord], args: &CheckArgs) -> Result<()
     if args.warnings {
         print("warning", proof.warnings.iter().map(advised));
     }
-    print_faults(&told_once(&proof.faults));
+    // What has no ELF file may be a thing of which a wheel has to be made, or chosen, first.
+    let paths = args.paths.iter().filter(|_| proof.objects == 0);
+    let others = paths.filter_map(|path| inputs::of_other_kind(path));
+    if inputs::refuse(others).is_none() {
+        print_faults(&told_once(&proof.faults));
+    }
     if !args.output.quiet {
         print("warning", untrue);
         proof_report::print_notes(proof);
@@ -226,6 +231,10 @@ fn summary(proof: &Proof, with_warnings: bool) -> Vec<String> {
     let (files, symbols) = (proof.objects, proof.symbols);
     let looked = format!("{} with {}", count(files, "file"), count(symbols, "symbol"));
     let counts = proof_report::counts(proof);
+    // Where nothing was found but faults, there is nothing to count.
+    if files == 0 && !proof.faults.is_empty() {
+        return Vec::new();
+    }
     let mut lines = vec![format!("{counts}; looked at {looked}")];
     lines.extend(proof_report::granted(proof));
     if !proof.minimum_versions.newest.is_empty() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use wheelfix_format::{Requirement, has_sdist_name, is_wheel_name};
+use wheelfix_link::count;
 
 use crate::error::{Error, print};
 use crate::message::BREAK;
@@ -152,6 +153,12 @@ impl WrongInput {
                 let wheels = format!("{}/*.whl", wheels_directory());
                 note_input(&path, &wheels, Some(self.fetch()));
             }
+            // Other commands take one.
+            Kind::Wheels(count)
+                if 1 < *count && !["install", "env", "check"].contains(&command()) =>
+            {
+                note_other();
+            }
             Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
             Kind::Absent(_)
             | Kind::Glob(_)
@@ -207,6 +214,17 @@ fn wheels_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.filter(|name| is_wheel_name(name)).collect();
     names.sort_unstable();
     names
+}
+
+/// Says that a directory has wheels, for a command that takes one.
+pub(crate) fn wheels_beside(directory: &Path) -> Option<String> {
+    let wheels = wheels_in(directory);
+    let first = directory.join(wheels.first()?);
+    let (command, first) = (command(), shell_word(&first.to_string_lossy()));
+    let count = count(wheels.len(), "wheel");
+    Some(format!(
+        "{count} in it: `wheelfix {command} {first}` looks into one"
+    ))
 }
 
 fn of_file(path: &Path) -> Kind {
@@ -281,6 +299,13 @@ pub(crate) fn not_an_input(path: &Path) -> Option<WrongInput> {
     wrong.filter(|it| !matches!(it.kind, Kind::Prefix | Kind::Directory))
 }
 
+/// The fault of a path in which a command found nothing, if it is a thing with wheels or of which one is made.
+pub(crate) fn of_other_kind(path: &Path) -> Option<WrongInput> {
+    let is_other =
+        |it: &WrongInput| matches!(it.kind, Kind::Sdist | Kind::Sources | Kind::Wheels(_));
+    not_a_wheel(path).filter(is_other)
+}
+
 /// Both, if both are there; else all that is wrong is told, also with the inputs, which nothing looks at then.
 pub(crate) fn both<A, B>(
     one: Result<A, Error>,
@@ -294,8 +319,8 @@ pub(crate) fn both<A, B>(
     Err(Error::last_of(errors.into_iter().flatten()).unwrap_or(Error::Reported))
 }
 
-/// Tells of inputs that are none.
-fn refuse(inputs: impl Iterator<Item = WrongInput>) -> Option<Error> {
+/// Tells of inputs that are none; `None` if there are none of these.
+pub(crate) fn refuse(inputs: impl Iterator<Item = WrongInput>) -> Option<Error> {
     let inputs: Vec<WrongInput> = inputs.inspect(WrongInput::note).collect();
     print("error", &inputs);
     let absent = inputs.iter().map(WrongInput::is_absent).max()?;

@@ -16,7 +16,7 @@ use wheelfix_inspect::{InspectError, InspectOptions, Report};
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
-use crate::error::Error;
+use crate::error::{Error, print};
 use crate::inputs;
 
 /// Print what a wheel, a source distribution, an ELF file or a directory holds
@@ -74,6 +74,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Error> {
             Report::Directory(report) => elf_text::print_tree(report, args.all),
         };
         anstream::stdout().lock().write_all(text.as_bytes())?;
+    }
+    if !args.output.quiet {
+        print("note", inputs::wheels_beside(&args.path));
     }
     if report.is_sound() {
         Ok(())

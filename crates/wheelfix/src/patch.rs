@@ -191,7 +191,12 @@ impl FileArgs {
             self.paths.iter().find(is_wheel),
         ) {
             (Some(_), [_], Some(_)) => Ok(true),
-            (Some(_), ..) => Err(Error::Usage("`--output` is for one wheel".to_owned())),
+            (Some(_), paths, _) => {
+                let one = paths.first().filter(|_| paths.len() == 1);
+                let wrong = one.and_then(|path| inputs::not_a_wheel(path));
+                Err(inputs::refuse(wrong.into_iter())
+                    .unwrap_or_else(|| Error::Usage("`--output` is for one wheel".to_owned())))
+            }
             (None, paths, Some(wheel)) => {
                 if paths.len() == 1 {
                     note_option("--output=patched");

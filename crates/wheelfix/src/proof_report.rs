@@ -31,7 +31,7 @@ pub(crate) fn counts(proof: &Proof) -> String {
         return "no ELF file; Python code opens libraries that it does not name".to_owned();
     }
     if proof.found == 0 {
-        return "nothing to prove".to_owned();
+        return "no ELF file".to_owned();
     }
     let (proved, found) = (proof.loadable.len(), count(proof.found, "object"));
     let some = |number: usize, what| {

@@ -529,3 +529,47 @@ fn what_is_cut_off_or_lacks_an_output_has_a_line() {
     error: no directory can be made in `/proc`
     ");
 }
+
+/// Where nothing is found to look at, the thing itself is told of.
+#[test]
+fn other_commands_tell_what_is_no_wheel_for_what_it_is() {
+    let sandbox = Sandbox::new();
+    let wheel = sandbox.wheel(&WheelBuilder::new("demo", "1.0").file("demo.py", ""));
+    for directory in ["sources", "wheels"] {
+        fs::create_dir(sandbox.path(directory)).unwrap();
+    }
+    fs::write(sandbox.path("sources/pyproject.toml"), "").unwrap();
+    fs::write(sandbox.path("demo-1.0.tar.gz"), "").unwrap();
+    fs::rename(sandbox.path(&wheel), sandbox.path("wheels").join(&wheel)).unwrap();
+    insta::assert_snapshot!(sandbox.run(&["check", "sources", "wheels", "demo-1.0.tar.gz"]), @"
+    exit: 1
+    --- stderr
+    error: `sources` is a source tree, not a wheel
+      fix: pip wheel --no-deps -w wheels-1 ./sources  # and name wheels-1/*.whl
+    error: `wheels` is a directory with a wheel, not a wheel
+      fix: name wheels/*.whl
+    error: `demo-1.0.tar.gz` is a source distribution, not a wheel
+      fix: pip wheel --no-deps -w wheels-1 ./demo-1.0.tar.gz  # and name wheels-1/*.whl
+    next: pip wheel --no-deps -w wheels-1 ./sources && pip wheel --no-deps -w wheels-1 ./demo-1.0.tar.gz && wheelfix check wheels-1/*.whl wheels/*.whl
+    ");
+    insta::assert_snapshot!(sandbox.run(&["patch", "wheels", "-o", "new"]), @"
+    exit: 1
+    --- stderr
+    error: `wheels` is a directory with a wheel, not a wheel
+      fix: name wheels/*.whl
+    next: wheelfix patch wheels/*.whl -o new
+    ");
+    insta::assert_snapshot!(sandbox.run(&["patch", "demo-1.0.tar.gz", "-o", "new"]), @"
+    exit: 1
+    --- stderr
+    error: `demo-1.0.tar.gz` is a source distribution, not a wheel
+      fix: pip wheel --no-deps -w wheels-1 ./demo-1.0.tar.gz  # and name wheels-1/*.whl
+    next: pip wheel --no-deps -w wheels-1 ./demo-1.0.tar.gz && wheelfix patch wheels-1/*.whl -o new
+    ");
+    let text = sandbox.run(&["inspect", "wheels"]);
+    let note = format!("note: 1 wheel in it: `wheelfix inspect wheels/{wheel}` looks into one\n");
+    assert!(text.ends_with(&note), "{text}");
+    // Nothing is counted behind an error that says that there is nothing.
+    let text = sandbox.run(&["check", "sources"]);
+    assert!(!text.contains("looked at"), "{text}");
+}
