@@ -107,13 +107,18 @@ pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &'a Rules, known: &Roles) 
     let unneeded = free().filter(|object| {
         known.of_object(&object.path) == Role::Optional && !taken.contains(object.path.as_path())
     });
-    let unneeded: Vec<Member<'_>> = unneeded.map(|object| member(object, UNNEEDED)).collect();
-    if !unneeded.is_empty() {
-        groups.push(Group {
-            members: unneeded,
-            kind: GroupKind::Any,
-        });
+    let mut families: BTreeMap<Option<&Path>, Vec<Member<'_>>> = BTreeMap::new();
+    for object in unneeded {
+        let family = families.entry(backends_of(object)).or_default();
+        family.push(member(object, UNNEEDED));
     }
+    groups.extend(families.into_iter().map(|(directory, members)| Group {
+        kind: match directory {
+            Some(_) if 1 < members.len() => GroupKind::OneOrMore,
+            _ => GroupKind::Any,
+        },
+        members,
+    }));
     // What is carried for others is all that its wheel is for.
     let required = free().filter(|object| {
         known.of_object(&object.path) == Role::Required && !taken.contains(object.path.as_path())
@@ -128,6 +133,15 @@ pub(crate) fn beside_rules<'a>(tree: &'a Tree, rules: &'a Rules, known: &Roles) 
         kind: GroupKind::Accelerated(rule.body.libraries.clone()),
     }));
     groups
+}
+
+/// The directory of an object that is called a backend: who opens those of a directory needs one of them.
+fn backends_of(object: &Object) -> Option<&Path> {
+    let name = object.file_name().to_str()?;
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    words
+        .any(|word| word == "backend")
+        .then(|| object.directory())
 }
 
 fn rule_of<'r>(rules: &'r Rules, path: &Path) -> Option<&'r Rule<Backend>> {

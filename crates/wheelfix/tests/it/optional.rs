@@ -441,6 +441,18 @@ fn symbols_of_a_carrier_may_come_from_its_users() {
     case.fails(&[], "undefined symbol `nowhere`");
 }
 
+/// As luisa, which lists the directory: without any of them it does not start.
+#[test]
+fn of_what_is_called_a_backend_one_must_load() {
+    let case = Case::new("").module();
+    let case = case.elf("m/lib/libm-backend-cpu.so", "int b;", GONE);
+    case.passes(&[]);
+    let case = case.elf("m/lib/libm-backend-gpu.so", "int b;", GONE);
+    case.fails(&[], MISSING);
+    let case = case.elf("m/lib/libm-backend-none.so", "int b;", &[]);
+    case.passes(&[]);
+}
+
 #[test]
 fn a_library_that_is_opened_for_all_completes_others() {
     let source = "import ctypes\nctypes.CDLL(core(), mode=ctypes.RTLD_GLOBAL)\n";
