@@ -72,7 +72,7 @@ fn rule_of<'r>(tree: &Tree, rules: &'r Rules, object: &Object) -> Option<&'r Rul
 
 fn rule_for<'r>(rules: &'r Rules, name: &str) -> Option<&'r Rule<Accelerator>> {
     let stem = name.split('.').next()?;
-    let stem = stem.strip_prefix("lib").unwrap_or(stem);
+    let stem = stem.strip_prefix("lib").unwrap_or(stem).to_lowercase();
     let words: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).collect();
     rules.accelerator.iter().find(|rule| {
         let globs: &[Pattern] = &rule.body.words;

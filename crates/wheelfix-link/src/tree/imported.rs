@@ -89,7 +89,7 @@ impl<'t> Imports<'t> {
         }
         let mut importers: Vec<&PythonSource> = Vec::new();
         let mut is_optional = false;
-        for (holder, import) in imports(source, &self.holders) {
+        for (holder, import) in imports(source, &self.holders, false) {
             match import {
                 PythonImport::Always if is_package(holder) => return true,
                 PythonImport::Always => importers.push(holder),
@@ -99,24 +99,38 @@ impl<'t> Imports<'t> {
         if importers.is_empty() {
             return !is_optional && self.has(source);
         }
-        // A module that users might import by its name is no reason to refuse it, as everywhere.
-        let holders = holders(self.tree, importers.iter().copied());
-        importers.iter().any(|importer| {
-            let mut imports = imports(importer, &holders).peekable();
-            match imports.peek() {
-                Some(_) => imports.any(|(_, import)| import == PythonImport::Always),
-                None => is_top(module(importer)) || others(importer, &holders).next().is_some(),
-            }
-        })
+        is_any_reached(self.tree, &importers, false)
     }
 }
 
-/// How sources import an extension module of a name by a statement, tests aside: the least optional way. `None` if none does.
+/// Whether one of some modules is imported whenever its package is: a source imports it by a statement and catches no error,
+/// or has its name. That users might import it by its name is no reason, as everywhere.
+fn is_any_reached(tree: &Tree, modules: &[&PythonSource], is_import_error: bool) -> bool {
+    let holders = holders(tree, modules.iter().copied());
+    modules.iter().any(|module| {
+        let mut imports = imports(module, &holders, is_import_error).peekable();
+        match imports.peek() {
+            Some(_) => imports.any(|(_, import)| import == PythonImport::Always),
+            None => is_package(module) || others(module, &holders).next().is_some(),
+        }
+    })
+}
+
+/// How sources import an extension module of a name by a statement, tests aside: the least optional way, and that of who
+/// imports the source that does. `None` if none does.
 pub(crate) fn import_of(tree: &Tree, name: &str) -> Option<PythonImport> {
     let holders = holders_of(tree, &BTreeSet::from([name]));
     let holders = holders.into_values().flatten();
-    let imports = holders.filter_map(|holder| import_in(holder, name, true));
-    imports.max()
+    let imports = holders.filter_map(|holder| Some((holder, import_in(holder, name, true)?)));
+    let (always, optional): (Vec<_>, Vec<_>) =
+        imports.partition(|(_, import)| *import == PythonImport::Always);
+    let always: Vec<&PythonSource> = always.into_iter().map(|(holder, _)| holder).collect();
+    if always.iter().any(|holder| is_package(holder)) || is_any_reached(tree, &always, true) {
+        Some(PythonImport::Always)
+    } else {
+        let is_any = !always.is_empty() || !optional.is_empty();
+        is_any.then_some(PythonImport::Optional)
+    }
 }
 
 /// Looks for the names of some sources in all sources.
@@ -156,14 +170,16 @@ fn others<'s, 't>(
     holders.filter(|holder| holder.path != source.path)
 }
 
-/// The sources that import one by a statement, and how; tests aside.
+/// The sources that import one by a statement, and how; tests aside. `is_import_error` says whether all that goes wrong in
+/// it is an `ImportError`, as of an extension module.
 fn imports<'s, 't>(
     source: &'s PythonSource,
     holders: &'s Holders<'t>,
+    is_import_error: bool,
 ) -> impl Iterator<Item = (&'t PythonSource, PythonImport)> + use<'s, 't> {
     let name = name(module(source)).unwrap_or_default();
     let raises = |text: &[u8]| memmem::find(text, b"raise ImportError").is_some();
-    let raises = fs_err::read(&source.file).is_ok_and(|text| raises(&text));
+    let raises = is_import_error || fs_err::read(&source.file).is_ok_and(|text| raises(&text));
     others(source, holders)
         .filter_map(move |holder| Some((holder, import_in(holder, name, raises)?)))
 }

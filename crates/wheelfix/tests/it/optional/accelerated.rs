@@ -49,6 +49,20 @@ fn what_python_imports_whatever_happens_must_load() {
     }
 }
 
+/// As ngsolve: the module that imports it is imported where that may fail.
+#[test]
+fn who_imports_the_importer_counts_too() {
+    let case = |init: &str| {
+        let mut case = cuda(init);
+        case.wheel = case.wheel.file("m/gpu.py", "from ._cuda import *\n");
+        case
+    };
+    let text =
+        case("try:\n    from . import gpu\nexcept ImportError:\n    gpu = None\n").passes(&[]);
+    assert!(text.contains("rule `cuda`"), "{text}");
+    case("from . import gpu\n").fails(&[], MISSING);
+}
+
 #[test]
 fn what_another_module_needs_must_load() {
     let case = case("import ctypes\ndef f():\n    ctypes.CDLL(path('m_cuda'))\n");
