@@ -79,7 +79,10 @@ impl Resolver<'_> {
                 found.insert(NearMiss { path, reason });
             }
         }
-        let halves = self.other_halves(object).into_iter();
+        // Only a name that was made for one wheel is a copy that another one left out.
+        let is_bundled = !wanted.hashes().is_empty();
+        let halves = is_bundled.then(|| self.other_halves(object));
+        let halves = halves.into_iter().flatten();
         damaged.chain(halves).chain(found).take(NAMED).collect()
     }
 

@@ -397,6 +397,9 @@ fn the_other_half_of_a_directory_is_named() {
   searched: the files themselves, /a, /b
   near miss: /b/m_core.libs: of another wheel, which left it out: install that wheel with its own, or both as one environment",
     );
+    let ours = vec![object("/p/m_core.libs/liba.so", "libx.so.1")];
+    let case = Case::new(ours, case.index.libraries().to_vec());
+    assert!(!case.plan().faults[0].to_string().contains("near miss"));
 }
 
 #[test]
