@@ -20,7 +20,7 @@ use crate::quoting::shell_word;
 enum ResolveError {
     /// uv is not there.
     #[error(
-        "uv resolves what is not locked, and cannot be run: bring it with `nix shell nixpkgs#uv` or `pip install uv`"
+        "uv resolves what is not locked, and cannot be run: bring it with `nix-shell -p uv` or `nix shell nixpkgs#uv`"
     )]
     Start(#[source] io::Error),
     /// It found no solution, or could not look for one.

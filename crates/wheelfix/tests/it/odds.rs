@@ -129,7 +129,7 @@ fn uv_that_is_not_there_is_named_with_what_brings_it() {
     let text = sandbox.run_with(&args, &[("PATH", "/none")]);
     assert!(text.starts_with("exit: 3\n"), "{text}");
     assert!(
-        text.contains("`nix shell nixpkgs#uv` or `pip install uv`"),
+        text.contains("`nix-shell -p uv` or `nix shell nixpkgs#uv`"),
         "{text}"
     );
 }
