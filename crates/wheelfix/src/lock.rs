@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use explain::explain;
 use fetch::Fetcher;
 use fs_err as fs;
+use index::Indexes;
 use nix::NixArgs;
 use wheelfix_format::{PackageName, Target};
 use wheelfix_install::{Staging, StagingError};
@@ -26,6 +27,7 @@ use wheelfix_lock::{
 
 use crate::common::OutputArgs;
 use crate::error::{Error, print, print_line, printed};
+use crate::next_step::note_option;
 use crate::{document, lock_uv};
 
 /// Say what a lock file installs on some targets, file by file, as JSON
@@ -452,12 +454,26 @@ fn refuse(args: &LockArgs, faults: &[Fault]) -> Error {
         "error",
         faults.iter().map(|fault| format!("`{path}`: {fault}")),
     );
+    // Nothing else is lacking where the environment names an index.
+    if !args.fetch && faults.iter().all(|it| is_for_index(&it.problem)) && has_index() {
+        note_option("--fetch");
+    }
     let hints: BTreeSet<String> = faults
         .iter()
         .filter_map(|fault| hint(&fault.problem))
         .collect();
     print("hint", hints);
     Error::Reported
+}
+
+/// Whether an index has what is lacking.
+fn is_for_index(problem: &Problem) -> bool {
+    matches!(problem, Problem::NoUrl(_) | Problem::NoFiles)
+}
+
+/// Whether the environment names an index.
+fn has_index() -> bool {
+    !Indexes::new(&[]).urls.is_empty()
 }
 
 /// Advice on a fault.
@@ -468,11 +484,17 @@ fn hint(problem: &Problem) -> Option<String> {
              `--fetch`, use an index that tells them, or put the file beside the lock and name its path"
                 .to_owned(),
         ),
-        Problem::NoUrl(_) | Problem::NoFiles => Some(
-            "`--fetch` asks the index where files are; without it the lock has to say that, as `uv lock` and \
-             `pdm lock -S static_urls` write it, or what the index answers is given with `--index-answer DIR`"
-                .to_owned(),
-        ),
+        problem if is_for_index(problem) => {
+            let index = if has_index() {
+                ""
+            } else {
+                ", once a variable names it, as in `PIP_INDEX_URL=https://HOST/simple wheelfix lock ... --fetch`"
+            };
+            Some(format!(
+                "`--fetch` asks the index where files are{index}; without it the lock has to say that, as `uv lock` \
+                 and `pdm lock -S static_urls` write it, or what the index answers is given with `--index-answer DIR`"
+            ))
+        }
         Problem::NoIndex => Some(
             "name the index in the variable UV_DEFAULT_INDEX or PIP_INDEX_URL, as `https://HOST/simple`"
                 .to_owned(),

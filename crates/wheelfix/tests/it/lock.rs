@@ -582,3 +582,18 @@ fn a_directory_is_no_name_of_a_package() {
     }
     assert!(lock(&["up/uv.lock"]).starts_with("exit: 0\n"));
 }
+
+#[test]
+fn the_line_that_asks_an_index_is_told_at_once() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("requirements.txt"), "six==1\n").unwrap();
+    let args = ["lock", "requirements.txt", "--target", "x86_64-linux-cp311"];
+    let text = sandbox.run(&args);
+    let want = "`PIP_INDEX_URL=https://HOST/simple wheelfix lock ... --fetch`";
+    assert!(text.contains(want) && !text.contains("next:"), "{text}");
+    let index = [("PIP_INDEX_URL", "https://index.example.org/simple")];
+    let text = sandbox.run_with(&args, &index);
+    assert!(!text.contains("HOST"), "{text}");
+    let next = "\nnext: wheelfix lock requirements.txt --target x86_64-linux-cp311 --fetch\n";
+    assert!(text.contains(next), "{text}");
+}
