@@ -243,6 +243,7 @@ pub(crate) fn run(args: &EnvArgs) -> Result<(), Error> {
         args.libraries.resolve(&args.relocation),
         args.inputs.iter().filter_map(|path| not_an_input(path)),
     )?;
+    inputs::for_python(&python);
     let runs = args.python.runs(&python);
     let is_wheel = |path: &&PathBuf| is_wheel_name(path);
     let mut inputs = args.inputs.clone();

@@ -14,6 +14,8 @@ use wheelfix_wheel::installed_distributions;
 use crate::error::{Error, print};
 use crate::install_error;
 use crate::message::BREAK;
+use crate::next_step::{note_before, note_other, wheels_directory};
+use crate::quoting::shell_word;
 
 /// A lock whose packages make the environment
 #[derive(Debug, clap::Args)]
@@ -34,11 +36,11 @@ pub(crate) struct LockedArgs {
 #[derive(Debug, thiserror::Error)]
 enum WheelFault {
     /// It is in none of the directories.
-    #[error(
-        "`{name}` is in no directory of `--wheels`{}  fix: download {url}",
-        BREAK
-    )]
-    Missing { name: String, url: String },
+    #[error("`{name}` is in no directory of `--wheels`{}  fix: {download}", BREAK)]
+    Missing { name: String, download: String },
+    /// A directory of wheels that is not there.
+    #[error("`{}`: no such directory", path.display())]
+    NoDirectory { path: PathBuf },
     /// It is not at its path either.
     #[error("`{name}` is in no directory of `--wheels`, nor at `{}`", path.display())]
     NotThere { name: String, path: PathBuf },
@@ -82,7 +84,9 @@ impl LockedArgs {
             .map(|package| self.find(package, beside))
             .collect();
         let mut wheels = Vec::new();
-        let mut faults = Vec::new();
+        let absent = self.wheels.iter().filter(|path| !path.is_dir());
+        let absent = absent.map(|path| WheelFault::NoDirectory { path: path.clone() });
+        let mut faults: Vec<WheelFault> = absent.collect();
         for result in found {
             match result {
                 Ok(wheel) => wheels.extend(wheel),
@@ -90,11 +94,7 @@ impl LockedArgs {
             }
         }
         if !faults.is_empty() {
-            print("error", &faults);
-            if 1 < faults.len() {
-                print("error", [format!("{} faults in all", faults.len())]);
-            }
-            return Err(Error::Reported);
+            return Err(self.refuse(&faults));
         }
         let notes = taken.iter().map(|package| {
             let package = label(package);
@@ -112,6 +112,48 @@ impl LockedArgs {
         });
         print("warning", left);
         Ok(wheels)
+    }
+
+    /// Prints the faults; that a directory is not there is worse than that a wheel is not in it.
+    fn refuse(&self, faults: &[WheelFault]) -> Error {
+        for fault in faults {
+            self.note(fault);
+        }
+        print("error", faults);
+        if 1 < faults.len() {
+            print("error", [format!("{} faults in all", faults.len())]);
+        }
+        let is_absent = |fault| matches!(fault, &WheelFault::NoDirectory { .. });
+        if faults.iter().any(is_absent) {
+            Error::ReportedEnvironment
+        } else {
+            Error::Reported
+        }
+    }
+
+    /// The directory in which downloaded wheels are looked for first.
+    fn directory(&self) -> &Path {
+        let first = self.wheels.first().map(PathBuf::as_path);
+        first.unwrap_or(Path::new(wheels_directory()))
+    }
+
+    /// The command that downloads a wheel, whatever it is for.
+    fn download(&self, name: &str, url: &str) -> String {
+        let path = self.directory().join(name);
+        let (path, url) = (shell_word(&path.to_string_lossy()), shell_word(url));
+        format!("curl -fL --create-dirs -o {path} {url}")
+    }
+
+    /// Notes what to type next.
+    fn note(&self, fault: &WheelFault) {
+        let option = format!("--wheels={}", shell_word(wheels_directory()));
+        let option = self.wheels.is_empty().then_some(option.as_str());
+        match fault {
+            WheelFault::Missing { download, .. } => note_before(option, Some(download.clone())),
+            // It is made for what is downloaded.
+            WheelFault::NoDirectory { path } if path == self.directory() => note_before(None, None),
+            _ => note_other(),
+        }
     }
 
     /// The wheel of a package, which is the one that the lock has; `None` for what is not installed.
@@ -133,8 +175,8 @@ impl LockedArgs {
         let name = file.name.clone();
         let mut last = match &file.url {
             Some(url) => WheelFault::Missing {
+                download: self.download(&name, url),
                 name,
-                url: url.clone(),
             },
             None => WheelFault::NotThere {
                 name,

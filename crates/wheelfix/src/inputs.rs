@@ -3,17 +3,34 @@
 use std::fmt::{self, Display};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fs_err as fs;
 use wheelfix_format::{Requirement, has_sdist_name, is_wheel_name};
+use wheelfix_install::Python;
 use wheelfix_link::count;
+use wheelfix_lock::Locked;
 
 use crate::error::{Error, print};
 use crate::message::BREAK;
-use crate::next_step::{note_input, note_other, note_requirement, wheels_directory};
+use crate::next_step::{free_name, note_input, note_other, note_requirement, wheels_directory};
 use crate::pip::pip;
 use crate::quoting::shell_word;
 use crate::remedy::{command, is_in_build};
+
+/// The target of the Python that is installed for, once it is known.
+static TARGET: OnceLock<String> = OnceLock::new();
+
+/// Says for which Python inputs are installed.
+pub(crate) fn for_python(python: &Python) {
+    TARGET.get_or_init(|| python.target().to_string());
+}
+
+/// A name for the document of a lock.
+fn document() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| free_name("lock", ".json"))
+}
 
 /// A path that does not name a file, or names one of another kind than is wanted.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +52,8 @@ enum Kind {
     Requirements,
     /// A lock file, or a project whose requirements uv resolves.
     Lock,
+    /// The document that `wheelfix lock` makes.
+    Document,
     Sdist,
     Sources,
     /// A directory with so many wheels.
@@ -57,6 +76,7 @@ impl Display for WrongInput {
             Kind::Url => f.write_str(" is a URL: wheelfix downloads nothing"),
             Kind::Requirements => f.write_str(" is a list of requirements, not a wheel"),
             Kind::Lock => f.write_str(" says what to install, and is not a wheel"),
+            Kind::Document => f.write_str(" is the document of a lock, not a wheel"),
             Kind::Requirement => {
                 f.write_str(": no such file; wheelfix downloads nothing, if a package is meant")
             }
@@ -102,7 +122,11 @@ impl WrongInput {
                 "{} download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl",
                 pip()
             )),
-            Kind::Lock => Some(format!("wheelfix lock {word} --target TARGET")),
+            Kind::Lock => {
+                let (lock, document) = (self.lock(), shell_word(document()));
+                Some(format!("{lock}  # and `wheelfix env --lock {document}`"))
+            }
+            Kind::Document => Some(format!("wheelfix env --lock {word}")),
             Kind::Sdist | Kind::Sources | Kind::Requirements => {
                 Some(format!("{}  # and name {wheels}/*.whl", self.fetch()))
             }
@@ -118,6 +142,13 @@ impl WrongInput {
             }
             Kind::Glob(None) | Kind::Directory | Kind::File => None,
         }
+    }
+
+    /// The command that makes the document of a lock.
+    fn lock(&self) -> String {
+        let target = TARGET.get().map_or("TARGET", String::as_str);
+        let (word, document) = (self.word(), shell_word(document()));
+        format!("wheelfix lock {word} --target {target} -o {document}")
     }
 
     /// The command that downloads wheels, or makes one from sources.
@@ -160,10 +191,18 @@ impl WrongInput {
                 note_other();
             }
             Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
+            Kind::Lock if command() == "env" && TARGET.get().is_some() => {
+                let option = format!("--lock={}", shell_word(document()));
+                note_input(&path, &option, Some(self.lock()));
+            }
+            Kind::Document if command() == "env" => {
+                note_input(&path, &format!("--lock={}", self.word()), None);
+            }
             Kind::Absent(_)
             | Kind::Glob(_)
             | Kind::Requirement
             | Kind::Lock
+            | Kind::Document
             | Kind::Prefix
             | Kind::Directory
             | Kind::File => note_other(),
@@ -233,6 +272,9 @@ fn of_file(path: &Path) -> Kind {
         Some("txt" | "in") if name.contains("require") => Kind::Requirements,
         Some("lock") => Kind::Lock,
         Some("toml") if ["pyproject.toml", "pylock.toml"].contains(&name.as_ref()) => Kind::Lock,
+        Some("json") if fs::read(path).is_ok_and(|text| Locked::read(&text).is_ok()) => {
+            Kind::Document
+        }
         _ => Kind::File,
     }
 }

@@ -208,6 +208,7 @@ pub(crate) fn run(args: &InstallArgs) -> Result<(), Error> {
         args.libraries.resolve(&args.relocation),
         args.wheels.iter().filter_map(|path| not_a_wheel(path)),
     )?;
+    inputs::for_python(&python);
     let prefix = real_path(&args.prefix)?;
     message::say_as(wheelfix_install::names_in_prefix(&prefix, &python));
     libraries.unbundle = Some(args.relocation.unbundle());

@@ -19,13 +19,13 @@ use crate::remedy::{self, Mendable, advised};
 /// Where wheels are put that have to be downloaded or built: a directory that does not exist.
 pub(crate) fn wheels_directory() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| free_name("wheels"))
+    NAME.get_or_init(|| free_name("wheels", ""))
 }
 
-/// A name like this one of which nothing is there.
-fn free_name(name: &str) -> String {
-    let others = (1..).map(|number| format!("{name}-{number}"));
-    let mut names = std::iter::once(name.to_owned()).chain(others);
+/// A name that begins and ends so, at which nothing is yet.
+pub(crate) fn free_name(start: &str, end: &str) -> String {
+    let others = (1..).map(|number| format!("{start}-{number}{end}"));
+    let mut names = std::iter::once(format!("{start}{end}")).chain(others);
     let is_free = |name: &String| fs_err::symlink_metadata(name).is_err();
     names.find(is_free).unwrap_or_default()
 }
@@ -34,7 +34,7 @@ fn free_name(name: &str) -> String {
 pub(crate) fn note_taken(path: &Path) {
     let here = real_path(Path::new(".")).unwrap_or_default();
     let name = path.strip_prefix(here).unwrap_or(path).to_string_lossy();
-    let free = free_name(&name);
+    let free = free_name(&name, "");
     note_input(&path.to_string_lossy(), &shell_word(&free), None);
 }
 
@@ -54,7 +54,7 @@ struct NextStep {
     /// Words of the command line, each with what is written instead.
     instead: Vec<(String, String)>,
     /// Options without value, or with it in the same word.
-    flags: BTreeSet<&'static str>,
+    flags: BTreeSet<String>,
     /// Options with values that are taken away.
     removed: BTreeSet<(&'static str, String)>,
     /// Values of `--lib-path` that bring nothing.
@@ -120,12 +120,18 @@ pub(crate) fn note_requirement(word: Option<&str>, requirement: &str) {
     });
 }
 
-/// Notes that an option is missing, whole.
-pub(crate) fn note_option(option: &'static str) {
+/// Notes that an option is missing, which is one word with its value.
+pub(crate) fn note_option(option: &str) {
+    note_before(Some(option), None);
+}
+
+/// Notes a fault that a command mends that is run before, perhaps with an option that is missing.
+pub(crate) fn note_before(option: Option<&str>, before: Option<String>) {
     change(|next| {
         next.faults += 1;
         next.mended += 1;
-        next.flags.insert(option);
+        next.flags.extend(option.map(str::to_owned));
+        next.before.extend(before);
     });
 }
 
@@ -201,7 +207,7 @@ impl NextStep {
         match remedy {
             Remedy::AddLibPath { candidates, .. } => self.offer(candidates),
             Remedy::LibraryTable { candidates, .. } if remedy::has("--library-table") => {
-                self.flags.insert("--library-table");
+                self.flags.insert("--library-table".to_owned());
                 candidates.is_empty() || self.offer(candidates)
             }
             Remedy::Remove { choice, value } if !remedy::is_in_build() => {
@@ -298,7 +304,7 @@ impl NextStep {
         let built = (!self.attributes.is_empty()).then(|| of_nixpkgs(&self.attributes));
         let directories = self.directories.iter().cloned().chain(built);
         let options = directories.flat_map(|directory| ["--lib-path".to_owned(), directory]);
-        let flags = self.flags.iter().map(|flag| (*flag).to_owned());
+        let flags = self.flags.iter().cloned();
         options.chain(flags).collect()
     }
 

@@ -112,7 +112,7 @@ fn all_that_is_missing_or_another_file_is_told_at_once() {
     assert!(got.starts_with("exit: 1\n"), "{got}");
     for want in [
         "error: `one-1.0-py3-none-any.whl` is in no directory of `--wheels`\n  \
-        fix: download https://files.example.org/one-1.0-py3-none-any.whl",
+        fix: curl -fL --create-dirs -o dl/one-1.0-py3-none-any.whl https://files.example.org/one-1.0-py3-none-any.whl",
         "error: `dl/two-1.0-py3-none-any.whl` is another file than the lock has: expected sha256-",
         "error: three 3 is built from its sdist `three-3.tar.gz` (no wheel fits): name a wheel or a prefix",
         "error: 3 faults in all",
@@ -175,4 +175,54 @@ fn another_target_selection_or_document_is_refused() {
     );
     let got = sandbox.run(&["env", "--wheels", "dl", "--prefix", "out"]);
     assert!(got.starts_with("exit: 2\n"), "{got}");
+}
+
+/// From a lock file to an environment by lines that are typed as they are printed.
+#[test]
+fn every_step_from_a_lock_file_has_a_line() {
+    let sandbox = sandbox("");
+    fs::write(sandbox.path("uv.lock"), "").unwrap();
+    let end = [
+        "--prefix",
+        "out",
+        "--target",
+        "aarch64-linux-cp312",
+        "--no-bytecode",
+    ];
+    let run = |words: &[&str]| sandbox.run(&[&["env"], words, &end].concat());
+    insta::assert_snapshot!(run(&["uv.lock"]), @"
+    exit: 1
+    --- stderr
+    error: `[DIR]/uv.lock` says what to install, and is not a wheel
+      fix: wheelfix lock [DIR]/uv.lock --target aarch64-linux-cp312 -o lock-1.json  # and `wheelfix env --lock lock-1.json`
+    next: wheelfix lock [DIR]/uv.lock --target aarch64-linux-cp312 -o lock-1.json && wheelfix env --lock=lock-1.json --prefix out --target aarch64-linux-cp312 --no-bytecode
+    ");
+    insta::assert_snapshot!(run(&["lock.json"]), @"
+    exit: 1
+    --- stderr
+    error: `[DIR]/lock.json` is the document of a lock, not a wheel
+      fix: wheelfix env --lock [DIR]/lock.json
+    next: wheelfix env --lock=[DIR]/lock.json --prefix out --target aarch64-linux-cp312 --no-bytecode
+    ");
+    insta::assert_snapshot!(run(&["--lock", "lock.json"]), @"
+    exit: 1
+    --- stderr
+    error: `one-1.0-py3-none-any.whl` is in no directory of `--wheels`
+      fix: curl -fL --create-dirs -o wheels/one-1.0-py3-none-any.whl https://files.example.org/one-1.0-py3-none-any.whl
+    error: `two-1.0-py3-none-any.whl` is in no directory of `--wheels`
+      fix: curl -fL --create-dirs -o wheels/two-1.0-py3-none-any.whl https://files.example.org/two-1.0-py3-none-any.whl
+    error: 2 faults in all
+    next: curl -fL --create-dirs -o wheels/one-1.0-py3-none-any.whl https://files.example.org/one-1.0-py3-none-any.whl && curl -fL --create-dirs -o wheels/two-1.0-py3-none-any.whl https://files.example.org/two-1.0-py3-none-any.whl && wheelfix env --lock lock.json --prefix out --target aarch64-linux-cp312 --no-bytecode --wheels=wheels
+    ");
+    insta::assert_snapshot!(run(&["--lock", "lock.json", "--wheels", "absent"]), @"
+    exit: 3
+    --- stderr
+    error: `absent`: no such directory
+    error: `one-1.0-py3-none-any.whl` is in no directory of `--wheels`
+      fix: curl -fL --create-dirs -o absent/one-1.0-py3-none-any.whl https://files.example.org/one-1.0-py3-none-any.whl
+    error: `two-1.0-py3-none-any.whl` is in no directory of `--wheels`
+      fix: curl -fL --create-dirs -o absent/two-1.0-py3-none-any.whl https://files.example.org/two-1.0-py3-none-any.whl
+    error: 3 faults in all
+    next: curl -fL --create-dirs -o absent/one-1.0-py3-none-any.whl https://files.example.org/one-1.0-py3-none-any.whl && curl -fL --create-dirs -o absent/two-1.0-py3-none-any.whl https://files.example.org/two-1.0-py3-none-any.whl && wheelfix env --lock lock.json --wheels absent --prefix out --target aarch64-linux-cp312 --no-bytecode
+    ");
 }

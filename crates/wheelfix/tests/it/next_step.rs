@@ -374,7 +374,9 @@ fn no_input_gets_lost_on_the_way_to_the_line() {
     }
     let text = install(&["uv.lock"]);
     assert!(
-        text.contains("\n  fix: wheelfix lock uv.lock --target TARGET\n"),
+        text.contains(
+            "\n  fix: wheelfix lock uv.lock --target x86_64-linux-cp311 -o lock.json  # and"
+        ),
         "{text}"
     );
     // Only what installs takes a word for a package.
