@@ -163,3 +163,31 @@ fn a_program_completes_modules_that_lie_in_no_package() {
     case.wheel = case.wheel.file("m/lib/__init__.py", "");
     case.fails(&[], "undefined symbol `of_host`");
 }
+
+/// As clingo-dl: its package imports clingo first, a wheel of its own, which makes its symbols visible to all.
+#[test]
+fn another_wheel_that_is_imported_first_completes_a_module() {
+    let module = format!("int nowhere(void); int f(void) {{ return nowhere(); }} {MODULE}");
+    let case = |init: &str, global: &str| {
+        let case = Case::new(init).elf("m/x.so", &module, &[]);
+        let core = case.sandbox.path("other/lib/python3.11/site-packages/core");
+        fs_err::create_dir_all(&core).unwrap();
+        fs_err::write(core.join("__init__.py"), global).unwrap();
+        let output = core.join("core.cpython-311-x86_64-linux-gnu.so");
+        let args = ["-o", output.to_str().unwrap()];
+        case.sandbox
+            .library("int nowhere(void) { return 1; }", &args);
+        case
+    };
+    let import = "from core.theory import T\nfrom . import x\n";
+    let global = "import sys, os\nsys.setdlopenflags(os.RTLD_LAZY | os.RTLD_GLOBAL)\n";
+    let lib_path = ["--lib-path", "other"];
+    let text = case(import, global).passes(&lib_path);
+    assert!(
+        text.contains("loads only after what has its symbols"),
+        "{text}"
+    );
+    for (import, global) in [("from . import x\n", global), (import, "")] {
+        case(import, global).fails(&lib_path, "undefined symbol `nowhere`");
+    }
+}

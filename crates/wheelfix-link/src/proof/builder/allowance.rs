@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use wheelfix_format::{PythonImport, python_import};
 use wheelfix_loader::{Object, Undefined};
 
 use crate::proof::builder::definers::Definers;
@@ -131,7 +132,7 @@ impl Allowances<'_> {
             let is_global =
                 !is_module && roles.sources.completes(path) && lacking.clone().all(is_defined);
             let is_preceded = is_module
-                && roles.sources.precedes(path)
+                && (roles.sources.precedes(path) || self.imports_what_is_global(path))
                 && lacking
                     .clone()
                     .all(|symbol| self.definers.is_anywhere(symbol));
@@ -147,6 +148,20 @@ impl Allowances<'_> {
             })
         });
         completed.collect()
+    }
+
+    /// Whether the `__init__.py` of a package that a module lies in, which Python runs before it imports the module, imports
+    /// another wheel's package that makes symbols visible to all, as clingo does.
+    fn imports_what_is_global(self, module: &Path) -> bool {
+        let packages = module.ancestors().skip(1);
+        let inits: BTreeSet<PathBuf> = packages.map(|it| it.join("__init__.py")).collect();
+        let sources = self.tree.sources.iter();
+        let mut inits = sources.filter(|source| inits.contains(&source.path));
+        inits.any(|init| {
+            let text = fs_err::read(&init.file).unwrap_or_default();
+            let mut globals = self.definers.globals().iter();
+            globals.any(|name| python_import(&text, name, true) == Some(PythonImport::Always))
+        })
     }
 
     /// Whether only other objects can open one, if anything does: Python cannot import it, and no source has its name.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 use wheelfix_elf::{HashedName, SymbolTable, WantedVersion};
-use wheelfix_format::is_library_name;
+use wheelfix_format::{LibraryUse, is_library_name, is_python_source};
 use wheelfix_loader::{SymbolTables, Undefined, normalize, read_table};
 
 use crate::index::lib_path::site_packages;
@@ -20,6 +20,8 @@ pub(super) struct Definers<'a> {
     lib_paths: &'a [PathBuf],
     /// The symbols of all objects of these, once somebody asks.
     others: OnceCell<Vec<SymbolTable>>,
+    /// The packages of these that make symbols visible to all, once somebody asks.
+    globals: OnceCell<BTreeSet<String>>,
 }
 
 impl<'a> Definers<'a> {
@@ -33,6 +35,7 @@ impl<'a> Definers<'a> {
             tables,
             lib_paths,
             others: OnceCell::new(),
+            globals: OnceCell::new(),
         }
     }
 
@@ -44,11 +47,33 @@ impl<'a> Definers<'a> {
         self.of(symbol).next().is_some() || self.others().iter().any(is_in)
     }
 
+    /// The packages in the site-packages of the library paths of which a source makes symbols visible to all.
+    pub(super) fn globals(&self) -> &BTreeSet<String> {
+        self.globals.get_or_init(|| {
+            let files = self.sites().flat_map(|site| {
+                let files = WalkDir::new(&site).into_iter().filter_map(Result::ok);
+                files.map(move |file| (site.clone(), file.into_path()))
+            });
+            let globals = files.filter_map(|(site, file)| {
+                let is_source = is_python_source(&file);
+                let text = is_source.then(|| fs_err::read(&file).ok()).flatten()?;
+                let top = file.strip_prefix(site).ok()?.components().next()?;
+                let name = Path::new(&top).file_stem()?.to_str()?.to_owned();
+                LibraryUse::in_source(&text).is_global.then_some(name)
+            });
+            globals.collect()
+        })
+    }
+
+    fn sites(&self) -> impl Iterator<Item = PathBuf> {
+        let sites = self.lib_paths.iter().map(|path| site_packages(path));
+        sites.flatten().flatten()
+    }
+
     /// The symbols of the objects in the site-packages of the library paths.
     fn others(&self) -> &[SymbolTable] {
         self.others.get_or_init(|| {
-            let sites = self.lib_paths.iter().map(|path| site_packages(path));
-            let files = sites.flatten().flatten().flat_map(WalkDir::new);
+            let files = self.sites().flat_map(WalkDir::new);
             let files = files.filter_map(Result::ok);
             let files = files.filter(|file| is_library_name(&file.file_name().to_string_lossy()));
             files
