@@ -26,7 +26,6 @@ pub use error::EditError;
 pub use plan::{Data, Plan, Planned, Warning, Write};
 pub use request::{NeededEdit, Request, RunPathEdit, RunPathKind, RunPathRequest};
 
-use crate::error::ReadError;
 use crate::read::dynamic::StringTable;
 use crate::read::dynamic_tag::Tag;
 use crate::read::elf::{Dynamic, Elf};
@@ -35,7 +34,7 @@ use crate::read::image::PAGE;
 use crate::read::program_header::{ProgramHeader, SegmentKind};
 use crate::read::section_header::SectionHeader;
 use crate::read::symbol_table::{SymbolTable, read_hashes, symbol_count};
-use crate::read::window::{Window, read_range};
+use crate::read::window::Window;
 use crate::source::Source;
 use crate::verify::Rule;
 use edits::Edits;
@@ -222,28 +221,6 @@ fn plan_dynamic(
     finish(&edits, &layout, &offsets, symbols.as_ref())
 }
 
-/// Whether there are bytes behind all segments, sections and their headers that are not padding.
-fn has_appended_data(source: &dyn Source, elf: &Elf) -> Result<bool, ReadError> {
-    let headers_len = elf.sections.len() * elf.header.encoding.section_header_len();
-    let headers_end = elf
-        .header
-        .section_headers_offset
-        .saturating_add(headers_len as u64);
-    let sections = elf.sections.iter().filter(|section| section.has_bytes());
-    let end = elf
-        .program_headers
-        .iter()
-        .map(ProgramHeader::file_end)
-        .chain(sections.map(SectionHeader::file_end))
-        .chain([headers_end])
-        .max()
-        .unwrap_or_default()
-        .min(elf.file_len);
-    let len = (elf.file_len - end).min(PAGE);
-    let bytes = read_range(source, "appended data", end, len)?;
-    Ok(bytes.iter().any(|byte| *byte != 0))
-}
-
 /// Checks that a file which relocates itself still starts: glibc's loader reads its own dynamic section before it can look
 /// for anything, and it and position-independent static programs stop where it has a search path
 /// (`elf_get_dynamic_info` in `elf/get-dynamic-info.h`).
@@ -313,7 +290,7 @@ fn finish(
     let mut warnings = edits.warnings.clone();
     warnings.extend(misaligned.then_some(Warning::LoadMisaligned));
     warnings.extend(layout.warnings);
-    if layout.new_len > edits.elf.file_len && has_appended_data(edits.source, edits.elf)? {
+    if layout.new_len > edits.elf.file_len && edits.elf.has_appended_data(edits.source)? {
         warnings.push(Warning::DataBehindEnd);
     }
     Ok(Plan {

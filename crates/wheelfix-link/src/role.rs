@@ -20,7 +20,7 @@ use crate::tree::Tree;
 use crate::tree::python_module::imported_name;
 use crate::tree::site::{self, package_of};
 use crate::tree::source_uses::SourceUses;
-use crate::tree::text_names::names_in;
+use crate::tree::text_names::{has_library_name, names_in};
 
 /// The part that an object has in an output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -157,13 +157,6 @@ fn named_by<'a>(
         .collect();
     by_stem.retain(|stem, _| found.contains(stem));
     by_stem.into_values().flatten().collect()
-}
-
-/// Whether a file is called as shared libraries are. What is not, is opened by nobody who does not name it: the data of
-/// tests, or the modules of another language.
-pub(crate) fn has_library_name(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.is_none_or(wheelfix_format::is_library_name)
 }
 
 /// Whether somebody starts an object.

@@ -6,13 +6,13 @@ use crate::error::ReadError;
 use crate::read::dynamic::{DynamicArray, StringTable};
 use crate::read::dynamic_tag::{Tag, flags_1};
 use crate::read::header::{Header, ObjectType};
-use crate::read::image::Image;
+use crate::read::image::{Image, PAGE};
 use crate::read::mapping::map_what_is_there;
 use crate::read::notes::Notes;
 use crate::read::program_header::{PF_X, ProgramHeader, SegmentKind};
 use crate::read::section_header::{SHF_TLS, SHT_NOBITS, SectionHeader};
 use crate::read::versions::{Chain, VersionDefinition, VersionNeeds, VersionReader};
-use crate::read::window::Window;
+use crate::read::window::{Window, read_range};
 use crate::source::Source;
 
 /// The headers and the dynamic section of an ELF file. Everything is owned; the source is not kept.
@@ -109,6 +109,29 @@ impl Elf {
         let header = Header::read(&mut window)?;
         let sections = SectionHeader::read_all(&mut window, &header)?;
         Self::assemble(&mut window, header, sections)
+    }
+
+    /// Whether bytes that are not padding lie behind all segments, sections and their headers, as an archive or a signature
+    /// that somebody looks for at the end of the file. Of many, the first ones are looked at.
+    pub fn has_appended_data<S: Source + ?Sized>(&self, source: &S) -> Result<bool, ReadError> {
+        let headers_len = self.sections.len() * self.header.encoding.section_header_len();
+        let headers_end = self
+            .header
+            .section_headers_offset
+            .saturating_add(headers_len as u64);
+        let sections = self.sections.iter().filter(|section| section.has_bytes());
+        let end = self
+            .program_headers
+            .iter()
+            .map(ProgramHeader::file_end)
+            .chain(sections.map(SectionHeader::file_end))
+            .chain([headers_end])
+            .max()
+            .unwrap_or_default()
+            .min(self.file_len);
+        let len = (self.file_len - end).min(PAGE);
+        let bytes = read_range(&source, "appended data", end, len)?;
+        Ok(bytes.iter().any(|byte| *byte != 0))
     }
 
     /// Like [`Self::read`], without the section headers, which are at the end of most files.

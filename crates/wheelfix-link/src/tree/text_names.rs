@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wheelfix_elf::{Elf, FileSource};
-use wheelfix_format::library_in;
+use wheelfix_format::{is_library_name, library_in};
 use wheelfix_loader::{Object, ReadOutcome, object_of, open_elf};
 
 /// Reads the facts of an object with the names in its data.
@@ -16,10 +16,32 @@ pub(crate) fn read_named_object(path: PathBuf, file: &Path) -> io::Result<ReadOu
     };
     let mut outcome = object_of(path, file, &source);
     if let ReadOutcome::Object(object) = &mut outcome {
+        if is_opaque(object, &source) {
+            return Ok(ReadOutcome::Skipped(OPAQUE));
+        }
         let names = text_names(object, &source);
         Arc::make_mut(object).names = names;
     }
     Ok(outcome)
+}
+
+/// Why nothing is done with a file that is not called a library and ends with more than its tables tell of.
+const OPAQUE: &str =
+    "has data appended to it, and is for who opens it by its name: no byte of it is changed";
+
+/// Whether who opens an object looks at its end, where an edit would put something else: extensions of `DuckDB` have their
+/// metadata there, and a signature of all bytes.
+fn is_opaque(object: &Object, source: &FileSource) -> bool {
+    !object.is_program()
+        && !has_library_name(&object.path)
+        && Elf::read(source).is_ok_and(|elf| elf.has_appended_data(source).unwrap_or_default())
+}
+
+/// Whether a file is called as shared libraries are. What is not, is opened by nobody who does not name it: the data of
+/// tests, or the modules of another language.
+pub(crate) fn has_library_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_none_or(is_library_name)
 }
 
 /// The names of libraries in the `.rodata` of a file, sorted, without what `object`

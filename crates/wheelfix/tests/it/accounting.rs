@@ -175,6 +175,34 @@ fn what_is_for_another_c_library_is_left_aside_if_nobody_wants_it() {
     );
 }
 
+/// As extensions of `DuckDB`, which end with their metadata and a signature of all bytes.
+#[test]
+fn what_ends_with_data_for_who_opens_it_is_left_as_it_is() {
+    use wheelfix_testkit::wheel::WheelBuilder;
+    let sandbox = Sandbox::new();
+    let needs = [SHARED, &["-Wl,--no-as-needed", "-lstdc++"]].concat();
+    let path = compile(&sandbox, "t/x.duck_extension", "int x;", &needs);
+    let mut bytes = fs_err::read(&path).unwrap();
+    bytes.extend(b"signature");
+    let good = fs_err::read(compile(&sandbox, "t/good.so", "int x;", SHARED)).unwrap();
+    let wheel = WheelBuilder::new("demo", "1.0").file("demo/good.so", good);
+    let wheel = sandbox.wheel(&wheel.file("demo/x.duck_extension", bytes.clone()));
+    let text = sandbox.run(&["install", &wheel, "--prefix", "p", "--python", "python3"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    assert!(
+        text.contains("1 of 2 objects proved to load, 1 left aside"),
+        "{text}"
+    );
+    let site = sandbox.path("p/lib/python3.11/site-packages/demo");
+    assert_eq!(fs_err::read(site.join("x.duck_extension")).unwrap(), bytes);
+    // Whoever names it is told.
+    fs_err::write(&path, &bytes).unwrap();
+    let text = sandbox.run(&["patch", "t/x.duck_extension"]);
+    assert!(text.starts_with("exit: 1\n"), "{text}");
+    assert!(text.contains("has data appended to it"), "{text}");
+    assert_eq!(fs_err::read(&path).unwrap(), bytes);
+}
+
 /// As libusb's wheel for all systems: the library of this machine is what to mend.
 #[test]
 fn what_is_for_other_machines_is_no_fault_beside_one_of_this() {

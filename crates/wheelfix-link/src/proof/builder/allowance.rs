@@ -11,10 +11,11 @@ use crate::proof::builder::definers::Definers;
 use crate::proof::builder::tally::imported_as;
 use crate::proof::simulation::LoadFailure;
 use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
-use crate::role::{Role, Roles, has_library_name, is_module};
+use crate::role::{Role, Roles, is_module};
 use crate::rules::{Pattern, Rules, any_matches};
 use crate::tree::Tree;
 use crate::tree::site::SITE_PACKAGES;
+use crate::tree::text_names::has_library_name;
 
 /// The objects that do not load, by path, with what they lack.
 pub(super) type Failing<'f> = BTreeMap<&'f Path, &'f [LoadFailure]>;
