@@ -267,7 +267,7 @@ fn missing_permissions_are_named() {
     ];
     let (code, stderr) = run_unprivileged(&sandbox, &args);
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stderr.contains("Permission denied"), "{stderr}");
+    assert!(stderr.contains("sealed`: permission denied"), "{stderr}");
     assert_eq!(sandbox.tree("sealed"), "");
 
     mode(&wheel, 0o000);
