@@ -159,6 +159,12 @@ fn named_by<'a>(
     by_stem.into_values().flatten().collect()
 }
 
+/// Whether an object has another one among the libraries that it needs.
+pub(crate) fn needs(object: &Object, other: &Object) -> bool {
+    let mut needed = object.needs();
+    needed.any(|name| other.answers_to(name.rsplit('/').next().unwrap_or(name)))
+}
+
 /// Whether somebody starts an object.
 fn is_command(object: &Object) -> bool {
     let directory = object.directory().file_name();

@@ -6,7 +6,7 @@ use std::path::Path;
 use wheelfix_format::PythonImport;
 use wheelfix_loader::Object;
 
-use crate::role::{is_command, module_of};
+use crate::role::{self, is_command, module_of};
 use crate::rules::dlopen_dependency::dependencies;
 use crate::rules::{Accelerator, Pattern, Rule, Rules, any_matches};
 use crate::tree::Tree;
@@ -98,8 +98,7 @@ fn is_opened(tree: &Tree, object: &Object) -> bool {
 
 /// Whether an object needs another one, or opens it and does not work without.
 fn needs(rules: &Rules, object: &Object, other: &Object) -> bool {
-    let mut needed = object.needs();
-    if needed.any(|name| other.answers_to(name.rsplit('/').next().unwrap_or(name))) {
+    if role::needs(object, other) {
         return true;
     }
     let name = other.file_name().to_string_lossy();

@@ -11,7 +11,7 @@ use crate::proof::builder::definers::Definers;
 use crate::proof::builder::tally::imported_as;
 use crate::proof::simulation::LoadFailure;
 use crate::role::optional::{Group, GroupKind, Member, beside_rules, of_rules};
-use crate::role::{Role, Roles, is_module};
+use crate::role::{Role, Roles, is_module, needs};
 use crate::rules::{Pattern, Rules, any_matches};
 use crate::tree::Tree;
 use crate::tree::site::SITE_PACKAGES;
@@ -140,7 +140,6 @@ impl Allowances<'_> {
             let is_of_program = self.is_of_program(roles, path, lacking.clone(), &of_programs);
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
-            // Others that need it are proved with it; by itself no source opens it by a name that it has.
             let is_part =
                 any_loads && lacking.clone().all(is_defined) && self.is_opened_by_host(roles, path);
             (is_carried || is_global || is_preceded || is_of_program || is_part).then(|| {
@@ -165,11 +164,14 @@ impl Allowances<'_> {
         })
     }
 
-    /// Whether only other objects can open one, if anything does: Python cannot import it, and no source has its name.
+    /// Whether only other objects can open one, if anything does: Python cannot import it, no source has its name, and none
+    /// needs it, with which it would be loaded.
     fn is_opened_by_host(self, roles: &Roles, path: &Path) -> bool {
         roles.is_of_distribution()
             && self.tree.get(path).is_some_and(|object| {
-                !is_importable(object) && !object.is_program() && !roles.sources.may_open(object)
+                let is_needed = || self.tree.objects().any(|other| needs(other, object));
+                let is_started = is_importable(object) || object.is_program();
+                !is_started && !roles.sources.may_open(object) && !is_needed()
             })
     }
 
