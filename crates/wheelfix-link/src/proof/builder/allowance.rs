@@ -140,8 +140,12 @@ impl Allowances<'_> {
             let is_of_program = self.is_of_program(roles, path, lacking.clone(), &of_programs);
             let is_carried = roles.of_object(path) == Role::Carried
                 && (any_loads || lacking.clone().any(is_defined));
-            let is_part =
-                any_loads && lacking.clone().all(is_defined) && self.is_opened_by_host(roles, path);
+            let is_part = any_loads
+                && roles.is_of_distribution()
+                && lacking.clone().all(is_defined)
+                && self.tree.get(path).is_some_and(|object| {
+                    self.is_opened_by_host(roles, object, &mut BTreeSet::new())
+                });
             (is_carried || is_global || is_preceded || is_of_program || is_part).then(|| {
                 let reason = "loads only after what has its symbols".to_owned();
                 (path.to_path_buf(), reason)
@@ -165,14 +169,24 @@ impl Allowances<'_> {
     }
 
     /// Whether only other objects can open one, if anything does: Python cannot import it, no source has its name, and none
-    /// needs it, with which it would be loaded.
-    fn is_opened_by_host(self, roles: &Roles, path: &Path) -> bool {
-        roles.is_of_distribution()
-            && self.tree.get(path).is_some_and(|object| {
-                let is_needed = || self.tree.objects().any(|other| needs(other, object));
-                let is_started = is_importable(object) || object.is_program();
-                !is_started && !roles.sources.may_open(object) && !is_needed()
-            })
+    /// needs it of which that is not true, with which it would be loaded.
+    fn is_opened_by_host<'t>(
+        self,
+        roles: &Roles,
+        object: &'t Object,
+        seen: &mut BTreeSet<&'t Path>,
+    ) -> bool
+    where
+        Self: 't,
+    {
+        if !seen.insert(&object.path) {
+            return true;
+        }
+        let is_started = is_importable(object) || object.is_program();
+        let mut users = self.tree.objects().filter(|other| needs(other, object));
+        !is_started
+            && !roles.sources.may_open(object)
+            && users.all(|user| self.is_opened_by_host(roles, user, seen))
     }
 
     /// Whether a program opens what lacks these symbols: it defines one, or a library that it needs does, and others
