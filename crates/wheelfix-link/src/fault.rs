@@ -36,6 +36,7 @@ use crate::fault::symbols::{Lazy, UndefinedSymbols};
 use crate::fault::untried::{ForeignObject, NothingToProve, Untried};
 use crate::fault::unusable::Unusable;
 use crate::fault::unused::{UnusedBackend, UnusedIgnore, UnusedRule};
+use crate::plural::first_of;
 
 pub use purpose::Purpose;
 pub use remedies::FaultKind;
@@ -152,15 +153,6 @@ impl fmt::Display for Fault {
 
 /// The first few paths, and how many more there are.
 pub fn some_of(paths: &BTreeSet<PathBuf>) -> String {
-    let names: Vec<String> = paths
-        .iter()
-        .take(NAMED)
-        .map(|path| path.display().to_string())
-        .collect();
-    let mut text = names.join(", ");
-    if NAMED < paths.len() {
-        let more = paths.len() - NAMED;
-        text = format!("{text} and {more} more");
-    }
-    text
+    let names = paths.iter().map(|path| path.display().to_string());
+    first_of(&names.collect::<Vec<_>>(), NAMED)
 }

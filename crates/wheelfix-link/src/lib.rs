@@ -48,7 +48,7 @@ pub use plan::{
     DroppedFile, Edit, LinkPlan, Need, ObjectPlan, PlanOptions, RunPathEdit, RunPathStyle,
     Satisfied,
 };
-pub use plural::count;
+pub use plural::{count, first_of};
 pub use proof::assumption::Assumed;
 pub use proof::dlopen_check::SourceLibraries;
 pub use proof::library_table::{LibraryTable, TablePlaces, is_of_table};

@@ -11,6 +11,16 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// The first `most` of some texts, and how many more there are: `a, b and 3 more`.
+pub fn first_of(texts: &[String], most: usize) -> String {
+    match texts.split_at_checked(most) {
+        Some((first, more)) if !more.is_empty() => {
+            format!("{} and {} more", first.join(", "), more.len())
+        }
+        _ => texts.join(", "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,5 +31,14 @@ mod tests {
         assert_eq!(count(2, "library"), "2 libraries");
         assert_eq!(count(0, "file"), "0 files");
         assert_eq!(count(3, "key"), "3 keys");
+    }
+
+    #[test]
+    fn more_than_are_shown_are_counted() {
+        let texts = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(first_of(&texts, 1), "a and 2 more");
+        assert_eq!(first_of(&texts, 3), "a, b, c");
+        assert_eq!(first_of(&texts, 9), "a, b, c");
+        assert_eq!(first_of(&[], 1), "");
     }
 }

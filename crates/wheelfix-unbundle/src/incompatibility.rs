@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use thiserror::Error;
+use wheelfix_link::first_of;
 
 /// One reason why a library cannot stand in.
 #[derive(Clone, Debug, Eq, PartialEq, Error, Serialize)]
@@ -143,15 +144,8 @@ const SHOWN: usize = 3;
 
 /// `a`, `b` and 5 more.
 pub(crate) fn list<T: AsRef<str>>(names: &[T]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+    let names = names.iter().map(|name| format!("`{}`", name.as_ref()));
+    first_of(&names.collect::<Vec<_>>(), SHOWN)
 }
 
 fn soname_of(soname: Option<&str>) -> String {

@@ -6,7 +6,8 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use wheelfix_link::{
-    Candidate, Excused, Fault, FaultKind, LeftAside, LinkPlan, Proof, Remedy, count, some_of,
+    Candidate, Excused, Fault, FaultKind, LeftAside, LinkPlan, Proof, Remedy, count, first_of,
+    some_of,
 };
 
 use crate::error;
@@ -89,17 +90,13 @@ fn left_aside(files: &[LeftAside]) -> Vec<String> {
     }
     let mut texts: Vec<String> = by_reason
         .into_iter()
-        .flat_map(|(reason, paths)| match paths.split_at_checked(ASIDE) {
-            Some((first, more)) if !more.is_empty() => {
-                let (first, more) = (first.join(", "), more.len());
-                vec![format!(
-                    "{first} and {more} more are left aside: each {reason}"
-                )]
+        .flat_map(|(reason, paths)| {
+            if ASIDE < paths.len() {
+                let some = first_of(&paths, ASIDE);
+                return vec![format!("{some} are left aside: each {reason}")];
             }
-            _ => {
-                let text = |path: String| format!("{path} is left aside: it {reason}");
-                paths.into_iter().map(text).collect()
-            }
+            let text = |path: String| format!("{path} is left aside: it {reason}");
+            paths.into_iter().map(text).collect()
         })
         .collect();
     texts.sort();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::fault::evidence::Evidence;
 use crate::fault::remedy::Candidate;
 use crate::fault::{BREAK, Fault, some_of};
+use crate::plural::first_of;
 
 /// How many directories of those that were searched a message names; a store has hundreds of packages.
 const SEARCHED: usize = 8;
@@ -118,20 +119,16 @@ impl Missing {
     }
 
     fn fmt_searched(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{BREAK}  searched: the files themselves")?;
-        for entry in self.searched.iter().take(SEARCHED) {
+        let directories = self.searched.iter().map(|entry| {
             // An empty element of a run path is the current directory.
             let here = entry.as_os_str().is_empty();
-            write!(
-                f,
-                ", {}",
-                if here { Path::new(".") } else { entry }.display()
-            )?;
-        }
-        match self.searched.len().saturating_sub(SEARCHED) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+            let entry = if here { Path::new(".") } else { entry };
+            entry.display().to_string()
+        });
+        let own = "the files themselves".to_owned();
+        let places: Vec<String> = std::iter::once(own).chain(directories).collect();
+        let places = first_of(&places, 1 + SEARCHED);
+        write!(f, "{BREAK}  searched: {places}")
     }
 
     fn fmt_near(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ use wheelfix_archive::{Digest, ExtractItem, Member, Observer, extract};
 use wheelfix_diff::Listing;
 use wheelfix_format::{PythonVersion, Record, has_sdist_name, is_wheel_name};
 use wheelfix_install::{Event, Layout, Phase, Staging, StagingError};
+use wheelfix_link::first_of;
 use wheelfix_loader::{existing_path, normalize};
 use wheelfix_wheel::{
     OpenOptions, Placement, SourceArchive, SourceArchiveError, Wheel, WheelError,
@@ -236,7 +237,7 @@ impl Installed {
 
 /// A prefix that has distributions, and not that of the wheel: all of it would differ.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` has no {wanted}: it has {}", prefix.display(), named(others))]
+#[error("`{}` has no {wanted}: it has {}", prefix.display(), first_of(others, 5))]
 struct NotThere {
     prefix: PathBuf,
     wanted: String,
@@ -255,16 +256,6 @@ impl NotThere {
             wanted,
             others,
         }))
-    }
-}
-
-/// The first of many names.
-fn named(names: &[String]) -> String {
-    let first = names.iter().take(5).map(String::as_str);
-    let first = first.collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(5) {
-        0 => first,
-        more => format!("{first} and {more} more"),
     }
 }
 
