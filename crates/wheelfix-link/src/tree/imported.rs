@@ -87,19 +87,36 @@ impl<'t> Imports<'t> {
         if is_top(module(source)) {
             return true;
         }
-        let mut importers: Vec<&PythonSource> = Vec::new();
-        let mut is_optional = false;
-        for (holder, import) in imports(source, &self.holders, false) {
-            match import {
-                PythonImport::Always if is_package(holder) => return true,
-                PythonImport::Always => importers.push(holder),
-                PythonImport::Optional => is_optional = true,
-            }
+        let imports = imports(source, &self.holders, false);
+        match least_optional(self.tree, imports, false) {
+            Some(import) => import == PythonImport::Always,
+            None => self.has(source),
         }
-        if importers.is_empty() {
-            return !is_optional && self.has(source);
+    }
+}
+
+/// The least optional of some ways in which sources import a module, where those count that are imported themselves. `None`
+/// if there are none.
+fn least_optional<'t>(
+    tree: &Tree,
+    imports: impl Iterator<Item = (&'t PythonSource, PythonImport)>,
+    is_import_error: bool,
+) -> Option<PythonImport> {
+    let mut importers: Vec<&PythonSource> = Vec::new();
+    let mut found = None;
+    for (holder, import) in imports {
+        found = Some(PythonImport::Optional);
+        match import {
+            PythonImport::Always if is_package(holder) => return Some(import),
+            PythonImport::Always => importers.push(holder),
+            PythonImport::Optional => {}
         }
-        is_any_reached(self.tree, &importers, false)
+    }
+    let is_reached = !importers.is_empty() && is_any_reached(tree, &importers, is_import_error);
+    if is_reached {
+        Some(PythonImport::Always)
+    } else {
+        found
     }
 }
 
@@ -122,15 +139,7 @@ pub(crate) fn import_of(tree: &Tree, name: &str) -> Option<PythonImport> {
     let holders = holders_of(tree, &BTreeSet::from([name]));
     let holders = holders.into_values().flatten();
     let imports = holders.filter_map(|holder| Some((holder, import_in(holder, name, true)?)));
-    let (always, optional): (Vec<_>, Vec<_>) =
-        imports.partition(|(_, import)| *import == PythonImport::Always);
-    let always: Vec<&PythonSource> = always.into_iter().map(|(holder, _)| holder).collect();
-    if always.iter().any(|holder| is_package(holder)) || is_any_reached(tree, &always, true) {
-        Some(PythonImport::Always)
-    } else {
-        let is_any = !always.is_empty() || !optional.is_empty();
-        is_any.then_some(PythonImport::Optional)
-    }
+    least_optional(tree, imports, true)
 }
 
 /// Looks for the names of some sources in all sources.

@@ -77,8 +77,13 @@ impl SourceUses {
 
     /// Whether some source may open an object.
     pub(crate) fn has(&self, object: &Object) -> bool {
+        self.opens_unnamed_beside(object) || self.has_part_of(object)
+    }
+
+    /// Whether a source of the same distribution opens what it does not name.
+    fn opens_unnamed_beside(&self, object: &Object) -> bool {
         let mut openers = self.openers.iter();
-        openers.any(|opener| self.owners.share(opener, &object.path)) || self.has_part_of(object)
+        openers.any(|opener| self.owners.share(opener, &object.path))
     }
 
     /// Whether some source has a part of the name of an object.
@@ -93,8 +98,7 @@ impl SourceUses {
         if names.any(|name| self.words.contains(name) || self.words.contains(stem(name))) {
             return true;
         }
-        let mut openers = self.openers.iter();
-        self.has_part_of(object) && openers.any(|it| self.owners.share(it, &object.path))
+        self.has_part_of(object) && self.opens_unnamed_beside(object)
     }
 
     /// Whether some source has the whole name of an object.

@@ -46,7 +46,7 @@ pub(crate) struct Layout<'e> {
 
 /// How many entries the dynamic section has room for, as far as it is in memory: old editors leave the end of one behind
 /// the last page of its segment.
-pub(crate) fn capacity(edits: &Edits<'_>) -> usize {
+fn capacity(edits: &Edits<'_>) -> usize {
     let array = &edits.dynamic.array;
     let load = load_of_dynamic(edits.elf);
     let mapped = load.map(|load| load.pages().end.saturating_sub(array.vaddr));

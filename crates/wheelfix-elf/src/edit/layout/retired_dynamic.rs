@@ -1,6 +1,6 @@
 //! The section that covers the old place of a dynamic section which moves.
 
-use crate::edit::layout::places::{self, Layout};
+use crate::edit::layout::places::Layout;
 use crate::read::section_header::{SHT_PROGBITS, SectionHeader};
 
 /// Adds the section for a dynamic section that moves for the first time. `end` is where the next thing may lie in the file;
@@ -14,7 +14,7 @@ pub(crate) fn add_section(layout: &mut Layout<'_>, end: u64) -> u64 {
         return end;
     };
     let dynamic_entry_len = layout.edits.encoding().dynamic_entry_len();
-    let mapped_len = (places::capacity(layout.edits) * dynamic_entry_len) as u64;
+    let mapped_len = (layout.capacity * dynamic_entry_len) as u64;
     let dot = u32::from(section.name.starts_with('.'));
     let retired = SectionHeader {
         name: section.name.trim_start_matches('.').to_owned(),
