@@ -31,14 +31,15 @@ pub fn read_zips(paths: &[&Path]) -> Vec<Vec<(String, String)>> {
         .collect()
 }
 
-/// Unpacks a tar archive as PEP 721 asks.
+/// Unpacks a tar archive as PEP 721 asks, where Python has that (from 3.11.4 on).
 const UNPACK_TAR: &str = r"
 import sys, tarfile
 with tarfile.open(sys.argv[1]) as archive:
-    archive.extractall(sys.argv[2], filter='data')
+    options = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
+    archive.extractall(sys.argv[2], **options)
 ";
 
-/// Unpacks a tar archive into an existing directory as `tarfile` does with its `data` filter.
+/// Unpacks a tar archive into an existing directory as `tarfile` does, with its `data` filter if it has one.
 pub fn unpack_tar(path: &Path, dir: &Path) -> Result<(), String> {
     run(UNPACK_TAR, &[path, dir]).map(|_| ())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use wheelfix_format::{RankedTags, Target};
 use wheelfix_lock::{Preference, Source, choose, resolve};
+use wheelfix_testkit::python;
 
 use crate::support::{fixture, joined, read, selection};
 use crate::uv::{self, Project, compare, subsets};
@@ -16,11 +17,11 @@ const ALL: [&str; 4] = [
     "arm64-macos-cp312",
     "x86_64-glibc2.28-cp311",
 ];
-/// As uv calls them, for the Python that it has.
+/// As uv calls them, and as targets without the Python, which is the one that uv has.
 const PLATFORMS: [(&str, &str); 3] = [
-    ("x86_64-manylinux_2_36", "x86_64-glibc2.36-cp311.7"),
-    ("aarch64-manylinux_2_40", "aarch64-glibc2.40-cp311.7"),
-    ("aarch64-apple-darwin", "arm64-macos13.0-cp311.7"),
+    ("x86_64-manylinux_2_36", "x86_64-glibc2.36"),
+    ("aarch64-manylinux_2_40", "aarch64-glibc2.40"),
+    ("aarch64-apple-darwin", "arm64-macos13.0"),
 ];
 
 /// Compares all selections with `uv export`, and the plain one with `uv sync` and file by file.
@@ -60,8 +61,10 @@ fn check(name: &str, words: &[&str], targets: &[&str]) {
         let machine = target.split('-').next().unwrap_or_default();
         targets.iter().any(|target| target.starts_with(machine))
     });
+    let version = "import sys; print('cp{}{}.{}'.format(*sys.version_info))";
+    let python = python::run(version, &[]).unwrap();
     for (platform, target) in platforms {
-        let target: Target = target.parse().unwrap();
+        let target: Target = format!("{target}-{}", python.trim()).parse().unwrap();
         let tags = RankedTags::new(&target);
         let resolution = resolve(&lock, &selection(&lock, ""), &target);
         let resolution = resolution.map_err(|faults| joined(&faults)).unwrap();
