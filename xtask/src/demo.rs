@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::manifest::{Manifest, Set, Wheel};
 use crate::nixos::{self, Bed};
 use crate::setup::{self, Purpose};
-use crate::{arguments, build, fetch, place, python};
+use crate::{arguments, build, disk, fetch, place, python};
 
 pub(crate) fn task(mut args: Arguments) -> Result {
     let set = if args.contains("--small") {
@@ -37,6 +37,8 @@ pub(crate) fn task(mut args: Arguments) -> Result {
 pub(crate) fn run(set: Set, keep: bool, bed: Option<&Bed>) -> Result {
     let manifest = Manifest::read()?;
     announce(&manifest, set)?;
+    let megabytes = megabytes(&manifest, set);
+    disk::ensure(disk::of_demo(megabytes)?)?;
     setup::ensure(Purpose::Demo)?;
     let wheelfix = build::release()?;
     let wheels = fetch::fetch(set)?;
@@ -80,10 +82,15 @@ pub(crate) fn run(set: Set, keep: bool, bed: Option<&Bed>) -> Result {
     Ok(())
 }
 
+/// The size of all wheels of a set.
+fn megabytes(manifest: &Manifest, set: Set) -> u64 {
+    manifest.of_set(set).map(|wheel| wheel.size).sum::<u64>() / 1_000_000
+}
+
 /// Says what the demo takes, before it takes it.
 fn announce(manifest: &Manifest, set: Set) -> Result {
     let wheels: Vec<&Wheel> = manifest.of_set(set).collect();
-    let megabytes = wheels.iter().map(|wheel| wheel.size).sum::<u64>() / 1_000_000;
+    let megabytes = megabytes(manifest, set);
     eprintln!(
         "{} wheels ({megabytes} MB, kept in {}) are unpacked below {} (three times that, gone at the end), \
          by a program that is compiled before (2 GB in {}, some minutes the first time)",

@@ -15,8 +15,8 @@ use crate::failure::Result;
 use crate::manifest::Set;
 use crate::setup::{self, Purpose};
 use crate::{
-    arguments, arm64, corpus, demo, doc, fetch, fmt, lint, nix, nixos, place, program, python,
-    results,
+    arguments, arm64, corpus, demo, disk, doc, fetch, fmt, lint, nix, nixos, place, program,
+    python, results,
 };
 
 /// The names of integration tests, with the smallest extent that runs them.
@@ -53,6 +53,7 @@ pub(crate) fn task(mut args: Arguments) -> Result {
             tools(extent).map(drop)
         }
         Extent::Normal | Extent::Full => {
+            disk::ensure(disk::of_tests(extent == Extent::Full)?)?;
             setup::ensure(Purpose::Tests)?;
             setup::tools(Purpose::Tests).map(drop)
         }
