@@ -35,6 +35,7 @@ mod quoting;
 mod remedy;
 mod settings;
 mod signals;
+mod surplus;
 mod table;
 mod target;
 mod unbundle;
@@ -135,7 +136,10 @@ fn main() -> ExitCode {
 /// The command line; notes which subcommand it is.
 fn parse() -> Args {
     let matches = Args::command().try_get_matches();
-    let matches = matches.unwrap_or_else(|error| refuse(&error));
+    let matches = matches.unwrap_or_else(|mut error| {
+        surplus::advise(&mut error, Args::command());
+        refuse(&error)
+    });
     if let Some(name) = matches.subcommand_name().filter(|name| *name != "builder") {
         remedy::in_shell(name);
     }

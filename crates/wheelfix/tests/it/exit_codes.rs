@@ -92,6 +92,36 @@ fn a_wrong_command_line_has_a_document_too() {
 }
 
 #[test]
+fn too_many_files_are_told_with_what_to_type() {
+    let sandbox = sandbox();
+    let tips = |args: &[&str]| {
+        let text = sandbox.run(args);
+        assert!(text.starts_with("exit: 2\n"), "{text}");
+        let tips = text.lines().filter_map(|line| line.strip_prefix("  tip: "));
+        tips.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of_two = [
+        "`wheelfix diff a.so 'b c.so'` says how they differ",
+        "`for file in a.so 'b c.so'; do wheelfix inspect \"$file\"; done` takes one after the other",
+    ];
+    assert_eq!(tips(&["inspect", "--quiet", "a.so", "b c.so"]), of_two);
+    let of_three =
+        ["`for file in a b c; do wheelfix inspect \"$file\"; done` takes one after the other"];
+    assert_eq!(tips(&["inspect", "a", "b", "--all", "c"]), of_three);
+    let archives = [
+        "`for file in a.whl b.whl; do wheelfix unpack \"$file\" out/\"${file##*/}\"; done` takes one after the other",
+    ];
+    assert_eq!(tips(&["unpack", "a.whl", "b.whl", "out"]), archives);
+    let libraries =
+        ["`for file in a b c; do wheelfix why \"$file\"; done` takes one after the other"];
+    assert_eq!(tips(&["why", "a", "b", "c"]), libraries);
+    let compared = ["two are compared at a time: `wheelfix diff a b`"];
+    assert_eq!(tips(&["diff", "a", "b", "c"]), compared);
+    // Another fault is told by itself.
+    assert_eq!(tips(&["inspect", "a", "b", "--no-such"]).len(), 0);
+}
+
+#[test]
 fn a_wheel_of_another_system_is_refused_under_every_name() {
     let sandbox = Sandbox::new();
     let wheel = WheelBuilder::new("m", "1.0")
