@@ -19,11 +19,10 @@ use ruff_python_parser::Parsed;
 use ruff_text_size::TextSize;
 
 pub use self::importer::{PythonImport, python_import};
-use self::opener::Opener;
+use self::opener::{Opener, asked};
 use self::opener_word::LDCONFIG;
 pub use self::opener_word::may_open_libraries;
 use self::scanner::Scanner;
-use crate::library_name::library_in;
 use crate::python_text::Masked;
 
 /// A place of a Python source that opens a library, or looks for it.
@@ -176,37 +175,6 @@ fn names(load: &PythonLoad) -> Vec<String> {
     names.map(|library| library.name.clone()).collect()
 }
 
-/// The library that an opener looks for by a text; `None` for those of other systems.
-fn asked(text: &str, opener: Opener) -> Option<AskedLibrary> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
-    let is_stem = !text.is_empty() && text.chars().all(is_plain);
-    let is_found = match opener {
-        Opener::Find | Opener::FindNvidia => true,
-        Opener::Ctypes => false,
-        // cffi looks for what cannot be a file name; a package's own function may add more to a name.
-        Opener::Cffi | Opener::Package => !text.contains('.'),
-    };
-    let has_other_ending = [".dll", ".dylib", ".DLL", ".pyd"]
-        .iter()
-        .any(|ending| text.ends_with(ending));
-    if is_found {
-        let is_whole = opener == Opener::Package && text.starts_with("lib");
-        let prefix = if is_whole { "" } else { "lib" };
-        let is_other = has_other_ending || platform::is_framework(text);
-        return (is_stem && !is_other).then(|| AskedLibrary {
-            name: format!("{prefix}{text}.so"),
-            path: None,
-            any_version: opener == Opener::FindNvidia,
-        });
-    }
-    let name = library_in(text)?;
-    Some(AskedLibrary {
-        name: name.to_owned(),
-        path: text.contains('/').then(|| text.to_owned()),
-        any_version: false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -277,6 +245,9 @@ mod tests {
             "CDLL('x.dll'); CDLL('/usr/lib/libx.dylib'); find_library('x.dll'); find_library('IOKit')",
             &[],
         );
+        // As cx_Freeze, for Windows: elsewhere it would be liblibx.so.
+        check("find_library('libx-3-0')", &[]);
+        check("[find_library(n) for n in ('libx-3', 'x')]", &["1:libx.so"]);
         check("CDLL(f'libx.so.{n}')", &[]);
         check("# CDLL('libx.so')\n'''\nCDLL(\"libx.so\")\n'''\n", &[]);
         check("def hooked_CDLL(a): pass\nhooked_CDLL('libx.so')", &[]);
@@ -534,7 +505,7 @@ class Driver:
         for one in search:
             path = find_library(one)
 ";
-        check(text, &["8:libftdi1.so|liblibftdi.so|libusb-1.0.so"]);
+        check(text, &["8:libftdi1.so|libusb-1.0.so"]);
         check(
             "class A:\n    n = 'libx.so.1'\nCDLL(A.n)\nCDLL(B.n)\n",
             &["3:libx.so.1"],

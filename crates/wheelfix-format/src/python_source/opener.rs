@@ -6,6 +6,8 @@ use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Arguments, ExceptHandler, Expr, Stmt, StmtFunctionDef};
 
 use super::syntax::{branches, last_name};
+use super::{AskedLibrary, platform};
+use crate::library_name::library_in;
 
 /// A function that opens a library or looks for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,6 +85,40 @@ pub(super) fn is_opener(function: &StmtFunctionDef) -> bool {
     let is_given = |name: &str| !matches!(name, "self" | "cls");
     Opener::by_name(function.name.as_str()).is_some()
         && parameters.any(|parameter| is_given(parameter.name().as_str()))
+}
+
+/// The library that an opener looks for by a text; `None` for those of other systems.
+pub(super) fn asked(text: &str, opener: Opener) -> Option<AskedLibrary> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+.".contains(c);
+    let is_stem = !text.is_empty() && text.chars().all(is_plain);
+    let is_found = match opener {
+        Opener::Find | Opener::FindNvidia => true,
+        Opener::Ctypes => false,
+        // cffi looks for what cannot be a file name; a package's own function may add more to a name.
+        Opener::Cffi | Opener::Package => !text.contains('.'),
+    };
+    let has_other_ending = [".dll", ".dylib", ".DLL", ".pyd"]
+        .iter()
+        .any(|ending| text.ends_with(ending));
+    if is_found {
+        let has_lib = text.starts_with("lib");
+        let is_whole = opener == Opener::Package && has_lib;
+        let prefix = if is_whole { "" } else { "lib" };
+        // Python puts `lib` before it, so that only other systems have what is called so.
+        let is_other =
+            has_other_ending || (opener == Opener::Find && has_lib) || platform::is_framework(text);
+        return (is_stem && !is_other).then(|| AskedLibrary {
+            name: format!("{prefix}{text}.so"),
+            path: None,
+            any_version: opener == Opener::FindNvidia,
+        });
+    }
+    let name = library_in(text)?;
+    Some(AskedLibrary {
+        name: name.to_owned(),
+        path: text.contains('/').then(|| text.to_owned()),
+        any_version: false,
+    })
 }
 
 /// Whether an argument says how to open a library.

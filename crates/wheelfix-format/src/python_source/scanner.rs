@@ -12,8 +12,7 @@ use ruff_python_ast::{
 use ruff_text_size::{Ranged as _, TextSize};
 
 use self::follow::{Function, function_name};
-use super::asked;
-use super::opener::{Opener, Openers, is_opener, opens_nothing};
+use super::opener::{Opener, Openers, asked, is_opener, opens_nothing};
 use super::opening_call::{Context, OpeningCall, merged};
 use super::syntax::{
     Next, branches, emptiness_of, is_caught, is_exit, is_one_of, is_plain, raised_instead,
