@@ -161,8 +161,8 @@ fn named_by<'a>(
 
 /// Whether an object has another one among the libraries that it needs.
 pub(crate) fn needs(object: &Object, other: &Object) -> bool {
-    let mut needed = object.needs();
-    needed.any(|name| other.answers_to(name.rsplit('/').next().unwrap_or(name)))
+    let mut needed = object.needed_names();
+    needed.any(|name| other.answers_to(name))
 }
 
 /// Whether somebody starts an object.
@@ -219,8 +219,7 @@ impl<'a> Closure<'a> {
     /// The objects that one needs, or opens unless it works without.
     fn next(&self, object: &Object, rules: &Rules) -> BTreeSet<&'a Path> {
         let mut next: BTreeSet<&Path> = BTreeSet::new();
-        for name in object.needs() {
-            let name = name.rsplit('/').next().unwrap_or(name);
+        for name in object.needed_names() {
             next.extend(self.by_name.get(name).into_iter().flatten());
         }
         let mut opened = dependencies(rules, object);

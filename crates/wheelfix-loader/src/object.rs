@@ -181,6 +181,12 @@ impl Object {
         self.needed.iter().chain(&self.load_conditions.filters)
     }
 
+    /// The names of the files that it needs: a path is one for the file at its end, wherever that lies now.
+    pub fn needed_names(&self) -> impl Iterator<Item = &str> {
+        self.needs()
+            .map(|name| name.rsplit('/').next().unwrap_or(name))
+    }
+
     /// Whether an object of this kind can be loaded into a process of `abi`.
     ///
     /// System V goes with every other OS ABI; Linux objects carry either.

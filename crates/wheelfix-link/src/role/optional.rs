@@ -181,7 +181,7 @@ fn alternatives<'a>(tree: &'a Tree, objects: impl Iterator<Item = &'a Object>) -
         .collect();
     let others = tree.objects();
     let others = others.filter(|object| !members.contains(object.path.as_path()));
-    let needed: BTreeSet<&String> = others.flat_map(Object::needs).collect();
+    let needed: BTreeSet<&str> = others.flat_map(Object::needed_names).collect();
     let is_needed = |object: &&Object| needed.iter().any(|name| object.answers_to(name));
     let groups = alike.into_values().filter_map(|mut objects| {
         objects.retain(|object| !is_needed(object));
