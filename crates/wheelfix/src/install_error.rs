@@ -20,9 +20,10 @@ use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound}
 use crate::error::{Error, REPORT, chain, print};
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other, note_taken, print_faults, wheels_directory};
+use crate::nixpkgs::is_for_target;
 use crate::pip::pip;
 use crate::quoting::shell_word;
-use crate::remedy::{Mismatch, advised, ask, ask_plain, is_for_target, is_in_build};
+use crate::remedy::{Mismatch, advised, ask, ask_plain, is_in_build};
 use crate::target::{lib_path_error, loader_error};
 use crate::{inputs, limits};
 

@@ -26,6 +26,7 @@ mod lock_uv;
 mod memory;
 mod message;
 mod next_step;
+mod nixpkgs;
 mod patch;
 mod patchelf;
 mod pip;

@@ -12,6 +12,7 @@ use wheelfix_link::{Candidate, Remedy};
 use wheelfix_loader::{absolute_path, real_path};
 
 use crate::error::{print, print_typed};
+use crate::nixpkgs::{self, Refusal, refusal};
 use crate::pip::pip;
 use crate::quoting::{nix_string, shell_word};
 use crate::remedy::{self, Mendable, advised};
@@ -230,11 +231,13 @@ impl NextStep {
             return true;
         }
         match candidates.first() {
-            Some(Candidate::Nixpkgs(attribute)) => self.attributes.insert(attribute.clone()),
+            Some(Candidate::Nixpkgs(attribute)) if is_evaluated(attribute) => {
+                self.attributes.insert(attribute.clone())
+            }
             Some(Candidate::Wheel(name)) if remedy::is_in_build() => {
                 self.directories.insert(name.clone())
             }
-            Some(Candidate::Wheel(name)) if !remedy::is_for_target() => {
+            Some(Candidate::Wheel(name)) if !nixpkgs::is_for_target() => {
                 self.requirements.insert(name.clone())
             }
             _ => return false,
@@ -390,6 +393,11 @@ pub(crate) fn add_packages(attributes: &BTreeSet<String>) -> String {
     format!("add --lib-path {}", of_nixpkgs(attributes))
 }
 
+/// Whether nixpkgs evaluates an attribute without a choice that somebody has to make for it.
+pub(crate) fn is_evaluated(attribute: &str) -> bool {
+    matches!(refusal(attribute), None | Some(Refusal::Unfree))
+}
+
 /// The libraries of nixpkgs as elements of a list of Nix.
 fn elements(attributes: &BTreeSet<String>) -> impl Iterator<Item = String> {
     let attributes = attributes.iter();
@@ -398,7 +406,7 @@ fn elements(attributes: &BTreeSet<String>) -> impl Iterator<Item = String> {
 
 /// The command that brings libraries of nixpkgs, in quotes; prints their directories with colons.
 fn of_nixpkgs(attributes: &BTreeSet<String>) -> String {
-    let packages = remedy::packages();
+    let packages = nixpkgs::packages(attributes.iter().map(String::as_str));
     let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
     match attributes.as_slice() {
         [one] => remedy::nix_build(&format!("with {packages}; lib.getLib {one}"), ""),

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::nixpkgs::packages;
 use crate::quoting::shell_word;
-use crate::remedy::{nix_build, packages};
+use crate::remedy::nix_build;
 
 /// The names of pip's program.
 const NAMES: [&str; 2] = ["pip", "pip3"];
@@ -63,7 +64,7 @@ fn any(is_there: impl Fn(&str) -> bool) -> Option<String> {
     } else if is_there("uvx") {
         Some("uvx pip".to_owned())
     } else if is_there("nix-build") {
-        let expression = format!("with {}; python3Packages.pip", packages());
+        let expression = format!("with {}; python3Packages.pip", packages([]));
         Some(format!("{}/bin/pip", nix_build(&expression, "")))
     } else {
         None

@@ -12,8 +12,9 @@ use wheelfix_link::{
 
 use crate::error;
 use crate::message::{BREAK, escaped};
-use crate::next_step;
-use crate::remedy::{self, advised, is_for_target, named};
+use crate::next_step::{self, is_evaluated};
+use crate::nixpkgs::is_for_target;
+use crate::remedy::{self, advised, named};
 
 /// So many places of calls are told of a package.
 const PLACES: usize = 3;
@@ -200,7 +201,7 @@ fn packages(warnings: &[&Fault]) -> Option<String> {
 /// The attribute of nixpkgs that a candidate is.
 fn attribute(candidate: Candidate) -> Option<String> {
     match candidate {
-        Candidate::Nixpkgs(attribute) => Some(attribute),
+        Candidate::Nixpkgs(attribute) if is_evaluated(&attribute) => Some(attribute),
         _ => None,
     }
 }

@@ -8,13 +8,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory as _;
-use wheelfix_format::{Libc, Target};
 use wheelfix_install::{FileFault, InstallWarning};
 use wheelfix_link::{Candidate, Choice, Fault, Remedy, RuleClass, Told};
 use wheelfix_unbundle::UnbundleFault;
 use wheelfix_wheel::WheelWarning;
 
 use crate::message::BREAK;
+use crate::nixpkgs::{self, Refusal};
 use crate::quoting::{escaped_glob, glob, nix_string, nix_text, shell_word};
 use crate::settings;
 
@@ -54,31 +54,6 @@ static NOBODY: Voice = Voice {
 
 /// Whether a command that only looks looks at what another one would make.
 static AS_INSTALLED: AtomicBool = AtomicBool::new(false);
-
-/// The packages of nixpkgs for a target that is named, as an expression.
-static PACKAGES: OnceLock<String> = OnceLock::new();
-
-/// Says that files are for a target that is named.
-pub(crate) fn for_target(target: &Target) {
-    PACKAGES.get_or_init(|| {
-        let machine = match target.arch.as_str() {
-            "ppc64le" => "powerpc64le",
-            "ppc64" => "powerpc64",
-            "armv8l" => "armv7l",
-            arch => arch,
-        };
-        let packages = format!("import <nixpkgs> {{ system = \"{machine}-linux\"; }}");
-        match target.libc {
-            Libc::Musl { .. } => format!("({packages}).pkgsMusl"),
-            _ => packages,
-        }
-    });
-}
-
-/// Whether a target is named.
-pub(crate) fn is_for_target() -> bool {
-    PACKAGES.get().is_some()
-}
 
 /// Says which subcommand is run in a shell.
 pub(crate) fn in_shell(command: &str) {
@@ -122,13 +97,6 @@ pub(crate) fn command() -> &'static str {
 /// Whether the command has an option, or a build the setting of it.
 pub(crate) fn has(option: &str) -> bool {
     voice().has(option)
-}
-
-/// The packages of nixpkgs, as an expression.
-pub(crate) fn packages() -> &'static str {
-    PACKAGES
-        .get()
-        .map_or("import <nixpkgs> { }", String::as_str)
 }
 
 /// The text that a shell expands to the outputs of an expression; more commands may follow.
@@ -443,13 +411,7 @@ fn add_lib_path(
             of(&nix_string(&path.to_string_lossy()), &what)
         }
         Candidate::Directory(path) => of(&shell_word(&path.to_string_lossy()), ""),
-        Candidate::Nixpkgs(attribute) if voice.is_in_build() => {
-            of(&format!("(lib.getLib pkgs.{attribute})"), &what)
-        }
-        Candidate::Nixpkgs(attribute) => {
-            let expression = format!("with {}; lib.getLib {attribute}", packages());
-            of(&nix_build(&expression, ""), &what)
-        }
+        Candidate::Nixpkgs(attribute) => of_nixpkgs(voice, attribute, &what, &of),
         Candidate::Wheel(name) if voice.is_in_build() => of(
             name,
             &format!("the package of the wheel `{name}`, for {what}"),
@@ -460,6 +422,30 @@ fn add_lib_path(
         ),
     });
     each.collect()
+}
+
+/// The line for a package of nixpkgs, with what has to be allowed for it.
+fn of_nixpkgs(
+    voice: &Voice,
+    attribute: &str,
+    what: &str,
+    of: &dyn Fn(&str, &str) -> Vec<String>,
+) -> Vec<String> {
+    let refusal = nixpkgs::refusal(attribute);
+    let note = refusal.map(|refusal| format!(", {}", refusal.comment(attribute)));
+    let comment = format!("{what}{}", note.unwrap_or_default());
+    if refusal == Some(Refusal::Removed) {
+        return of("DIR", &format!("where DIR has {comment}"));
+    }
+    if voice.is_in_build() {
+        let setting = refusal.and_then(Refusal::setting);
+        let allowed = setting.map(|setting| format!(": nixpkgs with `config.{setting}`"));
+        let comment = format!("{comment}{}", allowed.unwrap_or_default());
+        return of(&format!("(lib.getLib pkgs.{attribute})"), &comment);
+    }
+    let packages = nixpkgs::packages([attribute]);
+    let expression = format!("with {packages}; lib.getLib {attribute}");
+    of(&nix_build(&expression, ""), &comment)
 }
 
 /// The command that relocates files.

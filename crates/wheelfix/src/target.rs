@@ -12,6 +12,7 @@ use wheelfix_loader::{LoaderError, NamedTarget, Target, absolute_path, has_token
 use crate::error::Error;
 use crate::message::BREAK;
 use crate::next_step::{note_input, note_other};
+use crate::nixpkgs;
 use crate::pip::directory_of;
 use crate::quoting::shell_word;
 use crate::remedy::{self, ask_plain};
@@ -46,7 +47,7 @@ impl SystemArgs {
         let Some(target) = &self.target else {
             return Ok(None);
         };
-        remedy::for_target(target);
+        nixpkgs::for_target(target);
         let program = self.target_python.as_deref();
         let python = Python::of_target(target.clone(), program).map_err(python_error)?;
         Ok(Some(match build {

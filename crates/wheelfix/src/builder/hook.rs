@@ -21,7 +21,7 @@ use crate::builder::settings::Settings;
 use crate::builder::{OUTPUT, conflicts, distributable, inputs, jobs, outputs, tree, wheel};
 use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
-use crate::remedy::for_target;
+use crate::nixpkgs::for_target;
 use crate::target::{loader_error, probe, python_error};
 use crate::{install_report, proof_report};
 

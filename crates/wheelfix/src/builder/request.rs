@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn named_python(&mut self) -> Option<Python> {
         let text = self.settings.text("target")?;
         let target: Target = self.one("target", str::parse)?;
-        crate::remedy::for_target(&target);
+        crate::nixpkgs::for_target(&target);
         let program = self
             .settings
             .text("targetPython")

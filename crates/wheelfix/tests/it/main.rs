@@ -37,6 +37,7 @@ mod optional;
 mod patch_wheel;
 mod processes;
 mod programs;
+mod providers;
 mod python_libraries;
 mod reality;
 mod relax;
