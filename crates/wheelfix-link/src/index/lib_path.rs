@@ -10,15 +10,16 @@ use walkdir::WalkDir;
 use wheelfix_format::is_library_name;
 use wheelfix_loader::{existing_path, has_token};
 
-/// The directories below a library path that hold libraries for everybody; the empty name is that of itself.
-pub(crate) const PUBLIC: [&str; 3] = ["", "lib", "lib64"];
+/// The directories below a library path that hold libraries for everybody; the empty name is that of itself. The last
+/// is where nixpkgs' `jdk` has `libjvm.so`.
+pub(crate) const PUBLIC: [&str; 4] = ["", "lib", "lib64", "lib/openjdk/lib/server"];
 
 /// How far a directory is meant for others. Smaller comes first, whatever the order of the
 /// library path.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
-    /// The directory itself, its `lib`, and the `nvidia/*/lib` of its site-packages.
+    /// The directory itself, its `lib` and the others of [`PUBLIC`], and the `nvidia/*/lib` of its site-packages.
     Public,
     /// Directories inside of packages, and `*.libs`: bundled for one package.
     Bundled,

@@ -333,6 +333,7 @@ fn what_has_no_version_in_its_name_gets_the_newest() {
     check_candidates("libmysqlclient.so", "libmysqlclient.so", &mysql);
     check_candidates("libssl.so", "libssl.so", &["openssl", "openssl_1_1"]);
     check_candidates("libicuuc.so", "libicuuc.so", &["icu"]);
+    check_candidates("libmlx.so", "libmlx.so", &["mlx-cpu"]);
 }
 
 #[test]

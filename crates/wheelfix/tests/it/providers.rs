@@ -87,3 +87,26 @@ fn in_a_build_the_configuration_is_named() {
         "{text}"
     );
 }
+
+/// As `jep`: the virtual machine lies deep in the package.
+#[test]
+fn the_package_that_is_named_for_java_has_it() {
+    let sandbox = Sandbox::new();
+    let place = sandbox.path("jdk/lib/openjdk/lib/server");
+    fs_err::create_dir_all(&place).unwrap();
+    let args = ["-Wl,-soname,libjvm.so", "-o", "libjvm.so"];
+    sandbox.library("int f;", &args);
+    sandbox.library("int g;", &["-Wl,--no-as-needed", "-o", "m.so", "libjvm.so"]);
+    let module = fs_err::read(sandbox.path("m.so")).unwrap();
+    fs_err::rename(sandbox.path("libjvm.so"), place.join("libjvm.so")).unwrap();
+    let wheel = WheelBuilder::new("m", "1.0").file("m/__init__.py", "");
+    let wheel = sandbox.wheel(&wheel.file("m/m.so", module));
+    let args = ["install", &wheel, "--prefix", "p", "--no-bytecode"];
+    let text = sandbox.run(&args);
+    assert!(
+        text.contains("lib.getLib jdk')\"  # `libjvm.so`\n"),
+        "{text}"
+    );
+    let text = sandbox.run(&[&args[..], &["--lib-path", "jdk"]].concat());
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+}
