@@ -5,6 +5,7 @@
 //! a library of which its user chooses.
 
 pub(crate) mod accelerated;
+pub(crate) mod indispensable;
 pub(crate) mod optional;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +69,8 @@ impl Roles {
         };
         let closure = Closure::new(tree);
         let mut roots: Vec<&Object> = tree.objects().filter(is_root).collect();
-        let mut required = closure.of(roots.clone(), rules);
+        let next = |object: &Object| closure.next(object, rules);
+        let mut required = closure.of(roots.clone(), next);
         let others = match site::distributions_of(tree.objects()) {
             // Libraries that are not of a wheel: whoever named them wants all.
             0 => Others::Required,
@@ -86,7 +88,7 @@ impl Roles {
                 }
                 searched = required;
                 roots.extend(more);
-                required = closure.of(roots.clone(), rules);
+                required = closure.of(roots.clone(), next);
             }
         }
         Self {
@@ -202,12 +204,16 @@ impl<'a> Closure<'a> {
         Self { tree, by_name }
     }
 
-    /// The objects, and all that they need or open.
-    fn of(&self, roots: Vec<&'a Object>, rules: &Rules) -> BTreeSet<PathBuf> {
+    /// The objects, and all that `next` leads to.
+    fn of(
+        &self,
+        roots: Vec<&'a Object>,
+        next: impl Fn(&Object) -> BTreeSet<&'a Path>,
+    ) -> BTreeSet<PathBuf> {
         let mut reached: BTreeSet<PathBuf> = roots.iter().map(|root| root.path.clone()).collect();
         let mut pending = roots;
         while let Some(object) = pending.pop() {
-            for path in self.next(object, rules) {
+            for path in next(object) {
                 if reached.insert(path.to_path_buf()) {
                     pending.extend(self.tree.get(path));
                 }
@@ -216,12 +222,19 @@ impl<'a> Closure<'a> {
         reached
     }
 
+    /// The objects that one needs.
+    fn needed(&self, object: &Object) -> BTreeSet<&'a Path> {
+        let names = object.needed_names();
+        names
+            .filter_map(|name| self.by_name.get(name))
+            .flatten()
+            .copied()
+            .collect()
+    }
+
     /// The objects that one needs, or opens unless it works without.
     fn next(&self, object: &Object, rules: &Rules) -> BTreeSet<&'a Path> {
-        let mut next: BTreeSet<&Path> = BTreeSet::new();
-        for name in object.needed_names() {
-            next.extend(self.by_name.get(name).into_iter().flatten());
-        }
+        let mut next = self.needed(object);
         let mut opened = dependencies(rules, object);
         opened.retain(|it| !it.optional || it.evidence == Evidence::Data);
         for pattern in opened.iter().flat_map(|it| &it.alternatives) {

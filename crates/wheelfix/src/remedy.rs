@@ -294,6 +294,11 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
             needed_by,
             candidates,
         } => add_lib_path(voice, (library, *newer), needed_by, candidates),
+        Remedy::AddDefiner { .. } => {
+            let why = "where PREFIX has what defines them, as a wheel that this one requires";
+            let line = add(voice, "--lib-path", &["PREFIX".into()], why);
+            line.into_iter().collect()
+        }
         Remedy::Exclude { paths } if paths.len() <= NAMED => {
             let globs: Vec<Cow<'_, str>> = paths.iter().map(|path| glob(path).into()).collect();
             add(voice, "--exclude", &globs, "if nothing needs it")

@@ -55,6 +55,9 @@ pub struct UndefinedVersion {
     pub candidates: Vec<Candidate>,
     /// Directories of the library paths that have a newer one, which comes after the one found.
     pub later: BTreeSet<PathBuf>,
+    /// Whether one of these files cannot be left out.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 impl fmt::Display for UndefinedVersion {
@@ -64,8 +67,8 @@ impl fmt::Display for UndefinedVersion {
             version,
             found,
             needed_by,
-            candidates: _,
             later,
+            ..
         } = self;
         write!(f, "`{soname}` does not define the version `{version}`")?;
         write!(f, "{BREAK}  needed by: {}", some_of(needed_by))?;

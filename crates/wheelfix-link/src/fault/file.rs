@@ -16,11 +16,14 @@ pub struct DamagedFile {
     pub path: PathBuf,
     /// The reason why it is not valid.
     pub reason: String,
+    /// Whether it cannot be left out.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 impl fmt::Display for DamagedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, reason } = self;
+        let Self { path, reason, .. } = self;
         write!(f, "`{}` is a damaged ELF file: {reason}", path.display())
     }
 }
@@ -82,6 +85,9 @@ pub struct Blocked {
     pub remedy: Option<Remedy>,
     /// Final paths of the objects whose need led there.
     pub needed_by: BTreeSet<PathBuf>,
+    /// Whether one of these files cannot be left out.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 impl fmt::Display for Blocked {

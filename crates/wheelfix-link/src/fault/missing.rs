@@ -32,12 +32,12 @@ pub struct Missing {
     pub is_driver: bool,
     /// The evidence that it is opened at run time, if no `DT_NEEDED` names it.
     pub opened: Option<Evidence>,
-    /// Whether a rule makes the Python source open the one of a library path.
+    /// Whether a rule or a table makes Python sources find the one of a library path.
     #[serde(skip)]
-    pub is_replaced: bool,
-    /// Whether a table makes Python sources find the one of a library path by its name.
+    pub is_answered: bool,
+    /// Whether one of these files cannot be left out.
     #[serde(skip)]
-    pub has_table: bool,
+    pub is_kept: bool,
 }
 
 /// A library that almost fits.

@@ -57,7 +57,7 @@ impl Fault {
             Self::Ambiguous(fault) => of_ambiguous(fault),
             Self::Version(fault) => of_version(fault),
             Self::LeftOut(fault) => of_left_out(&fault.paths, &fault.missing),
-            Self::Unreadable(fault) => vec![Remedy::exclude(&fault.path)],
+            Self::Unreadable(fault) => of_damaged(&fault.path, fault.is_kept),
             Self::Stub(fault) => vec![Remedy::DriverPathFirst {
                 paths: fault.needed_by.clone(),
             }],
@@ -65,9 +65,9 @@ impl Fault {
                 .remedy
                 .iter()
                 .cloned()
-                .chain([Remedy::Exclude {
+                .chain((!fault.is_kept).then(|| Remedy::Exclude {
                     paths: fault.needed_by.clone(),
-                }])
+                }))
                 .collect(),
             Self::ChangedSource(fault) => {
                 vec![Remedy::rule(
@@ -77,8 +77,8 @@ impl Fault {
             }
             Self::StaleSource(fault) => vec![Remedy::patch(&fault.path)],
             Self::Element(fault) => vec![Remedy::patch(&fault.path)],
-            Self::Foreign(fault) => of_untried(&fault.path, &fault.purpose),
-            Self::Untried(fault) => of_untried(&fault.path, &fault.purpose),
+            Self::Foreign(fault) => of_untried(&fault.path, &fault.purpose, fault.is_kept),
+            Self::Untried(fault) => of_untried(&fault.path, &fault.purpose, fault.is_kept),
             Self::ExecutableStack(fault) => vec![Remedy::ClearExecStack {
                 path: fault.path.clone(),
             }],
@@ -110,6 +110,27 @@ impl Fault {
             | Self::Nothing(_) => Vec::new(),
         }
     }
+
+    /// The files that a remedy would leave out, and whether one of them cannot be; `None` if no remedy does.
+    pub(crate) fn left_out(&mut self) -> Option<(BTreeSet<PathBuf>, &mut bool)> {
+        let leaves_out = |remedy: &Remedy| matches!(remedy, Remedy::Exclude { .. });
+        if !self.remedies().iter().any(leaves_out) {
+            return None;
+        }
+        let one = |path: &PathBuf| BTreeSet::from([path.clone()]);
+        Some(match self {
+            Self::Missing(fault) => (fault.needed_by.clone(), &mut fault.is_kept),
+            Self::Version(fault) => (fault.needed_by.clone(), &mut fault.is_kept),
+            Self::Blocked(fault) => (fault.needed_by.clone(), &mut fault.is_kept),
+            Self::Symbols(fault) | Self::LazySymbols(fault) => {
+                (fault.roots_and_own(), &mut fault.is_kept)
+            }
+            Self::Unreadable(fault) => (one(&fault.path), &mut fault.is_kept),
+            Self::Foreign(fault) => (one(&fault.path), &mut fault.is_kept),
+            Self::Untried(fault) => (one(&fault.path), &mut fault.is_kept),
+            _ => return None,
+        })
+    }
 }
 
 fn of_ambiguous(fault: &Ambiguous) -> Vec<Remedy> {
@@ -125,10 +146,11 @@ fn of_version(fault: &UndefinedVersion) -> Vec<Remedy> {
         needed_by,
         candidates,
         later,
+        is_kept,
         ..
     } = fault;
     if later.is_empty() {
-        of_library(soname, true, candidates, needed_by)
+        of_library((soname, true), candidates, needed_by, *is_kept)
     } else {
         of_order(soname, later.iter().cloned().collect(), needed_by)
     }
@@ -137,9 +159,9 @@ fn of_version(fault: &UndefinedVersion) -> Vec<Remedy> {
 fn of_symbols(undefined: &UndefinedSymbols) -> Vec<Remedy> {
     let UndefinedSymbols {
         path,
-        opened_by,
         symbols,
         providers,
+        is_kept,
         ..
     } = undefined;
     let newer = providers
@@ -152,9 +174,13 @@ fn of_symbols(undefined: &UndefinedSymbols) -> Vec<Remedy> {
         });
     let mut remedies: Vec<Remedy> = newer.collect();
     if remedies.is_empty() {
-        // Those that need it do not load without it.
-        let paths = opened_by.iter().chain([path]).cloned().collect();
-        remedies.push(Remedy::Exclude { paths });
+        remedies.push(if *is_kept {
+            Remedy::AddDefiner { path: path.clone() }
+        } else {
+            Remedy::Exclude {
+                paths: undefined.roots_and_own(),
+            }
+        });
     }
     let names: BTreeSet<&str> = symbols
         .iter()
@@ -167,12 +193,12 @@ fn of_symbols(undefined: &UndefinedSymbols) -> Vec<Remedy> {
     remedies
 }
 
-/// Providers of a library, or leaving out its dependents where no provider is known.
+/// Providers of a library, or leaving out its dependents where no provider is known and none of them is needed.
 fn of_library(
-    soname: &str,
-    newer: bool,
+    (soname, newer): (&str, bool),
     candidates: &[Candidate],
     needed_by: &BTreeSet<PathBuf>,
+    is_kept: bool,
 ) -> Vec<Remedy> {
     let mut remedies = vec![Remedy::AddLibPath {
         library: soname.to_owned(),
@@ -180,7 +206,7 @@ fn of_library(
         needed_by: needed_by.clone(),
         candidates: candidates.to_vec(),
     }];
-    if candidates.is_empty() {
+    if candidates.is_empty() && !is_kept {
         remedies.push(Remedy::Exclude {
             paths: needed_by.clone(),
         });
@@ -214,7 +240,7 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
     } = missing;
     let is_source = matches!(missing.opened, Some(Evidence::Source(_)));
     // A source asks for a name, which no run path answers.
-    let mut remedies = if is_source && !missing.is_replaced && !missing.has_table {
+    let mut remedies = if is_source && !missing.is_answered {
         let rule = |path: &PathBuf| Remedy::rule(RuleClass::Replace, path.to_string_lossy());
         let table = Remedy::LibraryTable {
             library: soname.clone(),
@@ -230,7 +256,12 @@ fn of_missing(missing: &Missing) -> Vec<Remedy> {
         let patch = (!paths.is_empty()).then_some(Remedy::Patch { paths });
         patch.into_iter().collect()
     } else {
-        let mut remedies = of_library(soname, false, &missing.candidates, needed_by);
+        let mut remedies = of_library(
+            (soname, false),
+            &missing.candidates,
+            needed_by,
+            missing.is_kept,
+        );
         // Without a library that it may open a file is worth more than nothing.
         if missing.opened.is_some() && !needed_by.iter().all(is_python_source) {
             remedies.retain(|remedy| !matches!(remedy, Remedy::Exclude { .. }));
@@ -256,14 +287,25 @@ fn of_order(soname: &str, directories: Vec<PathBuf>, needed_by: &BTreeSet<PathBu
     ]
 }
 
-fn of_untried(path: &Path, purpose: &Purpose) -> Vec<Remedy> {
+fn of_damaged(path: &Path, is_kept: bool) -> Vec<Remedy> {
+    vec![if is_kept {
+        Remedy::Rebuild {
+            path: path.to_path_buf(),
+        }
+    } else {
+        Remedy::exclude(path)
+    }]
+}
+
+fn of_untried(path: &Path, purpose: &Purpose, is_kept: bool) -> Vec<Remedy> {
     match purpose {
-        Purpose::Imported(_) => vec![
-            Remedy::Rebuild {
+        Purpose::Imported(_) => {
+            let rebuild = Remedy::Rebuild {
                 path: path.to_path_buf(),
-            },
-            Remedy::exclude(path),
-        ],
+            };
+            let exclude = (!is_kept).then(|| Remedy::exclude(path));
+            std::iter::once(rebuild).chain(exclude).collect()
+        }
         Purpose::Named | Purpose::Only => Vec::new(),
     }
 }

@@ -23,6 +23,11 @@ pub enum Remedy {
         /// Its known providers.
         candidates: Vec<Candidate>,
     },
+    /// Offer the prefix of what defines symbols, as another wheel that is required.
+    AddDefiner {
+        /// Final path of the file that lacks them.
+        path: PathBuf,
+    },
     /// Leave files out.
     Exclude {
         /// Their final paths.

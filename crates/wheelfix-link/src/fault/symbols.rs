@@ -22,9 +22,18 @@ pub struct UndefinedSymbols {
     pub providers: BTreeMap<String, Vec<Candidate>>,
     /// Final paths of objects of the output that define some of them, and are not loaded with it.
     pub defined_by: BTreeSet<PathBuf>,
+    /// Whether one of these files cannot be left out.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 impl UndefinedSymbols {
+    /// The object and those with which it was opened, which do not load without it.
+    pub(super) fn roots_and_own(&self) -> BTreeSet<PathBuf> {
+        let all = self.opened_by.iter().chain([&self.path]);
+        all.cloned().collect()
+    }
+
     /// The names, as the loader says them.
     fn fmt_names(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let symbols = self.symbols.iter().take(NAMED);

@@ -18,6 +18,9 @@ pub struct ForeignObject {
     pub machine: String,
     /// Who wants it.
     pub purpose: Purpose,
+    /// Whether it cannot be left out.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 impl fmt::Display for ForeignObject {
@@ -26,6 +29,7 @@ impl fmt::Display for ForeignObject {
             path,
             machine,
             purpose,
+            ..
         } = self;
         let path = path.display();
         write!(
@@ -44,6 +48,9 @@ pub struct Untried {
     pub reason: String,
     /// Who wants it.
     pub purpose: Purpose,
+    /// Whether it cannot be left out.
+    #[serde(skip)]
+    pub is_kept: bool,
 }
 
 impl fmt::Display for Untried {
@@ -52,6 +59,7 @@ impl fmt::Display for Untried {
             path,
             reason,
             purpose,
+            ..
         } = self;
         let path = path.display();
         write!(f, "`{path}` {reason}: there is nothing to prove{purpose}")

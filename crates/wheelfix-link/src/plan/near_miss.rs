@@ -122,8 +122,8 @@ impl Rules {
             candidates: self.candidates(soname),
             is_driver: self.is_driver(soname),
             opened: None,
-            is_replaced: false,
-            has_table: false,
+            is_answered: false,
+            is_kept: false,
         }
     }
 

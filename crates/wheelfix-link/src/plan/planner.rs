@@ -18,6 +18,7 @@ use crate::plan::resolve::{Answer, Resolver};
 use crate::plan::run_path_plan::RunPathPlanner;
 use crate::plan::{Edit, LinkPlan, Need, ObjectPlan, PlanOptions, Satisfied};
 use crate::plan::{backend, unused};
+use crate::role::indispensable::keep;
 use crate::rules::Rules;
 use crate::rules::dlopen_dependency::dependencies;
 use crate::tree::{Skipped, Tree};
@@ -130,6 +131,7 @@ impl Faults {
             Fault::Unreadable(DamagedFile {
                 path: file.path.clone(),
                 reason: file.reason.clone(),
+                is_kept: false,
             })
         });
         let missing = self.missing.into_values().map(Fault::Missing);
@@ -144,11 +146,10 @@ impl Faults {
                         reason,
                     })
                 });
-        unreadable
-            .chain(missing)
-            .chain(ambiguous)
-            .chain(unstarted)
-            .collect()
+        let faults = unreadable.chain(missing).chain(ambiguous).chain(unstarted);
+        let mut faults: Vec<Fault> = faults.collect();
+        keep(&mut faults, tree);
+        faults
     }
 }
 

@@ -21,6 +21,7 @@ use crate::proof::dlopen_check::{Opened, SourceLibraries};
 use crate::proof::library_table::LibraryTable;
 use crate::proof::simulation::{LoadFailure, Simulation};
 use crate::proof::{Proof, ProofOptions};
+use crate::role::indispensable::keep;
 use crate::role::module_of;
 use crate::rules::Rules;
 use crate::tree::Tree;
@@ -361,8 +362,8 @@ impl<'a> ProofBuilder<'a> {
                     opened: Some(unopened.evidence.clone()),
                     ..rules.missing(name, unopened.searched)
                 });
-            missing.is_replaced |= rules.replaces_library(&unopened.by, &unopened.names);
-            missing.has_table |= self.options.library_table.is_some();
+            missing.is_answered |= self.options.library_table.is_some()
+                || rules.replaces_library(&unopened.by, &unopened.names);
             missing.needed_by.insert(unopened.by);
             if let (Some(Evidence::Source(lines)), Evidence::Source(more)) =
                 (&mut missing.opened, unopened.evidence)
@@ -420,6 +421,7 @@ impl<'a> ProofBuilder<'a> {
             Fault::Unreadable(DamagedFile {
                 path: file.path.clone(),
                 reason: file.reason.clone(),
+                is_kept: false,
             })
         });
         let mut faults: Vec<Fault> = unreadable.collect();
@@ -429,6 +431,7 @@ impl<'a> ProofBuilder<'a> {
             .missing
             .retain(|name, _| !unloaded.contains_key(name));
         faults.extend(self.findings.into_faults(self.rules));
+        keep(&mut faults, tree);
         self.warnings.extend(self.allowed.into_faults(self.rules));
         self.warnings.extend(self.siblings.into_faults());
         self.warnings.extend(tree.data.iter().map(|file| {

@@ -34,6 +34,7 @@ pub fn nothing_in(tree: &Tree, named: &[PathBuf]) -> Vec<Fault> {
                 path: path.clone(),
                 reason: reason.to_owned(),
                 purpose: Purpose::Named,
+                is_kept: false,
             })
         };
         match skipped.get(path) {

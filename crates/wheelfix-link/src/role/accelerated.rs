@@ -87,7 +87,7 @@ fn is_imported(tree: &Tree, object: &Object) -> bool {
 }
 
 /// Whether a source opens an object whenever it is imported.
-fn is_opened(tree: &Tree, object: &Object) -> bool {
+pub(super) fn is_opened(tree: &Tree, object: &Object) -> bool {
     let loads = tree.sources.iter().flat_map(|source| &source.loads);
     let mut needed = loads.filter(|load| load.is_needed);
     needed.any(|load| {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wheelfix_testkit::cache;
 use wheelfix_testkit::wheel::WheelBuilder;
 
+use crate::remedies::module;
 use crate::support::Sandbox;
 
 const HASH: &str = "0123456789abcdfghijklmnpqrsvwxyz";
@@ -565,14 +566,13 @@ fn an_environment_takes_its_settings() {
 #[test]
 fn a_printed_setting_mends_what_it_is_printed_for() {
     let sandbox = Sandbox::new();
-    let wheel = in_store(&sandbox, &demo().file("demo/x.so", ""));
-    let mut attributes = json!({"src": wheel, "wheelfix": {"python": "python3"}});
+    let wheel = demo().file("demo/x.so", "").file("demo/y.so", module());
+    let src = in_store(&sandbox, &wheel);
+    let mut attributes = json!({"src": src, "wheelfix": {"python": "python3"}});
     let text = build(&sandbox, &["out"], attributes.clone());
     assert!(text.starts_with("exit: 1\n"), "{text}");
-    let fix = text
-        .lines()
-        .find_map(|line| line.strip_prefix("  fix: wheelfix."));
-    let (setting, _) = fix.unwrap().split_once("];").unwrap();
+    let (_, fix) = text.split_once("\n  fix: wheelfix.").unwrap();
+    let (setting, _) = fix.split_once("];").unwrap();
     let (name, list) = setting.split_once(" = [ ").unwrap();
     let value: String = serde_json::from_str(list.trim()).unwrap();
     attributes["wheelfix"][name] = json!([value]);

@@ -87,7 +87,7 @@ fn a_rule_says_what_completes_a_module() {
 #[test]
 fn what_others_need_is_not_left_out_alone() {
     let lacking = "int nowhere(void); int f(void) { return nowhere(); }";
-    let case = Case::new("");
+    let case = Case::new("").elf("m/y.so", &MODULE.replace("PyInit_x", "PyInit_y"), &[]);
     case.sandbox
         .library(lacking, &["-o", "liba.so", "-Wl,-soname,liba.so"]);
     let library = bytes(&case, "liba.so");

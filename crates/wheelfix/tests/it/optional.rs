@@ -1,6 +1,7 @@
 //! Parts of a wheel that need not load: left out or told, and never at the cost of what must.
 
 mod accelerated;
+mod indispensable;
 mod other_pythons;
 
 use serde_json::Value;

@@ -63,6 +63,7 @@ impl Case {
         let case = Self::new("install m-1.0-py3-none-any.whl --prefix out --python python3");
         let wheel = WheelBuilder::new("m", "1.0")
             .file("m/__init__.py", "")
+            .file("m/other.so", module())
             .file(name, content);
         assert_eq!(case.sandbox.wheel(&wheel), "m-1.0-py3-none-any.whl");
         case
@@ -157,7 +158,7 @@ fn holds(value: &Value, kind: &Value) -> bool {
 const NEEDS_A: &str = "void f(void); void u(void) { f(); }";
 
 /// The bytes of a module for Python.
-fn module() -> Vec<u8> {
+pub(crate) fn module() -> Vec<u8> {
     let case = Case::new("").elf("x.so", "void PyInit_x(void) {}", &[]);
     fs_err::read(case.sandbox.path("x.so")).unwrap()
 }

@@ -156,6 +156,7 @@ impl Findings {
                 remedy: Remedy::for_stop(&stop),
                 reason: stop.reason,
                 needed_by,
+                is_kept: false,
             })
         });
         let drivers = std::mem::take(&mut self.drivers).into_iter();
@@ -175,6 +176,7 @@ impl Findings {
                 version,
                 found,
                 needed_by,
+                is_kept: false,
             })
         });
         blocked.chain(drivers).chain(versions).collect()
@@ -197,6 +199,7 @@ impl Findings {
                 opened_by,
                 providers: providers(rules, &symbols),
                 symbols: symbols.iter().map(ToString::to_string).collect(),
+                is_kept: false,
             }));
         }
         for (path, (opened_by, symbols)) in std::mem::take(&mut self.lazy) {
@@ -207,6 +210,7 @@ impl Findings {
                     opened_by,
                     providers: providers(rules, &symbols),
                     symbols: symbols.iter().map(ToString::to_string).collect(),
+                    is_kept: false,
                 }));
             }
         }

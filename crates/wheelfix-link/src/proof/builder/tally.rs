@@ -55,6 +55,7 @@ impl ProofBuilder<'_> {
                     path,
                     machine,
                     purpose: Purpose::Only,
+                    is_kept: false,
                 }));
             } else {
                 let reason = format!("is for another machine or system, {machine}");
@@ -83,6 +84,7 @@ impl ProofBuilder<'_> {
                     path: skipped.path.clone(),
                     reason: skipped.reason.to_owned(),
                     purpose: Purpose::Imported(name.to_owned()),
+                    is_kept: false,
                 }));
             }
         }
@@ -133,6 +135,7 @@ impl ProofBuilder<'_> {
                     path: path.to_owned(),
                     machine,
                     purpose,
+                    is_kept: false,
                 }));
             }
             None => drop(self.foreign.insert(path.to_owned(), machine)),
