@@ -59,19 +59,6 @@ pub(crate) struct Unopened {
     pub(crate) searched: Vec<PathBuf>,
 }
 
-impl Unopened {
-    /// Whether a name in data is only that of another version of a library that is there.
-    fn is_other_version(&self, found: &BTreeSet<&str>) -> bool {
-        let mut names = self.names.iter().map(|name| without_version(name));
-        self.optional && self.evidence == Evidence::Data && names.any(|name| found.contains(name))
-    }
-}
-
-/// The name of a library up to its version.
-fn without_version(name: &str) -> &str {
-    name.split_once(".so").map_or(name, |(stem, _)| stem)
-}
-
 /// Tries the libraries that are opened at run time.
 pub(crate) struct DlopenCheck<'a> {
     pub(crate) rules: &'a Rules,
@@ -87,24 +74,9 @@ impl DlopenCheck<'_> {
     /// theirs from whoever opens them.
     pub(crate) fn opened_by_object<'a>(&self, simulation: &Simulation<'a>) -> Vec<Opened<'a>> {
         let dependencies = dependencies(self.rules, simulation.object).into_iter();
-        let mut all: Vec<Opened<'a>> = dependencies
+        dependencies
             .map(|dependency| self.opened_by_dependency(simulation, dependency))
-            .collect();
-        let lost: BTreeSet<&str> = all
-            .iter()
-            .flat_map(|opened| &opened.lost)
-            .flat_map(|lost| &lost.names)
-            .map(String::as_str)
-            .collect();
-        let names = simulation.object.names.iter().map(String::as_str);
-        let found: BTreeSet<&str> = names
-            .filter(|name| !lost.contains(name))
-            .map(without_version)
-            .collect();
-        for opened in &mut all {
-            opened.lost.retain(|lost| !lost.is_other_version(&found));
-        }
-        all
+            .collect()
     }
 
     /// Opens the alternatives of a dependency: the first one that lacks nothing counts, else the first

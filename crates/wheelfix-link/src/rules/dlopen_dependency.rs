@@ -1,5 +1,6 @@
 //! Libraries that an object opens while it runs: dependencies that no `DT_NEEDED` shows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use wheelfix_loader::Object;
@@ -61,12 +62,14 @@ pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependen
             optional: note.priority.as_deref() != Some("required"),
         });
     }
+    let mut guesses: BTreeMap<(&str, Option<String>), DlopenDependency> = BTreeMap::new();
     for name in &object.names {
         let mut known = dependencies
             .iter()
             .flat_map(|dependency| &dependency.alternatives)
             .chain(in_process.iter().flat_map(|rule| &rule.body.opens));
-        if !known.any(|pattern| pattern.covers(name)) {
+        let is_of = |text: &str| without_version(text) == without_version(name);
+        if !known.any(|pattern| pattern.covers(name) || is_of(pattern.text())) {
             let probe = rules
                 .probe
                 .iter()
@@ -76,15 +79,26 @@ pub(crate) fn dependencies(rules: &Rules, object: &Object) -> Vec<DlopenDependen
             let names = std::iter::once(name).chain(&versions);
             let alternatives: Vec<Pattern> = names.filter_map(|it| Pattern::new(it).ok()).collect();
             let by_rule = probe.filter(|_| !is_versioned);
-            dependencies.push(DlopenDependency {
-                alternatives,
-                evidence: by_rule.map_or(Evidence::Data, |rule| Evidence::Rule(rule.name.clone())),
-                // A text is not a promise; only the driver's libraries are what they look like.
-                optional: probe.is_some() || !rules.is_driver(name),
+            let by_rule = by_rule.map(|rule| rule.name.clone());
+            // Versions of one library are tried until one is there, as .NET does with those of OpenSSL.
+            let guess = guesses.entry((without_version(name), by_rule.clone()));
+            let guess = guess.or_insert_with(|| DlopenDependency {
+                alternatives: Vec::new(),
+                evidence: by_rule.map_or(Evidence::Data, Evidence::Rule),
+                optional: true,
             });
+            guess.alternatives.extend(alternatives);
+            // A text is not a promise; only the driver's libraries are what they look like.
+            guess.optional &= probe.is_some() || !rules.is_driver(name);
         }
     }
+    dependencies.extend(guesses.into_values());
     dependencies
+}
+
+/// The name of a library up to its version.
+fn without_version(name: &str) -> &str {
+    name.split_once(".so").map_or(name, |(stem, _)| stem)
 }
 
 /// The rule for what a Python source opens.

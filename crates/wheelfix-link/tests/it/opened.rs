@@ -31,7 +31,10 @@ fn of_several_versions_by_name_one_is_enough() {
         format!("{OPENER}\nvoid *second(void) {{ return dlopen(\"libopened.so.2\", 1); }}");
     let toolchain = Toolchain::new();
     toolchain.library("libopener.so", &source, &["-Wl,-rpath,$ORIGIN"]);
-    assert_eq!(toolchain.prove().warnings.len(), 2);
+    let warnings = toolchain.prove().warnings;
+    let text: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let both = "`libopened.so.1 or libopened.so.2` is missing";
+    assert!(text.len() == 1 && text[0].starts_with(both), "{text:?}");
     toolchain.library("libopened.so.2", "int opened;", &[]);
     assert!(toolchain.prove().warnings.is_empty());
 }
