@@ -127,3 +127,31 @@ fn a_directory_is_called_as_the_accelerator_where_libraries_have_one_name() {
     assert!(text.contains("rule `cuda`"), "{text}");
     assert!(!case.has("m/lib/cuda/libm_core.so") && case.has("m/lib/avx/libm_core.so"));
 }
+
+/// As the backends of ggml, of which each has a library of its own.
+#[test]
+fn each_accelerator_has_its_words_and_libraries() {
+    for (rule, name, library) in [
+        ("rocm", "ggml_hip", "libamdhip64.so.7"),
+        ("vulkan", "ggml_vulkan", "libvulkan.so.1"),
+        ("vulkan", "model_kompute", "libvulkan.so.1"),
+        ("sycl", "ggml_sycl", "libsycl.so.9"),
+        ("opencl", "ggml_opencl", "libOpenCL.so.1"),
+    ] {
+        let case = |init: &str| {
+            let case = Case::new(&init.replace("_cuda", name)).module();
+            let soname = format!("-Wl,-soname,{library}");
+            case.sandbox.library("int c;", &[&soname, "-o", library]);
+            let source = CUDA_MODULE.replace("_cuda", name);
+            case.elf(
+                &format!("m/{name}.so"),
+                &source,
+                &["-Wl,--no-as-needed", library],
+            )
+        };
+        let text = case(GUARDED).passes(&[]);
+        assert!(text.contains(&format!("rule `{rule}`")), "{text}");
+        let missing = format!("error: `{library}` is missing");
+        case("from . import _cuda\n").fails(&[], &missing);
+    }
+}
