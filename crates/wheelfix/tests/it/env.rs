@@ -3,7 +3,7 @@
 mod bad_input;
 mod checks;
 mod collisions;
-mod interpreter;
+pub(crate) mod interpreter;
 mod links;
 mod mixed;
 mod variables;

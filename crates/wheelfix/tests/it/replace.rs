@@ -2,8 +2,10 @@
 
 use sha2::{Digest as _, Sha256};
 use wheelfix_format::{Record, RecordHash};
+use wheelfix_testkit::cache;
 use wheelfix_testkit::wheel::WheelBuilder;
 
+use crate::env::interpreter::output;
 use crate::support::Sandbox;
 
 const SITE: &str = "out/lib/python3.11/site-packages";
@@ -195,4 +197,38 @@ fn a_rule_for_no_file_is_an_error() {
         text.contains("rule `mine` of `rules.toml` applies to nothing"),
         "{text}"
     );
+}
+
+/// As python-magic with pylibmagic, whose data the library of the store does not read.
+#[test]
+fn a_wheel_that_brings_the_library_comes_before_that_of_the_store() {
+    let sandbox = Sandbox::new();
+    let loader = "from ctypes.util import find_library\nimport sys\n\ndef candidates():\n\n  yield find_library('magic')\n\n";
+    let wheel = WheelBuilder::new("magic", "1.0").file("magic/loader.py", loader);
+    let wheel = wheel
+        .file("magic/__init__.py", "")
+        .file("pylibmagic.py", "");
+    let wheel = sandbox.wheel(&wheel);
+    sandbox.library(
+        "int f;",
+        &["-Wl,-soname,libmagic.so.1", "-o", "libmagic.so.1"],
+    );
+    let python = cache::tool("python3");
+    let args = [
+        "install",
+        &wheel,
+        "--prefix",
+        "out",
+        "--python",
+        python.to_str().unwrap(),
+    ];
+    let text = sandbox.run(&[&args[..], &["--lib-path", "."]].concat());
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    let first = |before: &str| {
+        let code = format!("{before}import magic.loader\nprint(next(magic.loader.candidates()))");
+        output(&python, &["-c", &code], Some(&sandbox.path(SITE)))
+    };
+    let store = sandbox.path("libmagic.so.1");
+    assert_eq!(first(""), format!("{}\n", store.display()));
+    assert_eq!(first("import pylibmagic\n"), "libmagic.so.1\n");
 }

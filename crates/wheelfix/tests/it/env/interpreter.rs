@@ -87,7 +87,7 @@ fn a_python_is_named_by_where_its_library_is() {
 
 /// The standard output of a program.
 #[expect(clippy::disallowed_methods, reason = "runs what was made")]
-fn output(program: &Path, args: &[&str], python_path: Option<&Path>) -> String {
+pub(crate) fn output(program: &Path, args: &[&str], python_path: Option<&Path>) -> String {
     let mut command = Command::new(program);
     command.args(args).env_clear();
     if let Some(path) = python_path {
