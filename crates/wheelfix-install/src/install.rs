@@ -27,6 +27,7 @@ use crate::install::report::InstallReport;
 use crate::install::shared_packages::shared_packages;
 use crate::install::write_record::Site;
 use crate::layout::Layout;
+use crate::path_file::{is_of_a_python, path_files};
 use crate::pipeline::applied::Applied;
 use crate::pipeline::context::{Context, Libraries};
 use crate::pipeline::error::LinkError;
@@ -205,7 +206,7 @@ fn fill(
     };
     let mut written = installation.write(compiler.as_ref(), listener)?;
     installation.write_table(compiler.as_ref(), &mut written.applied)?;
-    let shared_packages = installation.shared_packages()?;
+    let beside = installation.of_other_prefixes()?;
 
     phase(Phase::Verify, 0);
     let to_verify = installation.to_verify(&mut written);
@@ -222,7 +223,7 @@ fn fill(
     let mut warnings = planned.warnings;
     warnings.extend(report::uncompiled(request, &planned.list));
     warnings.extend(written.applied.warnings);
-    warnings.extend(shared_packages);
+    warnings.extend(beside);
     Ok(InstallReport {
         prefix: staging.prefix().to_owned(),
         wheels,
@@ -428,12 +429,16 @@ impl Installation<'_> {
         })
     }
 
-    /// The packages that prefixes of other wheels have files of.
-    fn shared_packages(&self) -> io::Result<Vec<InstallWarning>> {
+    /// Warnings of what is lost in a prefix of its own: packages that others have files of, and `.pth` files.
+    fn of_other_prefixes(&self) -> io::Result<Vec<InstallWarning>> {
         let libraries = self.request.libraries.as_ref();
         let prefixes = libraries.map_or(&[][..], |libraries| &libraries.lib_paths);
         let site = self.layout.site_packages();
-        shared_packages(self.staging.root(), prefixes, &site)
+        let mut warnings = shared_packages(self.staging.root(), prefixes, &site)?;
+        if !is_of_a_python(self.staging.prefix()) {
+            warnings.extend(path_files(self.staging.root(), &site)?);
+        }
+        Ok(warnings)
     }
 
     /// Makes those programs executable that could be made so only where files can be written.

@@ -12,6 +12,7 @@ mod launcher;
 mod layout;
 mod patch;
 mod patch_wheel;
+mod path_file;
 mod pipeline;
 mod pool;
 mod python;

@@ -107,6 +107,19 @@ pub enum InstallWarning {
         /// The other prefix.
         prefix: PathBuf,
     },
+    /// A `.pth` file in a prefix that no Python has as its own.
+    #[error(
+        "`{}` takes effect in the `site-packages` of a Python, not on `PYTHONPATH`: there {}; make an environment of it",
+        path.display(), without(directories, *has_code)
+    )]
+    PathFile {
+        /// Its path in the prefix.
+        path: PathBuf,
+        /// The directories that it has searched for modules.
+        directories: Vec<String>,
+        /// Whether it has code that runs when Python starts.
+        has_code: bool,
+    },
     /// Something is worse in an ELF file that was edited than it was before.
     #[error("`{}`: {warning}", .path.display())]
     Elf {
@@ -115,6 +128,16 @@ pub enum InstallWarning {
         /// The warning that says what is worse.
         warning: wheelfix_elf::Warning,
     },
+}
+
+/// The loss where a `.pth` file is not read.
+fn without(directories: &[String], has_code: bool) -> String {
+    let names: Vec<String> = directories.iter().map(|name| format!("`{name}`")).collect();
+    let lost =
+        (!names.is_empty()).then(|| format!("modules in {} are not found", names.join(", ")));
+    let code = has_code.then(|| "its code does not run when Python starts".to_owned());
+    let all: Vec<String> = lost.into_iter().chain(code).collect();
+    all.join(", and ")
 }
 
 impl InstallWarning {

@@ -11,6 +11,7 @@ use fs_err as fs;
 use rustix::fs::{Mode, OFlags, open};
 use wheelfix_loader::{STORE, existing_path};
 
+use crate::path_file::named_directory;
 use crate::record::update::{files_of, normalise};
 use crate::warning::InstallWarning;
 
@@ -151,13 +152,6 @@ fn value<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 
 fn is_true(value: &str) -> bool {
     value.eq_ignore_ascii_case("true")
-}
-
-/// The path in a line of a `.pth` file; other lines are comments or code.
-fn named_directory(line: &str) -> Option<&str> {
-    let is_code = line.starts_with("import ") || line.starts_with("import\t");
-    let line = line.trim_end();
-    (!line.is_empty() && !line.starts_with('#') && !is_code).then_some(line)
 }
 
 fn site_packages(root: &Path) -> io::Result<BTreeSet<PathBuf>> {

@@ -35,6 +35,7 @@ mod odds;
 mod openers;
 mod optional;
 mod patch_wheel;
+mod path_files;
 mod processes;
 mod programs;
 mod providers;
