@@ -1,7 +1,7 @@
 //! A path of the command line that does not name an input: told for what it is, with what to type.
 
 use std::fmt::{self, Display};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -239,26 +239,30 @@ fn of_directory(path: &Path) -> Kind {
     if wheelfix_install::is_source_tree(path) {
         return Kind::Sources;
     }
-    match wheels_in(path).len() {
+    match wheels_in(path).unwrap_or_default().len() {
         0 if !wheelfix_install::pythons_of(path).is_empty() => Kind::Prefix,
         0 => Kind::Directory,
         count => Kind::Wheels(count),
     }
 }
 
-/// The names of the wheels in a directory, sorted; none if it cannot be read.
-fn wheels_in(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| is_wheel_name(name)).collect();
-    names.sort_unstable();
-    names
+/// The wheels in a directory, sorted.
+pub(crate) fn wheels_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut wheels = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let file = entry?.path();
+        if is_wheel_name(&file) {
+            wheels.push(file);
+        }
+    }
+    wheels.sort_unstable();
+    Ok(wheels)
 }
 
 /// Says that a directory has wheels, for a command that takes one.
 pub(crate) fn wheels_beside(directory: &Path) -> Option<String> {
-    let wheels = wheels_in(directory);
-    let first = directory.join(wheels.first()?);
+    let wheels = wheels_in(directory).ok()?;
+    let first = wheels.first()?;
     let (command, first) = (command(), shell_word(&first.to_string_lossy()));
     let count = count(wheels.len(), "wheel");
     Some(format!(
@@ -330,8 +334,9 @@ fn near(path: &Path) -> Option<String> {
         _ => Path::new("."),
     };
     let score = |other: &String| strsim::jaro_winkler(name, other);
-    let wheels = wheels_in(directory).into_iter();
-    let best = wheels.max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    let wheels = wheels_in(directory).ok()?.into_iter();
+    let names = wheels.filter_map(|it| it.file_name()?.to_str().map(str::to_owned));
+    let best = names.max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (0.8 < score(&best)).then(|| path.with_file_name(best).to_string_lossy().into_owned())
 }
 

@@ -9,6 +9,7 @@ use wheelfix_format::is_wheel_name;
 
 use crate::builder::attributes::Attributes;
 use crate::error::{Error, print};
+use crate::inputs::wheels_in;
 
 /// A source that is not a wheel.
 #[derive(Debug, thiserror::Error)]
@@ -149,18 +150,6 @@ pub(crate) fn of_environment(path: PathBuf) -> io::Result<Vec<PathBuf>> {
     } else {
         wheels
     })
-}
-
-fn wheels_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut wheels = Vec::new();
-    for entry in fs_err::read_dir(dir)? {
-        let file = entry?.path();
-        if is_wheel_name(&file) {
-            wheels.push(file);
-        }
-    }
-    wheels.sort();
-    Ok(wheels)
 }
 
 /// The kind of archive that a file is by its first bytes, if it is one of those that sources are
