@@ -70,6 +70,11 @@ impl LibraryIndex {
         crate::index::lib_path::check(entry)
     }
 
+    /// Whether there are libraries behind an entry.
+    pub fn has_libraries(entry: &Path) -> Result<bool, LibPathError> {
+        expand(0, entry).map(|directories| !directories.is_empty())
+    }
+
     /// Reads all libraries behind the entries, in their order.
     ///
     /// `driver_path` is never indexed: what it holds is known only at run time.

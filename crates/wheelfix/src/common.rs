@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use clap::builder::OsStringValueParser;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
-use walkdir::WalkDir;
-use wheelfix_format::is_library_name;
 use wheelfix_install::Libraries;
 use wheelfix_link::{
     ExcuseKind, Excuses, LibPathError, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules,
@@ -121,12 +119,12 @@ impl LibraryArgs {
     pub(crate) fn warn(&self, output: &OutputArgs) {
         let barren = self.lib_paths.iter().filter_map(|given| {
             let paths = named(given);
-            let brings = |path: &PathBuf| match fs_err::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => has_libraries(path),
+            let is_of_use = |path: &PathBuf| match fs_err::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => brings(path),
                 Err(error) => error.kind() != io::ErrorKind::NotFound,
                 Ok(_) => true,
             };
-            if paths.iter().any(brings) {
+            if paths.iter().any(is_of_use) {
                 return None;
             }
             next_step::leave_out_lib_path(&given.to_string_lossy());
@@ -214,21 +212,11 @@ fn named(given: &OsStr) -> Vec<PathBuf> {
     split(given).collect()
 }
 
-/// Whether a library path has what some file may need: libraries, or programs for the first lines of scripts.
-fn has_libraries(path: &Path) -> bool {
-    let is_library =
-        |entry: &walkdir::DirEntry| entry.file_name().to_str().is_some_and(is_library_name);
-    // What cannot be read is told by those who need it.
-    let holds = |walk: WalkDir| {
-        let mut entries = walk.min_depth(1).follow_links(true).into_iter();
-        entries.any(|entry| entry.map_or(true, |entry| is_library(&entry)))
-    };
-    holds(WalkDir::new(path).max_depth(1))
-        || path.join("bin").is_dir()
-        || ["lib", "lib64"]
-            .map(|below| path.join(below))
-            .into_iter()
-            .any(|path| path.is_dir() && holds(WalkDir::new(path)))
+/// Whether a library path has what some file may need: libraries, or programs for the first lines of scripts. What cannot
+/// be read is told by those who need it.
+fn brings(path: &Path) -> bool {
+    let has_libraries = || LibraryIndex::has_libraries(&absolute_path(path).ok()?).ok();
+    path.join("bin").is_dir() || has_libraries().unwrap_or(true)
 }
 
 /// The warning of a `--lib-path` that brings nothing.

@@ -468,10 +468,14 @@ fn a_library_path_that_brings_nothing_is_told_and_left_out() {
         "--lib-path",
         "",
         "--lib-path=empty",
+        "--lib-path=deep",
         "--lib-path=:",
         "--lib-path",
         "tools",
     ];
+    // Nothing looks so deep.
+    fs::create_dir_all(sandbox.path("deep/lib/plugins")).unwrap();
+    fs::write(sandbox.path("deep/lib/plugins/libz.so.1"), "").unwrap();
     let text = sandbox.run(&[&args[..], &lib_paths].concat());
     let warnings: Vec<&str> = text
         .lines()
@@ -480,6 +484,7 @@ fn a_library_path_that_brings_nothing_is_told_and_left_out() {
     insta::assert_snapshot!(warnings.join("\n"), @"
     warning: `--lib-path ''` names no directory: a command that was to print one has failed
     warning: `--lib-path empty` has no library, and no directory `lib` with one
+    warning: `--lib-path deep` has no library, and no directory `lib` with one
     warning: `--lib-path ':'` names no directory: a command that was to print one has failed
     ");
     assert!(text.contains("error: `libz.so.1` is missing"), "{text}");
