@@ -9,7 +9,7 @@ pub(crate) mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wheelfix_archive::{Limits, Member};
@@ -147,15 +147,15 @@ pub enum FileFault {
     /// Dependencies that nothing meets.
     #[error(transparent)]
     Dependencies(#[from] UnmetDependencies),
-    /// A distribution that comes in two wheels.
-    #[error("`{name}` comes in two wheels: `{}` and `{}`", first.display(), second.display())]
-    TwoWheels {
+    /// A distribution that comes in several wheels.
+    #[error("`{name}` comes in {} wheels: {}", wheels.len(), list(wheels))]
+    SeveralWheels {
         /// Its normalised name.
         name: String,
-        /// The first wheel.
-        first: PathBuf,
-        /// The second wheel.
-        second: PathBuf,
+        /// The wheels, in the order in which they were named.
+        wheels: Vec<PathBuf>,
+        /// Those that are left out where one stays.
+        others: Vec<PathBuf>,
     },
 }
 
@@ -330,6 +330,9 @@ impl FileFault {
     pub fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Exclude(glob) => vec![Remedy::remove(Choice::Exclude, glob)],
+            Self::SeveralWheels { others, .. } => vec![Remedy::LeaveOut {
+                inputs: others.clone(),
+            }],
             Self::UnusedAlias(pair) => vec![Remedy::remove(Choice::Provides, pair)],
             Self::Exception(path) => vec![Remedy::remove(Choice::AcceptMismatch, path)],
             Self::MetadataEdit(edit) => {
@@ -349,19 +352,44 @@ impl FileFault {
 }
 
 fn duplicate_wheels(wheels: &[Wheel]) -> Vec<FileFault> {
-    let mut faults = Vec::new();
-    let mut seen: BTreeMap<&str, &Wheel> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, Vec<&Wheel>> = BTreeMap::new();
     for wheel in wheels {
         let name = wheel.filename().name().as_str();
-        if let Some(first) = seen.insert(name, wheel) {
-            faults.push(FileFault::TwoWheels {
-                name: name.to_owned(),
-                first: first.path().to_owned(),
-                second: wheel.path().to_owned(),
-            });
-        }
+        by_name.entry(name).or_default().push(wheel);
     }
-    faults
+    by_name.retain(|_, copies| 1 < copies.len());
+    let fault = |(name, copies): (&str, Vec<&Wheel>)| {
+        let copies = copies.iter().map(|it| (it.path(), it.filename().version()));
+        FileFault::SeveralWheels {
+            name: name.to_owned(),
+            wheels: copies.clone().map(|(path, _)| path.to_owned()).collect(),
+            others: all_but_newest(copies),
+        }
+    };
+    by_name.into_iter().map(fault).collect()
+}
+
+/// The paths of all copies but the one that stays: the newest, and of equal ones the first.
+pub(crate) fn all_but_newest<'p, V: Ord>(
+    copies: impl Iterator<Item = (&'p Path, V)>,
+) -> Vec<PathBuf> {
+    let mut copies: Vec<(&Path, V)> = copies.collect();
+    copies.sort_by(|(_, one), (_, other)| other.cmp(one));
+    let others = copies.into_iter().skip(1);
+    others.map(|(path, _)| path.to_owned()).collect()
+}
+
+/// Paths as a list in a sentence.
+fn list(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths
+        .iter()
+        .map(|path| format!("`{}`", path.display()))
+        .collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// Files of one place that are equal become one, with all wheels that have it.

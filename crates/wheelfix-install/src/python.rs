@@ -77,6 +77,9 @@ pub enum PythonError {
         /// `sys.executable`.
         executable: String,
     },
+    /// It started, and did not do what a Python does.
+    #[error("`{}` is no Python: it does not run what it is told with `-c`", .0.display())]
+    NoPython(PathBuf),
     /// It is another implementation than CPython.
     #[error("`{}` is {implementation}, only CPython is supported", path.display())]
     Implementation {
@@ -251,6 +254,9 @@ impl Python {
         let (arch, free_threaded, debug, libc) = (line(), line(), line(), line());
         let (base, full_version, marker_version) = (line(), line(), line());
         let running = line();
+        if implementation.is_empty() {
+            return Err(PythonError::NoPython(path));
+        }
         if implementation != "cpython" {
             return Err(PythonError::Implementation {
                 path,

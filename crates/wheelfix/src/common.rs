@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::OsStringValueParser;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
+use wheelfix_format::is_library_name;
 use wheelfix_install::Libraries;
 use wheelfix_link::{
     ExcuseKind, Excuses, LibPathError, LibraryIndex, LinkPlan, Pattern, PlanOptions, Proof, Rules,
@@ -21,6 +22,7 @@ use crate::document;
 use crate::error::{Error, print};
 use crate::message::BREAK;
 use crate::next_step::{self, note_other, print_faults};
+use crate::quoting::shell_word;
 use crate::remedy::{Mendable, is_in_build};
 use crate::target::is_refusal;
 
@@ -122,7 +124,11 @@ impl LibraryArgs {
             let is_of_use = |path: &PathBuf| match fs_err::metadata(path) {
                 Ok(metadata) if metadata.is_dir() => brings(path),
                 Err(error) => error.kind() != io::ErrorKind::NotFound,
-                Ok(_) => true,
+                // Of a library the directory is meant.
+                Ok(_) => path
+                    .file_name()
+                    .and_then(OsStr::to_str)
+                    .is_some_and(is_library_name),
             };
             if paths.iter().any(is_of_use) {
                 return None;
@@ -245,7 +251,7 @@ pub(crate) fn read_rules(files: &[PathBuf], lib_paths: &[PathBuf]) -> Result<Rul
     let mut faults: Vec<Fault> = of_paths
         .map(|error| Fault {
             is_refusal: is_refusal(&error),
-            may_go: matches!(error, LibPathError::Missing(_)) && !is_in_build(),
+            fix: fix_of_lib_path(&error),
             text: error.to_string(),
         })
         .collect();
@@ -254,7 +260,7 @@ pub(crate) fn read_rules(files: &[PathBuf], lib_paths: &[PathBuf]) -> Result<Rul
             note_other();
             Fault {
                 is_refusal: !matches!(error, RulesError::Read(_)),
-                may_go: false,
+                fix: None,
                 text: error.to_string(),
             }
         }));
@@ -274,28 +280,48 @@ pub(crate) fn read_rules(files: &[PathBuf], lib_paths: &[PathBuf]) -> Result<Rul
 /// A library path or a file with rules that cannot be used.
 struct Fault {
     is_refusal: bool,
-    /// Whether the run may do without it.
-    may_go: bool,
     text: String,
+    fix: Option<String>,
 }
 
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        if self.may_go {
-            write!(
-                f,
-                "{BREAK}  fix: leave it out: what is missing then is told, with what has it"
-            )?;
-        }
-        Ok(())
+        let mut fix = self.fix.iter();
+        fix.try_for_each(|fix| write!(f, "{BREAK}  fix: {fix}"))
     }
+}
+
+/// The fix of a library path that cannot be used.
+fn fix_of_lib_path(error: &LibPathError) -> Option<String> {
+    match error {
+        _ if is_in_build() => None,
+        LibPathError::NoDirectory(path) if directory_of(path).is_some() => {
+            Some(format!("--lib-path {}", directory_of(path)?))
+        }
+        LibPathError::Missing(_) | LibPathError::NoDirectory(_) => {
+            Some("leave it out: what is missing then is told, with what has it".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The directory of a library, as one word of a shell; `None` of another file.
+fn directory_of(library: &Path) -> Option<String> {
+    let name = library.file_name()?.to_str()?;
+    let directory = library.parent().filter(|_| is_library_name(name))?;
+    Some(shell_word(&directory.to_string_lossy()))
 }
 
 /// Notes a library path that cannot be used.
 fn note_lib_path(error: &LibPathError) {
     match error {
-        LibPathError::Missing(path) => next_step::note_lib_path(path),
+        LibPathError::NoDirectory(path) if let Some(directory) = directory_of(path) => {
+            next_step::note_instead(path, &directory);
+        }
+        LibPathError::Missing(path) | LibPathError::NoDirectory(path) => {
+            next_step::note_lib_path(path);
+        }
         _ => note_other(),
     }
 }

@@ -59,6 +59,10 @@ fn plain(twice: &DuplicateDistribution) -> impl Display {
             let files = count(twice.collisions, "file");
             write!(f, "{BREAK}  they have {files} at the same place")?;
         }
+        // One of several inputs is the fix where all are named.
+        if !twice.remedies().is_empty() {
+            return Ok(());
+        }
         write!(
             f,
             "{BREAK}  fix: leave one input out, or build both users with the same one"

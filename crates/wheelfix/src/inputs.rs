@@ -118,10 +118,7 @@ impl WrongInput {
                 .as_ref()
                 .map(|name| format!("perhaps `{name}` is meant")),
             Kind::Url => Some(self.fetch()),
-            Kind::Requirement => Some(format!(
-                "{} download --only-binary=:all: -d {wheels} {word}  # and name {wheels}/*.whl",
-                pip()
-            )),
+            Kind::Requirement => Some(format!("{}  # and name {wheels}/*.whl", self.fetch())),
             Kind::Lock => {
                 let (lock, document) = (self.lock(), shell_word(document()));
                 Some(format!("{lock}  # and `wheelfix env --lock {document}`"))
@@ -155,7 +152,7 @@ impl WrongInput {
     fn fetch(&self) -> String {
         let path = self.path.to_string_lossy();
         // pip takes a bare word for a requirement, and a dash for an option.
-        let path = if path.contains('/') {
+        let path = if path.contains('/') || matches!(self.kind, Kind::Requirement) {
             path.into_owned()
         } else {
             format!("./{path}")
@@ -164,6 +161,10 @@ impl WrongInput {
         match &self.kind {
             Kind::Requirements => {
                 format!("{pip} download --only-binary=:all: -d {wheels} -r {path}")
+            }
+            Kind::Requirement => {
+                let alone = if takes_wheels() { "" } else { "--no-deps " };
+                format!("{pip} download --only-binary=:all: {alone}-d {wheels} {path}")
             }
             Kind::Url if is_wheel_name(&self.path) => {
                 format!("{pip} download --no-deps -d {wheels} {path}")
@@ -176,20 +177,13 @@ impl WrongInput {
     pub(crate) fn note(&self) {
         let path = self.path.to_string_lossy();
         match &self.kind {
-            // Other commands are not given packages.
-            Kind::Requirement if ["install", "env"].contains(&command()) => {
-                note_requirement(Some(&path), &path);
-            }
-            Kind::Url | Kind::Sdist | Kind::Sources | Kind::Requirements => {
+            Kind::Requirement if takes_wheels() => note_requirement(Some(&path), &path),
+            Kind::Url | Kind::Sdist | Kind::Sources | Kind::Requirement | Kind::Requirements => {
                 let wheels = format!("{}/*.whl", wheels_directory());
                 note_input(&path, &wheels, Some(self.fetch()));
             }
             // Other commands take one.
-            Kind::Wheels(count)
-                if 1 < *count && !["install", "env", "check"].contains(&command()) =>
-            {
-                note_other();
-            }
+            Kind::Wheels(count) if 1 < *count && !takes_wheels() => note_other(),
             Kind::Wheels(_) => note_input(&path, &format!("{}/*.whl", self.word()), None),
             Kind::Lock if command() == "env" && TARGET.get().is_some() => {
                 let option = format!("--lock={}", shell_word(document()));
@@ -200,7 +194,6 @@ impl WrongInput {
             }
             Kind::Absent(_)
             | Kind::Glob(_)
-            | Kind::Requirement
             | Kind::Lock
             | Kind::Document
             | Kind::Prefix
@@ -208,6 +201,11 @@ impl WrongInput {
             | Kind::File => note_other(),
         }
     }
+}
+
+/// Whether the command takes several wheels.
+fn takes_wheels() -> bool {
+    ["install", "env", "check"].contains(&command())
 }
 
 /// The fault of a path that is to be a wheel; `None` if a wheel may be there.
@@ -316,7 +314,8 @@ fn of_nothing(path: &Path) -> Kind {
         || has_sdist_name(path)
         || FILES.contains(&text.as_ref())
         || ending.is_some_and(|it| ENDINGS.contains(&it));
-    if !is_file && text.parse::<Requirement>().is_ok() {
+    // A library has no requirement.
+    if !is_file && command() != "why" && text.parse::<Requirement>().is_ok() {
         return Kind::Requirement;
     }
     Kind::Absent(near(path))

@@ -281,7 +281,10 @@ fn staging(error: StagingError) -> Error {
             note_taken(path);
             Some(another_prefix())
         }
-        StagingError::NotADirectory(_) => Some(another_prefix()),
+        StagingError::NotADirectory(path) => {
+            note_taken(path);
+            Some(format!("name another {}", ask_plain("--prefix")))
+        }
         StagingError::Collisions(_) | StagingError::Changed(_) => None,
     };
     refused(error, hint)

@@ -3,7 +3,7 @@
 //! A choice that only somebody who knows the wheel can make, such as leaving a file out, is no part of it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::CommandFactory as _;
@@ -153,6 +153,15 @@ pub(crate) fn leave_out_lib_path(value: &str) {
     });
 }
 
+/// Notes a path in whose place another word is to be given; it may be only a part of one.
+pub(crate) fn note_instead(path: &Path, instead: &str) {
+    if is_given(path) {
+        note_input(&path.to_string_lossy(), instead, None);
+    } else {
+        note_other();
+    }
+}
+
 /// Notes a fault that only somebody who knows more can mend.
 pub(crate) fn note_other() {
     change(|next| next.faults += 1);
@@ -216,8 +225,20 @@ impl NextStep {
                     .insert((remedy::option(*choice), value.clone()));
                 true
             }
+            Remedy::LeaveOut { inputs } if !remedy::is_in_build() => self.leave_out(inputs),
             _ => false,
         }
+    }
+
+    /// Leaves inputs out, if all are words of the command line.
+    fn leave_out(&mut self, inputs: &[PathBuf]) -> bool {
+        let are_words = inputs.iter().all(|path| is_given(path));
+        if are_words {
+            let left_out = inputs.iter().map(|path| path.to_string_lossy());
+            let left_out = left_out.map(|word| (word.into_owned(), String::new()));
+            self.instead.extend(left_out);
+        }
+        are_words
     }
 
     /// Offers the first of the candidates; what is on this machine is nearer than what has to be fetched.
@@ -448,6 +469,16 @@ fn is_foreign(word: &str) -> bool {
 fn is_same(word: &str, told: &str) -> bool {
     let absolute = || absolute_path(Path::new(word)).is_ok_and(|path| path == Path::new(told));
     word == told || (told.starts_with('/') && absolute())
+}
+
+/// Whether a path is a word of the command line, or the value of an option there.
+fn is_given(path: &Path) -> bool {
+    let told = path.to_string_lossy();
+    let mut words = std::env::args_os().filter_map(|word| word.into_string().ok());
+    words.any(|word| {
+        let value = word.split_once('=').map_or("", |(_, value)| value);
+        is_same(&word, &told) || is_same(value, &told)
+    })
 }
 
 /// Whether the command line is one of ours; words that a shell would expand count as they are.

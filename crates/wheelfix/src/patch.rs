@@ -10,7 +10,7 @@ use serde::Serialize;
 use wheelfix_format::{MetadataEdit, is_wheel_name};
 use wheelfix_install::{
     EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
-    PatchWheelRequest, Python, Scope, VirtualEnvironment,
+    PatchWheelRequest, PipelineError, Python, Scope, VirtualEnvironment,
 };
 use wheelfix_link::{LinkPlan, Pattern, Proof, count};
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
@@ -20,7 +20,7 @@ use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
 use crate::error::{self, Error, print_line, print_named_report, print_report};
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
-use crate::next_step::note_option;
+use crate::next_step::{free_name, note_instead, note_option};
 use crate::progress::Progress;
 use crate::remedy::{advised, ask_plain};
 use crate::target::SystemArgs;
@@ -239,7 +239,12 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
     let result = wheelfix_install::patch_wheel(&request, &|event| progress.show(event));
     progress.finish();
     let _wheel = &request.wheel;
-    result.map_err(|error| install_error::explain(error, &files.output))
+    result.map_err(|error| {
+        if matches!(error, PipelineError::Output(_)) {
+            note_instead(&request.output, &free_name("patched", ""));
+        }
+        install_error::explain(error, &files.output)
+    })
 }
 
 impl PatchArgs {

@@ -333,12 +333,8 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         Remedy::Rebuild { .. } => {
             vec!["build or fetch the wheel anew for this target, whole".to_owned()]
         }
-        Remedy::AcceptMismatch { path } => {
-            let glob = escaped_glob(path);
-            let why = "if you know its content";
-            let line = add(voice, "--accept-mismatch", &[glob.into()], why);
-            line.into_iter().collect()
-        }
+        Remedy::AcceptMismatch { path } => accept(voice, path).into_iter().collect(),
+        Remedy::LeaveOut { inputs } if !voice.is_in_build() => vec![leave_out(inputs)],
         Remedy::Remove { choice, value } => vec![remove(voice, *choice, value)],
         Remedy::RemoveRule { name, file } => vec![format!(
             "take rule `{name}` out of `{}`, or correct its globs",
@@ -346,6 +342,25 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         )],
         _ => Vec::new(),
     }
+}
+
+/// Inputs to leave out, as words of a shell.
+fn leave_out(inputs: &[PathBuf]) -> String {
+    let inputs = inputs
+        .iter()
+        .map(|path| shell_word(&path.to_string_lossy()));
+    format!("leave out {}", inputs.collect::<Vec<_>>().join(" "))
+}
+
+/// The option that accepts a file of a wheel.
+fn accept(voice: &Voice, path: &str) -> Option<String> {
+    let glob = escaped_glob(path);
+    add(
+        voice,
+        "--accept-mismatch",
+        &[glob.into()],
+        "if you know its content",
+    )
 }
 
 /// An option to add, or the line of a setting.

@@ -192,7 +192,10 @@ fn staging_error(error: StagingError) -> Error {
             note_taken(&path);
             Error::refused(TargetError::NotEmpty(path))
         }
-        StagingError::NotADirectory(path) => Error::refused(TargetError::NotADirectory(path)),
+        StagingError::NotADirectory(path) => {
+            note_taken(&path);
+            Error::refused(TargetError::NotADirectory(path))
+        }
         error @ (StagingError::Collisions(_) | StagingError::Changed(_)) => Error::refused(error),
     }
 }

@@ -194,6 +194,7 @@ impl EnvFault {
             Self::UnusedRule(rule) => vec![Remedy::remove(Choice::OnCollision, rule)],
             Self::UnusedUnmet(glob) => vec![Remedy::remove(Choice::AllowUnmet, glob)],
             Self::File(fault) => fault.remedies(),
+            Self::Duplicate(twice) => twice.remedies(),
             Self::Variable(fault) => fault.remedies(),
             _ => Vec::new(),
         }

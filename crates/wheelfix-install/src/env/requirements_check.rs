@@ -6,14 +6,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wheelfix_format::{Constraint, PackageName, TagSet, Target, VersionSpecifiers};
-use wheelfix_link::Pattern;
+use wheelfix_format::{Constraint, PackageName, TagSet, Target, Version, VersionSpecifiers};
+use wheelfix_link::{Pattern, Remedy};
 
 use crate::env::distribution::Distribution;
 use crate::env::fault::EnvFault;
-use crate::files::FileFault;
 use crate::files::aliases::Aliases;
 use crate::files::dependencies::BREAK;
+use crate::files::{FileFault, all_but_newest};
 use crate::warning::InstallWarning;
 
 /// One distribution, brought by two inputs.
@@ -42,6 +42,24 @@ pub struct DistributionCopy {
     /// Distributions that need it, the first that nothing else needs; without the distribution
     /// itself. Empty if nothing needs it.
     pub needed_by: Vec<String>,
+}
+
+impl DuplicateDistribution {
+    /// Remedies: all inputs but one can be left out that nothing propagates.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        let copies = self.copies.iter();
+        let copies = copies.map(|it| (it.path.as_path(), it.version.parse::<Version>().ok()));
+        let inputs = all_but_newest(copies);
+        let is_named = |path: &PathBuf| {
+            let mut copies = self.copies.iter();
+            copies.any(|it| it.path == *path && it.chain.len() == 1)
+        };
+        if inputs.iter().all(is_named) {
+            vec![Remedy::LeaveOut { inputs }]
+        } else {
+            Vec::new()
+        }
+    }
 }
 
 impl fmt::Display for DuplicateDistribution {

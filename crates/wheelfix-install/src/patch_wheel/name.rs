@@ -20,11 +20,11 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// A path that ends in `.whl` and is not a directory names a wheel, any other a directory.
+    /// A path that ends in `.whl` or names a file, and no directory, names a wheel, any other a directory.
     pub(crate) fn new(path: &Path) -> io::Result<Self> {
         let path = real_path(path)?;
         let is_wheel = path.extension().is_some_and(|extension| extension == "whl");
-        if !is_wheel || path.is_dir() {
+        if path.is_dir() || !(is_wheel || path.is_file()) {
             return Ok(Self {
                 directory: path,
                 name: None,

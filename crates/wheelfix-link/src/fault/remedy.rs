@@ -103,6 +103,11 @@ pub enum Remedy {
         /// The value that was given; empty for what has none.
         value: String,
     },
+    /// Leave inputs out: another one brings the same.
+    LeaveOut {
+        /// Their paths.
+        inputs: Vec<PathBuf>,
+    },
     /// Accept a file of a wheel although its list of files does not vouch for it.
     AcceptMismatch {
         /// Its path in the wheel.

@@ -294,7 +294,8 @@ fn what_cannot_be_compared_is_told() {
     exit: 3
     --- stderr
     error: `none`: no such file; wheelfix downloads nothing, if a package is meant
-      fix: pip download --only-binary=:all: -d wheels none  # and name wheels/*.whl
+      fix: pip download --only-binary=:all: --no-deps -d wheels none  # and name wheels/*.whl
+    next: pip download --only-binary=:all: --no-deps -d wheels none && wheelfix diff a wheels/*.whl
     ");
     assert_snapshot!(sandbox.run(&["diff", "a", "b"]), @"
     exit: 1

@@ -229,7 +229,8 @@ fn what_has_many_files_is_for_another_command() {
     exit: 3
     --- stderr
     error: `demo`: no such file; wheelfix downloads nothing, if a package is meant
-      fix: pip download --only-binary=:all: -d wheels demo  # and name wheels/*.whl
+      fix: pip download --only-binary=:all: --no-deps -d wheels demo  # and name wheels/*.whl
+    next: pip download --only-binary=:all: --no-deps -d wheels demo && wheelfix diff a-1.0-py3-none-any.whl wheels/*.whl
     ");
 }
 

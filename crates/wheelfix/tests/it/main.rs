@@ -30,6 +30,7 @@ mod lock_fetch;
 mod lock_nix;
 mod merge;
 mod needed_paths;
+mod next_inputs;
 mod next_step;
 mod odds;
 mod openers;

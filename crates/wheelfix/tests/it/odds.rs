@@ -149,7 +149,7 @@ fn a_wheel_twice_is_one_and_a_copy_is_named() {
         expect(&sandbox, &[&args[..], &target].concat(), 0, "");
     }
     let args = ["install", &name, &copy, "--prefix", "q"];
-    let want = format!("`a` comes in two wheels: `{name}` and `{copy}`");
+    let want = format!("`a` comes in 2 wheels: `{name}` and `{copy}`");
     let text = sandbox.run(&[&args[..], &target].concat());
     assert!(
         text.contains(&want) && !text.contains("different content"),
