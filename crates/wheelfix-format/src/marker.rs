@@ -4,6 +4,8 @@
 //! Our own, because the crates for it compare versions where the specification compares texts; what
 //! Python's `packaging` says is the judge in the tests.
 
+mod values;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;

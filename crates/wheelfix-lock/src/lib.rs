@@ -36,5 +36,5 @@ pub use lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
 pub use locked::{Locked, LockedError, LockedFile, LockedPackage, LockedSource};
 pub use profile::{Profile, ProfileError};
 pub use read::is_open;
-pub use resolve::{Resolution, Resolved, resolve};
+pub use resolve::{Absence, Resolution, Resolved, absences, resolve};
 pub use selection::{Selection, SelectionError};

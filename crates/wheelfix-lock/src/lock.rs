@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use wheelfix_format::{PackageName, Requirement, Version, VersionSpecifiers};
 
@@ -45,6 +46,32 @@ pub enum Conflict {
     Extra(PackageName, PackageName),
     /// A dependency group of a package.
     Group(PackageName, PackageName),
+}
+
+impl Conflict {
+    /// The extra that uv makes up for it in markers.
+    pub(crate) fn invented_extra(&self) -> String {
+        let length = |package: &PackageName| package.as_str().len();
+        match self {
+            Self::Project(package) => format!("project-{}-{package}", length(package)),
+            Self::Extra(package, extra) => {
+                format!("extra-{}-{package}-{extra}", length(package))
+            }
+            Self::Group(package, group) => {
+                format!("group-{}-{package}-{group}", length(package))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(package) => write!(f, "`{package}`"),
+            Self::Extra(package, extra) => write!(f, "`{package}[{extra}]`"),
+            Self::Group(package, group) => write!(f, "the group `{group}` of `{package}`"),
+        }
+    }
 }
 
 /// Where a selection can begin.

@@ -1,8 +1,10 @@
 //! The packages that a selection of a lock installs on a target.
 
-use std::borrow::Cow;
+mod absence;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+pub use absence::{Absence, absences};
 use wheelfix_format::{MarkerSets, PackageName, Target, Version};
 
 use crate::component::components;
@@ -39,6 +41,15 @@ pub fn resolve(
     selection: &Selection,
     target: &Target,
 ) -> Result<Resolution, Faults> {
+    walk(lock, selection, target)?.finish()
+}
+
+/// Follows all that a selection requires.
+fn walk<'l>(
+    lock: &'l Lock<'l>,
+    selection: &Selection,
+    target: &Target,
+) -> Result<Walk<'l>, Faults> {
     let answers = MarkerAnswers::new(&lock.markers, target.marker_environment());
     let mut walk = Walk {
         lock,
@@ -63,7 +74,7 @@ pub fn resolve(
     }
     walk.follow_all(&start);
     walk.take_listed();
-    walk.finish()
+    Ok(walk)
 }
 
 /// A package, with one of its extras or without.
@@ -307,7 +318,7 @@ impl<'l> Walk<'l> {
         }
         let mut sets = self.answers.sets().clone();
         for active in self.active.iter().chain(more) {
-            if let Ok(name) = invented_extra(active).parse() {
+            if let Ok(name) = active.invented_extra().parse() {
                 sets.extras.insert(name);
             }
         }
@@ -367,8 +378,8 @@ impl<'l> Walk<'l> {
                 .collect();
             if 1 < active.len() {
                 self.faults.push(Fault::of_file(Problem::Conflict {
-                    active: active.into_iter().map(conflict_text).collect(),
-                    set: set.iter().map(conflict_text).collect(),
+                    active: active.into_iter().map(ToString::to_string).collect(),
+                    set: set.iter().map(ToString::to_string).collect(),
                 }));
             }
         }
@@ -384,14 +395,18 @@ impl<'l> Walk<'l> {
         }
     }
 
-    /// The package that a requirement leads to, if its marker holds.
-    fn target(&mut self, edge: &Edge) -> Option<usize> {
+    /// Whether the marker of a requirement holds.
+    fn wants(&mut self, edge: &Edge) -> bool {
         // Only uv's markers are about the extras of all that is selected, not of the package that requires.
-        let holds = match self.lock.format {
+        match self.lock.format {
             Format::Uv => self.answers.holds(edge.marker),
             _ => self.answers.may_hold(edge.marker),
-        };
-        if !holds {
+        }
+    }
+
+    /// The package that a requirement leads to, if its marker holds.
+    fn target(&mut self, edge: &Edge) -> Option<usize> {
+        if !self.wants(edge) {
             return None;
         }
         if let [target] = edge.targets.as_slice() {
@@ -570,29 +585,4 @@ impl<'l> Walk<'l> {
             }
         }
     }
-}
-
-/// The extra that uv makes up for something that may conflict.
-fn invented_extra(active: &Conflict) -> String {
-    let length = |package: &PackageName| package.as_str().len();
-    match active {
-        Conflict::Project(package) => format!("project-{}-{package}", length(package)),
-        Conflict::Extra(package, extra) => {
-            format!("extra-{}-{package}-{extra}", length(package))
-        }
-        Conflict::Group(package, group) => {
-            format!("group-{}-{package}-{group}", length(package))
-        }
-    }
-}
-
-fn conflict_text(conflict: &Conflict) -> String {
-    let text: Cow<'_, str> = match conflict {
-        Conflict::Project(package) => Cow::Owned(format!("`{package}`")),
-        Conflict::Extra(package, extra) => Cow::Owned(format!("`{package}[{extra}]`")),
-        Conflict::Group(package, group) => {
-            Cow::Owned(format!("the group `{group}` of `{package}`"))
-        }
-    };
-    text.into_owned()
 }

@@ -500,9 +500,7 @@ fn hint(problem: &Problem) -> Option<String> {
                 .to_owned(),
         ),
         Problem::Undeclared { name, known, .. } => {
-            let likeness = |known: &String| strsim::jaro_winkler(known, name);
-            let best = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-            let best = best.filter(|known| 0.85 < likeness(known));
+            let best = likeliest(name, known);
             best.map(|best| format!("for `{name}`, is `{best}` meant?"))
         }
         Problem::RequiresPython { requires, got } if needs_micro(requires, got) => Some(
@@ -516,6 +514,14 @@ fn hint(problem: &Problem) -> Option<String> {
         ),
         _ => None,
     }
+}
+
+/// The name that is most like one that is not there, if it is like it.
+fn likeliest<'k>(name: &str, known: impl IntoIterator<Item = &'k String>) -> Option<&'k String> {
+    let likeness = |known: &&String| strsim::jaro_winkler(known, name);
+    let known = known.into_iter();
+    let best = known.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    best.filter(|known| 0.85 < likeness(known))
 }
 
 /// Whether the same Python with a higher micro version might do.

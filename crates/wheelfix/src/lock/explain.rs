@@ -1,11 +1,13 @@
 //! `--explain`: why each file of a package is taken or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wheelfix_format::{PackageName, RankedTags};
-use wheelfix_lock::{DocumentOptions, Lock, Preference, Selection, choose, ranked, resolve};
+use wheelfix_lock::{
+    DocumentOptions, Lock, Preference, Selection, absences, choose, ranked, resolve,
+};
 
-use super::{LockArgs, refuse};
+use super::{LockArgs, likeliest, refuse};
 use crate::error::{Error, print, print_line, printed};
 
 /// Says of each wheel of a package why it is taken or not.
@@ -17,8 +19,12 @@ pub(super) fn explain(
     name: &PackageName,
 ) -> Result<(), Error> {
     if lock.named(name).next().is_none() {
-        let text = format!("no package of `{}` is `{name}`", args.file().display());
+        let known: BTreeSet<String> = lock.packages.iter().map(|it| it.name.to_string()).collect();
+        let file = args.file();
+        let text = format!("no package of `{}` is `{name}`", file.display());
         print("error", [text]);
+        let near = likeliest(name.as_str(), &known);
+        print("hint", near.map(|near| format!("is `{near}` meant?")));
         return Err(Error::Reported);
     }
     let mut lines = Vec::new();
@@ -45,11 +51,24 @@ pub(super) fn explain(
                 None => "not selected".to_owned(),
             };
             lines.push(format!("{} on {target}, {selected}", package.label()));
+            for selection in selections {
+                let absences = absences(lock, selection, target, number);
+                let absences = absences.map_err(|faults| refuse(args, &faults))?;
+                let of_selection = match selections {
+                    [_] => String::new(),
+                    _ => format!("not in {}: ", selection.name),
+                };
+                lines.extend(absences.iter().map(|why| format!("  {of_selection}{why}")));
+            }
             let mut of_files = reasons(package, &tags, options.preference_of(name));
             if let Some(attribute) = options.attribute_of(package) {
                 let taken = |line: &String| line.contains(": taken");
                 of_files.retain(|line| !taken(line));
                 lines.push(format!("  taken from nixpkgs, as `{attribute}`"));
+            }
+            if !of_version.contains_key(&number) {
+                let would = |line: String| line.replace(": taken", ": would be taken");
+                of_files = of_files.into_iter().map(would).collect();
             }
             lines.extend(of_files);
         }

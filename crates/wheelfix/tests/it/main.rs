@@ -26,6 +26,7 @@ mod kills;
 mod library_table;
 mod links;
 mod lock;
+mod lock_explain;
 mod lock_fetch;
 mod lock_nix;
 mod merge;
