@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::{PythonVersion, is_wheel_name};
 use wheelfix_install::{
-    InstallRequest, Python, UntrueRecord, WheelOptions, names_in_prefix, prefix_of_wheels,
-    python_of_wheels, scan_clean, untrue_records,
+    InstallRequest, Libraries, Python, UntrueRecord, WheelOptions, names_in_prefix,
+    prefix_of_wheels, python_of_wheels, scan_clean, untrue_records,
 };
 use wheelfix_link::{LibraryIndex, Proof, ProofOptions, Tree, TreeError, count, prove, told_once};
 use wheelfix_loader::{FileView, Place, STORE, absolute_path, existing_path};
@@ -65,16 +65,20 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
         let places = paths.into_iter().map(|path| place(path));
         places.collect::<Result<Vec<_>, _>>()
     };
+    let (resolved, libraries) = inputs::all(
+        args.target.resolve(&args.libraries.driver_path()?),
+        args.libraries.plain(),
+        args.paths.iter().filter_map(|path| inputs::absent(path)),
+    )?;
     let (wheels, paths) = (places(wheels)?, places(paths)?);
     let named = paths.clone();
-    let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
     if !wheels.is_empty() {
         // They are proved as `install` would leave them, and it has the same options.
         remedy::as_installed();
     }
     let proof = match (wheels.is_empty(), paths.is_empty()) {
-        (true, _) => prove_paths(args, resolved, paths)?,
-        (false, true) => prove_wheels(args, resolved, wheels)?,
+        (true, _) => prove_paths(args, (resolved, libraries), paths)?,
+        (false, true) => prove_wheels(args, (resolved, libraries), wheels)?,
         (false, false) => {
             let text = "wheels are checked as they would be installed, with nothing beside them: \
                         check other paths in a run of their own";
@@ -87,11 +91,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
 /// Proves what is on disk, by the paths there.
 fn prove_paths(
     args: &CheckArgs,
-    resolved: ResolvedTarget,
+    (resolved, libraries): (ResolvedTarget, Libraries),
     paths: Vec<PathBuf>,
 ) -> Result<Proof, Error> {
-    let rules = args.libraries.rules()?;
-    let lib_paths = args.libraries.lib_paths()?;
+    let Libraries {
+        rules, lib_paths, ..
+    } = libraries;
     let options = ProofOptions {
         program: resolved.program,
         excuses: args.libraries.excuses(),
@@ -124,7 +129,7 @@ fn prove_paths(
 /// Proves wheels as they would be installed together.
 fn prove_wheels(
     args: &CheckArgs,
-    resolved: ResolvedTarget,
+    (resolved, mut libraries): (ResolvedTarget, Libraries),
     wheels: Vec<PathBuf>,
 ) -> Result<Proof, Error> {
     let version = || args.python_version.or_else(|| python_of_wheels(&wheels));
@@ -139,13 +144,12 @@ fn prove_wheels(
         excuses: args.libraries.excuses(),
         backends: Vec::new(),
         stores: stores(&args.store, std::slice::from_ref(&prefix))?,
-        lib_paths: args.libraries.lib_paths()?,
+        lib_paths: libraries.lib_paths.clone(),
         // All of a wheel is looked at, be it ELF files or none.
         in_one_process: false,
         named: Vec::new(),
         library_table: None,
     };
-    let mut libraries = args.libraries.plain()?;
     libraries.system = python.system();
     libraries
         .options

@@ -298,6 +298,7 @@ const ENDINGS: &[&str] = &[
     "cfg", "gz", "in", "json", "lock", "py", "so", "toml", "txt", "yaml", "yml", "zip",
 ];
 
+/// Of a command for files on disk no package is asked.
 fn of_nothing(path: &Path) -> Kind {
     let text = path.to_string_lossy();
     if text.contains("://") && !text.starts_with("file://") {
@@ -314,8 +315,10 @@ fn of_nothing(path: &Path) -> Kind {
         || has_sdist_name(path)
         || FILES.contains(&text.as_ref())
         || ending.is_some_and(|it| ENDINGS.contains(&it));
-    // A library has no requirement.
-    if !is_file && command() != "why" && text.parse::<Requirement>().is_ok() {
+    if !is_file
+        && !["why", "patch", "unbundle"].contains(&command())
+        && text.parse::<Requirement>().is_ok()
+    {
         return Kind::Requirement;
     }
     Kind::Absent(near(path))
@@ -358,9 +361,19 @@ pub(crate) fn both<A, B>(
     other: Result<B, Error>,
     inputs: impl Iterator<Item = WrongInput>,
 ) -> Result<(A, B), Error> {
-    let errors = match (one, other) {
-        (Ok(one), Ok(other)) => return Ok((one, other)),
-        (one, other) => [one.err(), other.err(), refuse(inputs)],
+    let are_told = one.is_err() || other.is_err();
+    all(one, other, inputs.filter(|_| are_told))
+}
+
+/// Both, if both are there and no input is wrong; else all that is wrong is told.
+pub(crate) fn all<A, B>(
+    one: Result<A, Error>,
+    other: Result<B, Error>,
+    inputs: impl Iterator<Item = WrongInput>,
+) -> Result<(A, B), Error> {
+    let errors = match (one, other, refuse(inputs)) {
+        (Ok(one), Ok(other), None) => return Ok((one, other)),
+        (one, other, wrong) => [one.err(), other.err(), wrong],
     };
     Err(Error::last_of(errors.into_iter().flatten()).unwrap_or(Error::Reported))
 }

@@ -182,7 +182,8 @@ impl FileArgs {
     /// Whether one wheel is to become another.
     pub(crate) fn is_for_wheel(&self) -> Result<bool, Error> {
         let is_wheel = |path: &&PathBuf| is_wheel_name(path);
-        if let Some(wheel) = self.paths.iter().find(is_wheel) {
+        // Where one is made, all that is wrong is told with it.
+        if let (None, Some(wheel)) = (&self.out, self.paths.iter().find(is_wheel)) {
             inputs::existing(wheel)?;
         }
         match (
@@ -194,8 +195,15 @@ impl FileArgs {
             (Some(_), paths, _) => {
                 let one = paths.first().filter(|_| paths.len() == 1);
                 let wrong = one.and_then(|path| inputs::not_a_wheel(path));
-                Err(inputs::refuse(wrong.into_iter())
-                    .unwrap_or_else(|| Error::Usage("`--output` is for one wheel".to_owned())))
+                if wrong.is_none() {
+                    return Err(Error::Usage("`--output` is for one wheel".to_owned()));
+                }
+                inputs::all(
+                    self.system.python_or(self.python.as_deref()),
+                    self.libraries.resolve(&self.relocation),
+                    wrong.into_iter(),
+                )?;
+                Ok(true)
             }
             (None, paths, Some(wheel)) => {
                 if paths.len() == 1 {
@@ -214,7 +222,11 @@ impl FileArgs {
 /// Makes a wheel from the one that is named.
 pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelReport, Error> {
     let wheel = files.paths.first().cloned().unwrap_or_default();
-    let python = files.system.python_or(files.python.as_deref())?;
+    let (python, libraries) = inputs::all(
+        files.system.python_or(files.python.as_deref()),
+        files.libraries.resolve(&files.relocation),
+        inputs::absent(&wheel).into_iter(),
+    )?;
     let system = python.as_ref().and_then(Python::system);
     message::say_as(wheelfix_install::names_in_wheel(&wheel, python.as_ref()));
     let request = PatchWheelRequest {
@@ -226,7 +238,7 @@ pub(crate) fn execute_wheel(files: &FileArgs, task: Task) -> Result<PatchWheelRe
         libraries: Libraries {
             unbundle: task.unbundle,
             system,
-            ..files.libraries.resolve(&files.relocation)?
+            ..libraries
         },
         scope: task.scope,
         metadata: task.metadata,
@@ -299,14 +311,19 @@ fn request(
     environments: Vec<VirtualEnvironment>,
     program: Option<PathBuf>,
 ) -> Result<PatchRequest, Error> {
-    let mut libraries = args.libraries.resolve(&args.relocation)?;
+    let asked = match program {
+        Some(_) => Ok(None),
+        None => python(args, &environments),
+    };
+    let (asked, mut libraries) = inputs::all(
+        asked,
+        args.libraries.resolve(&args.relocation),
+        args.paths.iter().filter_map(|path| inputs::absent(path)),
+    )?;
     libraries.unbundle = task.unbundle;
-    let mut python = program;
-    if python.is_none() {
-        let asked = self::python(args, &environments)?;
-        libraries.system = asked.as_ref().and_then(Python::system);
-        python = asked.and_then(|python| python.program().map(Path::to_owned));
-    }
+    libraries.system = asked.as_ref().and_then(Python::system);
+    let of_asked = asked.and_then(|python| python.program().map(Path::to_owned));
+    let python = program.or(of_asked);
     Ok(PatchRequest {
         paths: args.paths.clone(),
         python,

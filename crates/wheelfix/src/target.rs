@@ -184,12 +184,15 @@ impl NoPython {
 
 impl Display for NoPython {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (option, version) = (ask_plain("--python"), ask_plain("--python-version"));
+        let (path, option) = (self.path.display(), ask_plain("--python"));
         write!(
             f,
-            "there is no program `{}`: name a Python that is there with {option}, or only its version with {version}",
-            self.path.display()
+            "there is no program `{path}`: name a Python that is there with {option}"
         )?;
+        if remedy::has("--python-version") {
+            let version = ask_plain("--python-version");
+            write!(f, ", or only its version with {version}")?;
+        }
         let others = self.others.iter().filter(|_| !remedy::is_in_build());
         others.into_iter().try_for_each(|other| {
             let other = word(other);

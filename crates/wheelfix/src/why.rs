@@ -17,7 +17,7 @@ use crate::common::{LibraryArgs, OutputArgs};
 use crate::error::{Error, print_report};
 use crate::message::BREAK;
 use crate::target::{TargetArgs, lib_path_error};
-use crate::{document, next_step, remedy};
+use crate::{document, inputs, next_step, remedy};
 
 /// Explain what satisfies each need of a library or program, and what was tried
 #[derive(Debug, clap::Args)]
@@ -107,8 +107,11 @@ fn is_lost(lookup: &Lookup) -> bool {
 
 /// Searches as the loader does.
 fn answer(args: &WhyArgs) -> Result<Answer, Error> {
-    let rules = args.libraries.rules()?;
-    let resolved = args.target.resolve(&args.libraries.driver_path()?)?;
+    let (resolved, rules) = inputs::all(
+        args.target.resolve(&args.libraries.driver_path()?),
+        args.libraries.rules(),
+        inputs::absent(&args.file).into_iter(),
+    )?;
     let path = place(&args.file)?;
     wheelfix_install::clean_up_above([&path])?;
     let object = read(path.clone(), args)?;

@@ -236,6 +236,44 @@ fn what_has_many_files_is_for_another_command() {
 
 const WHEEL: &str = "a-1.0-py3-none-any.whl";
 
+/// As `install` and `env` do it.
+#[test]
+fn all_that_is_named_and_is_not_there_is_told_at_once() {
+    let sandbox = sandbox();
+    for command in [
+        "check no/a no/b",
+        "check no/a no/b a-1.0-py3-none-any.whl",
+        "why no/a",
+        "patch no/a no/b",
+        "patch no/a.whl -o new",
+        "unbundle no/a no/b",
+        "unbundle no/a.whl -o new",
+    ] {
+        let named = command.split(' ').filter(|word| word.contains('/'));
+        let mut named: Vec<String> = named
+            .map(|word| format!("`{word}`: no such file"))
+            .collect();
+        named.push("`[DIR]/libs` does not exist".to_owned());
+        named.push("`no-rules`".to_owned());
+        named.push("there is no program `no-python`".to_owned());
+        let wrong = "--lib-path libs --rules no-rules --python no-python";
+        let args: Vec<&str> = command.split(' ').chain(wrong.split(' ')).collect();
+        let text = sandbox.run(&args);
+        assert!(text.starts_with("exit: 3\n"), "{command}: {text}");
+        for name in &named {
+            assert_eq!(text.matches(name).count(), 1, "{command}: {name}: {text}");
+        }
+        let errors = text.matches("error: ").count();
+        assert_eq!(errors, named.len(), "{command}: {text}");
+        let has_version = command.starts_with("check");
+        assert_eq!(text.contains("--python-version"), has_version, "{text}");
+    }
+    // What cannot become a wheel is told with the rest, too.
+    let args = "patch text -o new --lib-path libs --python no-python";
+    let text = sandbox.run(&args.split(' ').collect::<Vec<_>>());
+    assert_eq!(text.matches("error: ").count(), 3, "{text}");
+}
+
 /// Every command that reads libraries, with all that it needs.
 const READERS: &[&str] = &[
     "install a-1.0-py3-none-any.whl --prefix p --python-version 3.11",
