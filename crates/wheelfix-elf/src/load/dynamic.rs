@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use crate::read::dynamic::DynamicArray;
 use crate::read::dynamic_tag::Tag;
 use crate::read::elf::Elf;
+use crate::read::header::ObjectType;
 use crate::read::image::Image;
 use crate::read::program_header::{PF_W, ProgramHeader, SegmentKind};
 
@@ -50,6 +51,20 @@ impl<'a> Linking<'a> {
     /// The address of the section.
     pub(crate) fn vaddr(&self) -> u64 {
         self.array.vaddr
+    }
+
+    /// The addresses of the entries that glibc's loader writes to: the ones that it adds the base address to, which a
+    /// program with a fixed address does not have, and in a program the debugger's.
+    fn written(&self, elf: &Elf) -> impl Iterator<Item = u64> {
+        let is_fixed = elf.header.object_type == ObjectType::Executable;
+        let is_program = elf.is_program();
+        let is_written = move |tag: Tag| {
+            (is_program && tag == Tag::DEBUG) || (!is_fixed && RELOCATED.contains(&tag))
+        };
+        let entry_len = self.encoding.dynamic_entry_len() as u64;
+        let entries = self.array.entries.iter().zip(0_u64..);
+        let written = entries.filter(move |(entry, _)| is_written(entry.tag));
+        written.map(move |(_, index)| self.array.vaddr.saturating_add(index * entry_len))
     }
 
     /// The length of the entries, `DT_NULL` included, in bytes.
@@ -97,10 +112,10 @@ fn check_place(
         );
         return Err(Refusal::new(Condition::Dynamic, text));
     }
-    let is_changed = loading.loader == LoaderKind::Glibc
-        && segment.flags & PF_W != 0
-        && RELOCATED.iter().any(|tag| linking.get(*tag).is_some());
-    if is_changed && !image.is_writable(vaddr, len) {
+    let is_changed = loading.loader == LoaderKind::Glibc && segment.flags & PF_W != 0;
+    let entry_len = linking.encoding.dynamic_entry_len() as u64;
+    let mut written = linking.written(loading.elf);
+    if is_changed && written.any(|entry| !image.is_writable(entry, entry_len)) {
         let text = format!(
             "its dynamic section at {vaddr:#x} cannot be written, though PT_DYNAMIC says so: the loader writes there"
         );

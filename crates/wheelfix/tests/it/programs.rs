@@ -249,6 +249,73 @@ fn a_program_is_mended_whose_dynamic_section_the_loader_cannot_write() {
     assert!(run(&made), "it does not start");
 }
 
+/// The dynamic section of a program with a fixed address, half of it in a page that can be written: the loader writes
+/// one entry only, the debugger's.
+#[test]
+fn a_fixed_program_needs_to_have_one_dynamic_entry_that_can_be_written() {
+    let bench = Bench::new();
+    bench.compile("made", &["-no-pie", "-Wl,-z,norelro"]);
+    let made = bench.sandbox.path("made");
+    let bytes = fs_err::read(&made).unwrap();
+    for (after, expected) in [(1, 0), (0, 1)] {
+        fs_err::write(&made, with_parted_dynamic_section(&bytes, after)).unwrap();
+        assert_eq!(run(&made), expected == 0, "{after}");
+        let text = ["", "cannot be written"][usize::from(expected == 1)];
+        bench.check(&["check", "made"], expected, text);
+    }
+}
+
+/// Puts the dynamic section into two pages more, of which the first can be written: the entries up to `DT_DEBUG` with
+/// `after` of 1 end it, with 0 that one begins the second.
+fn with_parted_dynamic_section(program: &[u8], after: usize) -> Vec<u8> {
+    const PAGE: usize = 0x1000;
+    let elf = Elf::read(program).unwrap();
+    let array = &elf.dynamic.as_ref().unwrap().array;
+    let debug = array.entries.iter().position(|entry| entry.tag.0 == 21);
+    let start = PAGE - 16 * (debug.unwrap() + after);
+    let from = usize::try_from(array.offset).unwrap();
+    let mut bytes = program.to_vec();
+    bytes.resize(bytes.len().next_multiple_of(PAGE), 0);
+    let (offset, vaddr) = (bytes.len() as u64, 0x80_0000_u64);
+    bytes.resize(bytes.len() + start, 0);
+    bytes.extend_from_slice(&program[from..from + 16 * array.capacity]);
+    bytes.resize(usize::try_from(offset).unwrap() + 2 * PAGE, 0);
+    let (page, start) = (PAGE as u64, start as u64);
+    let mut pages = [(6_u32, offset, vaddr), (4, offset + page, vaddr + page)].into_iter();
+    let mut put = |index: usize, [kind, flags]: [u32; 2], [offset, vaddr, len, align]: [u64; 4]| {
+        let at = usize::try_from(elf.header.program_headers_offset).unwrap() + 56 * index;
+        bytes[at..at + 4].copy_from_slice(&kind.to_le_bytes());
+        bytes[at + 4..at + 8].copy_from_slice(&flags.to_le_bytes());
+        for (field, value) in [offset, vaddr, vaddr, len, len, align].iter().enumerate() {
+            bytes[at + 8 * (field + 1)..][..8].copy_from_slice(&value.to_le_bytes());
+        }
+    };
+    for (index, header) in elf.program_headers.iter().enumerate() {
+        match header.kind {
+            SegmentKind::DYNAMIC => put(
+                index,
+                [2, 6],
+                [offset + start, vaddr + start, header.file_len, 8],
+            ),
+            SegmentKind::NOTE => {
+                if let Some((flags, offset, vaddr)) = pages.next() {
+                    put(index, [1, flags], [offset, vaddr, page, page]);
+                }
+            }
+            _ => {}
+        }
+    }
+    let sections = usize::try_from(elf.header.section_headers_offset).unwrap();
+    for (index, section) in elf.sections.iter().enumerate() {
+        let at = sections + 64 * index;
+        if section.name == ".dynamic" {
+            bytes[at + 16..at + 24].copy_from_slice(&(vaddr + start).to_le_bytes());
+            bytes[at + 24..at + 32].copy_from_slice(&(offset + start).to_le_bytes());
+        }
+    }
+    bytes
+}
+
 #[test]
 fn a_program_that_its_package_makes_executable_is_so_at_once() {
     let bench = Bench::new();
