@@ -1,7 +1,7 @@
 //! The choice of the objects that stay in the output, of those that need not all load.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wheelfix_loader::{Abi, Object};
 
@@ -32,8 +32,8 @@ type Lacking = BTreeMap<PathBuf, Vec<String>>;
 /// Decides for all objects of the target that need not all load.
 ///
 /// Where the user names backends of a group, these stay. Otherwise those stay that can be loaded;
-/// where one must stay and none can be loaded, what it misses becomes the fault. So it does where nothing
-/// would be left.
+/// where one must stay and none can be loaded, those stay that miss nothing but what all of them miss, or else all, and
+/// what they miss becomes the fault. So it does where nothing would be left.
 pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
     let (tree, rules) = (resolver.tree, resolver.rules);
     let is_ours = |object: &Object| Some(object.abi) == target;
@@ -67,7 +67,9 @@ pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
     }
     let mut ours = tree.objects().filter(|object| is_ours(object));
     if !is_asked_for && ours.all(|object| lacking.contains_key(&object.path)) {
-        lacking.clear();
+        let mut states: Vec<(PathBuf, Vec<String>)> = lacking.into_iter().collect();
+        retain_lacking_more(&mut states, &BTreeSet::new());
+        lacking = states.into_iter().collect();
     }
     let drops = drops(&groups, lacking);
     Decision {
@@ -102,16 +104,35 @@ fn unused(resolver: Resolver<'_>, groups: &[Group<'_>]) -> Vec<Fault> {
 /// The members that go, where those of `before` are gone already.
 fn choose(resolver: Resolver<'_>, groups: &[Group<'_>], before: &Lacking) -> Lacking {
     let mut lacking = Lacking::new();
+    let elsewhere = missing_elsewhere(resolver, groups, before);
     for group in groups {
         let mut states: Vec<(&Member<'_>, Vec<String>)> = Vec::new();
         for member in &group.members {
             states.push((member, missing(resolver, member.object, before)));
         }
-        for (member, missing) in going(resolver, group, states) {
+        for (member, missing) in going(resolver, group, states, &elsewhere) {
             lacking.insert(member.object.path.clone(), missing);
         }
     }
     lacking
+}
+
+/// The names that those miss which are in no group: what they miss is a fault whoever else goes.
+fn missing_elsewhere(
+    resolver: Resolver<'_>,
+    groups: &[Group<'_>],
+    before: &Lacking,
+) -> BTreeSet<String> {
+    let grouped: BTreeSet<&Path> = members(groups)
+        .map(|member| member.object.path.as_path())
+        .collect();
+    let abis: BTreeSet<Abi> = members(groups).map(|member| member.object.abi).collect();
+    let others = resolver
+        .tree
+        .objects()
+        .filter(|object| abis.contains(&object.abi) && !grouped.contains(object.path.as_path()));
+    let missing = others.flat_map(|object| missing(resolver, object, before));
+    missing.collect()
 }
 
 /// The members of a group that go, with what each misses.
@@ -119,6 +140,7 @@ fn going<'g, 'a>(
     resolver: Resolver<'_>,
     group: &Group<'_>,
     mut states: Vec<(&'g Member<'a>, Vec<String>)>,
+    elsewhere: &BTreeSet<String>,
 ) -> Vec<(&'g Member<'a>, Vec<String>)> {
     let wanted = &resolver.options.backends;
     if states.iter().any(|(member, _)| member.is_named_by(wanted)) {
@@ -154,12 +176,36 @@ fn going<'g, 'a>(
     }
     states.retain(|(_, missing)| !missing.is_empty());
     if let GroupKind::Accelerated(libraries) = &group.kind {
-        states.retain(|(_, missing)| missing.iter().all(|name| any_matches(libraries, name)));
+        states.retain(|(_, missing)| {
+            let own = missing.iter().filter(|name| !elsewhere.contains(*name));
+            let mut own = own.peekable();
+            own.peek().is_some() && own.all(|name| any_matches(libraries, name))
+        });
     }
     if matches!(group.kind, GroupKind::OneOrMore) && states.len() == count {
-        states.clear();
+        retain_lacking_more(&mut states, elsewhere);
     }
     states
+}
+
+/// Retains, where one of all must stay, those that miss more than what all of them miss, or others do whatever happens;
+/// none if each does.
+fn retain_lacking_more<T>(states: &mut Vec<(T, Vec<String>)>, elsewhere: &BTreeSet<String>) {
+    let is_shared = |name: &String| {
+        elsewhere.contains(name) || states.iter().all(|(_, missing)| missing.contains(name))
+    };
+    let shared: BTreeSet<String> = states
+        .iter()
+        .flat_map(|(_, missing)| missing)
+        .filter(|name| is_shared(name))
+        .cloned()
+        .collect();
+    let lacks_more = |missing: &[String]| !missing.iter().all(|name| shared.contains(name));
+    if states.iter().all(|(_, missing)| lacks_more(missing)) {
+        states.clear();
+    } else {
+        states.retain(|(_, missing)| lacks_more(missing));
+    }
 }
 
 fn is_nothing(resolver: Resolver<'_>, object: &Object, name: &str) -> bool {

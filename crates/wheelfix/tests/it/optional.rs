@@ -49,9 +49,13 @@ impl Case {
         self.elf("m/x.so", MODULE, &[])
     }
 
+    pub(crate) fn python() -> String {
+        cache::tool("python3").to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn install(&self, args: &[&str]) -> String {
         let wheel = self.sandbox.wheel(&self.wheel);
-        let python = cache::tool("python3").to_str().unwrap().to_owned();
+        let python = Self::python();
         let start = ["install", &wheel, "--prefix", "p", "--no-bytecode"];
         let target = ["--python", &python];
         if self.sandbox.path("p").is_dir() {
@@ -450,6 +454,12 @@ fn of_what_is_called_a_backend_one_must_load() {
     case.passes(&[]);
     let case = case.elf("m/lib/libm-backend-gpu.so", "int b;", GONE);
     case.fails(&[], MISSING);
+    let both = [GONE, &["-Wl,--no-as-needed", "libother.so.1"]].concat();
+    let one = Case::new("").module();
+    let one = one.elf("m/lib/libm-backend-cpu.so", "int b;", GONE);
+    let one = one.elf("m/lib/libm-backend-mpi.so", "int b;", &both);
+    let text = one.fails(&[], MISSING);
+    assert!(!text.contains("`libother.so.1` is missing"), "{text}");
     let case = case.elf("m/lib/libm-backend-none.so", "int b;", &[]);
     case.passes(&[]);
 }

@@ -30,6 +30,30 @@ pub(super) struct Allowances<'a> {
     pub(super) definers: &'a Definers<'a>,
 }
 
+/// The names of the libraries among what an object lacks.
+fn libraries(failures: &[LoadFailure]) -> impl Iterator<Item = &str> {
+    failures.iter().filter_map(|failure| match failure {
+        LoadFailure::Library { name, .. } => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// The libraries that an object lacks but for some. `None` if it lacks something else than libraries.
+fn own<'f>(failures: &'f [LoadFailure], shared: &BTreeSet<&str>) -> Option<BTreeSet<&'f str>> {
+    let own: BTreeSet<&str> = libraries(failures).collect();
+    let is_library = |failure: &LoadFailure| matches!(failure, LoadFailure::Library { .. });
+    let own = own.into_iter().filter(|name| !shared.contains(name));
+    failures.iter().all(is_library).then(|| own.collect())
+}
+
+/// The libraries that each of some objects lacks.
+fn lacked_by_all<'f>(failing: impl Iterator<Item = &'f [LoadFailure]>) -> BTreeSet<&'f str> {
+    let lacked = failing.map(|failures| libraries(failures).collect::<BTreeSet<&str>>());
+    lacked
+        .reduce(|all, lacked| &all & &lacked)
+        .unwrap_or_default()
+}
+
 impl Allowances<'_> {
     /// Why objects need not load, as the end of a sentence, by path.
     ///
@@ -40,34 +64,64 @@ impl Allowances<'_> {
         }
         let mut allowed = self.completed_by_rule(failing);
         let roles = Roles::of(self.tree, self.rules);
-        if any_loads {
+        let lacked_by_all = if any_loads {
+            BTreeSet::new()
+        } else {
+            lacked_by_all(failing.values().copied())
+        };
+        let any_would = failing
+            .values()
+            .any(|failures| own(failures, &lacked_by_all).is_some_and(|own| own.is_empty()));
+        if any_loads || any_would {
             let mut groups = of_rules(self.tree, self.rules);
             groups.extend(beside_rules(self.tree, self.rules, &roles));
+            let members = groups.iter().flat_map(|group| &group.members);
+            let members: BTreeSet<&Path> = members.map(|it| it.object.path.as_path()).collect();
+            let mut elsewhere = lacked_by_all;
+            let others = failing.iter().filter(|(path, _)| !members.contains(*path));
+            elsewhere.extend(others.flat_map(|(_, failures)| libraries(failures)));
             for group in &groups {
-                allowed.extend(self.of_group(group, failing));
+                allowed.extend(self.of_group(group, failing, &elsewhere));
             }
         }
         allowed.extend(self.completed(&roles, failing, any_loads));
         allowed
     }
 
-    fn of_group(self, group: &Group<'_>, all: &Failing<'_>) -> Vec<(PathBuf, String)> {
-        let is_failing = |member: &&Member<'_>| all.contains_key(member.object.path.as_path());
-        let (failing, sound): (Vec<_>, Vec<_>) = group.members.iter().partition(is_failing);
-        if matches!(
+    /// Why members of a group need not load. `elsewhere` has the libraries that are missing whatever they lack: who lacks
+    /// nothing but these stays among the faults.
+    fn of_group(
+        self,
+        group: &Group<'_>,
+        all: &Failing<'_>,
+        elsewhere: &BTreeSet<&str>,
+    ) -> Vec<(PathBuf, String)> {
+        let failures = |member: &Member<'_>| {
+            all.get(member.object.path.as_path())
+                .copied()
+                .unwrap_or(&[])
+        };
+        let (mut failing, sound): (Vec<&Member<'_>>, Vec<&Member<'_>>) = group
+            .members
+            .iter()
+            .partition(|member| !failures(member).is_empty());
+        let must_one = matches!(
             group.kind,
             GroupKind::OneOrMore | GroupKind::Alternatives(_)
-        ) && sound.is_empty()
-        {
+        );
+        let mut shared = elsewhere.clone();
+        if must_one && sound.is_empty() {
+            shared.extend(lacked_by_all(failing.iter().map(|member| failures(member))));
+        }
+        let lacks_more =
+            |member: &&Member<'_>| own(failures(member), &shared).is_none_or(|own| !own.is_empty());
+        if must_one && sound.is_empty() && failing.iter().all(lacks_more) {
             return Vec::new();
         }
+        failing.retain(lacks_more);
         // What only lacks something may be left; what is damaged, only if a rule says so or nobody opens what is called so.
         let is_damaged = |member: &Member<'_>| {
-            let mut failures = all
-                .get(member.object.path.as_path())
-                .into_iter()
-                .copied()
-                .flatten();
+            let mut failures = failures(member).iter();
             failures.any(
                 |failure| matches!(failure, LoadFailure::Blocked { stop, .. } if !stop.is_inferred),
             )
@@ -81,10 +135,8 @@ impl Allowances<'_> {
             let GroupKind::Accelerated(libraries) = &group.kind else {
                 return true;
             };
-            let failures = all.get(member.object.path.as_path()).copied();
-            failures.into_iter().flatten().all(|failure| {
-                matches!(failure, LoadFailure::Library { name, .. } if any_matches(libraries, name))
-            })
+            own(failures(member), &shared)
+                .is_some_and(|own| own.iter().all(|name| any_matches(libraries, name)))
         };
         let allowed = allowed.filter(|member| may_lack(member));
         let reason = |member: &Member<'_>| {

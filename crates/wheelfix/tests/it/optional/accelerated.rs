@@ -4,6 +4,7 @@ use crate::optional::{Case, MODULE};
 
 /// Needs a library of CUDA that is nowhere.
 const CUDART: &[&str] = &["-Wl,--no-as-needed", "libcudart.so.13"];
+const GONE: &[&str] = &["-Wl,--no-as-needed", "libgone.so.1"];
 const MISSING: &str = "error: `libcudart.so.13` is missing";
 const GUARDED: &str = "try:\n    from . import _cuda\nexcept ImportError:\n    _cuda = None\n";
 const CUDA_MODULE: &str = "void *PyInit__cuda(void) { return 0; }";
@@ -61,6 +62,37 @@ fn who_imports_the_importer_counts_too() {
         case("try:\n    from . import gpu\nexcept ImportError:\n    gpu = None\n").passes(&[]);
     assert!(text.contains("rule `cuda`"), "{text}");
     case("from . import gpu\n").fails(&[], MISSING);
+    // A list of names that are tried says so only where the source is called as one for the accelerator, too.
+    let tried = "for name in ('m.gpu', 'm.metal'):\n    use(name)\n";
+    assert!(case(tried).passes(&[]).contains("rule `cuda`"));
+    let mut plain = cuda("for name in ('m.fast',):\n    use(name)\n");
+    plain.wheel = plain.wheel.file("m/fast.py", "from ._cuda import *\n");
+    plain.fails(&[], MISSING);
+}
+
+/// As ctransformers, and any of these where a library is missing that all of them need: what it needs beside that is
+/// no fault.
+#[test]
+fn what_all_lack_is_the_only_fault() {
+    let both = [GONE, CUDART].concat();
+    let only_gone = |case: Case| {
+        let text = case.fails(&[], "error: `libgone.so.1` is missing");
+        assert!(!text.contains(MISSING), "{text}");
+        let prefix = ["check", "p", "--python", &Case::python()];
+        case.passes(&["--lib-path", "."]);
+        fs_err::remove_file(case.sandbox.path("libgone.so.1")).unwrap();
+        fs_err::remove_file(case.sandbox.path("libcudart.so.13")).unwrap();
+        let text = case.sandbox.run(&prefix);
+        assert!(text.contains("error: `libgone.so.1` is missing"), "{text}");
+        assert!(!text.contains(MISSING), "{text}");
+    };
+    let named = "import ctypes\ndef f(x):\n    ctypes.CDLL(path(x, 'libcore.so'))\n";
+    // Nothing else is there.
+    let case = with_cudart(named).elf("m/lib/cpu/libcore.so", "int m;", GONE);
+    only_gone(case.elf("m/lib/cuda/libcore.so", "int m;", &both));
+    // A module must load, and lacks it, too.
+    let case = with_cudart(GUARDED).elf("m/x.so", MODULE, GONE);
+    only_gone(case.elf("m/_cuda.so", CUDA_MODULE, &both));
 }
 
 #[test]
