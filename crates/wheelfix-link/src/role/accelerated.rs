@@ -9,9 +9,9 @@ use wheelfix_loader::Object;
 use crate::role::{self, is_command, module_of};
 use crate::rules::dlopen_dependency::dependencies;
 use crate::rules::{Accelerator, Pattern, Rule, Rules, any_matches};
-use crate::tree::Tree;
-use crate::tree::imported::import_of;
+use crate::tree::imported::import_of_choice;
 use crate::tree::site::Owners;
+use crate::tree::{PythonSource, Tree};
 
 /// The objects of some that are called as those for an accelerator and that nothing needs whatever happens: no other object
 /// needs them, no source opens them whenever it is imported, and every source that imports one does so in a function, under a
@@ -29,7 +29,7 @@ pub(crate) fn accelerated<'a>(
     if found.is_empty() {
         return Vec::new();
     }
-    found.retain(|_, (object, _)| !is_imported(tree, object) && !is_opened(tree, object));
+    found.retain(|_, (object, rule)| !is_imported(tree, object, rule) && !is_opened(tree, object));
     // What is needed by one of them that must load must load, too.
     loop {
         let count = found.len();
@@ -71,19 +71,29 @@ fn rule_of<'r>(tree: &Tree, rules: &'r Rules, object: &Object) -> Option<&'r Rul
 }
 
 fn rule_for<'r>(rules: &'r Rules, name: &str) -> Option<&'r Rule<Accelerator>> {
-    let stem = name.split('.').next()?;
-    let stem = stem.strip_prefix("lib").unwrap_or(stem).to_lowercase();
-    let words: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).collect();
-    rules.accelerator.iter().find(|rule| {
-        let globs: &[Pattern] = &rule.body.words;
-        words.iter().any(|word| any_matches(globs, word))
-    })
+    rules.accelerator.iter().find(|rule| is_called(name, rule))
 }
 
-/// Whether Python imports an object as a module for all that can be seen, and not only where it may fail.
-fn is_imported(tree: &Tree, object: &Object) -> bool {
+/// Whether a file is called as one for an accelerator.
+fn is_called(name: &str, rule: &Rule<Accelerator>) -> bool {
+    let stem = name.split('.').next().unwrap_or(name);
+    let stem = stem.strip_prefix("lib").unwrap_or(stem).to_lowercase();
+    let globs: &[Pattern] = &rule.body.words;
+    let mut words = stem.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| any_matches(globs, word))
+}
+
+/// Whether Python imports an object as a module for all that can be seen, and not only where it may fail. A source that is
+/// called as one for the accelerator, too, is imported by statements alone: who has its name in a list tries what is there.
+fn is_imported(tree: &Tree, object: &Object, rule: &Rule<Accelerator>) -> bool {
+    let is_choice = |source: &PythonSource| {
+        let name = source.path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| is_called(name, rule))
+    };
     let name = module_of(object);
-    name.is_some_and(|name| import_of(tree, name) != Some(PythonImport::Optional))
+    name.is_some_and(|name| {
+        import_of_choice(tree, name, &is_choice) != Some(PythonImport::Optional)
+    })
 }
 
 /// Whether a source opens an object whenever it is imported.

@@ -88,19 +88,32 @@ impl<'t> Imports<'t> {
             return true;
         }
         let imports = imports(source, &self.holders, false);
-        match least_optional(self.tree, imports, false) {
+        match least_optional(self.tree, imports, &ANY_ERROR) {
             Some(import) => import == PythonImport::Always,
             None => self.has(source),
         }
     }
 }
 
+/// How an import of a module may fail, and who may leave that to its users.
+struct Failing<'f> {
+    /// Whether all that goes wrong is an `ImportError`, as of an extension module.
+    is_import_error: bool,
+    /// Whether a source is imported by a statement or not at all: its name alone in another source imports nothing.
+    is_choice: &'f dyn Fn(&PythonSource) -> bool,
+}
+
+const ANY_ERROR: Failing<'static> = Failing {
+    is_import_error: false,
+    is_choice: &|_| false,
+};
+
 /// The least optional of some ways in which sources import a module, where those count that are imported themselves. `None`
 /// if there are none.
 fn least_optional<'t>(
     tree: &Tree,
     imports: impl Iterator<Item = (&'t PythonSource, PythonImport)>,
-    is_import_error: bool,
+    failing: &Failing<'_>,
 ) -> Option<PythonImport> {
     let mut importers: Vec<&PythonSource> = Vec::new();
     let mut found = None;
@@ -112,7 +125,7 @@ fn least_optional<'t>(
             PythonImport::Optional => {}
         }
     }
-    let is_reached = !importers.is_empty() && is_any_reached(tree, &importers, is_import_error);
+    let is_reached = !importers.is_empty() && is_any_reached(tree, &importers, failing);
     if is_reached {
         Some(PythonImport::Always)
     } else {
@@ -122,12 +135,13 @@ fn least_optional<'t>(
 
 /// Whether one of some modules is imported whenever its package is: a source imports it by a statement and catches no error,
 /// or has its name. That users might import it by its name is no reason, as everywhere.
-fn is_any_reached(tree: &Tree, modules: &[&PythonSource], is_import_error: bool) -> bool {
+fn is_any_reached(tree: &Tree, modules: &[&PythonSource], failing: &Failing<'_>) -> bool {
     let holders = holders(tree, modules.iter().copied());
     modules.iter().any(|module| {
-        let mut imports = imports(module, &holders, is_import_error).peekable();
+        let mut imports = imports(module, &holders, failing.is_import_error).peekable();
         match imports.peek() {
             Some(_) => imports.any(|(_, import)| import == PythonImport::Always),
+            None if (failing.is_choice)(module) => false,
             None => is_package(module) || others(module, &holders).next().is_some(),
         }
     })
@@ -136,10 +150,24 @@ fn is_any_reached(tree: &Tree, modules: &[&PythonSource], is_import_error: bool)
 /// How sources import an extension module of a name by a statement, tests aside: the least optional way, and that of who
 /// imports the source that does. `None` if none does.
 pub(crate) fn import_of(tree: &Tree, name: &str) -> Option<PythonImport> {
+    import_of_choice(tree, name, &|_| false)
+}
+
+/// The same where `is_choice` says of a source that who imports it without a statement, by its name, chooses it among
+/// others and goes on without.
+pub(crate) fn import_of_choice(
+    tree: &Tree,
+    name: &str,
+    is_choice: &dyn Fn(&PythonSource) -> bool,
+) -> Option<PythonImport> {
+    let failing = Failing {
+        is_import_error: true,
+        is_choice,
+    };
     let holders = holders_of(tree, &BTreeSet::from([name]));
     let holders = holders.into_values().flatten();
     let imports = holders.filter_map(|holder| Some((holder, import_in(holder, name, true)?)));
-    least_optional(tree, imports, true)
+    least_optional(tree, imports, &failing)
 }
 
 /// Looks for the names of some sources in all sources.
