@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
-    Arguments, BoolOp, ExceptHandler, Expr, ExprGenerator, ExprListComp, ExprSetComp, Stmt,
-    StmtFor, StmtFunctionDef, StmtIf, StmtTry, StmtWith,
+    Arguments, BoolOp, ExceptHandler, ExceptHandlerExceptHandler, Expr, ExprGenerator,
+    ExprListComp, ExprSetComp, Stmt, StmtFor, StmtFunctionDef, StmtIf, StmtTry, StmtWith,
 };
 use ruff_text_size::{Ranged as _, TextSize};
 
 use self::follow::{Function, function_name};
 use super::opener::{Opener, Openers, asked, is_opener, opens_nothing};
-use super::opening_call::{Context, OpeningCall, merged};
+use super::opening_call::{Context, OpeningCall, merged, opens_or_raises};
 use super::syntax::{
     Next, branches, emptiness_of, is_caught, is_exit, is_one_of, is_plain, raised_instead,
     suppressed,
@@ -229,13 +229,13 @@ impl<'a> Scanner<'a> {
         let handlers: Vec<_> = handlers
             .map(|ExceptHandler::ExceptHandler(handler)| handler)
             .collect();
-        let is_caught = handlers.iter().any(|handler| {
-            let catches = handler
-                .type_
-                .as_ref()
-                .is_none_or(|kind| is_caught(kind) || is_one_of(kind, &self.raised_instead));
-            catches && self.end(&handler.body) != Next::Raises
+        let mut catching = handlers.clone();
+        catching.retain(|handler| {
+            let kind = handler.type_.as_ref();
+            kind.is_none_or(|kind| is_caught(kind) || is_one_of(kind, &self.raised_instead))
+                && self.end(&handler.body) != Next::Raises
         });
+        let is_caught = !catching.is_empty();
         let start = self.calls.len();
         self.nesting += 1;
         self.suite_as(&attempt.body, |context| context.is_guarded |= is_caught);
@@ -254,6 +254,16 @@ impl<'a> Scanner<'a> {
                 names.truncate(MAX_NAMES);
                 call.names = names;
             }
+        }
+        let in_handlers = self.calls.get(end..).unwrap_or_default();
+        let gives_up = |handler: &&ExceptHandlerExceptHandler| {
+            let body = &handler.body;
+            opens_or_raises(body, in_handlers, &|statement| self.next(statement))
+        };
+        let is_told = in_handlers.iter().any(OpeningCall::is_needed);
+        if is_caught && !is_told && end == start + 1 && catching.iter().all(gives_up) {
+            let calls = self.calls.split_off(start);
+            self.calls.extend(merged(calls, self.context));
         }
         self.suite(&attempt.orelse);
         self.suite(&attempt.finalbody);

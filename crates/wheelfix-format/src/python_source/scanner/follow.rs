@@ -168,11 +168,7 @@ impl<'a> Scanner<'a> {
             .into_iter()
             .map(|call| OpeningCall { at, ..call })
             .collect();
-        if raises
-            || found
-                .iter()
-                .any(|call| call.context.at_import && !call.context.is_guarded)
-        {
+        if raises || found.iter().any(OpeningCall::is_needed) {
             found = merged(found, context).into_iter().collect();
         }
         self.calls.extend(found);
