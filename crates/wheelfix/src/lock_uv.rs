@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use fs_err as fs;
 use tempfile::TempDir;
-use wheelfix_format::{Requirement, Target};
+use wheelfix_format::{PythonVersion, Requirement, Target};
 use wheelfix_lock::{Format, Location, Lock, Package, Source, is_open};
 
 use crate::error::{Error, print};
@@ -26,6 +26,16 @@ enum ResolveError {
     /// It found no solution, or could not look for one.
     #[error("uv makes no lock: {status}{stderr}")]
     Failed { status: ExitStatus, stderr: Lines },
+    /// It found no Python that fits, and is told to download none.
+    #[error(
+        "uv finds no Python {python} or later, without which it resolves nothing for it: bring it with `nix-shell -p python{major}{minor}` or `nix shell nixpkgs#python{major}{minor}`{stderr}",
+        major = python.major,
+        minor = python.minor
+    )]
+    NoPython {
+        python: PythonVersion,
+        stderr: Lines,
+    },
     /// A file or a directory, which uv's lock names from its own place.
     #[error("`{}`: `{label}` lies at a path", path.display())]
     Path { path: PathBuf, label: String },
@@ -136,7 +146,7 @@ pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<V
             if path.extension().is_some_and(|extension| extension == "in") || is_unpinned(path) =>
         {
             write_project(&dir, &[], targets)?;
-            add(dir.path(), path)?;
+            add(dir.path(), path, targets)?;
         }
         [path] if path.is_file() || is_path(path) => return Ok(None),
         names => {
@@ -151,7 +161,7 @@ pub(crate) fn resolve(inputs: &[PathBuf], targets: &[Target]) -> Result<Option<V
         }
     }
     let mut command = uv("lock");
-    run_uv(command.arg("--project").arg(dir.path()))?;
+    run_uv(command.arg("--project").arg(dir.path()), targets)?;
     let bytes = fs::read(dir.path().join("uv.lock"))?;
     Ok(Some(bytes))
 }
@@ -213,19 +223,19 @@ fn is_unpinned(path: &Path) -> bool {
 }
 
 /// Adds the requirements of a file to a project; what the file names lies beside it.
-fn add(project: &Path, path: &Path) -> Result<(), Error> {
+fn add(project: &Path, path: &Path, targets: &[Target]) -> Result<(), Error> {
     let mut command = uv("add");
     command.args(["--no-sync", "--requirements"]);
     command.arg(path.file_name().unwrap_or_default());
     command.arg("--project").arg(project);
     let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
     command.current_dir(directory.unwrap_or(Path::new(".")));
-    run_uv(&mut command)
+    run_uv(&mut command, targets)
 }
 
 /// Writes a project that is not installed itself, for the oldest Python of the targets.
 fn write_project(dir: &TempDir, requirements: &[String], targets: &[Target]) -> Result<(), Error> {
-    let oldest = targets.iter().map(|target| target.python).min();
+    let oldest = oldest_python(targets);
     let oldest = oldest.map_or_else(String::new, |python| {
         format!("requires-python = \">={python}\"\n")
     });
@@ -239,15 +249,21 @@ fn write_project(dir: &TempDir, requirements: &[String], targets: &[Target]) -> 
     Ok(())
 }
 
-/// uv, with the configuration of its user.
+fn oldest_python(targets: &[Target]) -> Option<PythonVersion> {
+    targets.iter().map(|target| target.python).min()
+}
+
+/// uv, with the configuration of its user. It brings no Python of its own, which does not start on NixOS and which nobody
+/// has asked for.
 #[expect(clippy::disallowed_methods, reason = "uv is the resolver")]
 fn uv(subcommand: &str) -> Command {
     let mut command = Command::new("uv");
-    command.args([subcommand, "--quiet"]).stdin(Stdio::null());
+    command.args([subcommand, "--quiet", "--no-python-downloads"]);
+    command.stdin(Stdio::null());
     command
 }
 
-fn run_uv(command: &mut Command) -> Result<(), Error> {
+fn run_uv(command: &mut Command, targets: &[Target]) -> Result<(), Error> {
     let output = command.output();
     let output = output.map_err(|error| Error::environment(ResolveError::Start(error)))?;
     if output.status.success() {
@@ -255,5 +271,13 @@ fn run_uv(command: &mut Command) -> Result<(), Error> {
     }
     let stderr = Lines(String::from_utf8_lossy(&output.stderr).into_owned());
     let status = output.status;
-    Err(Error::refused(ResolveError::Failed { status, stderr }))
+    match oldest_python(targets) {
+        Some(python) if stderr.0.contains("interpreter") => {
+            Err(Error::environment(ResolveError::NoPython {
+                python,
+                stderr,
+            }))
+        }
+        _ => Err(Error::refused(ResolveError::Failed { status, stderr })),
+    }
 }

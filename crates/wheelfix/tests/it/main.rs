@@ -29,6 +29,7 @@ mod lock;
 mod lock_explain;
 mod lock_fetch;
 mod lock_nix;
+mod lock_uv;
 mod merge;
 mod needed_paths;
 mod next_inputs;

@@ -1,0 +1,22 @@
+//! uv as the resolver of what is not locked, on machines that lack something.
+
+use wheelfix_testkit::cache;
+
+use crate::support::Sandbox;
+
+#[test]
+fn a_python_is_asked_for_and_not_downloaded() {
+    let sandbox = Sandbox::new();
+    let uv = cache::tool("uv");
+    let path = format!("{}:/usr/bin:/bin", uv.parent().unwrap().display());
+    let args = ["lock", "base", "--target", "x86_64-linux-cp399"];
+    let got = sandbox.run_with(&args, &[("PATH", &path), ("UV_NO_CONFIG", "1")]);
+    assert!(got.starts_with("exit: 3\n"), "{got}");
+    for want in [
+        "error: uv finds no Python 3.99 or later",
+        "`nix shell nixpkgs#python399`",
+        "No interpreter found for Python >=3.99",
+    ] {
+        assert!(got.contains(want), "{want}: {got}");
+    }
+}
