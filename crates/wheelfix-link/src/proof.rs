@@ -9,6 +9,7 @@ pub(crate) mod named;
 pub(crate) mod simulation;
 pub(crate) mod soname_collision;
 pub(crate) mod sought;
+pub(crate) mod standard_modules;
 pub(crate) mod unnamed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ use crate::proof::lint::Lint;
 use crate::proof::simulation::{LoadFailure, Simulation};
 use crate::proof::soname_collision::SonameCollisions;
 use crate::proof::sought::sought;
+use crate::proof::standard_modules::standard_modules;
 use crate::proof::unnamed::unnamed_loads;
 use crate::rules::{Pattern, Rules};
 use crate::tree::imported::Imports;
@@ -208,7 +210,11 @@ pub fn prove(
     let objects: Vec<&Object> = tree.objects().collect();
     let simulations = try_all(&objects, &base);
     builder.beyond_bounds(objects.get(simulations.len()..).unwrap_or_default());
-    let files = files(simulations.iter().chain(&opened_by_table), &base);
+    let of_python = standard_modules(options.program.as_deref(), &simulations);
+    let standard: Vec<&Object> = of_python.iter().map(Arc::as_ref).collect();
+    let standard = try_all(&standard, &base);
+    let all = simulations.iter().chain(&opened_by_table);
+    let files = files(all.chain(&standard), &base);
     let tables = SymbolTables::read(view, files.clone(), target.loader);
     let prover = Prover {
         base: &base,
@@ -223,9 +229,11 @@ pub fn prove(
         BTreeMap::new()
     };
     let failures = prover.failures(&simulations, &alone, rules, target);
+    let modules = prover.modules(&simulations, &failures, rules, target);
     if options.in_one_process {
-        builder.collisions(prover.collisions(&simulations, &failures, rules, target));
+        builder.collisions(modules.find());
     }
+    builder.lints((Vec::new(), modules.after_standard(&standard)));
     builder.simulations(tree, &simulations, failures, &tables);
     let lint = Lint {
         tree,
@@ -492,14 +500,14 @@ impl Prover<'_> {
         failures.collect()
     }
 
-    /// The faults and warnings of different files of one name, for modules in one process.
-    fn collisions(
-        &self,
-        simulations: &[Simulation<'_>],
+    /// The modules that load, to be tried in one process.
+    fn modules<'p>(
+        &'p self,
+        simulations: &'p [Simulation<'p>],
         failures: &[Vec<LoadFailure>],
-        rules: &Rules,
-        target: &Target,
-    ) -> (Vec<Fault>, Vec<Fault>) {
+        rules: &'p Rules,
+        target: &'p Target,
+    ) -> SonameCollisions<'p> {
         let sound = simulations.iter().zip(failures).enumerate();
         let modules = sound.filter(|(_, (simulation, failures))| {
             simulation.root.is_some()
@@ -507,15 +515,14 @@ impl Prover<'_> {
                 && failures.is_empty()
                 && is_module(simulation, self.tables)
         });
-        let modules = SonameCollisions {
+        SonameCollisions {
             simulations,
             modules: modules.map(|(at, _)| at).collect(),
             tables: self.tables,
             assumptions: &self.assumptions,
             rules,
             target,
-        };
-        modules.find()
+        }
     }
 
     /// The objects of a process that the loader cannot relocate.

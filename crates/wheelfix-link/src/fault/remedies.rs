@@ -95,7 +95,7 @@ impl Fault {
                 name: fault.name.clone(),
                 file: fault.file.clone(),
             }],
-            Self::SonameCollision(fault) if fault.failing.is_some() => {
+            Self::SonameCollision(fault) if fault.failing.is_some() && !fault.is_standard => {
                 vec![Remedy::IgnoreMissing {
                     names: vec![fault.soname.clone()],
                 }]

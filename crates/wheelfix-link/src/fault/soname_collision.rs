@@ -38,6 +38,8 @@ pub struct SonameCollision {
     pub bound: Vec<Binding>,
     /// A module that does not load after another one.
     pub failing: Option<FailingPair>,
+    /// Whether the other one is of Python's standard library, which nobody here can give another file.
+    pub is_standard: bool,
 }
 
 impl fmt::Display for SonameCollision {
@@ -46,6 +48,7 @@ impl fmt::Display for SonameCollision {
             soname,
             bound,
             failing,
+            is_standard,
         } = self;
         write!(
             f,
@@ -62,10 +65,12 @@ impl fmt::Display for SonameCollision {
                 "{BREAK}  `{second}` does not load after `{first}`: {}",
                 pair.reason
             )?;
-            write!(
-                f,
-                "{BREAK}  give both the newest file of that name with which they work"
-            )?;
+            let way = if *is_standard {
+                "it loads where nothing has imported that before, or with a Python that is linked to a newer file of that name"
+            } else {
+                "give both the newest file of that name with which they work"
+            };
+            write!(f, "{BREAK}  {way}")?;
         }
         Ok(())
     }

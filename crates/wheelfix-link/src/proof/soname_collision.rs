@@ -56,9 +56,44 @@ impl SonameCollisions<'_> {
                 soname: name.to_owned(),
                 bound: bound.collect(),
                 failing,
+                is_standard: false,
             }));
         }
         (faults, warnings)
+    }
+
+    /// A warning for each name of which a module of Python's own, imported first, brings a file with which one of these
+    /// modules does not load. Whether it is imported first is for the user's program to say.
+    pub(crate) fn after_standard(&self, standard: &[Simulation<'_>]) -> Vec<Fault> {
+        let mut left = MAX_TRIED;
+        let mut warnings: BTreeMap<&str, Fault> = BTreeMap::new();
+        for first in standard {
+            for (name, theirs) in bound_by(first) {
+                if warnings.contains_key(name) {
+                    continue;
+                }
+                let modules = self.modules.iter();
+                let modules = modules.filter_map(|at| self.simulations.get(*at));
+                let bound = modules.filter_map(|second| {
+                    let ours = bound_by(second).find(|(other, ours)| {
+                        *other == name && ours.key != theirs.key && differ(ours, theirs)
+                    });
+                    Some((second, ours?.1))
+                });
+                for (second, ours) in bound.take(MODULES) {
+                    let Some(less) = left.checked_sub(1) else {
+                        return warnings.into_values().collect();
+                    };
+                    left = less;
+                    if let Some(reason) = self.reason(first, second) {
+                        let fault = standard_first(name, [(first, theirs), (second, ours)], reason);
+                        warnings.insert(name, fault);
+                        break;
+                    }
+                }
+            }
+        }
+        warnings.into_values().collect()
     }
 
     fn paths(&self, simulations: &[usize]) -> BTreeSet<PathBuf> {
@@ -74,30 +109,11 @@ impl SonameCollisions<'_> {
     fn files(&self) -> BTreeMap<&str, Files<'_>> {
         let mut bound = BTreeMap::new();
         for at in &self.modules {
-            let Some(process) = self
-                .simulations
-                .get(*at)
-                .map(|simulation| &simulation.process)
-            else {
-                continue;
-            };
-            for loaded in process.opened() {
-                for (name, outcome) in loaded.object.needs().zip(&loaded.needed) {
-                    let Outcome::Loaded(found) = outcome else {
-                        continue;
-                    };
-                    // What the program has loaded itself is the same for all.
-                    if let Some(found) = process.opened_at(*found)
-                        && !name.contains('/')
-                    {
-                        let files: &mut BTreeMap<_, (&Loaded, Vec<usize>)> =
-                            bound.entry(name.as_str()).or_default();
-                        let (_, simulations) =
-                            files.entry(found.key).or_insert((found, Vec::new()));
-                        if simulations.last() != Some(at) {
-                            simulations.push(*at);
-                        }
-                    }
+            for (name, found) in self.simulations.get(*at).into_iter().flat_map(bound_by) {
+                let files: &mut BTreeMap<_, (&Loaded, Vec<usize>)> = bound.entry(name).or_default();
+                let (_, simulations) = files.entry(found.key).or_insert((found, Vec::new()));
+                if simulations.last() != Some(at) {
+                    simulations.push(*at);
                 }
             }
         }
@@ -160,4 +176,48 @@ impl SonameCollisions<'_> {
         let symbol = symbols.find(|symbol| !self.assumptions.has(symbol, process))?;
         Some(format!("nothing defines `{symbol}`"))
     }
+}
+
+/// The names by which a process was led to files after its program had started, with these.
+pub(super) fn bound_by<'s>(
+    simulation: &'s Simulation<'_>,
+) -> impl Iterator<Item = (&'s str, &'s Loaded)> {
+    let process = &simulation.process;
+    let needs = process.opened().iter().flat_map(|loaded| {
+        let names = loaded.object.needs();
+        names.zip(&loaded.needed)
+    });
+    needs.filter_map(|(name, outcome)| {
+        let Outcome::Loaded(found) = outcome else {
+            return None;
+        };
+        // What the program has loaded itself is the same for all.
+        let found = process.opened_at(*found)?;
+        (!name.contains('/')).then_some((name.as_str(), found))
+    })
+}
+
+/// Whether two files have different bytes; what cannot be read is told of elsewhere.
+fn differ(one: &Loaded, other: &Loaded) -> bool {
+    let contents = [one, other].map(|loaded| content_of(&loaded.object.file).ok());
+    matches!(contents, [Some(one), Some(other)] if one != other)
+}
+
+/// That the second module does not load after the first, one of Python's own, each with the file that a name leads to.
+fn standard_first(name: &str, modules: [(&Simulation<'_>, &Loaded); 2], reason: String) -> Fault {
+    let bound = modules.map(|(simulation, file)| Binding {
+        path: normalize(Path::new(&file.path)),
+        modules: BTreeSet::from([simulation.object.path.clone()]),
+    });
+    let [first, second] = modules.map(|(simulation, _)| simulation.object.path.clone());
+    Fault::SonameCollision(SonameCollision {
+        soname: name.to_owned(),
+        bound: bound.into(),
+        failing: Some(FailingPair {
+            first,
+            second,
+            reason,
+        }),
+        is_standard: true,
+    })
 }

@@ -51,6 +51,7 @@ mod scene;
 mod scripts;
 mod sought;
 mod spelling;
+mod standard_modules;
 mod strays;
 mod support;
 mod targets;
