@@ -300,6 +300,7 @@ fn files(wheel: &Wheel) -> Files {
             Placement::File { scheme, .. } => scheme.name(),
             Placement::Record => "record",
             Placement::Signature => "signature",
+            Placement::EntryPoint => "entry-point",
             Placement::Bytecode => "bytecode",
         },
         hash: member.hash.map(ToString::to_string),

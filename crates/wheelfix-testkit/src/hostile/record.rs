@@ -131,18 +131,12 @@ fn places() -> Vec<Case> {
         case("data-without-scheme", &base().data("x", "")),
         case(
             "data-of-another",
-            &base().file("other-1.0.data/scripts/x", ""),
+            &base().file("other-1.0.data/purelib/demo/data.txt", ""),
         ),
         case("script-named-python", &base().data("scripts/python", "")),
         case(
             "data-replaces-module",
             &base().data("purelib/demo/data.txt", ""),
-        ),
-        case(
-            "script-and-entry-point",
-            &base()
-                .data("scripts/x", "")
-                .entry_points("[console_scripts]\nx = demo:main\n"),
         ),
     ]
 }

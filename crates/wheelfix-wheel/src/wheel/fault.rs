@@ -132,14 +132,6 @@ pub enum WheelFault {
     /// Files to be accepted although they differ from `RECORD`, of which none is in the wheel.
     #[error("`{0}` is to be accepted although it differs from `RECORD`, but is not in the wheel")]
     UnusedException(String),
-    /// A directory `*.data` that is not this wheel's.
-    #[error("`{path}`: expected only `{expected}` as a `.data` directory")]
-    ForeignData {
-        /// A file in it.
-        path: String,
-        /// The name of this wheel's.
-        expected: String,
-    },
     /// A file where the `.data` directory would be.
     #[error("`{0}` is a file, but has the name of the `.data` directory")]
     DataFile(String),

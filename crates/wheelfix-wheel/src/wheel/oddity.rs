@@ -1,5 +1,5 @@
-//! Oddities of a wheel that do not matter: pip, uv and pypa/installer install it, and it cannot
-//! hide anything.
+//! Oddities of a wheel that do not matter: pip installs it, uv and pypa/installer nearly always too,
+//! and it cannot hide anything.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,8 +38,12 @@ pub enum Oddity {
     EntryPoint,
     /// A script in both script groups, with the same object.
     ScriptTwice,
+    /// A file of a `.data` directory that is called after something else, which only pip takes for one.
+    OtherData,
     /// A script in a directory.
     ScriptDirectory,
+    /// A script with the name of an entry point.
+    EntryPointScript,
     /// Two equal files that go to one place.
     SamePlace,
     /// A file that cannot be made on Windows.
@@ -135,7 +139,13 @@ impl fmt::Display for Oddity {
                 "`entry_points.txt` has what is not an object, in a group that is not the scripts'"
             }
             Self::ScriptTwice => "`entry_points.txt` has a script in both script groups",
+            Self::OtherData => {
+                "a `.data` directory has another name than `.dist-info`, and is installed as by pip; uv leaves it in site-packages"
+            }
             Self::ScriptDirectory => "scripts lie in directories, and go to directories of `bin`",
+            Self::EntryPointScript => {
+                "scripts have the names of entry points, whose scripts are made in their place, as by pip and uv"
+            }
             Self::SamePlace => "equal files go to one place",
             Self::Device => "a name is that of a device of Windows",
             Self::Link => {

@@ -24,6 +24,8 @@ pub enum Placement {
     Record,
     /// It is a signature of `RECORD`, which an installer leaves out because it changes `RECORD`.
     Signature,
+    /// It is a script with the name of an entry point, for which an installer makes one of its own.
+    EntryPoint,
     /// It lies in a `__pycache__` directory, which an installer leaves out: byte code is made for the
     /// Python at hand.
     Bytecode,
@@ -93,13 +95,22 @@ pub(crate) fn classify(
     let data_dir = dist_info.dir.replace(".dist-info", ".data");
     let places = archive.members().iter().map(|member| {
         let placed = place(&member.path, &dist_info.dir, &data_dir, root);
+        if is_of_other_data(&member.path, &data_dir) {
+            oddities.note(Oddity::OtherData, member.path.as_str());
+        }
         if let Ok(Placement::File {
             scheme: Scheme::Scripts,
             path,
         }) = &placed
-            && 1 < path.parts().count()
         {
-            oddities.note(Oddity::ScriptDirectory, member.path.as_str());
+            if 1 < path.parts().count() {
+                oddities.note(Oddity::ScriptDirectory, member.path.as_str());
+            }
+            let mut points = dist_info.entry_points.scripts();
+            if points.any(|point| point.name == path.as_str()) {
+                oddities.note(Oddity::EntryPointScript, member.path.as_str());
+                return Placement::EntryPoint;
+            }
         }
         placed.unwrap_or_else(|fault| {
             faults.push(fault);
@@ -135,15 +146,11 @@ fn place(
     if path.as_str() == data_dir {
         return Err(WheelFault::DataFile(path.to_string()));
     }
-    if top.strip_suffix(".data").is_none() || below_top.is_empty() {
+    if !is_data_dir(top) || below_top.is_empty() {
         return Ok(Placement::File {
             scheme: root,
             path: path.clone(),
         });
-    }
-    if top != data_dir {
-        let (path, expected) = (path.to_string(), data_dir.to_owned());
-        return Err(WheelFault::ForeignData { path, expected });
     }
     let (key, below) = below_top
         .split_first()
@@ -160,6 +167,18 @@ fn place(
         scheme,
         path: below_path,
     })
+}
+
+/// Whether a file lies in a `.data` directory with the name of something else, as of the project's old name in pymol-open-source
+/// 3.2.0a0. pip takes any for the wheel's.
+fn is_of_other_data(path: &MemberPath, data_dir: &str) -> bool {
+    let mut parts = path.parts();
+    let top = parts.next().unwrap_or_default();
+    is_data_dir(top) && top != data_dir && parts.next().is_some()
+}
+
+fn is_data_dir(name: &str) -> bool {
+    name.strip_suffix(".data").is_some()
 }
 
 /// Whether a path below a scheme goes to the `.dist-info` directory of a distribution: it would say of

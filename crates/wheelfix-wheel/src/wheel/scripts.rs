@@ -23,36 +23,30 @@ pub(crate) struct Places<'a> {
     pub(crate) rows: &'a [Option<usize>],
 }
 
-/// The one that goes to a place.
+/// The member that goes to a place, with the hash in `RECORD`.
 #[derive(Clone, Copy)]
-enum Claim<'a> {
-    /// An entry point, by its name.
-    EntryPoint(&'a str),
-    /// A member, with the hash in `RECORD`.
-    Member(&'a Member, Option<&'a RecordHash>),
-}
+struct Claim<'a>(&'a Member, Option<&'a RecordHash>);
 
 impl<'a> Places<'a> {
     /// Compares the places of all files and scripts with each other and with the names of interpreters.
     pub(crate) fn check(&self, oddities: &mut Oddities, faults: &mut WheelFaults) {
         let mut taken: BTreeMap<(Scheme, &str), Claim<'a>> = BTreeMap::new();
         for script in self.dist_info.entry_points.scripts() {
-            let claim = Claim::EntryPoint(script.name);
             if let Err(source) = MemberPath::new(script.name) {
                 let name = script.name.to_owned();
                 faults.push(WheelFault::ScriptName { name, source });
             }
             if is_interpreter(script.name) {
-                faults.push(WheelFault::ReservedScript(claim.to_string()));
+                let name = format!("the entry point `{}`", script.name);
+                faults.push(WheelFault::ReservedScript(name));
             }
-            taken.insert((Scheme::Scripts, script.name), claim);
         }
         let members = self.archive.members().iter().zip(self.placements);
         for ((member, placement), row) in members.zip(self.rows) {
             let Placement::File { scheme, path } = placement else {
                 continue;
             };
-            let claim = Claim::Member(member, record::hash_in(self.dist_info, *row));
+            let claim = Claim(member, record::hash_in(self.dist_info, *row));
             if script_name(*scheme, path).is_some_and(is_interpreter) {
                 faults.push(WheelFault::ReservedScript(claim.to_string()));
             }
@@ -79,21 +73,14 @@ impl<'a> Places<'a> {
 impl Claim<'_> {
     /// Whether both are files of which `RECORD` says that they are equal.
     fn is_equal(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Member(one, Some(hash)), Self::Member(other, Some(others))) => {
-                one.len == other.len && hash == others
-            }
-            _ => false,
-        }
+        let (Self(one, hash), Self(other, others)) = (self, other);
+        one.len == other.len && hash.is_some() && hash == others
     }
 }
 
 impl fmt::Display for Claim<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EntryPoint(name) => write!(f, "the entry point `{name}`"),
-            Self::Member(member, _) => write!(f, "`{}`", member.path),
-        }
+        write!(f, "`{}`", self.0.path)
     }
 }
 

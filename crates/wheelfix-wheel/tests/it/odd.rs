@@ -95,7 +95,13 @@ fn texts_and_places_that_hide_nothing_are_warnings() {
         base().wheel_text("Root-Is-Purelib: true\n", ""),
         base().dist_info("METADATA", "Name: demo\nVersion: 1.0\nName: demo\n"),
         base().entry_points(script),
+        base()
+            .file("other-0.9.data/scripts/x", "#!python\n")
+            .file("more.data/data/x", ""),
         base().data("scripts/sub/x", "#!python\n"),
+        base()
+            .data("scripts/x", "")
+            .entry_points("[gui_scripts]\nx = demo:main\n"),
         base().data("purelib/demo/data.txt", "some data\n"),
         base().file("demo/aux/con.py", ""),
         base().link("demo/link.py", "/etc/passwd"),
@@ -108,7 +114,9 @@ fn texts_and_places_that_hide_nothing_are_warnings() {
     `METADATA` has a field twice, with the same value: `Name`
     `entry_points.txt` has what is not an object, in a group that is not the scripts': `%(x)s`
     `entry_points.txt` has a script in both script groups: `x`
+    a `.data` directory has another name than `.dist-info`, and is installed as by pip; uv leaves it in site-packages: `other-0.9.data/scripts/x` and 1 more
     scripts lie in directories, and go to directories of `bin`: `demo-1.0.data/scripts/sub/x`
+    scripts have the names of entry points, whose scripts are made in their place, as by pip and uv: `demo-1.0.data/scripts/x`
     equal files go to one place: `demo-1.0.data/purelib/demo/data.txt`
     a name is that of a device of Windows: `demo/aux/con.py`
     symbolic links become files with their texts, as with pip: wheels have no links: `demo/link.py`

@@ -38,6 +38,7 @@ fn every_file_has_a_place() {
         .data("headers/demo.h", "")
         .data("scripts/run", "#!python\n")
         .data("data/share/doc/demo.txt", "")
+        .file("Older-0.9.data/scripts/older", "#!python\n")
         .dist_info("licenses/LICENSE", "free")
         .dist_info("RECORD.jws", "{}");
     insta::assert_snapshot!(placements(&open(&wheel)), @r"
@@ -48,6 +49,7 @@ fn every_file_has_a_place() {
     Demo.Pkg-1.0.data/headers/demo.h -> headers:demo.h
     Demo.Pkg-1.0.data/scripts/run -> scripts:run
     Demo.Pkg-1.0.data/data/share/doc/demo.txt -> data:share/doc/demo.txt
+    Older-0.9.data/scripts/older -> scripts:older
     Demo.Pkg-1.0.dist-info/licenses/LICENSE -> purelib:Demo.Pkg-1.0.dist-info/licenses/LICENSE
     Demo.Pkg-1.0.dist-info/RECORD.jws -> Signature (no hash)
     Demo.Pkg-1.0.dist-info/METADATA -> purelib:Demo.Pkg-1.0.dist-info/METADATA

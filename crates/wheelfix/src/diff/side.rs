@@ -175,12 +175,16 @@ impl Side {
             .dist_info()
             .strip_suffix(".dist-info")
             .unwrap_or_default();
-        let name = stem.split('-').next().unwrap_or_default();
+        let version = stem
+            .find('-')
+            .map_or("", |at| stem.get(at..).unwrap_or_default());
         let mut listing = Listing::default();
         for member in wheel.members() {
             let path = member.file.path.as_str();
             let plain = [".dist-info", ".data"].iter().find_map(|end| {
-                let rest = path.strip_prefix(&format!("{stem}{end}/"))?;
+                // A `.data` directory may be called after an older name of the project.
+                let (top, rest) = path.split_once('/')?;
+                let name = top.strip_suffix(end)?.strip_suffix(version)?;
                 Some(format!("{name}-*{end}/{rest}"))
             });
             listing.insert(
@@ -228,9 +232,10 @@ impl Installed {
             Placement::File { scheme, path } => {
                 self.layout.place(wheel, *scheme, path.as_str()).into()
             }
-            Placement::Record | Placement::Signature | Placement::Bytecode => {
-                Path::new(&self.layout.site_packages()).join(member)
-            }
+            Placement::Record
+            | Placement::Signature
+            | Placement::EntryPoint
+            | Placement::Bytecode => Path::new(&self.layout.site_packages()).join(member),
         }
     }
 }

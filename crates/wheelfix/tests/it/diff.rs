@@ -70,6 +70,19 @@ fn two_versions_of_a_wheel() {
     assert_eq!(sandbox.run(&["diff", "-q", a, b]), "exit: 1\n");
 }
 
+/// As in pymol-open-source.
+#[test]
+fn a_data_directory_of_an_older_name_has_no_version_either() {
+    let sandbox = Sandbox::new();
+    let write = |version: &str| {
+        let script = format!("old-{version}.data/scripts/run");
+        let wheel = WheelBuilder::new("demo", version).file(&script, "#!python\n");
+        sandbox.wheel(&wheel)
+    };
+    let text = sandbox.run(&["diff", &write("1.0"), &write("1.1")]);
+    assert!(text.ends_with("2 changed\n"), "{text}");
+}
+
 #[test]
 fn archives_that_differ_in_nothing_but_their_form() {
     let sandbox = Sandbox::new();

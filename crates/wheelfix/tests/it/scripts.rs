@@ -40,6 +40,33 @@ fn install(sandbox: &Sandbox, wheel: &str, args: &[&str]) -> String {
     sandbox.run(&[&start, args].concat())
 }
 
+/// As in pymol-open-source.
+#[test]
+fn a_script_of_another_data_directory_with_the_name_of_an_entry_point_is_that_one() {
+    let sandbox = Sandbox::new();
+    let demo = WheelBuilder::new("demo", "1.0")
+        .file("demo/__init__.py", "def main(): pass\n")
+        .file(
+            "old-1.0.data/scripts/run",
+            "#!/bin/sh\nexec /build/python\n",
+        )
+        .file("old-1.0.data/scripts/other", "#!python\n")
+        .entry_points("[console_scripts]\nrun = demo:main\n");
+    let wheel = sandbox.wheel(&demo);
+    let text = install(&sandbox, &wheel, &[]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    for warning in [
+        "a `.data` directory has another name",
+        "scripts have the names of entry points",
+    ] {
+        assert!(text.contains(warning), "{text}");
+    }
+    let run = fs_err::read_to_string(sandbox.path("out/bin/run")).unwrap();
+    assert!(run.contains("from demo import main"), "{run}");
+    assert!(sandbox.path("out/bin/other").is_file());
+    assert!(!sandbox.path(SITE).join("old-1.0.data").is_dir());
+}
+
 #[test]
 fn a_script_of_a_package_gets_a_program_that_is_there() {
     let (sandbox, wheel) = shop();
