@@ -65,6 +65,9 @@ pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
             break;
         }
     }
+    if !is_asked_for {
+        keep_needed(resolver, target, &mut lacking);
+    }
     let mut ours = tree.objects().filter(|object| is_ours(object));
     if !is_asked_for && ours.all(|object| lacking.contains_key(&object.path)) {
         let mut states: Vec<(PathBuf, Vec<String>)> = lacking.into_iter().collect();
@@ -76,6 +79,36 @@ pub(crate) fn decide(resolver: Resolver<'_>, target: Option<Abi>) -> Decision {
         warnings: warnings(resolver, &drops),
         drops,
         faults,
+    }
+}
+
+/// Keeps what those need that stay, as the plugin of which one has to be there: what is told then is what it lacks, not
+/// that a file of the output is missing.
+fn keep_needed(resolver: Resolver<'_>, target: Option<Abi>, lacking: &mut Lacking) {
+    let tree = resolver.tree;
+    loop {
+        let dropped: BTreeSet<PathBuf> = lacking.keys().cloned().collect();
+        let resolver = Resolver {
+            dropped: &dropped,
+            ..resolver
+        };
+        let is_staying = |it: &&Object| Some(it.abi) == target && !dropped.contains(&it.path);
+        let mut lost: BTreeSet<&str> = BTreeSet::new();
+        for object in tree.objects().filter(is_staying) {
+            let needed = object.needed.iter();
+            lost.extend(
+                needed
+                    .filter(|name| is_nothing(resolver, object, name))
+                    .map(String::as_str),
+            );
+        }
+        lacking.retain(|path, _| {
+            let object = tree.get(path);
+            !object.is_some_and(|object| lost.iter().any(|name| object.answers_to(name)))
+        });
+        if lacking.len() == dropped.len() {
+            break;
+        }
     }
 }
 

@@ -75,7 +75,9 @@ impl Resolver<'_> {
         let theirs = index.map(|library| (library.directory.join(&library.name), &library.object));
         let mut found = BTreeSet::new();
         for (path, other) in ours.chain(theirs) {
-            if let Some(reason) = near_miss(object, soname, &wanted, other, &path) {
+            let is_left_out = self.dropped.contains(&path);
+            if let Some(reason) = near_miss(object, (soname, &wanted), (other, &path), is_left_out)
+            {
                 found.insert(NearMiss { path, reason });
             }
         }
@@ -247,10 +249,9 @@ fn of_cuda(attribute: &str, cuda: Option<u32>) -> String {
 /// Why another object almost fits. `None` if it is something else.
 fn near_miss(
     object: &Object,
-    soname: &str,
-    wanted: &LibraryName,
-    other: &Object,
-    path: &Path,
+    (soname, wanted): (&str, &LibraryName),
+    (other, path): (&Object, &Path),
+    is_left_out: bool,
 ) -> Option<String> {
     let file_name = path.file_name()?.to_str()?;
     let its_soname = other.soname.as_deref();
@@ -258,11 +259,14 @@ fn near_miss(
         if other.abi != object.abi {
             return Some(format!("it is for {}, not for {}", other.abi, object.abi));
         }
-        if other.os_abi != object.os_abi {
+        if !other.fits(object.abi, object.os_abi) {
             return Some(format!(
                 "its OS ABI is {}, not {}",
                 other.os_abi, object.os_abi
             ));
+        }
+        if is_left_out {
+            return Some("it is left out itself".to_owned());
         }
     }
     let kin = [Some(file_name), its_soname]

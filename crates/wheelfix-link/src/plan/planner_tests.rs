@@ -15,6 +15,8 @@ use crate::plan::{LinkPlan, PlanOptions, RunPathEdit, RunPathStyle};
 use crate::rules::{Pattern, Rules};
 use crate::tree::Tree;
 
+mod near_misses;
+
 /// `path: NEEDED...`; the soname is the file name if it begins with `lib`.
 fn object(path: &str, needed: &str) -> Object {
     let name = path.rsplit('/').next().unwrap();
@@ -401,35 +403,6 @@ fn the_other_half_of_a_directory_is_named() {
     let ours = vec![object("/p/m_core.libs/liba.so", "libx.so.1")];
     let case = Case::new(ours, case.index.libraries().to_vec());
     assert!(!case.plan().faults[0].to_string().contains("near miss"));
-}
-
-#[test]
-fn near_misses_are_explained() {
-    let mut arm = library(0, Tier::Public, "/a/lib/libx.so.1");
-    arm.object.abi = Abi::AARCH64;
-    let mut hashed = library(1, Tier::Bundled, "/b/m.libs/libx-040039e1.so.1");
-    hashed.object.soname = Some("libx-040039e1.so.1".to_owned());
-    let case = Case::new(vec![object("/p/a.so", "libx.so.1")], vec![arm, hashed]);
-    case.check_faults(
-        "`libx.so.1` is missing
-  needed by: /p/a.so
-  searched: the files themselves, /a, /b
-  near miss: /a/lib/libx.so.1: it is for AArch64, 64 bits, not for x86-64, 64 bits
-  near miss: /b/m.libs/libx-040039e1.so.1: a copy bundled under a name of its own",
-    );
-}
-
-#[test]
-fn a_hash_before_a_dot_of_the_name_is_seen() {
-    let mut hashed = library(0, Tier::Bundled, "/b/m.libs/libbar-1a2b3c4d.3.so.2");
-    hashed.object.soname = Some("libbar-1a2b3c4d.3.so.2".to_owned());
-    let case = Case::new(vec![object("/p/a.so", "libbar.3.so.2")], vec![hashed]);
-    case.check_faults(
-        "`libbar.3.so.2` is missing
-  needed by: /p/a.so
-  searched: the files themselves, /a, /b
-  near miss: /b/m.libs/libbar-1a2b3c4d.3.so.2: a copy bundled under a name of its own",
-    );
 }
 
 #[test]
