@@ -33,6 +33,14 @@ pub(super) fn is_own_name(name: &str) -> bool {
     NAMES.contains(&name) || ATTRIBUTES.contains(&name)
 }
 
+/// Whether a variable is called as the place of something is.
+pub(super) fn is_place(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["path", "dir", "directory", "file"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
 /// Functions and attributes of a source that stand for places of its own.
 #[derive(Debug, Default)]
 pub(super) struct OwnPlaces {

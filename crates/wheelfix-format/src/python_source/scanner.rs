@@ -461,6 +461,7 @@ impl<'a> Visitor<'a> for Scanner<'a> {
                 self.class = around;
                 self.names.leave();
             }
+            Stmt::ImportFrom(import) => self.names.import(import),
             Stmt::If(choice) => self.choice(choice),
             Stmt::For(repeat) => self.repeat(repeat),
             Stmt::While(repeat) => {

@@ -138,6 +138,13 @@ mod tests {
             "class A:\n  def __init__(self): self.d = dirname(__file__)\n  def f(self): CDLL(self.d + n)\n",
             &["3 own"],
         );
+        // As cyclonedds has it; what is not called as a place need not be one.
+        check(
+            "if a: from .library import library_path\nCDLL(str(library_path))\nfrom .b import n\nCDLL(n)\n",
+            &["2 own", "4 own"],
+        );
+        check("from .b import n, Paths\nCDLL(n)\n", &["2"]);
+        check("from b import path\nCDLL(path)\n", &["2"]);
         // Where the first does not open, the second is another way.
         check(
             "def f():\n  CDLL(join(dirname(__file__), n))\n  CDLL(n)\ndef g():\n  CDLL(n)\n",

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruff_python_ast::{BoolOp, Comprehension, Expr, ExprCall, Operator, Stmt, StmtClassDef};
+use ruff_python_ast::{
+    BoolOp, Comprehension, Expr, ExprCall, Operator, Stmt, StmtClassDef, StmtImportFrom,
+};
 
 use super::opener::{Opener, Openers};
-use super::own_place::{OwnPlaces, is_own_name};
+use super::own_place::{OwnPlaces, is_own_name, is_place};
 use super::platform::Facts;
 use super::scopes::Scopes;
 
@@ -111,6 +113,17 @@ impl Names {
     /// Makes a name stand for these values alone, as a parameter or the variable of a loop does.
     pub(super) fn bind(&mut self, name: &str, values: Values) {
         self.scopes.innermost().insert(name.to_owned(), values);
+    }
+
+    /// Notes the places that a package imports from a module of its own.
+    pub(super) fn import(&mut self, import: &StmtImportFrom) {
+        if import.level == 0 {
+            return;
+        }
+        for alias in import.names.iter().filter(|it| is_place(&it.name)) {
+            let name = alias.asname.as_ref().unwrap_or(&alias.name);
+            self.bind(name.as_str(), Values::made(true));
+        }
     }
 
     /// Makes all names of a target stand for parts of what they are taken from.

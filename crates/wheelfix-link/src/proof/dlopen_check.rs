@@ -17,6 +17,7 @@ use crate::proof::simulation::{LoadFailure, Simulation, driver_from_elsewhere};
 use crate::rules::dlopen_dependency::{DlopenDependency, dependencies, rule_of_source};
 use crate::rules::{Dlopen, Pattern, Rule, Rules};
 use crate::tree::imported::{Imports, is_for_other_system, is_test};
+use crate::tree::site::package_of;
 use crate::tree::{PythonSource, Tree};
 
 /// The results for the libraries that one file opens at run time.
@@ -181,10 +182,9 @@ pub(crate) fn opened_by_source<'a, 't>(
             opened.source_libraries.found += 1;
             continue;
         }
-        let mut names = load.names.iter();
-        if names
-            .any(|library| table.file(library).is_some() || is_there(library, tree, base, rules))
-        {
+        let is_found =
+            |library| table.file(library).is_some() || is_there(library, tree, base, rules);
+        if load.names.iter().any(is_found) || is_beside(load, source, tree) {
             opened.source_libraries.found += 1;
             continue;
         }
@@ -238,6 +238,27 @@ fn of_driver<'l>(
 fn is_carried(load: &PythonLoad, tree: &Tree) -> bool {
     let mut names = load.names.iter().filter(|library| library.path.is_none());
     names.any(|library| tree.holders(&library.name).next().is_some())
+}
+
+/// Whether the package of a source has one of the libraries, and the source opens libraries by paths that it makes from its
+/// place: the name is another way to the same, as in anoncreds and finufft.
+fn is_beside(load: &PythonLoad, source: &PythonSource, tree: &Tree) -> bool {
+    if !source.unnamed_loads.iter().any(|load| load.is_own) {
+        return false;
+    }
+    let package = package_of(&source.path);
+    let is_near = |directory: &Path| {
+        source.path.parent() == Some(directory)
+            || package.is_some_and(|package| directory.starts_with(package))
+    };
+    let is_of = |file: &str, name: &str| {
+        let rest = file.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let near = tree.directories().iter().filter(|(path, _)| is_near(path));
+    let mut files = near.flat_map(|(_, files)| files.keys());
+    let names = || load.names.iter().filter(|library| library.path.is_none());
+    files.any(|file| names().any(|library| is_of(file, &library.name)))
 }
 
 /// Libraries that rules say a source opens, and that are nowhere, neither in the output nor where

@@ -1,5 +1,6 @@
 //! Objects that cannot be left out: without them a package is not imported, or its distribution has no use.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::fault::Fault;
 use crate::role::accelerated::is_opened;
 use crate::role::{Closure, module_of};
 use crate::tree::Tree;
-use crate::tree::imported::import_of;
+use crate::tree::imported::{Imports, import_of};
 use crate::tree::python_module::module_name;
 use crate::tree::site::Owners;
 
@@ -32,6 +33,8 @@ struct Users<'t> {
     opened: Vec<&'t Object>,
     owners: Owners,
     closure: Closure<'t>,
+    /// To look for imports reads all sources.
+    imports: OnceCell<Imports<'t>>,
 }
 
 impl<'t> Users<'t> {
@@ -43,12 +46,21 @@ impl<'t> Users<'t> {
             opened: opened.collect(),
             owners: Owners::of(tree.objects()),
             closure: Closure::new(tree),
+            imports: OnceCell::new(),
         }
     }
 
-    /// Whether one of these files is the only module of a distribution, is imported or opened by a source whenever that is
+    fn imports(&self) -> &Imports<'t> {
+        self.imports.get_or_init(|| Imports::of(self.tree))
+    }
+
+    /// Whether one of these files is a source that something may import, the only module of a distribution, is imported or opened by a source whenever that is
     /// imported itself, or is needed by such an object.
     fn need(&self, paths: &BTreeSet<PathBuf>) -> bool {
+        let mut sources = self.tree.sources.iter();
+        if sources.any(|source| paths.contains(&source.path) && self.imports().has(source)) {
+            return true;
+        }
         let leads = |object: &&'t Object| {
             let next = |object: &Object| self.closure.needed(object);
             !self.closure.of(vec![*object], next).is_disjoint(paths)

@@ -204,6 +204,43 @@ fn a_library_that_the_package_carries_is_looked_for_there_first() {
     );
 }
 
+/// As anoncreds, finufft and cyclonedds have it.
+#[test]
+fn a_name_is_another_way_to_what_is_opened_by_its_path() {
+    let sandbox = Sandbox::new();
+    library(&sandbox, "made", "libgone.so");
+    let bytes = fs_err::read(sandbox.path("made/lib/libgone.so")).unwrap();
+    let installed = |path: &str, source: &str| {
+        let wheel = WheelBuilder::new("demo", "1.0")
+            .tags("cp311-cp311-linux_x86_64")
+            .file("demo/__init__.py", source)
+            .file("demo/place.py", "path = __path__[0]\n")
+            .file(path, bytes.clone());
+        let text = install_wheel(&sandbox, &wheel, &[]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        text.contains("warning: `libgone.so` is missing")
+    };
+    let start = "import ctypes, os, pathlib\nfrom ctypes.util import find_library\nfrom .place import path\n";
+    let by_name = "  return ctypes.CDLL(find_library('gone'))\n";
+    for place in [
+        "os.path.join(os.path.dirname(__file__), f'{prefix}gone.so')",
+        "str(pathlib.Path(__file__).parent.resolve() / name)",
+        "str(path)",
+    ] {
+        let source = format!(
+            "{start}def f(name):\n  try: return ctypes.CDLL({place})\n  except OSError: pass\n{by_name}"
+        );
+        assert!(!installed("demo/libgone.so", &source), "{source}");
+        assert!(!installed("demo/lib/libgone.so", &source), "{source}");
+        assert!(!installed("demo/lib/libgone.so.2", &source), "{source}");
+        // What is elsewhere, or is another one, it does not open.
+        assert!(installed("other/libgone.so", &source), "{source}");
+        assert!(installed("demo/libgone2.so", &source), "{source}");
+    }
+    let source = format!("{start}def f():\n{by_name}");
+    assert!(installed("demo/libgone.so", &source));
+}
+
 #[test]
 fn what_a_rule_would_name_is_told_where_no_library_path_has_it() {
     let sandbox = Sandbox::new();

@@ -1,5 +1,7 @@
 //! Files that a package does not work without are never offered to be left out.
 
+use wheelfix_testkit::cache;
+
 use crate::optional::{Case, GONE, MISSING, MODULE};
 
 const IMPORT: &str = "from . import x\n";
@@ -79,4 +81,20 @@ fn what_such_a_module_needs_is_no_file_to_leave_out() {
         MISSING,
         true,
     );
+}
+
+/// As cyclonedds: what opens the library is imported.
+#[test]
+fn a_source_that_is_imported_is_no_file_to_leave_out() {
+    let opens = "import ctypes\nx = ctypes.CDLL('libgone.so.1')\n";
+    for (init, is_offered) in [("from . import y\n", false), ("", true)] {
+        let mut case = Case::new(init).module();
+        case.wheel = case.wheel.file("m/y.py", opens);
+        let wheel = case.sandbox.wheel(&case.wheel);
+        let python = cache::tool("python3").to_str().unwrap().to_owned();
+        let args = ["env", &wheel, "--prefix", "e", "--dry-run", "--python"];
+        let text = case.sandbox.run(&[&args[..], &[&python]].concat());
+        assert!(text.contains("`libgone.so.1` is missing"), "{text}");
+        assert_eq!(text.contains(OFFER), is_offered, "{text}");
+    }
 }
