@@ -16,9 +16,9 @@ use crate::common::{JobsArgs, LibraryArgs, OutputArgs};
 use crate::error::{Error, print, print_line};
 use crate::next_step::print_faults;
 use crate::progress::Progress;
-use crate::remedy::{self, advised};
+use crate::remedy;
 use crate::target::{ResolvedTarget, TargetArgs, lib_path_error};
-use crate::{document, inputs, install_error, message, proof_report};
+use crate::{document, inputs, install_error, message, proof_report, warnings};
 
 /// Prove that libraries and programs will load: every library, version and symbol is found
 #[derive(Debug, clap::Args)]
@@ -202,7 +202,7 @@ fn stores(given: &[PathBuf], paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
 
 fn report(proof: &Proof, untrue: &[UntrueRecord], args: &CheckArgs) -> Result<(), Error> {
     if args.warnings {
-        print("warning", proof.warnings.iter().map(advised));
+        warnings::print_faults(&proof.warnings, args.output.verbose);
     }
     // What has no ELF file may be a thing of which a wheel has to be made, or chosen, first.
     let paths = args.paths.iter().filter(|_| proof.objects == 0);

@@ -11,9 +11,8 @@ use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
 use crate::error::{self, Error, print_line, print_report};
-use crate::install_report::{compile_failures, made_twice, of_wheels};
-use crate::remedy::advised;
-use crate::{document, proof_report, unbundle_table};
+use crate::install_report::{compile_failures, made_twice};
+use crate::{document, proof_report, unbundle_table, warnings};
 
 /// The content of the JSON document, version 1.
 #[derive(Serialize)]
@@ -80,7 +79,7 @@ pub(crate) fn print(report: &EnvReport, dry_run: bool, output: &OutputArgs) -> R
         made_twice(report.made_twice)?;
     }
     if !output.quiet {
-        warn(report);
+        warn(report, output.verbose);
         proof_report::print(report.proof.as_ref(), &report.link_plan, output.verbose);
     }
     Ok(())
@@ -118,7 +117,7 @@ fn summary(report: &EnvReport) -> String {
 }
 
 /// Prints the warnings on standard error.
-fn warn(report: &EnvReport) {
+fn warn(report: &EnvReport, all: bool) {
     error::print("warning", report.resolved.iter().map(resolved));
     error::print("warning", &report.unmet);
     error::print("warning", report.copies.iter().map(copies));
@@ -134,9 +133,9 @@ fn warn(report: &EnvReport) {
         format!("`{name}` is `{value}` where it is not set (rule `{rule}`)")
     };
     error::print("note", report.variables.iter().map(variable));
-    error::print("warning", of_wheels(&report.wheels));
-    error::print("warning", report.warnings.iter().map(advised));
-    error::print("warning", compile_failures(&report.compile_failures));
+    warnings::print_of_wheels(&report.wheels, all);
+    warnings::print_of_request(&report.warnings, all);
+    warnings::print(compile_failures(&report.compile_failures), |_| (), all);
 }
 
 fn resolved(resolved: &ResolvedCollision) -> String {

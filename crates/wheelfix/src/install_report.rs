@@ -11,10 +11,9 @@ use wheelfix_link::{LinkPlan, Proof, count};
 use wheelfix_unbundle::UnbundlePlan;
 
 use crate::common::OutputArgs;
-use crate::error::{self, Error, print_line, print_report};
+use crate::error::{Error, print_line, print_report};
 use crate::message::{BREAK, Lines};
-use crate::remedy::advised;
-use crate::{document, proof_report, table, unbundle_table};
+use crate::{document, proof_report, table, unbundle_table, warnings};
 
 /// The content of the JSON document, version 1.
 #[derive(Serialize)]
@@ -96,7 +95,7 @@ pub(crate) fn print(
         made_twice(report.made_twice)?;
     }
     if !output.quiet {
-        warn(report);
+        warn(report, output.verbose);
         proof_report::print(report.proof.as_ref(), &report.link_plan, output.verbose);
     }
     Ok(())
@@ -112,20 +111,10 @@ pub(crate) fn made_twice(equal: Option<usize>) -> io::Result<()> {
 }
 
 /// Prints the warnings on standard error.
-fn warn(report: &InstallReport) {
-    error::print("warning", of_wheels(&report.wheels));
-    error::print("warning", report.warnings.iter().map(advised));
-    error::print("warning", compile_failures(&report.compile_failures));
-}
-
-/// The warnings of wheels, each with the wheel's file name.
-pub(crate) fn of_wheels(wheels: &[InstalledWheel]) -> impl Iterator<Item = impl Display> {
-    wheels.iter().flat_map(|wheel| {
-        let warning = move |warning| {
-            fmt::from_fn(move |f| write!(f, "`{}`: {}", wheel.filename, advised(warning)))
-        };
-        wheel.warnings.iter().map(warning)
-    })
+fn warn(report: &InstallReport, all: bool) {
+    warnings::print_of_wheels(&report.wheels, all);
+    warnings::print_of_request(&report.warnings, all);
+    warnings::print(compile_failures(&report.compile_failures), |_| (), all);
 }
 
 /// The sources that do not compile, each with the reason.

@@ -44,6 +44,7 @@ mod unbundle_table;
 mod unpack;
 mod venv_hook;
 mod venv_run;
+mod warnings;
 mod wheel_options;
 mod why;
 

@@ -9,23 +9,25 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wheelfix_format::{MetadataEdit, is_wheel_name};
 use wheelfix_install::{
-    EditedRequirements, InstallWarning, Libraries, PatchReport, PatchRequest, PatchWheelReport,
-    PatchWheelRequest, PipelineError, Python, Scope, VirtualEnvironment,
+    EditedRequirements, Libraries, PatchReport, PatchRequest, PatchWheelReport, PatchWheelRequest,
+    PipelineError, Python, Scope, VirtualEnvironment,
 };
 use wheelfix_link::{LinkPlan, Pattern, Proof, count};
 use wheelfix_unbundle::{UnbundleOptions, UnbundlePlan};
 use wheelfix_wheel::OpenOptions;
 
 use crate::common::{JobsArgs, LibraryArgs, OutputArgs, RelocationArgs};
-use crate::error::{self, Error, print_line, print_named_report, print_report};
+use crate::error::{Error, print_line, print_named_report, print_report};
 use crate::install_report::{ChangeDocument, change_document};
 use crate::message::BREAK;
 use crate::next_step::{free_name, note_instead, note_option};
 use crate::progress::Progress;
-use crate::remedy::{advised, ask_plain};
+use crate::remedy::ask_plain;
 use crate::target::SystemArgs;
 use crate::wheel_options::{MetadataArgs, accepted};
-use crate::{document, inputs, install_error, message, proof_report, table, unbundle_table};
+use crate::{
+    document, inputs, install_error, message, proof_report, table, unbundle_table, warnings,
+};
 
 /// Relocate libraries and programs that are on disk already, in place, or a wheel into a new wheel
 #[derive(Debug, clap::Args)]
@@ -384,7 +386,7 @@ pub(crate) fn print_wheel(report: &PatchWheelReport, args: &FileArgs) -> Result<
         ))?;
     }
     if !args.output.quiet {
-        warn(&report.warnings);
+        warnings::print_of_request(&report.warnings, args.output.verbose);
     }
     tell(report.proof.as_ref(), &report.link_plan, args);
     Ok(())
@@ -415,7 +417,7 @@ fn show(report: &PatchReport, unchanged: &[String], args: &FileArgs) -> Result<(
         print_line(format_args!("{}{others}", summary(report)))?;
     }
     if !args.output.quiet {
-        warn(&report.warnings);
+        warnings::print_of_request(&report.warnings, args.output.verbose);
     }
     tell(report.proof.as_ref(), &report.link_plan, args);
     Ok(())
@@ -427,11 +429,6 @@ pub(crate) fn tell(proof: Option<&Proof>, relocation: &LinkPlan, args: &FileArgs
     if !args.output.quiet {
         proof_report::print(proof, relocation, args.output.verbose);
     }
-}
-
-/// Prints the warnings on standard error.
-pub(crate) fn warn(warnings: &[InstallWarning]) {
-    error::print("warning", warnings.iter().map(advised));
 }
 
 /// The edits of METADATA, a line each.

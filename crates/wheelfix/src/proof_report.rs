@@ -1,20 +1,14 @@
 //! The report of a proof, the same for every command that proves: the counts, the warnings, the
 //! files that were left aside and the excuses.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Display};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wheelfix_link::{
-    Candidate, Excused, Fault, FaultKind, LeftAside, LinkPlan, Proof, Remedy, count, first_of,
-    some_of,
-};
+use wheelfix_link::{Excused, LeftAside, LinkPlan, Proof, count, first_of, some_of};
 
-use crate::error;
-use crate::message::{BREAK, escaped};
-use crate::next_step::{self, is_evaluated};
 use crate::nixpkgs::is_for_target;
-use crate::remedy::{self, advised, named};
+use crate::remedy::named;
+use crate::{error, warnings};
 
 /// So many places of calls are told of a package.
 const PLACES: usize = 3;
@@ -141,80 +135,15 @@ fn excused(excused: &Excused) -> String {
     format!("the {kind} `{name}` is missing and excused by `{globs}`; needed by {needed_by}")
 }
 
-/// So many warnings of a kind are printed whole, whoever reads them.
-const FEW: usize = 2;
-
-/// So many warnings of a kind are printed by their first lines.
-const MANY: usize = 10;
-
-/// Prints warnings, those of a kind together.
-fn print_warnings(warnings: &[Fault], all: bool) {
-    let mut kinds: Vec<(FaultKind, Vec<&Fault>)> = Vec::new();
-    for warning in warnings {
-        let kind = warning.kind();
-        match kinds.iter_mut().find(|(other, _)| *other == kind) {
-            Some((_, same)) => same.push(warning),
-            None => kinds.push((kind, vec![warning])),
-        }
-    }
-    for (_, same) in kinds {
-        if all || same.len() <= FEW {
-            error::print("warning", same.into_iter().map(advised));
-        } else {
-            error::print("warning", [first_lines(&same)]);
-        }
-    }
-}
-
-/// The first lines of warnings of a kind.
-fn first_lines(warnings: &[&Fault]) -> impl Display {
-    fmt::from_fn(|f| {
-        let len = warnings.len();
-        write!(f, "{len} warnings of a kind, whole with --verbose")?;
-        for warning in warnings.iter().take(MANY) {
-            let text = escaped(warning);
-            write!(f, "{BREAK}  {}", text.lines().next().unwrap_or_default())?;
-        }
-        match len.saturating_sub(MANY) {
-            0 => {}
-            more => write!(f, "{BREAK}  and {more} more")?,
-        }
-        match packages(warnings) {
-            Some(fix) => write!(f, "{BREAK}  fix: {fix}"),
-            None => Ok(()),
-        }
-    })
-}
-
-/// The line that brings what warnings lack and nixpkgs has, all of it at once.
-fn packages(warnings: &[&Fault]) -> Option<String> {
-    let remedies = warnings.iter().flat_map(|warning| warning.remedies());
-    let attributes = remedies.filter_map(|remedy| match remedy {
-        Remedy::AddLibPath { candidates, .. } => candidates.into_iter().find_map(attribute),
-        _ => None,
-    });
-    let attributes: BTreeSet<String> = attributes.collect();
-    let is_any = !attributes.is_empty() && remedy::edits();
-    is_any.then(|| next_step::add_packages(&attributes))
-}
-
-/// The attribute of nixpkgs that a candidate is.
-fn attribute(candidate: Candidate) -> Option<String> {
-    match candidate {
-        Candidate::Nixpkgs(attribute) if is_evaluated(&attribute) => Some(attribute),
-        _ => None,
-    }
-}
-
 /// Prints the files that a plan leaves out with what they lack, and the warnings and notes of a proof, or the
 /// excuses of the plan without one.
 ///
 /// Of several warnings of a kind only the first lines are printed, unless all is asked for.
 pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan, all: bool) {
-    print_warnings(&plan.warnings, all);
+    warnings::print_faults(&plan.warnings, all);
     match proof {
         Some(proof) => {
-            print_warnings(&proof.warnings, all);
+            warnings::print_faults(&proof.warnings, all);
             error::print("warning", unnamed(&proof.unnamed_loads));
             print_notes(proof);
             if !proof.assumed.libc.is_empty() {
@@ -227,8 +156,6 @@ pub(crate) fn print(proof: Option<&Proof>, plan: &LinkPlan, all: bool) {
 
 #[cfg(test)]
 mod tests {
-    use wheelfix_link::{ExcuseKind, UnusedIgnore};
-
     use super::*;
 
     #[test]
@@ -245,23 +172,5 @@ mod tests {
         let many =
             "`x0.so`, `x1.so`, `x2.so`, `x3.so`, `x4.so` and 2 more are left aside: each is old";
         assert_eq!(left_aside(&aside(7)), [many]);
-    }
-
-    #[test]
-    fn many_warnings_of_a_kind_are_told_by_their_first_lines() {
-        let warnings: Vec<Fault> = (0..12)
-            .map(|number| {
-                Fault::UnusedIgnore(UnusedIgnore {
-                    kind: ExcuseKind::Library,
-                    glob: format!("lib{number}\n.so"),
-                })
-            })
-            .collect();
-        let text = escaped(first_lines(&warnings.iter().collect::<Vec<_>>()));
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 12);
-        assert_eq!(lines[0], "12 warnings of a kind, whole with --verbose");
-        assert!(lines[1].contains("lib0\\n.so"), "{text}");
-        assert_eq!(lines[11], "  and 2 more");
     }
 }

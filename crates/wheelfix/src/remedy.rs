@@ -266,6 +266,12 @@ impl Mendable for &InstallWarning {
     }
 }
 
+impl Mendable for String {
+    fn remedies(&self) -> Vec<Remedy> {
+        Vec::new()
+    }
+}
+
 /// A fault of a file that is not as RECORD says, and its path in the wheel if accepting it would mend
 /// the fault.
 pub(crate) struct Mismatch<'f, T>(pub(crate) T, pub(crate) Option<&'f str>);

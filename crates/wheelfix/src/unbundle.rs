@@ -4,7 +4,7 @@ use wheelfix_install::Scope;
 
 use crate::error::{self, Error, print_line, print_report};
 use crate::patch::{self, FileArgs, Task};
-use crate::unbundle_table;
+use crate::{unbundle_table, warnings};
 
 /// Remove bundled libraries whose users are proved to work with others, in place or in a wheel
 #[derive(Debug, clap::Args)]
@@ -52,6 +52,6 @@ pub(crate) fn run(UnbundleArgs { args }: &UnbundleArgs) -> Result<(), Error> {
     } else {
         print_line(format_args!("{}; {saved} saved", patch::summary(&report)))?;
     }
-    patch::warn(&report.warnings);
+    warnings::print_of_request(&report.warnings, args.output.verbose);
     Ok(())
 }

@@ -17,13 +17,14 @@ use wheelfix_wheel::{
 
 use crate::common::{JobsArgs, OutputArgs};
 use crate::document;
-use crate::error::{self, Error, print_line, printed};
+use crate::error::{Error, print_line, printed};
 use crate::inputs;
 use crate::install_error;
 use crate::limits::{self, LimitArgs};
 use crate::next_step::note_taken;
 use crate::progress::Progress;
 use crate::table;
+use crate::warnings;
 use crate::wheel_options::accepted;
 
 /// Unpack a wheel or a source distribution, safely
@@ -110,7 +111,7 @@ fn unpack_wheel(
         error => refused(args, error),
     })?;
     if !args.output.quiet {
-        error::print("warning", wheel.accepted());
+        warnings::print(wheel.accepted(), |_| (), args.output.verbose);
     }
     let staging = Staging::whole(&args.dir).map_err(staging_error)?;
     let bytes = wheel.members().map(|member| member.file.len).sum();

@@ -23,7 +23,7 @@ use crate::common::real_paths;
 use crate::error::{Error, print, print_line};
 use crate::nixpkgs::for_target;
 use crate::target::{loader_error, probe, python_error};
-use crate::{install_report, proof_report};
+use crate::{install_report, proof_report, warnings};
 
 /// A hook whose part to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -247,7 +247,7 @@ fn patch(args: &HookArgs, attributes: &Attributes, settings: &Settings) -> Resul
         jobs: jobs(),
     };
     let report = wheelfix_install::patch(&request, &|_| {}).map_err(tree::explain)?;
-    crate::patch::warn(&report.warnings);
+    warnings::print_of_request(&report.warnings, true);
     let proof = report.proof.as_ref();
     let excused = proof.map_or(&report.link_plan.excused, |proof| &proof.excused);
     print("warning", unused(&args.ignore_missing, excused));

@@ -105,6 +105,39 @@ fn a_program_that_nothing_has_is_a_warning_with_its_package() {
     "#);
 }
 
+/// As siliconcompiler has 144.
+#[test]
+fn many_scripts_that_ask_for_programs_are_one_warning() {
+    let sandbox = Sandbox::new();
+    let mut demo = WheelBuilder::new("demo", "1.0");
+    for number in 0..12 {
+        let program = if number == 3 { "zsh" } else { "bash" };
+        demo = demo.executable(&format!("demo/{number}.sh"), format!("#!/bin/{program}\n"));
+    }
+    let wheel = sandbox.wheel(&demo);
+    let text = install(&sandbox, &wheel, &[]);
+    let count = |part: &str| text.matches(part).count();
+    assert!(
+        text.contains("warning: 12 warnings of a kind, whole with --verbose\n"),
+        "{text}"
+    );
+    assert_eq!((count("warning: "), count(" asks for ")), (1, 10), "{text}");
+    assert!(
+        text.contains("  and 2 more\n  fix: add --lib-path "),
+        "{text}"
+    );
+    assert!(text.contains("[ bash zsh ]"), "{text}");
+    for more in ["--verbose", "--json"] {
+        if sandbox.path("out").is_dir() {
+            fs_err::remove_dir_all(sandbox.path("out")).unwrap();
+        }
+        let text = install(&sandbox, &wheel, &[more]);
+        let (out, warnings) = text.split_once("--- stderr\n").unwrap();
+        let all = if more == "--json" { out } else { warnings };
+        assert_eq!(all.matches(" asks for ").count(), 12, "{text}");
+    }
+}
+
 #[test]
 fn a_python_source_of_a_package_is_never_edited() {
     let sandbox = Sandbox::new();
