@@ -12,18 +12,19 @@ use wheelfix_install::{
     CompileError, EditFailure, ExtractionError, FileFault, LinkError, MemberFault, PipelineError,
     RecordUpdateError, Refusal, RefusedWheel, SbomUpdateError, StagingError,
 };
-use wheelfix_link::{Remedy, TreeError};
+use wheelfix_link::TreeError;
 use wheelfix_unbundle::UnbundleError;
 use wheelfix_wheel::{ContentProblem, InstalledError, WheelError, WheelFault, WheelFaults};
 
 use crate::common::{OutputArgs, report_bundled, report_unproved, report_unsound};
 use crate::error::{Error, REPORT, chain, print};
 use crate::message::BREAK;
+use crate::mismatch::{self, Mismatch, accepted};
 use crate::next_step::{note_input, note_other, note_taken, print_faults, wheels_directory};
 use crate::nixpkgs::is_for_target;
 use crate::pip::pip;
 use crate::quoting::shell_word;
-use crate::remedy::{Mismatch, advised, ask, ask_plain, is_in_build};
+use crate::remedy::{self, advised, ask, ask_plain, is_in_build};
 use crate::target::{lib_path_error, loader_error};
 use crate::{inputs, limits};
 
@@ -39,7 +40,7 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
                     is_hash.then_some(fault.path.as_str()),
                 )
             });
-            print_faults(each);
+            mismatch::print(each, is_all(output));
             Error::Reported
         }
         PipelineError::Files(faults) => files(&faults),
@@ -48,7 +49,7 @@ pub(crate) fn explain(error: PipelineError, output: &OutputArgs) -> Error {
         PipelineError::Unproved(proof) => report_unproved(&proof, output),
         PipelineError::MadeTwice(comparison) => made_twice(&comparison),
         PipelineError::Staging(error) => staging(error),
-        PipelineError::Extraction(error) => extraction(error),
+        PipelineError::Extraction(error) => extraction(error, is_all(output)),
         PipelineError::Relocation(error) => relocation(error),
         PipelineError::Compile(error) => compile(error),
         PipelineError::Unpack(error @ ExtractError::Content(_)) => Error::refused(error),
@@ -249,7 +250,13 @@ fn reason(path: &Path, reason: &Refusal) -> impl Display {
 /// The faults of a wheel, each with its fix.
 pub(crate) fn wheel_faults(faults: &WheelFaults) -> impl Display {
     fmt::from_fn(move |f| {
-        let advised = |fault| advised(Mismatch(fault, WheelFault::mismatch(fault)));
+        let paths = || faults.list().iter().filter_map(WheelFault::mismatch);
+        // Of many one fix for all is told.
+        let is_many = mismatch::FEW < paths().count();
+        let advised = |fault| {
+            let path = WheelFault::mismatch(fault).filter(|_| !is_many);
+            advised(Mismatch(fault, path))
+        };
         if let ([fault], 0) = (faults.list(), faults.unlisted()) {
             return advised(fault).fmt(f);
         }
@@ -261,17 +268,16 @@ pub(crate) fn wheel_faults(faults: &WheelFaults) -> impl Display {
         if 0 < faults.unlisted() {
             write!(f, "{BREAK}  and {} more", faults.unlisted())?;
         }
-        Ok(())
+        match accept(paths()).filter(|_| is_many) {
+            Some(fix) => write!(f, "{BREAK}  fix: {fix}"),
+            None => Ok(()),
+        }
     })
 }
 
 /// The options that accept files which are not as RECORD says, as one line.
 pub(crate) fn accept<'p>(paths: impl Iterator<Item = &'p str>) -> Option<String> {
-    let remedies = paths.map(|path| Remedy::AcceptMismatch {
-        path: path.to_owned(),
-    });
-    let lines: Vec<String> = remedies.flat_map(|it| crate::remedy::lines(&it)).collect();
-    (!lines.is_empty()).then(|| lines.join(", "))
+    remedy::lines(&accepted(paths)?).pop()
 }
 
 fn staging(error: StagingError) -> Error {
@@ -303,14 +309,19 @@ fn is_hash(fault: &MemberFault) -> bool {
     matches!(fault.source, ContentError::Sha256 { .. })
 }
 
-fn extraction(error: ExtractionError) -> Error {
+/// Whether each fault is told by itself, however many they are.
+fn is_all(output: &OutputArgs) -> bool {
+    output.json || output.verbose
+}
+
+fn extraction(error: ExtractionError, all: bool) -> Error {
     match error {
         ExtractionError::Io(error) => error.into(),
         ExtractionError::Content(faults) => {
             let each = faults
                 .iter()
                 .map(|fault| Mismatch(fault, is_hash(fault).then(|| fault.path.as_str())));
-            print_faults(each);
+            mismatch::print(each, all);
             Error::Reported
         }
         ExtractionError::Extract(error) => Error::environment(error),
@@ -319,7 +330,7 @@ fn extraction(error: ExtractionError) -> Error {
                 let text = fmt::from_fn(move |f| write!(f, "hash differs from RECORD: `{path}`"));
                 Mismatch(text, Some(path.as_str()))
             });
-            print_faults(each);
+            mismatch::print(each, all);
             Error::Reported
         }
         error @ ExtractionError::Path { .. } => Error::refused(error),

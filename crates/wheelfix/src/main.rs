@@ -25,6 +25,7 @@ mod lock;
 mod lock_uv;
 mod memory;
 mod message;
+mod mismatch;
 mod next_step;
 mod nixpkgs;
 mod patch;

@@ -1,6 +1,10 @@
 //! Texts as they are typed: in a POSIX shell, in Nix, and as globs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+/// So many globs one line has for files of a wheel.
+const MOST: usize = 5;
 
 /// A text as one word of a POSIX shell.
 pub(crate) fn shell_word(text: &str) -> String {
@@ -51,6 +55,29 @@ pub(crate) fn escaped_glob(text: &str) -> String {
     glob
 }
 
+/// Globs for files of a wheel: for each its own if they are few, else one for a directory.
+pub(crate) fn globs(paths: &[String]) -> BTreeSet<String> {
+    let each = paths.iter().map(String::as_str);
+    if paths.len() <= MOST {
+        return each.map(escaped_glob).collect();
+    }
+    let below = |split: fn(&str) -> Option<(&str, &str)>, end: &str| -> BTreeSet<String> {
+        let glob = |path| match split(path) {
+            // Files of `.dist-info` decide; some are accepted by their whole path only.
+            Some((directory, _)) if !path.contains(".dist-info/") => {
+                format!("{}/{end}", escaped_glob(directory))
+            }
+            _ => escaped_glob(path),
+        };
+        each.clone().map(glob).collect()
+    };
+    let near = below(|path| path.rsplit_once('/'), "*");
+    if near.len() <= MOST {
+        return near;
+    }
+    below(|path| path.split_once('/'), "**")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +107,38 @@ mod tests {
         let pattern = wheelfix_link::Pattern::new("**/a/b.so").unwrap();
         let inside = "cmeel.prefix/lib/python3.11/site-packages/a/b.so";
         assert!(pattern.matches(inside) && pattern.matches("a/b.so"));
+    }
+
+    #[test]
+    fn many_files_are_accepted_by_their_directories() {
+        let check = |paths: &[&str], want: &[&str]| {
+            let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+            let globs = globs(&paths);
+            let patterns: Vec<_> = globs
+                .iter()
+                .map(|it| wheelfix_link::Pattern::new(it).unwrap())
+                .collect();
+            for path in &paths {
+                assert!(
+                    patterns.iter().any(|it| it.matches(path)),
+                    "{path}: {globs:?}"
+                );
+            }
+            assert_eq!(globs.iter().collect::<Vec<_>>(), want);
+        };
+        check(&["a/x[1]", "b"], &["a/x\\[1\\]", "b"]);
+        let six = [
+            "a/1",
+            "a/2",
+            "a/b/3",
+            "a/b/4",
+            "c",
+            "d-1.dist-info/METADATA",
+        ];
+        check(&six, &["a/*", "a/b/*", "c", "d-1.dist-info/METADATA"]);
+        check(
+            &["a/1/x", "a/2/x", "a/3/x", "a/4/x", "a/5/x", "b/6/x"],
+            &["a/**", "b/**"],
+        );
     }
 }

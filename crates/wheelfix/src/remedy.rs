@@ -15,7 +15,7 @@ use wheelfix_wheel::WheelWarning;
 
 use crate::message::BREAK;
 use crate::nixpkgs::{self, Refusal};
-use crate::quoting::{escaped_glob, glob, nix_string, nix_text, shell_word};
+use crate::quoting::{escaped_glob, glob, globs, nix_string, nix_text, shell_word};
 use crate::settings;
 
 /// How many files one line names.
@@ -272,24 +272,6 @@ impl Mendable for String {
     }
 }
 
-/// A fault of a file that is not as RECORD says, and its path in the wheel if accepting it would mend
-/// the fault.
-pub(crate) struct Mismatch<'f, T>(pub(crate) T, pub(crate) Option<&'f str>);
-
-impl<T: Display> Display for Mismatch<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<T: Display> Mendable for Mismatch<'_, T> {
-    fn remedies(&self) -> Vec<Remedy> {
-        let path = self.1.map(str::to_owned);
-        let accept = path.map(|path| Remedy::AcceptMismatch { path });
-        accept.into_iter().collect()
-    }
-}
-
 /// Lines to write or to run, one for each way; a comment after `#` is one for the shell and for Nix.
 pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
     let voice = voice();
@@ -339,7 +321,7 @@ pub(crate) fn lines(remedy: &Remedy) -> Vec<String> {
         Remedy::Rebuild { .. } => {
             vec!["build or fetch the wheel anew for this target, whole".to_owned()]
         }
-        Remedy::AcceptMismatch { path } => accept(voice, path).into_iter().collect(),
+        Remedy::AcceptMismatch { paths } => accept(voice, paths).into_iter().collect(),
         Remedy::LeaveOut { inputs } if !voice.is_in_build() => vec![leave_out(inputs)],
         Remedy::Remove { choice, value } => vec![remove(voice, *choice, value)],
         Remedy::RemoveRule { name, file } => vec![format!(
@@ -358,15 +340,15 @@ fn leave_out(inputs: &[PathBuf]) -> String {
     format!("leave out {}", inputs.collect::<Vec<_>>().join(" "))
 }
 
-/// The option that accepts a file of a wheel.
-fn accept(voice: &Voice, path: &str) -> Option<String> {
-    let glob = escaped_glob(path);
-    add(
-        voice,
-        "--accept-mismatch",
-        &[glob.into()],
-        "if you know its content",
-    )
+/// The option that accepts files of a wheel.
+fn accept(voice: &Voice, paths: &[String]) -> Option<String> {
+    let globs = globs(paths).into_iter().map(Cow::Owned);
+    let globs: Vec<Cow<'_, str>> = globs.collect();
+    let why = match paths {
+        [_] => "if you know its content",
+        _ => "if you know what is there",
+    };
+    add(voice, "--accept-mismatch", &globs, why)
 }
 
 /// An option to add, or the line of a setting.

@@ -108,10 +108,10 @@ pub enum Remedy {
         /// Their paths.
         inputs: Vec<PathBuf>,
     },
-    /// Accept a file of a wheel although its list of files does not vouch for it.
+    /// Accept files of a wheel although its list of files does not vouch for them.
     AcceptMismatch {
-        /// Its path in the wheel.
-        path: String,
+        /// Their paths in the wheel.
+        paths: Vec<String>,
     },
     /// Take a rule out of a file, or correct it.
     RemoveRule {

@@ -1,6 +1,10 @@
 //! RECORD files that do not match what they list.
 
+use serde_json::Value;
+use wheelfix_testkit::wheel::WheelBuilder;
+
 use crate::scene::Scene;
+use crate::support::Sandbox;
 
 const RECORD: &str = "out/lib/python3.11/site-packages/demo-1.0.dist-info/RECORD";
 
@@ -43,4 +47,93 @@ fn a_record_that_is_not_true_is_told_and_mended() {
     let missing = "out/lib/python3.11/site-packages/demo/m0.py";
     fs_err::remove_file(scene.sandbox.path(missing)).unwrap();
     assert!(check().contains("demo/m0.py` is not there"), "{}", check());
+}
+
+/// A wheel with files that were changed after its RECORD was written, as eckitlib 2.5.0.33 has 25.
+fn changed(count: usize) -> WheelBuilder {
+    let mut wheel = WheelBuilder::new("demo", "1.0").file("demo/__init__.py", "");
+    for number in 0..count {
+        let path = format!("demo/libs/{number}.txt");
+        let row = format!("{path},sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n");
+        wheel = wheel.file(&path, "x\n").record_row(&path, &row);
+    }
+    wheel
+}
+
+#[test]
+fn many_files_that_are_not_as_the_record_says_are_one_fault_with_one_fix() {
+    let sandbox = Sandbox::new();
+    let fix = "  fix: add --accept-mismatch 'demo/libs/*'  # if you know what is there\n";
+    let wheel = sandbox.wheel(&changed(7));
+    for start in [
+        &[
+            "install",
+            &wheel,
+            "--prefix",
+            "out",
+            "--python-version",
+            "3.11",
+        ][..],
+        &["patch", &wheel, "-o", "new"],
+    ] {
+        let run = |more: &[&str]| sandbox.run(&[start, more].concat());
+        let text = run(&[]);
+        let count = |part: &str| text.matches(part).count();
+        assert!(
+            text.contains("error: 7 files are not as `RECORD` says\n"),
+            "{text}"
+        );
+        assert_eq!(
+            (count("error: "), count("mismatch: "), count("fix: ")),
+            (1, 5, 1),
+            "{text}"
+        );
+        assert!(
+            text.contains("  and 2 more, all with --verbose\n"),
+            "{text}"
+        );
+        assert!(text.contains(fix), "{text}");
+        let text = run(&["--verbose"]);
+        assert_eq!(text.matches("error: ").count(), 7, "{text}");
+        let json: Value = serde_json::from_slice(
+            &sandbox
+                .command(&[start, &["--json"]].concat())
+                .output()
+                .unwrap()
+                .stdout,
+        )
+        .unwrap();
+        assert_eq!(json["errors"].as_array().unwrap().len(), 7, "{json}");
+        let text = run(&["--accept-mismatch", "demo/libs/*"]);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let warning = "warning: 7 warnings of a kind, whole with --verbose\n";
+        assert!(text.contains(warning), "{text}");
+    }
+    let text = sandbox.run(&["unpack", &wheel, "dir"]);
+    assert!(
+        text.contains("hint: add --accept-mismatch 'demo/libs/*'"),
+        "{text}"
+    );
+}
+
+#[test]
+fn many_files_that_the_record_does_not_list_have_one_fix() {
+    let sandbox = Sandbox::new();
+    let mut wheel = WheelBuilder::new("demo", "1.0");
+    for number in 0..7 {
+        wheel = wheel.unrecorded(&format!("demo/{number}.py"), "");
+    }
+    let wheel = sandbox.wheel(&wheel);
+    let text = sandbox.run(&[
+        "install",
+        &wheel,
+        "--prefix",
+        "out",
+        "--python-version",
+        "3.11",
+    ]);
+    assert_eq!(text.matches("has no row for").count(), 7, "{text}");
+    assert_eq!(text.matches("fix: ").count(), 1, "{text}");
+    let fix = "  fix: add --accept-mismatch 'demo/*'  # if you know what is there\n";
+    assert!(text.contains(fix), "{text}");
 }
