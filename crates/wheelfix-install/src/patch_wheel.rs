@@ -15,7 +15,7 @@ use fs_err as fs;
 use name::Output;
 use wheelfix_archive::{Digest, ExtractItem, MemberPath, Silent, extract};
 use wheelfix_format::{MetadataEdit, WheelFilename};
-use wheelfix_link::{LinkPlan, Proof, Tree, may_be_module};
+use wheelfix_link::{LinkPlan, Proof, Tree, may_be_like_source, may_be_module};
 use wheelfix_loader::Place;
 use wheelfix_unbundle::UnbundlePlan;
 use wheelfix_wheel::{OpenOptions, Placement, Scheme, Wheel, WheelError};
@@ -140,6 +140,9 @@ fn link_wheel(
     let mut warnings = requirements.warnings;
     warnings.extend(wheel.accepted().cloned().map(InstallWarning::Wheel));
     warnings.extend(plan.elf_edits.warnings.iter().cloned());
+    if request.python.is_none() {
+        warnings.extend(of_one_python(wheel, &layout, &plan.link));
+    }
     let report = |plan: Plan| PatchWheelReport {
         output: output.directory.join(filename.to_string()),
         unbundling: plan.unbundling,
@@ -241,6 +244,25 @@ fn layout(wheel: &Wheel, request: &PatchWheelRequest) -> Result<Layout, Pipeline
     Ok(Layout::of(python))
 }
 
+/// A warning for each file beside `site-packages` that is led there by its edit, where that is the directory of one version
+/// of Python and the wheel is for several.
+fn of_one_python(wheel: &Wheel, layout: &Layout, plan: &LinkPlan) -> Vec<InstallWarning> {
+    let mut abis = wheel.filename().tags().abis().iter();
+    if abis.any(|abi| abi.starts_with("cp")) {
+        return Vec::new();
+    }
+    let site = layout.site_packages();
+    let inside = Path::new(PREFIX).join(&site);
+    let edits = plan.edits().filter(|object| {
+        !object.path.starts_with(&inside) && object.edit.to_string().contains(&site)
+    });
+    let warning = |path: &Path| InstallWarning::OneVersion {
+        path: path.to_owned(),
+        site: site.clone(),
+    };
+    edits.map(|object| warning(&object.path)).collect()
+}
+
 /// Decides the edits of METADATA, and refuses those that match nothing.
 fn requirements(wheel: &Wheel, edits: &[MetadataEdit]) -> Result<Requirements, PipelineError> {
     let path = PathBuf::from(format!("{}/METADATA", wheel.dist_info()));
@@ -339,7 +361,7 @@ struct Unpacked {
     installed: MemberPath,
 }
 
-/// Writes the ELF files and Python sources of a wheel below a directory, each where it would be
+/// Writes the ELF files of a wheel, its Python sources and what is run as they are, below a directory, each where it would be
 /// installed.
 fn unpack(
     wheel: &Wheel,
@@ -357,12 +379,13 @@ fn unpack(
         let Placement::File { scheme, path } = member.placement else {
             continue;
         };
-        let is_source = scheme.is_site() && files::is_source(path.as_str(), wheel.dist_info());
+        let installed = MemberPath::new(&layout.place(wheel, *scheme, path.as_str()))?;
+        let is_source = scheme.is_site() && files::is_source(path.as_str(), wheel.dist_info())
+            || may_be_like_source(installed.as_path());
         let is_loaded = elf.contains(&member.file.index) || may_be_module(Path::new(path.as_str()));
         if !is_source && !is_loaded {
             continue;
         }
-        let installed = MemberPath::new(&layout.place(wheel, *scheme, path.as_str()))?;
         items.push(ExtractItem {
             archive: wheel.archive(),
             member: member.file,

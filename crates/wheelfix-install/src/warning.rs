@@ -81,6 +81,17 @@ pub enum InstallWarning {
     /// Something odd in a wheel that becomes another.
     #[error("{0}")]
     Wheel(WheelWarning),
+    /// A file of a wheel for several versions of Python that is linked for one.
+    #[error(
+        "`{}` finds its libraries in `{site}` alone, and the wheel is for other versions of Python, too: name the one that will load it",
+        path.display()
+    )]
+    OneVersion {
+        /// The file.
+        path: PathBuf,
+        /// The `site-packages` of the version, relative to the prefix.
+        site: String,
+    },
     /// A namespace in which no wheel has a file.
     #[error("no wheel has a file in the namespace `{0}`")]
     Namespace(String),

@@ -393,3 +393,57 @@ fn libraries_of_a_wheel_that_has_them_elsewhere_only() {
         );
     }
 }
+
+#[test]
+fn scripts_are_read_as_they_are_when_they_are_installed() {
+    let sandbox = Sandbox::new();
+    let opens = "#!python\nimport ctypes\nx = ctypes.CDLL('libgone.so.1')\n";
+    let wheel = WheelBuilder::new("demo", "1.0")
+        .data("scripts/tool", opens)
+        .data("data/bin/other", opens)
+        .data("data/share/none", opens);
+    let wheel = sandbox.wheel(&wheel);
+    for command in [
+        ["patch", &wheel, "-o", "out"],
+        ["install", &wheel, "--prefix", "p"],
+    ] {
+        let text = sandbox.run(&[&command[..], &["--python", "python3"]].concat());
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        assert!(
+            text.contains("warning: `libgone.so.1` is missing"),
+            "{text}"
+        );
+        assert!(text.contains("(other:3, tool:3)"), "{text}");
+    }
+}
+
+#[test]
+fn a_program_that_is_linked_for_one_python_is_told() {
+    let sandbox = Sandbox::new();
+    let library = compile(&sandbox);
+    sandbox.library(
+        "int x(void); int p(void) { return x(); }",
+        &["-o", "p.so", "x.so", "-Wl,--allow-shlib-undefined"],
+    );
+    let program = fs_err::read(sandbox.path("p.so")).unwrap();
+    for (tag, version, is_told) in [
+        ("py3-none-linux_x86_64", "3.0", true),
+        ("cp39-abi3-linux_x86_64", "3.9", true),
+        ("cp311-cp311-linux_x86_64", "3.11", false),
+    ] {
+        let wheel = demo(library.clone())
+            .tags(tag)
+            .data("scripts/tool", program.clone());
+        let wheel = sandbox.wheel(&wheel);
+        let args = ["patch", &wheel, "-o", "new", "--lib-path", "dep"];
+        let text = sandbox.run(&args);
+        assert!(text.starts_with("exit: 0\n"), "{text}");
+        let want = format!(
+            "warning: `demo-1.0.data/scripts/tool` finds its libraries in `lib/python{version}/site-packages` alone"
+        );
+        assert_eq!(text.contains(&want), is_told, "{text}");
+        let named =
+            sandbox.run(&[&args[..4], &["--lib-path", "dep", "--python", "python3"]].concat());
+        assert!(!named.contains("alone"), "{named}");
+    }
+}
