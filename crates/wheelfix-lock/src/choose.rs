@@ -10,7 +10,7 @@ use std::fmt;
 
 use wheelfix_format::{RankedTags, TagMismatch};
 
-use crate::{File, Package, Source};
+use crate::{File, Only, Package, Source};
 
 /// The choice of the user where there is one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -60,6 +60,8 @@ pub enum WheelReason {
     Tags(TagMismatch),
     /// It is for hardware that has to be declared.
     Variant(String),
+    /// The lock allows the sdist only.
+    NoBinary,
 }
 
 impl fmt::Display for WheelReason {
@@ -70,6 +72,7 @@ impl fmt::Display for WheelReason {
                 f,
                 "it is the variant `{label}`, and the lock does not say what for"
             ),
+            Self::NoBinary => f.write_str("the lock allows no wheel of it"),
         }
     }
 }
@@ -83,6 +86,7 @@ pub fn ranked<'l>(
     for file in &package.wheels {
         let Some(wheel) = &file.wheel else { continue };
         let reason = match (wheel.variant(), tags.rank(wheel.tags())) {
+            _ if package.only == Some(Only::Source) => WheelReason::NoBinary,
             (None, Ok(rank)) => {
                 fitting.push((rank, Reverse(wheel.build()), &*file.name, file));
                 continue;
@@ -109,7 +113,8 @@ pub fn choose<'l>(
             why: None,
         });
     }
-    let sdist = package.sdist.as_ref();
+    let is_binary = package.only == Some(Only::Binary);
+    let sdist = package.sdist.as_ref().filter(|_| !is_binary);
     if let (Preference::Sdist, Some(file)) = (preference, sdist) {
         return Ok(Choice {
             provider: Provider::Sdist(file),
@@ -123,7 +128,10 @@ pub fn choose<'l>(
             why: None,
         });
     }
-    let reasons = summary(&rejected);
+    let mut reasons = summary(&rejected);
+    if is_binary && package.sdist.is_some() {
+        reasons.push("the lock allows wheels of it only, not its sdist".to_owned());
+    }
     match sdist {
         Some(file) => {
             let why = if reasons.is_empty() {

@@ -82,6 +82,10 @@ pub enum Problem {
     NoCommit,
     #[error("it is not pinned to one version with `==`: `{0}`")]
     NotPinned(String),
+    #[error(
+        "`{0}` stands for a variable of the environment, and a lock says the same for all: write its value, as `envsubst` does"
+    )]
+    Variable(String),
     #[error("another file is meant: `{0}`; give that one by itself, or put its lines here")]
     OtherFile(String),
     #[error("the index has another hash of `{0}`")]

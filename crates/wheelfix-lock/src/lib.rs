@@ -32,7 +32,7 @@ pub use file::{File, Location, public_url, user_of};
 pub use format::Format;
 pub use hash::{Sri, SriError};
 pub use index::IndexAnswers;
-pub use lock::{Conflict, DefaultGroups, Edge, Lock, Package, Root, Source};
+pub use lock::{Conflict, DefaultGroups, Edge, Lock, Only, Package, Root, Source};
 pub use locked::{Locked, LockedError, LockedFile, LockedPackage, LockedSource};
 pub use profile::{Profile, ProfileError};
 pub use read::is_open;

@@ -139,10 +139,21 @@ pub struct Package<'a> {
     pub hashes: Vec<Sri>,
     /// Hashes of which one is that of its file, where the lock does not say which.
     pub alternatives: Vec<Sri>,
+    /// The files that may be taken, if the lock restricts them.
+    pub only: Option<Only>,
     /// Whether an index was asked where its files are.
     pub(crate) is_answered: bool,
     /// The requirements of the build of its sdist, if somebody has looked.
     pub build: Option<Vec<Requirement>>,
+}
+
+/// The files of a package that may be taken, as pip's `--only-binary` and `--no-binary` say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Only {
+    /// Wheels: `--only-binary`.
+    Binary,
+    /// The source distribution: `--no-binary`.
+    Source,
 }
 
 /// A condition under which a package is a part of a selection.
@@ -211,6 +222,7 @@ impl Package<'_> {
             sdist: None,
             hashes: Vec::new(),
             alternatives: Vec::new(),
+            only: None,
             is_answered: false,
             build: None,
         }

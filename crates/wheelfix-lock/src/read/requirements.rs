@@ -4,13 +4,14 @@
 //! require is in it, only the hashes of all files of each package together.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use wheelfix_format::{
     Constraint, PackageName, Requirement, SdistFilename, Version, WheelFilename,
 };
 
 use crate::file::{File, Location, decoded};
-use crate::lock::{Listing, Lock, Package, Source};
+use crate::lock::{Listing, Lock, Only, Package, Source};
 use crate::read::reading::{ListedLock, Reading};
 use crate::{Faults, Format, Problem, Sri};
 
@@ -18,6 +19,11 @@ pub(crate) fn read(text: &str) -> Result<Lock<'static>, Faults> {
     let mut reader = Reader::default();
     for (number, line) in logical_lines(text) {
         reader.line(&format!("line {number}"), &line);
+    }
+    for package in &mut reader.packages {
+        // A file that is named is taken whatever it is.
+        let is_named = package.sdist.is_some() || !package.wheels.is_empty();
+        package.only = reader.formats.of(&package.name).filter(|_| !is_named);
     }
     let lock = ListedLock {
         format: Format::Requirements,
@@ -43,6 +49,7 @@ struct Reader {
     notes: Vec<String>,
     packages: Vec<Package<'static>>,
     indexes: Vec<String>,
+    formats: FormatControl,
 }
 
 impl Reader {
@@ -59,9 +66,26 @@ impl Reader {
             // Parts of some are variables of the environment.
             let is_whole = !url.contains('$');
             self.indexes.extend(is_whole.then(|| url.to_owned()));
+        } else if let Some(names) = value(line, "--only-binary") {
+            let names = self.format_names(key, names);
+            self.formats.set(Only::Binary, names);
+        } else if let Some(names) = value(line, "--no-binary") {
+            let names = self.format_names(key, names);
+            self.formats.set(Only::Source, names);
         } else if !is_one(&WITHOUT_EFFECT) {
             self.not_followed(key, line);
         }
+    }
+
+    /// The names of `--only-binary` and `--no-binary`, between commas.
+    fn format_names(&mut self, key: &str, names: &str) -> Vec<FormatName> {
+        let names = names.split(',').map(str::trim);
+        let names = names.filter_map(|name| match name {
+            ":all:" => Some(FormatName::All),
+            ":none:" => Some(FormatName::None),
+            name => self.reading.name("", key, name).map(FormatName::One),
+        });
+        names.collect()
     }
 
     fn not_followed(&mut self, key: &str, option: &str) {
@@ -72,6 +96,12 @@ impl Reader {
     fn requirement(&mut self, key: &str, line: &str, is_editable: bool) {
         let (what, options) = line.split_at(line.find(" --").unwrap_or(line.len()));
         let what = what.trim();
+        let variables: Vec<&str> = variables(what).collect();
+        if !variables.is_empty() {
+            let problems = variables.into_iter().map(ToOwned::to_owned);
+            problems.for_each(|name| self.reading.fault("", key, Problem::Variable(name)));
+            return;
+        }
         let hashes = self.hashes(key, options);
         let reading = &mut self.reading;
         let found = match kind(what) {
@@ -105,6 +135,48 @@ impl Reader {
             }
         }
         self.reading.hashes("", key, hashes.into_iter())
+    }
+}
+
+/// A name of `--only-binary` and `--no-binary`.
+enum FormatName {
+    /// `:all:`
+    All,
+    /// `:none:`
+    None,
+    One(PackageName),
+}
+
+/// The packages whose wheels or sdists are not to be taken, by all such lines: pip's `FormatControl`.
+#[derive(Default)]
+struct FormatControl {
+    /// That of all packages which no line names.
+    all: Option<Only>,
+    named: BTreeMap<PackageName, Only>,
+}
+
+impl FormatControl {
+    /// Takes a line: `:all:` forgets what was said before of both, `:none:` of this alone, and a later line counts.
+    fn set(&mut self, only: Only, names: Vec<FormatName>) {
+        for name in names {
+            match name {
+                FormatName::All => {
+                    self.all = Some(only);
+                    self.named.clear();
+                }
+                FormatName::None => {
+                    self.all = self.all.filter(|all| *all != only);
+                    self.named.retain(|_, named| *named != only);
+                }
+                FormatName::One(name) => {
+                    self.named.insert(name, only);
+                }
+            }
+        }
+    }
+
+    fn of(&self, name: &PackageName) -> Option<Only> {
+        self.named.get(name).copied().or(self.all)
     }
 }
 
@@ -183,6 +255,22 @@ fn without_comment(line: &str) -> &str {
     let mut hashes = line.match_indices('#').map(|(at, _)| line.split_at(at).0);
     let is_free = |before: &&str| before.is_empty() || before.ends_with(char::is_whitespace);
     hashes.find(is_free).unwrap_or(line)
+}
+
+/// The variables of the environment in a text, as pip knows them: `${NAME}` of capital letters. Those before the host of a
+/// URL are credentials, which are left out as all are.
+fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("${").filter_map(|(at, _)| {
+        let (before, rest) = text.split_at(at);
+        let (name, after) = rest.get(2..)?.split_once('}')?;
+        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let authority = before
+            .rsplit_once("://")
+            .is_some_and(|(_, it)| !it.contains('/'));
+        let is_credential = authority && after.split('/').next()?.contains('@');
+        let is_one = !name.is_empty() && name.chars().all(is_name) && !is_credential;
+        rest.get(..name.len() + 3).filter(|_| is_one)
+    })
 }
 
 /// The forms of requirements.

@@ -1,6 +1,7 @@
 //! The forms of lines in `requirements.txt`.
 
-use wheelfix_lock::{Lock, Package, Source};
+use wheelfix_format::{RankedTags, Target};
+use wheelfix_lock::{IndexAnswers, Lock, Package, Preference, Provider, Source, choose};
 
 use crate::support::{installed, joined, read};
 
@@ -94,8 +95,6 @@ fn options_that_are_not_followed_are_told() {
     let text = format!("{text}{}\n", "1".repeat(64));
     let lock = read("requirements.txt", &text);
     let notes = [
-        "line 1: `--no-binary :all:` is for pip, and not followed",
-        "line 2: `--only-binary=six` is for pip, and not followed",
         "line 3: `--no-index` is for pip, and not followed",
         "line 4: `-f links` is for pip, and not followed",
         "line 5: `--find-links=links` is for pip, and not followed",
@@ -128,4 +127,99 @@ fn a_name_with_and_without_extras_is_one_package() {
         installed(&lock, "", "x86_64-linux-cp311"),
         "two packages of one name are selected: idna 3.10 and idna 3.9"
     );
+}
+
+#[test]
+fn variables_in_requirements_are_named_but_for_credentials() {
+    let text = "six==${SIX_VERSION}\n\
+        one @ https://files.example.org/${DIR}/${FILE}\n\
+        two @ https://${USER}:${PASSWORD}@files.example.org/two-1.0-py3-none-any.whl\n\
+        three==1.0 ; extra == '${lower}'\n";
+    let faults = joined(&Lock::read("requirements.txt", text).unwrap_err());
+    for name in ["SIX_VERSION", "DIR", "FILE"] {
+        let want = format!("`${{{name}}}` stands for a variable of the environment");
+        assert!(faults.contains(&want), "{name}: {faults}");
+    }
+    assert_eq!(
+        faults.matches("stands for a variable").count(),
+        3,
+        "{faults}"
+    );
+    let text = "two @ https://${USER}:${PASSWORD}@files.example.org/two-1.0-py3-none-any.whl\n";
+    assert_eq!(read("requirements.txt", text).packages.len(), 1);
+}
+
+/// The files of `six` and `idna`, each of which has a wheel and an sdist, by what pip's `FormatControl` allows.
+#[test]
+fn wheels_and_sdists_are_chosen_as_pip_is_told_to() {
+    for (lines, want) in [
+        ("", ["whl", "whl"]),
+        ("--only-binary :all:\n", ["whl", "whl"]),
+        ("--no-binary=six\n", ["sdist", "whl"]),
+        ("--only-binary=:all:\n--no-binary Six\n", ["sdist", "whl"]),
+        ("--no-binary six\n--only-binary :all:\n", ["whl", "whl"]),
+        ("--no-binary :all:\n--no-binary :none:\n", ["whl", "whl"]),
+        ("--no-binary six,:none:,idna\n", ["whl", "sdist"]),
+        (
+            "--only-binary six\n--no-binary :all:\n--only-binary idna\n",
+            ["sdist", "whl"],
+        ),
+        (
+            "--no-binary :all:\n--only-binary :none:\n",
+            ["sdist", "sdist"],
+        ),
+    ] {
+        assert_eq!(taken(lines, true), want, "{lines}");
+    }
+    let error = "the lock allows no wheel of it";
+    assert!(taken("--no-binary six\n", false)[0].contains(error));
+    let only = "--only-binary six\n";
+    assert_eq!(taken(only, false), ["whl", "whl"]);
+}
+
+/// The kind of file that is taken of two packages, or why there is none; with sdists or without.
+fn taken(lines: &str, has_sdists: bool) -> [String; 2] {
+    let hashes = format!(
+        "--hash=sha256:{} --hash=sha256:{}",
+        "1".repeat(64),
+        "2".repeat(64)
+    );
+    let text = format!("six==1.0 {hashes}\n{lines}idna==1.0 {hashes}\n");
+    let mut lock = read("requirements.txt", &text);
+    assert_eq!(lock.notes, [""; 0]);
+    let mut answers = IndexAnswers::default();
+    for name in ["six", "idna"] {
+        let file = |file: String, digit: &str| {
+            let hash = digit.repeat(64);
+            format!(
+                "{{\"filename\": \"{file}\", \"url\": \"https://files.example.org/{file}\", \"hashes\": {{\"sha256\": \"{hash}\"}}}}"
+            )
+        };
+        let wheel = file(format!("{name}-1.0-py3-none-any.whl"), "1");
+        let sdist = file(format!("{name}-1.0.tar.gz"), "2");
+        let files = if has_sdists {
+            format!("{wheel}, {sdist}")
+        } else {
+            wheel
+        };
+        let text = format!("{{\"files\": [{files}]}}");
+        answers.add(&name.parse().unwrap(), &text).unwrap();
+    }
+    lock.locate(&answers).unwrap();
+    let target: Target = "x86_64-linux-cp311".parse().unwrap();
+    let tags = RankedTags::new(&target);
+    ["six", "idna"].map(|name| {
+        let mut packages = lock.packages.iter();
+        let package = packages
+            .find(|package| package.name.as_str() == name)
+            .unwrap();
+        match choose(package, &tags, Preference::default()) {
+            Ok(choice) => match choice.provider {
+                Provider::Wheel(_) => "whl".to_owned(),
+                Provider::Sdist(_) => "sdist".to_owned(),
+                Provider::Source => panic!("{package:?}"),
+            },
+            Err(reasons) => reasons.join("; "),
+        }
+    })
 }
