@@ -36,6 +36,7 @@ use crate::pipeline::sources::Sources;
 use crate::pipeline::verify;
 use crate::pool::in_pool;
 use crate::python::Python;
+use crate::shebang::{KeptScript, MAX_LINE, foreign_interpreter};
 use crate::warning::InstallWarning;
 
 /// The wheel and options of a relocation into a new wheel.
@@ -140,6 +141,9 @@ fn link_wheel(
     let mut warnings = requirements.warnings;
     warnings.extend(wheel.accepted().cloned().map(InstallWarning::Wheel));
     warnings.extend(plan.elf_edits.warnings.iter().cloned());
+    if request.scope == Scope::Everything {
+        warnings.extend(foreign_scripts(wheel, &layout));
+    }
     if request.python.is_none() {
         warnings.extend(of_one_python(wheel, &layout, &plan.link));
     }
@@ -242,6 +246,25 @@ fn layout(wheel: &Wheel, request: &PatchWheelRequest) -> Result<Layout, Pipeline
         rank.map_err(|error| refused(&request.wheel, error))?;
     }
     Ok(Layout::of(python))
+}
+
+/// A warning for each script that asks for a program that NixOS does not have there: who installs the wheel puts a Python
+/// in the place of `#!python` alone.
+fn foreign_scripts(wheel: &Wheel, layout: &Layout) -> Vec<InstallWarning> {
+    let warnings = wheel.members().filter_map(|member| {
+        let Placement::File { scheme, path } = member.placement else {
+            return None;
+        };
+        let is_run = member.file.executable || *scheme == Scheme::Scripts;
+        let start = is_run.then(|| wheel.archive().read_prefix(member.file, MAX_LINE as u64))?;
+        let installed = layout.place(wheel, *scheme, path.as_str());
+        Some(InstallWarning::Script {
+            path: Path::new(PREFIX).join(installed),
+            interpreter: foreign_interpreter(&start.ok()?)?.to_owned(),
+            reason: KeptScript::InWheel,
+        })
+    });
+    warnings.collect()
 }
 
 /// A warning for each file beside `site-packages` that is led there by its edit, where that is the directory of one version

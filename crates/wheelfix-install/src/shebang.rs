@@ -18,7 +18,7 @@ const STORE: &str = "/nix/store/";
 /// Names of directories of libraries, beside which `bin` lies.
 const LIBRARY_DIRECTORIES: [&str; 3] = ["lib", "lib64", "lib32"];
 /// Longest first line that is looked at; the kernel reads 256 bytes.
-const MAX_LINE: usize = 256;
+pub(crate) const MAX_LINE: usize = 256;
 
 /// The program that a script asks for by its absolute path, unless every target has it.
 pub(crate) fn foreign_interpreter(script: &[u8]) -> Option<&str> {
@@ -61,6 +61,9 @@ pub enum KeptScript {
     /// Nothing has the program.
     #[error("and no library path has it in the `bin` beside it")]
     NotFound,
+    /// It becomes a file of a wheel, which somebody else installs.
+    #[error("and stays as it is in a wheel")]
+    InWheel,
     /// A module has bytecode that belongs to its text, which is the one that was proved.
     #[error("and is a Python source of a package, which is not edited")]
     Source,

@@ -447,3 +447,27 @@ fn a_program_that_is_linked_for_one_python_is_told() {
         assert!(!named.contains("alone"), "{named}");
     }
 }
+
+#[test]
+fn a_script_that_asks_for_what_nixos_does_not_have_is_told() {
+    let sandbox = Sandbox::new();
+    let wheel = WheelBuilder::new("demo", "1.0")
+        .executable("demo/start", "#!/bin/bash\n")
+        .executable("demo/plain", "#!/bin/sh\n")
+        .file("demo/data", "#!/bin/bash\n")
+        .data("scripts/tool", "#!python\n")
+        .data("scripts/other", "#!/bin/zsh\n");
+    let wheel = sandbox.wheel(&wheel);
+    let text = sandbox.run(&["patch", &wheel, "-o", "out"]);
+    assert!(text.starts_with("exit: 0\n"), "{text}");
+    for (path, program) in [
+        ("demo/start", "bash"),
+        ("demo-1.0.data/scripts/other", "zsh"),
+    ] {
+        let want = format!(
+            "warning: script `{path}` asks for `/bin/{program}`, and stays as it is in a wheel"
+        );
+        assert!(text.contains(&want), "{text}");
+    }
+    assert_eq!(text.matches("warning: ").count(), 2, "{text}");
+}
