@@ -310,7 +310,8 @@ impl<'l> Maker<'l> {
         self.notes.extend(notes);
     }
 
-    /// The names of what a package requires on the target and the lock does not have.
+    /// The names of what a package requires on the target and the lock does not have, with the versions that are allowed where it has
+    /// another one.
     fn unmet(&self, package: &Package<'_>, resolved: &Resolved) -> BTreeSet<String> {
         let extras: Vec<PackageName> = resolved.extras.iter().cloned().collect();
         let is_required = |it: &&Requirement| {
@@ -318,7 +319,15 @@ impl<'l> Maker<'l> {
             both.is_none_or(|(marker, environment)| marker.applies(environment, &extras))
         };
         let unmet = package.unmet.iter().filter(is_required);
-        unmet.map(|it| it.name().to_string()).collect()
+        let has_other = |it: &Requirement| {
+            let mut packages = self.lock.packages.iter();
+            packages.any(|package| package.name == *it.name())
+        };
+        let texts = unmet.map(|it| match it.name() {
+            name if has_other(it) => format!("{name}{}", it.specifier_text()),
+            name => name.to_string(),
+        });
+        texts.collect()
     }
 
     fn selection(

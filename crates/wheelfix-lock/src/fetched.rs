@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wheelfix_format::{PackageName, RankedTags, Requirement, Target};
+use wheelfix_format::{Constraint, PackageName, RankedTags, Requirement, Target};
 
 use crate::lock::{Edge, Lock, Package};
 use crate::read::pylock::requirements;
@@ -122,7 +122,7 @@ impl<'a> Lock<'a> {
             .iter()
             .filter_map(|text| text.parse::<Requirement>().ok());
         let unmet: Vec<Requirement> = parsed
-            .filter(|it| !by_name.contains_key(it.name()))
+            .filter(|it| !self.packages.iter().any(|package| serves(package, it)))
             .collect();
         if let Some(package) = self.packages.get_mut(package) {
             package.edges.get_or_insert_default().extend(edges);
@@ -134,4 +134,13 @@ impl<'a> Lock<'a> {
             Err(reading.faults)
         }
     }
+}
+
+/// Whether a package is one that a requirement allows. What is known only once it is built may be.
+fn serves(package: &Package<'_>, required: &Requirement) -> bool {
+    let allows = match (required.constraint(), &package.version) {
+        (Constraint::Versions(specifiers), Some(version)) => specifiers.contains(version),
+        _ => true,
+    };
+    package.name == *required.name() && allows
 }

@@ -127,7 +127,7 @@ pub struct Package<'a> {
     pub(crate) listed_extras: BTreeSet<PackageName>,
     /// Its requirements; `None` where the format does not say.
     pub edges: Option<Vec<Edge>>,
-    /// The requirements of its METADATA that no package of the lock is.
+    /// The requirements of its METADATA that no package of the lock serves for.
     pub(crate) unmet: Vec<Requirement>,
     /// The requirements that its extras add.
     pub extras: BTreeMap<PackageName, Vec<Edge>>,

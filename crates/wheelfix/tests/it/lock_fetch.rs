@@ -129,6 +129,25 @@ fn what_is_required_and_not_in_the_lock_is_told() {
     let want = "note: app 1.0 requires also, base, zoo, which the lock does not have: give what is wanted to a \
         resolver, as by `uv pip compile`, for a lock of all packages\n";
     assert!(got.contains(want), "{got}");
+    // A version that it does not allow is none.
+    let index = Index::start();
+    let requires = "Requires-Dist: base>=2,<3\nRequires-Dist: base>=9; sys_platform == 'win32'\n";
+    let app = WheelBuilder::new("app", "1.0").metadata(requires);
+    index.answer("app", &app.build(), "");
+    let file = format!("/files/{}", app.file_name());
+    index.page(&file, Page::new(app.build()));
+    index.page(
+        &format!("{file}.metadata"),
+        Page::new(metadata("app", requires)),
+    );
+    let pins = "app==1.0\nbase==1.0\n";
+    let got = run(
+        &self::sandbox(pins),
+        &["requirements.txt"],
+        &[("UV_DEFAULT_INDEX", &index.url())],
+    );
+    let want = "note: app 1.0 requires base<3,>=2, which the lock does not have";
+    assert!(got.contains(want), "{got}");
 }
 
 #[test]
