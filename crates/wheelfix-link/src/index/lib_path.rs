@@ -19,7 +19,7 @@ pub(crate) const PUBLIC: [&str; 4] = ["", "lib", "lib64", "lib/openjdk/lib/serve
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
-    /// The directory itself, its `lib` and the others of [`PUBLIC`], and the `nvidia/*/lib` of its site-packages.
+    /// The directory itself, its `lib` and the other public directories, and the `nvidia/*/lib` of its site-packages.
     Public,
     /// Directories inside of packages, and `*.libs`: bundled for one package.
     Bundled,
