@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wheelfix_archive::Limits;
 use wheelfix_format::{BuildSystem, Metadata, PackageName, Requirement};
 use wheelfix_lock::{
-    Fault, Faults, IndexAnswers, Location, Lock, Problem, Source, Sri, Wanted, public_url,
+    Fault, Faults, IndexAnswers, Location, Lock, Package, Problem, Source, Sri, Wanted, public_url,
 };
 use wheelfix_wheel::{OpenOptions, Sdist, Wheel};
 
@@ -337,9 +337,8 @@ impl Fetcher {
                 continue;
             }
             let package = lock.packages.get(wanted.package);
-            match of_package(&bytes).filter(|(name, _)| package.is_some_and(|it| it.name == *name))
-            {
-                Some((_, texts)) => known.push((wanted, texts)),
+            match package.and_then(|package| required_of(package, &bytes)) {
+                Some(texts) => known.push((wanted, texts)),
                 // A host may have a page for all that it does not have.
                 None => rest.push(wanted),
             }
@@ -355,10 +354,13 @@ pub(crate) fn curl_error(error: CurlError) -> Error {
     }
 }
 
-/// Whose METADATA this is, and what it requires.
-fn of_package(bytes: &[u8]) -> Option<(PackageName, Vec<String>)> {
+/// The requirements in METADATA; `None` if it is not that of the package, in its version.
+fn required_of(package: &Package<'_>, bytes: &[u8]) -> Option<Vec<String>> {
     let metadata: Metadata = std::str::from_utf8(bytes).ok()?.parse().ok()?;
-    Some((metadata.name().clone(), requires(&metadata)))
+    let has_version = |version| metadata.version() == version;
+    let is_it =
+        *metadata.name() == package.name && package.version.as_ref().is_none_or(has_version);
+    is_it.then(|| requires(&metadata))
 }
 
 fn requires(metadata: &Metadata) -> Vec<String> {

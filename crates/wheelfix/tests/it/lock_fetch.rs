@@ -148,6 +148,15 @@ fn what_is_required_and_not_in_the_lock_is_told() {
     );
     let want = "note: app 1.0 requires base<3,>=2, which the lock does not have";
     assert!(got.contains(want), "{got}");
+    // So is METADATA of another one: that of the wheel counts.
+    let other = metadata("app", "Requires-Dist: nobody\n").replace("1.0", "2.0");
+    index.page(&format!("{file}.metadata"), Page::new(other));
+    let got = run(
+        &self::sandbox(pins),
+        &["requirements.txt"],
+        &[("UV_DEFAULT_INDEX", &index.url())],
+    );
+    assert!(got.contains(want) && !got.contains("nobody"), "{got}");
 }
 
 #[test]
