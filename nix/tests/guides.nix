@@ -146,7 +146,7 @@ in
 assert builtins.length (blocksOf ../../docs/nix-guides.md) == 9;
 assert builtins.length (blocksOf ../../docs/nix.md) == 4;
 assert builtins.length (blocksOf ../../docs/lock.md) == 2;
-assert builtins.length (blocksOf ../../docs/nix-migration.md) == 3;
+assert builtins.length (blocksOf ../../docs/nix-migration.md) == 4;
 assert builtins.length flakes == 2;
 assert builtins.all (text: outputOf text ? drvPath) flakes;
 {
