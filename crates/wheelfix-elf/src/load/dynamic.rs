@@ -53,13 +53,11 @@ impl<'a> Linking<'a> {
         self.array.vaddr
     }
 
-    /// The addresses of the entries that glibc's loader writes to: the ones that it adds the base address to, which a
-    /// program with a fixed address does not have, and in a program the debugger's.
-    fn written(&self, elf: &Elf) -> impl Iterator<Item = u64> {
-        let is_fixed = elf.header.object_type == ObjectType::Executable;
-        let is_program = elf.is_program();
+    /// The addresses of the entries that the loader writes to: in a program the debugger's; and in a file whose base
+    /// address is added to what the section says, all entries that are addresses.
+    fn written(&self, is_program: bool, is_relocated: bool) -> impl Iterator<Item = u64> {
         let is_written = move |tag: Tag| {
-            (is_program && tag == Tag::DEBUG) || (!is_fixed && RELOCATED.contains(&tag))
+            (is_program && tag == Tag::DEBUG) || (is_relocated && RELOCATED.contains(&tag))
         };
         let entry_len = self.encoding.dynamic_entry_len() as u64;
         let entries = self.array.entries.iter().zip(0_u64..);
@@ -112,13 +110,15 @@ fn check_place(
         );
         return Err(Refusal::new(Condition::Dynamic, text));
     }
-    let is_changed = loading.loader == LoaderKind::Glibc && segment.flags & PF_W != 0;
+    // glibc spares a section that is read-only, musl all; a program with a fixed address has 0 to add.
+    let is_relocated = loading.loader == LoaderKind::Glibc
+        && segment.flags & PF_W != 0
+        && loading.elf.header.object_type != ObjectType::Executable;
     let entry_len = linking.encoding.dynamic_entry_len() as u64;
-    let mut written = linking.written(loading.elf);
-    if is_changed && written.any(|entry| !image.is_writable(entry, entry_len)) {
-        let text = format!(
-            "its dynamic section at {vaddr:#x} cannot be written, though PT_DYNAMIC says so: the loader writes there"
-        );
+    let mut written = linking.written(loading.elf.is_program(), is_relocated);
+    if written.any(|entry| !image.is_writable(entry, entry_len)) {
+        let text =
+            format!("its dynamic section at {vaddr:#x} cannot be written: the loader writes there");
         return Err(Refusal::new(Condition::DynamicReadOnly, text));
     }
     if !image.is_readable(vaddr, len) {

@@ -257,8 +257,9 @@ fn a_fixed_program_needs_to_have_one_dynamic_entry_that_can_be_written() {
     bench.compile("made", &["-no-pie", "-Wl,-z,norelro"]);
     let made = bench.sandbox.path("made");
     let bytes = fs_err::read(&made).unwrap();
-    for (after, expected) in [(1, 0), (0, 1)] {
-        fs_err::write(&made, with_parted_dynamic_section(&bytes, after)).unwrap();
+    // What PT_DYNAMIC says of it is nothing to that.
+    for (after, flags, expected) in [(1, 6, 0), (0, 6, 1), (1, 4, 0), (0, 4, 1)] {
+        fs_err::write(&made, with_parted_dynamic_section(&bytes, after, flags)).unwrap();
         assert_eq!(run(&made), expected == 0, "{after}");
         let text = ["", "cannot be written"][usize::from(expected == 1)];
         bench.check(&["check", "made"], expected, text);
@@ -267,7 +268,7 @@ fn a_fixed_program_needs_to_have_one_dynamic_entry_that_can_be_written() {
 
 /// Puts the dynamic section into two pages more, of which the first can be written: the entries up to `DT_DEBUG` with
 /// `after` of 1 end it, with 0 that one begins the second.
-fn with_parted_dynamic_section(program: &[u8], after: usize) -> Vec<u8> {
+fn with_parted_dynamic_section(program: &[u8], after: usize, flags: u32) -> Vec<u8> {
     const PAGE: usize = 0x1000;
     let elf = Elf::read(program).unwrap();
     let array = &elf.dynamic.as_ref().unwrap().array;
@@ -294,7 +295,7 @@ fn with_parted_dynamic_section(program: &[u8], after: usize) -> Vec<u8> {
         match header.kind {
             SegmentKind::DYNAMIC => put(
                 index,
-                [2, 6],
+                [2, flags],
                 [offset + start, vaddr + start, header.file_len, 8],
             ),
             SegmentKind::NOTE => {
