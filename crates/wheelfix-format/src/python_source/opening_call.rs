@@ -1,10 +1,10 @@
 //! A call that opens a library.
 
-use ruff_python_ast::{ExceptHandler, Stmt};
+use ruff_python_ast::{ExceptHandler, ExprCall, Stmt};
 use ruff_text_size::{Ranged as _, TextSize};
 
 use super::opener::Opener;
-use super::syntax::{Next, branches};
+use super::syntax::{Next, branches, last_name};
 use super::value::MAX as MAX_NAMES;
 
 /// A call that opens a library, or looks for it.
@@ -30,8 +30,26 @@ impl OpeningCall {
 
     /// Whether it raises where the library is missing.
     fn opens(&self) -> bool {
-        self.names.iter().any(|(_, opener)| !opener.only_looks())
+        let mut names = self.names.iter();
+        !self.names.is_empty() && names.all(|(_, opener)| !opener.only_looks())
     }
+
+    /// Whether a statement is this call, or assigns or returns its result: it is not made under a condition.
+    pub(super) fn is_all_of(&self, statement: &Stmt) -> bool {
+        call_of(statement).is_some_and(|call| call.range().start() == self.at)
+    }
+}
+
+/// The call that a statement is, or of which it assigns or returns the result.
+fn call_of(statement: &Stmt) -> Option<&ExprCall> {
+    let value = match statement {
+        Stmt::Expr(it) => Some(&it.value),
+        Stmt::Assign(it) => Some(&it.value),
+        Stmt::AnnAssign(it) => it.value.as_ref(),
+        Stmt::Return(it) => it.value.as_ref(),
+        _ => None,
+    };
+    value?.as_call_expr()
 }
 
 /// How a statement is reached.
@@ -71,32 +89,104 @@ pub(super) fn opens_or_raises(
     calls: &[OpeningCall],
     next: &dyn Fn(&Stmt) -> Next,
 ) -> bool {
+    ends(statements, false, calls, next)
+}
+
+/// The same, where `is_checked` says that a condition comes before, as that what was looked for is there.
+fn ends(
+    statements: &[Stmt],
+    is_checked: bool,
+    calls: &[OpeningCall],
+    next: &dyn Fn(&Stmt) -> Next,
+) -> bool {
     for statement in statements {
-        let ends = match statement {
+        let is_end = match statement {
             Stmt::If(choice) => {
                 let has_else = branches(choice).any(|(test, _)| test.is_none());
                 let mut bodies = branches(choice).map(|(_, body)| body);
-                has_else && bodies.all(|body| opens_or_raises(body, calls, next))
+                has_else && bodies.all(|body| ends(body, true, calls, next))
             }
             Stmt::Try(attempt) => {
                 let handlers = attempt.handlers.iter();
                 let mut bodies =
                     handlers.map(|ExceptHandler::ExceptHandler(handler)| &handler.body);
-                opens_or_raises(&attempt.body, calls, next)
-                    && bodies.all(|body| opens_or_raises(body, calls, next))
+                ends(&attempt.body, is_checked, calls, next)
+                    && bodies.all(|body| ends(body, is_checked, calls, next))
             }
-            Stmt::Expr(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::Return(_) => {
+            statement => {
+                let called = call_of(statement).and_then(|call| last_name(&call.func));
+                let is_search = called.is_some_and(|name| name.contains("find"));
+                let opens = |call: &OpeningCall| call.opens() || (is_checked && !is_search);
                 let mut calls = calls.iter();
-                calls.any(|call| call.opens() && statement.range().contains(call.at))
+                calls.any(|call| call.is_all_of(statement) && opens(call))
             }
-            _ => false,
         };
         match next(statement) {
-            _ if ends => return true,
+            _ if is_end => return true,
             Next::Raises => return true,
             Next::Sometimes | Next::Never => return false,
             Next::Always => {}
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::python_source::python_loads;
+    use crate::python_source::tests::check;
+
+    #[test]
+    fn a_handler_that_opens_or_raises_catches_nothing() {
+        // As foundationdb has it.
+        let text = "
+try:
+    c = CDLL('liba.so')
+except Exception:
+    p = find_library('b')
+    if p is not None:
+        try:
+            c = CDLL(p)
+        except Exception:
+            raise Exception('none')
+    else:
+        raise Exception('none')
+";
+        check(text, &["3:liba.so|libb.so needed"]);
+        let raised = "try:\n    CDLL('liba.so')\nexcept OSError:\n    try:\n        CDLL('libb.so')\n    except OSError:\n        raise ImportError\n";
+        check(raised, &["2:liba.so", "5:liba.so|libb.so needed"]);
+        let passed = raised.replace("raise ImportError", "pass");
+        check(&passed, &["2:liba.so", "5:liba.so|libb.so"]);
+        let left = "try:\n    CDLL('liba.so')\nexcept OSError:\n    if x:\n        stop()\n    CDLL('libb.so')\n";
+        check(left, &["2:liba.so", "6:liba.so|libb.so needed"]);
+        let maybe =
+            "try:\n    CDLL('liba.so')\nexcept OSError:\n    if x:\n        CDLL('libb.so')\n";
+        check(maybe, &["2:liba.so", "5:liba.so|libb.so"]);
+        // What is opened under a condition, or not where nothing is found, raises nothing.
+        for (body, handler) in [
+            ("x and CDLL('liba.so')", "CDLL('libb.so') if x else None"),
+            ("CDLL('liba.so')", "x and CDLL('libb.so')"),
+            ("CDLL('liba.so')", "CDLL(find_library('b'))"),
+            ("CDLL('liba.so')", "get = lambda: CDLL('libb.so')"),
+            (
+                "if x: CDLL('liba.so')",
+                "if x: raise\n    else: CDLL('libb.so')",
+            ),
+            (
+                "CDLL('liba.so')",
+                "if x: raise\n    else: p = find_library('b')",
+            ),
+            (
+                "import m; CDLL('liba.so')\nexcept ImportError:\n    pass",
+                "if x: raise\n    else: CDLL('libb.so')",
+            ),
+        ] {
+            let text = format!("try:\n    {body}\nexcept OSError:\n    {handler}\n");
+            let loads = python_loads(text.as_bytes());
+            assert!(
+                !loads.iter().any(|load| load.is_needed),
+                "{text}: {loads:?}"
+            );
+        }
+    }
 }

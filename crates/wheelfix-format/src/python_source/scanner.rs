@@ -3,6 +3,7 @@
 mod follow;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{
@@ -244,6 +245,7 @@ impl<'a> Scanner<'a> {
             // What fails before it is not known, unless that is a library.
             self.suite_as(&handler.body, |context| context.at_import &= start < end);
         }
+        let gives_up = self.gives_up(attempt, &catching, start..end);
         // What a handler opens is another way to the same.
         let (body, in_handlers) = self.calls.split_at_mut(end);
         for call in in_handlers {
@@ -255,19 +257,39 @@ impl<'a> Scanner<'a> {
                 call.names = names;
             }
         }
-        let in_handlers = self.calls.get(end..).unwrap_or_default();
-        let gives_up = |handler: &&ExceptHandlerExceptHandler| {
-            let body = &handler.body;
-            opens_or_raises(body, in_handlers, &|statement| self.next(statement))
-        };
-        let is_told = in_handlers.iter().any(OpeningCall::is_needed);
-        if is_caught && !is_told && end == start + 1 && catching.iter().all(gives_up) {
+        if gives_up {
             let calls = self.calls.split_off(start);
             self.calls.extend(merged(calls, self.context));
         }
         self.suite(&attempt.orelse);
         self.suite(&attempt.finalbody);
         self.nesting -= 1;
+    }
+
+    /// Whether the one library that a `try` opens, whatever happens, or another that its handlers open has to be there,
+    /// and none of them is told as needed by itself. `body` has the positions of the calls before those of the handlers.
+    fn gives_up(
+        &self,
+        attempt: &StmtTry,
+        catching: &[&ExceptHandlerExceptHandler],
+        body: Range<usize>,
+    ) -> bool {
+        let in_handlers = self.calls.get(body.end..).unwrap_or_default();
+        let next = |statement: &Stmt| self.next(statement);
+        let gives_up = |handler: &&ExceptHandlerExceptHandler| {
+            opens_or_raises(&handler.body, in_handlers, &next)
+        };
+        let [call] = self.calls.get(body).unwrap_or_default() else {
+            return false;
+        };
+        let mut statements = attempt.body.iter();
+        call.context.at_import == self.context.at_import
+            && statements.any(|statement| call.is_all_of(statement))
+            // What another handler catches comes before the call is made.
+            && catching.len() == attempt.handlers.len()
+            && !catching.is_empty()
+            && !in_handlers.iter().any(OpeningCall::is_needed)
+            && catching.iter().all(gives_up)
     }
 
     fn repeat(&mut self, repeat: &'a StmtFor) {
