@@ -36,9 +36,8 @@ pub(super) fn is_own_name(name: &str) -> bool {
 /// Whether a variable is called as the place of something is.
 pub(super) fn is_place(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["path", "dir", "directory", "file"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let last = name.rsplit('_').next().unwrap_or_default();
+    ["path", "dir", "directory", "file", "libpath", "libdir"].contains(&last)
 }
 
 /// Functions and attributes of a source that stand for places of its own.

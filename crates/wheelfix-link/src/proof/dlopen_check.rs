@@ -243,7 +243,8 @@ fn is_carried(load: &PythonLoad, tree: &Tree) -> bool {
 /// Whether the package of a source has one of the libraries, and the source opens libraries by paths that it makes from its
 /// place: the name is another way to the same, as in anoncreds and finufft.
 fn is_beside(load: &PythonLoad, source: &PythonSource, tree: &Tree) -> bool {
-    if !source.unnamed_loads.iter().any(|load| load.is_own) {
+    let opens_own = source.unnamed_loads.iter().any(|load| load.is_own);
+    if load.is_needed || !opens_own {
         return false;
     }
     let package = package_of(&source.path);
