@@ -141,9 +141,24 @@ fn is_any_reached(tree: &Tree, modules: &[&PythonSource], failing: &Failing<'_>)
         let mut imports = imports(module, &holders, failing.is_import_error).peekable();
         match imports.peek() {
             Some(_) => imports.any(|(_, import)| import == PythonImport::Always),
-            None if (failing.is_choice)(module) => false,
+            None if (failing.is_choice)(module) && others(module, &holders).all(catches) => false,
             None => is_package(module) || others(module, &holders).next().is_some(),
         }
+    })
+}
+
+/// Whether a source catches what goes wrong in an import, somewhere.
+fn catches(source: &PythonSource) -> bool {
+    let text = fs_err::read(&source.file).unwrap_or_default();
+    let mut handlers = text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let line = line.trim_ascii_start();
+        line.strip_prefix(b"except")
+    });
+    let classes: [&[u8]; 3] = [b"ImportError", b"ModuleNotFoundError", b"Exception"];
+    handlers.any(|kind| {
+        let mut classes = classes.iter();
+        kind.trim_ascii().starts_with(b":")
+            || classes.any(|class| memmem::find(kind, class).is_some())
     })
 }
 
