@@ -38,7 +38,7 @@ pub struct SonameCollision {
     pub bound: Vec<Binding>,
     /// A module that does not load after another one.
     pub failing: Option<FailingPair>,
-    /// Whether the other one is of Python's standard library, which nobody here can give another file.
+    /// Whether one of the two is of Python's standard library, which nobody here can give another file.
     pub is_standard: bool,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for SonameCollision {
                 pair.reason
             )?;
             let way = if *is_standard {
-                "it loads where nothing has imported that before, or with a Python that is linked to a newer file of that name"
+                "it loads where nothing has imported that before, and where Python and the wheel have files of that name that serve both"
             } else {
                 "give both the newest file of that name with which they work"
             };

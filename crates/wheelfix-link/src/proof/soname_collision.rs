@@ -62,8 +62,8 @@ impl SonameCollisions<'_> {
         (faults, warnings)
     }
 
-    /// A warning for each name of which a module of Python's own, imported first, brings a file with which one of these
-    /// modules does not load. Whether it is imported first is for the user's program to say.
+    /// A warning for each name of which a module of Python's own and one of these modules bring different files, and one
+    /// does not load after the other. Which is imported first is for the user's program to say.
     pub(crate) fn after_standard(&self, standard: &[Simulation<'_>]) -> Vec<Fault> {
         let mut left = MAX_TRIED;
         let mut warnings: BTreeMap<&str, Fault> = BTreeMap::new();
@@ -85,9 +85,13 @@ impl SonameCollisions<'_> {
                         return warnings.into_values().collect();
                     };
                     left = less;
-                    if let Some(reason) = self.reason(first, second) {
-                        let fault = standard_first(name, [(first, theirs), (second, ours)], reason);
-                        warnings.insert(name, fault);
+                    let [one, other] = [(first, theirs), (second, ours)];
+                    let found = [[one, other], [other, one]].into_iter().find_map(|pair| {
+                        let [(first, _), (second, _)] = pair;
+                        Some((pair, self.reason(first, second)?))
+                    });
+                    if let Some((pair, reason)) = found {
+                        warnings.insert(name, of_standard(name, pair, reason));
                         break;
                     }
                 }
@@ -203,8 +207,8 @@ fn differ(one: &Loaded, other: &Loaded) -> bool {
     matches!(contents, [Some(one), Some(other)] if one != other)
 }
 
-/// That the second module does not load after the first, one of Python's own, each with the file that a name leads to.
-fn standard_first(name: &str, modules: [(&Simulation<'_>, &Loaded); 2], reason: String) -> Fault {
+/// That the second module does not load after the first, each with the file that a name leads to; one of them is Python's own.
+fn of_standard(name: &str, modules: [(&Simulation<'_>, &Loaded); 2], reason: String) -> Fault {
     let bound = modules.map(|(simulation, file)| Binding {
         path: normalize(Path::new(&file.path)),
         modules: BTreeSet::from([simulation.object.path.clone()]),

@@ -7,7 +7,7 @@ use wheelfix_testkit::cache;
 use crate::optional::Case;
 
 /// A wheel whose module needs a version that only its own `libcrypto.so.3` has.
-fn case(needed: &str) -> Case {
+fn case(needed: &str, is_used: bool) -> Case {
     let case = Case::new("");
     let script = format!("{needed} {{ global: own; }};\n");
     fs_err::write(case.sandbox.path("v.map"), script).unwrap();
@@ -16,14 +16,21 @@ fn case(needed: &str) -> Case {
     let source = "int own(void) { return 3; }";
     case.sandbox
         .library(source, &[&soname[..], &output].concat());
-    let module = "
-        typedef struct { long head[5]; const char *name; const char *doc; long size; void *rest[5]; } Definition;
-        static Definition x = { { 1 }, \"x\", 0, -1 };
+    let test = if is_used { "own() == 3" } else { "1" };
+    let module = format!(
+        "
+        typedef struct {{ long head[5]; const char *name; const char *doc; long size; void *rest[5]; }} Definition;
+        static Definition x = {{ {{ 1 }}, \"x\", 0, -1 }};
         void *PyModule_Create2(void *, int);
         int own(void);
-        void *PyInit_x(void) { return own() == 3 ? PyModule_Create2(&x, 1013) : 0; }";
-    let args = ["-Wl,-rpath,$ORIGIN/lib", "libcrypto.so.3"];
-    case.elf("m/x.so", module, &args)
+        void *PyInit_x(void) {{ return {test} ? PyModule_Create2(&x, 1013) : 0; }}"
+    );
+    let args = [
+        "-Wl,-rpath,$ORIGIN/lib",
+        "-Wl,--no-as-needed",
+        "libcrypto.so.3",
+    ];
+    case.elf("m/x.so", &module, &args)
         .elf("m/lib/libcrypto.so.3", source, &soname)
 }
 
@@ -40,7 +47,7 @@ fn imports(case: &Case, code: &str) -> bool {
 
 #[test]
 fn what_fails_after_a_module_of_python_is_told() {
-    let told = case("OPENSSL_9.9.9");
+    let told = case("OPENSSL_9.9.9", true);
     let text = told.passes(&[]);
     assert!(imports(&told, "import m.x"));
     assert!(!imports(&told, "import _hashlib, m.x"));
@@ -52,6 +59,12 @@ fn what_fails_after_a_module_of_python_is_told() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    // The other way round: what Python's module needs is not in the file of the wheel.
+    let told = case("OPENSSL_3.0.0", false);
+    let text = told.passes(&[]);
+    assert!(!imports(&told, "import m.x, _hashlib"));
+    let part = "lib-dynload/_hashlib.cpython-311-x86_64-linux-gnu.so` does not load after `m/x.so`";
+    assert!(text.contains(part), "{text}");
     // Without a name in common nothing is tried.
     let mut other = Case::new("").module();
     other.wheel = other.wheel.file("m/y.py", "");
