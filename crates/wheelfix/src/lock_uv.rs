@@ -253,6 +253,12 @@ fn oldest_python(targets: &[Target]) -> Option<PythonVersion> {
     targets.iter().map(|target| target.python).min()
 }
 
+/// Whether uv says that it found no Python that fits, or none that runs.
+fn lacks_python(stderr: &str) -> bool {
+    let texts = ["No interpreter found for Python", "Python interpreter from"];
+    texts.iter().any(|text| stderr.contains(text))
+}
+
 /// uv, with the configuration of its user. It brings no Python of its own, which does not start on NixOS and which nobody
 /// has asked for.
 #[expect(clippy::disallowed_methods, reason = "uv is the resolver")]
@@ -272,7 +278,7 @@ fn run_uv(command: &mut Command, targets: &[Target]) -> Result<(), Error> {
     let stderr = Lines(String::from_utf8_lossy(&output.stderr).into_owned());
     let status = output.status;
     match oldest_python(targets) {
-        Some(python) if stderr.0.contains("interpreter") => {
+        Some(python) if lacks_python(&stderr.0) => {
             Err(Error::environment(ResolveError::NoPython {
                 python,
                 stderr,

@@ -19,4 +19,21 @@ fn a_python_is_asked_for_and_not_downloaded() {
     ] {
         assert!(got.contains(want), "{want}: {got}");
     }
+    // A package may be called so.
+    let args = [
+        "lock",
+        "open-interpreter==99.0",
+        "--target",
+        "x86_64-linux-cp311",
+    ];
+    let python = cache::tool("python3");
+    let variables = [
+        ("PATH", &*path),
+        ("UV_NO_CONFIG", "1"),
+        ("UV_OFFLINE", "1"),
+        ("UV_PYTHON", python.to_str().unwrap()),
+    ];
+    let got = sandbox.run_with(&args, &variables);
+    let is_told = got.contains("uv makes no lock");
+    assert!(got.starts_with("exit: 1\n") && is_told, "{got}");
 }
