@@ -79,8 +79,17 @@ impl Reader {
 
     /// The names of `--only-binary` and `--no-binary`, between commas.
     fn format_names(&mut self, key: &str, names: &str) -> Vec<FormatName> {
-        let names = names.split(',').map(str::trim);
+        let quotes = ['"', '\''];
+        let names = names
+            .split(',')
+            .map(|name| name.trim_matches(quotes).trim());
+        let names = names.filter(|name| !name.is_empty());
         let names = names.filter_map(|name| match name {
+            name if variables(name).next().is_some() => {
+                let problem = Problem::Variable(name.to_owned());
+                self.reading.fault("", key, problem);
+                None
+            }
             ":all:" => Some(FormatName::All),
             ":none:" => Some(FormatName::None),
             name => self.reading.name("", key, name).map(FormatName::One),

@@ -156,6 +156,7 @@ fn wheels_and_sdists_are_chosen_as_pip_is_told_to() {
         ("", ["whl", "whl"]),
         ("--only-binary :all:\n", ["whl", "whl"]),
         ("--no-binary=six\n", ["sdist", "whl"]),
+        ("--no-binary \"six\",,\n", ["sdist", "whl"]),
         ("--only-binary=:all:\n--no-binary Six\n", ["sdist", "whl"]),
         ("--no-binary six\n--only-binary :all:\n", ["whl", "whl"]),
         ("--no-binary :all:\n--no-binary :none:\n", ["whl", "whl"]),
