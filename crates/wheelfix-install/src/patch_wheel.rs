@@ -271,7 +271,9 @@ fn foreign_scripts(wheel: &Wheel, layout: &Layout) -> Vec<InstallWarning> {
 /// of Python and the wheel is for several.
 fn of_one_python(wheel: &Wheel, layout: &Layout, plan: &LinkPlan) -> Vec<InstallWarning> {
     let mut abis = wheel.filename().tags().abis().iter();
-    if abis.any(|abi| abi.starts_with("cp")) {
+    if let (Some(abi), None) = (abis.next(), abis.next())
+        && abi.starts_with("cp")
+    {
         return Vec::new();
     }
     let site = layout.site_packages();

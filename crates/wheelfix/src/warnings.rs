@@ -19,6 +19,9 @@ const FEW: usize = 2;
 /// So many warnings of a kind are printed by their first lines.
 const MANY: usize = 10;
 
+/// The beginning of the line that names files which are left out.
+const LEFT_OUT: &str = "  left out: ";
+
 /// Prints warnings, those of a kind together.
 pub(crate) fn print<T: Mendable, K: PartialEq>(
     warnings: impl IntoIterator<Item = T>,
@@ -102,7 +105,12 @@ fn first_lines<T: Mendable>(warnings: &[T]) -> impl Display {
         write!(f, "{len} warnings of a kind, whole with --verbose")?;
         for warning in warnings.iter().take(MANY) {
             let text = escaped(warning);
-            write!(f, "{BREAK}  {}", text.lines().next().unwrap_or_default())?;
+            let mut lines = text.lines();
+            write!(f, "{BREAK}  {}", lines.next().unwrap_or_default())?;
+            // That line counts the files, the next one names them.
+            if let Some(paths) = lines.next().and_then(|it| it.strip_prefix(LEFT_OUT)) {
+                write!(f, ": {paths}")?;
+            }
         }
         match len.saturating_sub(MANY) {
             0 => {}
